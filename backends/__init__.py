@@ -1,0 +1,29 @@
+"""CycleGAN in several frameworks behind one interface. A framework is imported when it is asked for.
+
+A backend is a folder `<name>_impl` here whose module `backend` has a class `Backend` that follows
+`backends.interface.Backend`. Adding a folder adds a backend; nothing else has to change.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from backends.interface import Backend, Model, Objective, Runtime
+
+
+def available() -> tuple[str, ...]:
+    """Names that `load` takes, by folder name: `torch_impl` is `torch`. Imports no framework."""
+    folders = Path(__file__).parent.glob("*_impl/backend.py")
+    names = sorted(path.parent.name.removesuffix("_impl") for path in folders)
+    # PyTorch first, as the reference; any other order would do as well.
+    return tuple(sorted(names, key=lambda name: name != "torch"))
+
+
+def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
+    """Build the four networks of backend `name`. Raises KeyError for an unknown name."""
+    if name not in available():
+        raise KeyError(name)
+    return importlib.import_module(f"backends.{name}_impl.backend").Backend(
+        model, objective, runtime
+    )

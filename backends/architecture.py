@@ -1,0 +1,143 @@
+"""The networks as data: canonical parameter names, shapes and FLOPs. No framework, no arrays.
+
+The backends write the networks by hand; this table is what their parameters are checked against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """ResNet generator of Johnson et al. 2016 as Zhu et al. 2017 use it.
+
+    7x7 stem, two stride-2 convolutions, `blocks` residual blocks at 4 x `filters` channels, two
+    transposed convolutions, 7x7 head with tanh. Reflection padding; instance norm without affine.
+    """
+
+    in_channels: int = 3
+    out_channels: int = 3
+    filters: int = 64
+    blocks: int = 9
+    norm_epsilon: float = 1e-5
+
+
+@dataclass(frozen=True)
+class DiscriminatorSpec:
+    """PatchGAN of Isola et al. 2017: 4x4 convolutions, receptive field 70x70 with `layers` = 3."""
+
+    in_channels: int = 3
+    filters: int = 64
+    layers: int = 3
+    slope: float = 0.2
+    norm_epsilon: float = 1e-5
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution and what follows it. `padding` is on every side; `output_padding` bottom/right."""
+
+    name: str
+    kind: Literal["conv", "transposed_conv"]
+    kernel: int
+    stride: int
+    padding: int
+    in_channels: int
+    out_channels: int
+    norm: Literal["instance", "none"]
+    bias: bool = True
+
+    def output_size(self, size: int) -> int:
+        """Height or width after this layer, in pixels."""
+        if self.kind == "transposed_conv":
+            return size * self.stride
+        return (size + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+def generator_layers(spec: GeneratorSpec) -> tuple[Layer, ...]:
+    """Layer table in forward order."""
+    f = spec.filters
+    layers = [Layer("stem", "conv", 7, 1, 3, spec.in_channels, f, "instance")]
+    layers += [
+        Layer("down0", "conv", 3, 2, 1, f, 2 * f, "instance"),
+        Layer("down1", "conv", 3, 2, 1, 2 * f, 4 * f, "instance"),
+    ]
+    for block in range(spec.blocks):
+        layers += [
+            Layer(f"block{block}/conv{i}", "conv", 3, 1, 1, 4 * f, 4 * f, "instance")
+            for i in range(2)
+        ]
+    layers += [
+        Layer("up0", "transposed_conv", 3, 2, 1, 4 * f, 2 * f, "instance"),
+        Layer("up1", "transposed_conv", 3, 2, 1, 2 * f, f, "instance"),
+        Layer("head", "conv", 7, 1, 3, f, spec.out_channels, "none"),
+    ]
+    return tuple(layers)
+
+
+def discriminator_channels(spec: DiscriminatorSpec) -> tuple[int, ...]:
+    """Output channels of `conv0`, `conv1`, ...: doubled each layer, at most 8 x `filters`."""
+    return tuple(spec.filters * min(2**i, 8) for i in range(spec.layers + 1))
+
+
+def discriminator_layers(spec: DiscriminatorSpec) -> tuple[Layer, ...]:
+    """Layer table in forward order."""
+    channels = (spec.in_channels, *discriminator_channels(spec))
+    layers = [
+        Layer(
+            f"conv{i}",
+            "conv",
+            kernel=4,
+            stride=2 if i < spec.layers else 1,
+            padding=1,
+            in_channels=channels[i],
+            out_channels=channels[i + 1],
+            norm="instance" if i > 0 else "none",
+        )
+        for i in range(spec.layers + 1)
+    ]
+    return (*layers, Layer("head", "conv", 4, 1, 1, channels[-1], 1, "none"))
+
+
+def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
+    """Canonical name -> shape. Kernels HWIO; transposed (height, width, out, in), as TensorFlow."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in layers:
+        channels = (layer.in_channels, layer.out_channels)
+        if layer.kind == "transposed_conv":
+            channels = channels[::-1]
+        shapes[f"{layer.name}/kernel"] = (layer.kernel, layer.kernel, *channels)
+        if layer.bias:
+            shapes[f"{layer.name}/bias"] = (layer.out_channels,)
+    return shapes
+
+
+def forward_flops(layers: tuple[Layer, ...], height: int, width: int) -> int:
+    """Floating-point operations of the convolutions for one image; a multiply-add counts as two."""
+    total = 0
+    for layer in layers:
+        out_height, out_width = layer.output_size(height), layer.output_size(width)
+        # A transposed convolution does its work once an input pixel, a convolution once an output.
+        transposed = layer.kind == "transposed_conv"
+        positions = height * width if transposed else out_height * out_width
+        total += 2 * positions * layer.kernel**2 * layer.in_channels * layer.out_channels
+        height, width = out_height, out_width
+    return total
+
+
+def train_step_flops(
+    generators: tuple[int, int], discriminators: tuple[int, int], batch: int, identity: bool
+) -> int:
+    """Floating-point operations of one training step, convolutions only.
+
+    `generators`, `discriminators`: `forward_flops` of the two networks of each kind. A backward pass
+    costs two forward ones; through a frozen network, one. Generators run on the image, the other's
+    translation and, with the identity loss, on their own domain; discriminators frozen on the fake, then
+    on a real and a fake image.
+    """
+    generator_passes = 3 if identity else 2
+    return batch * (
+        sum(generators) * generator_passes * 3 + sum(discriminators) * (1 * 2 + 2 * 3)
+    )

@@ -1,0 +1,85 @@
+"""Device, threads and precision, TensorFlow. Read beside torch_impl/device.py."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from backends.interface import PeakMemory, Runtime
+
+
+def configure(runtime: Runtime) -> str:
+    """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if runtime.device == "cuda" and not gpus:
+        raise ValueError("device cuda: TensorFlow sees no GPU")
+    if runtime.device == "cuda" and runtime.precision == "float64":
+        raise ValueError("precision float64: for the CPU only")
+    if tf.config.threading.get_intra_op_parallelism_threads() != runtime.threads:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(runtime.threads)
+            tf.config.threading.set_inter_op_parallelism_threads(runtime.threads)
+        except RuntimeError:
+            raise ValueError("threads: TensorFlow has started with another number") from None
+    if runtime.device == "cpu" and gpus:
+        tf.config.set_visible_devices([], "GPU")
+    for gpu in gpus:
+        # Otherwise TensorFlow takes all of the memory, also what the other backend needs.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_tensor_float_32_execution(runtime.tf32)
+    return "/GPU:0" if runtime.device == "cuda" else "/CPU:0"
+
+
+def environment(runtime: Runtime) -> dict[str, Any]:
+    """As it is in force, not as it was asked for."""
+    cuda = runtime.device == "cuda"
+    tf32 = cuda and tf.config.experimental.tensor_float_32_execution_enabled()
+    build = tf.sysconfig.get_build_info()
+    return {
+        "framework": "TensorFlow",
+        "versions": {
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "cuda": build.get("cuda_version") if cuda else None,
+            "cudnn": build.get("cudnn_version") if cuda else None,
+        },
+        "device": _gpu_name() if cuda else "cpu",
+        "device_kind": runtime.device,
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "precision": runtime.precision + (" (TF32)" if tf32 else ""),
+        "deterministic": not cuda,
+        "compiled": "tf.function",
+    }
+
+
+def synchronize(device: str) -> None:
+    if device.startswith("/GPU"):
+        tf.test.experimental.sync_devices()
+
+
+def peak_memory(device: str) -> PeakMemory:
+    if device.startswith("/GPU"):
+        return PeakMemory(tf.config.experimental.get_memory_info("GPU:0")["peak"], "device")
+    return PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "resident")
+
+
+def to_tensor(images: Tensor, dtype: str) -> Tensor:
+    """uint8 NHWC in [0, 255] to NHWC in [-1, 1]."""
+    return tf.cast(images, dtype) / 127.5 - 1
+
+
+def to_images(tensor: Tensor) -> Tensor:
+    """NHWC in [-1, 1] to uint8 NHWC; rounds half to even and clips."""
+    scaled = tf.clip_by_value(tf.round((tensor + 1) * 127.5), 0, 255)
+    return tf.cast(scaled, "uint8")
+
+
+def _gpu_name() -> str:
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")

@@ -1,0 +1,55 @@
+"""Canonical state in and out of TensorFlow. Read beside torch_impl/weights.py."""
+
+from __future__ import annotations
+
+import numpy as np
+from tensorflow import Variable
+
+from backends.interface import State
+from backends.tf_impl.losses import Networks
+from backends.tf_impl.training import Trainer
+
+
+def parameters(networks: Networks) -> dict[str, Variable]:
+    """Canonical name -> variable."""
+    return {
+        variable.path: variable.value
+        for network in networks
+        for variable in network.trainable_variables
+    }
+
+
+def to_canonical(variable: Variable) -> np.ndarray:
+    """TensorFlow's layouts are the canonical ones."""
+    return np.array(variable)
+
+
+def load_state(trainer: Trainer, state: State) -> None:
+    for name, variable, m, v in _slots(trainer):
+        variable.assign(state[name])
+        m.assign(state[f"adam_m/{name}"])
+        v.assign(state[f"adam_v/{name}"])
+    for adam in (trainer.adam_g, trainer.adam_d):
+        adam.step.assign(int(state["step"]))
+    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+        pool.images.assign(state[name])
+
+
+def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
+    state: dict[str, np.ndarray] = {}
+    for name, variable, m, v in _slots(trainer):
+        state[name] = to_canonical(variable)
+        state[f"adam_m/{name}"] = to_canonical(m)
+        state[f"adam_v/{name}"] = to_canonical(v)
+    state["step"] = np.array(trainer.adam_g.step, np.int64)
+    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+        state[name] = to_canonical(pool.images)
+    return state
+
+
+def _slots(trainer: Trainer):
+    """Canonical name, variable and both Adam moments of every parameter."""
+    adams = (trainer.adam_g, trainer.adam_d)
+    m = [slot for adam in adams for slot in adam.m]
+    v = [slot for adam in adams for slot in adam.v]
+    return zip(parameters(trainer.networks), parameters(trainer.networks).values(), m, v, strict=True)

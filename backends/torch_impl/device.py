@@ -1,0 +1,69 @@
+"""Device, threads and precision, PyTorch. Read beside tf_impl/device.py."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backends.interface import PeakMemory, Runtime
+
+
+def configure(runtime: Runtime) -> torch.device:
+    """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
+    if runtime.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda: PyTorch sees no GPU")
+    if runtime.device == "cuda" and runtime.precision == "float64":
+        raise ValueError("precision float64: for the CPU only")
+    torch.set_num_threads(runtime.threads)
+    torch.backends.cuda.matmul.allow_tf32 = runtime.tf32
+    torch.backends.cudnn.allow_tf32 = runtime.tf32
+    torch.backends.cudnn.benchmark = runtime.device == "cuda"
+    return torch.device(runtime.device)
+
+
+def environment(runtime: Runtime) -> dict[str, Any]:
+    """As it is in force, not as it was asked for."""
+    cuda = runtime.device == "cuda"
+    tf32 = cuda and torch.backends.cudnn.allow_tf32
+    return {
+        "framework": "PyTorch",
+        "versions": {
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "cuda": torch.version.cuda if cuda else None,
+            "cudnn": str(torch.backends.cudnn.version()) if cuda else None,
+        },
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "device_kind": runtime.device,
+        "threads": torch.get_num_threads(),
+        "precision": runtime.precision + (" (TF32)" if tf32 else ""),
+        "deterministic": not cuda,
+        "compiled": "eager",
+    }
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def peak_memory(device: torch.device) -> PeakMemory:
+    if device.type == "cuda":
+        return PeakMemory(torch.cuda.max_memory_allocated(), "device")
+    return PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "resident")
+
+
+def to_tensor(images: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """uint8 NHWC in [0, 255] to NCHW in [-1, 1]."""
+    tensor = torch.from_numpy(images).to(device, non_blocking=True)
+    return tensor.permute(0, 3, 1, 2).contiguous().to(dtype) / 127.5 - 1
+
+
+def to_images(tensor: Tensor) -> np.ndarray:
+    """NCHW in [-1, 1] to uint8 NHWC; rounds half to even and clips."""
+    scaled = torch.clamp(torch.round((tensor + 1) * 127.5), 0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -1,0 +1,77 @@
+"""CycleGAN losses, PyTorch. Read beside tf_impl/losses.py.
+
+Every term is a mean over elements (Zhu et al. 2017, least squares after Mao et al. 2017).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backends.interface import Objective
+
+REAL, FAKE = 1.0, 0.0
+
+
+class Networks(NamedTuple):
+    g_ab: nn.Module
+    g_ba: nn.Module
+    d_a: nn.Module
+    d_b: nn.Module
+
+
+class GeneratorLosses(NamedTuple):
+    total: Tensor  # the weighted sum that both generators minimise
+    terms: list[Tensor]  # in the order of LOSS_TERMS, discriminators left out
+    fake_a: Tensor
+    fake_b: Tensor
+
+
+class DiscriminatorLosses(NamedTuple):
+    total: Tensor  # real plus fake term, before the factor 1/2
+    accuracy_real: Tensor
+    accuracy_fake: Tensor
+
+
+def least_squares(scores: Tensor, target: float) -> Tensor:
+    return torch.mean((scores - target) ** 2)
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    return torch.mean(torch.abs(x - y))
+
+
+def generator_losses(
+    networks: Networks, objective: Objective, real_a: Tensor, real_b: Tensor
+) -> GeneratorLosses:
+    fake_b = networks.g_ab(real_a)
+    fake_a = networks.g_ba(real_b)
+    adversarial_ab = least_squares(networks.d_b(fake_b), REAL)
+    adversarial_ba = least_squares(networks.d_a(fake_a), REAL)
+    cycle_a = l1(networks.g_ba(fake_b), real_a)
+    cycle_b = l1(networks.g_ab(fake_a), real_b)
+    if objective.identity > 0:
+        identity_a = l1(networks.g_ba(real_a), real_a)
+        identity_b = l1(networks.g_ab(real_b), real_b)
+    else:
+        identity_a = identity_b = torch.zeros_like(cycle_a)
+    total = (
+        adversarial_ab
+        + adversarial_ba
+        + objective.lambda_a * (cycle_a + objective.identity * identity_a)
+        + objective.lambda_b * (cycle_b + objective.identity * identity_b)
+    )
+    terms = [adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b]
+    return GeneratorLosses(total, terms, fake_a, fake_b)
+
+
+def discriminator_losses(discriminator: nn.Module, real: Tensor, fake: Tensor) -> DiscriminatorLosses:
+    real_scores = discriminator(real)
+    fake_scores = discriminator(fake)
+    total = least_squares(real_scores, REAL) + least_squares(fake_scores, FAKE)
+    middle = (REAL + FAKE) / 2
+    accuracy_real = torch.mean((real_scores > middle).to(total.dtype))
+    accuracy_fake = torch.mean((fake_scores < middle).to(total.dtype))
+    return DiscriminatorLosses(total, accuracy_real, accuracy_fake)

@@ -1,0 +1,64 @@
+"""Canonical state in and out of PyTorch. Read beside tf_impl/weights.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from backends.interface import State
+from backends.torch_impl.losses import Networks
+from backends.torch_impl.training import Trainer
+
+
+def parameters(networks: Networks) -> dict[str, Parameter]:
+    """Canonical name -> parameter."""
+    return {
+        f"{network}/{name.replace('.', '/').replace('weight', 'kernel')}": parameter
+        for network, module in networks._asdict().items()
+        for name, parameter in module.named_parameters()
+    }
+
+
+def to_canonical(tensor: Tensor) -> np.ndarray:
+    """(out, in, h, w) to HWIO; a transposed convolution's (in, out, h, w) to (h, w, out, in)."""
+    array = tensor.detach().cpu().numpy()
+    # A copy: the tensor's memory goes on changing.
+    return np.array(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array)
+
+
+def from_canonical(array: np.ndarray, like: Tensor) -> Tensor:
+    """The inverse of `to_canonical`, with the dtype and device of `like`."""
+    array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
+    return torch.tensor(np.ascontiguousarray(array), dtype=like.dtype, device=like.device)
+
+
+@torch.no_grad()
+def load_state(trainer: Trainer, state: State) -> None:
+    for name, parameter in parameters(trainer.networks).items():
+        parameter.copy_(from_canonical(state[name], parameter))
+        adam = _adam(trainer, name).state[parameter]
+        adam["exp_avg"].copy_(from_canonical(state[f"adam_m/{name}"], parameter))
+        adam["exp_avg_sq"].copy_(from_canonical(state[f"adam_v/{name}"], parameter))
+        adam["step"].fill_(int(state["step"]))
+    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+        images = np.ascontiguousarray(state[name].transpose(0, 3, 1, 2))
+        pool.images.copy_(torch.from_numpy(images))
+
+
+def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
+    state: dict[str, np.ndarray] = {}
+    for name, parameter in parameters(trainer.networks).items():
+        adam = _adam(trainer, name).state[parameter]
+        state[name] = to_canonical(parameter)
+        state[f"adam_m/{name}"] = to_canonical(adam["exp_avg"])
+        state[f"adam_v/{name}"] = to_canonical(adam["exp_avg_sq"])
+        state["step"] = np.array(int(adam["step"]), np.int64)
+    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+        state[name] = np.array(pool.images.cpu().numpy().transpose(0, 2, 3, 1))
+    return state
+
+
+def _adam(trainer: Trainer, name: str):
+    return trainer.adam_g if name.startswith("g_") else trainer.adam_d
