@@ -1,4 +1,4 @@
-"""CycleGAN in several frameworks behind one interface. A framework is imported when it is asked for.
+"""CycleGAN in several frameworks behind one interface. A framework is imported when asked for.
 
 A backend is a folder `<name>_impl` here whose module `backend` has a class `Backend` that follows
 `backends.interface.Backend`. Adding a folder adds a backend; nothing else has to change.

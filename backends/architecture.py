@@ -37,7 +37,7 @@ class DiscriminatorSpec:
 
 @dataclass(frozen=True)
 class Layer:
-    """One convolution and what follows it. `padding` is on every side; `output_padding` bottom/right."""
+    """One convolution and the norm behind it. `padding` is on every side, in pixels."""
 
     name: str
     kind: Literal["conv", "transposed_conv"]
@@ -132,12 +132,12 @@ def train_step_flops(
 ) -> int:
     """Floating-point operations of one training step, convolutions only.
 
-    `generators`, `discriminators`: `forward_flops` of the two networks of each kind. A backward pass
-    costs two forward ones; through a frozen network, one. Generators run on the image, the other's
-    translation and, with the identity loss, on their own domain; discriminators frozen on the fake, then
-    on a real and a fake image.
+    `generators`, `discriminators`: `forward_flops` of the two networks of each kind. A backward
+    pass costs two forward ones; through a frozen network, one. Generators run on the image, the
+    other's translation and, with the identity loss, on their own domain; discriminators frozen on
+    the fake, then on a real and a fake image.
     """
     generator_passes = 3 if identity else 2
-    return batch * (
-        sum(generators) * generator_passes * 3 + sum(discriminators) * (1 * 2 + 2 * 3)
-    )
+    generator = 3 * generator_passes * sum(generators)
+    discriminator = (2 * 1 + 3 * 2) * sum(discriminators)
+    return batch * (generator + discriminator)

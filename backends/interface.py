@@ -1,8 +1,8 @@
 """What every backend does, and the values that pass in and out. NumPy only.
 
-Images are uint8 NHWC. Parameters have canonical names (`g_ab/stem/kernel`) and TensorFlow's layouts:
-convolution kernels HWIO, transposed ones (height, width, out, in). `ab` is a direction, `_a` the
-domain that a term is measured in.
+Images are uint8 NHWC. Parameters have canonical names (`g_ab/stem/kernel`) and TensorFlow's
+layouts: convolution kernels HWIO, transposed ones (height, width, out, in). `ab` is a direction,
+`_a` the domain that a term is measured in.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Model:
         }
 
     def zero_gradient_biases(self) -> frozenset[str]:
-        """Biases in front of an instance norm, which subtracts them: their true gradient is zero."""
+        """Biases in front of an instance norm, which takes them out: their gradient is zero."""
         return frozenset(
             f"{network}/{layer.name}/bias"
             for network in NETWORKS

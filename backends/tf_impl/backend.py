@@ -39,8 +39,10 @@ class Backend:
                 Discriminator(model.d_a, name="d_a", dtype=self.dtype),
                 Discriminator(model.d_b, name="d_b", dtype=self.dtype),
             )
-            for network, shape in zip(self.networks, (model.shape_a, model.shape_b) * 2, strict=True):
-                network(tf.zeros((1, *shape), self.dtype))  # Keras makes variables at the first call
+            shapes = (model.shape_a, model.shape_b) * 2
+            for network, shape in zip(self.networks, shapes, strict=True):
+                # Keras makes variables at the first call.
+                network(tf.zeros((1, *shape), self.dtype))
             pool_a = ImagePool(objective.pool_size, model.shape_a, self.dtype)
             pool_b = ImagePool(objective.pool_size, model.shape_b, self.dtype)
             self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))

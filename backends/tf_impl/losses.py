@@ -68,7 +68,9 @@ def generator_losses(
     return GeneratorLosses(total, terms, fake_a, fake_b)
 
 
-def discriminator_losses(discriminator: keras.Model, real: Tensor, fake: Tensor) -> DiscriminatorLosses:
+def discriminator_losses(
+    discriminator: keras.Model, real: Tensor, fake: Tensor
+) -> DiscriminatorLosses:
     real_scores = discriminator(real)
     fake_scores = discriminator(fake)
     total = least_squares(real_scores, REAL) + least_squares(fake_scores, FAKE)

@@ -19,6 +19,10 @@ class Conv(layers.Conv2D):
         super().__init__(filters, kernel, stride, padding="valid", **kwargs)
         self.zeros = padding
 
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        # Without the size: Keras would refuse one that is too small until it is padded.
+        super().build((None, None, None, shape[-1]))
+
     def call(self, x: Tensor) -> Tensor:
         p = self.zeros
         return super().call(tf.pad(x, [[0, 0], [p, p], [p, p], [0, 0]]) if p else x)
@@ -89,13 +93,14 @@ class Generator(Model):
 class Discriminator(Model):
     def __init__(self, spec: DiscriminatorSpec, **kwargs):
         super().__init__(**kwargs)
+        dtype = self.dtype
         self.epsilon, self.slope = spec.norm_epsilon, spec.slope
         channels = discriminator_channels(spec)
         self.convs = [f"conv{i}" for i in range(spec.layers + 1)]
         for i, name in enumerate(self.convs):
             stride = 2 if i < spec.layers else 1
-            setattr(self, name, Conv(channels[i], 4, stride, padding=1, name=name, dtype=self.dtype))
-        self.head = Conv(1, 4, padding=1, name="head", dtype=self.dtype)
+            setattr(self, name, Conv(channels[i], 4, stride, padding=1, name=name, dtype=dtype))
+        self.head = Conv(1, 4, padding=1, name="head", dtype=dtype)
 
     def call(self, x: Tensor) -> Tensor:
         """(N, H, W, in_channels) in [-1, 1] to (N, h, w, 1): one score per patch."""

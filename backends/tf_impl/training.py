@@ -60,7 +60,9 @@ def variables(network: Model) -> list[Variable]:
 class Trainer:
     """The reference's update order: both generators, then both discriminators on pooled fakes."""
 
-    def __init__(self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]):
+    def __init__(
+        self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]
+    ):
         self.networks, self.objective = networks, objective
         self.pool_a, self.pool_b = pools
         self.generators = [*variables(networks.g_ab), *variables(networks.g_ba)]

@@ -52,4 +52,5 @@ def _slots(trainer: Trainer):
     adams = (trainer.adam_g, trainer.adam_d)
     m = [slot for adam in adams for slot in adam.m]
     v = [slot for adam in adams for slot in adam.v]
-    return zip(parameters(trainer.networks), parameters(trainer.networks).values(), m, v, strict=True)
+    named = parameters(trainer.networks)
+    return zip(named.keys(), named.values(), m, v, strict=True)

@@ -51,7 +51,9 @@ class Adam(torch.optim.Adam):
 class Trainer:
     """The reference's update order: both generators, then both discriminators on pooled fakes."""
 
-    def __init__(self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]):
+    def __init__(
+        self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]
+    ):
         self.networks, self.objective = networks, objective
         self.pool_a, self.pool_b = pools
         self.generators = [*networks.g_ab.parameters(), *networks.g_ba.parameters()]
@@ -59,7 +61,9 @@ class Trainer:
         self.adam_g = Adam(self.generators, objective)
         self.adam_d = Adam(self.discriminators, objective)
 
-    def generator_backward(self, real_a: Tensor, real_b: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+    def generator_backward(
+        self, real_a: Tensor, real_b: Tensor
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
         """Gradients of the generators; returns loss terms and detached fakes of A and B."""
         for parameter in self.discriminators:
             parameter.requires_grad_(False)

@@ -1,0 +1,80 @@
+# Two commands first: `make compare` and `make test`. Each sets up what it needs.
+
+# Variables of `make compare`; empty means: decided by what the machine has.
+DATASET  ?= seasons
+PRESET   ?=
+SEEDS    ?= 0
+BACKENDS ?= torch,tf
+DEVICE   ?=
+DATA_DIR ?=
+RESULTS  ?= results
+SET      ?=
+# Variables of `make setup`.
+PYTHON   ?= python3
+PIP_ARGS ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# With an NVIDIA driver the GPU builds are installed, otherwise the CPU ones.
+BUILD := $(if $(shell nvidia-smi -L 2>/dev/null),cuda,cpu)
+# An environment is ready when a stamp with the checksum of the pins is in it.
+PINS  := $(BUILD)-$(firstword $(shell cksum pyproject.toml))
+READY := $(VENV)/.ready-$(PINS)
+
+# Recipes read these from the environment: nothing a user types becomes part of a shell command.
+export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
+
+.PHONY: help compare test parity report datasets lint setup clean
+
+help:
+	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
+	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
+	@echo "make test      unit, parity and end-to-end tests"
+	@echo "make parity    [PRESET=quick]  do all backends compute the same?"
+	@echo "make report    RUN=results/<experiment>  score and report anew"
+	@echo "make datasets  the data sets known by name"
+	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make setup     the environment $(VENV)"
+	@echo "make clean     remove the environment and caches; results stay"
+
+compare: $(READY)
+	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
+		--results "$$RESULTS" --set "$$SET"
+
+test: $(READY)-test
+	$(BIN)/python -m pytest
+
+parity: $(READY)
+	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
+
+report: export RUN := $(RUN)
+report: $(READY)
+	@$(BIN)/cyclebench report "$$RUN"
+
+datasets: $(READY)
+	@$(BIN)/cyclebench datasets list --data-dir "$$DATA_DIR"
+
+lint: $(READY)-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(READY)
+
+$(READY):
+	@echo "Setting up $(VENV) ($(BUILD) builds): a minute or two, once"
+	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "cyclebench: PYTHON=$$PYTHON is not Python 3.10 to 3.12; name one that is" >&2; exit 2; }
+	@"$$PYTHON" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[$(BUILD)]'
+	@touch $@
+
+$(READY)-%: $(READY)
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[$(BUILD),$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find backends harness tests -name __pycache__ -type d -prune -exec rm -rf {} +

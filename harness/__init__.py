@@ -1,0 +1,1 @@
+"""Everything around the two networks: data, plan, runs, metrics, statistics, report."""

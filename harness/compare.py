@@ -1,0 +1,234 @@
+"""A whole comparison: configuration -> data -> plan -> workers -> metrics -> report."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import provenance
+from harness.config import Experiment, check_backends, load_experiment
+from harness.datasets import Prepared, load_images, prepare
+from harness.errors import UserError
+from harness.metrics.evaluate import evaluate
+from harness.progress import Display, duration
+from harness.records import SCHEMA_VERSION, RunRecord, write_arrays, write_json
+from harness.report import write_report
+from harness.training import train_seed
+from harness.worker import Job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. None: decided by what the machine has."""
+
+    dataset: str = "seasons"
+    preset: str | None = None
+    seeds: tuple[int, ...] = (0,)
+    backends: tuple[str, ...] = ("torch", "tf")
+    device: str | None = None
+    data_dir: Path | None = None
+    results: Path = Path("results")
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    device: str
+    device_name: str
+    threads: int
+
+
+def compare(request: Request, display: Display) -> Path:
+    """Train what is not trained yet, score, report; returns the path of report.html.
+
+    Raises UserError for bad input and WorkerFailed if a training died.
+    """
+    check_backends(list(request.backends))
+    machine = find_machine(request.device)
+    experiment = load_experiment(
+        request.dataset, _choose_preset(request, machine, display), list(request.overrides)
+    )
+    data = experiment.data
+    prepared = prepare(
+        request.dataset,
+        request.data_dir,
+        size=data.load_size,
+        counts=(data.train, data.test),
+        report=display.say,
+        progress=display.stage,
+    )
+    experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
+    digest = experiment.digest(
+        prepared.manifest.digest, provenance.source_digest(), str(SCHEMA_VERSION)
+    )
+    folder = request.results / f"{experiment.dataset}-{experiment.preset}-{digest}"
+    with _locked(folder):
+        images = _images(prepared, experiment, display)
+        _write_experiment(folder, experiment, digest, prepared, images, request)
+        _train(folder, experiment, images, request, machine, display)
+        display.say("Scoring translations")
+        evaluate(folder, display.stage)
+        return write_report(folder)
+
+
+def find_machine(device: str | None) -> Machine:
+    """Raises UserError where a GPU is asked for and none is there."""
+    device = device or provenance.default_device()
+    if device not in ("cpu", "cuda"):
+        raise UserError(f"device: {device!r} is unknown; cpu or cuda")
+    if device == "cuda" and provenance.gpu_name() is None:
+        raise UserError("device cuda: no NVIDIA GPU is visible (nvidia-smi); use --device cpu")
+    threads = provenance.default_threads()
+    return Machine(device, provenance.device_name(device, threads), threads)
+
+
+def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
+    if request.preset is not None:
+        display.say(f"Preset {request.preset}, on {machine.device_name}")
+        return request.preset
+    preset = "paper" if machine.device == "cuda" else "quick"
+    why = "a GPU was found" if machine.device == "cuda" else "no GPU was found"
+    display.say(f"Preset {preset}, since {why} ({machine.device_name}); --preset changes it")
+    return preset
+
+
+def _images(prepared: Prepared, experiment: Experiment, display: Display) -> dict[str, np.ndarray]:
+    """Training images at the loading size; test, floor and true-pair images at the crop size."""
+    load, crop = experiment.data.load_size, experiment.data.crop_size
+
+    def decode(split: str, size: int) -> np.ndarray:
+        return load_images(
+            prepared.manifest, split, size,
+            lambda done, total: display.stage(f"decode {split}", done, total),
+        )  # fmt: skip
+
+    images = {split: decode(split, load) for split in ("trainA", "trainB")}
+    images |= {split: decode(split, crop) for split in ("testA", "testB")}
+    images["floorA"] = _evenly(decode("trainA", crop), len(images["testA"]))
+    images["floorB"] = _evenly(decode("trainB", crop), len(images["testB"]))
+    if prepared.manifest.paired:
+        images["truthAB"] = decode("testA_in_B", crop)
+        images["truthBA"] = decode("testB_in_A", crop)
+    return images
+
+
+def _evenly(images: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` images, evenly spaced over the split."""
+    count = min(count, len(images))
+    return images[np.linspace(0, len(images) - 1, count).round().astype(int)]
+
+
+def _write_experiment(
+    folder: Path,
+    experiment: Experiment,
+    digest: str,
+    prepared: Prepared,
+    images: dict[str, np.ndarray],
+    request: Request,
+) -> None:
+    title_a, title_b = prepared.located.titles
+    configuration: dict[str, Any] = {
+        **experiment.model_dump(exclude={"dataset", "preset"}),
+        "backends": list(request.backends),
+        "seeds": list(request.seeds),
+        "titles": {"a": title_a, "b": title_b},
+    }
+    head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": digest}
+    write_json(folder / "experiment.json", {**head, "configuration": configuration})
+    write_json(folder / "manifest.json", prepared.manifest.to_json())
+    write_json(folder / "audit.json", prepared.audit.to_json())
+    names = {
+        "real_a": "testA",
+        "real_b": "testB",
+        "floor_a": "floorA",
+        "floor_b": "floorB",
+        "truth_ab": "truthAB",
+        "truth_ba": "truthBA",
+    }
+    arrays = {name: images[key] for name, key in names.items() if key in images}
+    write_arrays(folder / "references.safetensors", arrays)
+
+
+def _train(
+    folder: Path,
+    experiment: Experiment,
+    images: dict[str, np.ndarray],
+    request: Request,
+    machine: Machine,
+    display: Display,
+) -> None:
+    device_folder = folder / "runs" / provenance.slug(machine.device_name)
+    splits = ("trainA", "trainB", "testA", "testB")
+    # Memory-mapped by load_images: the workers open the same files.
+    files = {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[attr-defined]
+    todo: list[list[Job]] = []
+    for seed in request.seeds:
+        jobs = []
+        for backend in request.backends:
+            record = RunRecord(device_folder / f"{backend}-seed{seed}")
+            if (record.folder / "status.json").exists() and record.complete:
+                display.say(f"{backend}, seed {seed}: already trained, reused")
+                continue
+            jobs.append(
+                Job(
+                    backend=backend,
+                    seed=seed,
+                    folder=str(record.folder.resolve()),
+                    device=machine.device,
+                    device_name=machine.device_name,
+                    threads=machine.threads,
+                    experiment=experiment.model_dump(),
+                    images=files,
+                )
+            )
+        if jobs:
+            todo.append(jobs)
+
+    for done, jobs in enumerate(todo):
+        remaining = todo[done:]
+
+        def estimate(seconds: dict[str, float], remaining: list[list[Job]] = remaining) -> None:
+            _say_estimate(seconds, remaining, experiment, images, display)
+
+        train_seed(jobs, experiment.timing, display, estimate)
+
+
+def _say_estimate(
+    seconds: dict[str, float],
+    remaining: list[list[Job]],
+    experiment: Experiment,
+    images: dict[str, np.ndarray],
+    display: Display,
+) -> None:
+    training = experiment.training
+    batches = max(len(images["trainA"]), len(images["trainB"])) // training.batch_size
+    epochs = training.epochs_constant + training.epochs_decay
+    steps = epochs * (training.steps_per_epoch or max(1, batches))
+    runs = [job.backend for jobs in remaining for job in jobs]
+    typical = max(seconds.values())
+    total = sum(steps * seconds.get(backend, typical) for backend in runs)
+    paces = ", ".join(f"{name} {1000 * s:.0f} ms a step" for name, s in seconds.items())
+    scope = f"{len(runs)} runs of {steps} steps"
+    display.say(f"Training takes about {duration(total)} from here: {scope} ({paces})")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two comparisons writing one folder would spoil both."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{folder}: another cyclebench is writing there; wait for it") from None
+        yield

@@ -1,0 +1,74 @@
+"""Data sets: found or fetched, listed file by file, audited, decoded once.
+
+prepared = prepare("summer2winter", Path("data"))
+images = load_images(prepared.manifest, "trainA", size=286)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.datasets.audit import Audit, audit
+from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
+from harness.datasets.images import load_images
+from harness.datasets.locate import Located, Report, StageProgress, find_local, locate
+from harness.datasets.manifest import ImageFile, Manifest, build_manifest
+from harness.datasets.scan import scan
+
+__all__ = [
+    "CATALOGUE",
+    "Audit",
+    "Entry",
+    "ImageFile",
+    "Located",
+    "Manifest",
+    "Prepared",
+    "audit",
+    "build_manifest",
+    "find_entry",
+    "find_local",
+    "load_images",
+    "locate",
+    "prepare",
+    "scan",
+]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready for training: where it is, which files count, what to know about them."""
+
+    located: Located
+    manifest: Manifest
+    audit: Audit
+
+
+def prepare(
+    dataset: str,
+    data_dir: Path | None = None,
+    *,
+    size: int = 64,
+    counts: tuple[int, int] = (200, 64),
+    report: Report = lambda line: None,
+    progress: StageProgress | None = None,
+) -> Prepared:
+    """Locate a data set, look at every file once, and list and audit what is there.
+
+    `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only. `report`
+    gets lines for the user, `progress` (stage, done, total) with the stages "download" (bytes),
+    "unpack", "draw" and "examine" (files). Raises UserError as `locate`, `scan` and
+    `build_manifest` do.
+    """
+    located = locate(dataset, data_dir, size=size, counts=counts, report=report, progress=progress)
+    facts = scan(located.folder, progress and partial(progress, "examine"))
+    manifest = build_manifest(located, facts)
+    found = audit(manifest, facts)
+    if found.unreadable:
+        first = found.unreadable[0]
+        report(
+            f"{manifest.name}: left out {len(found.unreadable)} unreadable files"
+            f" (the first: {first.split}/{first.name}, {first.problem})"
+        )
+    return Prepared(located, manifest, found)

@@ -1,0 +1,153 @@
+"""The data sets known by name: what they hold, where they come from, how to recognise them.
+
+Sizes and checksums of the archives are those the TensorFlow Datasets project published for the
+same files under their older address (`url_checksums/cycle_gan.txt`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PUBLISHER = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
+
+FLICKR = "Flickr photographs; rights stay with their authors; research use"
+IMAGENET = "ImageNet photographs; rights stay with their authors; non-commercial research use"
+PAINTINGS = "WikiArt reproductions and Flickr photographs; rights vary; research use"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published zip. `size` in bytes, `sha256` in lower-case hexadecimal."""
+
+    url: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """Drawn by this package on demand: nothing is downloaded."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set: `titles` names domain A and domain B as a report shows them."""
+
+    name: str
+    titles: tuple[str, str]
+    licence: str
+    source: Archive | BuiltIn
+    aliases: tuple[str, ...] = ()
+
+
+def _published(
+    name: str,
+    titles: tuple[str, str],
+    licence: str,
+    size: int,
+    sha256: str,
+    aliases: tuple[str, ...] = (),
+) -> Entry:
+    return Entry(name, titles, licence, Archive(f"{PUBLISHER}/{name}.zip", size, sha256), aliases)
+
+
+CATALOGUE: tuple[Entry, ...] = (
+    Entry(
+        "seasons",
+        ("summer", "winter"),
+        "drawn by cyclebench; no rights reserved by anyone else",
+        BuiltIn(),
+    ),
+    _published(
+        "apple2orange",
+        ("apple", "orange"),
+        IMAGENET,
+        78456409,
+        "845a191e9af8926408ea597001cd03a452e3300a1f44a79fe329b3d59f6e3eb8",
+    ),
+    _published(
+        "cezanne2photo",
+        ("Cézanne", "photo"),
+        PAINTINGS,
+        279885071,
+        "3a6c10ca21f9485862f1cbd707744b9dc258954a04631271d23a3605eeb63cff",
+        ("cezanne",),
+    ),
+    _published(
+        "cityscapes",
+        ("photo", "label map"),
+        "Cityscapes licence (registration, non-commercial); the publisher may no longer serve it",
+        279601602,
+        "d2f6910fd056c1ee9873777ae838e7ac4a2c833598ae62a04188e5ab2f4ea036",
+    ),
+    _published(
+        "facades",
+        ("photo", "label map"),
+        "CMP Facade Database; research use",
+        35135868,
+        "9a31ebf3a31b9b5cd195dd5bf62e9308e00cb94604d1019e3889ac84248695c0",
+    ),
+    _published(
+        "horse2zebra",
+        ("horse", "zebra"),
+        IMAGENET,
+        116867962,
+        "a74d9d392eecca9966b51287a76ca126af473d9de4f3e8fc0e9cda08fa1730a1",
+    ),
+    _published(
+        "iphone2dslr_flower",
+        ("iPhone", "DSLR"),
+        FLICKR,
+        339964458,
+        "8fcb5e374d631b107e1d961b8c4cd0a186aa2a4ff3e279923f4c426128de7113",
+        ("iphone2dslr",),
+    ),
+    _published(
+        "maps",
+        ("aerial photo", "map"),
+        "Google Maps imagery; subject to its terms of service",
+        1476754427,
+        "639534f69dbf9f36bef8d6292a7698006361221f83f0285d7c9ca78afe6e8a9e",
+    ),
+    _published(
+        "monet2photo",
+        ("Monet", "photo"),
+        PAINTINGS,
+        305231073,
+        "88f91b00fc228f97c9411fbf1880ec1d119c98f1722e4cfcfaa2fb35fac05b04",
+        ("monet",),
+    ),
+    _published(
+        "summer2winter_yosemite",
+        ("summer", "winter"),
+        FLICKR,
+        132640856,
+        "167fe1726807a9d22bd106b4a6c0bd7953b688af924ac1bf967439c4961e49f9",
+        ("summer2winter", "yosemite"),
+    ),
+    _published(
+        "ukiyoe2photo",
+        ("ukiyo-e", "photo"),
+        PAINTINGS,
+        292946532,
+        "02a2a2fb5ecf425ca1bf86aca7304377da64a2a1d3b86df54eb65e4068bf3b08",
+        ("ukiyoe",),
+    ),
+    _published(
+        "vangogh2photo",
+        ("Van Gogh", "photo"),
+        PAINTINGS,
+        306590349,
+        "362c3473e70be0944bda08d49d660eafdc2854df55d697835b8186d1d79caaff",
+        ("vangogh",),
+    ),
+)
+
+
+def find_entry(name: str) -> Entry | None:
+    """The entry published under `name` or an alias of it; case and `-` for `_` do not matter."""
+    wanted = name.lower().replace("-", "_")
+    for entry in CATALOGUE:
+        if wanted in (entry.name, *entry.aliases):
+            return entry
+    return None

@@ -1,0 +1,56 @@
+"""Opening an image file that may be broken or hostile."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+
+# Naming the formats keeps PIL from trying decoders that start other programs (EPS).
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")
+
+# More than 8 bits a channel: PIL would clip the values to 255 without a word.
+DEEP_MODES = ("I", "F")
+
+
+class UnreadableImage(Exception):
+    """The file is no image this package can use; the message says why in a few words."""
+
+
+@contextmanager
+def bombs_refused() -> Iterator[None]:
+    """Make PIL's decompression bomb warning an error. Enter it outside of any thread pool."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def decode(content: bytes) -> tuple[Image.Image, str]:
+    """The image as RGB, fully decoded, and the mode it was stored in.
+
+    As the reference code does (`Image.open(path).convert("RGB")`): the EXIF orientation is not
+    applied, transparency is dropped, of several frames the first is taken.
+    Raises UnreadableImage.
+    """
+    try:
+        with bytes_as_image(content) as image:
+            image.verify()  # checksums of PNG chunks, which decoding skips
+        with bytes_as_image(content) as image:
+            mode = image.mode
+            if mode.startswith(DEEP_MODES):
+                raise UnreadableImage(f"mode {mode}: convert it to 8 bits a channel")
+            return image.convert("RGB"), mode
+    except (UnreadableImage, MemoryError):
+        raise
+    except Exception as error:  # decoders raise almost anything on damaged input
+        text = " ".join(str(error).split()).replace(repr(content), "")
+        raise UnreadableImage(f"{type(error).__name__}: {text}"[:200]) from None
+
+
+def bytes_as_image(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content), formats=FORMATS)

@@ -1,0 +1,155 @@
+"""Every random choice of a run, drawn once with NumPy and shared by all backends.
+
+Each stream of choices has a Philox generator of its own, keyed by (seed, stream name): no stream
+depends on how much another drew, and a longer run begins with the choices of a shorter one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.interface import (
+    POOL_PASS,
+    POOL_STORE,
+    POOL_SWAP,
+    Batch,
+    Model,
+    Objective,
+    PoolDecision,
+    state_shapes,
+)
+from harness.config import Experiment
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """Generator of the stream `name` of run `seed`."""
+    key = hashlib.sha256(f"{seed}/{name}".encode()).digest()[:16]
+    return np.random.Generator(np.random.Philox(key=np.frombuffer(key, np.uint64)))
+
+
+@dataclass(frozen=True)
+class DomainPlan:
+    """Choices about one domain's images; n = steps x batch, batch the inner axis."""
+
+    index: np.ndarray  # (steps, batch) int64: image of the train split
+    offset: np.ndarray  # (steps, batch, 2) int64: top and left of the crop, pixels
+    flip: np.ndarray  # (steps, batch) bool: left to right
+    pool_action: np.ndarray  # (steps, batch) int32: POOL_PASS, POOL_STORE or POOL_SWAP
+    pool_slot: np.ndarray  # (steps, batch) int32
+
+
+@dataclass(frozen=True)
+class Plan:
+    a: DomainPlan
+    b: DomainPlan
+    epoch: np.ndarray  # (steps,) int64
+    learning_rate: np.ndarray  # (steps,) float64
+    crop_size: int
+
+    @property
+    def steps(self) -> int:
+        return len(self.epoch)
+
+    def batch(self, step: int, images_a: np.ndarray, images_b: np.ndarray) -> Batch:
+        """What `Backend.train_step` takes; images are the whole train splits, uint8 NHWC."""
+        return Batch(
+            a=_cut(images_a, self.a, step, self.crop_size),
+            b=_cut(images_b, self.b, step, self.crop_size),
+            pool_a=PoolDecision(self.a.pool_action[step], self.a.pool_slot[step]),
+            pool_b=PoolDecision(self.b.pool_action[step], self.b.pool_slot[step]),
+            learning_rate=float(self.learning_rate[step]),
+        )
+
+
+def make_plan(experiment: Experiment, seed: int, train_a: int, train_b: int) -> Plan:
+    """`train_a`, `train_b`: images in the train splits.
+
+    As the CycleGAN authors' data set class: an epoch is max(train_a, train_b) images; A is shuffled
+    (modulo its size), B drawn at random with replacement.
+    """
+    training = experiment.training
+    batch = training.batch_size
+    images_per_epoch = max(train_a, train_b)
+    steps_per_epoch = training.steps_per_epoch or max(1, images_per_epoch // batch)
+    epochs = training.epochs_constant + training.epochs_decay
+    steps = steps_per_epoch * epochs
+    epoch = np.arange(steps) // steps_per_epoch
+
+    shuffle = stream(seed, "index_a")
+    rounds = -(-steps * batch // images_per_epoch)
+    order = np.concatenate([shuffle.permutation(images_per_epoch) for _ in range(rounds)])
+    index_a = order[: steps * batch].reshape(steps, batch) % train_a
+    index_b = stream(seed, "index_b").integers(train_b, size=(steps, batch))
+    return Plan(
+        a=_domain(experiment, seed, "a", index_a),
+        b=_domain(experiment, seed, "b", index_b),
+        epoch=epoch,
+        learning_rate=experiment.optimiser.learning_rate
+        * learning_rate_factor(epoch, training.epochs_constant, training.epochs_decay),
+        crop_size=experiment.data.crop_size,
+    )
+
+
+def learning_rate_factor(epoch: np.ndarray, constant: int, decay: int) -> np.ndarray:
+    """Constant, then linear to zero: 1 - max(0, e + 1 - constant) / (decay + 1), e from 0."""
+    return 1 - np.maximum(0, epoch + 1 - constant) / (decay + 1)
+
+
+def initial_state(model: Model, objective: Objective, seed: int) -> dict[str, np.ndarray]:
+    """Kernels N(0, 0.02), biases 0, as DCGAN; no steps taken, empty pools. float32."""
+    state = {}
+    for name, shape in state_shapes(model, objective).items():
+        if name == "step":
+            state[name] = np.array(0, np.int64)
+        elif name.endswith("/kernel") and not name.startswith("adam_"):
+            draw = stream(seed, f"weights/{name}").normal(0.0, 0.02, shape)
+            state[name] = draw.astype(np.float32)
+        else:
+            state[name] = np.zeros(shape, np.float32)
+    return state
+
+
+def pool_decisions(
+    swap: np.ndarray, slot: np.ndarray, pool_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Actions and slots (images,) of the authors' image pool, in the order images are made.
+
+    Until it is full a new image is stored and shown; then, where `swap` (bool, probability 1/2),
+    the one in `slot` (uniform) is shown and the new one takes its place.
+    """
+    action = np.where(swap, POOL_SWAP, POOL_PASS).astype(np.int32)
+    slot = slot.astype(np.int32)
+    filling = min(pool_size, len(action))
+    action[:filling], slot[:filling] = POOL_STORE, np.arange(filling)
+    if pool_size == 0:
+        action[:] = POOL_PASS
+    return action, slot
+
+
+def _domain(experiment: Experiment, seed: int, domain: str, index: np.ndarray) -> DomainPlan:
+    data = experiment.data
+    margin = data.load_size - data.crop_size
+    flip = stream(seed, f"flip_{domain}").random(index.shape) > 0.5
+    pool_size = experiment.objective.pool_size
+    swap = stream(seed, f"pool_swap_{domain}").random(index.size) > 0.5
+    slot = stream(seed, f"pool_slot_{domain}").integers(max(pool_size, 1), size=index.size)
+    action, slot = pool_decisions(swap, slot, pool_size)
+    return DomainPlan(
+        index=index,
+        offset=stream(seed, f"crop_{domain}").integers(margin + 1, size=(*index.shape, 2)),
+        flip=flip if data.flip else np.zeros_like(flip),
+        pool_action=action.reshape(index.shape),
+        pool_slot=slot.reshape(index.shape),
+    )
+
+
+def _cut(images: np.ndarray, plan: DomainPlan, step: int, size: int) -> np.ndarray:
+    rows = zip(plan.index[step], plan.offset[step], plan.flip[step], strict=True)
+    cut = []
+    for index, (top, left), flip in rows:
+        image = images[index, top : top + size, left : left + size]
+        cut.append(image[:, ::-1] if flip else image)
+    return np.stack(cut)

@@ -1,0 +1,179 @@
+"""What a comparison leaves on disk: names, schema and atomic writes. See results/README.md.
+
+Every file is written under a temporary name in its own folder, flushed and renamed, so a reader
+meets either the old file or the new one, never a half.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from harness.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` in one step; parents are created."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` with the schema version in front. Raises ValueError on NaN or infinity."""
+    document = {"schema_version": SCHEMA_VERSION, **content}
+    write_bytes(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises UserError for a missing, damaged or newer-schema file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = document["schema_version"]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run `make compare` to make it") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path}: not a record of cyclebench ({error!r}); remove it") from None
+    check_version(path, version)
+    return document
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """CSV with a first line `# schema_version: N`; floats keep every bit."""
+    text = f"# schema_version: {SCHEMA_VERSION}\n" + table.to_csv(index=False, lineterminator="\n")
+    write_bytes(path, text.encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The inverse of `write_table`. Raises UserError for a missing or damaged file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        head, body = text.split("\n", 1)
+        version = int(head.removeprefix("# schema_version: "))
+        table = pd.read_csv(io.StringIO(body), float_precision="round_trip")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run `make compare` to make it") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: not a table of cyclebench ({error}); remove it") from None
+    check_version(path, version)
+    return table
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], **metadata: str) -> None:
+    """Named arrays as safetensors; the schema version is in the file's metadata."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_bytes(path, save(contiguous, {"schema_version": str(SCHEMA_VERSION), **metadata}))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of a file written by `write_arrays`. Raises UserError if damaged or missing."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            version = int((file.metadata() or {}).get("schema_version", -1))
+            # A sequence of names, not a mapping: the handle is no dict.
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run `make compare` to make it") from None
+    except (SafetensorError, ValueError, OSError) as error:
+        raise UserError(f"{path}: not an array file of cyclebench ({error}); remove it") from None
+    check_version(path, version)
+    return arrays
+
+
+def check_version(path: Path, version: object) -> None:
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: schema_version {version!r}, this cyclebench reads {SCHEMA_VERSION}; "
+            "use the version that wrote it or train anew in another results folder"
+        )
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One training: one backend, seed and device. A folder `runs/<device>/<backend>-seed<n>`."""
+
+    folder: Path
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """backend, seed, state ("running", "interrupted", "failed", "complete"), step, steps."""
+        return read_json(self.folder / "status.json")
+
+    @property
+    def backend(self) -> str:
+        return self.status["backend"]
+
+    @property
+    def seed(self) -> int:
+        return self.status["seed"]
+
+    @property
+    def device(self) -> str:
+        """Slug of the device: the name of the folder above."""
+        return self.folder.parent.name
+
+    @property
+    def complete(self) -> bool:
+        return self.status["state"] == "complete"
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        return read_json(self.folder / "environment.json")
+
+    @cached_property
+    def resources(self) -> dict[str, Any]:
+        """Clocks in seconds, peak memory in bytes, FLOPs per step."""
+        return read_json(self.folder / "resources.json")
+
+    @cached_property
+    def losses(self) -> pd.DataFrame:
+        """A row a step: every term as its mean over elements, and patch accuracies."""
+        return read_table(self.folder / "losses.csv")
+
+    @cached_property
+    def blocks(self) -> pd.DataFrame:
+        """A row a timed block of steps."""
+        return read_table(self.folder / "blocks.csv")
+
+    @property
+    def evaluated_steps(self) -> list[int]:
+        """Steps after which test images were translated, ascending."""
+        files = (self.folder / "evaluations").glob("step-*.safetensors")
+        return sorted(int(file.stem.removeprefix("step-")) for file in files)
+
+    def evaluation_file(self, step: int) -> Path:
+        return self.folder / "evaluations" / f"step-{step:08d}.safetensors"
+
+    def evaluation(self, step: int) -> dict[str, np.ndarray]:
+        """uint8 NHWC arrays: ab, ba; after the last step also aba, bab, identity_a, identity_b."""
+        return read_arrays(self.evaluation_file(step))
+
+
+def find_runs(experiment: Path) -> list[RunRecord]:
+    """Every run below an experiment folder, ordered by device, backend and seed."""
+    folders = [status.parent for status in experiment.glob("runs/*/*/status.json")]
+    runs = [RunRecord(folder) for folder in folders]
+    return sorted(runs, key=lambda run: (run.device, run.backend, run.seed))

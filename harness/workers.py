@@ -1,0 +1,91 @@
+"""The parent's end of a worker process: JSON lines over pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.worker import Job
+
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+
+
+class WorkerFailed(Exception):
+    """A worker died; the traceback is in the run's log, which the message names."""
+
+
+class Worker:
+    """A running worker. Usable as a context manager: leaving it ends the process."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        self.log = Path(job.folder) / "log.txt"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **QUIET},
+            text=True,
+            encoding="utf-8",
+        )
+        self._write(asdict(job))
+        event = self._read()
+        self.step: int = event["step"]
+        self.steps: int = event["steps"]
+
+    @property
+    def name(self) -> str:
+        return f"{self.job.backend}, seed {self.job.seed}"
+
+    def request(self, **command: Any) -> dict[str, Any]:
+        """Send one command and wait for its event. Raises WorkerFailed if the worker died."""
+        self._write(command)
+        event = self._read()
+        self.step = event["step"]
+        return event
+
+    def train(self, until: int) -> dict[str, Any]:
+        return self.request(train=until)
+
+    def interrupt(self) -> None:
+        """Ask for a checkpoint and wait for the process to end, whatever it was doing."""
+        if self._process.poll() is None:
+            # A closed pipe means the worker is ending by itself.
+            try:
+                self._process.communicate(json.dumps({"stop": "interrupted"}) + "\n")
+            except (BrokenPipeError, ValueError):
+                self._process.wait()
+
+    def close(self) -> None:
+        """End the process now."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def _write(self, command: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._read()  # raises, with what the worker said last
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            # Until the worker has its log, its errors come through the pipe.
+            early = self._process.stderr.read().strip().splitlines()[-1:]
+            why = early[0] if early else f"ended with status {self._process.returncode}"
+            raise WorkerFailed(f"{self.name}: {why}; see {self.log}")
+        event = json.loads(line)
+        if "failed" in event:
+            raise WorkerFailed(f"{self.name}: {event['failed']}; the traceback is in {self.log}")
+        return event
