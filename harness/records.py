@@ -84,7 +84,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], **metadata: str) -> None:
     """Named arrays as safetensors; the schema version is in the file's metadata."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    # Not `ascontiguousarray`, which would give scalars a dimension.
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_bytes(path, save(contiguous, {"schema_version": str(SCHEMA_VERSION), **metadata}))
 
 

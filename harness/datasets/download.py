@@ -184,11 +184,7 @@ def _read_body(transfer: _Transfer, response: http.client.HTTPResponse, total: i
 def _refused(transfer: _Transfer, error: HTTPError, offset: int) -> None:
     """Judge an error status: returns if nothing is missing, else raises."""
     if error.code == 416 and offset:
-        # "Range not satisfiable": nothing is missing, or the file there is another one.
-        if error.headers.get("Content-Range") == f"bytes */{offset}":
-            return
-        transfer.forget()
-        raise TransferError("the server has another file now", retry=True)
+        return  # nothing after our bytes: they are the file, or the checksum will tell
     if error.code in RETRIED_STATUS:
         raise TransferError(f"the server answered {error.code}", retry=True)
     reason = " ".join(str(error.reason).split())

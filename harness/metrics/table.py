@@ -1,0 +1,36 @@
+"""What each metric is called, measured in and judged by. Data only: config and report import it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the metric table. A shown number is `value * scale` with `digits` decimals.
+
+    `margin`: default equivalence margin of a backend difference, in the value's own unit (not
+    scaled); the configuration may set another, before training.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["lower", "higher"]
+    family: Literal["distribution", "cycle", "pair"]
+    scale: float
+    digits: int
+    margin: float
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("kid_efflite0", "KID-EffLite0", "x1000", "lower", "distribution", 1000.0, 1, 0.005),
+    Metric("fd_efflite0", "FD-EffLite0@N", "", "lower", "distribution", 1.0, 2, 2.0),
+    Metric("cycle_psnr", "Cycle PSNR", "dB", "higher", "cycle", 1.0, 2, 0.5),
+    Metric("cycle_ssim", "Cycle SSIM", "", "higher", "cycle", 1.0, 3, 0.02),
+    Metric("pair_psnr", "PSNR to true pair", "dB", "higher", "pair", 1.0, 2, 0.5),
+    Metric("pair_ssim", "SSIM to true pair", "", "higher", "pair", 1.0, 3, 0.02),
+    Metric("pair_mae", "MAE to true pair", "of 255", "lower", "pair", 1.0, 2, 1.0),
+)
+BY_NAME = {metric.name: metric for metric in METRICS}

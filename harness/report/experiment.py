@@ -1,0 +1,124 @@
+"""An experiment folder, read once: what the report may know (results/README.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.records import RunRecord, find_runs, read_arrays, read_json
+
+DIRECTIONS = ("ab", "ba")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Records of one experiment. `runs` are the complete ones: only they give numbers."""
+
+    folder: Path
+    dataset: str
+    preset: str
+    hash: str
+    configuration: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    metrics: Mapping[str, Any]  # empty while nothing has been scored
+    references: Mapping[str, np.ndarray]  # uint8 NHWC; empty before the first evaluation
+    runs: tuple[RunRecord, ...]
+    unfinished: tuple[RunRecord, ...]
+    backends: tuple[str, ...]  # in the configuration's order, then by name; a place is a colour
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Backends with a complete run, in order."""
+        return tuple(name for name in self.backends if any(r.backend == name for r in self.runs))
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Slugs of the devices with a complete run."""
+        return tuple(sorted({run.device for run in self.runs}))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({run.seed for run in self.runs}))
+
+    def of(self, backend: str, device: str | None = None) -> tuple[RunRecord, ...]:
+        """Complete runs of a backend, on one device or on all, ordered by device and seed."""
+        return tuple(
+            run
+            for run in self.runs
+            if run.backend == backend and (device is None or run.device == device)
+        )
+
+    def on(self, device: str) -> tuple[str, ...]:
+        """Backends with a complete run on a device, in order."""
+        return tuple(name for name in self.present if self.of(name, device))
+
+    def pairs(self, device: str) -> list[tuple[str, ...]]:
+        """(first, other) for each other backend on the device; (first,) if it is alone."""
+        first, *others = self.on(device)
+        return [(first, other) for other in others] or [(first,)]
+
+    def title(self, backend: str) -> str:
+        """The framework's name; with the backend's where two backends share a framework."""
+        frameworks = {name: self.of(name)[0].environment["framework"] for name in self.present}
+        title = frameworks.get(backend, backend)
+        shared = list(frameworks.values()).count(title) > 1
+        return f"{title} ({backend})" if shared else title
+
+    def device_title(self, device: str) -> str:
+        """The device's name; with the folder's where two folders name the same device."""
+        names = {
+            slug: next(run for run in self.runs if run.device == slug).environment["device"]
+            for slug in self.devices
+        }
+        shared = list(names.values()).count(names[device]) > 1
+        return f"{names[device]} ({device})" if shared else names[device]
+
+    def domain(self, side: str) -> str:
+        """Title of domain "a" or "b": "summer"; "A" where the configuration has none."""
+        return (self.configuration.get("titles") or {}).get(side) or side.upper()
+
+    def path(self, sides: str) -> str:
+        """ "ab" -> "summer → winter", "aba" -> "summer → winter → summer"."""
+        return " → ".join(self.domain(side) for side in sides)
+
+    def setting(self, key: str) -> Any:
+        """A value of the resolved configuration by dotted path. Raises UserError if absent."""
+        value: Any = self.configuration
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                raise UserError(
+                    f"{self.folder / 'experiment.json'}: configuration has no {key}; "
+                    "use the version of cyclebench that wrote it"
+                )
+            value = value[part]
+        return value
+
+
+def load(folder: Path) -> Experiment:
+    """Read an experiment folder. Raises UserError naming the damaged or missing file."""
+    record = read_json(folder / "experiment.json")
+    runs = find_runs(folder)
+    complete = tuple(run for run in runs if run.complete)
+    configured = record["configuration"].get("backends") or []
+    backends = dict.fromkeys([*configured, *sorted({run.backend for run in runs})])
+    scores, references = folder / "metrics.json", folder / "references.safetensors"
+    return Experiment(
+        folder=folder,
+        dataset=record["dataset"],
+        preset=record["preset"],
+        hash=record["hash"],
+        configuration=record["configuration"],
+        manifest=read_json(folder / "manifest.json"),
+        audit=read_json(folder / "audit.json"),
+        metrics=read_json(scores) if scores.exists() else {},
+        references=read_arrays(references) if references.exists() else {},
+        runs=complete,
+        unfinished=tuple(run for run in runs if not run.complete),
+        backends=tuple(backends),
+    )

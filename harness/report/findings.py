@@ -1,0 +1,34 @@
+"""Everything the report says, worked out once from the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.report.experiment import Experiment
+from harness.report.gallery import Gallery, galleries
+from harness.report.losses import LossRow, loss_rows
+from harness.report.scores import MetricRow, metric_rows
+from harness.report.timing import TimingRow, timing_rows
+from harness.report.verdict import Answer, answers, scope
+
+
+@dataclass(frozen=True)
+class Findings:
+    scope: str  # how far the answers reach, in a sentence
+    answers: tuple[Answer, ...]
+    metrics: tuple[MetricRow, ...]
+    losses: tuple[LossRow, ...]
+    timing: tuple[TimingRow, ...]
+    galleries: tuple[Gallery, ...]
+
+
+def find(experiment: Experiment) -> Findings:
+    metrics, timing = metric_rows(experiment), timing_rows(experiment)
+    return Findings(
+        scope=scope(experiment),
+        answers=tuple(answers(experiment, metrics, timing)),
+        metrics=tuple(metrics),
+        losses=tuple(loss_rows(experiment)),
+        timing=tuple(timing),
+        galleries=tuple(galleries(experiment)),
+    )

@@ -1,0 +1,104 @@
+"""Sentences that explain a section to whoever reads such a report for the first time."""
+
+from __future__ import annotations
+
+from harness.report.experiment import Experiment
+from harness.report.formatting import fixed
+from harness.report.gallery import LOSSLESS, Gallery, shown_runs
+from harness.report.losses import conventions
+from harness.statistics import MINIMUM_SEEDS
+
+METRICS = (
+    "KID and FD measure how far translated images are from real ones in the features of "
+    "EfficientNet-Lite0; a perfect model reaches the floor (real images against other real "
+    "images), doing nothing scores the baseline. Cycle scores compare round trips with their "
+    "originals."
+)
+TIMING = (
+    "Steps are timed in blocks that the backends ran in turns, warm-up apart. The ratio is formed "
+    "block pair by block pair; its interval (95 %, bootstrap) is about this machine at that time. "
+    "Images a second count the images of both domains."
+)
+CAPTIONS = {
+    "losses": "All eight terms, as means over elements (adversarial and discriminator terms: over "
+    "patches; discriminators before the factor 1/2).",
+    "accuracies": "Share of patches each discriminator judges rightly. Dotted: guessing.",
+    "scores": "KID-EffLite0 x1000 at the evaluated steps; the scale is logarithmic away from zero. "
+    "Dashed: the untranslated images. Dotted: real images.",
+    "blocks": "Every timed block in the order in which they ran, without warm-up.",
+    "clocks": "Mean over runs. Idle is waiting for the other backend's turn.",
+}
+
+
+def captions(experiment: Experiment) -> dict[str, str]:
+    """A caption a figure."""
+    several = any(len(experiment.of(name)) > 1 for name in experiment.present)
+    lines = (
+        "Line: mean over runs of the running median; band: their range."
+        if several
+        else "Strong line: running median; faint: every step."
+    )
+    return {"cycle": f"Cycle loss, mean of both generators. {lines}", **CAPTIONS}
+
+
+def about_metrics(experiment: Experiment) -> str:
+    """What the numbers and brackets of the metric table are."""
+    count = len(experiment.seeds)
+    if count >= MINIMUM_SEEDS:
+        brackets = (
+            "Values are means over seeds, brackets 95 % t intervals over seeds; verdicts come from "
+            "two one-sided tests at 5 % against the margin, which use the 90 % interval."
+        )
+    elif count == 1:
+        brackets = (
+            "Brackets are 95 % intervals for other test images (grouped jackknife; paired for the "
+            "difference) with these very models: they say nothing about another seed."
+        )
+    else:
+        brackets = "Values are means over two seeds, which is too few for an interval."
+    return f"{METRICS} {brackets}"
+
+
+def about_losses(experiment: Experiment) -> str:
+    over = " and over the runs" if len(experiment.runs) > len(experiment.present) else ""
+    return (
+        f"Means over the last tenth of the run{over}. Curves of two runs drift apart even where "
+        "nothing but rounding differs: that alone means nothing."
+    )
+
+
+def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
+    """Which run, which images and how they are encoded."""
+    if not galleries:
+        return ""
+    run = shown_runs(experiment)[0]
+    where = f" on {experiment.device_title(run.device)}" if len(experiment.devices) > 1 else ""
+    several = len(experiment.seeds) > 1 or where
+    seed = f"Seed {run.seed}{where}, after the last step. " if several else "After the last step. "
+    large = galleries[0].columns[0].images.shape[2] > LOSSLESS
+    lossy = " Shown as JPEG (quality 95); evaluations/ holds the exact pixels." if large else ""
+    chosen = ", ".join(str(index) for index in galleries[0].indices)
+    return f"{seed}Test images {chosen}: evenly spaced, not chosen.{lossy}"
+
+
+def about_conventions(experiment: Experiment) -> str:
+    """Why one loss has several values (DESIGN.md, "Losses: four conventions")."""
+    units = conventions(experiment)
+    a, b = units.lambdas["a"], units.lambdas["b"]
+    weighted = f"times lambda = {a:g}" if a == b else f"times lambda ({a:g} and {b:g})"
+    return (
+        "These are one and the same number in different units. The mean over elements (of tensors "
+        f"from −1 to 1), times {fixed(units.elements, 0)} pixels and channels, is the paper's "  # noqa: RUF001
+        "unnormalised L1 norm; divided by 2 it is normalised (0 to 1, whatever the image size); "
+        f"{weighted} it is weighted (what the optimiser sees and the authors' code prints)."
+    )
+
+
+def about_counts(experiment: Experiment) -> str:
+    counts = [f"{split} {count:,}" for split, count in experiment.audit["counts"].items()]
+    pairs = (
+        "Every test image has a known true translation."
+        if experiment.manifest["paired"]
+        else "There are no true pairs."
+    )
+    return f"Images: {', '.join(counts)}. {pairs}"

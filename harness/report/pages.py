@@ -1,0 +1,59 @@
+"""report.html and report.md from findings and figures. Every value is escaped by the template."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html import escape
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report.context import context
+from harness.report.experiment import Experiment
+from harness.report.findings import Findings
+from harness.report.gallery import tile
+
+# What Markdown could read as markup in a name; a pipe would end a table's cell.
+MARKDOWN = re.compile(r"([\\`*_\[\]{}#|~$!])")
+
+
+def html(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:
+    """One self-contained page: images as data URIs, no script, nothing fetched."""
+    templates = _templates()
+    templates.globals["figure"] = lambda name: data_uri(figures[name], "image/png")
+    templates.globals["tile"] = lambda image: data_uri(*tile(image))
+    return templates.get_template("report.html.j2").render(context(experiment, findings, figures))
+
+
+def markdown(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:
+    """The same page for places that show Markdown; images are files in figures/."""
+    templates = _templates(finalize=escape_markdown)
+    templates.globals["br"] = Markup("<br>")
+    text = templates.get_template("report.md.j2").render(context(experiment, findings, figures))
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def escape_markdown(value: Any) -> Any:
+    """Text that means itself in Markdown and in the HTML Markdown lets through, on one line."""
+    if isinstance(value, Markup):
+        return value
+    line = MARKDOWN.sub(r"\\\1", " ".join(str(value).splitlines()))
+    return Markup(escape(line, quote=False))  # noqa: S704 - escaped just here
+
+
+def _templates(**options: Any) -> Environment:
+    return Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )

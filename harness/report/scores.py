@@ -1,0 +1,176 @@
+"""Scores of the complete runs: a value a backend, their difference and its verdict.
+
+The error bar is the t interval over seeds where there are three or more; with one seed it is the
+grouped jackknife over test images of metrics.json; two seeds have none (EVALUATION.md, rule 4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import UserError
+from harness.metrics.table import BY_NAME, Metric
+from harness.report.experiment import DIRECTIONS, Experiment
+from harness.statistics import Interval, Verdict, seed_interval, verdict
+
+HEADLINE = "kid_efflite0"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A backend's score after the last step, over its runs on one device."""
+
+    interval: Interval
+    runs: int
+    start: float | None  # mean over the same runs at step 0
+
+    def better_than(self, reference: float | None, better: str) -> bool | None:
+        """True or False where the whole interval says so; None where it cannot be told."""
+        if self.interval.value is None or reference is None:
+            return None
+        sign = 1.0 if better == "higher" else -1.0
+        bounds = [b for b in (self.interval.low, self.interval.high) if b is not None]
+        gaps = [sign * (bound - reference) for bound in bounds or [self.interval.value]]
+        if all(gap > 0 for gap in gaps):
+            return True
+        return False if all(gap <= 0 for gap in gaps) else None
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric, direction and device, for one backend or a pair (difference: first - second)."""
+
+    metric: Metric
+    direction: str
+    device: str
+    scores: Mapping[str, Score]
+    difference: Interval
+    seeds: int  # seeds behind the difference
+    margin: float | None  # of equivalence, in the metric's own unit
+    verdict: Verdict | None  # None: one backend, or no margin fixed before training
+    floor: float | None
+    identity_baseline: float | None
+    images: int | None  # test images scored
+
+    @property
+    def title(self) -> str:
+        """The metric's name with the number of images where the name must show it."""
+        return self.metric.title.replace("@N", f"@{self.images}" if self.images else "@N")
+
+
+def metric_rows(experiment: Experiment) -> list[MetricRow]:
+    """Every scored metric in the table's order, by device, metric, direction, pair of backends."""
+    recorded = {score["metric"] for score in experiment.metrics.get("scores", [])}
+    unknown = sorted(recorded - set(BY_NAME))
+    if unknown:
+        raise UserError(
+            f"{experiment.folder / 'metrics.json'}: metric {unknown[0]!r} is not known; "
+            "use the version of cyclebench that wrote it"
+        )
+    return [
+        _row(experiment, metric, direction, device, pair)
+        for device in experiment.devices
+        for metric in BY_NAME.values()
+        if metric.name in recorded
+        for direction in DIRECTIONS
+        for pair in experiment.pairs(device)
+    ]
+
+
+def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
+    return [row for row in rows if row.metric.name == HEADLINE]
+
+
+def reference(experiment: Experiment, metric: str, direction: str) -> dict[str, Any]:
+    """`floor` and `identity_baseline` of a metric; empty where it has no such record."""
+    key = {"metric": metric, "direction": direction}
+    return next(iter(_matching(experiment.metrics.get("references", []), key)), {})
+
+
+def score_curves(experiment: Experiment) -> dict[tuple[str, str], dict[int, list[float]]]:
+    """The headline score of the complete runs: (backend, direction) -> step -> a value a run."""
+    complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
+    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for score in _matching(experiment.metrics.get("scores", []), {"metric": HEADLINE}):
+        run = (score["device"], score["backend"], score["seed"])
+        if run in complete and _finite([score["value"]]):
+            steps = found.setdefault((score["backend"], score["direction"]), {})
+            steps.setdefault(score["step"], []).append(score["value"])
+    return found
+
+
+def _row(
+    experiment: Experiment, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
+) -> MetricRow:
+    key = {"metric": metric.name, "direction": direction}
+    beside = reference(experiment, metric.name, direction)
+    here = {**key, "device": device}
+    differences = _differences(experiment, here, pair) if len(pair) == 2 else []
+    values = _finite(record["value"] for record in differences)
+    margin = (experiment.configuration.get("evaluation") or {}).get("margins", {}).get(metric.name)
+    images = [s["n"] for s in _matching(experiment.metrics["scores"], here)]
+    return MetricRow(
+        metric=metric,
+        direction=direction,
+        device=device,
+        scores={name: _score(experiment, here, name) for name in pair},
+        difference=_interval(differences),
+        seeds=len(values),
+        margin=margin,
+        verdict=verdict(values, margin) if margin and values else None,
+        floor=beside.get("floor"),
+        identity_baseline=beside.get("identity_baseline"),
+        images=images[0] if images else None,
+    )
+
+
+def _score(experiment: Experiment, here: Mapping[str, Any], backend: str) -> Score:
+    last, first = [], []
+    for run in experiment.of(backend, str(here["device"])):
+        key = {**here, "backend": backend, "seed": run.seed}
+        last += _matching(experiment.metrics["scores"], {**key, "step": run.status["steps"]})
+        first += _matching(experiment.metrics["scores"], {**key, "step": 0})
+    starts = _finite(record["value"] for record in first)
+    start = sum(starts) / len(starts) if starts else None
+    return Score(_interval(last), len(_finite(record["value"] for record in last)), start)
+
+
+def _differences(
+    experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Records of first minus second after the last step, whichever way round they were written."""
+    first, second = (experiment.of(name, str(here["device"])) for name in pair)
+    steps = {run.seed: run.status["steps"] for run in first}
+    found = []
+    for seed in sorted(steps.keys() & {run.seed for run in second}):
+        key = {**here, "seed": seed, "step": steps[seed]}
+        records = experiment.metrics.get("differences", [])
+        found += _matching(records, {**key, "backends": list(pair)})
+        turned = _matching(records, {**key, "backends": [pair[1], pair[0]]})
+        found += [
+            {"value": _minus(r["value"]), "low": _minus(r["high"]), "high": _minus(r["low"])}
+            for r in turned
+        ]
+    return found
+
+
+def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:
+    usable = [record for record in records if _finite([record["value"]])]
+    if len(usable) == 1:
+        return Interval(*(usable[0][name] for name in ("value", "low", "high")))
+    return seed_interval([record["value"] for record in usable])
+
+
+def _matching(records: Any, key: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [r for r in records if all(r.get(name) == value for name, value in key.items())]
+
+
+def _finite(values: Any) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value

@@ -1,0 +1,171 @@
+"""The three answers in plain words. They never say more than the intervals allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.report.experiment import Experiment
+from harness.report.formatting import bounds, fixed, listed, plural
+from harness.report.learnt import Sentence, have_they_learnt, place
+from harness.report.scores import MetricRow, headline_rows
+from harness.report.timing import TimingRow
+from harness.statistics import MAXIMUM_SEEDS, MINIMUM_SEEDS
+
+# They use the 90 % interval, narrower than the 95 % one beside them: the page must say so.
+TESTS = "two one-sided tests at 5 %"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`tone`: "yes", "no" or "open", for the colour beside the words, never instead of them."""
+
+    question: str
+    short: str
+    tone: str
+    sentences: tuple[Sentence, ...]
+
+
+def scope(experiment: Experiment) -> str:
+    """How far any answer reaches: seeds and devices."""
+    if not experiment.runs:
+        return "No run is complete yet: there is nothing to compare."
+    devices = listed([experiment.device_title(device) for device in experiment.devices])
+    seeds = plural(len(experiment.seeds), "seed")
+    if len(experiment.seeds) == 1:
+        return (
+            f"One seed, on {devices}. Training is chaotic: two runs that differ by one rounding "
+            "error drift apart, so there is no claim here beyond this run."
+        )
+    if len(experiment.seeds) < MINIMUM_SEEDS:
+        return f"Only {seeds}, on {devices}: too few for any claim beyond these runs."
+    return f"{seeds[0].upper()}{seeds[1:]}, on {devices}. Intervals over seeds cover 95 %."
+
+
+def answers(
+    experiment: Experiment, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
+) -> list[Answer]:
+    rows = headline_rows(metrics)
+    short, tone, sentences = have_they_learnt(experiment, metrics)
+    return [
+        _same(experiment, rows),
+        Answer("Have they learnt anything?", short, tone, tuple(sentences)),
+        _fast(experiment, timing),
+    ]
+
+
+def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> Answer:
+    question = "Do they learn the same?"
+    pairs = [row for row in rows if len(row.scores) == 2 and row.difference.value is not None]
+    if not pairs:
+        reason = (
+            "The translations have not been scored."
+            if len(experiment.present) > 1
+            else "A comparison needs complete runs of two backends."
+        )
+        return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
+    labels = {row.verdict.label if row.verdict else "no verdict" for row in pairs}
+    fewest = min(row.seeds for row in pairs)
+    if fewest < MINIMUM_SEEDS:
+        short, tone = f"Cannot tell yet: {plural(fewest, 'seed')}", "open"
+    elif labels == {"equivalent"}:
+        short, tone = "Yes, within the margin", "yes"
+    elif "different" in labels:
+        apart = [row for row in pairs if row.verdict and row.verdict.label == "different"]
+        places = list(dict.fromkeys(experiment.path(row.direction) for row in apart))
+        short, tone = f"No: different in {listed(places)}", "no"
+    else:
+        short, tone = "Cannot tell yet", "open"
+    sentences = [_difference(experiment, row) for row in pairs]
+    if fewest < MINIMUM_SEEDS:
+        missing = plural(MINIMUM_SEEDS - fewest, "more seed")
+        here = "this run" if fewest == 1 else "these runs"
+        sentences.append(Sentence("", f"No claim beyond {here}: that takes at least {missing}."))
+    return Answer(question, short, tone, tuple(sentences))
+
+
+def _difference(experiment: Experiment, row: MetricRow) -> Sentence:
+    metric = row.metric
+    values = [
+        f"{fixed(score.interval.value, metric.digits, metric.scale)} ({experiment.title(name)})"
+        for name, score in row.scores.items()
+    ]
+    gap = fixed(row.difference.value, metric.digits, metric.scale)
+    span = bounds(row.difference, metric.digits, metric.scale)
+    meaning = "for other test images" if row.seeds == 1 else f"over {plural(row.seeds, 'seed')}"
+    interval = f", 95 % interval {span} {meaning}" if span else ", no interval from two seeds"
+    text = (
+        f"{row.title} {metric.unit} is {' against '.join(values)}; "
+        f"difference {gap}{interval}. {verdict_words(row)}"
+    )
+    return Sentence(place(experiment, row), text.strip())
+
+
+def verdict_words(row: MetricRow) -> str:
+    """The verdict as a sentence, with what would settle it."""
+    if row.verdict is None or row.margin is None:
+        return "No margin was fixed before training, so there is no verdict."
+    margin = f"±{fixed(row.margin, row.metric.digits, row.metric.scale)}"
+    if row.verdict.label == "equivalent":
+        return f"Within the margin of {margin} fixed before training, by {TESTS}: equivalent."
+    if row.verdict.label == "different":
+        return f"Beyond the margin of {margin} fixed before training, by {TESTS}: different."
+    if row.seeds < MINIMUM_SEEDS:
+        return ""  # said once for all directions
+    return f"Against the margin of {margin} this cannot be told yet: {more(row)}."
+
+
+def more(row: MetricRow) -> str:
+    """What would settle a verdict that is open."""
+    further = row.verdict.further_seeds if row.verdict else None
+    if further is None:
+        return f"more than {MAXIMUM_SEEDS} seeds would be needed"
+    about = "at least" if row.seeds < MINIMUM_SEEDS else "about"
+    return f"{about} {plural(further, 'more seed')} needed"
+
+
+def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> Answer:
+    question = "Are they equally fast?"
+    rows = [
+        row for row in timing if row.quantity == "step_ms_median" and row.ratio.value is not None
+    ]
+    if not rows:
+        reason = "No blocks of steps that two backends ran in turns have been timed."
+        return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
+    sentences = tuple(_speed(experiment, row) for row in rows)
+    if all(row.ratio.low is None for row in rows):
+        return Answer(question, "Cannot tell yet: too few blocks", "open", sentences)
+    apart = [row for row in rows if _excludes_one(row)]
+    if not apart:
+        return Answer(question, "No difference seen", "open", sentences)
+    return Answer(question, f"No: {_times(experiment, apart)}", "no", sentences)
+
+
+def _times(experiment: Experiment, rows: Sequence[TimingRow]) -> str:
+    """ "TensorFlow takes 1.30x the time", or the range over devices."""
+    ratios = sorted(row.ratio.value for row in rows if row.ratio.value is not None)
+    if len({tuple(row.values) for row in rows}) > 1:
+        return "see each pair"
+    second = experiment.title(list(rows[0].values)[1])
+    ends = list(dict.fromkeys([fixed(ratios[0], 2), fixed(ratios[-1], 2)]))
+    return f"{second} takes {' to '.join(ends)} times as long"
+
+
+def _excludes_one(row: TimingRow) -> bool:
+    low, high = row.ratio.low, row.ratio.high
+    return low is not None and high is not None and not low <= 1 <= high
+
+
+def _speed(experiment: Experiment, row: TimingRow) -> Sentence:
+    first, second = (experiment.title(name) for name in row.values)
+    device = experiment.device_title(row.device)
+    blocks = plural(row.pairs, "pair") + " of blocks run in turns"
+    text = (
+        f"{second} takes {fixed(row.ratio.value, 2)} times as long as {first} for a training step"
+    )
+    if row.ratio.low is None:
+        return Sentence(device, f"{text}; {blocks}: too few for an interval.")
+    span = f"95 % interval {fixed(row.ratio.low, 2)} to {fixed(row.ratio.high, 2)}, {blocks}"
+    if not _excludes_one(row):
+        return Sentence(device, f"{text} ({span}): the interval holds 1, no difference is shown.")
+    return Sentence(device, f"{text} ({span}).")

@@ -1,0 +1,36 @@
+"""`write_report`: from an experiment folder to report.html, report.md and summary.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.records import write_bytes, write_json
+from harness.report import pages
+from harness.report.experiment import load
+from harness.report.findings import find
+from harness.report.gallery import sheets
+from harness.report.plots import figures
+from harness.report.summary import summary
+
+
+def write_report(experiment: Path) -> Path:
+    """Write summary.json, figures/*.png, report.md and report.html; return report.html's path.
+
+    Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
+    appears complete or not at all, report.html last. Raises UserError naming a damaged record.
+    """
+    record = load(experiment)
+    findings = find(record)
+    drawn = figures(record)
+    html = pages.html(record, findings, drawn)
+    markdown = pages.markdown(record, findings, drawn)
+    write_json(
+        experiment / "summary.json",
+        summary(record, findings.metrics, findings.losses, findings.timing),
+    )
+    for name, content in {**drawn, **sheets(findings.galleries)}.items():
+        write_bytes(experiment / "figures" / name, content)
+    write_bytes(experiment / "report.md", markdown.encode())
+    page = experiment / "report.html"
+    write_bytes(page, html.encode())
+    return page

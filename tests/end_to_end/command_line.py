@@ -1,0 +1,46 @@
+"""Runs the command line as a user does: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# Small enough for seconds, long enough to be interrupted between warm-up and end.
+SETTINGS = ("training.steps_per_epoch=8", "timing.block_seconds=0.1", "data.test=4")
+
+
+def command(results: Path, *arguments: str) -> list[str]:
+    settings = [part for setting in SETTINGS for part in ("--set", setting)]
+    program = [sys.executable, "-m", "harness.cli", "compare", "--preset", "smoke"]
+    return [*program, "--results", str(results), *settings, *arguments]
+
+
+def run(results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(results, *arguments), capture_output=True, text=True, env=os.environ, timeout=300
+    )
+
+
+def interrupt_when(results: Path, told: Callable[[str], bool]) -> tuple[int, str]:
+    """Run, send Ctrl-C when a line for which `told` holds appears; exit status and stderr."""
+    process = subprocess.Popen(
+        command(results), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    lines = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if told(line):
+            process.send_signal(signal.SIGINT)
+            break
+    lines += process.stderr.readlines()
+    return process.wait(timeout=120), "".join(lines)
+
+
+def experiment_folder(results: Path) -> Path:
+    [folder] = [path for path in results.iterdir() if path.is_dir()]
+    return folder

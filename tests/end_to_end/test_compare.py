@@ -1,0 +1,161 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from command_line import experiment_folder, interrupt_when, run
+
+from backends.interface import RECORDED
+from harness.records import find_runs, read_arrays
+
+STEPS = 32
+
+
+def test_both_runs_are_complete_and_every_step_is_recorded(compared):
+    runs = find_runs(compared)
+    assert [run.backend for run in runs] == ["tf", "torch"]
+    for record in runs:
+        assert record.complete and record.status["step"] == STEPS
+        assert record.losses["step"].tolist() == list(range(STEPS))
+        assert set(RECORDED) < set(record.losses.columns)
+        assert record.losses["learning_rate"].iloc[-1] < record.losses["learning_rate"].iloc[0]
+        assert not (record.folder / "checkpoint.safetensors").exists()
+        assert record.evaluated_steps == [0, STEPS]
+        assert set(record.evaluation(STEPS)) == {
+            "ab", "ba", "aba", "bab", "identity_a", "identity_b",
+        }  # fmt: skip
+
+
+def test_blocks_cover_every_step_once_and_pair_between_backends(compared):
+    tables = [record.blocks for record in find_runs(compared)]
+    for table in tables:
+        ends = (table["start_step"] + table["steps"]).tolist()
+        assert table["start_step"].tolist() == [0, *ends[:-1]] and ends[-1] == STEPS
+        assert table["warmup"].iloc[0] == 1 and table["warmup"].iloc[-1] == 0
+        assert (table["train_seconds"] > 0).all()
+    assert tables[0]["start_step"].tolist() == tables[1]["start_step"].tolist()
+
+
+def test_clocks_sum_to_the_wall_clock(compared):
+    for record in find_runs(compared):
+        clocks = dict(record.resources["clocks"])
+        wall = clocks.pop("wall")
+        assert sum(clocks.values()) == pytest.approx(wall)
+        assert clocks["idle"] > 0 and clocks["train"] > 0
+        assert record.resources["flops_per_step"] > 1e6
+        assert record.resources["peak_memory"]["kind"] == "resident"
+
+
+def test_environment_says_what_ran_where(compared):
+    frameworks = set()
+    for record in find_runs(compared):
+        environment = record.environment
+        frameworks.add(environment["framework"])
+        assert environment["device"] and environment["threads"] >= 1
+        assert re.fullmatch(r"[0-9a-f]{64}", environment["source_digest"])
+    assert frameworks == {"PyTorch", "TensorFlow"}
+
+
+def test_both_start_from_the_same_translations(compared):
+    one, two = (record.evaluation(0) for record in find_runs(compared))
+    for name in one:
+        assert np.abs(one[name].astype(int) - two[name].astype(int)).max() <= 1
+
+
+def test_the_first_losses_agree_to_rounding(compared):
+    one, two = (record.losses.iloc[0] for record in find_runs(compared))
+    terms = [name for name in RECORDED if not name.startswith("accuracy")]
+    assert one[terms].to_numpy() == pytest.approx(two[terms].to_numpy(), rel=1e-5)
+
+
+def test_summary_has_the_documented_keys(compared):
+    summary = json.loads((compared / "summary.json").read_text())
+    assert summary["schema_version"] == 1
+    assert summary["experiment"]["dataset"] == "seasons"
+    metrics = {(row["metric"], row["direction"]) for row in summary["metrics"]}
+    names = ("kid_efflite0", "fd_efflite0", "cycle_psnr", "cycle_ssim",
+             "pair_psnr", "pair_ssim", "pair_mae")  # fmt: skip
+    assert metrics == {(name, direction) for name in names for direction in ("ab", "ba")}
+    for row in summary["metrics"]:
+        assert row["torch"]["runs"] == row["tf"]["runs"] == 1
+        assert {"value", "low", "high"} <= set(row["difference"])
+        assert "cannot tell yet" in row["verdict"]
+    conventions = {row["convention"] for row in summary["losses"] if row["term"] == "cycle_a"}
+    assert conventions == {"mean", "unnormalised", "normalised", "weighted"}
+    [ratio] = [r["ratio"] for r in summary["timing"] if r["quantity"] == "step_ms_median"]
+    assert ratio["low"] <= ratio["value"] <= ratio["high"]
+
+
+def test_report_is_self_contained_and_makes_no_claim_from_one_seed(compared):
+    page = (compared / "report.html").read_text()
+    assert "FID: not computed" in page
+    assert "data:image/png;base64," in page
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
+    assert "<script" not in page
+    text = (compared / "report.md").read_text()
+    assert "one seed" in text.lower()
+    for name in re.findall(r"\]\((figures/[^)]+)\)", text):
+        assert (compared / name).is_file()
+
+
+def test_a_finished_comparison_is_reused(compared):
+    losses = [record.folder / "losses.csv" for record in find_runs(compared)]
+    before = [path.stat().st_mtime_ns for path in losses]
+    done = run(compared.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("already trained, reused") == 2
+    assert "starting" not in done.stderr
+    assert [path.stat().st_mtime_ns for path in losses] == before
+
+
+def test_interrupted_and_continued_training_is_the_same_to_the_last_bit(compared, tmp_path):
+    """Also: two trainings with one seed are the same to the last bit."""
+    status, said = interrupt_when(tmp_path, lambda line: line.startswith("Training takes"))
+    assert status == 130, said
+    assert "goes on from here" in said and "Traceback" not in said
+    folder = experiment_folder(tmp_path)
+    halted = find_runs(folder)
+    assert [record.status["state"] for record in halted] == ["interrupted"] * 2
+    assert all(0 < record.status["step"] < STEPS for record in halted)
+    assert not (folder / "report.html").exists()
+
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("goes on from step") == 2
+    for whole, continued in zip(find_runs(compared), find_runs(folder), strict=True):
+        assert continued.resources["processes"] == 2
+        for name in RECORDED:
+            assert np.array_equal(whole.losses[name], continued.losses[name]), name
+        one, two = (read_arrays(r.folder / "state.safetensors") for r in (whole, continued))
+        assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_a_training_that_diverges_is_named_and_keeps_its_traceback(tmp_path):
+    done = run(tmp_path, "--backends", "torch", "--set", "optimiser.learning_rate=1e30")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "torch, seed 0: FloatingPointError: diverged" in last and "Traceback" not in done.stderr
+    [record] = find_runs(experiment_folder(tmp_path))
+    assert record.status["state"] == "failed"
+    assert "Traceback" in (record.folder / "log.txt").read_text()
+
+
+def test_real_photographs_with_leaks_are_compared_and_audited(photographs, tmp_path):
+    source = photographs / "summer2winter_yosemite"
+    for split, count in (("trainA", 8), ("trainB", 8), ("testA", 4), ("testB", 4)):
+        folder = tmp_path / "data" / "summer2winter_yosemite" / split
+        folder.mkdir(parents=True)
+        for file in sorted((source / split).iterdir())[:count]:
+            (folder / file.name).symlink_to(file)
+    leaked = min((source / "testA").iterdir())
+    (tmp_path / "data/summer2winter_yosemite/trainB/leak.jpg").symlink_to(leaked)
+    done = run(
+        tmp_path / "results", "--backends", "tf", "--dataset", "summer2winter",
+        "--data-dir", str(tmp_path / "data"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = experiment_folder(tmp_path / "results")
+    assert folder.name.startswith("summer2winter_yosemite-smoke-")
+    found = json.loads((folder / "audit.json").read_text())["duplicates"]
+    assert {"leak.jpg", leaked.name} in [{pair["name"], pair["other_name"]} for pair in found]
+    assert "leak.jpg" in (folder / "report.html").read_text()

@@ -1,0 +1,81 @@
+import pytest
+
+from harness.config import check_backends, load_experiment, preset_names
+from harness.errors import UserError
+
+
+def test_every_preset_loads_and_paper_is_the_published_one():
+    for name in preset_names():
+        load_experiment("seasons", name, [])
+    paper = load_experiment("seasons", "paper", [])
+    assert (paper.model.filters, paper.model.blocks, paper.data.crop_size) == (64, 9, 256)
+    assert paper.training.epochs_constant + paper.training.epochs_decay == 200
+    assert (paper.objective.lambda_a, paper.objective.identity) == (10.0, 0.5)
+
+
+def test_overrides_reach_the_networks_and_the_loss():
+    experiment = load_experiment(
+        "seasons", "quick", ["model.blocks=2", "objective.lambda_b=5", "optimiser.epsilon=1e-7"]
+    )
+    assert experiment.networks().g_ab.blocks == 2
+    assert experiment.loss().lambda_b == 5.0
+    assert experiment.loss().epsilon == 1e-7
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("model.block=3", "model.block: unknown key 'block'; allowed: filters, blocks"),
+        ("models.blocks=3", "models: unknown key 'models'; allowed: data, model"),
+        ("model.blocks=many", "model.blocks: input should be a valid integer, got 'many'"),
+        ("model.blocks=2.0", "model.blocks: input should be a valid integer, got 2.0"),
+        ("model.blocks=true", "model.blocks: input should be a valid integer, got True"),
+        ("objective.lambda_a=-1", "objective.lambda_a: input should be greater than or equal"),
+        ("objective.lambda_a=.nan", "objective.lambda_a: input should be a finite number"),
+        ("data.crop_size=80", "data.crop_size: 80 is larger than data.load_size, 72"),
+        ("data.crop_size=62", "data.crop_size: 62 is not a multiple of 4"),
+        ("data.crop_size=16", "data.crop_size: 16 is too small"),
+        ("runtime.precision=half", "runtime.precision: input should be 'float32' or 'float64'"),
+        ("evaluation.margins.fid=1", "missing or unknown: ['fid']"),
+        ("blocks=3", "write section.key=value"),
+        ("model.blocks", "write section.key=value"),
+        ("model.blocks=[", "is not a YAML value"),
+        ("model.blocks.deep=1", "blocks is a value, not a section"),
+    ],
+)
+def test_bad_overrides_are_refused_by_name_in_one_line(override, says):
+    with pytest.raises(UserError) as refusal:
+        load_experiment("seasons", "quick", [override])
+    assert says in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_unknown_preset_names_the_known_ones():
+    with pytest.raises(UserError, match=r"preset 'papers': unknown; one of .*paper.*quick"):
+        load_experiment("seasons", "papers", [])
+
+
+def test_one_margin_can_be_set_alone():
+    default = load_experiment("seasons", "quick", []).evaluation.margins
+    changed = load_experiment("seasons", "quick", ["evaluation.margins.cycle_psnr=2"])
+    assert changed.evaluation.margins == {**default, "cycle_psnr": 2.0}
+
+
+def test_digest_changes_with_settings_data_and_code_only():
+    quick = load_experiment("seasons", "quick", [])
+    assert quick.digest("data", "code") == load_experiment("seasons", "quick", []).digest(
+        "data", "code"
+    )
+    others = {
+        quick.digest("data", "code"),
+        quick.digest("other data", "code"),
+        quick.digest("data", "other code"),
+        load_experiment("seasons", "quick", ["objective.lambda_a=9.5"]).digest("data", "code"),
+    }
+    assert len(others) == 4
+
+
+@pytest.mark.parametrize("names", [["jax"], ["torch", "torch"], []])
+def test_backends_are_known_and_named_once(names):
+    with pytest.raises(UserError, match="backends"):
+        check_backends(names)

@@ -1,0 +1,331 @@
+"""The manifest lists the usable files, the audit what one should know about them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets_helpers import picture, png, write_set
+from PIL import Image, ImageFile
+
+from harness.datasets import Audit, Manifest, Prepared, audit, build_manifest, prepare, scan
+from harness.datasets.audit import Duplicate, is_finding
+from harness.datasets.locate import Located
+from harness.datasets.manifest import ImageFile as ManifestFile
+from harness.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "set")
+
+
+def names(prepared: Prepared, split: str) -> list[str]:
+    return [file.name for file in prepared.manifest.splits[split]]
+
+
+def add_truths(folder: Path, count: int = 2) -> None:
+    for base, truth in ((500, "testA_in_B"), (600, "testB_in_A")):
+        (folder / truth).mkdir()
+        for index in range(count):
+            (folder / truth / f"{index}.png").write_bytes(png(picture(base + index)))
+
+
+def test_the_manifest_lists_images_by_name_and_nothing_else(folder: Path) -> None:
+    split = folder / "trainA"
+    for name in ("10.PNG", "B.png", "a.png"):
+        (split / name).write_bytes(png(picture(len(name) + ord(name[0]))))
+    for name in ("Thumbs.db", ".hidden.png", "notes.txt"):
+        (split / name).write_bytes(b"x")
+    (split / "more.png").mkdir()
+    prepared = prepare(str(folder))
+    assert names(prepared, "trainA") == ["0.png", "1.png", "10.PNG", "B.png", "a.png"]
+    assert prepared.audit.unreadable == ()
+
+
+def test_the_digest_depends_on_content_and_names_only(folder: Path, tmp_path: Path) -> None:
+    digest = prepare(str(folder)).manifest.digest
+    copy = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert prepare(str(copy)).manifest.digest == digest
+    (copy / "trainA" / "0.png").rename(copy / "trainA" / "00.png")
+    renamed = prepare(str(copy)).manifest.digest
+    (copy / "trainA" / "00.png").write_bytes(png(picture(999)))
+    assert len({digest, renamed, prepare(str(copy)).manifest.digest}) == 3
+
+
+def test_the_manifest_survives_json(folder: Path) -> None:
+    add_truths(folder)
+    manifest = prepare(str(folder)).manifest
+    document = json.loads(json.dumps(manifest.to_json()))
+    again = Manifest.from_json(document, folder)
+    assert again == manifest and again.digest == manifest.digest
+    assert document["paired"] is True and document["name"] == "set"
+
+
+def test_an_edited_manifest_is_refused(folder: Path) -> None:
+    document = prepare(str(folder)).manifest.to_json()
+    document["splits"]["testA"].pop()
+    with pytest.raises(UserError, match="digest does not match"):
+        Manifest.from_json(document)
+
+
+@pytest.mark.parametrize("name", ["../0.png", "/etc/passwd", "a/b.png", "..\\0.png", ".."])
+def test_a_manifest_cannot_name_files_outside_its_splits(folder: Path, name: str) -> None:
+    splits = dict(prepare(str(folder)).manifest.splits)
+    splits["trainA"] = (ManifestFile(name, "00"),)
+    with pytest.raises(UserError, match="file name"):
+        Manifest.from_json(Manifest("set", splits).to_json())
+
+
+@pytest.mark.parametrize("document", [{}, {"splits": []}, {"splits": {"trainA": 3}, "name": "x"}])
+def test_a_damaged_record_is_refused(document: dict) -> None:
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        Manifest.from_json(document)
+    with pytest.raises(UserError, match=r"audit\.json"):
+        Audit.from_json(document)
+
+
+def test_true_pairs_stand_in_the_order_of_the_test_images(folder: Path) -> None:
+    add_truths(folder, count=3)
+    (folder / "testA_in_B" / "0.png").rename(folder / "testA_in_B" / "0.bmp")
+    prepared = prepare(str(folder))
+    assert prepared.manifest.paired
+    assert names(prepared, "testA_in_B") == ["0.bmp", "1.png"]
+    assert prepared.audit.counts["testB_in_A"] == 2
+
+
+def test_a_test_image_without_its_true_pair_is_refused(folder: Path) -> None:
+    add_truths(folder)
+    (folder / "testB_in_A" / "1.png").unlink()
+    with pytest.raises(UserError, match=r"testB_in_A: no readable true translation of 1\.png"):
+        prepare(str(folder))
+    shutil.rmtree(folder / "testB_in_A")
+    with pytest.raises(UserError, match="counterpart"):
+        prepare(str(folder))
+    shutil.rmtree(folder / "testA_in_B")
+    assert not prepare(str(folder)).manifest.paired
+
+
+def test_an_empty_split_and_a_missing_folder_are_refused(folder: Path) -> None:
+    for path in (folder / "testA").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match="testA: no images"):
+        prepare(str(folder))
+    (folder / "testA").rmdir()
+    with pytest.raises(UserError, match="no folder testA"):
+        build_manifest(Located("set", folder, ("A", "B")))
+
+
+def truncated_jpeg() -> bytes:
+    buffer = io.BytesIO()
+    picture(7, 64).save(buffer, "JPEG")
+    return buffer.getvalue()[:-400]
+
+
+def png_with_bad_crc() -> bytes:
+    content = bytearray(png(picture(7)))
+    content[-14] ^= 1  # of the last chunk before IEND, which takes 12 bytes
+    return bytes(content)
+
+
+def gif() -> bytes:
+    buffer = io.BytesIO()
+    picture(7).save(buffer, "GIF")
+    return buffer.getvalue()
+
+
+def deep_png() -> bytes:
+    return png(Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)))
+
+
+BROKEN: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "text": lambda: b"<html>404</html>",
+    "jpeg cut short": truncated_jpeg,
+    "png with wrong checksum": png_with_bad_crc,
+    "16 bits": deep_png,
+    "a format that is not accepted": gif,
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_unreadable_files_are_left_out_and_listed(folder: Path, fault: str) -> None:
+    (folder / "trainB" / "bad.png").write_bytes(BROKEN[fault]())
+    lines: list[str] = []
+    prepared = prepare(str(folder), report=lines.append)
+    assert names(prepared, "trainB") == ["0.png", "1.png"]
+    (found,) = prepared.audit.to_json()["unreadable"]
+    assert (found["split"], found["name"]) == ("trainB", "bad.png")
+    assert found["problem"] and "\n" not in found["problem"]
+    assert "1 unreadable" in lines[-1]
+    assert prepare(str(folder)).audit == prepared.audit
+
+
+def test_a_decompression_bomb_is_unreadable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "trainA" / "huge.png").write_bytes(png(Image.new("RGB", (40, 40))))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # 1600 pixels: PIL would only warn
+    (found,) = prepare(str(folder)).audit.unreadable
+    assert found.name == "huge.png" and "DecompressionBomb" in found.problem
+
+
+def test_a_broken_link_is_unreadable_and_looked_at_again(folder: Path) -> None:
+    (folder / "trainA" / "link.png").symlink_to(folder / "later.png")
+    assert [found.name for found in prepare(str(folder)).audit.unreadable] == ["link.png"]
+    (folder / "later.png").write_bytes(png(picture(1234)))
+    assert prepare(str(folder)).audit.unreadable == ()
+
+
+def test_a_file_that_could_not_be_read_is_looked_at_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    good = scan(folder)
+    (folder / "trainA" / "0.png").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", failing)
+        assert [fact.problem for fact in scan(folder) if fact.problem] == [
+            "cannot be read: Input/output error"
+        ]
+    assert scan(folder) == good
+
+
+def test_a_split_of_broken_files_is_refused(folder: Path) -> None:
+    for path in (folder / "testA").iterdir():
+        path.write_bytes(b"broken")
+    with pytest.raises(UserError, match="none of its 2 images can be read"):
+        prepare(str(folder))
+
+
+def test_duplicates_are_equal_pixels_however_stored(folder: Path) -> None:
+    same = picture(3000)
+    same.save(folder / "trainA" / "x.bmp")
+    same.save(folder / "trainA" / "x2.bmp")
+    same.save(folder / "testA" / "y.png")
+    same.save(folder / "testB" / "z.tif")
+    Image.new("RGB", (4, 8)).save(folder / "testB" / "high.png")
+    Image.new("RGB", (8, 4)).save(folder / "trainB" / "wide.png")
+    assert set(prepare(str(folder)).audit.duplicates) == {
+        Duplicate("trainA", "x.bmp", "testA", "y.png"),
+        Duplicate("trainA", "x2.bmp", "testA", "y.png"),
+        Duplicate("trainA", "x.bmp", "testB", "z.tif"),
+        Duplicate("trainA", "x2.bmp", "testB", "z.tif"),
+        Duplicate("testA", "y.png", "testB", "z.tif"),
+    }
+
+
+def test_duplicates_within_a_test_split_count_within_train_not(folder: Path) -> None:
+    for split in ("trainA", "testA"):
+        for name in ("p.png", "q.png"):
+            (folder / split / name).write_bytes(png(picture(7000 + len(split))))
+    found = prepare(str(folder)).audit.duplicates
+    assert found == (Duplicate("testA", "p.png", "testA", "q.png"),)
+
+
+def test_a_test_image_may_be_a_true_translation_a_train_image_may_not() -> None:
+    assert not is_finding("testA_in_B", "testB")
+    assert not is_finding("testA", "testB_in_A")
+    assert is_finding("trainB", "testA_in_B")
+
+
+def test_many_copies_of_one_image_do_not_square(folder: Path) -> None:
+    content = png(picture(4000))
+    for index in range(60):
+        (folder / "testA" / f"copy{index:02}.png").write_bytes(content)
+        (folder / "trainA" / f"copy{index:02}.png").write_bytes(content)
+    found = prepare(str(folder)).audit.duplicates
+    named = {(d.split, d.name) for d in found} | {(d.other_split, d.other_name) for d in found}
+    assert len(found) <= 120 and len(named) == 120
+
+
+def test_greyscale_is_seen_however_it_is_stored(folder: Path) -> None:
+    grey = picture(5).convert("L")
+    grey.save(folder / "trainA" / "l.png")
+    grey.convert("RGB").save(folder / "trainA" / "rgb.jpg", quality=95)
+    grey.convert("P").save(folder / "trainA" / "palette.png")
+    tinted = np.asarray(grey.convert("RGB")).copy()
+    tinted[0, 0, 2] ^= 1
+    Image.fromarray(tinted).save(folder / "trainA" / "tinted.png")
+    found = [item.name for item in prepare(str(folder)).audit.greyscale]
+    assert found == ["l.png", "palette.png", "rgb.jpg"]
+
+
+def test_the_audit_survives_json(folder: Path) -> None:
+    (folder / "trainA" / "bad.png").write_bytes(b"bad")
+    shutil.copy(folder / "trainA" / "0.png", folder / "testB" / "copy.png")
+    picture(5).convert("L").save(folder / "testA" / "l.png")
+    found = prepare(str(folder)).audit
+    assert found.duplicates and found.greyscale and found.unreadable
+    assert Audit.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert found.counts == {"trainA": 2, "trainB": 2, "testA": 3, "testB": 3}
+
+
+def decoded_by(action: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many images PIL decodes during `action`."""
+    loads = []
+    original = ImageFile.ImageFile.load
+
+    def counted(self: ImageFile.ImageFile) -> object:
+        loads.append(1)
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageFile.ImageFile, "load", counted)
+        action()
+    return len(loads)
+
+
+def test_a_second_scan_decodes_only_what_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scan(folder)
+    assert decoded_by(lambda: scan(folder), monkeypatch) == 0
+    assert scan(folder) == first
+    changed = folder / "trainA" / "0.png"
+    before = changed.stat()
+    changed.write_bytes(png(picture(1)))  # same size
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))  # same time
+    assert decoded_by(lambda: scan(folder), monkeypatch) > 0
+    assert scan(folder) != first
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"schema_version": 1}', "[]"])
+def test_a_damaged_scan_cache_is_rebuilt(folder: Path, cache: Path, damage: str) -> None:
+    first = scan(folder)
+    (path,) = (cache / "scans").iterdir()
+    path.write_text(damage)
+    assert scan(folder) == first
+    path.write_text(path.read_text().replace('"stamp"', '"stump"', 1))
+    assert scan(folder) == first
+
+
+def test_scanning_reports_progress(folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    scan(folder, lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 8) for done in range(1, 9)]
+
+
+REAL = os.environ.get("CYCLEBENCH_DATA")
+
+
+@pytest.mark.skipif(not REAL, reason="CYCLEBENCH_DATA: folder of the real photographs not given")
+def test_the_published_yosemite_test_split_has_its_known_duplicates() -> None:
+    assert REAL is not None
+    prepared = prepare("summer2winter", Path(REAL))
+    assert prepared.audit.counts["testA"] == 309 and prepared.audit.counts["testB"] == 238
+    places = [(found.split, found.other_split) for found in prepared.audit.duplicates]
+    assert sorted(places) == [("testA", "testA")] * 3 + [("testA", "testB")] * 2
+    assert audit(prepared.manifest, scan(prepared.located.folder)) == prepared.audit

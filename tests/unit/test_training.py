@@ -1,0 +1,105 @@
+"""Turn taking, with workers that only count."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness import training
+from harness.config import TimingSection
+
+TIMING = TimingSection(warmup_steps=2, block_seconds=1.0)
+
+
+class CountingWorker:
+    log: list[tuple]
+    start: dict[str, int]
+    fail_at: tuple[str, int] | None
+
+    def __init__(self, job):
+        self.job, self.name, self.steps = job, job.backend, 30
+        self.step = self.start.get(job.backend, 0)
+
+    def train(self, until):
+        self.log.append((self.name, self.step, until))
+        if self.fail_at == (self.name, until):
+            raise KeyboardInterrupt
+        self.step = until
+        losses = {"cycle_a": 0.1, "cycle_b": 0.1}
+        return {"seconds_per_step": {"one": 0.1, "two": 0.2}[self.name], "losses": losses}
+
+    def request(self, **command):
+        self.log.append((self.name, command))
+
+    def interrupt(self):
+        self.log.append((self.name, "interrupt"))
+
+    def close(self):
+        self.log.append((self.name, "close"))
+
+
+class Silent:
+    def say(self, line):
+        pass
+
+    def update(self, *args):
+        pass
+
+
+@pytest.fixture
+def log(monkeypatch):
+    CountingWorker.log, CountingWorker.start, CountingWorker.fail_at = [], {}, None
+    monkeypatch.setattr(training, "Worker", CountingWorker)
+    return CountingWorker.log
+
+
+def run(estimate=lambda seconds: None):
+    jobs = [SimpleNamespace(backend=name, seed=0) for name in ("one", "two")]
+    training.train_seed(jobs, TIMING, Silent(), estimate)
+
+
+def blocks(log):
+    return [entry for entry in log if len(entry) == 3]
+
+
+def test_backends_take_turns_in_equal_blocks_to_the_end(log):
+    estimates = []
+    run(estimates.append)
+    assert blocks(log)[:6] == [
+        ("one", 0, 2), ("two", 0, 2), ("one", 2, 4), ("two", 2, 4), ("one", 4, 9), ("two", 4, 9),
+    ]  # fmt: skip
+    assert blocks(log)[-2:] == [("one", 29, 30), ("two", 29, 30)]
+    assert estimates == [{"one": 0.1, "two": 0.2}]
+
+
+def test_first_and_last_translations_are_recorded_and_runs_finished(log):
+    run()
+    commands = [entry for entry in log if isinstance(entry[1], dict)]
+    assert commands == [
+        ("one", {"evaluate": "translations"}),
+        ("two", {"evaluate": "translations"}),
+        ("one", {"evaluate": "everything"}),
+        ("one", {"finish": True}),
+        ("two", {"evaluate": "everything"}),
+        ("two", {"finish": True}),
+    ]
+
+
+def test_a_resumed_run_translates_nothing_at_its_start_and_the_one_behind_catches_up(log):
+    CountingWorker.start = {"one": 20, "two": 9}
+    run()
+    assert ("one", {"evaluate": "translations"}) not in log
+    later = blocks(log)[4:]
+    # From where both stand at one step, blocks pair again.
+    paired = [entry[1:] for entry in later if entry[0] == "two" and entry[1] >= 27]
+    assert paired and all(("one", *pair) in later for pair in paired)
+    assert max(entry[2] for entry in blocks(log)) == 30
+
+
+def test_an_interruption_asks_every_worker_for_a_checkpoint(log):
+    CountingWorker.fail_at = ("two", 9)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert [entry for entry in log if entry[1] == "interrupt"] == [
+        ("one", "interrupt"),
+        ("two", "interrupt"),
+    ]
