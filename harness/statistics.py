@@ -189,12 +189,13 @@ POWER = 0.8
 def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) -> Verdict:
     """Two one-sided t tests of a difference between backends against a margin fixed beforehand.
 
-    `differences`: one number a seed, first minus second, in the unit of `margin`. With the
-    1 - 2 * alpha interval of their mean (Schuirmann 1987): wholly within +-margin is "equivalent",
-    wholly beyond it "different", else "cannot tell yet" with about how many further seeds would
-    settle it with 80% power if mean and variance stay as they are. A difference that is surely not
-    zero but smaller than the margin is therefore "equivalent". Below three seeds there is no claim
-    (EVALUATION.md rule 4). Raises ValueError for a margin not positive or numbers not finite.
+    `differences`: one number a seed, first minus second, in the unit of `margin`. "equivalent" if
+    the 1 - 2 * alpha interval of their mean is wholly within +-margin (Schuirmann 1987),
+    "different" if the 1 - alpha interval, the one that reports show, is wholly beyond it; else
+    "cannot tell yet" with about how many further seeds would settle it with 80% power if mean and
+    variance stay as they are. A difference that is surely not zero but smaller than the margin is
+    therefore "equivalent". Below three seeds there is no claim (EVALUATION.md rule 4). Raises
+    ValueError for a margin not positive or numbers not finite.
     """
     array = np.asarray(differences, np.float64)
     if not (math.isfinite(margin) and margin > 0):
@@ -210,14 +211,21 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
             f"{_seeds(count)}: no claim beyond the runs made; at least {missing} more needed",
         )
     mean, deviation = float(array.mean()), float(array.std(ddof=1))
-    half = float(stats.t.ppf(1 - alpha, count - 1)) * deviation / math.sqrt(count)
-    low, high = mean - half, mean + half
-    span = f"{1 - 2 * alpha:.0%} interval {low:.4g} to {high:.4g}, {_seeds(count)}"
+    error = deviation / math.sqrt(count)
+
+    def span(level: float) -> tuple[float, float, str]:
+        half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
+        low, high = mean - half, mean + half
+        return low, high, f"{level:.0%} interval {low:.4g} to {high:.4g}, {_seeds(count)}"
+
+    low, high, said = span(1 - 2 * alpha)
     if -margin < low and high < margin:
-        return Verdict("equivalent", None, f"{span}: within the margin of +-{margin:.4g}")
+        return Verdict("equivalent", None, f"{said}: within the margin of +-{margin:.4g}")
+    low, high, said = span(1 - alpha)
     if low > margin or high < -margin:
-        return Verdict("different", None, f"{span}: beyond the margin of +-{margin:.4g}")
-    further = _further_seeds(abs(abs(mean) - margin), deviation, count, alpha)
+        return Verdict("different", None, f"{said}: beyond the margin of +-{margin:.4g}")
+    tail = alpha if abs(mean) < margin else alpha / 2
+    further = _further_seeds(abs(abs(mean) - margin), deviation, count, tail)
     needed = (
         f"about {further} more needed"
         if further
@@ -225,13 +233,13 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
     )
     zero = "not zero, but " if low > 0 or high < 0 else ""
     return Verdict(
-        "cannot tell yet", further, f"{span}: {zero}reaches the margin of +-{margin:.4g}; {needed}"
+        "cannot tell yet", further, f"{said}: {zero}reaches the margin of +-{margin:.4g}; {needed}"
     )
 
 
-def _further_seeds(gap: float, deviation: float, count: int, alpha: float) -> int | None:
+def _further_seeds(gap: float, deviation: float, count: int, tail: float) -> int | None:
     totals = np.arange(count + 1, MAXIMUM_SEEDS + 1)
-    quantiles = stats.t.ppf(1 - alpha, totals - 1) + stats.t.ppf(POWER, totals - 1)
+    quantiles = stats.t.ppf(1 - tail, totals - 1) + stats.t.ppf(POWER, totals - 1)
     enough = totals[quantiles * deviation / np.sqrt(totals) < gap]
     return int(enough[0]) - count if len(enough) else None
 

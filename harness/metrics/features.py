@@ -43,19 +43,13 @@ def features(
     Non-square images are stretched to a square. Raises UserError where extraction fails.
     """
     keys = {name: features_key(images) for name, images in image_sets.items()}
-    found: dict[str, np.ndarray] = {}
-    missing: dict[str, str] = {}
-    for name, key in keys.items():
-        if key in found or key in missing:
-            continue
-        cached = _read_cached(cache / f"{key}.safetensors")
-        if cached is None:
-            missing[key] = name
-        else:
-            found[key] = cached
+    names = {key: name for name, key in keys.items()}  # equal sets are extracted once
+    cached = {key: _read_cached(cache / f"{key}.safetensors") for key in names}
+    missing = {key: names[key] for key, made in cached.items() if made is None}
     if missing:
         _extract(missing, image_sets, cache, report)
-        found |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
+    found = {key: made for key, made in cached.items() if made is not None}
+    found |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
     return {name: found[key] for name, key in keys.items()}
 
 

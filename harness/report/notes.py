@@ -46,8 +46,9 @@ def about_metrics(experiment: Experiment) -> str:
     count = len(experiment.seeds)
     if count >= MINIMUM_SEEDS:
         brackets = (
-            "Values are means over seeds, brackets 95 % t intervals over seeds; verdicts come from "
-            "two one-sided tests at 5 % against the margin, which use the 90 % interval."
+            "Values are means over seeds, brackets 95 % t intervals over seeds; a verdict is "
+            "“equivalent” by two one-sided tests at 5 % (the 90 % interval lies within the "
+            "margin), “different” where the 95 % interval lies beyond it."
         )
     elif count == 1:
         brackets = (

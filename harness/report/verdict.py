@@ -13,7 +13,7 @@ from harness.report.timing import TimingRow
 from harness.statistics import MAXIMUM_SEEDS, MINIMUM_SEEDS
 
 # They use the 90 % interval, narrower than the 95 % one beside them: the page must say so.
-TESTS = "two one-sided tests at 5 %"
+EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ def verdict_words(row: MetricRow) -> str:
         return "No margin was fixed before training, so there is no verdict."
     margin = f"±{fixed(row.margin, row.metric.digits, row.metric.scale)}"
     if row.verdict.label == "equivalent":
-        return f"Within the margin of {margin} fixed before training, by {TESTS}: equivalent."
+        return f"Within the margin of {margin} fixed before training, by {EQUIVALENCE}: equivalent."
     if row.verdict.label == "different":
-        return f"Beyond the margin of {margin} fixed before training, by {TESTS}: different."
+        return f"Wholly beyond the margin of {margin} fixed before training: different."
     if row.seeds < MINIMUM_SEEDS:
         return ""  # said once for all directions
     return f"Against the margin of {margin} this cannot be told yet: {more(row)}."

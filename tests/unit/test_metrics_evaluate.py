@@ -11,7 +11,7 @@ from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
 from harness.metrics.scoring import spaced
 from harness.metrics.table import BY_NAME, METRICS
-from harness.records import read_json, write_arrays, write_json
+from harness.records import read_arrays, read_json, write_arrays, write_json
 
 COUNT_A, COUNT_B, SIDE = 7, 5, 8
 
@@ -120,7 +120,7 @@ def test_only_complete_runs_are_scored(experiment):
 
 
 def test_references_compare_real_with_real_and_the_untranslated_images(experiment):
-    references = module.read_arrays(experiment / "references.safetensors")
+    references = read_arrays(experiment / "references.safetensors")
     found = fake_features(references, None, None)
     table = evaluate(experiment, silent)["references"]
     (row,) = rows(table, metric="kid_efflite0", direction="ba")
@@ -138,7 +138,7 @@ def test_references_compare_real_with_real_and_the_untranslated_images(experimen
 
 def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(experiment):
     metrics = evaluate(experiment, silent)
-    found = fake_features(module.read_arrays(experiment / "references.safetensors"), None, None)
+    found = fake_features(read_arrays(experiment / "references.safetensors"), None, None)
     for direction, n in (("ab", 4), ("ba", 5)):  # the smallest of source, target and floor
         at = {"metric": "fd_efflite0", "direction": direction}
         assert {row["n"] for row in rows(metrics["scores"], **at)} == {n}
@@ -148,6 +148,11 @@ def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(experi
     assert row["floor"] == pytest.approx(frechet_distance(found["floor_b"], target))
     expected = frechet_distance(spaced(found["real_a"], 4), target)
     assert row["identity_baseline"] == pytest.approx(expected)
+    at |= {"direction": "ab", "backend": "tf", "seed": 1, "step": 20}
+    (row,) = rows(metrics["scores"], **at)
+    run = experiment / "runs/some-cpu/tf-seed1/evaluations/step-00000020.safetensors"
+    fake = fake_features(read_arrays(run), None, None)["ab"]
+    assert row["value"] == pytest.approx(frechet_distance(spaced(fake, 4), target))
 
 
 def test_spaced_rows_are_spread_over_the_whole_split_in_order():
@@ -158,7 +163,7 @@ def test_spaced_rows_are_spread_over_the_whole_split_in_order():
 
 def test_without_true_pairs_there_are_no_pair_metrics(experiment):
     path = experiment / "references.safetensors"
-    kept = {name: a for name, a in module.read_arrays(path).items() if "truth" not in name}
+    kept = {name: a for name, a in read_arrays(path).items() if "truth" not in name}
     write_arrays(path, kept)
     metrics = evaluate(experiment, silent)
     names = {row["metric"] for table in metrics.values() for row in table}
@@ -172,20 +177,25 @@ def test_progress_reaches_the_number_of_evaluations(experiment):
     assert seen[-1] == ("scores", 8, 8)
 
 
-def test_real_features_are_cached_in_the_experiment_and_not_extracted_again(
-    experiment, monkeypatch
-):
+def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, monkeypatch):
+    started = []
+
+    def stand_in(folder, keys):
+        started.append(keys)
+        for key in keys:
+            images = read_arrays(folder / f"{key}.images.safetensors")["images"]
+            made = np.resize(images.reshape(len(images), -1), (len(images), 1280)) / 64.0
+            write_arrays(
+                folder / f"{key}.features.safetensors", {"features": made.astype(np.float32)}
+            )
+            yield {"done": 1, "finished": key}
+
     monkeypatch.setattr(module, "features", features_module.features)
-    for other in ("torch-seed0", "torch-seed1", "tf-seed1"):
-        (experiment / f"runs/some-cpu/{other}/status.json").unlink()
+    monkeypatch.setattr(features_module, "_run_extractor", stand_in)
     first = evaluate(experiment, silent)
-
-    def never(*arguments, **options):
-        raise AssertionError("the extractor was started")
-
-    monkeypatch.setattr(features_module.subprocess, "Popen", never)
     assert evaluate(experiment, silent) == first
-    assert len(list((experiment / "features").iterdir())) == 4 + 2 * 2
+    assert len(started) == 1
+    assert len(list((experiment / "features").iterdir())) == 4 + 4 * 2 * 2
 
 
 def test_an_experiment_without_complete_runs_is_refused(experiment):

@@ -9,6 +9,7 @@ from harness.errors import UserError
 from harness.metrics import features as module
 from harness.metrics.features import DIMENSIONS, features, features_key
 from harness.metrics.kid import kid
+from harness.records import read_arrays, write_arrays
 
 DATA = os.environ.get("CYCLEBENCH_DATA")
 needs_photos = pytest.mark.skipif(not DATA, reason="CYCLEBENCH_DATA names no folder of photographs")
@@ -40,8 +41,14 @@ def extracted(tmp_path_factory):
         "grey as rgb": grey.repeat(3, axis=3),
         "none": ten[:0],
     }
-    seen = []
-    found = features(sets, cache, lambda *progress: seen.append(progress))
+    seen, started = [], []
+    popen = module.subprocess.Popen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            module.subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k)
+        )
+        found = features(sets, cache, lambda *progress: seen.append(progress))
+    assert len(started) == 1, "one process for all sets"
     return cache, sets, found, seen
 
 
@@ -81,22 +88,26 @@ def test_cached_features_start_no_extractor(extracted, monkeypatch):
     assert all(np.array_equal(again[name], found[name]) for name in sets)
 
 
-def test_missing_sets_are_extracted_by_one_process_and_damaged_ones_replaced(
-    extracted, tmp_path, monkeypatch
-):
-    _, sets, found, _ = extracted
-    key = features_key(sets["last two"])
-    (tmp_path / f"{key}.safetensors").write_bytes(b"not an array file")
+def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, monkeypatch):
+    sets = {"kept": drawings(2), "damaged": drawings(3), "absent": drawings(4)}
     started = []
-    popen = module.subprocess.Popen
-    monkeypatch.setattr(
-        module.subprocess, "Popen", lambda *a, **k: started.append(a[0]) or popen(*a, **k)
-    )
-    got = features({name: sets[name] for name in ("last two", "grey")}, tmp_path, silent)
-    assert len(started) == 1
-    assert np.array_equal(got["last two"], found["last two"])
-    monkeypatch.setattr(module.subprocess, "Popen", never)
-    features({"last two": sets["last two"]}, tmp_path, silent)
+
+    def stand_in(folder, keys):
+        started.append(keys)
+        for key in keys:
+            images = read_arrays(folder / f"{key}.images.safetensors")["images"]
+            made = np.full((len(images), DIMENSIONS), len(images), np.float32)
+            write_arrays(folder / f"{key}.features.safetensors", {"features": made})
+            yield {"done": len(images), "finished": key}
+
+    monkeypatch.setattr(module, "_run_extractor", stand_in)
+    features({"kept": sets["kept"]}, tmp_path, silent)
+    (tmp_path / f"{features_key(sets['damaged'])}.safetensors").write_bytes(b"not an array file")
+    got = features(sets, tmp_path, silent)
+    assert started[1:] == [[features_key(sets["damaged"]), features_key(sets["absent"])]]
+    assert [(len(one), one[0, 0]) for one in got.values()] == [(2, 2), (3, 3), (4, 4)]
+    features(sets, tmp_path, silent)
+    assert len(started) == 2
 
 
 def test_the_key_depends_on_pixels_shape_weights_and_preprocessing(monkeypatch):

@@ -165,7 +165,7 @@ def test_equivalence_is_claimed_in_at_most_one_of_twenty_cases_at_the_margin():
     rng = np.random.default_rng(7)
     labels = [verdict(rng.normal(1.0, 0.2, 5), 1.0).label for _ in range(1500)]
     assert labels.count("equivalent") / 1500 == pytest.approx(0.05, abs=0.018)
-    assert labels.count("different") / 1500 == pytest.approx(0.05, abs=0.018)
+    assert labels.count("different") / 1500 == pytest.approx(0.025, abs=0.012)
 
 
 def test_the_further_seeds_asked_for_usually_settle_it():
