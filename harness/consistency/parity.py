@@ -28,6 +28,7 @@ from harness import provenance
 from harness.config import Experiment, load_experiment
 from harness.consistency import tolerances
 from harness.datasets.seasons import render
+from harness.errors import UserError
 from harness.plan import initial_state, make_plan
 from harness.records import write_json
 
@@ -212,8 +213,22 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """JSON: `rows [{check, what, measured, tolerance, passed}]`."""
-    write_json(path, {"rows": [{**asdict(row), "passed": row.passed} for row in rows]})
+    """JSON: `rows [{check, what, measured (null: not finite), tolerance, passed}]`.
+
+    Raises UserError where `path` cannot be written.
+    """
+    table = [
+        {
+            **asdict(row),
+            "measured": float(row.measured) if np.isfinite(row.measured) else None,
+            "passed": row.passed,
+        }
+        for row in rows
+    ]
+    try:
+        write_json(path, {"rows": table})
+    except OSError as error:
+        raise UserError(f"--json {path}: cannot write there ({error.strerror})") from None
 
 
 def _train(backend: Backend, subject: Subject, steps: int) -> tuple[np.ndarray, State]:

@@ -138,17 +138,19 @@ def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> Answer:
     apart = [row for row in rows if _excludes_one(row)]
     if not apart:
         return Answer(question, "No difference seen", "open", sentences)
-    return Answer(question, f"No: {_times(experiment, apart)}", "no", sentences)
+    caution = Sentence("", "The interval covers the blocks timed here, not another start or day.")
+    return Answer(question, f"No: {_times(experiment, apart)}", "no", (*sentences, caution))
 
 
 def _times(experiment: Experiment, rows: Sequence[TimingRow]) -> str:
-    """ "TensorFlow takes 1.30x the time", or the range over devices."""
+    """ "TensorFlow took 1.30 times as long in this run", or the range over devices."""
     ratios = sorted(row.ratio.value for row in rows if row.ratio.value is not None)
     if len({tuple(row.values) for row in rows}) > 1:
         return "see each pair"
     second = experiment.title(list(rows[0].values)[1])
     ends = list(dict.fromkeys([fixed(ratios[0], 2), fixed(ratios[-1], 2)]))
-    return f"{second} takes {' to '.join(ends)} times as long"
+    here = "this run" if len(experiment.seeds) == 1 else "these runs"
+    return f"{second} took {' to '.join(ends)} times as long in {here}"
 
 
 def _excludes_one(row: TimingRow) -> bool:
@@ -160,9 +162,7 @@ def _speed(experiment: Experiment, row: TimingRow) -> Sentence:
     first, second = (experiment.title(name) for name in row.values)
     device = experiment.device_title(row.device)
     blocks = plural(row.pairs, "pair") + " of blocks run in turns"
-    text = (
-        f"{second} takes {fixed(row.ratio.value, 2)} times as long as {first} for a training step"
-    )
+    text = f"{second} took {fixed(row.ratio.value, 2)} times as long as {first} for a training step"
     if row.ratio.low is None:
         return Sentence(device, f"{text}; {blocks}: too few for an interval.")
     span = f"95 % interval {fixed(row.ratio.low, 2)} to {fixed(row.ratio.high, 2)}, {blocks}"

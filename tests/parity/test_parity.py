@@ -5,6 +5,7 @@ import pytest
 from harness.config import load_experiment
 from harness.consistency import parity, tolerances
 from harness.consistency.parity import Row, make_subject
+from harness.records import read_json
 
 
 @pytest.mark.parametrize("check", [check.__name__ for check in parity.CHECKS])
@@ -39,8 +40,12 @@ def test_the_subject_uses_every_pool_action_and_no_empty_state():
     assert len({batch.learning_rate for batch in subject.batches}) > 1
 
 
-def test_a_row_with_nan_is_a_breach():
-    assert not Row("losses", "x", float("nan"), 1.0).passed
+def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):
+    row = Row("losses", "x", float("nan"), 1.0)
+    assert not row.passed
+    parity.write_rows([row], tmp_path / "parity.json")
+    [written] = read_json(tmp_path / "parity.json")["rows"]
+    assert written["measured"] is None and written["passed"] is False
 
 
 # -------------------------------------------------------------------- planted defects

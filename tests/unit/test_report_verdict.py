@@ -89,7 +89,8 @@ def test_an_interval_that_holds_the_baseline_is_no_win(tmp_path):
 
 def test_the_speed_answer_names_the_slower_one_and_its_interval(tmp_path):
     short, text = answers(build(tmp_path))["Are they equally fast?"]
-    assert short.startswith("No: TensorFlow takes 1.3")
+    assert short.startswith("No: TensorFlow took 1.3") and short.endswith("in this run")
+    assert "not another start" in text
     assert "times as long as PyTorch for a training step (95 % interval 1." in text
     assert "18 pairs of blocks" in text and "Example CPU" in text
 
