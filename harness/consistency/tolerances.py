@@ -9,7 +9,8 @@ OUTPUT = 1e-5
 OUTPUT_LEVELS = 1
 # Loss terms of one step from one state, relative, float32: means over up to 10^4 rounded elements.
 LOSS = 1e-6
-# Gradients per tensor, relative L2, float32: rounding through forward and backward passes.
+# Gradients per tensor, relative L2, float32, best of six batches: rounding through forward and
+# backward passes, without the jumps at kinks of ReLU and L1.
 GRADIENT = 1e-4
 # The same in float64, where a wrong constant cannot hide behind rounding.
 GRADIENT_FLOAT64 = 1e-11
