@@ -17,8 +17,9 @@ VENV := .venv
 BIN  := $(VENV)/bin
 # With an NVIDIA driver the GPU builds are installed, otherwise the CPU ones.
 BUILD := $(if $(shell nvidia-smi -L 2>/dev/null),cuda,cpu)
-# An environment is ready when a stamp with the checksum of the pins is in it.
-PINS  := $(BUILD)-$(firstword $(shell cksum pyproject.toml))
+# An environment is ready when a stamp with Python's version and the checksum of the pins is in it.
+VERSION := $(shell "$(PYTHON)" -c 'import sys; print("py%d.%d" % sys.version_info[:2])' 2>/dev/null)
+PINS  := $(BUILD)-$(VERSION)-$(firstword $(shell cksum pyproject.toml))
 READY := $(VENV)/.ready-$(PINS)
 
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
@@ -50,6 +51,7 @@ parity: $(READY)
 
 report: export RUN := $(RUN)
 report: $(READY)
+	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench report "$$RUN"
 
 datasets: $(READY)
@@ -67,7 +69,7 @@ $(READY):
 	@echo "Setting up $(VENV) ($(BUILD) builds): a minute or two, once"
 	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
 		{ echo "cyclebench: PYTHON=$$PYTHON is not Python 3.10 to 3.12; name one that is" >&2; exit 2; }
-	@"$$PYTHON" -m venv $(VENV)
+	@"$$PYTHON" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[$(BUILD)]'
 	@touch $@
 

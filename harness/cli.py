@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 import backends
-from harness.config import check_backends, preset_names
+from harness.config import check_backends, load_experiment, preset_names
 from harness.errors import UserError
 from harness.progress import Display
 from harness.workers import WorkerFailed
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 (parity breach or unexpected failure), 2 (bad input), 130 (interrupted)."""
     options = _parser().parse_args(arguments)
     # `kill` and a closing terminal are to leave checkpoints, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)
     try:
         return options.command(options)
     except UserError as error:
@@ -61,7 +62,7 @@ def _add_compare(commands) -> None:
     _add_backends_option(command)
     command.add_argument("--device", type=_or_none, help="cpu or cuda (default: a GPU if found)")
     command.add_argument(
-        "--results", type=Path, default=Path("results"), help="where records go (default: results)"
+        "--results", type=_results, default=Path("results"), help="where records go (results)"
     )
     command.add_argument(
         "--set",
@@ -137,8 +138,14 @@ def _datasets(options: argparse.Namespace) -> int:
         print("\n".join(catalogue_lines(options.data_dir)))
         return 0
     with Display(Console(stderr=True)) as display:
+        data = load_experiment(options.dataset, "quick", []).data
         prepared = prepare(
-            options.dataset, options.data_dir, report=display.say, progress=display.stage
+            options.dataset,
+            options.data_dir,
+            size=data.load_size,
+            counts=(data.train, data.test),
+            report=display.say,
+            progress=display.stage,
         )
     print(f"{prepared.manifest.name}: {prepared.located.folder}")
     if options.action == "audit":
@@ -165,6 +172,8 @@ def _parity(options: argparse.Namespace) -> int:
     from harness.consistency.parity import check_parity, print_rows, write_rows
 
     check_backends(list(options.backends))
+    if len(options.backends) < 2:
+        raise UserError("parity: needs two backends at least, such as --backends torch,tf")
     rows = check_parity(options.preset or "quick", options.backends)
     print_rows(rows, Console())
     if options.json:
@@ -211,8 +220,12 @@ def _path_or_none(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def _results(text: str) -> Path:
+    return Path(text or "results").expanduser()
+
+
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    return tuple(name.strip() for name in text.split(",") if name.strip()) or backends.available()
 
 
 def _settings(text: str) -> list[str]:
@@ -222,7 +235,7 @@ def _settings(text: str) -> list[str]:
 
 def _seeds(text: str) -> tuple[int, ...]:
     try:
-        seeds = tuple(int(part) for part in text.split(","))
+        seeds = tuple(int(part) for part in (text or "0").split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers as 0,1,2") from None
     if len(set(seeds)) != len(seeds) or min(seeds) < 0:
@@ -236,12 +249,16 @@ def _fail(status: int, message: str) -> int:
     return status
 
 
-def _write_traceback(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write_traceback(folder: Path) -> str:
+    """Where the traceback of the current exception went."""
     log = folder / "cyclebench.log"
-    with log.open("a", encoding="utf-8") as file:
-        traceback.print_exc(file=file)
-    return log
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+    except OSError as error:
+        return f"no log ({log}: {error.strerror})"
+    return str(log)
 
 
 if __name__ == "__main__":

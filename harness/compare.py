@@ -6,21 +6,25 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import backends
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
 from harness.datasets import Prepared, load_images, prepare
 from harness.errors import UserError
 from harness.metrics.evaluate import evaluate
+from harness.plan import total_steps
 from harness.progress import Display, duration
-from harness.records import SCHEMA_VERSION, RunRecord, write_arrays, write_json
+from harness.records import SCHEMA_VERSION, RunRecord, find_runs, write_arrays, write_json
 from harness.report import write_report
 from harness.training import train_seed
 from harness.worker import Job
+from harness.workers import WorkerFailed
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,15 @@ class Machine:
 def compare(request: Request, display: Display) -> Path:
     """Train what is not trained yet, score, report; returns the path of report.html.
 
-    Raises UserError for bad input and WorkerFailed if a training died.
+    Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
     """
     check_backends(list(request.backends))
     machine = find_machine(request.device)
     experiment = load_experiment(
         request.dataset, _choose_preset(request, machine, display), list(request.overrides)
     )
+    if machine.device == "cuda" and experiment.runtime.precision == "float64":
+        raise UserError("runtime.precision: float64 is for the CPU only; add --device cpu")
     data = experiment.data
     prepared = prepare(
         request.dataset,
@@ -70,11 +76,16 @@ def compare(request: Request, display: Display) -> Path:
     folder = request.results / f"{experiment.dataset}-{experiment.preset}-{digest}"
     with _locked(folder):
         images = _images(prepared, experiment, display)
-        _write_experiment(folder, experiment, digest, prepared, images, request)
-        _train(folder, experiment, images, request, machine, display)
+        _write_experiment(folder, experiment, digest, prepared, images)
+        failures = _train(folder, experiment, images, request, machine, display)
+        if failures and not any(run.complete for run in find_runs(folder)):
+            raise failures[0]
         display.say("Scoring translations")
         evaluate(folder, display.stage)
-        return write_report(folder)
+        report = write_report(folder)
+        if failures:
+            raise failures[0]
+        return report
 
 
 def find_machine(device: str | None) -> Machine:
@@ -130,13 +141,12 @@ def _write_experiment(
     digest: str,
     prepared: Prepared,
     images: dict[str, np.ndarray],
-    request: Request,
 ) -> None:
     title_a, title_b = prepared.located.titles
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
-        "backends": list(request.backends),
-        "seeds": list(request.seeds),
+        # The order of every difference and ratio: one for the folder, whatever was asked for today.
+        "backends": list(backends.available()),
         "titles": {"a": title_a, "b": title_b},
     }
     head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": digest}
@@ -162,12 +172,36 @@ def _train(
     request: Request,
     machine: Machine,
     display: Display,
-) -> None:
+) -> list[WorkerFailed]:
+    """Train what is not complete yet; a seed that fails does not keep the others from running."""
+    todo = _jobs(folder, experiment, images, request, machine, display)
+    steps = total_steps(experiment, len(images["trainA"]), len(images["trainB"]))
+    failures: list[WorkerFailed] = []
+    for done, jobs in enumerate(todo):
+        later = [job.backend for seed in todo[done + 1 :] for job in seed]
+        estimate = partial(_say_estimate, display, later, steps)
+        try:
+            train_seed(jobs, experiment.timing, display, estimate)
+        except WorkerFailed as failure:
+            display.say(f"Failed: {failure}")
+            failures.append(failure)
+    return failures
+
+
+def _jobs(
+    folder: Path,
+    experiment: Experiment,
+    images: dict[str, np.ndarray],
+    request: Request,
+    machine: Machine,
+    display: Display,
+) -> list[list[Job]]:
+    """What is left to train, a list a seed: those are trained in turns."""
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
     splits = ("trainA", "trainB", "testA", "testB")
     # Memory-mapped by load_images: the workers open the same files.
     files = {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[attr-defined]
-    todo: list[list[Job]] = []
+    todo = []
     for seed in request.seeds:
         jobs = []
         for backend in request.backends:
@@ -187,34 +221,19 @@ def _train(
                     images=files,
                 )
             )
-        if jobs:
-            todo.append(jobs)
-
-    for done, jobs in enumerate(todo):
-        remaining = todo[done:]
-
-        def estimate(seconds: dict[str, float], remaining: list[list[Job]] = remaining) -> None:
-            _say_estimate(seconds, remaining, experiment, images, display)
-
-        train_seed(jobs, experiment.timing, display, estimate)
+        todo.append(jobs)
+    return [jobs for jobs in todo if jobs]
 
 
 def _say_estimate(
-    seconds: dict[str, float],
-    remaining: list[list[Job]],
-    experiment: Experiment,
-    images: dict[str, np.ndarray],
-    display: Display,
+    display: Display, later: list[str], steps: int, seconds: dict[str, float], left: dict[str, int]
 ) -> None:
-    training = experiment.training
-    batches = max(len(images["trainA"]), len(images["trainB"])) // training.batch_size
-    epochs = training.epochs_constant + training.epochs_decay
-    steps = epochs * (training.steps_per_epoch or max(1, batches))
-    runs = [job.backend for jobs in remaining for job in jobs]
+    """`later`: backends of seeds to come, which take all `steps`; of this seed, steps `left`."""
     typical = max(seconds.values())
-    total = sum(steps * seconds.get(backend, typical) for backend in runs)
+    rest = [*left.items(), *((backend, steps) for backend in later)]
+    total = sum(count * seconds.get(backend, typical) for backend, count in rest)
     paces = ", ".join(f"{name} {1000 * s:.0f} ms a step" for name, s in seconds.items())
-    scope = f"{len(runs)} runs of {steps} steps"
+    scope = f"{len(rest)} runs of {steps} steps"
     display.say(f"Training takes about {duration(total)} from here: {scope} ({paces})")
 
 

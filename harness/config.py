@@ -192,16 +192,18 @@ def check_backends(names: list[str]) -> None:
 def _set(settings: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.strip().split(".")
-    if not equals or len(path) < 2:
+    if not equals or len(path) < 2 or path[0] in ("dataset", "preset"):
         raise UserError(f"--set {override}: write section.key=value, such as model.blocks=3")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: 2024-99-99 is no date
         raise UserError(f"--set {override}: {text!r} is not a YAML value") from None
     if path[:2] == ["evaluation", "margins"] and len(path) == 3:
         # One margin changes, the others keep their defaults.
         defaults = EvaluationSection().margins
         margins = settings.setdefault("evaluation", {}).setdefault("margins", dict(defaults))
+        if not isinstance(margins, dict):
+            raise UserError(f"--set {override}: margins is a value, not a section")
         margins[path[2]] = value
         return
     section = settings

@@ -67,16 +67,14 @@ class Plan:
 def make_plan(experiment: Experiment, seed: int, train_a: int, train_b: int) -> Plan:
     """`train_a`, `train_b`: images in the train splits.
 
-    As the CycleGAN authors' data set class: an epoch is max(train_a, train_b) images; A is shuffled
-    (modulo its size), B drawn at random with replacement.
+    As the CycleGAN authors' data set class: A is shuffled (modulo its size, each permutation used
+    up before the next), B drawn at random with replacement.
     """
     training = experiment.training
     batch = training.batch_size
     images_per_epoch = max(train_a, train_b)
-    steps_per_epoch = training.steps_per_epoch or max(1, images_per_epoch // batch)
-    epochs = training.epochs_constant + training.epochs_decay
-    steps = steps_per_epoch * epochs
-    epoch = np.arange(steps) // steps_per_epoch
+    steps = total_steps(experiment, train_a, train_b)
+    epoch = np.arange(steps) // (steps // (training.epochs_constant + training.epochs_decay))
 
     shuffle = stream(seed, "index_a")
     rounds = -(-steps * batch // images_per_epoch)
@@ -91,6 +89,14 @@ def make_plan(experiment: Experiment, seed: int, train_a: int, train_b: int) -> 
         * learning_rate_factor(epoch, training.epochs_constant, training.epochs_decay),
         crop_size=experiment.data.crop_size,
     )
+
+
+def total_steps(experiment: Experiment, train_a: int, train_b: int) -> int:
+    """Steps of the whole run: epochs of max(train_a, train_b) images, or as long as is set."""
+    training = experiment.training
+    natural = max(1, max(train_a, train_b) // training.batch_size)
+    epochs = training.epochs_constant + training.epochs_decay
+    return epochs * (training.steps_per_epoch or natural)
 
 
 def learning_rate_factor(epoch: np.ndarray, constant: int, decay: int) -> np.ndarray:

@@ -8,17 +8,26 @@ import platform
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 # A change in one of these can change what a run learns or which files it reads.
-DECIDING = ("backends", "harness/plan.py", "harness/worker.py", "harness/datasets")
+DECIDING = (
+    "backends",
+    "harness/config.py",
+    "harness/plan.py",
+    "harness/worker.py",
+    "harness/datasets",
+)
+# The installed versions of these do, too. Two packages bring TensorFlow.
+DECIDING_PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow")
 
 
 def source_digest() -> str:
-    """SHA-256 over the Python files that decide a run's numbers."""
+    """SHA-256 over the Python files and package versions that decide a run's numbers."""
     files: list[Path] = []
     for name in DECIDING:
         path = ROOT / name
@@ -26,6 +35,11 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
+    for package in DECIDING_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            # The public version: CPU and GPU builds of one release are to be compared.
+            version = metadata.version(package).partition("+")[0]
+            digest.update(f"{package.removesuffix('-cpu')} {version}\n".encode())
     return digest.hexdigest()
 
 

@@ -82,11 +82,11 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], **metadata: str) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Named arrays as safetensors; the schema version is in the file's metadata."""
     # Not `ascontiguousarray`, which would give scalars a dimension.
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_bytes(path, save(contiguous, {"schema_version": str(SCHEMA_VERSION), **metadata}))
+    write_bytes(path, save(contiguous, {"schema_version": str(SCHEMA_VERSION)}))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

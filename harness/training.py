@@ -5,16 +5,18 @@ A machine that slows down slows both, and the ratio of their times is formed blo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from harness.config import TimingSection
 from harness.progress import Display
 from harness.worker import Job
 from harness.workers import Worker
 
-# Called once with seconds per step of every backend, before the bulk of the training.
-Estimate = Callable[[dict[str, float]], None]
+# Called once, before the bulk of a seed's training: by backend, seconds per step and steps left.
+Estimate = Callable[[dict[str, float], dict[str, int]], None]
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def train_seed(
@@ -26,12 +28,12 @@ def train_seed(
     """
     with ExitStack() as stack:
         workers: list[Worker] = []
-        for job in jobs:
-            display.say(f"{job.backend}, seed {job.seed}: starting")
-            worker = Worker(job)
-            stack.callback(worker.close)
-            workers.append(worker)
         try:
+            for job in jobs:
+                display.say(f"{job.backend}, seed {job.seed}: starting")
+                worker = Worker(job)
+                stack.callback(worker.close)
+                workers.append(worker)
             for worker in workers:
                 if worker.step > 0:
                     display.say(f"{worker.name}: goes on from step {worker.step}")
@@ -43,9 +45,21 @@ def train_seed(
                 worker.request(evaluate="everything")
                 worker.request(finish=True)
         except BaseException:
-            for worker in workers:
-                worker.interrupt()
+            with _signals_ignored():
+                for worker in workers:
+                    worker.interrupt()
             raise
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """A second Ctrl-C, or `make` passing on a signal, must not cost the checkpoints."""
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _warm_up(
@@ -61,7 +75,7 @@ def _warm_up(
             seconds[worker.job.backend] = per_step
     if not seconds:
         return 1
-    estimate(seconds)
+    estimate(seconds, {worker.job.backend: worker.steps - worker.step for worker in workers})
     return max(1, round(timing.block_seconds / max(seconds.values())))
 
 

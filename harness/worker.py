@@ -8,12 +8,13 @@ so it takes nothing from the other backend's turn. If the parent vanishes, it le
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -172,6 +173,11 @@ class Run:
         self.checkpoint_file.unlink(missing_ok=True)
         return {"step": self.step}
 
+    def fail(self) -> None:
+        """Leave what was recorded up to here, for whoever looks for the cause."""
+        write_table(self.record.folder / "losses.csv", self._loss_table())
+        self.write_status("failed")
+
     def write_status(self, state: str) -> None:
         status = {"backend": self.job.backend, "seed": self.job.seed, "state": state}
         progress = {"step": self.step, "steps": self.plan.steps}
@@ -216,7 +222,10 @@ def serve(run: Run, requests: TextIO, answer: TextIO) -> None:
             send(answer, run.checkpoint(command["stop"]))
             return
         run.clocks.switch("idle")
-        send(answer, event)
+        try:
+            send(answer, event)
+        except BrokenPipeError:  # the parent is gone
+            break
     run.checkpoint("interrupted")
 
 
@@ -226,8 +235,6 @@ def send(answer: TextIO, event: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    # Ctrl-C reaches the whole process group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     clocks = Clocks()
     job = Job(**json.loads(sys.stdin.readline()))
     folder = Path(job.folder)
@@ -237,6 +244,11 @@ def main() -> int:
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    # A worker whose parent was killed may still be writing its checkpoint: wait for it.
+    lock = (folder / ".lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    for leftover in folder.glob(".*.safetensors.*"):
+        leftover.unlink()
     run = None
     try:
         run = Run(job, clocks)
@@ -244,9 +256,11 @@ def main() -> int:
         send(answer, {"step": run.step, "steps": run.plan.steps})
         serve(run, sys.stdin, answer)
     except Exception as error:
-        traceback.print_exc()
-        if run is not None:
-            run.write_status("failed")
+        # On a full disk neither the log nor the status can be written: the parent must still hear.
+        with suppress(OSError):
+            traceback.print_exc()
+            if run is not None:
+                run.fail()
         send(answer, {"failed": f"{type(error).__name__}: {error}".splitlines()[0]})
         return 1
     return 0

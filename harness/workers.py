@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,15 @@ class Worker:
             env={**os.environ, **QUIET},
             text=True,
             encoding="utf-8",
+            # What a terminal or `kill` sends to the group is for the parent to act on.
+            start_new_session=True,
         )
-        self._write(asdict(job))
-        event = self._read()
+        try:
+            self._write(asdict(job))
+            event = self._read()
+        except BaseException:
+            self.close()
+            raise
         self.step: int = event["step"]
         self.steps: int = event["steps"]
 
@@ -56,11 +63,9 @@ class Worker:
     def interrupt(self) -> None:
         """Ask for a checkpoint and wait for the process to end, whatever it was doing."""
         if self._process.poll() is None:
-            # A closed pipe means the worker is ending by itself.
-            try:
+            with suppress(BrokenPipeError, ValueError):  # then it is ending by itself
                 self._process.communicate(json.dumps({"stop": "interrupted"}) + "\n")
-            except (BrokenPipeError, ValueError):
-                self._process.wait()
+            self._process.wait()
 
     def close(self) -> None:
         """End the process now."""

@@ -273,7 +273,9 @@ def _apart(one: State, two: State, key: str, zero: frozenset[str]) -> float:
 def _relative(one: np.ndarray, two: np.ndarray) -> float:
     """L2 distance in the size of the first."""
     distance, size = np.linalg.norm(np.subtract(one, two)), np.linalg.norm(one)
-    return float(distance / size) if size else float(distance)
+    apart = float(distance / size) if size else float(distance)
+    # `max` would pass over a NaN.
+    return apart if np.isfinite(apart) else float("inf")
 
 
 def _share_of_kernel(gradients: State, bias: str) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Small enough for seconds, long enough to be interrupted between warm-up and end.
-SETTINGS = ("training.steps_per_epoch=8", "timing.block_seconds=0.1", "data.test=4")
+SETTINGS = ("training.steps_per_epoch=16", "timing.block_seconds=0.1", "data.test=4")
 
 
 def command(results: Path, *arguments: str) -> list[str]:
@@ -25,8 +25,10 @@ def run(results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def interrupt_when(results: Path, told: Callable[[str], bool]) -> tuple[int, str]:
-    """Run, send Ctrl-C when a line for which `told` holds appears; exit status and stderr."""
+def interrupt_when(
+    results: Path, told: Callable[[str], bool], with_signal: signal.Signals = signal.SIGINT
+) -> tuple[int, str]:
+    """Run, send a signal when a line for which `told` holds appears; exit status and stderr."""
     process = subprocess.Popen(
         command(results), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
@@ -35,7 +37,7 @@ def interrupt_when(results: Path, told: Callable[[str], bool]) -> tuple[int, str
     for line in process.stderr:
         lines.append(line)
         if told(line):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(with_signal)
             break
     lines += process.stderr.readlines()
     return process.wait(timeout=120), "".join(lines)

@@ -1,5 +1,7 @@
 import json
 import re
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from command_line import experiment_folder, interrupt_when, run
 from backends.interface import RECORDED
 from harness.records import find_runs, read_arrays
 
-STEPS = 32
+STEPS = 64
 
 
 def test_both_runs_are_complete_and_every_step_is_recorded(compared):
@@ -130,6 +132,21 @@ def test_interrupted_and_continued_training_is_the_same_to_the_last_bit(compared
         assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
+def test_workers_leave_checkpoints_when_their_parent_is_killed(tmp_path):
+    interrupt_when(tmp_path, lambda line: line.startswith("Training takes"), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        states = [r.status["state"] for r in find_runs(experiment_folder(tmp_path))]
+        if states == ["interrupted"] * 2:
+            break
+        time.sleep(0.2)
+    halted = find_runs(experiment_folder(tmp_path))
+    assert [record.status["state"] for record in halted] == ["interrupted"] * 2
+    for record in halted:
+        step = int(read_arrays(record.folder / "checkpoint.safetensors")["step"])
+        assert step == record.status["step"] > 0
+
+
 def test_a_training_that_diverges_is_named_and_keeps_its_traceback(tmp_path):
     done = run(tmp_path, "--backends", "torch", "--set", "optimiser.learning_rate=1e30")
     assert done.returncode == 1
@@ -138,6 +155,7 @@ def test_a_training_that_diverges_is_named_and_keeps_its_traceback(tmp_path):
     [record] = find_runs(experiment_folder(tmp_path))
     assert record.status["state"] == "failed"
     assert "Traceback" in (record.folder / "log.txt").read_text()
+    assert not np.isfinite(record.losses["cycle_a"]).all()
 
 
 def test_real_photographs_with_leaks_are_compared_and_audited(photographs, tmp_path):

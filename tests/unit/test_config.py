@@ -38,6 +38,8 @@ def test_overrides_reach_the_networks_and_the_loss():
         ("runtime.precision=half", "runtime.precision: input should be 'float32' or 'float64'"),
         ("evaluation.margins.fid=1", "missing or unknown: ['fid']"),
         ("blocks=3", "write section.key=value"),
+        ("dataset.x=1", "write section.key=value"),
+        ("data.flip=2024-99-99", "is not a YAML value"),
         ("model.blocks", "write section.key=value"),
         ("model.blocks=[", "is not a YAML value"),
         ("model.blocks.deep=1", "blocks is a value, not a section"),

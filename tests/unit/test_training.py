@@ -52,7 +52,7 @@ def log(monkeypatch):
     return CountingWorker.log
 
 
-def run(estimate=lambda seconds: None):
+def run(estimate=lambda seconds, left: None):
     jobs = [SimpleNamespace(backend=name, seed=0) for name in ("one", "two")]
     training.train_seed(jobs, TIMING, Silent(), estimate)
 
@@ -63,12 +63,12 @@ def blocks(log):
 
 def test_backends_take_turns_in_equal_blocks_to_the_end(log):
     estimates = []
-    run(estimates.append)
+    run(lambda *told: estimates.append(told))
     assert blocks(log)[:6] == [
         ("one", 0, 2), ("two", 0, 2), ("one", 2, 4), ("two", 2, 4), ("one", 4, 9), ("two", 4, 9),
     ]  # fmt: skip
     assert blocks(log)[-2:] == [("one", 29, 30), ("two", 29, 30)]
-    assert estimates == [{"one": 0.1, "two": 0.2}]
+    assert estimates == [({"one": 0.1, "two": 0.2}, {"one": 26, "two": 26})]
 
 
 def test_first_and_last_translations_are_recorded_and_runs_finished(log):
