@@ -7,8 +7,10 @@ layouts: convolution kernels HWIO, transposed ones (height, width, out, in). `ab
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -99,7 +101,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how to compute. `threads` bounds intra-op parallelism on the CPU."""
+    """Where and how to compute. `threads`: parallelism within an operation, on the CPU."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
@@ -138,6 +140,17 @@ class PeakMemory:
     kind: Literal["device", "resident"]
 
 
+def resident_peak() -> PeakMemory:
+    """High-water mark of this process's own memory."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        kilobytes = int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError, ValueError):
+        # Elsewhere than on Linux; the parent's peak before the process began may be in it.
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return PeakMemory(1024 * kilobytes, "resident")
+
+
 class Backend(Protocol):
     """A CycleGAN in one framework."""
 
@@ -145,7 +158,7 @@ class Backend(Protocol):
         """Build networks and optimisers. Weights are undefined until `load_state`."""
 
     def environment(self) -> dict[str, Any]:
-        """JSON-ready: framework, versions, device, driver, threads, precision actually in force."""
+        """JSON-ready: framework, versions, device, threads, precision actually in force."""
 
     def load_state(self, state: State) -> None:
         """Set weights, Adam moments and step, and image pools.
@@ -160,7 +173,7 @@ class Backend(Protocol):
     def train_step(self, batch: Batch) -> None:
         """Both generators (discriminators frozen), then both discriminators on pooled fakes.
 
-        Returns without waiting for the device.
+        Does not wait for this step's end; handing over the images may wait for the step before.
         """
 
     def losses(self) -> np.ndarray:

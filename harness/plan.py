@@ -100,7 +100,11 @@ def total_steps(experiment: Experiment, train_a: int, train_b: int) -> int:
 
 
 def learning_rate_factor(epoch: np.ndarray, constant: int, decay: int) -> np.ndarray:
-    """Constant, then linear to zero: 1 - max(0, e + 1 - constant) / (decay + 1), e from 0."""
+    """Constant, then linear to zero: 1 - max(0, e + 1 - constant) / (decay + 1), e from 0.
+
+    As the authors' code that steps the rate after an epoch; its later versions step before, which
+    moves the schedule one epoch ahead and trains the last epoch at rate zero.
+    """
     return 1 - np.maximum(0, epoch + 1 - constant) / (decay + 1)
 
 

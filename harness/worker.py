@@ -106,13 +106,16 @@ class Run:
         warmup = start < self.warm_until
         before = clocks.seconds()
         clock = "warmup" if warmup else "train"
-        while self.step < until:
-            clocks.switch("data")
-            batch = self.plan.batch(self.step, self.images["trainA"], self.images["trainB"])
-            clocks.switch(clock)
+        # All of a block's batches first: with a device that works on while Python goes ahead, time
+        # spent on data between steps would be the device's, and on neither clock rightly.
+        clocks.switch("data")
+        train_a, train_b = self.images["trainA"], self.images["trainB"]
+        batches = [self.plan.batch(step, train_a, train_b) for step in range(start, until)]
+        clocks.switch(clock)
+        for batch in batches:
             self.backend.train_step(batch)
-            self.step += 1
         self.backend.synchronize()
+        self.step = until
         clocks.switch("logging")
         new = self.backend.losses()
         self.losses = np.concatenate([self.losses.astype(new.dtype), new])

@@ -48,10 +48,14 @@ class Backend:
             self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
         self.pending: list[tf.Tensor] = []
         self._step = tf.function(self._eager_step)
-        any_size = tf.TensorSpec((1, None, None, None), tf.uint8)
+        # One trace for any size. Were the channels left open, Keras would turn to XLA.
+        spec_a, spec_b = (
+            tf.TensorSpec((1, None, None, shape[-1]), tf.uint8)
+            for shape in (model.shape_a, model.shape_b)
+        )
         self._translate = {
-            "ab": tf.function(lambda x: self._eager_translate(x, "ab"), (any_size,)),
-            "ba": tf.function(lambda x: self._eager_translate(x, "ba"), (any_size,)),
+            "ab": tf.function(lambda x: self._eager_translate(x, "ab"), (spec_a,)),
+            "ba": tf.function(lambda x: self._eager_translate(x, "ba"), (spec_b,)),
         }
 
     def environment(self) -> dict[str, Any]:
@@ -71,7 +75,7 @@ class Backend:
         pending, self.pending = self.pending, []
         if not pending:
             return np.zeros((0, len(RECORDED)))
-        return np.stack([recorded.numpy() for recorded in pending])
+        return tf.stack(pending).numpy()
 
     def translate(self, images: np.ndarray, direction: Direction) -> np.ndarray:
         with tf.device(self.device):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Any
 
 import keras
@@ -10,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from backends.interface import PeakMemory, Runtime
+from backends.interface import PeakMemory, Runtime, resident_peak
 
 
 def configure(runtime: Runtime) -> str:
@@ -26,8 +25,9 @@ def configure(runtime: Runtime) -> str:
             tf.config.threading.set_inter_op_parallelism_threads(runtime.threads)
         except RuntimeError:
             raise ValueError("threads: TensorFlow has started with another number") from None
-    if runtime.device == "cpu" and gpus:
-        tf.config.set_visible_devices([], "GPU")
+    # One GPU, as PyTorch takes: TensorFlow would open a context on each.
+    gpus = gpus[:1] if runtime.device == "cuda" else []
+    tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
         # Otherwise TensorFlow takes all of the memory, also what the other backend needs.
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -66,7 +66,7 @@ def synchronize(device: str) -> None:
 def peak_memory(device: str) -> PeakMemory:
     if device.startswith("/GPU"):
         return PeakMemory(tf.config.experimental.get_memory_info("GPU:0")["peak"], "device")
-    return PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "resident")
+    return resident_peak()
 
 
 def to_tensor(images: Tensor, dtype: str) -> Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backends.interface import PeakMemory, Runtime
+from backends.interface import PeakMemory, Runtime, resident_peak
 
 
 def configure(runtime: Runtime) -> torch.device:
@@ -54,7 +53,7 @@ def synchronize(device: torch.device) -> None:
 def peak_memory(device: torch.device) -> PeakMemory:
     if device.type == "cuda":
         return PeakMemory(torch.cuda.max_memory_allocated(), "device")
-    return PeakMemory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "resident")
+    return resident_peak()
 
 
 def to_tensor(images: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:

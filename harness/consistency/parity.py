@@ -130,14 +130,17 @@ def parameters(subject: Subject, *names: str) -> Iterator[Row]:
 def outputs(subject: Subject, reference: str, other: str) -> Iterator[Row]:
     """Translations as uint8, and before rounding: a stored fake is what a generator put out."""
     first, second = (subject.build(name, "float32") for name in (reference, other))
-    stored = [_store_fakes(backend, subject.batches[0]) for backend in (first, second)]
-    for pool in ("pool_b", "pool_a"):
-        apart = np.abs(stored[0][pool][0] - stored[1][pool][0]).max()
-        yield Row("outputs", f"translation in {pool}, of a range of 2", apart, tolerances.OUTPUT)
     for direction in ("ab", "ba"):
         one, two = (b.translate(subject.images, direction) for b in (first, second))
         levels = np.abs(one.astype(int) - two.astype(int)).max()
         yield Row("outputs", f"{direction}: uint8 levels", levels, tolerances.OUTPUT_LEVELS)
+        share = float(np.mean(one != two))
+        yield Row("outputs", f"{direction}: share of values apart", share, tolerances.OUTPUT_SHARE)
+    # After the translations: storing takes a training step.
+    stored = [_store_fakes(backend, subject.batches[0]) for backend in (first, second)]
+    for pool in ("pool_b", "pool_a"):
+        apart = np.abs(stored[0][pool][0] - stored[1][pool][0]).max()
+        yield Row("outputs", f"translation in {pool}, of a range of 2", apart, tolerances.OUTPUT)
 
 
 def losses(subject: Subject, reference: str, other: str) -> Iterator[Row]:
@@ -258,26 +261,31 @@ def _store_fakes(backend: Backend, batch: Batch) -> State:
 
 def _worst_term(one: np.ndarray, two: np.ndarray) -> float:
     """Largest relative difference of any loss term of any step."""
-    terms = slice(0, len(LOSS_TERMS))
-    return float(np.max(np.abs(one[:, terms] - two[:, terms]) / np.abs(one[:, terms])))
+    terms = range(len(LOSS_TERMS))
+    return max(
+        _relative(step[i], other[i]) for step, other in zip(one, two, strict=True) for i in terms
+    )
 
 
 def _apart(one: State, two: State, key: str, zero: frozenset[str]) -> float:
     """Relative, but for what only rounding moves: that in the size of the kernel it belongs to."""
     if any(key.endswith(bias) for bias in zero):
         kernel = one[key.removesuffix("bias") + "kernel"]
-        return float(np.linalg.norm(one[key] - two[key]) / np.linalg.norm(kernel))
+        return _finite(np.linalg.norm(one[key] - two[key]) / np.linalg.norm(kernel))
     return _relative(one[key], two[key])
 
 
 def _relative(one: np.ndarray, two: np.ndarray) -> float:
     """L2 distance in the size of the first."""
     distance, size = np.linalg.norm(np.subtract(one, two)), np.linalg.norm(one)
-    apart = float(distance / size) if size else float(distance)
-    # `max` would pass over a NaN.
-    return apart if np.isfinite(apart) else float("inf")
+    return _finite(distance / size if size else distance)
+
+
+def _finite(apart: np.floating) -> float:
+    """`max` passes over a NaN, but not over infinity."""
+    return float(apart) if np.isfinite(apart) else float("inf")
 
 
 def _share_of_kernel(gradients: State, bias: str) -> float:
     kernel = gradients[bias.removesuffix("bias") + "kernel"]
-    return float(np.linalg.norm(gradients[bias]) / np.linalg.norm(kernel))
+    return _finite(np.linalg.norm(gradients[bias]) / np.linalg.norm(kernel))

@@ -143,6 +143,12 @@ def torch_halving_forgotten(monkeypatch):
     monkeypatch.setattr(training, "discriminator_losses", doubled)
 
 
+def torch_truncates_in_place_of_rounding(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch, "round", torch.floor)
+
+
 def tf_leaky_slope_of_keras(monkeypatch):
     import tensorflow as tf
 
@@ -159,6 +165,7 @@ DEFECTS = {
     tf_pool_missing: parity.trajectory,
     torch_fakes_not_detached_order_of_updates_swapped: parity.trajectory,
     torch_halving_forgotten: parity.gradients,
+    torch_truncates_in_place_of_rounding: parity.outputs,
     tf_leaky_slope_of_keras: parity.losses,
 }
 
