@@ -9,19 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from backends.interface import LOSS_TERMS
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 
-TERMS = (
-    "adversarial_ab",
-    "adversarial_ba",
-    "cycle_a",
-    "cycle_b",
-    "identity_a",
-    "identity_b",
-    "discriminator_a",
-    "discriminator_b",
-)
 CONVENTIONS = ("mean", "unnormalised", "normalised", "weighted")
 TAIL = 10  # the last tenth of a run
 CHANNELS = 3  # every data set is decoded as RGB
@@ -76,14 +67,14 @@ def conventions(experiment: Experiment) -> Conventions:
 
 
 def loss_rows(experiment: Experiment) -> list[LossRow]:
-    """Each term in each convention it has, in the order of TERMS and CONVENTIONS."""
+    """Each term in each convention it has, in the order of LOSS_TERMS and CONVENTIONS."""
     units = conventions(experiment)
     finals = {
-        name: {term: _final(experiment.of(name), term) for term in TERMS}
+        name: {term: _final(experiment.of(name), term) for term in LOSS_TERMS}
         for name in experiment.present
     }
     rows = []
-    for term in TERMS:
+    for term in LOSS_TERMS:
         for convention in CONVENTIONS:
             factor = units.factor(term, convention)
             if factor is not None:

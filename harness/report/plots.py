@@ -14,9 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from backends.interface import LOSS_TERMS
 from harness.metrics.table import BY_NAME
 from harness.report.experiment import DIRECTIONS, Experiment
-from harness.report.losses import TERMS, conventions, curves, cycle_curves, smooth
+from harness.report.losses import conventions, curves, cycle_curves, smooth
 from harness.report.scores import HEADLINE, reference, score_curves
 from harness.report.timing import block_times
 
@@ -79,7 +80,7 @@ def loss_figure(experiment: Experiment) -> bytes:
     """All eight terms as recorded: means over elements."""
 
     def draw(axes: np.ndarray) -> None:
-        for axis, term in zip(axes.flat, TERMS, strict=True):
+        for axis, term in zip(axes.flat, LOSS_TERMS, strict=True):
             for name in experiment.present:
                 values = curves(experiment.of(name), term)
                 _curve(axis, values, colour(experiment, name), experiment.title(name))

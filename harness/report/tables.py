@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backends.interface import LOSS_TERMS
 from harness.report import environment
 from harness.report.experiment import Experiment
 from harness.report.formatting import MISSING, bounds, fixed, percent, plural, prefixed, significant
-from harness.report.losses import CONVENTIONS, TERMS, LossRow, cycle_rows
+from harness.report.losses import CONVENTIONS, LossRow, cycle_rows
 from harness.report.plots import colour
 from harness.report.scores import MetricRow
 from harness.report.timing import TimingRow, clock_table
@@ -103,7 +104,7 @@ def loss_table(experiment: Experiment, losses: Sequence[LossRow]) -> Table:
             Cell(experiment.title(name), swatch=colour(experiment, name)),
             *(Cell(significant(found.get((term, c), {}).get(name), 4)) for c in CONVENTIONS),
         )
-        for term in TERMS
+        for term in LOSS_TERMS
         for name in experiment.present
     ]
     return Table(header, tuple(body))
