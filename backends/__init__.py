@@ -1,6 +1,7 @@
 """CycleGAN in several frameworks behind one interface. A framework is imported when asked for.
 
-A backend is a folder `<name>_impl` here whose module `backend` has a class `Backend` that follows
+A backend is a folder `<name>_impl` here. It has a function `prepare(runtime)` for what must be done
+before the framework is imported, and a module `backend` with a class `Backend` that follows
 `backends.interface.Backend`. Adding a folder adds a backend; nothing else has to change.
 """
 
@@ -24,6 +25,6 @@ def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Bac
     """Build the four networks of backend `name`. Raises KeyError for an unknown name."""
     if name not in available():
         raise KeyError(name)
-    return importlib.import_module(f"backends.{name}_impl.backend").Backend(
-        model, objective, runtime
-    )
+    package = f"backends.{name}_impl"
+    importlib.import_module(package).prepare(runtime)
+    return importlib.import_module(f"{package}.backend").Backend(model, objective, runtime)

@@ -22,6 +22,7 @@ from backends.architecture import (
     discriminator_layers,
     generator_layers,
     parameter_shapes,
+    statistic_shapes,
 )
 
 Direction = Literal["ab", "ba"]
@@ -48,7 +49,10 @@ POOL_PASS, POOL_STORE, POOL_SWAP = 0, 1, 2
 
 @dataclass(frozen=True)
 class Model:
-    """Four networks and the images (height, width, channels) they are trained on."""
+    """Four networks and the images (height, width, channels) they are trained on.
+
+    `rounding` of translations to uint8: to the nearest level, halves to the even one, or down.
+    """
 
     shape_a: ImageShape
     shape_b: ImageShape
@@ -56,6 +60,7 @@ class Model:
     g_ba: GeneratorSpec
     d_a: DiscriminatorSpec
     d_b: DiscriminatorSpec
+    rounding: Literal["half_even", "down"] = "half_even"
 
     def layers(self, network: str) -> tuple[Layer, ...]:
         """Layer table of one of NETWORKS, in forward order."""
@@ -72,13 +77,21 @@ class Model:
             for name, shape in parameter_shapes(self.layers(network)).items()
         }
 
+    def statistic_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Canonical name -> shape of every running statistic of the four networks."""
+        return {
+            f"{network}/{name}": shape
+            for network in NETWORKS
+            for name, shape in statistic_shapes(self.layers(network)).items()
+        }
+
     def zero_gradient_biases(self) -> frozenset[str]:
-        """Biases in front of an instance norm, which takes them out: their gradient is zero."""
+        """Biases in front of a norm, which takes them out: their gradient is zero."""
         return frozenset(
             f"{network}/{layer.name}/bias"
             for network in NETWORKS
             for layer in self.layers(network)
-            if layer.bias and layer.norm == "instance"
+            if layer.bias and layer.norm
         )
 
 
@@ -87,26 +100,39 @@ class Objective:
     """What is minimised, and by which optimiser. Defaults: the CycleGAN authors' PyTorch code.
 
     Weights: `lambda_a * cycle_a`, `lambda_a * identity * identity_a`, and the same for b;
-    adversarial terms weigh 1; each discriminator's loss is halved.
+    adversarial terms weigh 1; each discriminator's loss is halved if `halve_discriminator`.
+
+    `update_order`: whether the generators' gradients meet the discriminators before or after these
+    were updated; the fakes that the discriminators see are the same. `epsilon_hat`: Adam's epsilon
+    is added before the bias correction (Kingma & Ba 2015, end of section 2), as Keras does.
     """
 
     lambda_a: float = 10.0
     lambda_b: float = 10.0
     identity: float = 0.5
     pool_size: int = 50
+    halve_discriminator: bool = True
+    update_order: Literal["generators_first", "discriminators_first"] = "generators_first"
     beta1: float = 0.5
     beta2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_hat: bool = False
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how to compute. `threads`: parallelism within an operation, on the CPU."""
+    """Where and how to compute.
+
+    On the CPU: `threads` is the parallelism within an operation; `onednn` allows that library's
+    kernels; `channels_last` is a hint for frameworks that can store images either way.
+    """
 
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
     precision: Literal["float32", "float64"] = "float32"
     tf32: bool = False
+    onednn: bool = True
+    channels_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,10 +184,13 @@ class Backend(Protocol):
         """Build networks and optimisers. Weights are undefined until `load_state`."""
 
     def environment(self) -> dict[str, Any]:
-        """JSON-ready: framework, versions, device, threads, precision actually in force."""
+        """JSON-ready: framework, versions, device, threads, precision actually in force.
+
+        `neutral_options`: fields of Runtime that here change how, but not what, is computed.
+        """
 
     def load_state(self, state: State) -> None:
-        """Set weights, Adam moments and step, and image pools.
+        """Set weights, running statistics, Adam moments and step, and image pools.
 
         Takes the keys of `state_shapes`; values are cast to the precision of the runtime.
         Raises ValueError that names a missing, unknown or misshapen entry, and changes nothing.
@@ -185,13 +214,30 @@ class Backend(Protocol):
         """
 
     def translate(self, images: np.ndarray, direction: Direction) -> np.ndarray:
-        """uint8 (N, H, W, C) of one domain to uint8 of the other, image by image."""
+        """uint8 (N, H, W, C) of one domain to uint8 of the other, image by image.
+
+        Batch norms use their running statistics.
+        """
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         """Gradients by canonical name at the current state, which stays as it is.
 
         Generators: of their summed, weighted loss. Discriminators: of their halved losses, on
         fakes that have passed the pool.
+        """
+
+    def apply_gradients(self, gradients: State, learning_rate: float) -> None:
+        """One step of both optimisers on given gradients by canonical name, all of them."""
+
+    def activations(
+        self, network: str, images: np.ndarray, training: bool = False
+    ) -> dict[str, np.ndarray]:
+        """What every layer of one of NETWORKS puts out, NHWC in the precision of the runtime.
+
+        `images` are uint8 or already floats in [-1, 1]. Keys: `input` (images as the network gets
+        them), canonical layer names (convolutions before their norm, `<layer>_norm` after it) in
+        forward order, `output`. With `training`, batch norms use and update their statistics as in
+        a training step.
         """
 
     def synchronize(self) -> None:
@@ -208,6 +254,7 @@ def state_shapes(model: Model, objective: Objective) -> dict[str, tuple[int, ...
         **weights,
         **{f"adam_m/{name}": shape for name, shape in weights.items()},
         **{f"adam_v/{name}": shape for name, shape in weights.items()},
+        **model.statistic_shapes(),
         "step": (),
         "pool_a": (objective.pool_size, *model.shape_a),
         "pool_b": (objective.pool_size, *model.shape_b),

@@ -15,7 +15,7 @@ import numpy as np
 import backends
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
-from harness.datasets import Prepared, load_images, prepare
+from harness.datasets import Prepared, Resize, load_images, prepare
 from harness.errors import UserError
 from harness.metrics.evaluate import evaluate
 from harness.plan import total_steps
@@ -60,23 +60,12 @@ def compare(request: Request, display: Display) -> Path:
     )
     if machine.device == "cuda" and experiment.runtime.precision == "float64":
         raise UserError("runtime.precision: float64 is for the CPU only; add --device cpu")
-    data = experiment.data
-    prepared = prepare(
-        request.dataset,
-        request.data_dir,
-        size=data.load_size,
-        counts=(data.train, data.test),
-        report=display.say,
-        progress=display.stage,
-    )
+    prepared = prepare_data(experiment, request.data_dir, display)
     experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
-    digest = experiment.digest(
-        prepared.manifest.digest, provenance.source_digest(), str(SCHEMA_VERSION)
-    )
-    folder = request.results / f"{experiment.dataset}-{experiment.preset}-{digest}"
-    with _locked(folder):
-        images = _images(prepared, experiment, display)
-        _write_experiment(folder, experiment, digest, prepared, images)
+    folder = experiment_folder(request.results, experiment, prepared)
+    with locked(folder):
+        images = decoded_images(prepared, experiment, display)
+        write_experiment(folder, experiment, prepared, images)
         failures = _train(folder, experiment, images, request, machine, display)
         if failures and not any(run.complete for run in find_runs(folder)):
             raise failures[0]
@@ -109,17 +98,45 @@ def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
     return preset
 
 
-def _images(prepared: Prepared, experiment: Experiment, display: Display) -> dict[str, np.ndarray]:
-    """Training images at the loading size; test, floor and true-pair images at the crop size."""
+def prepare_data(experiment: Experiment, data_dir: Path | None, display: Display) -> Prepared:
+    """The images an experiment asks for, found, drawn or fetched. Raises UserError."""
+    data = experiment.data
+    return prepare(
+        experiment.dataset,
+        data_dir,
+        size=data.load_size,
+        counts=(data.train, data.test),
+        report=display.say,
+        progress=display.stage,
+    )
+
+
+def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared) -> Path:
+    """Named after all that decides the numbers: configuration, data, code."""
+    digest = experiment.digest(
+        prepared.manifest.digest, provenance.source_digest(), str(SCHEMA_VERSION)
+    )
+    return results / f"{experiment.dataset}-{experiment.preset}-{digest}"
+
+
+def decoded_images(
+    prepared: Prepared, experiment: Experiment, display: Display
+) -> dict[str, np.ndarray]:
+    """Training images at the loading size; test, floor and true-pair images at the crop size.
+
+    `data.resize` is for the former; the latter are for evaluation, one yardstick for all settings.
+    The built-in set is drawn at the loading size: there `data.resize` changes nothing.
+    """
     load, crop = experiment.data.load_size, experiment.data.crop_size
 
-    def decode(split: str, size: int) -> np.ndarray:
+    def decode(split: str, size: int, method: Resize = "bicubic") -> np.ndarray:
         return load_images(
             prepared.manifest, split, size,
-            lambda done, total: display.stage(f"decode {split}", done, total),
+            lambda done, total: display.stage(f"decode {split}", done, total), method,
         )  # fmt: skip
 
-    images = {split: decode(split, load) for split in ("trainA", "trainB")}
+    train = ("trainA", "trainB")
+    images = {split: decode(split, load, experiment.data.resize) for split in train}
     images |= {split: decode(split, crop) for split in ("testA", "testB")}
     images["floorA"] = _evenly(decode("trainA", crop), len(images["testA"]))
     images["floorB"] = _evenly(decode("trainB", crop), len(images["testB"]))
@@ -135,13 +152,13 @@ def _evenly(images: np.ndarray, count: int) -> np.ndarray:
     return images[np.linspace(0, len(images) - 1, count).round().astype(int)]
 
 
-def _write_experiment(
+def write_experiment(
     folder: Path,
     experiment: Experiment,
-    digest: str,
     prepared: Prepared,
     images: dict[str, np.ndarray],
 ) -> None:
+    """What the runs of `folder` are made from; `folder` is one of `experiment_folder`."""
     title_a, title_b = prepared.located.titles
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
@@ -149,6 +166,7 @@ def _write_experiment(
         "backends": list(backends.available()),
         "titles": {"a": title_a, "b": title_b},
     }
+    digest = folder.name.rpartition("-")[2]
     head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": digest}
     write_json(folder / "experiment.json", {**head, "configuration": configuration})
     write_json(folder / "manifest.json", prepared.manifest.to_json())
@@ -174,7 +192,7 @@ def _train(
     display: Display,
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running."""
-    todo = _jobs(folder, experiment, images, request, machine, display)
+    todo = jobs_left(folder, experiment, images, request, machine, display)
     steps = total_steps(experiment, len(images["trainA"]), len(images["trainB"]))
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
@@ -188,7 +206,7 @@ def _train(
     return failures
 
 
-def _jobs(
+def jobs_left(
     folder: Path,
     experiment: Experiment,
     images: dict[str, np.ndarray],
@@ -238,7 +256,7 @@ def _say_estimate(
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Two comparisons writing one folder would spoil both."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

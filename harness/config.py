@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import backends
-from backends.architecture import DiscriminatorSpec, GeneratorSpec
+from backends.architecture import DiscriminatorSpec, GeneratorSpec, NormSpec
 from backends.interface import Model, Objective
 from harness.errors import UserError
 from harness.metrics.table import METRICS
@@ -31,22 +31,45 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    """Images. `train` and `test` count the scenes of the built-in set, per domain."""
+    """Images. `train` and `test` count the scenes of the built-in set, per domain.
+
+    `resize`: bicubic with antialias, or bilinear without it as `tf.image.resize` does by itself.
+    `augment`: crop and flip anew each time, or once per image as a cache after augmentation does.
+    """
 
     load_size: Positive = 286
     crop_size: Positive = 256
     flip: bool = True
+    resize: Literal["bicubic", "bilinear_aliased"] = "bicubic"
+    augment: Literal["fresh", "frozen"] = "fresh"
     train: Positive = 400
     test: Positive = 120
 
 
+class NormSection(Section):
+    """See backends.architecture.NormSpec."""
+
+    kind: Literal["instance", "batch"] = "instance"
+    affine: bool = False
+    epsilon: PositiveFloat = 1e-5
+    momentum: Fraction = 0.1
+    unbiased: bool = True
+
+
 class ModelSection(Section):
+    """See GeneratorSpec and DiscriminatorSpec in backends.architecture. `bias`: before a norm."""
+
     filters: Positive = 64
     blocks: Count = 9
     discriminator_filters: Positive = 64
     discriminator_layers: Positive = 3
-    norm_epsilon: PositiveFloat = 1e-5
+    norm: NormSection = NormSection()
+    bias: bool = True
     slope: Weight = 0.2
+    padding: Literal["symmetric", "same"] = "symmetric"
+    transposed_crop: Literal["first", "last"] = "first"
+    rounding: Literal["half_even", "down"] = "half_even"
+    initial_weights: Literal["normal", "glorot_uniform"] = "normal"
 
 
 class ObjectiveSection(Section):
@@ -54,6 +77,8 @@ class ObjectiveSection(Section):
     lambda_b: Weight = 10.0
     identity: Weight = 0.5
     pool_size: Count = 50
+    halve_discriminator: bool = True
+    update_order: Literal["generators_first", "discriminators_first"] = "generators_first"
 
 
 class OptimiserSection(Section):
@@ -61,20 +86,29 @@ class OptimiserSection(Section):
     beta1: Fraction = 0.5
     beta2: Fraction = 0.999
     epsilon: PositiveFloat = 1e-8
+    epsilon_hat: bool = False
 
 
 class TrainingSection(Section):
-    """`steps_per_epoch`: null takes the larger train split's images divided by the batch."""
+    """`steps_per_epoch`: null takes the larger train split's images divided by the batch.
+
+    (With `pairing: zip` the smaller one's: the zip ends there.) `decay`: the learning rate falls after each epoch or after each step. `pairing`: B at random
+    with replacement, or both domains shuffled side by side, as a zip of two data sets does.
+    """
 
     batch_size: Positive = 1
     epochs_constant: Count = 100
     epochs_decay: Count = 100
     steps_per_epoch: Positive | None = None
+    decay: Literal["epoch", "step"] = "epoch"
+    pairing: Literal["random_b", "zip"] = "random_b"
 
 
 class RuntimeSection(Section):
     precision: Literal["float32", "float64"] = "float32"
     tf32: bool = False
+    onednn: bool = True
+    channels_last: bool = False
 
 
 class EvaluationSection(Section):
@@ -136,22 +170,32 @@ class Experiment(Section):
     def networks(self) -> Model:
         """The four networks as the backends take them."""
         m, size = self.model, self.data.crop_size
-        generator = GeneratorSpec(filters=m.filters, blocks=m.blocks, norm_epsilon=m.norm_epsilon)
+        norm = NormSpec(**m.norm.model_dump())
+        generator = GeneratorSpec(
+            filters=m.filters,
+            blocks=m.blocks,
+            norm=norm,
+            bias=m.bias,
+            padding=m.padding,
+            transposed_crop=m.transposed_crop,
+        )
         discriminator = DiscriminatorSpec(
             filters=m.discriminator_filters,
             layers=m.discriminator_layers,
             slope=m.slope,
-            norm_epsilon=m.norm_epsilon,
+            norm=norm,
+            bias=m.bias,
+            padding=m.padding,
         )
         shape = (size, size, 3)
-        return Model(shape, shape, generator, generator, discriminator, discriminator)
+        return Model(
+            shape, shape, generator, generator, discriminator, discriminator, rounding=m.rounding
+        )
 
     def loss(self) -> Objective:
         """Objective and optimiser as the backends take them."""
-        o = self.optimiser
-        return Objective(
-            **self.objective.model_dump(), beta1=o.beta1, beta2=o.beta2, epsilon=o.epsilon
-        )
+        optimiser = self.optimiser.model_dump(exclude={"learning_rate"})
+        return Objective(**self.objective.model_dump(), **optimiser)
 
     def digest(self, *context: str) -> str:
         """Hash of the configuration and of `context` (data, code): names the experiment."""

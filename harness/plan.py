@@ -7,7 +7,9 @@ depends on how much another drew, and a longer run begins with the choices of a 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -67,59 +69,85 @@ class Plan:
 def make_plan(experiment: Experiment, seed: int, train_a: int, train_b: int) -> Plan:
     """`train_a`, `train_b`: images in the train splits.
 
-    As the CycleGAN authors' data set class: A is shuffled (modulo its size, each permutation used
-    up before the next), B drawn at random with replacement.
+    `training.pairing` random_b, as the CycleGAN authors' data set class: A is shuffled (modulo its
+    size, each permutation used up before the next), B drawn at random with replacement. zip: rounds
+    of as many pairs as the smaller split has images, each with a new permutation of either split;
+    what is left over of the larger one is not met in that round.
     """
     training = experiment.training
-    batch = training.batch_size
-    images_per_epoch = max(train_a, train_b)
     steps = total_steps(experiment, train_a, train_b)
-    epoch = np.arange(steps) // (steps // (training.epochs_constant + training.epochs_decay))
-
-    shuffle = stream(seed, "index_a")
-    rounds = -(-steps * batch // images_per_epoch)
-    order = np.concatenate([shuffle.permutation(images_per_epoch) for _ in range(rounds)])
-    index_a = order[: steps * batch].reshape(steps, batch) % train_a
-    index_b = stream(seed, "index_b").integers(train_b, size=(steps, batch))
+    steps_per_epoch = steps // (training.epochs_constant + training.epochs_decay)
+    step = np.arange(steps)
+    epoch = step // steps_per_epoch
+    time, unit = (step, steps_per_epoch) if training.decay == "step" else (epoch, 1)
+    factor = learning_rate_factor(
+        time, unit * training.epochs_constant, unit * training.epochs_decay
+    )
+    index_a, index_b = _indices(experiment, seed, train_a, train_b, steps)
     return Plan(
-        a=_domain(experiment, seed, "a", index_a),
-        b=_domain(experiment, seed, "b", index_b),
+        a=_domain(experiment, seed, "a", index_a, train_a),
+        b=_domain(experiment, seed, "b", index_b, train_b),
         epoch=epoch,
-        learning_rate=experiment.optimiser.learning_rate
-        * learning_rate_factor(epoch, training.epochs_constant, training.epochs_decay),
+        learning_rate=experiment.optimiser.learning_rate * factor,
         crop_size=experiment.data.crop_size,
     )
 
 
 def total_steps(experiment: Experiment, train_a: int, train_b: int) -> int:
-    """Steps of the whole run: epochs of max(train_a, train_b) images, or as long as is set."""
+    """Steps of the whole run: epochs of one round of images, or as long as is set."""
     training = experiment.training
-    natural = max(1, max(train_a, train_b) // training.batch_size)
+    natural = max(1, _images_per_round(experiment, train_a, train_b) // training.batch_size)
     epochs = training.epochs_constant + training.epochs_decay
     return epochs * (training.steps_per_epoch or natural)
 
 
-def learning_rate_factor(epoch: np.ndarray, constant: int, decay: int) -> np.ndarray:
-    """Constant, then linear to zero: 1 - max(0, e + 1 - constant) / (decay + 1), e from 0.
+def learning_rate_factor(time: np.ndarray, constant: int, decay: int) -> np.ndarray:
+    """Constant, then linear to zero: 1 - max(0, t + 1 - constant) / (decay + 1), t from 0.
 
-    As the authors' code that steps the rate after an epoch; its later versions step before, which
-    moves the schedule one epoch ahead and trains the last epoch at rate zero.
+    All in epochs, or all in steps. As the authors' code that steps the rate after an epoch; its
+    later versions step before, which moves the schedule one epoch ahead and trains the last epoch
+    at rate zero.
     """
-    return 1 - np.maximum(0, epoch + 1 - constant) / (decay + 1)
+    return 1 - np.maximum(0, time + 1 - constant) / (decay + 1)
 
 
-def initial_state(model: Model, objective: Objective, seed: int) -> dict[str, np.ndarray]:
-    """Kernels N(0, 0.02), biases 0, as DCGAN; no steps taken, empty pools. float32."""
-    state = {}
-    for name, shape in state_shapes(model, objective).items():
-        if name == "step":
-            state[name] = np.array(0, np.int64)
-        elif name.endswith("/kernel") and not name.startswith("adam_"):
-            draw = stream(seed, f"weights/{name}").normal(0.0, 0.02, shape)
-            state[name] = draw.astype(np.float32)
-        else:
-            state[name] = np.zeros(shape, np.float32)
+def initial_state(
+    model: Model,
+    objective: Objective,
+    seed: int,
+    initial_weights: Literal["normal", "glorot_uniform"] = "normal",
+) -> dict[str, np.ndarray]:
+    """Weights newly drawn, biases 0, no steps taken, empty pools. float32, `step` int64.
+
+    normal, the authors' choice: kernels N(0, 0.02) as DCGAN, scales of norms N(1, 0.02).
+    glorot_uniform, Keras's: kernels as `glorot_limit`, scales 1. Running means 0, variances 1.
+    """
+    shapes = state_shapes(model, objective)
+    state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    state["step"] = np.array(0, np.int64)
+    for name in model.statistic_shapes():
+        if name.endswith("_norm/variance"):
+            state[name] += 1
+    normal = initial_weights == "normal"
+    for name, shape in model.parameter_shapes().items():
+        draw = stream(seed, f"weights/{name}")
+        if name.endswith("/kernel"):
+            limit = glorot_limit(shape)
+            weights = draw.normal(0, 0.02, shape) if normal else draw.uniform(-limit, limit, shape)
+            state[name] = weights.astype(np.float32)
+        elif name.endswith("_norm/scale"):
+            scales = draw.normal(1, 0.02, shape) if normal else np.ones(shape)
+            state[name] = scales.astype(np.float32)
     return state
+
+
+def glorot_limit(shape: tuple[int, ...]) -> float:
+    """Bound of the uniform distribution for a kernel (h, w, .., ..): Glorot & Bengio 2010, eq. 16.
+
+    Fans as Keras takes them, from a kernel's last two dimensions and whatever their order.
+    """
+    height, width, *channels = shape
+    return math.sqrt(6 / (height * width * sum(channels)))
 
 
 def pool_decisions(
@@ -139,17 +167,49 @@ def pool_decisions(
     return action, slot
 
 
-def _domain(experiment: Experiment, seed: int, domain: str, index: np.ndarray) -> DomainPlan:
+def _images_per_round(experiment: Experiment, train_a: int, train_b: int) -> int:
+    """Images of a domain before its permutation is used up; a zip ends with the smaller split."""
+    longest = experiment.training.pairing == "random_b"
+    return max(train_a, train_b) if longest else min(train_a, train_b)
+
+
+def _indices(
+    experiment: Experiment, seed: int, train_a: int, train_b: int, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of A and B for every step: int64 (steps, batch)."""
+    batch = experiment.training.batch_size
+    per_round = _images_per_round(experiment, train_a, train_b)
+    rounds = -(-steps * batch // per_round)
+
+    def shuffled(name: str, images: int) -> np.ndarray:
+        draw = stream(seed, name)
+        order = np.concatenate([draw.permutation(images)[:per_round] for _ in range(rounds)])
+        return order[: steps * batch].reshape(steps, batch)
+
+    if experiment.training.pairing == "zip":
+        return shuffled("index_a", train_a), shuffled("index_b_shuffled", train_b)
+    index_b = stream(seed, "index_b").integers(train_b, size=(steps, batch))
+    return shuffled("index_a", per_round) % train_a, index_b
+
+
+def _domain(
+    experiment: Experiment, seed: int, domain: str, index: np.ndarray, images: int
+) -> DomainPlan:
     data = experiment.data
     margin = data.load_size - data.crop_size
-    flip = stream(seed, f"flip_{domain}").random(index.shape) > 0.5
+    frozen = data.augment == "frozen"
+    shape = (images,) if frozen else index.shape
+    flip = stream(seed, f"flip_{domain}").random(shape) > 0.5
+    offset = stream(seed, f"crop_{domain}").integers(margin + 1, size=(*shape, 2))
+    if frozen:
+        flip, offset = flip[index], offset[index]
     pool_size = experiment.objective.pool_size
     swap = stream(seed, f"pool_swap_{domain}").random(index.size) > 0.5
     slot = stream(seed, f"pool_slot_{domain}").integers(max(pool_size, 1), size=index.size)
     action, slot = pool_decisions(swap, slot, pool_size)
     return DomainPlan(
         index=index,
-        offset=stream(seed, f"crop_{domain}").integers(margin + 1, size=(*index.shape, 2)),
+        offset=offset,
         flip=flip if data.flip else np.zeros_like(flip),
         pool_action=action.reshape(index.shape),
         pool_slot=slot.reshape(index.shape),

@@ -91,7 +91,9 @@ class Run:
 
     def _resume_or_begin(self) -> None:
         if not self.checkpoint_file.exists():
-            self.backend.load_state(initial_state(self.model, self.objective, self.job.seed))
+            drawn_from = self.experiment.model.initial_weights
+            state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
+            self.backend.load_state(state)
             return
         arrays = read_arrays(self.checkpoint_file)
         self.losses = arrays.pop("record/losses")

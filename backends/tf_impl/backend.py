@@ -19,7 +19,7 @@ from backends.interface import (
     check_state,
     state_shapes,
 )
-from backends.tf_impl import device, weights
+from backends.tf_impl import device, networks, weights
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.networks import Discriminator, Generator
 from backends.tf_impl.training import ImagePool, Trainer
@@ -88,16 +88,32 @@ class Backend:
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         real_a, real_b, decision_a, decision_b, _ = self._tensors(batch)
         real_a, real_b = self._images(real_a), self._images(real_b)
-        pools = (self.trainer.pool_a, self.trainer.pool_b)
-        before = [tf.identity(pool.images) for pool in pools]
+        pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
+        kept = [*pools, *weights.statistics(self.networks).values()]
+        before = [tf.identity(variable) for variable in kept]
         g_gradients, _, fake_a, fake_b = self.trainer.generator_backward(real_a, real_b)
         shown_a = self.trainer.pool_a.exchange(fake_a, *decision_a)
         shown_b = self.trainer.pool_b.exchange(fake_b, *decision_b)
         d_gradients, _, _ = self.trainer.discriminator_backward(real_a, real_b, shown_a, shown_b)
-        for pool, images in zip(pools, before, strict=True):
-            pool.images.assign(images)
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(value)
         pairs = zip(weights.parameters(self.networks), g_gradients + d_gradients, strict=True)
         return {name: weights.to_canonical(gradient) for name, gradient in pairs}
+
+    def activations(
+        self, network: str, images: np.ndarray, training: bool = False
+    ) -> dict[str, np.ndarray]:
+        with tf.device(self.device):
+            images = self._images(tf.constant(images))
+            found = networks.activations(getattr(self.networks, network), images, training)
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    def apply_gradients(self, gradients: State, learning_rate: float) -> None:
+        names = weights.parameters(self.networks)
+        given = [tf.constant(gradients[name], self.dtype) for name in names]
+        rate, generators = tf.constant(learning_rate, tf.float64), len(self.trainer.generators)
+        self.trainer.adam_g.apply(given[:generators], rate)
+        self.trainer.adam_d.apply(given[generators:], rate)
 
     def synchronize(self) -> None:
         device.synchronize(self.device)
@@ -111,7 +127,8 @@ class Backend:
 
     def _eager_translate(self, images: tf.Tensor, direction: Direction) -> tf.Tensor:
         network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
-        return device.to_images(network(self._images(images)))
+        fakes = network(self._images(images), training=False)
+        return device.to_images(fakes, self.model.rounding)
 
     def _tensors(self, batch: Batch):
         # Tensors, not Python values: those would make tf.function trace anew every step.

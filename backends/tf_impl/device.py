@@ -8,8 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
+from tensorflow.python.util import _pywrap_util_port
 
 from backends.interface import PeakMemory, Runtime, resident_peak
+
+# Fields of Runtime that here change how something is computed, but not what.
+NEUTRAL_OPTIONS = ("onednn",)
 
 
 def configure(runtime: Runtime) -> str:
@@ -25,6 +29,8 @@ def configure(runtime: Runtime) -> str:
             tf.config.threading.set_inter_op_parallelism_threads(runtime.threads)
         except RuntimeError:
             raise ValueError("threads: TensorFlow has started with another number") from None
+    if _pywrap_util_port.IsMklEnabled() and not runtime.onednn:
+        raise ValueError("onednn: TensorFlow has started with it")
     # One GPU, as PyTorch takes: TensorFlow would open a context on each.
     gpus = gpus[:1] if runtime.device == "cuda" else []
     tf.config.set_visible_devices(gpus, "GPU")
@@ -55,6 +61,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
         "deterministic": not cuda,
         "compiled": "tf.function",
+        "neutral_options": NEUTRAL_OPTIONS,
     }
 
 
@@ -70,14 +77,15 @@ def peak_memory(device: str) -> PeakMemory:
 
 
 def to_tensor(images: Tensor, dtype: str) -> Tensor:
-    """uint8 NHWC in [0, 255] to NHWC in [-1, 1]."""
-    return tf.cast(images, dtype) / 127.5 - 1
+    """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NHWC in [-1, 1]."""
+    return tf.cast(images, dtype) / 127.5 - 1 if images.dtype == "uint8" else tf.cast(images, dtype)
 
 
-def to_images(tensor: Tensor) -> Tensor:
-    """NHWC in [-1, 1] to uint8 NHWC; rounds half to even and clips."""
-    scaled = tf.clip_by_value(tf.round((tensor + 1) * 127.5), 0, 255)
-    return tf.cast(scaled, "uint8")
+def to_images(tensor: Tensor, rounding: str) -> Tensor:
+    """NHWC in [-1, 1] to uint8 NHWC; rounds halves to even, or all down, and clips."""
+    scaled = (tensor + 1) * 127.5
+    rounded = tf.round(scaled) if rounding == "half_even" else tf.floor(scaled)
+    return tf.cast(tf.clip_by_value(rounded, 0, 255), "uint8")
 
 
 def _gpu_name() -> str:

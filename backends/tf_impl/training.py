@@ -30,12 +30,12 @@ class ImagePool:
 
 
 class Adam:
-    """Kingma & Ba 2015; epsilon is added after bias correction. Keras adds its epsilon before."""
+    """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before."""
 
     def __init__(self, parameters: list[Variable], objective: Objective):
         self.parameters = parameters
         self.beta1, self.beta2 = objective.beta1, objective.beta2
-        self.epsilon = objective.epsilon
+        self.epsilon, self.epsilon_hat = objective.epsilon, objective.epsilon_hat
         self.step = Variable(0, dtype="int64", trainable=False)
         self.m = [Variable(tf.zeros_like(p), trainable=False) for p in parameters]
         self.v = [Variable(tf.zeros_like(p), trainable=False) for p in parameters]
@@ -45,10 +45,11 @@ class Adam:
         count = tf.cast(self.step.assign_add(1), "float64")
         step_size = learning_rate / (1 - self.beta1**count)
         correction = tf.sqrt(1 - self.beta2**count)
+        epsilon = self.epsilon / correction if self.epsilon_hat else self.epsilon
         for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
             m.assign_add((g - m) * (1 - self.beta1))
             v.assign(v * self.beta2 + g * g * (1 - self.beta2))
-            denominator = tf.sqrt(v) / tf.cast(correction, p.dtype) + self.epsilon
+            denominator = tf.sqrt(v) / tf.cast(correction, p.dtype) + tf.cast(epsilon, p.dtype)
             p.assign_sub(tf.cast(step_size, p.dtype) * (m / denominator))
 
 
@@ -88,10 +89,33 @@ class Trainer:
             tape.watch(self.discriminators)
             a = discriminator_losses(self.networks.d_a, real_a, fake_a)
             b = discriminator_losses(self.networks.d_b, real_b, fake_b)
-            total = 0.5 * a.total + 0.5 * b.total
+            weight = 0.5 if self.objective.halve_discriminator else 1.0
+            total = weight * (a.total + b.total)
         gradients = tape.gradient(total, self.discriminators)
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
         return gradients, [a.total, b.total], accuracies
+
+    def update_generators(
+        self, real_a: Tensor, real_b: Tensor, learning_rate: Tensor
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Returns loss terms and fakes of A and B, made before the update."""
+        gradients, terms, fake_a, fake_b = self.generator_backward(real_a, real_b)
+        self.adam_g.apply(gradients, learning_rate)
+        return terms, fake_a, fake_b
+
+    def update_discriminators(
+        self,
+        reals: tuple[Tensor, Tensor],
+        fakes: tuple[Tensor, Tensor],
+        pools: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
+        learning_rate: Tensor,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Returns loss terms and accuracies; everything in the order A, B."""
+        shown_a = self.pool_a.exchange(fakes[0], *pools[0])
+        shown_b = self.pool_b.exchange(fakes[1], *pools[1])
+        gradients, terms, accuracies = self.discriminator_backward(*reals, shown_a, shown_b)
+        self.adam_d.apply(gradients, learning_rate)
+        return terms, accuracies
 
     def step(
         self,
@@ -102,12 +126,12 @@ class Trainer:
         learning_rate: Tensor,
     ) -> Tensor:
         """One training step; returns the RECORDED values (12,), still on the device."""
-        gradients, terms, fake_a, fake_b = self.generator_backward(real_a, real_b)
-        self.adam_g.apply(gradients, learning_rate)
-        shown_a = self.pool_a.exchange(fake_a, *pool_a)
-        shown_b = self.pool_b.exchange(fake_b, *pool_b)
-        gradients, d_terms, accuracies = self.discriminator_backward(
-            real_a, real_b, shown_a, shown_b
-        )
-        self.adam_d.apply(gradients, learning_rate)
+        reals, pools = (real_a, real_b), (pool_a, pool_b)
+        if self.objective.update_order == "discriminators_first":
+            fakes = (self.networks.g_ba(real_b), self.networks.g_ab(real_a))
+            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
+            terms, *_ = self.update_generators(real_a, real_b, learning_rate)
+        else:
+            terms, *fakes = self.update_generators(real_a, real_b, learning_rate)
+            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
         return tf.stack([*terms, *d_terms, *accuracies])

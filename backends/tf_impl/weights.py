@@ -19,6 +19,15 @@ def parameters(networks: Networks) -> dict[str, Variable]:
     }
 
 
+def statistics(networks: Networks) -> dict[str, Variable]:
+    """Canonical name -> running statistic of a batch norm."""
+    return {
+        variable.path: variable.value
+        for network in networks
+        for variable in network.non_trainable_variables
+    }
+
+
 def to_canonical(variable: Variable) -> np.ndarray:
     """TensorFlow's layouts are the canonical ones."""
     return np.array(variable)
@@ -31,6 +40,8 @@ def load_state(trainer: Trainer, state: State) -> None:
         v.assign(state[f"adam_v/{name}"])
     for adam in (trainer.adam_g, trainer.adam_d):
         adam.step.assign(int(state["step"]))
+    for name, statistic in statistics(trainer.networks).items():
+        statistic.assign(state[name])
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         pool.images.assign(state[name])
 
@@ -42,6 +53,8 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
         state[f"adam_m/{name}"] = to_canonical(m)
         state[f"adam_v/{name}"] = to_canonical(v)
     state["step"] = np.array(trainer.adam_g.step, np.int64)
+    for name, statistic in statistics(trainer.networks).items():
+        state[name] = to_canonical(statistic)
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         state[name] = to_canonical(pool.images)
     return state

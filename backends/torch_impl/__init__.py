@@ -1,1 +1,7 @@
 """CycleGAN in PyTorch."""
+
+from backends.interface import Runtime
+
+
+def prepare(runtime: Runtime) -> None:
+    """Before PyTorch is imported: it needs nothing."""

@@ -19,7 +19,7 @@ from backends.interface import (
     check_state,
     state_shapes,
 )
-from backends.torch_impl import device, weights
+from backends.torch_impl import device, networks, weights
 from backends.torch_impl.losses import Networks
 from backends.torch_impl.networks import Discriminator, Generator
 from backends.torch_impl.training import ImagePool, Trainer
@@ -36,8 +36,9 @@ class Backend:
             Generator(model.g_ab), Generator(model.g_ba),
             Discriminator(model.d_a), Discriminator(model.d_b),
         )  # fmt: skip
+        layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
         for network in self.networks:
-            network.to(self.device, self.dtype)
+            network.to(self.device, self.dtype, memory_format=layout)
         like = torch.zeros((), device=self.device, dtype=self.dtype)
         pool_a = ImagePool(objective.pool_size, model.shape_a, like)
         pool_b = ImagePool(objective.pool_size, model.shape_b, like)
@@ -70,21 +71,39 @@ class Backend:
     @torch.inference_mode()
     def translate(self, images: np.ndarray, direction: Direction) -> np.ndarray:
         network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
+        network.eval()
         one_by_one = (network(self._images(images[i : i + 1])) for i in range(len(images)))
-        return np.concatenate([device.to_images(translated) for translated in one_by_one])
+        found = [device.to_images(image, self.model.rounding) for image in one_by_one]
+        network.train()
+        return np.concatenate(found)
+
+    @torch.no_grad()
+    def activations(
+        self, network: str, images: np.ndarray, training: bool = False
+    ) -> dict[str, np.ndarray]:
+        module = getattr(self.networks, network).train(training)
+        found = networks.activations(module, self._images(images))
+        module.train()
+        return {name: device.to_numpy(tensor) for name, tensor in found.items()}
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         real_a, real_b = self._images(batch.a), self._images(batch.b)
-        pools = (self.trainer.pool_a, self.trainer.pool_b)
-        before = [pool.images.clone() for pool in pools]
+        pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
+        kept = [*pools, *weights.statistics(self.networks).values()]
+        before = [tensor.clone() for tensor in kept]
         _, fake_a, fake_b = self.trainer.generator_backward(real_a, real_b)
         shown_a = self.trainer.pool_a.exchange(fake_a, batch.pool_a)
         shown_b = self.trainer.pool_b.exchange(fake_b, batch.pool_b)
         self.trainer.discriminator_backward(real_a, real_b, shown_a, shown_b)
-        for pool, images in zip(pools, before, strict=True):
-            pool.images.copy_(images)
+        for tensor, value in zip(kept, before, strict=True):
+            tensor.copy_(value)
         named = weights.parameters(self.networks)
         return {name: weights.to_canonical(p.grad) for name, p in named.items()}
+
+    def apply_gradients(self, gradients: State, learning_rate: float) -> None:
+        weights.set_gradients(self.networks, gradients)
+        self.trainer.adam_g.apply(learning_rate)
+        self.trainer.adam_d.apply(learning_rate)
 
     def synchronize(self) -> None:
         device.synchronize(self.device)
@@ -93,4 +112,4 @@ class Backend:
         return device.peak_memory(self.device)
 
     def _images(self, images: np.ndarray) -> torch.Tensor:
-        return device.to_tensor(images, self.device, self.dtype)
+        return device.to_tensor(images, self.device, self.dtype, self.runtime.channels_last)

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from backends.interface import PeakMemory, Runtime, resident_peak
 
+# Fields of Runtime that here change how something is computed, but not what.
+NEUTRAL_OPTIONS = ("onednn", "channels_last")
+
 
 def configure(runtime: Runtime) -> torch.device:
     """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
@@ -18,6 +21,7 @@ def configure(runtime: Runtime) -> torch.device:
     if runtime.device == "cuda" and runtime.precision == "float64":
         raise ValueError("precision float64: for the CPU only")
     torch.set_num_threads(runtime.threads)
+    torch.backends.mkldnn.set_flags(runtime.onednn)
     torch.backends.cuda.matmul.allow_tf32 = runtime.tf32
     torch.backends.cudnn.allow_tf32 = runtime.tf32
     torch.backends.cudnn.benchmark = runtime.device == "cuda"
@@ -42,6 +46,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
         "deterministic": not cuda,
         "compiled": "eager",
+        "neutral_options": NEUTRAL_OPTIONS,
     }
 
 
@@ -56,13 +61,23 @@ def peak_memory(device: torch.device) -> PeakMemory:
     return resident_peak()
 
 
-def to_tensor(images: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """uint8 NHWC in [0, 255] to NCHW in [-1, 1]."""
+def to_tensor(
+    images: np.ndarray, device: torch.device, dtype: torch.dtype, channels_last: bool
+) -> Tensor:
+    """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NCHW in [-1, 1]."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
     tensor = torch.from_numpy(images).to(device, non_blocking=True)
-    return tensor.permute(0, 3, 1, 2).contiguous().to(dtype) / 127.5 - 1
+    tensor = tensor.permute(0, 3, 1, 2).contiguous(memory_format=layout)
+    return tensor.to(dtype) / 127.5 - 1 if tensor.dtype == torch.uint8 else tensor.to(dtype)
 
 
-def to_images(tensor: Tensor) -> np.ndarray:
-    """NCHW in [-1, 1] to uint8 NHWC; rounds half to even and clips."""
-    scaled = torch.clamp(torch.round((tensor + 1) * 127.5), 0, 255)
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+def to_images(tensor: Tensor, rounding: str) -> np.ndarray:
+    """NCHW in [-1, 1] to uint8 NHWC; rounds halves to even, or all down, and clips."""
+    scaled = (tensor + 1) * 127.5
+    rounded = torch.round(scaled) if rounding == "half_even" else torch.floor(scaled)
+    return to_numpy(torch.clamp(rounded, 0, 255).to(torch.uint8))
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """NCHW to NHWC."""
+    return tensor.detach().permute(0, 2, 3, 1).contiguous().cpu().numpy()

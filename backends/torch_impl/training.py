@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -30,11 +32,13 @@ class ImagePool:
 
 
 class Adam(torch.optim.Adam):
-    """Kingma & Ba 2015; epsilon is added after bias correction. PyTorch's own."""
+    """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before."""
 
     def __init__(self, parameters: list[Parameter], objective: Objective):
         betas = (objective.beta1, objective.beta2)
         super().__init__(parameters, betas=betas, eps=objective.epsilon)
+        self.beta2, self.epsilon = objective.beta2, objective.epsilon
+        self.epsilon_hat = objective.epsilon_hat
         for parameter in parameters:
             self.state[parameter] = {
                 "step": torch.tensor(0.0),
@@ -43,8 +47,12 @@ class Adam(torch.optim.Adam):
             }
 
     def apply(self, learning_rate: float) -> None:
+        epsilon = self.epsilon
+        if self.epsilon_hat:
+            count = int(next(iter(self.state.values()))["step"]) + 1
+            epsilon /= math.sqrt(1 - self.beta2**count)
         for group in self.param_groups:
-            group["lr"] = learning_rate
+            group["lr"], group["eps"] = learning_rate, epsilon
         self.step()
 
 
@@ -82,10 +90,32 @@ class Trainer:
         self.adam_d.zero_grad()
         a = discriminator_losses(self.networks.d_a, real_a, fake_a)
         b = discriminator_losses(self.networks.d_b, real_b, fake_b)
-        (0.5 * a.total).backward()
-        (0.5 * b.total).backward()
+        weight = 0.5 if self.objective.halve_discriminator else 1.0
+        (weight * (a.total + b.total)).backward()
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
         return [a.total.detach(), b.total.detach()], accuracies
+
+    def update_generators(
+        self, real_a: Tensor, real_b: Tensor, learning_rate: float
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Returns loss terms and detached fakes of A and B, made before the update."""
+        terms, fake_a, fake_b = self.generator_backward(real_a, real_b)
+        self.adam_g.apply(learning_rate)
+        return terms, fake_a, fake_b
+
+    def update_discriminators(
+        self,
+        reals: tuple[Tensor, Tensor],
+        fakes: tuple[Tensor, Tensor],
+        pools: tuple[PoolDecision, PoolDecision],
+        learning_rate: float,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Returns loss terms and accuracies; everything in the order A, B."""
+        shown_a = self.pool_a.exchange(fakes[0], pools[0])
+        shown_b = self.pool_b.exchange(fakes[1], pools[1])
+        terms, accuracies = self.discriminator_backward(*reals, shown_a, shown_b)
+        self.adam_d.apply(learning_rate)
+        return terms, accuracies
 
     def step(
         self,
@@ -96,10 +126,13 @@ class Trainer:
         learning_rate: float,
     ) -> Tensor:
         """One training step; returns the RECORDED values (12,), still on the device."""
-        terms, fake_a, fake_b = self.generator_backward(real_a, real_b)
-        self.adam_g.apply(learning_rate)
-        shown_a = self.pool_a.exchange(fake_a, pool_a)
-        shown_b = self.pool_b.exchange(fake_b, pool_b)
-        d_terms, accuracies = self.discriminator_backward(real_a, real_b, shown_a, shown_b)
-        self.adam_d.apply(learning_rate)
+        reals, pools = (real_a, real_b), (pool_a, pool_b)
+        if self.objective.update_order == "discriminators_first":
+            with torch.no_grad():
+                fakes = (self.networks.g_ba(real_b), self.networks.g_ab(real_a))
+            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
+            terms, *_ = self.update_generators(real_a, real_b, learning_rate)
+        else:
+            terms, *fakes = self.update_generators(real_a, real_b, learning_rate)
+            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
         return torch.stack([*terms, *d_terms, *accuracies])

@@ -21,6 +21,15 @@ def parameters(networks: Networks) -> dict[str, Parameter]:
     }
 
 
+def statistics(networks: Networks) -> dict[str, Tensor]:
+    """Canonical name -> running statistic of a batch norm."""
+    return {
+        f"{network}/{name.replace('.', '/')}": buffer
+        for network, module in networks._asdict().items()
+        for name, buffer in module.named_buffers()
+    }
+
+
 def to_canonical(tensor: Tensor) -> np.ndarray:
     """(out, in, h, w) to HWIO; a transposed convolution's (in, out, h, w) to (h, w, out, in)."""
     array = tensor.detach().cpu().numpy()
@@ -34,6 +43,11 @@ def from_canonical(array: np.ndarray, like: Tensor) -> Tensor:
     return torch.tensor(np.ascontiguousarray(array), dtype=like.dtype, device=like.device)
 
 
+def set_gradients(networks: Networks, gradients: State) -> None:
+    for name, parameter in parameters(networks).items():
+        parameter.grad = from_canonical(gradients[name], parameter)
+
+
 @torch.no_grad()
 def load_state(trainer: Trainer, state: State) -> None:
     for name, parameter in parameters(trainer.networks).items():
@@ -42,6 +56,8 @@ def load_state(trainer: Trainer, state: State) -> None:
         adam["exp_avg"].copy_(from_canonical(state[f"adam_m/{name}"], parameter))
         adam["exp_avg_sq"].copy_(from_canonical(state[f"adam_v/{name}"], parameter))
         adam["step"].fill_(int(state["step"]))
+    for name, statistic in statistics(trainer.networks).items():
+        statistic.copy_(from_canonical(state[name], statistic))
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         images = np.ascontiguousarray(state[name].transpose(0, 3, 1, 2))
         pool.images.copy_(torch.from_numpy(images))
@@ -55,6 +71,8 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
         state[f"adam_m/{name}"] = to_canonical(adam["exp_avg"])
         state[f"adam_v/{name}"] = to_canonical(adam["exp_avg_sq"])
         state["step"] = np.array(int(adam["step"]), np.int64)
+    for name, statistic in statistics(trainer.networks).items():
+        state[name] = to_canonical(statistic)
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         state[name] = np.array(pool.images.cpu().numpy().transpose(0, 2, 3, 1))
     return state

@@ -15,6 +15,7 @@ from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
 from harness.datasets.images import load_images
 from harness.datasets.locate import Located, Report, StageProgress, find_local, locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
+from harness.datasets.resize import Resize
 from harness.datasets.scan import scan
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Located",
     "Manifest",
     "Prepared",
+    "Resize",
     "audit",
     "build_manifest",
     "find_entry",

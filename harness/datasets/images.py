@@ -9,28 +9,28 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import PIL
-from PIL import Image
 
 from harness.datasets.cache import cache_folder, explained_writes
 from harness.datasets.decode import UnreadableImage, bombs_refused, decode
 from harness.datasets.layout import Progress
 from harness.datasets.manifest import ImageFile, Manifest
+from harness.datasets.resize import Resize, recipe, resize
 from harness.errors import UserError
-
-# Part of the cache key: another way to decode or resize makes another file.
-RESIZE = f"rgb bicubic-antialias pillow {PIL.__version__}"
 
 
 def load_images(
-    manifest: Manifest, split: str, size: int, progress: Progress | None = None
+    manifest: Manifest,
+    split: str,
+    size: int,
+    progress: Progress | None = None,
+    method: Resize = "bicubic",
 ) -> np.ndarray:
     """The images of a split in the manifest's order: uint8, (n, size, size, 3), read-only.
 
-    Resized as the reference code does (`Resize([size, size], BICUBIC)` of a PIL image: with
-    antialiasing, the aspect ratio is not kept). Memory-mapped from the cache, made there if absent
-    or damaged. Raises UserError if the set has no such split, or if its files have to be decoded
-    and are no longer the manifest's.
+    Resized by `method`, see harness.datasets.resize; an image that has the size already is left as
+    it is by all of them. Memory-mapped from the cache, made there if absent or damaged. Raises
+    UserError if the set has no such split, or if its files have to be decoded and are no longer
+    the manifest's.
     """
     if split not in manifest.splits:
         raise UserError(
@@ -39,20 +39,20 @@ def load_images(
     if size < 1:
         raise UserError(f"image size: {size} is not possible; give a number of pixels above zero")
     files = manifest.splits[split]
-    path = cache_folder() / "images" / f"{_key(files, size)}.npy"
+    path = cache_folder() / "images" / f"{_key(files, size, method)}.npy"
     shape = (len(files), size, size, 3)
     images = _open_cached(path, shape)
     if images is None:
         with explained_writes(path):
-            _write(path, shape, manifest, split, progress)
+            _write(path, shape, manifest, split, progress, method)
         images = _open_cached(path, shape)
     if images is None:
         raise UserError(f"{path}: cannot be read back after writing; check the disk")
     return images
 
 
-def _key(files: tuple[ImageFile, ...], size: int) -> str:
-    text = "\n".join([RESIZE, str(size), *(file.sha256 for file in files)])
+def _key(files: tuple[ImageFile, ...], size: int, method: Resize) -> str:
+    text = "\n".join([recipe(method), str(size), *(file.sha256 for file in files)])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -73,7 +73,12 @@ def _open_cached(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _write(
-    path: Path, shape: tuple[int, ...], manifest: Manifest, split: str, progress: Progress | None
+    path: Path,
+    shape: tuple[int, ...],
+    manifest: Manifest,
+    split: str,
+    progress: Progress | None,
+    method: Resize,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -85,7 +90,8 @@ def _write(
             with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
                 try:
                     decoded = pool.map(
-                        lambda f: _decode(manifest, split, f, shape[1]), manifest.splits[split]
+                        lambda f: _decode(manifest, split, f, shape[1], method),
+                        manifest.splits[split],
                     )
                     for done, pixels in enumerate(decoded, 1):
                         file.write(pixels)
@@ -102,7 +108,7 @@ def _write(
         raise
 
 
-def _decode(manifest: Manifest, split: str, file: ImageFile, size: int) -> bytes:
+def _decode(manifest: Manifest, split: str, file: ImageFile, size: int, method: Resize) -> bytes:
     """RGB bytes of one resized image. The file must still be the one the manifest was made of."""
     if manifest.folder is None:
         raise UserError(
@@ -118,4 +124,4 @@ def _decode(manifest: Manifest, split: str, file: ImageFile, size: int) -> bytes
         changed = True
     if changed:
         raise UserError(f"{path}: changed since the manifest was made; start the comparison again")
-    return image.resize((size, size), Image.Resampling.BICUBIC).tobytes()
+    return resize(image, size, method).tobytes()

@@ -1,0 +1,171 @@
+"""Named options of a run's choices: what each does, and that by default nothing changes."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from keras.initializers import GlorotUniform
+
+from harness.config import load_experiment
+from harness.plan import glorot_limit, initial_state, make_plan, total_steps
+
+# Of the code before there were options: a change would silently change every published seed.
+PLAN = "2f70f87c941e79422cc56ac589f5b01fa216090c6ea7b5352bf088b52f6e070f"
+STATE = "ad2fdc6b97683555a6c931857926ced0e5b86ed50e350e398b50d9408903cd17"
+
+
+def smoke(*overrides):
+    return load_experiment("seasons", "smoke", list(overrides))
+
+
+def digest(arrays):
+    found = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def test_without_options_the_plan_is_the_one_it_always_was():
+    plan = make_plan(smoke(), 3, 8, 6)
+    arrays = {f"{d}/{name}": x for d in "ab" for name, x in vars(getattr(plan, d)).items()}
+    assert digest({**arrays, "epoch": plan.epoch, "learning_rate": plan.learning_rate}) == PLAN
+
+
+def test_without_options_the_initial_state_is_the_one_it_always_was():
+    experiment = smoke()
+    assert digest(initial_state(experiment.networks(), experiment.loss(), 3)) == STATE
+
+
+ZIP = ("training.pairing=zip", "training.steps_per_epoch=null")
+
+
+def test_a_zip_ends_with_the_shorter_split_and_shuffles_both_anew_each_epoch():
+    experiment = smoke(*ZIP)
+    plan = make_plan(experiment, 0, train_a=9, train_b=6)
+    assert plan.steps == total_steps(experiment, 9, 6) == 4 * 6
+    assert plan.epoch.tolist() == sorted([0, 1, 2, 3] * 6)
+    a, b = plan.a.index.reshape(4, 6).tolist(), plan.b.index.reshape(4, 6).tolist()
+    assert all(sorted(order) == list(range(6)) for order in b)
+    assert all(len(set(order)) == 6 for order in a) and max(map(max, a)) == 8
+    assert len({tuple(order) for order in a}) == len({tuple(order) for order in b}) == 4
+    assert make_plan(experiment, 0, train_a=6, train_b=9).steps == 4 * 6
+
+
+def test_a_zip_does_not_pair_an_image_with_itself_more_often_than_chance():
+    plan = make_plan(smoke("training.pairing=zip", "training.steps_per_epoch=250"), 0, 10, 10)
+    assert 50 < np.sum(plan.a.index == plan.b.index) < 150
+
+
+def test_a_zip_shuffles_a_as_without_it_where_the_splits_are_equal():
+    options = smoke("training.pairing=zip"), smoke()
+    zipped, drawn = (make_plan(experiment, 0, 8, 8) for experiment in options)
+    assert np.array_equal(zipped.a.index, drawn.a.index)
+    assert not np.array_equal(zipped.b.index, drawn.b.index)
+
+
+def test_epochs_of_a_zip_can_be_longer_than_a_round_and_batches_larger_than_one():
+    experiment = smoke("training.pairing=zip", "training.batch_size=2")
+    plan = make_plan(experiment, 0, train_a=5, train_b=4)
+    assert plan.a.index.shape == plan.b.index.shape == (4 * 5, 2)
+    rounds = plan.b.index.reshape(-1, 4).tolist()
+    assert all(sorted(order) == list(range(4)) for order in rounds)
+    assert total_steps(smoke(*ZIP, "training.batch_size=4"), 5, 3) == 4
+
+
+def test_a_longer_zip_begins_with_the_choices_of_a_shorter_one():
+    short = make_plan(smoke("training.pairing=zip"), 0, 8, 6)
+    long = make_plan(smoke("training.pairing=zip", "training.epochs_constant=9"), 0, 8, 6)
+    for domain in ("a", "b"):
+        one, two = getattr(short, domain).index, getattr(long, domain).index
+        assert np.array_equal(one, two[: len(one)]) and len(two) > len(one)
+
+
+def test_the_learning_rate_can_fall_step_by_step():
+    plan = make_plan(smoke("training.decay=step", "optimiser.learning_rate=1"), 0, 8, 6)
+    steps, constant, decay = 20, 2 * 5, 2 * 5
+    expected = [1 - max(0, s + 1 - constant) / (decay + 1) for s in range(steps)]
+    assert plan.learning_rate == pytest.approx(expected, rel=1e-15)
+    assert plan.learning_rate[9] == 1 and plan.learning_rate[10] == pytest.approx(10 / 11)
+    by_epoch = make_plan(smoke(), 0, 8, 6)
+    assert len(set(by_epoch.learning_rate)) == 3 and len(set(plan.learning_rate)) == 11
+    assert np.array_equal(plan.epoch, by_epoch.epoch)
+
+
+def test_frozen_augmentation_is_one_crop_and_flip_an_image():
+    def seen(experiment):
+        """(domain, image) -> the crops and flips it met, of how many there could be."""
+        plan, choices = make_plan(experiment, 0, 8, 6), {}
+        for domain, choice in (("a", plan.a), ("b", plan.b)):
+            assert choice.offset.shape == (*choice.index.shape, 2)
+            columns = (choice.index.ravel(), choice.offset.reshape(-1, 2), choice.flip.ravel())
+            for index, offset, flip in zip(*columns, strict=True):
+                found = choices.setdefault((domain, int(index)), set())
+                found.add((*offset.tolist(), bool(flip)))
+        return choices
+
+    frozen = seen(smoke("data.augment=frozen", "training.steps_per_epoch=40"))
+    fresh = seen(smoke("training.steps_per_epoch=40"))
+    assert len(frozen) == 8 + 6
+    assert all(len(found) == 1 for found in frozen.values())
+    assert all(len(found) > 5 for found in fresh.values())
+    different = set().union(*frozen.values())
+    assert len(different) > 8 and {flip for _, _, flip in different} == {True, False}
+    assert any(frozen["a", i] != frozen["b", i] for i in range(6))
+
+
+def test_flip_can_be_switched_off_in_frozen_augmentation():
+    plan = make_plan(smoke("data.augment=frozen", "data.flip=false"), 0, 8, 6)
+    assert not plan.a.flip.any() and plan.a.offset.any()
+
+
+def wide(*overrides):
+    experiment = load_experiment("seasons", "quick", list(overrides))
+    weights = experiment.model.initial_weights
+    return initial_state(experiment.networks(), experiment.loss(), 0, weights)
+
+
+def keras_limit(shape):
+    # Its largest of very many draws, since the limit itself is not to be had.
+    draws = np.array(GlorotUniform(seed=0)(shape))
+    return float(np.abs(draws).max())
+
+
+@pytest.mark.parametrize("shape", [(7, 7, 3, 64), (4, 4, 64, 128), (3, 3, 32, 128), (3, 3, 64, 64)])
+def test_the_glorot_limit_is_that_of_keras(shape):
+    assert glorot_limit(shape) == pytest.approx(keras_limit(shape), rel=2e-3)
+    assert glorot_limit(shape) >= keras_limit(shape) * (1 - 1e-6)
+
+
+def test_glorot_kernels_fill_their_limits_and_nothing_else_changes():
+    glorot, normal = wide("model.initial_weights=glorot_uniform"), wide()
+    assert glorot.keys() == normal.keys()
+    for name, array in glorot.items():
+        assert array.dtype == normal[name].dtype and array.shape == normal[name].shape
+        if not name.endswith("/kernel") or name.startswith("adam_"):
+            assert np.array_equal(array, normal[name]), name
+    for name in ("d_a/conv2/kernel", "g_ab/down1/kernel", "g_ba/up0/kernel"):
+        kernel, limit = glorot[name], glorot_limit(glorot[name].shape)
+        assert np.abs(kernel).max() == pytest.approx(limit, rel=1e-3)
+        assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
+    assert not np.array_equal(glorot["g_ab/up0/kernel"], glorot["g_ba/up0/kernel"])
+
+
+BATCH_NORM = ("model.norm.kind=batch", "model.norm.affine=true", "model.discriminator_filters=64")
+
+
+def test_norms_start_as_the_authors_or_as_keras_has_them():
+    normal = wide(*BATCH_NORM)
+    glorot = wide(*BATCH_NORM, "model.initial_weights=glorot_uniform")
+    scale = normal["d_a/conv3_norm/scale"]
+    assert scale.mean() == pytest.approx(1, abs=4e-3)
+    assert scale.std() == pytest.approx(0.02, rel=0.15)
+    assert (glorot["d_a/conv3_norm/scale"] == 1).all()
+    for state in (normal, glorot):
+        for name, array in state.items():
+            if name.endswith("_norm/variance") and not name.startswith("adam_"):
+                assert (array == 1).all(), name
+            elif name.startswith("adam_") or name.endswith(("_norm/offset", "_norm/mean", "/bias")):
+                assert not array.any(), name
+            assert array.dtype == (np.int64 if name == "step" else np.float32)
+    assert "adam_m/d_a/conv3_norm/scale" in normal
+    assert "adam_m/d_a/conv3_norm/mean" not in normal
