@@ -25,13 +25,15 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare test parity report datasets lint setup clean
+.PHONY: help compare test parity consistency report datasets lint setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make parity    [PRESET=quick]  do all backends compute the same?"
+	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
+	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
 	@echo "make report    RUN=results/<experiment>  score and report anew"
 	@echo "make datasets  the data sets known by name"
 	@echo "make lint      ruff, mypy, import-linter"
@@ -48,6 +50,10 @@ test: $(READY)-test
 
 parity: $(READY)
 	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
+
+consistency: $(READY)
+	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
+		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
 report: export RUN := $(RUN)
 report: $(READY)

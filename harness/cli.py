@@ -61,17 +61,8 @@ def _add_compare(commands) -> None:
     command.add_argument("--seeds", type=_seeds, default=(0,), help="as 0 or 0,1,2 (default: 0)")
     _add_backends_option(command)
     command.add_argument("--device", type=_or_none, help="cpu or cuda (default: a GPU if found)")
-    command.add_argument(
-        "--results", type=_results, default=Path("results"), help="where records go (results)"
-    )
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="KEY=VALUE",
-        help="override a preset, as model.blocks=3; repeatable, several may share one option",
-    )
+    _add_results_option(command)
+    _add_set_option(command)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -85,7 +76,7 @@ def _compare(options: argparse.Namespace) -> int:
         device=options.device,
         data_dir=options.data_dir,
         results=options.results,
-        overrides=tuple(each for text in options.overrides for each in _settings(text)),
+        overrides=_overrides(options),
     )
     with Display(Console(stderr=True)) as display:
         report = compare(request, display)
@@ -181,6 +172,50 @@ def _parity(options: argparse.Namespace) -> int:
     return 0 if all(row.passed for row in rows) else 1
 
 
+# ------------------------------------------------------------------------------ consistency
+
+
+def _add_consistency(commands) -> None:
+    command = commands.add_parser(
+        "consistency",
+        help="divergence against noise, cost of framework defaults, calibration of the verdict",
+        epilog="example: cyclebench consistency --dataset summer2winter --data-dir ~/photos",
+    )
+    command.set_defaults(command=_consistency)
+    _add_data_options(command)
+    _add_backends_option(command)
+    _add_results_option(command)
+    _add_set_option(command)
+    command.add_argument(
+        "--steps", type=int, default=200, help="steps followed one by one (default: 200)"
+    )
+    command.add_argument(
+        "--seeds", type=int, default=5, metavar="K", help="runs of each backend (default: 5)"
+    )
+    command.add_argument(
+        "--pairs", type=int, default=20, help="pairs of runs in the calibration (default: 20)"
+    )
+
+
+def _consistency(options: argparse.Namespace) -> int:
+    from harness.consistency.study import Options, study
+
+    asked = Options(
+        dataset=options.dataset,
+        backends=options.backends,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=_overrides(options),
+        steps=options.steps,
+        seeds=options.seeds,
+        pairs=options.pairs,
+    )
+    with Display(Console(stderr=True)) as display:
+        page = study(asked, display)
+    print(f"Report: {page}")
+    return 0
+
+
 # ------------------------------------------------------------------------------------ shared
 
 
@@ -191,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: cyclebench compare --dataset seasons",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_compare, _add_report, _add_datasets, _add_parity):
+    for add in (_add_compare, _add_report, _add_datasets, _add_parity, _add_consistency):
         add(commands)
     return parser
 
@@ -209,6 +244,27 @@ def _add_backends_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backends", type=_names, default=backends.available(), help="as torch,tf (default: all)"
     )
+
+
+def _add_results_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--results", type=_results, default=Path("results"), help="where records go (results)"
+    )
+
+
+def _add_set_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="override a preset, as model.blocks=3; repeatable, several may share one option",
+    )
+
+
+def _overrides(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(each for text in options.overrides for each in _settings(text))
 
 
 def _or_none(text: str) -> str | None:

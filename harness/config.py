@@ -90,10 +90,11 @@ class OptimiserSection(Section):
 
 
 class TrainingSection(Section):
-    """`steps_per_epoch`: null takes the larger train split's images divided by the batch.
+    """`steps_per_epoch`: null takes the images of a train split divided by the batch.
 
-    (With `pairing: zip` the smaller one's: the zip ends there.) `decay`: the learning rate falls after each epoch or after each step. `pairing`: B at random
-    with replacement, or both domains shuffled side by side, as a zip of two data sets does.
+    `pairing`: A shuffled and B at random with replacement, the larger split is an epoch; or both
+    shuffled side by side, as a zip of two data sets, and the smaller split ends it. `decay`: the
+    learning rate falls after each epoch or after each step.
     """
 
     batch_size: Positive = 1

@@ -65,7 +65,11 @@ class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         epsilon = self.spec.epsilon
         if self.spec.kind == "instance":
-            return F.instance_norm(x, weight=self.scale, bias=self.offset, eps=epsilon)
+            y = F.instance_norm(x, weight=self.scale, bias=self.offset, eps=epsilon)
+            if y.requires_grad:
+                # PyTorch 2.13 on the CPU: of one image, a channels-last gradient comes out wrong.
+                y.register_hook(Tensor.contiguous)
+            return y
         if self.training:
             self.average(x.detach())
             return F.batch_norm(x, None, None, self.scale, self.offset, training=True, eps=epsilon)

@@ -1,0 +1,170 @@
+"""Figures of a study as PNG, in the style of the comparison's report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from harness.consistency.page.findings import DefaultRow, Findings, Study, floored, own_rows
+from harness.consistency.steps import floor
+from harness.report.plots import PALETTE, STYLE
+
+INK, FAINT = "#333333", "#b5b5b5"
+TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
+Draw = Callable[[np.ndarray], None]
+
+
+def figures(study: Study, findings: Findings) -> dict[str, bytes]:
+    """File name in figures/ -> PNG; only those there are numbers for."""
+    drawn = {}
+    table = study.divergence
+    if table is not None and floored(table):
+        drawn["divergence.png"] = divergence_figure(study, table)
+        if (table["kind"] == "between").any():
+            drawn["ratio.png"] = ratio_figure(study, table)
+    if any(_measured(row) for row in findings.defaults):
+        drawn["defaults.png"] = defaults_figure(findings.defaults)
+    return drawn
+
+
+def colour(study: Study, backend: str) -> str:
+    return PALETTE[study.backends.index(backend) % len(PALETTE)]
+
+
+def divergence_figure(study: Study, table: pd.DataFrame) -> bytes:
+    """Gap between backends as lines, each one's own sensitivity as a band: a panel a measure."""
+
+    def draw(axes: np.ndarray) -> None:
+        for axis, measure in zip(axes.flat, floor.MEASURES, strict=True):
+            for backend in study.backends:
+                _band(axis, table, backend, measure, colour(study, backend), study.title(backend))
+            for other, dash in zip(study.backends[1:], ("-", "--", ":"), strict=False):
+                gap = floor.between(table, study.backends[0], other, measure)
+                label = f"{study.title(study.backends[0])} against {study.title(other)}"
+                axis.plot(gap.index, gap, color=INK, linewidth=1.8, linestyle=dash, label=label)
+            axis.set_yscale("log")
+            axis.set_title(f"relative distance of {measure}", loc="left")
+
+    return _png(1, 3, (11, 3.8), draw, "step")
+
+
+def _band(
+    axis: Axes, table: pd.DataFrame, backend: str, measure: str, tone: str, label: str
+) -> None:
+    """Smallest to largest distance of a backend from itself under neutral changes; their mean."""
+    rows = own_rows(table, backend)
+    if rows.empty:
+        return
+    curves = rows.pivot(index="step", columns=["variant", "draw"], values=measure)
+    curves = curves.where(curves > 0)  # a logarithmic axis has no zero
+    axis.fill_between(
+        curves.index, curves.min(axis=1), curves.max(axis=1), color=tone, alpha=0.2, linewidth=0
+    )
+    middle = floor.floor(table, [backend], measure)
+    axis.plot(middle.index, middle, color=tone, linewidth=1.3, label=f"{label} against itself")
+
+
+def ratio_figure(study: Study, table: pd.DataFrame) -> bytes:
+    """Gap over the sensitivity of both: 1 is what rounding does by itself."""
+    first = study.backends[0]
+
+    def draw(axes: np.ndarray) -> None:
+        axis = axes.flat[0]
+        for measure, tone in zip(floor.MEASURES, PALETTE[2:], strict=False):
+            for other, dash in zip(study.backends[1:], ("-", "--", ":"), strict=False):
+                gap = floor.between(table, first, other, measure)
+                ratio = gap / floor.floor(table, (first, other), measure)
+                pair = f" ({study.title(other)})" if len(study.backends) > 2 else ""
+                axis.plot(ratio.index, ratio, color=tone, linestyle=dash, linewidth=1.4,
+                          label=f"{measure}{pair}")  # fmt: skip
+        axis.axhline(1, color="#555555", linewidth=1, linestyle=":")
+        axis.set_yscale("log")
+        axis.set_title("gap over a framework's own sensitivity", loc="left")
+
+    return _png(1, 1, (11, 3.0), draw, "step")
+
+
+def defaults_figure(rows: Sequence[DefaultRow]) -> bytes:
+    """Ranked by effect on the final scores; grey: not distinguishable from seed noise."""
+    rows = [row for row in rows if _measured(row)]
+    places = np.arange(len(rows))[::-1]
+
+    def draw(axes: np.ndarray) -> None:
+        scores, step, early = axes.flat
+        for row, place in zip(rows, places, strict=True):
+            if row.strongest is not None:
+                effect = row.strongest.in_deviations
+                tone = PALETTE[1] if row.strongest.distinct else FAINT
+                if effect.low is not None and effect.high is not None:
+                    scores.plot([effect.low, effect.high], [place] * 2, color=tone, linewidth=2.2)
+                scores.plot(effect.value, place, "o", color=tone, markersize=5)
+        scores.axvline(0, color="#777777", linewidth=0.9)
+        scores.set_xscale("symlog", linthresh=5)
+        ends = scores.get_xlim()
+        ticks = [tick for tick in TICKS if ends[0] <= tick <= ends[1]]
+        scores.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        scores.xaxis.set_minor_locator(NullLocator())
+        scores.set_title("final scores: largest effect, seed sd", loc="left")
+        for axis, key in ((step, "one_step"), (early, "early_weights")):
+            values = [(row.followed or {}).get(key, np.nan) for row in rows]
+            known = [v if v is not None and np.isfinite(v) and v > 0 else np.nan for v in values]
+            axis.barh(places, known, color=PALETTE[0], height=0.55, alpha=0.75)
+            if np.isfinite(known).any():
+                axis.set_xscale("log")
+        step.set_title("first update, relative", loc="left")
+        early.set_title("trajectory, noise floors", loc="left")
+        for axis in axes.flat:
+            axis.set_yticks(places, [])
+            axis.set_ylim(-0.7, len(rows) - 0.3)
+        scores.set_yticks(places, [row.name for row in rows])
+        for label in scores.get_yticklabels():
+            label.set_parse_math(False)
+
+    return _png(1, 3, (11, 1.4 + 0.3 * len(rows)), draw, "", counting=False)
+
+
+def _measured(row: DefaultRow) -> bool:
+    followed = row.followed or {}
+    return bool(row.scores) or np.isfinite(followed.get("one_step", np.nan))
+
+
+def _png(
+    rows: int,
+    columns: int,
+    inches: tuple[float, float],
+    draw: Draw,
+    xlabel: str,
+    counting: bool = True,
+) -> bytes:
+    """Axes drawn by `draw(axes)`, one legend above them all. `counting`: x is whole numbers."""
+    style: dict[Any, Any] = {**sns.axes_style("whitegrid"), **STYLE}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=inches, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        draw(axes)
+        for axis in axes.flat:
+            sns.despine(ax=axis)
+            if counting:
+                axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        for axis in axes[-1]:
+            axis.set_xlabel(xlabel)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        if labels:
+            legend = figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+        buffer = io.BytesIO()
+        # Without the library's name and version in it the same records give the same bytes.
+        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+        return buffer.getvalue()

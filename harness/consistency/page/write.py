@@ -1,0 +1,101 @@
+"""consistency.html, consistency.md and consistency.json: a pure function of a study's folder."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.consistency.page import notes, tables
+from harness.consistency.page.answers import answers
+from harness.consistency.page.findings import Findings, Study, find, load
+from harness.consistency.page.plots import figures
+from harness.consistency.page.summary import summary
+from harness.records import write_bytes, write_json
+from harness.report.pages import data_uri, escape_markdown
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page, its twin in Markdown, figures and numbers; return the page's path.
+
+    Parts that are missing are said to be missing. Raises UserError naming a damaged record.
+    """
+    study = load(folder)
+    findings = find(study)
+    drawn = figures(study, findings)
+    text, twin = html(study, findings, drawn), markdown(study, findings, drawn)
+    write_json(folder / "consistency.json", summary(study, findings))
+    for name, content in drawn.items():
+        write_bytes(folder / "figures" / name, content)
+    write_bytes(folder / "consistency.md", twin.encode())
+    page = folder / "consistency.html"
+    write_bytes(page, text.encode())
+    return page
+
+
+def html(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
+    """One self-contained page: images as data URIs, no script, nothing fetched."""
+    templates = _templates()
+    templates.globals["figure"] = lambda name: data_uri(drawn[name], "image/png")
+    template = templates.get_template("consistency.html.j2")
+    return template.render(context(study, findings, drawn))
+
+
+def markdown(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
+    templates = _templates(finalize=escape_markdown)
+    templates.globals["br"] = Markup("<br>")
+    template = templates.get_template("consistency.md.j2")
+    return re.sub(r"\n{3,}", "\n\n", template.render(context(study, findings, drawn)))
+
+
+def context(study: Study, findings: Findings, drawn: dict[str, bytes]) -> dict[str, Any]:
+    """Names used in the templates; StrictUndefined refuses any other."""
+    return {
+        "dataset": study.record["dataset"],
+        "domains": (study.record["titles"]["a"], study.record["titles"]["b"]),
+        "about": notes.about(study),
+        "answers": answers(study, findings),
+        "missing": notes.missing(study, findings),
+        "figures": list(drawn),
+        "notes": notes.texts(study),
+        "command": command(study),
+        "ratios": tables.ratio_table(study, findings) if findings.ratios else None,
+        "defaults": tables.defaults_table(study, findings) if _any_default(findings) else None,
+        "seeds": tables.seeds_table(study, findings) if findings.seeds else None,
+        "same": tables.same_table(study, findings) if findings.calibrations else None,
+        "planted": tables.planted_table(study, findings) if findings.calibrations else None,
+    }
+
+
+def command(study: Study) -> str:
+    """What made this page, for a shell."""
+    asked = study.record["options"]
+    words = ["cyclebench", "consistency", "--dataset", asked["dataset"]]
+    words += ["--backends", ",".join(asked["backends"])]
+    for name in ("steps", "seeds", "pairs"):
+        words += [f"--{name}", str(asked[name])]
+    if asked["data_dir"]:
+        words += ["--data-dir", asked["data_dir"]]
+    for override in asked["overrides"]:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+def _any_default(findings: Findings) -> bool:
+    return any(row.followed or row.scores for row in findings.defaults)
+
+
+def _templates(**options: Any) -> Environment:
+    return Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )

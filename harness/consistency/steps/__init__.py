@@ -1,0 +1,1 @@
+"""Trainings followed step by step: divergence, noise floor, effect of a default on a step."""

@@ -1,0 +1,134 @@
+"""Trajectories of both backends in their own processes: interrupted, resumed, shared."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import psutil
+import pytest
+
+import backends
+from harness.config import load_experiment
+from harness.consistency.defaults import DEFAULTS
+from harness.consistency.steps.divergence import divergence
+from harness.consistency.steps.effects import default_effects
+from harness.consistency.steps.floor import not_neutral, summarise
+from harness.consistency.steps.setting import clean
+from harness.datasets.seasons import render
+
+STEPS = 6
+NAMES = backends.available()
+FEW = [each for each in DEFAULTS if each.name in ("LeakyReLU slope", "rounding to uint8", "TF32")]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Drawn once; the same files whatever the experiment."""
+    folder = tmp_path_factory.mktemp("images")
+    data = load_experiment("seasons", "smoke", []).data
+    files = {}
+    for first, (split, size) in enumerate(
+        {"trainA": data.load_size, "trainB": data.load_size, "testA": 32, "testB": 32}.items()
+    ):
+        season = "summer" if split.endswith("A") else "winter"
+        files[split] = folder / f"{split}.npy"
+        np.save(files[split], np.stack([render(10 * first + i, season, size) for i in range(4)]))
+    return lambda experiment: files
+
+
+class Watched:
+    """Runs one of the study's functions and notes which trajectories it trained."""
+
+    def __init__(self, folder, images):
+        self.folder, self.images = folder, images
+        self.experiment = load_experiment("seasons", "smoke", [])
+        self.said: list[str] = []
+
+    def run(self, function, names, stop_at=None, **more):
+        trained = []
+
+        def progress(what, done, total):
+            trained.append(what)
+            if what == stop_at:
+                raise KeyboardInterrupt
+
+        arguments = (self.folder, self.experiment, self.images, names, STEPS, self.said.append)
+        table = function(*arguments, progress, threads=1, **more)
+        return table, set(trained)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory, images):
+    """A study that was interrupted in its third trajectory."""
+    watched = Watched(tmp_path_factory.mktemp("study"), images)
+    with pytest.raises(KeyboardInterrupt):
+        watched.run(divergence, NAMES, stop_at=f"{NAMES[0]}: ulp-1")
+    return watched
+
+
+@pytest.fixture(scope="module")
+def resumed(watched):
+    left = [child for child in psutil.Process().children() if "trajectory" in str(child.cmdline())]
+    finished = {path.name for path in watched.folder.rglob("*.csv")}
+    return watched.run(divergence, NAMES), finished, left
+
+
+def test_an_interrupted_study_keeps_what_is_finished_and_leaves_no_process(resumed):
+    (_, trained), finished, left = resumed
+    first = NAMES[0]
+    assert left == []
+    assert finished == {"reference-moved.csv", f"ulp-0-against-{first}-reference.csv"}
+    assert f"{first}: ulp-1" in trained
+    assert not trained & {f"{first}: reference", f"{first}: ulp-0"}
+
+
+def test_backends_part_by_rounding_alone(resumed):
+    (table, _), _, _ = resumed
+    assert table["step"].max() == STEPS
+    for (kind, variant), curves in table.groupby(["kind", "variant"]):
+        starts = curves.loc[curves["step"] == 0, "weights"]
+        nudged = kind == "within" and variant == "ulp"
+        assert ((starts > 0) == nudged).all() and (starts < 1e-6).all()
+    between = table[(table["kind"] == "between") & (table["step"] == 1)]
+    assert len(between) == 4
+    for measure in ("weights", "outputs", "losses"):
+        assert between[measure].between(0, 1e-5, inclusive="neither").all(), measure
+    assert len(not_neutral(table)) == 0, "a change that should be neutral is not"
+
+
+def test_the_summary_speaks_of_every_measure_early_and_late(resumed):
+    (table, _), _, _ = resumed
+    ratios = summarise(table)
+    assert len(ratios) == 6 and all(each.ratio and each.ratio > 0 for each in ratios)
+    assert all(each.low <= each.ratio <= each.high for each in ratios)
+
+
+def test_what_could_not_be_varied_is_said_and_recorded(resumed, watched):
+    assert any("threads not varied" in line for line in watched.said)
+    record = json.loads((watched.folder / "divergence.json").read_text())
+    skipped = {(each["backend"], each["variant"]) for each in record["skipped"]}
+    assert {(name, "threads") for name in NAMES} <= skipped
+
+
+def test_defaults_share_the_reference_and_are_measured_against_rounding(resumed, watched):
+    table, trained = watched.run(default_effects, NAMES[0], defaults=FEW)
+    assert trained == {
+        f"{NAMES[0]}: switched-{name}"
+        for name in ("leakyrelu-slope", "rounding-to-uint8", "another-draw-of-images")
+    }
+    rows = table.set_index("default")
+    assert 0.01 < rows.loc["LeakyReLU slope", "one_step"] < 2
+    assert rows.loc["LeakyReLU slope", "early_weights"] > 100
+    assert rows.loc["rounding to uint8", "note"].startswith("no effect by construction")
+    assert rows.loc["TF32", "note"].startswith("not measured") and np.isnan(
+        rows.loc["TF32", "early_weights"]
+    )
+
+
+def test_a_finished_study_trains_nothing_even_without_its_working_files(resumed, watched):
+    (before, _), _, _ = resumed
+    clean(watched.folder)
+    assert not list(watched.folder.rglob("*.safetensors"))
+    table, trained = watched.run(divergence, NAMES)
+    assert trained == set() and table.equals(before)

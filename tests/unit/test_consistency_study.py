@@ -1,0 +1,81 @@
+"""What a study trains, and the command line's refusals."""
+
+import numpy as np
+import pytest
+
+from harness.cli import main
+from harness.config import load_experiment
+from harness.consistency.defaults import DEFAULTS, switched
+from harness.consistency.study import DEFAULT_SEEDS, Options, plan, planted
+from harness.consistency.trainings.runs import _stored
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return load_experiment("seasons", "consistency", [])
+
+
+def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_with(experiment):
+    entries = plan(Options(seeds=4, pairs=6), experiment)
+    found = {(entry.role, entry.name): entry.variant for entry in entries}
+    reference = found["reference", ""]
+    assert reference.experiment == experiment
+    assert reference.seeds == {"torch": tuple(range(12)), "tf": (0, 1, 2, 3)}
+    for default in DEFAULTS:
+        assert (("default", default.name) in found) is not default.cuda
+        assert (("base", default.name) in found) is bool(default.base_overrides)
+        if default.cuda:
+            continue
+        base = found.get(("base", default.name), reference)
+        changed = found["default", default.name]
+        assert changed.experiment == switched(base.experiment, default.overrides)
+        assert changed.experiment != base.experiment
+        assert changed.seeds == {"torch": tuple(range(DEFAULT_SEEDS))}
+        assert set(changed.seeds["torch"]) <= set(base.seeds["torch"])
+
+
+def test_no_two_experiments_of_a_study_are_the_same(experiment):
+    entries = plan(Options(), experiment)
+    digests = [entry.variant.experiment.digest() for entry in entries]
+    assert len(set(digests)) == len(digests)
+
+
+def test_a_default_that_is_asked_for_anyway_is_not_trained_twice():
+    experiment = load_experiment("seasons", "consistency", ["objective.pool_size=0"])
+    assert "image pool" not in {entry.name for entry in plan(Options(), experiment)}
+
+
+def test_the_planted_difference_is_in_the_cycle_weight_alone(experiment):
+    other = switched(experiment, planted(experiment))
+    assert other.objective.lambda_a < experiment.objective.lambda_a
+    assert other.objective.lambda_b < experiment.objective.lambda_b
+    same = {"lambda_a": 10.0, "lambda_b": 10.0}
+    assert other.objective.model_copy(update=same) == experiment.objective
+    assert other.model_copy(update={"objective": experiment.objective}) == experiment
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--backends", "torch"], "consistency: needs two backends"),
+        (["--backends", "torch,jax"], "backends: 'jax' is unknown"),
+        (["--seeds", "2"], "seeds: 2 is too few for a verdict; at least 3"),
+        (["--seeds", "6", "--pairs", "5"], "pairs: 5 is less than the 6 of one verdict"),
+        (["--set", "model.blokcs=1"], "model.blokcs: unknown key"),
+        (["--dataset", "/no/such/place"], "/no/such/place"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, arguments, says):
+    results = tmp_path / "results"
+    assert main(["consistency", "--results", str(results), *arguments]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("cyclebench: ") and says in last
+    assert not results.exists()
+
+
+def test_fewer_test_images_are_kept_as_a_file_that_workers_can_open(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
+    stored = _stored(tmp_path / "images" / "testA.npy", images)
+    assert isinstance(stored, np.memmap) and np.array_equal(stored, images)
+    other = _stored(tmp_path / "images" / "testA.npy", images[::-1])
+    assert np.array_equal(other, images[::-1])
