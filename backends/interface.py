@@ -118,6 +118,11 @@ class Objective:
     epsilon: float = 1e-8
     epsilon_hat: bool = False
 
+    @property
+    def discriminator_weight(self) -> float:
+        """Of a discriminator's loss, real plus fake term, in what is minimised."""
+        return 0.5 if self.halve_discriminator else 1.0
+
 
 @dataclass(frozen=True)
 class Runtime:

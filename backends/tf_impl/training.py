@@ -45,7 +45,8 @@ class Adam:
         count = tf.cast(self.step.assign_add(1), "float64")
         step_size = learning_rate / (1 - self.beta1**count)
         correction = tf.sqrt(1 - self.beta2**count)
-        epsilon = self.epsilon / correction if self.epsilon_hat else self.epsilon
+        # In float64 until it meets the weights: a Python number by itself would become float32.
+        epsilon = self.epsilon / (correction if self.epsilon_hat else tf.ones_like(correction))
         for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
             m.assign_add((g - m) * (1 - self.beta1))
             v.assign(v * self.beta2 + g * g * (1 - self.beta2))
@@ -89,8 +90,7 @@ class Trainer:
             tape.watch(self.discriminators)
             a = discriminator_losses(self.networks.d_a, real_a, fake_a)
             b = discriminator_losses(self.networks.d_b, real_b, fake_b)
-            weight = 0.5 if self.objective.halve_discriminator else 1.0
-            total = weight * (a.total + b.total)
+            total = self.objective.discriminator_weight * (a.total + b.total)
         gradients = tape.gradient(total, self.discriminators)
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
         return gradients, [a.total, b.total], accuracies

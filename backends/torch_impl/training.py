@@ -90,8 +90,7 @@ class Trainer:
         self.adam_d.zero_grad()
         a = discriminator_losses(self.networks.d_a, real_a, fake_a)
         b = discriminator_losses(self.networks.d_b, real_b, fake_b)
-        weight = 0.5 if self.objective.halve_discriminator else 1.0
-        (weight * (a.total + b.total)).backward()
+        (self.objective.discriminator_weight * (a.total + b.total)).backward()
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
         return [a.total.detach(), b.total.detach()], accuracies
 

@@ -25,6 +25,7 @@ class Conventions:
     elements: int  # pixels times channels of a training image
     lambdas: dict[str, float]  # "a", "b": weight of a domain's cycle term
     identity: float  # identity weight relative to the cycle weight
+    discriminator: float  # weight of a discriminator's loss, real plus fake term
 
     def factor(self, term: str, convention: str) -> float | None:
         """Multiplier of the recorded mean; None where the term has no such convention.
@@ -43,8 +44,8 @@ class Conventions:
 
     def _weight(self, kind: str, side: str) -> float:
         weight = self.lambdas[side] if side in self.lambdas else sum(self.lambdas.values()) / 2
-        by_kind = {"cycle": weight, "identity": weight * self.identity, "discriminator": 0.5}
-        return by_kind.get(kind, 1.0)
+        by_kind = {"cycle": weight, "identity": weight * self.identity}
+        return {**by_kind, "discriminator": self.discriminator}.get(kind, 1.0)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def conventions(experiment: Experiment) -> Conventions:
         elements=size * size * CHANNELS,
         lambdas={side: experiment.setting(f"objective.lambda_{side}") for side in "ab"},
         identity=experiment.setting("objective.identity"),
+        discriminator=0.5 if experiment.setting("objective.halve_discriminator") else 1.0,
     )
 
 

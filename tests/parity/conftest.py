@@ -1,4 +1,4 @@
-"""One parity run for all tests here; its rows are printed at the end, with their margins."""
+"""One climb of the ladder for all tests here; its rows are printed at the end, with margins."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ import io
 import pytest
 from rich.console import Console
 
-from harness.consistency.parity import Row, check_parity, print_rows
+from harness.config import load_experiment
+from harness.consistency.parity import Row, climb, print_rows
+from harness.consistency.parity.lab import Lab
+from harness.consistency.parity.subject import make_subject
 
 ROWS: list[Row] = []
 
 
 @pytest.fixture(scope="session")
-def rows() -> list[Row]:
-    ROWS.extend(check_parity("smoke", ("torch", "tf")))
+def healthy() -> Lab:
+    """Both backends as they are: what is measured of one serves for judging a defective other."""
+    subject = make_subject(load_experiment("seasons", "smoke", []), gradient_batches=4)
+    return Lab(subject, ("torch", "tf"))
+
+
+@pytest.fixture(scope="session")
+def rows(healthy: Lab) -> list[Row]:
+    ROWS.extend(climb(healthy))
     return ROWS
 
 
 def pytest_terminal_summary(terminalreporter):
     if ROWS:
         text = io.StringIO()
-        print_rows(ROWS, Console(file=text, width=100))
+        print_rows(ROWS, Console(file=text, width=120))
         terminalreporter.section("parity margins")
         terminalreporter.write(text.getvalue())

@@ -6,13 +6,15 @@ the authors' description have them; nothing of the backends is used but their re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import torch
 from torch import nn
 
 import backends
 from backends.interface import LOSS_TERMS
 from harness.config import load_experiment
-from harness.consistency.parity import _store_fakes, make_subject
+from harness.consistency.parity.lab import Lab
+from harness.consistency.parity.subject import make_subject, passing, standing, used_state
 
 
 class Residual(nn.Module):
@@ -76,10 +78,18 @@ def subject():
     return make_subject(load_experiment("seasons", "smoke", ["model.blocks=2"]))
 
 
+@pytest.fixture
+def eager():
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 @torch.no_grad()
 def expected(subject):
-    state, model = subject.state, subject.experiment.model
+    state = used_state(subject.model, subject.objective)
+    model = subject.experiment.model
     g_ab, g_ba = (
         filled(generator(model.filters, model.blocks), state, n) for n in ("g_ab", "g_ba")
     )
@@ -107,16 +117,16 @@ def expected(subject):
         "discriminator_a": judged(d_a, a, 1) + judged(d_a, fake_a, 0),
         "discriminator_b": judged(d_b, b, 1) + judged(d_b, fake_b, 0),
     }
-    fakes = {"pool_a": fake_a, "pool_b": fake_b}
-    return terms, {k: v[0].permute(1, 2, 0).numpy() for k, v in fakes.items()}
+    fakes = {"g_ba": fake_a, "g_ab": fake_b}
+    return terms, {k: v.permute(0, 2, 3, 1).numpy() for k, v in fakes.items()}
 
 
 @pytest.mark.parametrize("name", backends.available())
-def test_translations_and_losses_are_those_of_the_reference(subject, expected, name):
+def test_translations_and_losses_are_those_of_the_reference(subject, expected, eager, name):
     terms, fakes = expected
-    backend = subject.build(name, "float64")
-    state = _store_fakes(backend, subject.batches[0])
-    for pool, fake in fakes.items():
-        assert np.abs(state[pool][0] - fake).max() < 1e-12
+    backend, batch = Lab(subject, (name,)).backend(name, "float64"), subject.batches[0]
+    for network, source in (("g_ba", batch.b), ("g_ab", batch.a)):
+        assert np.abs(backend.activations(network, source)["output"] - fakes[network]).max() < 1e-12
+    backend.train_step(standing(passing(batch)))
     recorded = dict(zip(LOSS_TERMS, backend.losses()[0], strict=False))
     assert recorded == pytest.approx(terms, rel=1e-12)

@@ -40,7 +40,13 @@ def build(
     configuration: dict[str, Any] = {
         "data": {"crop_size": size, "load_size": size + 8},
         "model": {"blocks": 3, "filters": 16, "discriminator_filters": 16},
-        "objective": {"lambda_a": 10.0, "lambda_b": 10.0, "identity": 0.5, "pool_size": 50},
+        "objective": {
+            "lambda_a": 10.0,
+            "lambda_b": 10.0,
+            "identity": 0.5,
+            "pool_size": 50,
+            "halve_discriminator": True,
+        },
         "optimiser": {"learning_rate": 2e-4, "beta1": 0.5},
         "training": {"batch_size": 1, "epochs_constant": 1},
         "evaluation": {"margins": {metric.name: metric.margin for metric in METRICS} | MARGIN},

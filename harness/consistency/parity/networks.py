@@ -1,0 +1,62 @@
+"""Rungs 1 and 2: parameters, and what every layer of every network puts out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backends.interface import NETWORKS, state_shapes
+from harness.consistency.parity.facts import Facts
+from harness.consistency.parity.lab import Lab, Precision
+
+
+def shapes(lab: Lab, name: str) -> Facts:
+    """Names and shapes of all that a state holds, and parameters a network."""
+    state = lab.backend(name, "float64").state()
+    return _shape_facts({key: array.shape for key, array in state.items()})
+
+
+def shapes_of_the_table(lab: Lab, name: str) -> Facts:
+    """The same from backends/architecture.py."""
+    return _shape_facts(state_shapes(lab.subject.model, lab.subject.objective))
+
+
+def activations(lab: Lab, name: str) -> Facts:
+    """Float64, from images of even and odd sizes, one and more than one at a time."""
+    size = lab.subject.size
+    cases = ((size, size, 1), (size + 4, size - 4, 2), (size + 1, size + 3, 1))
+    return {
+        (f"{network}, {count} of {height}x{width}", layer): array
+        for height, width, count in cases
+        for network in NETWORKS
+        for layer, array in _outputs(lab, name, network, (count, height, width)).items()
+    }
+
+
+def float32_outputs(lab: Lab, name: str) -> Facts:
+    """Translations before they become uint8, at the precision users train with."""
+    size = lab.subject.size
+    return {
+        ("float32 translations, of a range of 2", network): _outputs(
+            lab, name, network, (4, size, size), "float32"
+        )["output"]
+        for network in ("g_ab", "g_ba")
+    }
+
+
+def _outputs(
+    lab: Lab, name: str, network: str, shape: tuple[int, ...], precision: Precision = "float64"
+) -> dict[str, np.ndarray]:
+    count, height, width = shape
+    images = lab.subject.summer if network in ("g_ab", "d_a") else lab.subject.winter
+    cut = np.ascontiguousarray(images[:count, :height, :width])
+    # Training mode: batch norms as in a step; running statistics are a rung of their own.
+    return lab.backend(name, precision).activations(network, cut, training=True)
+
+
+def _shape_facts(found: dict[str, tuple[int, ...]]) -> Facts:
+    facts: Facts = {("names and shapes", name): np.array(shape) for name, shape in found.items()}
+    for network in NETWORKS:
+        own = [shape for name, shape in found.items() if name.startswith(f"{network}/")]
+        facts["tensors", network] = np.array(len(own))
+        facts["parameters", network] = np.array(sum(int(np.prod(shape)) for shape in own))
+    return facts

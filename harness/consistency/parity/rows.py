@@ -1,0 +1,61 @@
+"""What a check found: a row for the screen and for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from harness.errors import UserError
+from harness.records import write_json
+
+
+@dataclass(frozen=True)
+class Row:
+    """`measured` may be at most `tolerance`. `check` is the rung, `what` names the worst of it."""
+
+    check: str
+    what: str
+    measured: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.measured <= self.tolerance)  # False for NaN
+
+    @property
+    def margin(self) -> float:
+        """How many times more would pass; infinite where nothing was measured."""
+        return self.tolerance / self.measured if self.measured else float("inf")
+
+
+def print_rows(rows: Sequence[Row], console: Console) -> None:
+    table = Table("check", "what", "measured", "tolerance", "margin", "")
+    for row in rows:
+        margin = "exact" if row.measured == 0 else f"{row.margin:.1f}x"
+        numbers = (f"{row.measured:.2g}", f"{row.tolerance:.2g}", margin)
+        table.add_row(row.check, row.what, *numbers, "ok" if row.passed else "BREACH")
+    console.print(table)
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """JSON: `rows [{check, what, measured (null: not finite), tolerance, passed}]`.
+
+    Raises UserError where `path` cannot be written.
+    """
+    table = [
+        {
+            **asdict(row),
+            "measured": float(row.measured) if np.isfinite(row.measured) else None,
+            "passed": row.passed,
+        }
+        for row in rows
+    ]
+    try:
+        write_json(path, {"rows": table})
+    except OSError as error:
+        raise UserError(f"--json {path}: cannot write there ({error.strerror})") from None

@@ -1,0 +1,44 @@
+"""How far two backends may be apart, and why. Every parity check takes its number from here.
+
+Measured on the presets `quick` and `smoke` with PyTorch 2.13 and TensorFlow 2.21 on x86-64; each is
+within ten times of the largest value met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    value: float
+    reason: str
+
+
+EXACT = Tolerance(0.0, "nothing is computed, or nothing that rounds differently")
+ACTIVATION = Tolerance(1e-13, "float64 rounding through some twenty layers")
+OUTPUT = Tolerance(1e-5, "float32 rounding through some twenty layers")
+LOSS = Tolerance(1e-5, "float32, through a generator and a discriminator or two generators")
+LOSS_FLOAT64 = Tolerance(1e-14, "means over up to 10^4 float64 values, added up in another order")
+GRADIENT = Tolerance(
+    5e-5, "float32, best of six batches: rounding, without jumps at kinks of ReLU and L1"
+)
+GRADIENT_FLOAT64 = Tolerance(5e-13, "a wrong constant cannot hide behind float64 rounding")
+ZERO_GRADIENT = Tolerance(
+    1e-5, "in front of a norm: a sum over all pixels that cancels but for float32 rounding"
+)
+ZERO_GRADIENT_FLOAT64 = Tolerance(3e-14, "the same in float64")
+ADAM = Tolerance(1e-6, "float32: moments of ten steps, each rounded")
+ADAM_FLOAT64 = Tolerance(1e-14, "the same in float64")
+POOL = Tolerance(5e-6, "float32 translations made twice, alone and in a step")
+RATE = Tolerance(5e-15, "a difference of weights that have gone a short way, float64")
+BATCH_NORM = Tolerance(5e-14, "means and variances added up in another order, float64")
+LEVEL_OUT = Tolerance(1.0, "a value may fall on either side of a rounding boundary")
+LEVEL_SHARE = Tolerance(5e-4, "share of such values; rounding down would move half of them")
+SLOPE = Tolerance(2e-6, "finite differences across a few kinks of ReLU and L1")
+UPDATE = Tolerance(2e-13, "a compiled step rounds unlike one taken apart; float64")
+CONTINUATION = Tolerance(5e-13, "float64 rounding, amplified by three steps of training")
+TRAJECTORY = Tolerance(1e-13, "float64 rounding, amplified by twenty gentle steps of training")
+TRAJECTORY_WEIGHTS = Tolerance(1e-15, "after those steps, which are short: hardly more than stored")
+TRAJECTORY_MOMENTS = Tolerance(5e-13, "Adam's moments follow gradients, which rounding moves most")
+TRAJECTORY_IMAGES = Tolerance(2e-14, "what generators and layers put out along the way")
