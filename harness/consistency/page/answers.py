@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.consistency.page.findings import DefaultRow, Findings, Study
 from harness.consistency.page.tables import right_answer, rounded
-from harness.consistency.steps.floor import Ratio
+from harness.consistency.steps.floor import CLEARLY, Ratio
 from harness.consistency.trainings.calibration import Calibration, Outcome, Rate
 from harness.report.formatting import bounds, fixed, listed, percent, plural
 from harness.report.learnt import Sentence
@@ -52,8 +52,8 @@ def _divergence(study: Study, findings: Findings) -> Answer:
 
 
 def _beyond(ratio: Ratio) -> bool:
-    """Larger than after any neutral change."""
-    return ratio.low is not None and ratio.low > 1
+    """Clearly larger than after any neutral change."""
+    return ratio.low is not None and ratio.low > CLEARLY
 
 
 def _defaults(study: Study, findings: Findings) -> Answer:
