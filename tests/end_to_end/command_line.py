@@ -29,9 +29,12 @@ def interrupt_when(
     results: Path, told: Callable[[str], bool], with_signal: signal.Signals = signal.SIGINT
 ) -> tuple[int, str]:
     """Run, send a signal when a line for which `told` holds appears; exit status and stderr."""
+    # A shell starts background jobs deaf to Ctrl-C, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command(results), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
+    signal.signal(signal.SIGINT, before)
     lines = []
     assert process.stderr is not None
     for line in process.stderr:

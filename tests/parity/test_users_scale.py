@@ -9,6 +9,7 @@ import pytest
 
 import backends
 from backends.interface import LOSS_TERMS, Runtime
+from harness import provenance
 from harness.config import load_experiment
 from harness.datasets.seasons import render
 from harness.plan import initial_state, make_plan
@@ -28,7 +29,7 @@ def trained():
     found = {}
     for precision, steps in (("float32", 1), ("float64", min(STEPS, plan.steps))):
         for name in ("torch", "tf"):
-            runtime = Runtime(threads=1, precision=precision)
+            runtime = Runtime(threads=provenance.default_threads(), precision=precision)
             backend = backends.load(name, model, objective, runtime)
             backend.load_state(initial_state(model, objective, 0))
             for step in range(steps):
@@ -59,7 +60,7 @@ def test_gradients_of_one_image_are_the_same_by_other_kernels(option):
     model, objective = experiment.networks(), experiment.loss()
     scenes = [render(0, season, experiment.data.load_size)[None] for season in ("summer", "winter")]
     batch = make_plan(experiment, 0, 1, 1).batch(0, *scenes)
-    usual = Runtime(precision="float64")
+    usual = Runtime(threads=provenance.default_threads(), precision="float64")
     found = []
     for runtime in (usual, replace(usual, **{option: not getattr(usual, option)})):
         backend = backends.load("torch", model, objective, runtime)
