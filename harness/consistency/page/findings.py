@@ -11,6 +11,7 @@ import pandas as pd
 
 from harness.consistency.defaults import DEFAULTS
 from harness.consistency.steps import floor
+from harness.consistency.steps.effects import IDENTICAL
 from harness.consistency.steps.floor import Ratio
 from harness.consistency.trainings.calibration import Calibration, calibrate, variance_ratio
 from harness.consistency.trainings.default_scores import ScoreEffect, score_effects
@@ -170,7 +171,8 @@ def _defaults(
     for default in DEFAULTS:
         name = default.name
         base = final_scores(bases[name], study.backends[0]) if name in bases else reference
-        effects = score_effects(scores.get(name, {}), base, deviations, claims)
+        identical = (followed.get(name) or {}).get("note") == IDENTICAL
+        effects = score_effects(scores.get(name, {}), base, deviations, claims, paired=identical)
         found = DefaultRow(
             name, default.reference, default.framework, followed.get(name), tuple(effects)
         )

@@ -147,8 +147,8 @@ def same_table(study: Study, findings: Findings) -> Table:
         Cell("Margin", "in seed standard deviations"),
         Cell("Called different", "false alarms"),
         Cell("Called equivalent", "rightly"),
-        Cell("Interval leaves out zero", "5 % expected"),
-        Cell("Margin that is enough", "for 4 in 5 rightly equivalent"),
+        Cell("Interval misses zero", "5 % expected"),
+        Cell("Margin needed", "equivalent 4 times in 5"),
     )
     rows = []
     for subject, each in findings.calibrations.items():

@@ -34,6 +34,7 @@ from harness.records import read_table, write_table
 # "Early" is the first step at which the floor of the weights is above this: by then it is more
 # than the rounding of the start, and far from where it saturates.
 EARLY_FLOOR = 1e-5
+IDENTICAL = "no effect on training: bit-identical"
 BASE_DRAWS = 1
 YARDSTICK = Default(
     "another draw of images",
@@ -131,7 +132,7 @@ def effect_of(
     values: dict[str, object] = {
         "one_step": started if started > 0 else distance["weights"][1] / moved["weights"][1],
         "outputs_at_start": distance["outputs"][0],
-        "note": "" if anything.any() else "no effect by construction: bit-identical",
+        "note": "" if anything.any() else IDENTICAL,
         "acts_from": math.nan if acts_from is None else acts_from,
     }
     early = early_step(floors["weights"], max(acts_from or 1, 1))

@@ -1,9 +1,10 @@
 """What a framework's default does to the final scores, beside the noise of other seeds. No files.
 
 Every default is trained with a few seeds; its reference, the same networks without it, with as many
-or more. Runs of one seed are not paired: training is chaotic, so the same start makes two different
-trainings no more alike. The unit is the standard deviation over seeds of the reference networks, so
-that effects on all metrics can be ranked on one scale.
+or more. Runs of one seed are not paired, though the same start makes two trainings somewhat more
+alike: a handful of differences says too little about its own spread. The unit is the standard
+deviation over seeds of the reference networks, so that effects on all metrics can be ranked on one
+scale.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from harness.consistency.trainings.seeds import BySeed, Subject
-from harness.statistics import MINIMUM_SEEDS, Interval
+from harness.statistics import MINIMUM_SEEDS, Interval, seed_interval
 
 LEVEL = 0.95
 
@@ -50,17 +51,24 @@ def score_effects(
     reference: Mapping[Subject, BySeed],
     deviations: Mapping[Subject, float],
     claims: int,
+    paired: bool = False,
 ) -> list[ScoreEffect]:
     """Those distinct from seed noise first, then by size.
 
-    `deviations`: the unit by subject. `claims`: how many intervals are to hold together.
+    `deviations`: the unit by subject. `claims`: how many intervals are to hold together. `paired`:
+    runs of one seed are the same training, so that only their evaluation can differ.
     """
     subjects = [s for s in deviations if s in default and s in reference and deviations[s] > 0]
     confidence = 1 - (1 - LEVEL) / max(1, claims)
     rows = []
     for each in subjects:
-        runs, others = list(default[each].values()), list(reference[each].values())
-        difference = two_sample_interval(runs, others, confidence)
+        runs, others = default[each], reference[each]
+        if paired:
+            gaps = [runs[seed] - others[seed] for seed in sorted(runs.keys() & others.keys())]
+            difference = seed_interval(gaps, confidence)
+        else:
+            samples = (list(runs.values()), list(others.values()))
+            difference = two_sample_interval(*samples, confidence)
         scaled = scale(difference, 1 / deviations[each])
         rows.append(ScoreEffect(each, difference, scaled, len(runs)))
     return sorted(rows, key=lambda row: (row.distinct, row.size), reverse=True)
