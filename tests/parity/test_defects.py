@@ -21,7 +21,10 @@ def eager():
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda d: f"{d.backend}: {d.name}")
-def test_a_planted_defect_is_named_by_its_rung(monkeypatch, eager, rows, healthy, defect):
+def test_a_planted_defect_is_named_by_its_rung(
+    monkeypatch, eager, rows, healthy, defect, record_property
+):
+    """What was measured goes into the JUnit file: `pytest --junitxml=FILE tests/parity`."""
     if defect.backend == "plan":
         lab = Lab(healthy.subject, ("torch",))
     else:
@@ -30,6 +33,9 @@ def test_a_planted_defect_is_named_by_its_rung(monkeypatch, eager, rows, healthy
     defect.plant(monkeypatch)
     breach = next((row for row in climb(lab) if not row.passed), None)
     assert breach is not None, "the defect survives the whole ladder"
+    record_property("breach", f"{breach.check}: {breach.what}")
+    record_property("measured", breach.measured)
+    record_property("tolerance", breach.tolerance)
     assert breach.check == defect.rung.label, breach.what
     # Measured, that is: not an error of the planting.
     assert np.isfinite(breach.measured) or defect.rung == Rung.PARAMETERS, breach.what
