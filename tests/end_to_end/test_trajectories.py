@@ -12,7 +12,7 @@ import backends
 from harness.config import load_experiment
 from harness.consistency.defaults import DEFAULTS
 from harness.consistency.steps.divergence import divergence
-from harness.consistency.steps.effects import default_effects
+from harness.consistency.steps.effects import IDENTICAL, default_effects
 from harness.consistency.steps.floor import not_neutral, summarise
 from harness.consistency.steps.setting import clean
 from harness.datasets.seasons import render
@@ -120,7 +120,7 @@ def test_defaults_share_the_reference_and_are_measured_against_rounding(resumed,
     rows = table.set_index("default")
     assert 0.01 < rows.loc["LeakyReLU slope", "one_step"] < 2
     assert rows.loc["LeakyReLU slope", "early_weights"] > 100
-    assert rows.loc["rounding to uint8", "note"].startswith("no effect by construction")
+    assert rows.loc["rounding to uint8", "note"] == IDENTICAL
     assert rows.loc["TF32", "note"].startswith("not measured") and np.isnan(
         rows.loc["TF32", "early_weights"]
     )

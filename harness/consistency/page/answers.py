@@ -11,6 +11,7 @@ from harness.consistency.trainings.calibration import Calibration, Outcome, Rate
 from harness.report.formatting import bounds, fixed, listed, percent, plural
 from harness.report.learnt import Sentence
 from harness.report.verdict import EQUIVALENCE, Answer
+from harness.statistics import MAXIMUM_SEEDS
 
 NOTHING = "Not measured yet"
 OPEN = "cannot tell yet"
@@ -116,11 +117,19 @@ def _seeds(study: Study, findings: Findings) -> Answer:
         f"{plural(seeds, 'seed')}, by {EQUIVALENCE} against the margins fixed before training."
     )
     sentences = [Sentence("", text)]
-    further = [r.verdict.further_seeds for r in rows if r.verdict.further_seeds]
-    if further:
-        most = plural(max(further), "further seed")
-        sentences.append(Sentence("", f"The open ones need up to {most}; the table says which."))
+    still_open = [r.verdict.further_seeds for r in rows if r.verdict.label == OPEN]
+    if still_open:
+        sentences.append(Sentence("", _needed(still_open)))
     return Answer(question, short, tone, tuple(sentences))
+
+
+def _needed(further: Sequence[int | None]) -> str:
+    """None: more than MAXIMUM_SEEDS."""
+    known = [count for count in further if count]
+    parts = [f"{known.count(count)} about {count} more" for count in sorted(set(known))]
+    if len(known) < len(further):
+        parts.append(f"{len(further) - len(known)} more than {MAXIMUM_SEEDS} in all")
+    return f"Seeds that the open rows need, if mean and spread stay as they are: {listed(parts)}."
 
 
 def _calibration(study: Study, findings: Findings) -> Answer:
