@@ -1,6 +1,7 @@
 import pytest
 
-from harness.cli import _settings, main
+from harness.cli import main
+from harness.cli.options import settings
 
 
 def stderr_of(capsys, *arguments):
@@ -43,7 +44,7 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
     assert "--seeds" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["compare", "report", "datasets", "parity"])
+@pytest.mark.parametrize("command", ["compare", "report", "datasets", "parity", "fetch-weights", "consistency", "calibrate"])
 def test_every_help_page_shows_an_example(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
@@ -52,8 +53,8 @@ def test_every_help_page_shows_an_example(capsys, command):
 
 
 def test_several_settings_in_one_option_are_told_apart():
-    assert _settings("a.b=1 c.d=[2, 3]  e.f=x y") == ["a.b=1", "c.d=[2, 3]", "e.f=x y"]
-    assert _settings("") == []
+    assert settings("a.b=1 c.d=[2, 3]  e.f=x y") == ["a.b=1", "c.d=[2, 3]", "e.f=x y"]
+    assert settings("") == []
 
 
 def test_unexpected_failures_leave_a_traceback_in_a_log_and_status_1(capsys, tmp_path, monkeypatch):

@@ -1,0 +1,69 @@
+"""The command line: one subcommand a page. `cyclebench COMMAND --help` shows an example."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli import calibrate, compare, consistency, datasets, parity, report, weights
+from harness.errors import UserError
+from harness.workers import WorkerFailed
+
+INTERRUPTED = 130
+COMMANDS = (compare, report, datasets, weights, parity, consistency, calibrate)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0, 1 (a check failed, or unexpectedly), 2 (bad input), 130 (interrupted)."""
+    options = _parser().parse_args(arguments)
+    # `kill` and a closing terminal are to leave checkpoints, as Ctrl-C does.
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)
+    try:
+        return options.command(options)
+    except UserError as error:
+        return _fail(2, str(error))
+    except WorkerFailed as error:
+        return _fail(1, str(error))
+    except KeyboardInterrupt:
+        return _fail(INTERRUPTED, "interrupted; the same command goes on from here")
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        log = _write_traceback(getattr(options, "results", None) or Path())
+        summary = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _fail(1, f"unexpected failure: {summary}; the traceback is in {log}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cyclebench",
+        description="Do a PyTorch CycleGAN and a TensorFlow CycleGAN learn the same, equally fast?",
+        epilog="example: cyclebench compare --dataset seasons",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for each in COMMANDS:
+        each.add(commands)
+    return parser
+
+
+def _fail(status: int, message: str) -> int:
+    line = " ".join(message.split())
+    print(f"cyclebench: {line}", file=sys.stderr)
+    return status
+
+
+def _write_traceback(folder: Path) -> str:
+    """Where the traceback of the current exception went."""
+    log = folder / "cyclebench.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+    except OSError as error:
+        return f"no log ({log}: {error.strerror})"
+    return str(log)

@@ -1,0 +1,63 @@
+"""`cyclebench compare`: from a data set to a report."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from harness.cli import options as shared
+from harness.config import preset_names
+from harness.progress import Display
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="train in every backend on the same plan, score, and write a report",
+        epilog="example: cyclebench compare --dataset summer2winter --data-dir ~/photos "
+        "--seeds 0,1,2 --set model.blocks=6",
+    )
+    command.set_defaults(command=run)
+    shared.add_data(command)
+    command.add_argument(
+        "--preset",
+        type=shared.text_or_none,
+        help=f"{', '.join(preset_names())} (default: by device)",
+    )
+    command.add_argument("--seeds", type=_seeds, default=(0,), help="as 0 or 0,1,2 (default: 0)")
+    shared.add_backends(command)
+    command.add_argument(
+        "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
+    )
+    shared.add_results(command)
+    shared.add_overrides(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.compare import Request, compare
+
+    request = Request(
+        dataset=options.dataset,
+        preset=options.preset,
+        seeds=options.seeds,
+        backends=options.backends,
+        device=options.device,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=shared.overrides(options),
+    )
+    with Display(Console(stderr=True)) as display:
+        report = compare(request, display)
+    print(f"Report: {report}")
+    return 0
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) for part in (text or "0").split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers as 0,1,2") from None
+    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: each seed once, none below 0")
+    return seeds

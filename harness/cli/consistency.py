@@ -1,0 +1,51 @@
+"""`cyclebench consistency`: is the gap between frameworks more than noise?"""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from harness.cli import options as shared
+from harness.progress import Display
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "consistency",
+        help="divergence against noise, cost of framework defaults, calibration of the verdict",
+        epilog="example: cyclebench consistency --dataset summer2winter --data-dir ~/photos",
+    )
+    command.set_defaults(command=run)
+    shared.add_data(command)
+    shared.add_backends(command)
+    shared.add_results(command)
+    shared.add_overrides(command)
+    command.add_argument(
+        "--steps", type=int, default=200, help="steps followed one by one (default: 200)"
+    )
+    command.add_argument(
+        "--seeds", type=int, default=5, metavar="K", help="runs of each backend (default: 5)"
+    )
+    command.add_argument(
+        "--pairs", type=int, default=20, help="pairs of runs in the calibration (default: 20)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.consistency.study import Options, study
+
+    asked = Options(
+        dataset=options.dataset,
+        backends=options.backends,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=shared.overrides(options),
+        steps=options.steps,
+        seeds=options.seeds,
+        pairs=options.pairs,
+    )
+    with Display(Console(stderr=True)) as display:
+        page = study(asked, display)
+    print(f"Report: {page}")
+    return 0

@@ -1,0 +1,70 @@
+"""Options that several subcommands share, and how their texts become values."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import backends
+
+Commands = Any  # argparse does not name the type that `add_subparsers` returns
+
+
+def add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dataset",
+        default="seasons",
+        help="name or folder with trainA trainB testA testB (default: seasons, built in)",
+    )
+    command.add_argument("--data-dir", type=path_or_none, help="folder that holds data sets")
+
+
+def add_backends(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backends", type=_names, default=backends.available(), help="as torch,tf (default: all)"
+    )
+
+
+def add_results(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--results", type=_results, default=Path("results"), help="where records go (results)"
+    )
+
+
+def add_overrides(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="override a preset, as model.blocks=3; repeatable, several may share one option",
+    )
+
+
+def overrides(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(each for text in options.overrides for each in settings(text))
+
+
+def text_or_none(text: str) -> str | None:
+    """The Makefile passes empty variables on."""
+    return text or None
+
+
+def path_or_none(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _results(text: str) -> Path:
+    return Path(text or "results").expanduser()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) or backends.available()
+
+
+def settings(text: str) -> list[str]:
+    """`a.b=1 c.d=[2, 3]` holds two: a new one starts where a key and `=` follow a space."""
+    return [each for each in re.split(r"\s+(?=[\w.]+=)", text.strip()) if each]

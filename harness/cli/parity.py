@@ -1,0 +1,39 @@
+"""`cyclebench parity`: do all backends compute the same?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.cli import options as shared
+from harness.config import check_backends
+from harness.errors import UserError
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "parity",
+        help="check that all backends compute the same",
+        epilog="example: cyclebench parity --preset quick --json parity.json",
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "--preset", type=shared.text_or_none, default="quick", help="whose networks (quick)"
+    )
+    shared.add_backends(command)
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.consistency.parity import check_parity, print_rows, write_rows
+
+    check_backends(list(options.backends))
+    if len(options.backends) < 2:
+        raise UserError("parity: needs two backends at least, such as --backends torch,tf")
+    rows = check_parity(options.preset or "quick", options.backends)
+    print_rows(rows, Console())
+    if options.json:
+        write_rows(rows, options.json)
+    return 0 if all(row.passed for row in rows) else 1

@@ -1,0 +1,31 @@
+"""`cyclebench report`: score and report anew."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.cli import options as shared
+from harness.progress import Display
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "report",
+        help="score and report anew what is in an experiment folder",
+        epilog="example: cyclebench report results/seasons-quick-0123456789",
+    )
+    command.set_defaults(command=run)
+    command.add_argument("experiment", type=Path, help="a folder that `compare` made")
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.metrics.evaluate import evaluate
+    from harness.report import write_report
+
+    with Display(Console(stderr=True)) as display:
+        evaluate(options.experiment, display.stage)
+    print(f"Report: {write_report(options.experiment)}")
+    return 0
