@@ -25,7 +25,8 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare test parity consistency report datasets lint setup clean
+.PHONY: help compare test parity consistency calibrate report tensorboard weights datasets lint \
+	setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -34,7 +35,10 @@ help:
 	@echo "make parity    [PRESET=quick]  do all backends compute the same?"
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
 	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
+	@echo "make calibrate do the intervals of a report cover the truth? simulated, a few minutes"
 	@echo "make report    RUN=results/<experiment>  score and report anew"
+	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
+	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make setup     the environment $(VENV)"
@@ -45,7 +49,7 @@ compare: $(READY)
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
 
-test: $(READY)-test
+test: $(READY)-test $(READY)-reference
 	$(BIN)/python -m pytest
 
 parity: $(READY)
@@ -55,10 +59,20 @@ consistency: $(READY)
 	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
 		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
+calibrate: $(READY)
+	@$(BIN)/cyclebench calibrate metrics
+
 report: export RUN := $(RUN)
 report: $(READY)
 	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench report "$$RUN"
+
+tensorboard: $(READY)
+	@$(BIN)/tensorboard --logdir "$$RESULTS" --host 127.0.0.1
+
+weights: export FILE := $(FILE)
+weights: $(READY)
+	@$(BIN)/cyclebench fetch-weights "$$FILE"
 
 datasets: $(READY)
 	@$(BIN)/cyclebench datasets list --data-dir "$$DATA_DIR"
@@ -81,6 +95,13 @@ $(READY):
 
 $(READY)-%: $(READY)
 	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[$(BUILD),$*]'
+	@touch $@
+
+# An independent implementation of FID for the tests to compare with. Outside the environment, since
+# what it asks for beside itself (torchvision) has no build for every PyTorch.
+$(READY)-reference: $(READY)
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --upgrade --no-deps \
+		--target $(VENV)/reference torch-fidelity==0.4.0
 	@touch $@
 
 clean:
