@@ -22,6 +22,7 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "--repeats", type=int, metavar="N", help="simulated test sets a row (default: by row)"
     )
+    command.add_argument("--processes", type=int, metavar="N", help="at once (default: one a core)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
 
 
@@ -30,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     from harness.provenance import default_threads
 
     with Display(Console(stderr=True)) as display:
-        rows = calibrate(options.repeats, default_threads(), display.stage)
+        processes = default_threads() if options.processes is None else options.processes
+        rows = calibrate(options.repeats, processes, display.stage)
     print_rows(rows, Console())
     if options.json:
         write_rows(rows, options.json)

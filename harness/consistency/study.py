@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.compare import decoded_images, experiment_folder, locked, prepare_data
+from harness.compare import locked
 from harness.config import Experiment, check_backends, load_experiment
 from harness.consistency.defaults import DEFAULTS, switched
 from harness.consistency.page.write import write_page
@@ -23,6 +23,7 @@ from harness.consistency.steps.setting import Images, clean
 from harness.consistency.trainings.runs import Runs, Variant
 from harness.datasets import Prepared
 from harness.errors import UserError
+from harness.experiment import decoded_images, experiment_folder, prepare_data
 from harness.progress import Display
 from harness.records import write_json
 from harness.statistics import MINIMUM_SEEDS

@@ -8,23 +8,41 @@ from harness.report.gallery import LOSSLESS, Gallery, shown_runs
 from harness.report.losses import conventions
 from harness.statistics import MINIMUM_SEEDS
 
-METRICS = (
-    "KID and FD measure how far translated images are from real ones in the features of "
-    "EfficientNet-Lite0; a perfect model reaches the floor (real images against other real "
-    "images), doing nothing scores the baseline. Cycle scores compare round trips with their "
-    "originals."
+# What a metric is, by the first of those that are explained together.
+METRICS = {
+    "kid_efflite0": "KID and FD measure how far translated images are from real ones in the "
+    "features of EfficientNet-Lite0; a perfect model reaches the floor (real images against other "
+    "real images), doing nothing scores the baseline.",
+    "fid": "FID is that distance in the features of the Inception network it is defined by; values "
+    "published for other numbers of images cannot be compared with it.",
+    "judge_accuracy": "The judge is a classifier trained on real images of the target domain: the "
+    "share of translations in which it reads the source's label, beside what it reads in real "
+    "images.",
+    "checkerboard": "The checkerboard index compares translations with real images at the "
+    "frequencies of up-sampling by 2: 0 dB is as in real images, above is an artefact, below is "
+    "smoother than they are.",
+    "cycle_psnr": "Cycle scores compare round trips with their originals.",
+}
+LAST = (
+    "Every number is that of the last step; “best” is the best of all evaluated steps, which "
+    "flatters: it was chosen by these very test images."
 )
 TIMING = (
     "Steps are timed in blocks that the backends ran in turns, warm-up apart. The ratio is formed "
-    "block pair by block pair; its interval (95 %, bootstrap) is about this machine at that time. "
+    "block pair by block pair; its interval (95 %, from the ordered pairs) is about this machine "
+    "at that time. "
     "Images a second count the images of both domains."
 )
 CAPTIONS = {
     "losses": "All eight terms, as means over elements (adversarial and discriminator terms: over "
     "patches; discriminators before the factor 1/2).",
-    "accuracies": "Share of patches each discriminator judges rightly. Dotted: guessing.",
-    "scores": "KID-EffLite0 x1000 at the evaluated steps; the scale is logarithmic away from zero. "
-    "Dashed: the untranslated images. Dotted: real images.",
+    "accuracies": "Share of patches each discriminator judges rightly. Curve: images of the "
+    "training step, fakes from the pool. Diamonds: test images and their translations. Dotted: "
+    "guessing.",
+    "discriminators": "What the discriminators say of every patch of the test images (real) and of "
+    "translations into their domain (fake), after the last step. Dotted: the middle between the "
+    "two targets. Two curves apart: the discriminator wins; on top of each other: it is fooled, or "
+    "has learnt nothing.",
     "blocks": "Every timed block in the order in which they ran, without warm-up.",
     "clocks": "Mean over runs. Idle is waiting for the other backend's turn.",
 }
@@ -38,7 +56,17 @@ def captions(experiment: Experiment) -> dict[str, str]:
         if several
         else "Strong line: running median; faint: every step."
     )
-    return {"cycle": f"Cycle loss, mean of both generators. {lines}", **CAPTIONS}
+    band = (
+        "band: range over runs"
+        if several
+        else "band: 95 % interval for other test images with this very model"
+    )
+    scores = (
+        f"Scores at every evaluated step; {band}. Dashed: the untranslated images. Dotted: real "
+        "images. KID is on a scale that is logarithmic away from zero."
+    )
+    cycle = f"Cycle loss, mean of both generators. {lines}"
+    return {"cycle": cycle, "scores": scores, **CAPTIONS}
 
 
 def about_metrics(experiment: Experiment) -> str:
@@ -57,7 +85,18 @@ def about_metrics(experiment: Experiment) -> str:
         )
     else:
         brackets = "Values are means over two seeds, which is too few for an interval."
-    return f"{METRICS} {brackets}"
+    scored = {score["metric"] for score in experiment.metrics.get("scores", [])}
+    return " ".join([*(text for name, text in METRICS.items() if name in scored), LAST, brackets])
+
+
+def about_cases(experiment: Experiment) -> str:
+    """How these images were chosen."""
+    several = len(experiment.present) > 1
+    mean = ", by the mean over backends" if several else ""
+    return (
+        f"Chosen: the test images at either end of a measure{mean}, of the run shown above. They "
+        "tell where a model fails, not how often."
+    )
 
 
 def about_losses(experiment: Experiment) -> str:

@@ -11,12 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.equivalence import Verdict, verdict
 from harness.errors import UserError
 from harness.metrics.table import BY_NAME, Metric
 from harness.report.experiment import DIRECTIONS, Experiment
-from harness.statistics import Interval, Verdict, seed_interval, verdict
+from harness.statistics import Interval, seed_interval
 
 HEADLINE = "kid_efflite0"
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best score of all evaluated steps: chosen by looking, so flattering on the test split."""
+
+    value: float  # mean over runs of each run's best
+    step: int | None  # None: not the same in all runs
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Score:
     interval: Interval
     runs: int
     start: float | None  # mean over the same runs at step 0
+    best: Best | None = None  # None: no step was evaluated but the first and the last
 
     def better_than(self, reference: float | None, better: str) -> bool | None:
         """True or False where the whole interval says so; None where it cannot be told."""
@@ -37,6 +47,25 @@ class Score:
         if all(gap > 0 for gap in gaps):
             return True
         return False if all(gap <= 0 for gap in gaps) else None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A score at one step: of one run with its jackknife interval, of several mean and range."""
+
+    step: int
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, step: int, records: Sequence[Mapping[str, Any]]) -> Point:
+        values = [record["value"] for record in records]
+        if len(records) > 1:
+            return cls(step, sum(values) / len(values), min(values), max(values))
+        low, high = (records[0][bound] for bound in ("low", "high"))
+        value = values[0]
+        return cls(step, value, value if low is None else low, value if high is None else high)
 
 
 @dataclass(frozen=True)
@@ -90,16 +119,18 @@ def reference(experiment: Experiment, metric: str, direction: str) -> dict[str, 
     return next(iter(_matching(experiment.metrics.get("references", []), key)), {})
 
 
-def score_curves(experiment: Experiment) -> dict[tuple[str, str], dict[int, list[float]]]:
-    """The headline score of the complete runs: (backend, direction) -> step -> a value a run."""
+def score_curves(experiment: Experiment, metric: str) -> dict[tuple[str, str], list[Point]]:
+    """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
-    found: dict[tuple[str, str], dict[int, list[float]]] = {}
-    for score in _matching(experiment.metrics.get("scores", []), {"metric": HEADLINE}):
+    found: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
+    for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
         run = (score["device"], score["backend"], score["seed"])
         if run in complete and _finite([score["value"]]):
             steps = found.setdefault((score["backend"], score["direction"]), {})
-            steps.setdefault(score["step"], []).append(score["value"])
-    return found
+            steps.setdefault(score["step"], []).append(score)
+    return {
+        key: [Point.of(step, steps[step]) for step in sorted(steps)] for key, steps in found.items()
+    }
 
 
 def _row(
@@ -116,7 +147,7 @@ def _row(
         metric=metric,
         direction=direction,
         device=device,
-        scores={name: _score(experiment, here, name) for name in pair},
+        scores={name: _score(experiment, here, name, metric.better) for name in pair},
         difference=_interval(differences),
         seeds=len(values),
         margin=margin,
@@ -127,15 +158,29 @@ def _row(
     )
 
 
-def _score(experiment: Experiment, here: Mapping[str, Any], backend: str) -> Score:
-    last, first = [], []
+def _score(experiment: Experiment, here: Mapping[str, Any], backend: str, better: str) -> Score:
+    last, starts, bests = [], [], []
     for run in experiment.of(backend, str(here["device"])):
         key = {**here, "backend": backend, "seed": run.seed}
-        last += _matching(experiment.metrics["scores"], {**key, "step": run.status["steps"]})
-        first += _matching(experiment.metrics["scores"], {**key, "step": 0})
-    starts = _finite(record["value"] for record in first)
+        records = _matching(experiment.metrics["scores"], key)
+        last += _matching(records, {"step": run.status["steps"]})
+        starts += _finite(r["value"] for r in records if r["step"] == 0)
+        trained = [r for r in records if r["step"] > 0 and _finite([r["value"]])]
+        if len(trained) > 1:
+            choose = min if better == "lower" else max
+            bests.append(choose(trained, key=lambda record: record["value"]))
     start = sum(starts) / len(starts) if starts else None
-    return Score(_interval(last), len(_finite(record["value"] for record in last)), start)
+    return Score(
+        _interval(last), len(_finite(record["value"] for record in last)), start, _best(bests)
+    )
+
+
+def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
+    if not records:
+        return None
+    steps = {record["step"] for record in records}
+    value = sum(record["value"] for record in records) / len(records)
+    return Best(value, steps.pop() if len(steps) == 1 else None)
 
 
 def _differences(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.equivalence import MAXIMUM_SEEDS
 from harness.report.experiment import Experiment
 from harness.report.formatting import bounds, fixed, listed, plural
 from harness.report.learnt import Sentence, have_they_learnt, place
 from harness.report.scores import MetricRow, headline_rows
 from harness.report.timing import TimingRow
-from harness.statistics import MAXIMUM_SEEDS, MINIMUM_SEEDS
+from harness.statistics import MINIMUM_SEEDS
 
 # They use the 90 % interval, narrower than the 95 % one beside them: the page must say so.
 EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"

@@ -9,12 +9,13 @@ from scipy import stats
 from harness.consistency.trainings.calibration import (
     _pair_up,
     calibrate,
-    clopper_pearson,
     place_of,
+    rate,
     variance_ratio,
     verdicts,
 )
-from harness.statistics import Interval, verdict
+from harness.equivalence import verdict
+from harness.statistics import Interval
 
 NEVER = 1e-9  # a margin so small that "different" means: not zero
 
@@ -118,7 +119,7 @@ def test_place_of_a_truth():
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 4), (4, 4), (1, 6), (7, 20)])
 def test_whole_numbers_give_the_textbook_interval(hits, trials):
-    got = clopper_pearson(hits / trials, trials)
+    got = rate(hits / trials, trials)
     known = stats.binomtest(hits, trials).proportion_ci(0.95, "exact")
     assert (got.low, got.high) == pytest.approx((known.low, known.high))
 

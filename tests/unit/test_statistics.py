@@ -13,11 +13,12 @@ from harness.statistics import (
     LeftOut,
     Replicates,
     blocks_of,
+    clopper_pearson,
     jackknife,
     mean_replicates,
     ratio_interval,
     seed_interval,
-    verdict,
+    share_replicates,
 )
 
 # A number that cannot be had is None on purpose, not by a division by zero.
@@ -106,6 +107,42 @@ def test_paired_jackknife_of_a_difference_covers_and_beats_the_unpaired_one(repl
     assert np.mean(paired) < np.mean(unpaired)
 
 
+@pytest.mark.parametrize(("count", "share"), [(40, 0.98), (120, 0.995), (120, 0.1), (400, 0.5)])
+def test_interval_of_a_share_covers_near_the_ends_too(count, share):
+    rng = np.random.default_rng(13)
+    made = [jackknife(share_replicates(rng.random(count) < share)) for _ in range(600)]
+    assert np.mean([covers(one, share) for one in made]) > 0.92
+    assert all(0.0 <= one.low <= one.value <= one.high <= 1.0 for one in made)
+
+
+def test_a_share_without_misses_still_has_an_interval():
+    got = jackknife(share_replicates(np.ones(100, bool)))
+    assert (got.value, got.high) == (1.0, 1.0)
+    # Wilson's bound is 1 / (1 + 1.96^2 / 100) = 0.963.
+    assert got.low == pytest.approx(0.963, abs=0.01)
+    mirrored = jackknife(share_replicates(np.zeros(100, bool)))
+    assert mirrored.high == pytest.approx(1 - got.low)
+
+
+def test_interval_of_a_difference_of_shares_covers():
+    rng = np.random.default_rng(14)
+    made = []
+    for _ in range(600):
+        hard = rng.random(120)
+        first, second = (share_replicates(hard < share) for share in (0.995, 0.97))
+        made.append(jackknife(first - second))
+    assert np.mean([covers(one, 0.025) for one in made]) > 0.92
+    assert all(-1.0 <= one.low <= one.value <= one.high <= 1.0 for one in made)
+
+
+def test_equal_hits_of_two_models_do_not_prove_that_they_are_equal():
+    one = share_replicates(np.ones(50, bool))
+    got = jackknife(one - one)
+    assert got.value == 0.0
+    assert got.low == pytest.approx(-got.high)
+    assert 0.03 < got.high < 0.08
+
+
 def test_paired_difference_refuses_models_scored_on_different_images():
     with pytest.raises(ValueError, match="same test images"):
         mean_replicates(np.ones(30)) - mean_replicates(np.ones(31))
@@ -144,57 +181,6 @@ def test_seed_interval_is_the_t_interval_from_three_seeds_on():
     assert seed_interval([]) == Interval(None)
 
 
-@pytest.mark.parametrize(("count", "missing"), [(0, 3), (1, 2), (2, 1)])
-def test_below_three_seeds_there_is_no_claim(count, missing):
-    got = verdict([0.0] * count, margin=100.0)
-    assert (got.label, got.further_seeds) == ("cannot tell yet", missing)
-    assert "no claim" in got.reason
-
-
-def test_verdicts_compare_the_interval_with_the_margin_on_either_side():
-    tight = np.array([-0.1, 0.0, 0.1])
-    assert verdict(tight, 1.0).label == "equivalent"
-    assert verdict(tight + 5, 1.0).label == verdict(tight - 5, 1.0).label == "different"
-    assert verdict(tight + 1, 1.0).label == "cannot tell yet"
-    assert verdict(tight + 0.5, 1.0).label == "equivalent", "surely not zero, surely below margin"
-    assert "not zero" in verdict(tight + 0.9, 1.0).reason
-    assert verdict([0.5] * 3, 1.0).label == "equivalent", "no spread at all"
-
-
-def test_equivalence_is_claimed_in_at_most_one_of_twenty_cases_at_the_margin():
-    rng = np.random.default_rng(7)
-    labels = [verdict(rng.normal(1.0, 0.2, 5), 1.0).label for _ in range(1500)]
-    assert labels.count("equivalent") / 1500 == pytest.approx(0.05, abs=0.018)
-    assert labels.count("different") / 1500 == pytest.approx(0.025, abs=0.012)
-
-
-def test_the_further_seeds_asked_for_usually_settle_it():
-    rng = np.random.default_rng(8)
-    base = rng.normal(size=4)
-    pilot = (base - base.mean()) / base.std(ddof=1)  # mean 0, deviation exactly 1
-    got = verdict(pilot, margin=1.0)
-    assert got.label == "cannot tell yet"
-    total = 4 + got.further_seeds
-    again = [verdict(rng.normal(size=total), 1.0).label for _ in range(400)]
-    fewer = [verdict(rng.normal(size=total // 2), 1.0).label for _ in range(400)]
-    assert again.count("equivalent") / 400 > 0.6
-    assert fewer.count("equivalent") < again.count("equivalent") / 2
-
-
-def test_a_difference_at_the_margin_is_not_promised_to_settle():
-    got = verdict([0.5, 1.0, 1.5], margin=1.0)
-    assert (got.label, got.further_seeds) == ("cannot tell yet", None)
-    assert "too close" in got.reason
-
-
-@pytest.mark.parametrize(
-    ("values", "margin"), [([1, 2, 3], 0), ([1, 2, 3], math.nan), ([1, math.nan, 3], 1)]
-)
-def test_verdict_refuses_margins_and_differences_that_are_not_numbers(values, margin):
-    with pytest.raises(ValueError, match=r"margin|finite"):
-        verdict(values, margin)
-
-
 def test_ratio_by_pairs_ignores_a_machine_that_slows_down_and_one_hiccup():
     slowing = np.linspace(1.0, 4.0, 12) ** 2
     noise = np.random.default_rng(9).normal(1.0, 0.01, (2, 12))
@@ -211,11 +197,25 @@ def test_ratio_interval_covers():
     assert 0.90 <= np.mean([covers(one, math.exp(0.3)) for one in made]) <= 0.99
 
 
-def test_ratio_interval_is_reproducible_and_needs_six_pairs():
-    many = np.random.default_rng(11).uniform(1, 2, (2, 400))
-    assert ratio_interval(*many, seed=1) == ratio_interval(*many, seed=1)
-    assert ratio_interval(*many, seed=1) != ratio_interval(*many, seed=2)
-    times = many[:, :9]
+@pytest.mark.parametrize("pairs", [6, 7, 8, 13, 23])
+def test_ratio_interval_covers_whatever_the_number_of_pairs(pairs):
+    rng = np.random.default_rng(12)
+    ratios = np.exp(0.01 * rng.standard_t(2, (1500, pairs)))
+    made = [ratio_interval(each, np.ones(pairs)) for each in ratios]
+    assert np.mean([covers(one, 1.0) for one in made]) == pytest.approx(0.95, abs=0.02)
+
+
+def test_ratio_interval_lies_between_ordered_ratios():
+    got = ratio_interval(np.arange(1.0, 10.0), np.ones(9))
+    assert got.value == 5.0
+    # 2nd of nine from either end: 96.1%; 3rd: 82.0%.
+    assert 2.0 < got.low < 2.3
+    assert got.low - 2.0 == pytest.approx(8.0 - got.high)
+    assert ratio_interval(np.full(6, 3.0), np.ones(6)) == Interval(3.0, 3.0, 3.0)
+
+
+def test_ratio_interval_needs_six_pairs():
+    times = np.random.default_rng(11).uniform(1, 2, (2, 9))
     assert ratio_interval(*times[:, :6]).low is not None
     assert ratio_interval(*times[:, :5]).low is None
     assert ratio_interval(*times[:, :5]).value == pytest.approx(
@@ -227,3 +227,11 @@ def test_ratio_interval_is_reproducible_and_needs_six_pairs():
 def test_ratio_refuses_times_that_are_unpaired_absent_or_not_positive(a, b):
     with pytest.raises(ValueError, match="times"):
         ratio_interval(np.array(a), np.array(b))
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.3085), (5, 10, 0.1871, 0.8129), (10, 10, 0.6915, 1.0)],
+)
+def test_clopper_pearson_bounds_are_those_of_the_tables(hits, trials, low, high):
+    assert clopper_pearson(hits, trials) == pytest.approx((low, high), abs=1e-4)

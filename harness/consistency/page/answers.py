@@ -8,10 +8,10 @@ from harness.consistency.page.findings import DefaultRow, Findings, Study
 from harness.consistency.page.tables import right_answer, rounded
 from harness.consistency.steps.floor import CLEARLY, Ratio
 from harness.consistency.trainings.calibration import Calibration, Outcome, Rate
+from harness.equivalence import MAXIMUM_SEEDS
 from harness.report.formatting import bounds, fixed, listed, percent, plural
 from harness.report.learnt import Sentence
 from harness.report.verdict import EQUIVALENCE, Answer
-from harness.statistics import MAXIMUM_SEEDS
 
 NOTHING = "Not measured yet"
 OPEN = "cannot tell yet"

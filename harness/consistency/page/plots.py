@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from harness.consistency.page.findings import DefaultRow, Findings, Study, floored, own_rows
 from harness.consistency.steps import floor
-from harness.report.plots import PALETTE, STYLE
+from harness.report.drawing import PALETTE, STYLE
 
 INK, FAINT = "#333333", "#b5b5b5"
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations

@@ -11,9 +11,9 @@ from harness.consistency.steps.floor import Ratio
 from harness.consistency.trainings.calibration import Calibration, Rate
 from harness.consistency.trainings.default_scores import ScoreEffect
 from harness.consistency.trainings.seeds import SeedRow, Subject
+from harness.equivalence import MAXIMUM_SEEDS
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
 from harness.report.tables import Cell, Table
-from harness.statistics import MAXIMUM_SEEDS
 
 TRIVIAL = "not distinguishable from seed noise"
 

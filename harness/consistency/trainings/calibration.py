@@ -17,10 +17,10 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from harness.statistics import MINIMUM_SEEDS, POWER, Interval, seed_interval
+from harness.equivalence import POWER
+from harness.statistics import MINIMUM_SEEDS, Interval, clopper_pearson, seed_interval
 
 SPLITS = 400
-LEVEL = 0.95
 Place = Literal["beyond the margin", "within the margin", "unclear"]
 
 
@@ -111,7 +111,7 @@ def verdicts(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(different, equivalent, off zero) as bool (...), of `differences` float (..., pairs).
 
-    The rules of `harness.statistics.verdict`, for many comparisons at once.
+    The rules of `harness.equivalence.verdict`, for many comparisons at once.
     """
     count = differences.shape[-1]
     mean = differences.mean(axis=-1)
@@ -123,12 +123,9 @@ def verdicts(
     return different, equivalent, np.abs(mean) > wide
 
 
-def clopper_pearson(share: float, trials: int) -> Rate:
-    """Exact binomial interval; `share` times `trials` need not be whole."""
-    hits, tail = share * trials, (1 - LEVEL) / 2
-    low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
-    return Rate(float(share), low, high, trials)
+def rate(share: float, trials: int) -> Rate:
+    """With exact binomial bounds; `share` times `trials` need not be whole."""
+    return Rate(float(share), *clopper_pearson(share * trials, trials), trials)
 
 
 def variance_ratio(between: Sequence[float], single: Sequence[float]) -> Interval:
@@ -164,6 +161,6 @@ def _outcome(differences: np.ndarray, pairs: int, margin: float) -> Outcome:
     comparisons = differences.shape[1] // pairs
     cut = differences[:, : comparisons * pairs].reshape(len(differences), comparisons, pairs)
     different, equivalent, off_zero = (
-        clopper_pearson(float(each.mean()), comparisons) for each in verdicts(cut, margin)
+        rate(float(each.mean()), comparisons) for each in verdicts(cut, margin)
     )
     return Outcome(different, equivalent, off_zero)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import time
 from collections import ChainMap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,17 +19,12 @@ from threading import Event
 import numpy as np
 
 from harness import provenance
-from harness.compare import (
-    Machine,
-    Request,
-    decoded_images,
-    experiment_folder,
-    jobs_left,
-    write_experiment,
-)
+from harness.compare import Machine, Request, jobs_left
 from harness.config import Experiment
 from harness.datasets import Prepared
+from harness.experiment import decoded_images, experiment_folder, write_experiment
 from harness.metrics.evaluate import ImageSets, evaluate
+from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
 from harness.progress import Display, duration
 from harness.records import RunRecord, find_runs, read_arrays, write_bytes
@@ -84,7 +79,8 @@ class Runs:
             )
             for folder in folders
         ]
-        features(ChainMap(*sets), self.study / "features", self.display.stage)  # type: ignore[arg-type]
+        every_set: Mapping[str, np.ndarray] = ChainMap(*sets)  # type: ignore[arg-type]
+        features(every_set, EFFICIENTNET, self.study / "features", self.display.stage)
         for done, folder in enumerate(folders):
             self.display.stage("experiments scored", done, len(folders))
             if not _scored(folder):
@@ -118,7 +114,8 @@ class Runs:
         """As a comparison has them, but at most `data.test` test images of any data set: with
         hundreds of them scoring would take longer than training."""
         images = decoded_images(self.prepared, experiment, self.display)
-        for name in images.keys() - {"trainA", "trainB"}:
+        training = {"trainA", "trainB", "judgeA", "judgeB", "trainLabelsA", "trainLabelsB"}
+        for name in images.keys() - training:
             if len(images[name]) > experiment.data.test:
                 rows = np.linspace(0, len(images[name]) - 1, experiment.data.test).round()
                 images[name] = _stored(
@@ -152,7 +149,8 @@ def train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
 def _train(job: Job, stop: Event) -> None:
     with closing(Worker(job)) as worker:
         while worker.step < worker.steps and not stop.is_set():
-            worker.train(min(worker.step + BLOCK, worker.steps))
+            worker.evaluate_if_due()
+            worker.train(worker.next_stop(min(worker.step + BLOCK, worker.steps)))
         if stop.is_set():
             worker.interrupt()
             return

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.equivalence import Verdict, verdict
 from harness.metrics.table import METRICS, Metric
 from harness.records import read_json
-from harness.statistics import Interval, Verdict, seed_interval, verdict
+from harness.statistics import Interval, seed_interval
 
 DIRECTIONS = ("ab", "ba")
 BySeed = Mapping[int, float]

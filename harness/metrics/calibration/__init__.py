@@ -1,0 +1,11 @@
+"""Do the printed intervals hold the truth? A simulation with populations whose truth is known.
+
+`populations.py` and `samples.py` make the data, `harness.statistics` the printed intervals,
+`candidates.py` those that are not printed. Studies (`*_studies.py`) put them together; `rows.py`
+judges them; `simulate.py` runs it all.
+"""
+
+from harness.metrics.calibration.rows import Row, print_rows, write_rows
+from harness.metrics.calibration.simulate import calibrate
+
+__all__ = ["Row", "calibrate", "print_rows", "write_rows"]

@@ -1,0 +1,123 @@
+"""Scores over seeds, verdicts, and ratios of step times."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from harness.equivalence import verdict
+from harness.metrics.calibration import candidates
+from harness.metrics.calibration.samples import RATIO, Shape, block_times, seed_scores
+from harness.metrics.calibration.study import Line, Outcome, Study
+from harness.statistics import ratio_interval, seed_interval
+
+SEEDS = (3, 5, 10)
+BY_T = "t over seeds"
+# A verdict may be wrong a hundredth more often than its test is meant to be: with 10000 repeats
+# that is told from chance.
+ALLOWED = 0.01
+MARGIN = 1.0
+SPREAD = 0.25  # deviation over seeds at the margin, in margins: the tests are at their nominal size
+
+
+def _over_seeds(rng: np.random.Generator, shape: Shape, count: int) -> dict[str, Outcome]:
+    """Scores of one backend, and differences of two that are alike."""
+    first, second = (seed_scores(rng, shape, count) for _ in range(2))
+    return {
+        "one": seed_interval(first.tolist()),
+        "difference": seed_interval((first - second).tolist()),
+        "bootstrap": candidates.bootstrap_mean(first, rng),
+        "two": candidates.student(first[:2]),
+    }
+
+
+def _seed_study(shape: Shape, count: int) -> Study:
+    what = "score over seeds"
+    setting = f"{count} seeds, {shape}"
+    odd = shape in ("very skewed", "one in ten fails")
+    limit = "few seeds seldom show the long tail that moves the mean: no interval helps, seeds do"
+    lines = [
+        Line("one", what, setting, BY_T, "limit" if odd else "printed", 0.0,
+             reason=limit if odd else ""),
+        Line("difference", f"{what}, difference", setting, BY_T, truth=0.0),
+    ]  # fmt: skip
+    if shape == "normal" and count == 3:
+        why = "right, but two numbers hardly tell a spread: three seeds give a third of the width"
+        lines.append(
+            Line("two", what, "2 seeds, normal", BY_T, "not printed", 0.0, unit="one", reason=why)
+        )
+    if shape == "normal" and count < 10:
+        why = "takes the spread of the seeds at hand for the true one, which is larger"
+        lines.append(
+            Line("bootstrap", what, setting, "percentile bootstrap of seeds", "not printed", 0.0,
+                 reason=why)
+        )  # fmt: skip
+    once = partial(_over_seeds, shape=shape, count=count)
+    return Study(f"seeds {setting}", "seeds", 4000, once, tuple(lines))
+
+
+def _verdicts(rng: np.random.Generator, count: int) -> dict[str, Outcome]:
+    """Whether false claims were left out, at a true difference of one margin and of zero."""
+    at_margin = verdict((MARGIN + SPREAD * rng.standard_normal(count)).tolist(), MARGIN).label
+    at_zero = verdict((MARGIN * rng.standard_normal(count)).tolist(), MARGIN).label
+    return {
+        "equivalent": at_margin != "equivalent",
+        "different": at_margin != "different",
+        "zero": at_zero != "different",
+    }
+
+
+def _verdict_study(count: int) -> Study:
+    at, seeds = "verdict, difference = margin", f"{count} seeds"
+    lines = (
+        Line("equivalent", at, seeds, 'not "equivalent" (5%)', required=0.95 - ALLOWED),
+        Line("different", at, seeds, 'not "different" (2.5%)', required=0.975 - ALLOWED),
+        Line("zero", "verdict, no difference", f"{seeds}, deviation = margin",
+             'not "different"', required=1 - ALLOWED),
+    )  # fmt: skip
+    return Study(f"verdict {count}", "verdict", 10000, partial(_verdicts, count=count), lines)
+
+
+def _ratios(rng: np.random.Generator, pairs: int, memory: float) -> dict[str, Outcome]:
+    first, second = block_times(rng, pairs, memory)
+    return {
+        "ratio": ratio_interval(first, second),
+        "bootstrap": candidates.bootstrap_median(first / second, rng),
+        "means": candidates.ratio_of_means(first, second, rng),
+    }
+
+
+def _ratio_study(pairs: int, memory: float = 0.0) -> Study:
+    setting = f"{pairs} pairs" + (", each like the one before" if memory else "")
+    reason = "a block that goes on as the last one did tells little: blocks should be longer"
+    lines = [
+        Line("ratio", "ratio of step times", setting, "median of pairs",
+             "limit" if memory else "printed", RATIO, reason=reason if memory else ""),
+    ]  # fmt: skip
+    if pairs in (12, 60) and not memory:
+        why = "one block in which something else ran moves it and widens it; the median shrugs"
+        lines.append(
+            Line("means", "ratio of step times", setting, "mean over mean, bootstrap",
+                 "not printed", RATIO, unit="ratio", reason=why)
+        )  # fmt: skip
+    if pairs in (7, 13) and not memory:
+        why = "can only choose among the ratios; of a few, the next one out is too far or too near"
+        lines.append(
+            Line("bootstrap", "ratio of step times", setting, "median of pairs, bootstrap",
+                 "not printed", RATIO, unit="ratio", reason=why)
+        )  # fmt: skip
+    once = partial(_ratios, pairs=pairs, memory=memory)
+    return Study(f"ratio {setting}", "timing", 2000, once, tuple(lines))
+
+
+STUDIES: tuple[Study, ...] = (
+    *(_verdict_study(count) for count in SEEDS),
+    *(
+        _seed_study(shape, count)
+        for shape in ("normal", "skewed", "very skewed", "one in ten fails")
+        for count in SEEDS
+    ),
+    *(_ratio_study(pairs) for pairs in (6, 7, 12, 13, 60)),
+    *(_ratio_study(pairs, memory=0.5) for pairs in (12, 60)),
+)
