@@ -5,24 +5,28 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-import backends
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
-from harness.datasets import Prepared, Resize, load_images, prepare
 from harness.errors import UserError
+from harness.experiment import (
+    decoded_images,
+    experiment_folder,
+    prepare_data,
+    write_experiment,
+)
 from harness.metrics.evaluate import evaluate
-from harness.plan import total_steps
+from harness.metrics.weights import try_once
+from harness.plan import evaluation_steps, total_steps
 from harness.progress import Display, duration
-from harness.records import SCHEMA_VERSION, RunRecord, find_runs, write_arrays, write_json
+from harness.records import RunRecord, find_runs
 from harness.report import write_report
-from harness.training import train_seed
+from harness.training import Pace, train_seed
 from harness.worker import Job
 from harness.workers import WorkerFailed
 
@@ -69,6 +73,7 @@ def compare(request: Request, display: Display) -> Path:
         failures = _train(folder, experiment, images, request, machine, display)
         if failures and not any(run.complete for run in find_runs(folder)):
             raise failures[0]
+        try_once(display.say, display.stage)
         display.say("Scoring translations")
         evaluate(folder, display.stage)
         report = write_report(folder)
@@ -98,91 +103,6 @@ def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
     return preset
 
 
-def prepare_data(experiment: Experiment, data_dir: Path | None, display: Display) -> Prepared:
-    """The images an experiment asks for, found, drawn or fetched. Raises UserError."""
-    data = experiment.data
-    return prepare(
-        experiment.dataset,
-        data_dir,
-        size=data.load_size,
-        counts=(data.train, data.test),
-        report=display.say,
-        progress=display.stage,
-    )
-
-
-def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared) -> Path:
-    """Named after all that decides the numbers: configuration, data, code."""
-    digest = experiment.digest(
-        prepared.manifest.digest, provenance.source_digest(), str(SCHEMA_VERSION)
-    )
-    return results / f"{experiment.dataset}-{experiment.preset}-{digest}"
-
-
-def decoded_images(
-    prepared: Prepared, experiment: Experiment, display: Display
-) -> dict[str, np.ndarray]:
-    """Training images at the loading size; test, floor and true-pair images at the crop size.
-
-    `data.resize` is for the former; the latter are for evaluation, one yardstick for all settings.
-    The built-in set is drawn at the loading size: there `data.resize` changes nothing.
-    """
-    load, crop = experiment.data.load_size, experiment.data.crop_size
-
-    def decode(split: str, size: int, method: Resize = "bicubic") -> np.ndarray:
-        return load_images(
-            prepared.manifest, split, size,
-            lambda done, total: display.stage(f"decode {split}", done, total), method,
-        )  # fmt: skip
-
-    train = ("trainA", "trainB")
-    images = {split: decode(split, load, experiment.data.resize) for split in train}
-    images |= {split: decode(split, crop) for split in ("testA", "testB")}
-    images["floorA"] = _evenly(decode("trainA", crop), len(images["testA"]))
-    images["floorB"] = _evenly(decode("trainB", crop), len(images["testB"]))
-    if prepared.manifest.paired:
-        images["truthAB"] = decode("testA_in_B", crop)
-        images["truthBA"] = decode("testB_in_A", crop)
-    return images
-
-
-def _evenly(images: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` images, evenly spaced over the split."""
-    count = min(count, len(images))
-    return images[np.linspace(0, len(images) - 1, count).round().astype(int)]
-
-
-def write_experiment(
-    folder: Path,
-    experiment: Experiment,
-    prepared: Prepared,
-    images: dict[str, np.ndarray],
-) -> None:
-    """What the runs of `folder` are made from; `folder` is one of `experiment_folder`."""
-    title_a, title_b = prepared.located.titles
-    configuration: dict[str, Any] = {
-        **experiment.model_dump(exclude={"dataset", "preset"}),
-        # The order of every difference and ratio: one for the folder, whatever was asked for today.
-        "backends": list(backends.available()),
-        "titles": {"a": title_a, "b": title_b},
-    }
-    digest = folder.name.rpartition("-")[2]
-    head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": digest}
-    write_json(folder / "experiment.json", {**head, "configuration": configuration})
-    write_json(folder / "manifest.json", prepared.manifest.to_json())
-    write_json(folder / "audit.json", prepared.audit.to_json())
-    names = {
-        "real_a": "testA",
-        "real_b": "testB",
-        "floor_a": "floorA",
-        "floor_b": "floorB",
-        "truth_ab": "truthAB",
-        "truth_ba": "truthBA",
-    }
-    arrays = {name: images[key] for name, key in names.items() if key in images}
-    write_arrays(folder / "references.safetensors", arrays)
-
-
 def _train(
     folder: Path,
     experiment: Experiment,
@@ -194,10 +114,11 @@ def _train(
     """Train what is not complete yet; a seed that fails does not keep the others from running."""
     todo = jobs_left(folder, experiment, images, request, machine, display)
     steps = total_steps(experiment, len(images["trainA"]), len(images["trainB"]))
+    evaluations = len(evaluation_steps(experiment, steps)) + 2
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]
-        estimate = partial(_say_estimate, display, later, steps)
+        estimate = partial(_say_estimate, display, later, steps, evaluations)
         try:
             train_seed(jobs, experiment.timing, display, estimate)
         except WorkerFailed as failure:
@@ -244,15 +165,18 @@ def jobs_left(
 
 
 def _say_estimate(
-    display: Display, later: list[str], steps: int, seconds: dict[str, float], left: dict[str, int]
+    display: Display, later: list[str], steps: int, evaluations: int, paces: dict[str, Pace]
 ) -> None:
-    """`later`: backends of seeds to come, which take all `steps`; of this seed, steps `left`."""
-    typical = max(seconds.values())
-    rest = [*left.items(), *((backend, steps) for backend in later)]
-    total = sum(count * seconds.get(backend, typical) for backend, count in rest)
-    paces = ", ".join(f"{name} {1000 * s:.0f} ms a step" for name, s in seconds.items())
-    scope = f"{len(rest)} runs of {steps} steps"
-    display.say(f"Training takes about {duration(total)} from here: {scope} ({paces})")
+    """`later`: backends of seeds to come, which take all `steps` and `evaluations`."""
+    slowest = max(paces.values(), key=lambda pace: pace.left)
+    whole = [
+        replace(paces.get(backend, slowest), steps_left=steps, evaluations_left=evaluations)
+        for backend in later
+    ]
+    total = sum(pace.left for pace in (*paces.values(), *whole))
+    said = ", ".join(f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items())
+    scope = f"{len(paces) + len(whole)} runs of {steps} steps"
+    display.say(f"Training takes about {duration(total)} from here: {scope} ({said})")
 
 
 @contextmanager

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from harness.errors import UserError
+from harness.metrics.artefacts import checkerboard_energy
+from harness.metrics.discriminators import judgements
+from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import Report, features
-from harness.metrics.scoring import DIRECTIONS, Arrays, Score, model_scores, reference_scores
+from harness.metrics.judging import DirectionJudge, read_judges
+from harness.metrics.scoring import (
+    DIRECTIONS,
+    Arrays,
+    Score,
+    Translations,
+    Yardstick,
+    model_scores,
+    reference_scores,
+)
+from harness.metrics.weights import find_weights
 from harness.records import RunRecord, find_runs, read_arrays, read_json, write_json
 from harness.statistics import jackknife
 
@@ -23,55 +37,124 @@ Row = dict[str, Any]
 def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     """Write `metrics.json`, and return what is in it: every complete run at every evaluated step.
 
-    Features are cached in `experiment/features`: evaluating again starts no extractor. `report` is
-    called with (what is being done, how many are done, out of how many). Raises UserError where
-    records are missing, damaged or do not fit together.
+    Features and a judge's readings are cached in `experiment/features`: evaluating again starts no
+    network. `report` is called with (what is being done, how many are done, out of how many).
+    Raises UserError where records are missing, damaged or do not fit together.
     """
     configuration = read_json(experiment / "experiment.json").get("configuration", {})
     references = _read_references(experiment / "references.safetensors")
     runs = [run for run in find_runs(experiment) if run.complete]
     if not runs:
         raise UserError(f"{experiment / 'runs'}: no complete run to score; run `make compare`")
-    found = features(ImageSets(references, runs), experiment / "features", report)
-    evaluations = [(run, step) for run in runs for step in run.evaluated_steps]
-    placed: list[PlacedScore] = []
-    for done, (run, step) in enumerate(evaluations):
-        report("scores", done, len(evaluations))
-        placed += _score_run(run, step, references, found)
-    report("scores", len(evaluations), len(evaluations))
-    metrics = {
-        "scores": [one.row() for one in placed],
-        "differences": differences(placed, list(configuration.get("backends", []))),
-        "references": [
-            {"metric": one.metric, "direction": direction.name, **asdict(one)}
-            for direction in DIRECTIONS
-            for one in reference_scores(direction, references, found)
-        ],
-    }
+    # One thread: small matrices are slower with several, ruinously so where anything else runs,
+    # and sums do not depend on the machine's number of cores.
+    with threadpool_limits(1):
+        made_of = _features(experiment, ImageSets(references, runs), report)
+        judges = read_judges(experiment, references)
+        scorer = Scorer(references, made_of, judges)
+        evaluations = [Place(run, step) for run in runs for step in run.evaluated_steps]
+        placed: list[PlacedScore] = []
+        discriminators: list[Row] = []
+        for done, place in enumerate(evaluations):
+            report("scores", done, len(evaluations))
+            arrays = _read_evaluation(place.run, place.step, references)
+            placed += scorer.scores(place, arrays)
+            discriminators += [{**place.row, **asdict(one)} for one in judgements(arrays)]
+        report("scores", len(evaluations), len(evaluations))
+        metrics = {
+            "scores": [one.row() for one in placed],
+            "differences": differences(placed, list(configuration.get("backends", []))),
+            "references": scorer.references(),
+            "discriminators": discriminators,
+        }
     write_json(experiment / "metrics.json", metrics)
     return metrics
 
 
 @dataclass(frozen=True)
-class PlacedScore:
-    """A score and the run, step and direction it belongs to."""
+class Place:
+    """One evaluation: a run and the steps it had done."""
 
-    direction: str
-    device: str
-    backend: str
-    seed: int
+    run: RunRecord
     step: int
+
+    @property
+    def row(self) -> Row:
+        run = self.run
+        return {"device": run.device, "backend": run.backend, "seed": run.seed, "step": self.step}
+
+
+class Scorer:
+    """Scores evaluations against the experiment's real images."""
+
+    def __init__(
+        self, references: Arrays, made_of: Features, judges: Mapping[str, DirectionJudge]
+    ) -> None:
+        self.made_of, self.judges = made_of, judges
+        self.yardstick = Yardstick(
+            references,
+            {name: checkerboard_energy(references[name]) for name in REFERENCES},
+            made_of.efficientnet,
+            made_of.inception,
+            {direction: judge.references for direction, judge in judges.items()},
+        )
+
+    def scores(self, place: Place, arrays: Arrays) -> Iterator[PlacedScore]:
+        for direction in DIRECTIONS:
+            name = translations_name(place.run, place.step, direction.name)
+            judge = self.judges.get(direction.name)
+            made = Translations(
+                arrays,
+                self.made_of.efficientnet[name],
+                self.made_of.inception.get(name),
+                judge.hits(arrays[direction.name]) if judge else None,
+            )
+            for score in model_scores(direction, self.yardstick, made):
+                yield PlacedScore(place, direction.name, score)
+
+    def references(self) -> list[Row]:
+        return [
+            {"direction": direction.name, **asdict(one)}
+            for direction in DIRECTIONS
+            for one in reference_scores(direction, self.yardstick)
+        ]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Of every set of images by name; `inception` of real images and final translations only."""
+
+    efficientnet: dict[str, np.ndarray]
+    inception: dict[str, np.ndarray]  # empty without the weights that FID is defined by
+
+
+def _features(experiment: Path, sets: ImageSets, report: Report) -> Features:
+    cache = experiment / "features"
+    weights = find_weights()
+    found = features(sets, EFFICIENTNET, cache, report)
+    inception = features(sets.final(), INCEPTION, cache, report, weights) if weights else {}
+    return Features(found, inception)
+
+
+@dataclass(frozen=True)
+class PlacedScore:
+    """A score and where it belongs."""
+
+    place: Place
+    direction: str
     score: Score
 
     @property
     def subject(self) -> Row:
-        metric, direction = self.score.metric, self.direction
-        return {"metric": metric, "direction": direction, "device": self.device}
+        """What is compared with what: never across metrics, directions, devices, seeds, steps."""
+        row = self.place.row
+        del row["backend"]
+        return {"metric": self.score.metric, "direction": self.direction, **row}
 
     def row(self) -> Row:
-        run = {"backend": self.backend, "seed": self.seed, "step": self.step}
         interval = asdict(jackknife(self.score.replicates))
-        return {**self.subject, **run, **interval, "n": self.score.n}
+        backend = self.place.run.backend
+        return {**self.subject, "backend": backend, **interval, "n": self.score.n}
 
 
 def differences(placed: list[PlacedScore], order: list[str]) -> list[Row]:
@@ -81,18 +164,18 @@ def differences(placed: list[PlacedScore], order: list[str]) -> list[Row]:
     """
 
     def rank(one: PlacedScore) -> tuple[int, str]:
-        known = one.backend in order
-        return (order.index(one.backend) if known else len(order), one.backend)
+        backend = one.place.run.backend
+        return (order.index(backend) if backend in order else len(order), backend)
 
     groups: dict[tuple[Any, ...], list[PlacedScore]] = {}
     for one in placed:
-        groups.setdefault((*one.subject.values(), one.seed, one.step), []).append(one)
+        groups.setdefault(tuple(one.subject.values()), []).append(one)
     rows = []
     for group in groups.values():
         for first, second in combinations(sorted(group, key=rank), 2):
             interval = jackknife(first.score.replicates - second.score.replicates)
-            at = {"backends": [first.backend, second.backend], "seed": first.seed}
-            row = {**first.subject, **at, "step": first.step, **asdict(interval)}
+            backends = [first.place.run.backend, second.place.run.backend]
+            row = {**first.subject, "backends": backends, **asdict(interval)}
             rows.append({**row, "n": first.score.n})
     return rows
 
@@ -100,14 +183,20 @@ def differences(placed: list[PlacedScore], order: list[str]) -> list[Row]:
 class ImageSets(Mapping[str, np.ndarray]):
     """Real images and every run's translations by name, read from disk one at a time."""
 
-    def __init__(self, references: Arrays, runs: list[RunRecord]) -> None:
-        self._references = references
+    def __init__(
+        self, references: Arrays, runs: Sequence[RunRecord], last_only: bool = False
+    ) -> None:
+        self._references, self._runs = references, runs
         self._translations = {
             translations_name(run, step, direction.name): (run, step, direction.name)
             for run in runs
-            for step in run.evaluated_steps
+            for step in run.evaluated_steps[-1 if last_only else 0 :]
             for direction in DIRECTIONS
         }
+
+    def final(self) -> ImageSets:
+        """Without the translations made before the last step."""
+        return ImageSets(self._references, self._runs, last_only=True)
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self._translations:
@@ -126,16 +215,6 @@ class ImageSets(Mapping[str, np.ndarray]):
 def translations_name(run: RunRecord, step: int, direction: str) -> str:
     """Name of one run's translations among the image sets."""
     return f"{run.evaluation_file(step)}:{direction}"
-
-
-def _score_run(
-    run: RunRecord, step: int, references: Arrays, found: Arrays
-) -> Iterator[PlacedScore]:
-    evaluation = _read_evaluation(run, step, references)
-    for direction in DIRECTIONS:
-        fake = found[translations_name(run, step, direction.name)]
-        for score in model_scores(direction, references, evaluation, found, fake):
-            yield PlacedScore(direction.name, run.device, run.backend, run.seed, step, score)
 
 
 def _read_evaluation(run: RunRecord, step: int, references: Arrays) -> dict[str, np.ndarray]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.metrics import pixel
+from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
 from harness.metrics.frechet import frechet_distance, frechet_replicates
 from harness.metrics.kid import kid, kid_replicates
-from harness.statistics import Interval, Replicates, mean_replicates
+from harness.statistics import Interval, Replicates, mean_replicates, share_replicates
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -54,55 +55,98 @@ class Reference:
     n: int
 
 
-def model_scores(
-    direction: Direction, references: Arrays, evaluation: Arrays, found: Arrays, fake: np.ndarray
-) -> Iterator[Score]:
-    """Every metric whose images exist.
+@dataclass(frozen=True)
+class Yardstick:
+    """What every model of an experiment is measured against, by name of the real images.
 
-    `references`, `evaluation`: uint8 NHWC by name; `found`: features of the references by name;
-    `fake`: features of the translations, (N, d).
+    `images`: uint8 NHWC. `energy`: their `checkerboard_energy`, (N,). `features`: of EfficientNet,
+    (N, 1280); `inception`: of the FID network, (N, 2048), empty without its weights. `hits`: by
+    direction, whether the judge of the target domain is right about real test images of it
+    ("real") and about untranslated ones of the source domain ("untranslated"): bool (labelled
+    images,), empty without labels.
     """
-    real = found[direction.target]
+
+    images: Arrays
+    energy: Arrays
+    features: Arrays
+    inception: Arrays = field(default_factory=dict)
+    hits: Mapping[str, Arrays] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Translations:
+    """One model's results in one direction.
+
+    `images`: of the evaluation, uint8 NHWC by name. `features`, `inception`: (N, d) of the
+    translations; `hits`: whether the judge reads their source's label in them. None: not computed.
+    """
+
+    images: Arrays
+    features: np.ndarray
+    inception: np.ndarray | None = None
+    hits: np.ndarray | None = None
+
+
+def model_scores(direction: Direction, yardstick: Yardstick, made: Translations) -> Iterator[Score]:
+    """Every metric whose arrays exist."""
+    fake, real = made.features, yardstick.features[direction.target]
     yield Score("kid_efflite0", kid_replicates(fake, real), len(fake))
-    n = common_count(direction, references)
+    n = common_count(direction, yardstick.images)
     yield Score("fd_efflite0", frechet_replicates(spaced(fake, n), spaced(real, n)), n)
-    source = references[direction.source]
-    if direction.cycle in evaluation:
+    if made.inception is not None and yardstick.inception:
+        real = yardstick.inception[direction.target]
+        yield Score("fid", frechet_replicates(spaced(made.inception, n), spaced(real, n)), n)
+    translated, source = made.images[direction.name], yardstick.images[direction.source]
+    energy = checkerboard_energy(translated)
+    replicates = checkerboard_replicates(energy, yardstick.energy[direction.target])
+    yield Score("checkerboard", replicates, len(energy))
+    if made.hits is not None:
+        yield Score("judge_accuracy", share_replicates(made.hits), len(made.hits))
+    if direction.cycle in made.images:
         for metric, measure in CYCLE.items():
-            values = measure(evaluation[direction.cycle], source)
+            values = measure(made.images[direction.cycle], source)
             yield Score(metric, mean_replicates(values), len(values))
-    if direction.truth in references:
+    if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
-            values = measure(evaluation[direction.name], references[direction.truth])
+            values = measure(translated, yardstick.images[direction.truth])
             yield Score(metric, mean_replicates(values), len(values))
 
 
-def reference_scores(
-    direction: Direction, references: Arrays, found: Arrays
-) -> Iterator[Reference]:
+def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Reference]:
     """Floor (real against real) and identity baseline (untranslated) of the metrics above."""
-    source, target, floor = (
-        found[name] for name in (direction.source, direction.target, direction.floor)
-    )
+
+    def places(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return arrays[direction.source], arrays[direction.target], arrays[direction.floor]
+
+    source, target, floor = places(yardstick.features)
     yield Reference(
         "kid_efflite0", _known(kid(floor, target)), _known(kid(source, target)), len(source)
     )
-    n = common_count(direction, references)
-    distances = [frechet_distance(spaced(real, n), spaced(target, n)) for real in (floor, source)]
-    yield Reference("fd_efflite0", _known(distances[0]), _known(distances[1]), n)
-    untranslated = references[direction.source]
+    n = common_count(direction, yardstick.images)
+    for metric, features in (("fd_efflite0", yardstick.features), ("fid", yardstick.inception)):
+        if features:
+            source, target, floor = (spaced(each, n) for each in places(features))
+            floored, untouched = (frechet_distance(other, target) for other in (floor, source))
+            yield Reference(metric, _known(floored), _known(untouched), n)
+    source, target, floor = places(yardstick.energy)
+    floored, untouched = (checkerboard_replicates(each, target).value for each in (floor, source))
+    yield Reference("checkerboard", _known(floored), _known(untouched), len(source))
+    if direction.name in yardstick.hits:
+        hits = yardstick.hits[direction.name]
+        floored, untouched = (float(hits[name].mean()) for name in ("real", "untranslated"))
+        yield Reference("judge_accuracy", floored, untouched, len(hits["real"]))
+    untranslated = yardstick.images[direction.source]
     for metric in CYCLE:
         yield Reference(metric, None, None, len(untranslated))
-    if direction.truth in references:
+    if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
-            values = measure(untranslated, references[direction.truth])
+            values = measure(untranslated, yardstick.images[direction.truth])
             yield Reference(metric, None, _known(float(values.mean())), len(values))
 
 
-def common_count(direction: Direction, references: Arrays) -> int:
+def common_count(direction: Direction, images: Arrays) -> int:
     """The N of FD@N: model, floor and identity baseline compare only at equal counts."""
-    names = (direction.source, direction.target, direction.floor)
-    return min(len(references[name]) for name in names)
+    return min(len(images[name]) for name in (direction.source, direction.target, direction.floor))
 
 
 def spaced(array: np.ndarray, count: int) -> np.ndarray:

@@ -18,7 +18,7 @@ class Metric:
     title: str
     unit: str
     better: Literal["lower", "higher"]
-    family: Literal["distribution", "cycle", "pair"]
+    family: Literal["distribution", "artefact", "class", "cycle", "pair"]
     scale: float
     digits: int
     margin: float
@@ -27,6 +27,9 @@ class Metric:
 METRICS: tuple[Metric, ...] = (
     Metric("kid_efflite0", "KID-EffLite0", "x1000", "lower", "distribution", 1000.0, 1, 0.005),
     Metric("fd_efflite0", "FD-EffLite0@N", "", "lower", "distribution", 1.0, 2, 2.0),
+    Metric("fid", "FID@N", "", "lower", "distribution", 1.0, 1, 5.0),
+    Metric("judge_accuracy", "Judge's accuracy", "%", "higher", "class", 100.0, 1, 0.02),
+    Metric("checkerboard", "Checkerboard", "dB", "lower", "artefact", 1.0, 2, 1.0),
     Metric("cycle_psnr", "Cycle PSNR", "dB", "higher", "cycle", 1.0, 2, 0.5),
     Metric("cycle_ssim", "Cycle SSIM", "", "higher", "cycle", 1.0, 3, 0.02),
     Metric("pair_psnr", "PSNR to true pair", "dB", "higher", "pair", 1.0, 2, 0.5),

@@ -11,10 +11,10 @@ from datasets_helpers import picture, write_set
 from PIL import Image
 from rich.console import Console
 
-from harness.compare import decoded_images
 from harness.config import load_experiment
 from harness.datasets import Prepared, load_images, prepare
 from harness.datasets.resize import Resize, bilinear_aliased, recipe, resize
+from harness.experiment import decoded_images
 from harness.progress import Display
 
 METHODS: tuple[Resize, ...] = ("bicubic", "bilinear_aliased")

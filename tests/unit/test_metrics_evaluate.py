@@ -10,10 +10,10 @@ from harness.metrics.evaluate import evaluate
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
 from harness.metrics.scoring import spaced
-from harness.metrics.table import BY_NAME, METRICS
+from harness.metrics.table import BY_NAME
 from harness.records import read_arrays, read_json, write_arrays, write_json
 
-COUNT_A, COUNT_B, SIDE = 7, 5, 8
+COUNT_A, COUNT_B, SIDE = 7, 5, 16
 
 
 def pictures(count, seed):
@@ -25,7 +25,7 @@ def near(images, seed):
     return np.clip(images.astype(int) + offset, 0, 255).astype(np.uint8)
 
 
-def fake_features(sets, cache, report):
+def fake_features(sets, extractor=None, cache=None, report=None, weights=None):
     """Sixteen cheap numbers an image instead of the extractor's 1280."""
     return {name: images.reshape(len(images), -1)[:, :16] / 64.0 for name, images in sets.items()}
 
@@ -40,12 +40,18 @@ def write_run(folder, backend, seed, references, state="complete"):
         arrays = {"ab": near(real_a, salt + step), "ba": near(real_b, salt + step + 1)}
         if step:
             arrays |= {"aba": near(real_a, salt + 2), "bab": near(real_b, salt + 3)}
+        rng = np.random.default_rng(salt + step)
+        for side, count in (("a", COUNT_A), ("b", COUNT_B)):
+            for target, middle in (("real", 0.6), ("fake", 0.4)):
+                patches = rng.normal(middle, 0.3, (count, 2, 2)).astype(np.float32)
+                arrays[f"patches_{target}_{side}"] = patches
         write_arrays(run / "evaluations" / f"step-{step:08d}.safetensors", arrays)
 
 
 @pytest.fixture
 def experiment(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "features", fake_features)
+    monkeypatch.setattr(module, "find_weights", lambda: None)
     references = {"real_a": pictures(COUNT_A, 1), "real_b": pictures(COUNT_B, 2)}
     references |= {"floor_a": pictures(6, 3), "floor_b": pictures(4, 4)}
     references |= {"truth_ab": pictures(COUNT_A, 5), "truth_ba": pictures(COUNT_B, 6)}
@@ -57,6 +63,10 @@ def experiment(tmp_path, monkeypatch):
         write_run(tmp_path, "torch", seed, references)
         write_run(tmp_path, "tf", seed, references)
     return tmp_path
+
+
+# Without the FID network's weights and without labels.
+MEASURED = set(BY_NAME) - {"fid", "judge_accuracy"}
 
 
 def silent(what, done, total):
@@ -72,10 +82,10 @@ def test_every_metric_is_scored_in_both_directions_where_its_images_exist(experi
     for direction in ("ab", "ba"):
         at = {"direction": direction, "backend": "tf", "seed": 1, "device": "some-cpu"}
         last = {row["metric"] for row in rows(scores, **at, step=20)}
-        assert last == set(BY_NAME)
+        assert last == MEASURED
         first = {row["metric"] for row in rows(scores, **at, step=0)}
-        assert first == {metric.name for metric in METRICS if metric.family != "cycle"}
-    assert len(scores) == 4 * 2 * (7 + 5)
+        assert first == {name for name in MEASURED if BY_NAME[name].family != "cycle"}
+    assert len(scores) == 4 * 2 * (8 + 6)
 
 
 def test_what_is_written_is_what_is_returned_in_the_schema(experiment):
@@ -121,7 +131,7 @@ def test_only_complete_runs_are_scored(experiment):
 
 def test_references_compare_real_with_real_and_the_untranslated_images(experiment):
     references = read_arrays(experiment / "references.safetensors")
-    found = fake_features(references, None, None)
+    found = fake_features(references)
     table = evaluate(experiment, silent)["references"]
     (row,) = rows(table, metric="kid_efflite0", direction="ba")
     assert row["floor"] == pytest.approx(kid(found["floor_a"], found["real_a"]))
@@ -133,12 +143,12 @@ def test_references_compare_real_with_real_and_the_untranslated_images(experimen
     assert (row["floor"], row["n"]) == (None, COUNT_A)
     (row,) = rows(table, metric="cycle_psnr", direction="ab")
     assert (row["floor"], row["identity_baseline"]) == (None, None)
-    assert len(table) == 14
+    assert len(table) == 16
 
 
 def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(experiment):
     metrics = evaluate(experiment, silent)
-    found = fake_features(read_arrays(experiment / "references.safetensors"), None, None)
+    found = fake_features(read_arrays(experiment / "references.safetensors"))
     for direction, n in (("ab", 4), ("ba", 5)):  # the smallest of source, target and floor
         at = {"metric": "fd_efflite0", "direction": direction}
         assert {row["n"] for row in rows(metrics["scores"], **at)} == {n}
@@ -151,7 +161,7 @@ def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(experi
     at |= {"direction": "ab", "backend": "tf", "seed": 1, "step": 20}
     (row,) = rows(metrics["scores"], **at)
     run = experiment / "runs/some-cpu/tf-seed1/evaluations/step-00000020.safetensors"
-    fake = fake_features(read_arrays(run), None, None)["ab"]
+    fake = fake_features({"ab": read_arrays(run)["ab"]})["ab"]
     assert row["value"] == pytest.approx(frechet_distance(spaced(fake, 4), target))
 
 
@@ -166,8 +176,9 @@ def test_without_true_pairs_there_are_no_pair_metrics(experiment):
     kept = {name: a for name, a in read_arrays(path).items() if "truth" not in name}
     write_arrays(path, kept)
     metrics = evaluate(experiment, silent)
-    names = {row["metric"] for table in metrics.values() for row in table}
-    assert names == {metric.name for metric in METRICS if metric.family != "pair"}
+    tables = (metrics[name] for name in ("scores", "differences", "references"))
+    names = {row["metric"] for table in tables for row in table}
+    assert names == {name for name in MEASURED if BY_NAME[name].family != "pair"}
 
 
 def test_progress_reaches_the_number_of_evaluations(experiment):
@@ -180,14 +191,13 @@ def test_progress_reaches_the_number_of_evaluations(experiment):
 def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, monkeypatch):
     started = []
 
-    def stand_in(folder, keys):
+    def stand_in(folder, arguments):
+        keys = arguments[3:]
         started.append(keys)
         for key in keys:
             images = read_arrays(folder / f"{key}.images.safetensors")["images"]
             made = np.resize(images.reshape(len(images), -1), (len(images), 1280)) / 64.0
-            write_arrays(
-                folder / f"{key}.features.safetensors", {"features": made.astype(np.float32)}
-            )
+            np.save(folder / f"{key}.features.npy", made.astype(np.float32))
             yield {"done": 1, "finished": key}
 
     monkeypatch.setattr(module, "features", features_module.features)
@@ -196,6 +206,40 @@ def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, mo
     assert evaluate(experiment, silent) == first
     assert len(started) == 1
     assert len(list((experiment / "features").iterdir())) == 4 + 4 * 2 * 2
+
+
+def test_discriminators_are_judged_on_held_out_images_at_every_step(experiment):
+    table = evaluate(experiment, silent)["discriminators"]
+    assert len(table) == 4 * 2 * 2
+    [row] = rows(table, backend="tf", seed=1, step=20, domain="b", device="some-cpu")
+    file = experiment / "runs/some-cpu/tf-seed1/evaluations/step-00000020.safetensors"
+    arrays = read_arrays(file)
+    assert row["accuracy_real"] == pytest.approx((arrays["patches_real_b"] > 0.5).mean())
+    assert row["accuracy_fake"] == pytest.approx((arrays["patches_fake_b"] < 0.5).mean())
+    assert row["mean_fake"] == pytest.approx(arrays["patches_fake_b"].mean(), rel=1e-5)
+
+
+def test_fid_is_scored_with_its_weights_only_at_the_last_step_and_against_the_same_counts(
+    experiment, monkeypatch, tmp_path
+):
+    asked = []
+
+    def listening(sets, extractor, cache, report, weights=None):
+        asked.append((extractor.name, sorted(sets), weights))
+        return fake_features(sets)
+
+    monkeypatch.setattr(module, "features", listening)
+    monkeypatch.setattr(module, "find_weights", lambda: tmp_path / "weights.pth")
+    metrics = evaluate(experiment, silent)
+    (_, _, without), (name, sets, weights) = asked
+    assert name == "inception-2015-12-05" and weights == tmp_path / "weights.pth"
+    assert without is None and len(sets) == 4 + 4 * 2, "real images and final translations"
+    fid, fd = (rows(metrics["scores"], metric=name) for name in ("fid", "fd_efflite0"))
+    assert {row["step"] for row in fid} == {20} and len(fid) == 8
+    # The stand-in gives both networks' features alike: so must the distances be.
+    assert [row["value"] for row in fid] == [row["value"] for row in fd if row["step"] == 20]
+    assert {row["n"] for row in fid} == {4, 5}
+    assert len(rows(metrics["references"], metric="fid")) == 2
 
 
 def test_an_experiment_without_complete_runs_is_refused(experiment):
