@@ -113,8 +113,15 @@ class RuntimeSection(Section):
 
 
 class EvaluationSection(Section):
-    """Margins within which two backends count as equivalent, fixed before training."""
+    """When the test images are translated and scored, and what counts as equivalent.
 
+    Before and after training always; in between after every `evaluate_every` epochs or steps (0:
+    not at all). `margins`: of a metric, within which two backends are equivalent; fixed before
+    training.
+    """
+
+    evaluate_every: Count = 1
+    evaluate_unit: Literal["epochs", "steps"] = "epochs"
     margins: dict[str, PositiveFloat] = {metric.name: metric.margin for metric in METRICS}
 
     @model_validator(mode="after")

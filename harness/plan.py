@@ -101,6 +101,15 @@ def total_steps(experiment: Experiment, train_a: int, train_b: int) -> int:
     return epochs * (training.steps_per_epoch or natural)
 
 
+def evaluation_steps(experiment: Experiment, steps: int) -> tuple[int, ...]:
+    """Steps done when the test images are to be translated between the first step and the last."""
+    evaluation, training = experiment.evaluation, experiment.training
+    epochs = training.epochs_constant + training.epochs_decay
+    unit = steps // epochs if evaluation.evaluate_unit == "epochs" else 1
+    every = unit * evaluation.evaluate_every
+    return tuple(range(every, steps, every)) if every else ()
+
+
 def learning_rate_factor(time: np.ndarray, constant: int, decay: int) -> np.ndarray:
     """Constant, then linear to zero: 1 - max(0, t + 1 - constant) / (decay + 1), t from 0.
 

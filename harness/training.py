@@ -8,14 +8,30 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from harness.config import TimingSection
 from harness.progress import Display
 from harness.worker import Job
 from harness.workers import Worker
 
-# Called once, before the bulk of a seed's training: by backend, seconds per step and steps left.
-Estimate = Callable[[dict[str, float], dict[str, int]], None]
+
+@dataclass(frozen=True)
+class Pace:
+    """What a run takes, as far as it is known after warming up; seconds."""
+
+    step: float
+    evaluation: float
+    steps_left: int
+    evaluations_left: int
+
+    @property
+    def left(self) -> float:
+        return self.step * self.steps_left + self.evaluation * self.evaluations_left
+
+
+# Called once, before the bulk of a seed's training, with the pace by backend.
+Estimate = Callable[[dict[str, Pace]], None]
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,9 +53,13 @@ def train_seed(
             for worker in workers:
                 if worker.step > 0:
                     display.say(f"{worker.name}: goes on from step {worker.step}")
-                else:
-                    worker.request(evaluate="translations")
-            block = _warm_up(workers, timing, display, estimate)
+                    worker.evaluate_if_due()
+            evaluation = {
+                worker.name: worker.request(evaluate="translations")["seconds"]
+                for worker in workers
+                if worker.step == 0
+            }
+            block = _warm_up(workers, timing, display, estimate, evaluation)
             _take_turns(workers, block, display)
             for worker in workers:
                 worker.request(evaluate="everything")
@@ -63,36 +83,58 @@ def _signals_ignored() -> Iterator[None]:
 
 
 def _warm_up(
-    workers: list[Worker], timing: TimingSection, display: Display, estimate: Estimate
+    workers: list[Worker],
+    timing: TimingSection,
+    display: Display,
+    estimate: Estimate,
+    evaluation: dict[str, float],
 ) -> int:
-    """Two short blocks each, the second one timed; returns the steps of a block from here on."""
+    """Two short blocks each, the second one timed; returns the steps of a block from here on.
+
+    `evaluation`: seconds of the first one by worker, where there has been one in this process.
+    """
     seconds: dict[str, float] = {}
-    for worker in workers:
-        _train_block(worker, timing.warmup_steps, display)
-    for worker in workers:
-        per_step = _train_block(worker, timing.warmup_steps, display)
-        if per_step is not None:
-            seconds[worker.job.backend] = per_step
+    for _ in range(2):
+        for worker in workers:
+            per_step = _train_block(worker, timing.warmup_steps, display)
+            if per_step is not None:
+                seconds[worker.name] = per_step
+        for worker in workers:
+            worker.evaluate_if_due()
     if not seconds:
         return 1
-    estimate(seconds, {worker.job.backend: worker.steps - worker.step for worker in workers})
+    typical = max(evaluation.values(), default=0.0)
+    estimate(
+        {
+            worker.job.backend: Pace(
+                seconds.get(worker.name, max(seconds.values())),
+                evaluation.get(worker.name, typical),
+                worker.steps - worker.step,
+                len(worker.evaluations_left) + 1,
+            )
+            for worker in workers
+        }
+    )
     return max(1, round(timing.block_seconds / max(seconds.values())))
 
 
 def _take_turns(workers: list[Worker], block: int, display: Display) -> None:
     while any(worker.step < worker.steps for worker in workers):
         # After an uneven interruption the one behind catches up first, so blocks pair again.
-        behind = min(worker.step for worker in workers)
+        behind = min(workers, key=lambda worker: worker.step)
+        until = behind.next_stop(behind.step + block)
         for worker in workers:
-            if worker.step < behind + block:
-                _train_block(worker, behind + block - worker.step, display)
+            if worker.step < until:
+                _train_block(worker, until - worker.step, display)
+        for worker in workers:
+            worker.evaluate_if_due()
 
 
 def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
     """Seconds per step, or None if there was nothing left to train."""
     if worker.step >= worker.steps:
         return None
-    event = worker.train(min(worker.step + steps, worker.steps))
+    event = worker.train(worker.next_stop(min(worker.step + steps, worker.steps)))
     losses = event["losses"]
     cycle = (losses["cycle_a"] + losses["cycle_b"]) / 2
     note = f"cycle {cycle:.3f}  {1 / event['seconds_per_step']:.1f} steps/s"

@@ -1,6 +1,7 @@
 """One backend, one seed, one process: trains when its parent says so.
 
-The parent writes JSON lines to stdin, this process to stdout. First line in: the job. Then commands
+The parent writes JSON lines to stdin, this process to stdout. First line in: the job; first one
+out: the step it stands at and the steps after which it is to be told to evaluate. Then commands
 `{"train": until_step}`, `{"evaluate": "translations" | "everything"}`, `{"finish": true}`,
 `{"stop": state}`; each is answered by one event. Between commands the process is blocked in a read,
 so it takes nothing from the other backend's turn. If the parent vanishes, it leaves a checkpoint.
@@ -28,7 +29,7 @@ from backends.interface import RECORDED, Runtime
 from harness import provenance
 from harness.clocks import Clocks
 from harness.config import Experiment
-from harness.plan import initial_state, make_plan
+from harness.plan import evaluation_steps, initial_state, make_plan
 from harness.records import RunRecord, read_arrays, write_arrays, write_json, write_table
 
 BLOCK_COLUMNS = (
@@ -39,6 +40,7 @@ BLOCK_COLUMNS = (
     "data_seconds",
     "logging_seconds",
 )
+JUDGED_AT_ONCE = 8  # images; every layer's output is held, which takes memory
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Run:
 
     def _resume_or_begin(self) -> None:
         if not self.checkpoint_file.exists():
+            self._forget_evaluations_after(-1)
             drawn_from = self.experiment.model.initial_weights
             state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
             self.backend.load_state(state)
@@ -101,10 +104,23 @@ class Run:
         self.clocks.add(arrays.pop("record/clocks"))
         self.step = int(arrays["step"])
         self.backend.load_state(arrays)
+        self._forget_evaluations_after(self.step)
         # As in a run that was never interrupted, training is not the process's first pass through
         # the networks: PyTorch was once seen to round that one differently, cause unknown.
         for split, direction in (("testA", "ab"), ("testB", "ba")):
             self.backend.translate(np.array(self.images[split][:1]), direction)  # type: ignore[arg-type]
+
+    def _forget_evaluations_after(self, step: int) -> None:
+        """A killed process may have got further than its checkpoint: that training is redone."""
+        for later in self.record.evaluated_steps:
+            if later > step:
+                self.record.evaluation_file(later).unlink()
+
+    @property
+    def evaluations_left(self) -> list[int]:
+        """Steps between the first and the last after which translations are still to be made."""
+        wanted = evaluation_steps(self.experiment, self.plan.steps)
+        return sorted(set(wanted) - set(self.record.evaluated_steps))
 
     def train(self, until: int) -> dict[str, Any]:
         """Train up to step `until`; one timed block, ending when the device is done."""
@@ -137,7 +153,11 @@ class Run:
         }
 
     def evaluate(self, everything: bool) -> dict[str, Any]:
-        """Translate the test images; `everything` adds reconstructions and identity images."""
+        """Translate the test images and have the discriminators score real and translated ones.
+
+        `everything` adds reconstructions and identity images.
+        """
+        before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
         translate = self.backend.translate
         real_a, real_b = np.array(self.images["testA"]), np.array(self.images["testB"])
@@ -147,8 +167,18 @@ class Run:
             arrays["bab"] = translate(arrays["ba"], "ab")
             arrays["identity_a"] = translate(real_a, "ba")
             arrays["identity_b"] = translate(real_b, "ab")
+        pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
+        for domain, (real, fake) in pairs.items():
+            arrays[f"patches_real_{domain}"] = self._patch_scores(domain, real)
+            arrays[f"patches_fake_{domain}"] = self._patch_scores(domain, fake)
         write_arrays(self.record.evaluation_file(self.step), arrays)
-        return {"step": self.step}
+        return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
+
+    def _patch_scores(self, domain: str, images: np.ndarray) -> np.ndarray:
+        """What the discriminator of a domain says of uint8 images: float32 (N, h, w)."""
+        batches = np.split(images, range(JUDGED_AT_ONCE, len(images), JUDGED_AT_ONCE))
+        scores = [self.backend.activations(f"d_{domain}", each)["output"] for each in batches]
+        return np.concatenate(scores)[..., 0].astype(np.float32)
 
     def checkpoint(self, state: str) -> dict[str, Any]:
         """Save all that is needed to go on from here, bit for bit."""
@@ -262,7 +292,8 @@ def main() -> int:
     try:
         run = Run(job, clocks)
         clocks.switch("idle")
-        send(answer, {"step": run.step, "steps": run.plan.steps})
+        begin = {"step": run.step, "steps": run.plan.steps, "evaluations": run.evaluations_left}
+        send(answer, begin)
         serve(run, sys.stdin, answer)
     except Exception as error:
         # On a full disk neither the log nor the status can be written: the parent must still hear.

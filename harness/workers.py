@@ -45,6 +45,7 @@ class Worker:
             raise
         self.step: int = event["step"]
         self.steps: int = event["steps"]
+        self.evaluations_left: list[int] = event["evaluations"]  # steps, ascending
 
     @property
     def name(self) -> str:
@@ -59,6 +60,17 @@ class Worker:
 
     def train(self, until: int) -> dict[str, Any]:
         return self.request(train=until)
+
+    def next_stop(self, until: int) -> int:
+        """`until`, or the step before it after which test images are to be translated."""
+        return next((step for step in self.evaluations_left if self.step < step < until), until)
+
+    def evaluate_if_due(self) -> float:
+        """Translate the test images if this is a step for it; the seconds that took."""
+        if self.step not in self.evaluations_left:
+            return 0.0
+        self.evaluations_left.remove(self.step)
+        return self.request(evaluate="translations")["seconds"]
 
     def interrupt(self) -> None:
         """Ask for a checkpoint and wait for the process to end, whatever it was doing."""

@@ -22,9 +22,11 @@ def test_both_runs_are_complete_and_every_step_is_recorded(compared):
         assert set(RECORDED) < set(record.losses.columns)
         assert record.losses["learning_rate"].iloc[-1] < record.losses["learning_rate"].iloc[0]
         assert not (record.folder / "checkpoint.safetensors").exists()
-        assert record.evaluated_steps == [0, STEPS]
+        assert record.evaluated_steps == [0, 16, 32, 48, STEPS], "after every epoch"
+        patches = {f"patches_{target}_{side}" for target in ("real", "fake") for side in "ab"}
+        assert set(record.evaluation(16)) == {"ab", "ba", *patches}
         assert set(record.evaluation(STEPS)) == {
-            "ab", "ba", "aba", "bab", "identity_a", "identity_b",
+            "ab", "ba", "aba", "bab", "identity_a", "identity_b", *patches,
         }  # fmt: skip
 
 
@@ -70,12 +72,31 @@ def test_the_first_losses_agree_to_rounding(compared):
     assert one[terms].to_numpy() == pytest.approx(two[terms].to_numpy(), rel=1e-5)
 
 
+def test_discriminators_see_real_and_translated_test_images_alike_in_both(compared):
+    """Before training the networks are the same: so are their outputs, up to rounding to uint8."""
+    one, two = (record.evaluation(0) for record in find_runs(compared))
+    for name in (name for name in one if name.startswith("patches")):
+        assert one[name].shape == two[name].shape and one[name].ndim == 3
+        np.testing.assert_allclose(one[name], two[name], atol=2e-3 if "fake" in name else 1e-5)
+
+
+def test_scores_over_training_are_of_every_evaluation_and_stop_the_training_clock(compared):
+    scores = json.loads((compared / "metrics.json").read_text())["scores"]
+    assert {row["step"] for row in scores if row["metric"] == "kid_efflite0"} == {0, 16, 32, 48, 64}
+    for record in find_runs(compared):
+        clocks, blocks = record.resources["clocks"], record.blocks
+        timed = blocks.loc[blocks["warmup"] == 0, "train_seconds"].sum()
+        assert clocks["train"] == pytest.approx(timed, rel=1e-6)
+        assert clocks["evaluation"] > 0
+        assert {16, 32, 48} <= set(blocks["start_step"]), "blocks end where evaluations are"
+
+
 def test_summary_has_the_documented_keys(compared):
     summary = json.loads((compared / "summary.json").read_text())
     assert summary["schema_version"] == 1
     assert summary["experiment"]["dataset"] == "seasons"
     metrics = {(row["metric"], row["direction"]) for row in summary["metrics"]}
-    names = ("kid_efflite0", "fd_efflite0", "cycle_psnr", "cycle_ssim",
+    names = ("kid_efflite0", "fd_efflite0", "checkerboard", "cycle_psnr", "cycle_ssim",
              "pair_psnr", "pair_ssim", "pair_mae")  # fmt: skip
     assert metrics == {(name, direction) for name in names for direction in ("ab", "ba")}
     for row in summary["metrics"]:
@@ -130,6 +151,10 @@ def test_interrupted_and_continued_training_is_the_same_to_the_last_bit(compared
             assert np.array_equal(whole.losses[name], continued.losses[name]), name
         one, two = (read_arrays(r.folder / "state.safetensors") for r in (whole, continued))
         assert all(np.array_equal(one[name], two[name]) for name in one)
+        assert whole.evaluated_steps == continued.evaluated_steps
+        for step in whole.evaluated_steps:
+            one, two = (record.evaluation(step) for record in (whole, continued))
+            assert all(np.array_equal(one[name], two[name]) for name in one), step
 
 
 def test_workers_leave_checkpoints_when_their_parent_is_killed(tmp_path):

@@ -2,6 +2,7 @@ import pytest
 
 from harness.config import check_backends, load_experiment, preset_names
 from harness.errors import UserError
+from harness.plan import evaluation_steps
 
 
 def test_every_preset_loads_and_paper_is_the_published_one():
@@ -43,7 +44,7 @@ def test_overrides_reach_the_networks_and_the_loss():
         ("model.initial_weights=he", "model.initial_weights: input should be 'normal' or 'glorot_"),
         ("model.norm=batch", "model.norm: input should be a valid dictionary"),
         ("model.norm.kinds=batch", "model.norm.kinds: unknown key 'kinds'; allowed: kind, affine"),
-        ("evaluation.margins.fid=1", "missing or unknown: ['fid']"),
+        ("evaluation.margins.lpips=1", "missing or unknown: ['lpips']"),
         ("blocks=3", "write section.key=value"),
         ("dataset.x=1", "write section.key=value"),
         ("data.flip=2024-99-99", "is not a YAML value"),
@@ -88,3 +89,14 @@ def test_digest_changes_with_settings_data_and_code_only():
 def test_backends_are_known_and_named_once(names):
     with pytest.raises(UserError, match="backends"):
         check_backends(names)
+
+
+def test_test_images_are_evaluated_every_epoch_or_every_so_many_epochs_or_steps():
+    def steps(*overrides):
+        experiment = load_experiment("any", "smoke", list(overrides))
+        return evaluation_steps(experiment, 20)
+
+    assert steps() == (5, 10, 15), "four epochs of five steps; the last is always evaluated"
+    assert steps("evaluation.evaluate_every=2") == (10,)
+    assert steps("evaluation.evaluate_every=7", "evaluation.evaluate_unit=steps") == (7, 14)
+    assert steps("evaluation.evaluate_every=0") == steps("evaluation.evaluate_every=9") == ()

@@ -6,18 +6,28 @@ import pytest
 
 from harness import training
 from harness.config import TimingSection
+from harness.training import Pace
+from harness.workers import Worker
 
 TIMING = TimingSection(warmup_steps=2, block_seconds=1.0)
 
 
-class CountingWorker:
+class CountingWorker(Worker):
+    """The real one, but for the process."""
+
     log: list[tuple]
     start: dict[str, int]
+    marks: tuple[int, ...]
     fail_at: tuple[str, int] | None
 
     def __init__(self, job):
-        self.job, self.name, self.steps = job, job.backend, 30
+        self.job, self.steps = job, 30
         self.step = self.start.get(job.backend, 0)
+        self.evaluations_left = [mark for mark in self.marks if mark >= self.step]
+
+    @property
+    def name(self):
+        return self.job.backend
 
     def train(self, until):
         self.log.append((self.name, self.step, until))
@@ -29,6 +39,7 @@ class CountingWorker:
 
     def request(self, **command):
         self.log.append((self.name, command))
+        return {"seconds": {"one": 3.0, "two": 5.0}[self.name], "step": self.step}
 
     def interrupt(self):
         self.log.append((self.name, "interrupt"))
@@ -48,11 +59,12 @@ class Silent:
 @pytest.fixture
 def log(monkeypatch):
     CountingWorker.log, CountingWorker.start, CountingWorker.fail_at = [], {}, None
+    CountingWorker.marks = ()
     monkeypatch.setattr(training, "Worker", CountingWorker)
     return CountingWorker.log
 
 
-def run(estimate=lambda seconds, left: None):
+def run(estimate=lambda paces: None):
     jobs = [SimpleNamespace(backend=name, seed=0) for name in ("one", "two")]
     training.train_seed(jobs, TIMING, Silent(), estimate)
 
@@ -63,12 +75,13 @@ def blocks(log):
 
 def test_backends_take_turns_in_equal_blocks_to_the_end(log):
     estimates = []
-    run(lambda *told: estimates.append(told))
+    run(estimates.append)
     assert blocks(log)[:6] == [
         ("one", 0, 2), ("two", 0, 2), ("one", 2, 4), ("two", 2, 4), ("one", 4, 9), ("two", 4, 9),
     ]  # fmt: skip
     assert blocks(log)[-2:] == [("one", 29, 30), ("two", 29, 30)]
-    assert estimates == [({"one": 0.1, "two": 0.2}, {"one": 26, "two": 26})]
+    assert estimates == [{"one": Pace(0.1, 3.0, 26, 1), "two": Pace(0.2, 5.0, 26, 1)}]
+    assert estimates[0]["two"].left == pytest.approx(26 * 0.2 + 5.0)
 
 
 def test_first_and_last_translations_are_recorded_and_runs_finished(log):
@@ -82,6 +95,37 @@ def test_first_and_last_translations_are_recorded_and_runs_finished(log):
         ("two", {"evaluate": "everything"}),
         ("two", {"finish": True}),
     ]
+
+
+def evaluations(log):
+    """Where each worker stood when it was told to translate."""
+    stood, found = {"one": 0, "two": 0}, []
+    for name, what, *until in log:
+        if until:
+            stood[name] = until[0]
+        elif isinstance(what, dict) and "evaluate" in what:
+            found.append((name, stood[name], what["evaluate"]))
+    return found
+
+
+@pytest.mark.parametrize("marks", [(3, 4, 9, 20), (1, 2, 3), (29,)])
+def test_test_images_are_translated_exactly_where_asked_by_all_at_once(log, marks):
+    CountingWorker.marks = marks
+    run()
+    wanted = [(name, mark, "translations") for mark in (0, *marks) for name in ("one", "two")]
+    last = [("one", 30, "everything"), ("two", 30, "everything")]
+    assert evaluations(log) == [*wanted, *last]
+    # Blocks are cut where evaluations are, in both alike: they pair, and turns are kept.
+    cut = [[entry[1:] for entry in blocks(log) if entry[0] == name] for name in ("one", "two")]
+    assert cut[0] == cut[1] and {end for _, end in cut[0]} >= set(marks)
+    assert [entry[0] for entry in blocks(log)] == ["one", "two"] * len(cut[0])
+
+
+def test_an_evaluation_missed_by_an_interruption_is_made_up_for_before_training_goes_on(log):
+    CountingWorker.start, CountingWorker.marks = {"one": 20, "two": 9}, (9, 12)
+    run()
+    assert evaluations(log)[:2] == [("two", 0, "translations"), ("two", 12, "translations")]
+    assert log[0] == ("two", {"evaluate": "translations"})
 
 
 def test_a_resumed_run_translates_nothing_at_its_start_and_the_one_behind_catches_up(log):
