@@ -44,6 +44,7 @@ def context(
             [g for g in galleries if g.name in names]
             for names in (("ab", "ba"), ("aba", "bab"), ("identity_a", "identity_b"))
         ],
+        "cases": notes.about_cases(experiment),
         "captions": notes.captions(experiment),
         "conventions": notes.about_conventions(experiment),
         "cycle": tables.cycle_table(experiment, findings.losses) if any_run else None,

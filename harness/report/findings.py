@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.report.cases import case_galleries
 from harness.report.experiment import Experiment
 from harness.report.gallery import Gallery, galleries
 from harness.report.losses import LossRow, loss_rows
@@ -20,6 +21,7 @@ class Findings:
     losses: tuple[LossRow, ...]
     timing: tuple[TimingRow, ...]
     galleries: tuple[Gallery, ...]
+    cases: tuple[Gallery, ...]
 
 
 def find(experiment: Experiment) -> Findings:
@@ -31,4 +33,5 @@ def find(experiment: Experiment) -> Findings:
         losses=tuple(loss_rows(experiment)),
         timing=tuple(timing),
         galleries=tuple(galleries(experiment)),
+        cases=tuple(case_galleries(experiment)),
     )

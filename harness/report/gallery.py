@@ -15,7 +15,7 @@ from harness.report.experiment import Experiment
 ROWS = 6
 TILE = 160  # pixels a tile is shown at, at least; small images are enlarged by a whole factor
 LOSSLESS = 128  # up to this side a tile is PNG; larger photographs would swell the page
-GAP, HEADER = 6, 26
+GAP, HEADER = 6, 26  # pixels between tiles, and of a line of text
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Columns of images of the same test indices."""
+    """Columns of images of the same test indices; `captions`: a line above each row, or none."""
 
     name: str
     title: str
     note: str
     columns: tuple[Column, ...]
     indices: tuple[int, ...]
+    captions: tuple[str, ...] = ()
 
     @property
     def side(self) -> int:
@@ -106,16 +107,18 @@ def tile(image: np.ndarray) -> tuple[bytes, str]:
 def sheet(gallery: Gallery) -> bytes:
     """The whole gallery as one PNG for report.md: a header line, then a row an index."""
     side, columns = gallery.side, gallery.columns
-    step = side + GAP
-    size = (len(columns) * step - GAP, HEADER + len(gallery.indices) * step - GAP)
+    step, text = side + GAP, HEADER if gallery.captions else 0
+    size = (len(columns) * step - GAP, HEADER + len(gallery.indices) * (step + text) - GAP)
     canvas = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(15)
+    for y, caption in enumerate(gallery.captions):
+        draw.text((2, HEADER + y * (step + text) + 4), caption, fill="#555555", font=font)
     for x, column in enumerate(columns):
         draw.text((x * step + 2, 4), column.title, fill="#222222", font=font)
         for y, index in enumerate(gallery.indices):
             small = _picture(column.images[index]).convert("RGB")
             large = small.resize((side, side), Image.Resampling.NEAREST)
-            canvas.paste(large, (x * step, HEADER + y * step))
+            canvas.paste(large, (x * step, HEADER + y * (step + text) + text))
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

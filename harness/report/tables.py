@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from backends.interface import LOSS_TERMS
 from harness.report import environment
+from harness.report.drawing import colour
 from harness.report.experiment import Experiment
 from harness.report.formatting import MISSING, bounds, fixed, percent, plural, prefixed, significant
 from harness.report.losses import CONVENTIONS, LossRow, cycle_rows
-from harness.report.plots import colour
-from harness.report.scores import MetricRow
+from harness.report.scores import MetricRow, Score
 from harness.report.timing import TimingRow, clock_table
 from harness.report.verdict import more
 
@@ -64,10 +64,14 @@ def metric_table(experiment: Experiment, metrics: Sequence[MetricRow], device: s
     return Table(tuple(header), tuple(body), experiment.device_title(device))
 
 
-def _score_cell(score, digits: int, scale: float) -> Cell:
-    start = f"step 0: {fixed(score.start, digits, scale)}" if score.start is not None else ""
-    span = bounds(score.interval, digits, scale)
-    return Cell(fixed(score.interval.value, digits, scale), "\n".join(filter(None, [span, start])))
+def _score_cell(score: Score, digits: int, scale: float) -> Cell:
+    lines = [bounds(score.interval, digits, scale)]
+    if score.start is not None:
+        lines.append(f"step 0: {fixed(score.start, digits, scale)}")
+    if score.best:
+        at = "each run's own step" if score.best.step is None else f"step {score.best.step:,}"
+        lines.append(f"best: {fixed(score.best.value, digits, scale)} at {at}")
+    return Cell(fixed(score.interval.value, digits, scale), "\n".join(filter(None, lines)))
 
 
 def _verdict_cell(row: MetricRow) -> Cell:

@@ -11,10 +11,11 @@ from harness.report.findings import find
 from harness.report.gallery import sheets
 from harness.report.plots import figures
 from harness.report.summary import summary
+from harness.report.tensorboard import event_files
 
 
 def write_report(experiment: Path) -> Path:
-    """Write summary.json, figures/*.png, report.md and report.html; return report.html's path.
+    """Write summary.json, figures, TensorBoard files, report.md, report.html; return the latter.
 
     Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
@@ -28,7 +29,9 @@ def write_report(experiment: Path) -> Path:
         experiment / "summary.json",
         summary(record, findings.metrics, findings.losses, findings.timing),
     )
-    for name, content in {**drawn, **sheets(findings.galleries)}.items():
+    for name, content in event_files(record).items():
+        write_bytes(experiment / name, content)
+    for name, content in {**drawn, **sheets([*findings.galleries, *findings.cases])}.items():
         write_bytes(experiment / "figures" / name, content)
     write_bytes(experiment / "report.md", markdown.encode())
     page = experiment / "report.html"

@@ -108,7 +108,7 @@ def write_run(
     blocks = _blocks(rng, speed)
     write_table(run / "blocks.csv", blocks)
     write_json(run / "resources.json", _resources(blocks, device, speed))
-    for step, winter in ((0, 0.5), (STEPS, 0.8)):
+    for step, winter in ((0, 0.5), (STEPS // 2, 0.7), (STEPS, 0.8)):
         write_arrays(
             run / "evaluations" / f"step-{step:08d}.safetensors",
             _translations(rng, size, winter, final=step > 0),
@@ -208,10 +208,16 @@ def _translations(
         "identity_b": (0.95, 22),
     }
     wanted = scenes if final else {name: scenes[name] for name in ("ab", "ba")}
-    return {
+    images = {
         name: _noisy(rng, landscapes(TEST_IMAGES, size, season, seed), 7)
         for name, (season, seed) in wanted.items()
     }
+    patches = {
+        f"patches_{target}_{side}": rng.normal(middle, 0.2, (TEST_IMAGES, 3, 3)).astype(np.float32)
+        for side in "ab"
+        for target, middle in (("real", 0.7), ("fake", 0.3))
+    }
+    return images | patches
 
 
 def _references(folder: Path, size: int, paired: bool) -> None:

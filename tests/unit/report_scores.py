@@ -38,6 +38,9 @@ def metrics_record(
         for backend, value in finals.items():
             at = {**row, "backend": backend}
             scores.append({**at, "step": 0, **_interval(START.get(metric, value / 2), 0.06)})
+            if not metric.startswith("cycle"):
+                # Half way, lower errors and lower scores: best or worse, by the metric.
+                scores.append({**at, "step": steps // 2, **_interval(0.9 * value, 0.06)})
             scores.append({**at, "step": steps, **_interval(value, 0.06)})
         for first, second in itertools.combinations(backends, 2):
             gap = finals[first] - finals[second]
@@ -50,7 +53,19 @@ def metrics_record(
         for metric in metrics
         for direction in ("ab", "ba")
     ]  # fmt: skip
-    return {"scores": scores, "differences": differences, "references": references}
+    discriminators = [
+        {"device": device, "backend": backend, "seed": seed, "step": step, "domain": domain,
+         "accuracy_real": 0.8, "accuracy_fake": 0.7, "mean_real": 0.7, "mean_fake": 0.3}
+        for device, backend, seed in itertools.product(devices, backends, seeds)
+        for step in (0, steps // 2, steps)
+        for domain in ("a", "b")
+    ]  # fmt: skip
+    return {
+        "scores": scores,
+        "differences": differences,
+        "references": references,
+        "discriminators": discriminators,
+    }
 
 
 def final_score(metric: str, backend: str, seed: int, winning: bool) -> float:

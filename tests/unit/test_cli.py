@@ -44,7 +44,10 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
     assert "--seeds" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["compare", "report", "datasets", "parity", "fetch-weights", "consistency", "calibrate"])
+COMMANDS = ("compare", "report", "datasets", "fetch-weights", "parity", "consistency", "calibrate")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_page_shows_an_example(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

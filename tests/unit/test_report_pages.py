@@ -14,10 +14,10 @@ from harness.errors import UserError
 from harness.records import read_json, write_json
 from harness.report import pages, write_report
 from harness.report.context import FID
+from harness.report.drawing import colour
 from harness.report.experiment import load
 from harness.report.findings import find
 from harness.report.gallery import Column, Gallery, galleries, sheet, spaced, tile
-from harness.report.plots import colour
 
 EVIL = "<script>alert(1)</script>|*x*"
 
@@ -70,13 +70,14 @@ def test_the_page_fetches_nothing_and_runs_nothing(written):
 def test_sections_come_in_reading_order(written):
     ids = [a["id"] for t, a in Tags((written / "report.html").read_text()).tags if t == "section"]
     assert ids == [
-        "verdict", "images", "losses", "metrics", "timing", "environment", "data", "configuration",
+        "verdict", "images", "cases", "losses", "metrics", "timing", "environment", "data",
+        "configuration",
     ]  # fmt: skip
 
 
 def test_markdown_links_only_files_that_were_written(written):
     links = re.findall(r"\]\(([^)]+)\)", (written / "report.md").read_text())
-    assert len(links) == 11  # six galleries, five plots
+    assert len(links) == 16  # ten galleries, six plots
     for link in links:
         assert Image.open(written / link).format == "PNG"
     assert len(set(links)) == len(list((written / "figures").iterdir()))

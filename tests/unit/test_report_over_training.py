@@ -1,0 +1,164 @@
+"""Scores over training: curves, best beside last, discriminators, TensorBoard, extreme cases."""
+
+import shutil
+
+import numpy as np
+import pytest
+from report_experiment import STEPS, build
+
+from harness.metrics.pixel import mae
+from harness.records import read_arrays, read_json, write_arrays, write_json
+from harness.report import pages, write_report
+from harness.report.cases import EACH, case_galleries
+from harness.report.discriminator_plots import output_figure
+from harness.report.experiment import load
+from harness.report.findings import find
+from harness.report.score_plots import score_figure
+from harness.report.scores import Point, metric_rows, score_curves
+from harness.report.tensorboard import FILE, event_files
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("three"), seeds=(0, 1, 2))
+
+
+def recorded(folder, **wanted):
+    rows = read_json(folder / "metrics.json")["scores"]
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def row_of(folder, metric, direction="ab"):
+    rows = metric_rows(load(folder))
+    return next(r for r in rows if (r.metric.name, r.direction) == (metric, direction))
+
+
+def test_a_curve_has_every_evaluated_step_with_the_interval_of_one_run(one):
+    curve = score_curves(load(one), "kid_efflite0")["tf", "ba"]
+    assert [point.step for point in curve] == [0, STEPS // 2, STEPS]
+    [last] = recorded(one, metric="kid_efflite0", backend="tf", direction="ba", step=STEPS)
+    assert curve[-1] == Point(STEPS, last["value"], last["low"], last["high"])
+
+
+def test_a_curve_of_several_runs_is_their_mean_and_range(three):
+    curve = score_curves(load(three), "kid_efflite0")["torch", "ab"]
+    at = {"metric": "kid_efflite0", "backend": "torch", "direction": "ab", "step": STEPS // 2}
+    values = [row["value"] for row in recorded(three, **at)]
+    assert len(values) == 3
+    assert curve[1] == Point(STEPS // 2, pytest.approx(np.mean(values)), min(values), max(values))
+
+
+def test_the_last_score_is_the_headline_and_the_best_stands_beside_it(one):
+    lower = row_of(one, "kid_efflite0").scores["torch"]
+    [last] = recorded(one, metric="kid_efflite0", backend="torch", direction="ab", step=STEPS)
+    assert lower.interval.value == last["value"]
+    assert (lower.best.value, lower.best.step) == (pytest.approx(0.9 * last["value"]), STEPS // 2)
+    higher = row_of(one, "pair_psnr").scores["torch"]
+    assert (higher.best.value, higher.best.step) == (higher.interval.value, STEPS)
+    assert row_of(one, "cycle_psnr").scores["torch"].best is None, "measured at the last step only"
+    for text in _texts(one):
+        assert f"best: {1000 * lower.best.value:.1f} at step {STEPS // 2}" in text
+        assert "which flatters" in text and "Cycle scores" in text and "The judge is" not in text
+
+
+def test_the_untrained_network_is_never_the_best(one, tmp_path):
+    folder = shutil.copytree(one, tmp_path / "spoilt")
+    metrics = read_json(folder / "metrics.json")
+    for row in metrics["scores"]:
+        if row["metric"] == "kid_efflite0":
+            row["value"] = 0.001 if row["step"] == 0 else row["value"]
+    write_json(folder / "metrics.json", metrics)
+    assert row_of(folder, "kid_efflite0").scores["tf"].best.step == STEPS // 2
+
+
+def test_the_best_of_several_runs_is_the_mean_of_their_own(three, tmp_path):
+    score = row_of(three, "kid_efflite0").scores["torch"]
+    at = {"metric": "kid_efflite0", "backend": "torch", "direction": "ab", "step": STEPS // 2}
+    values = [row["value"] for row in recorded(three, **at)]
+    assert score.best.value == pytest.approx(np.mean(values)) and score.best.step == STEPS // 2
+    folder = shutil.copytree(three, tmp_path / "apart")
+    metrics = read_json(folder / "metrics.json")
+    for row in metrics["scores"]:
+        if (row["metric"], row["seed"], row["step"]) == ("kid_efflite0", 0, STEPS):
+            row["value"] = 1e-6
+    write_json(folder / "metrics.json", metrics)
+    assert row_of(folder, "kid_efflite0").scores["torch"].best.step is None
+    assert "at each run&#39;s own step" in _texts(folder)[0]
+
+
+def test_figures_exist_where_there_is_something_to_draw(one, tmp_path):
+    assert score_figure(load(one)).startswith(b"\x89PNG")
+    assert output_figure(load(one)).startswith(b"\x89PNG")
+    folder = shutil.copytree(one, tmp_path / "older")
+    (folder / "metrics.json").unlink()
+    for run in load(folder).runs:
+        arrays = run.evaluation(STEPS)
+        kept = {name: array for name, array in arrays.items() if "patches" not in name}
+        write_arrays(run.evaluation_file(STEPS), kept)
+    assert score_figure(load(folder)) is None and output_figure(load(folder)) is None
+    assert [gallery.name for gallery in case_galleries(load(folder))] == ["cycle_ab", "cycle_ba"]
+    write_report(folder)
+
+
+def test_cases_are_the_ends_of_the_order_by_cycle_error(one):
+    experiment = load(one)
+    gallery = next(each for each in case_galleries(experiment) if each.name == "cycle_ba")
+    source = read_arrays(one / "references.safetensors")["real_b"]
+    finals = {run.backend: run.evaluation(STEPS) for run in experiment.runs}
+    errors = np.mean([mae(arrays["bab"], source) for arrays in finals.values()], axis=0)
+    order = np.argsort(errors)
+    assert gallery.indices == (*order[:EACH], *order[-EACH:])
+    titles = ["original", "PyTorch", "and back", "TensorFlow", "and back"]
+    assert [column.title for column in gallery.columns] == titles
+    np.testing.assert_array_equal(gallery.columns[4].images, finals["tf"]["bab"])
+    worst = mae(finals["torch"]["bab"], source)[order[-1]]
+    assert gallery.captions[-1].startswith(f"worst, test image {order[-1]}: PyTorch {worst:.1f},")
+
+
+def test_cases_by_discriminator_put_the_most_convincing_first(one):
+    experiment = load(one)
+    gallery = next(each for each in case_galleries(experiment) if each.name == "judged_ab")
+    finals = [run.evaluation(STEPS)["patches_fake_b"] for run in experiment.runs]
+    means = np.mean([each.mean(axis=(1, 2)) for each in finals], axis=0)
+    assert gallery.indices[0] == means.argmax() and gallery.indices[-1] == means.argmin()
+
+
+def test_few_test_images_are_not_shown_twice(tmp_path):
+    folder = build(tmp_path)
+    for file in [folder / "references.safetensors", *folder.glob("runs/*/*/evaluations/*")]:
+        write_arrays(file, {name: array[:3] for name, array in read_arrays(file).items()})
+    for gallery in case_galleries(load(folder)):
+        assert sorted(gallery.indices) == [0, 1, 2] and len(gallery.captions) == 3
+
+
+def test_tensorboard_reads_back_every_score_of_every_run(three):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    write_report(three)
+    files = event_files(load(three))
+    assert len(files) == 6
+    for name, content in files.items():
+        assert (three / name).read_bytes() == content
+    reader = accumulator.EventAccumulator(str(three / "tensorboard/cpu-example/tf-seed1"))
+    reader.Reload()
+    tags = set(reader.Tags()["scalars"])
+    assert {"kid_efflite0/ab", "fd_efflite0/ba", "discriminator_a/accuracy_fake"} <= tags
+    at = {"metric": "kid_efflite0", "backend": "tf", "direction": "ab", "seed": 1}
+    expected = [(row["step"], pytest.approx(row["value"])) for row in recorded(three, **at)]
+    found = [(event.step, event.value) for event in reader.Scalars("kid_efflite0/ab")]
+    assert found == sorted(expected, key=lambda pair: pair[0])
+
+
+def test_tensorboard_files_are_the_same_bytes_at_any_time(one):
+    first, again = event_files(load(one)), event_files(load(one))
+    assert first == again and all(name.endswith(FILE) for name in first)
+
+
+def _texts(folder):
+    experiment = load(folder)
+    found = find(experiment)
+    return pages.html(experiment, found, {}), pages.markdown(experiment, found, {})
