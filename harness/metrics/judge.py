@@ -70,12 +70,11 @@ def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
         chosen = np.random.default_rng(0).permutation(len(labels))[:MOST_TRAINED_ON]
         images, labels = images[chosen], labels[chosen]
     if len(np.unique(labels)) < 2 or labels.min() < 0:
-        raise ValueError(f"labels of two classes or more needed, given {np.unique(labels)}")
+        raise ValueError(f"labels from 0 up, two classes or more, needed: {np.unique(labels)}")
     from sklearn.svm import SVC  # takes a second: only where a judge is trained
 
-    return Judge(
-        SVC(C=10.0, kernel="rbf", gamma="scale").fit(np.concatenate([*_features(images)]), labels)
-    )
+    features = np.concatenate([*_features(images)])
+    return Judge(SVC(C=10.0, kernel="rbf", gamma="scale").fit(features, labels))
 
 
 def _features(images: np.ndarray) -> Iterator[np.ndarray]:

@@ -23,6 +23,10 @@ class Metric:
     digits: int
     margin: float
 
+    def titled(self, images: int | None) -> str:
+        """The title with the number of images in place of N, where that number matters."""
+        return self.title.replace("@N", f"@{images}" if images else "@N")
+
 
 METRICS: tuple[Metric, ...] = (
     Metric("kid_efflite0", "KID-EffLite0", "x1000", "lower", "distribution", 1000.0, 1, 0.005),

@@ -59,5 +59,5 @@ def _panel(
         axis.set_yscale("symlog", linthresh=10)
         axis.set_ylim(min([0, *heights]) * 1.5 - 1, max([10, *heights]) * 1.8)
         axis.yaxis.set_major_formatter(ScalarFormatter())
-    title = f"{metric.title} {metric.unit}".strip()
+    title = f"{metric.titled(beside.get('n'))} {metric.unit}".strip()
     axis.set_title(f"{title}: {experiment.path(direction)}", loc="left", parse_math=False)

@@ -87,7 +87,7 @@ class MetricRow:
     @property
     def title(self) -> str:
         """The metric's name with the number of images where the name must show it."""
-        return self.metric.title.replace("@N", f"@{self.images}" if self.images else "@N")
+        return self.metric.titled(self.images)
 
 
 def metric_rows(experiment: Experiment) -> list[MetricRow]:

@@ -69,8 +69,8 @@ def _score_cell(score: Score, digits: int, scale: float) -> Cell:
     if score.start is not None:
         lines.append(f"step 0: {fixed(score.start, digits, scale)}")
     if score.best:
-        at = "each run's own step" if score.best.step is None else f"step {score.best.step:,}"
-        lines.append(f"best: {fixed(score.best.value, digits, scale)} at {at}")
+        at = "each its own step" if score.best.step is None else f"step {score.best.step:,}"
+        lines.append(f"best: {fixed(score.best.value, digits, scale)}, {at}")
     return Cell(fixed(score.interval.value, digits, scale), "\n".join(filter(None, lines)))
 
 

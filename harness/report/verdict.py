@@ -163,10 +163,10 @@ def _speed(experiment: Experiment, row: TimingRow) -> Sentence:
     first, second = (experiment.title(name) for name in row.values)
     device = experiment.device_title(row.device)
     blocks = plural(row.pairs, "pair") + " of blocks run in turns"
-    text = f"{second} took {fixed(row.ratio.value, 2)} times as long as {first} for a training step"
+    text = f"{second} took {fixed(row.ratio.value, 3)} times as long as {first} for a training step"
     if row.ratio.low is None:
         return Sentence(device, f"{text}; {blocks}: too few for an interval.")
-    span = f"95 % interval {fixed(row.ratio.low, 2)} to {fixed(row.ratio.high, 2)}, {blocks}"
+    span = f"95 % interval {fixed(row.ratio.low, 3)} to {fixed(row.ratio.high, 3)}, {blocks}"
     if not _excludes_one(row):
         return Sentence(device, f"{text} ({span}): the interval holds 1, no difference is shown.")
     return Sentence(device, f"{text} ({span}).")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from harness.errors import UserError
 from harness.metrics import features as module
-from harness.metrics.extractors import EFFICIENTNET
+from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features, features_key
 from harness.records import read_arrays
 
@@ -143,6 +143,16 @@ def test_a_failing_extractor_is_one_line_and_leaves_nothing_behind(tmp_path, mon
     (tmp_path / "python").chmod(0o755)
     with pytest.raises(UserError, match="exit 3: the last line") as caught:
         features({"x": drawings(2)}, EFFICIENTNET, tmp_path / "cache", silent)
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_fid_network_is_loaded_from_the_file_given_and_refused_if_it_is_another(tmp_path):
+    pytest.importorskip("torch")
+    weights = tmp_path / "pt_inception.pth"
+    weights.write_bytes(b"not the published ones")
+    with pytest.raises(UserError, match=r"inception\.pth: sha256 .* not the published") as caught:
+        features({"x": drawings(2)}, INCEPTION, tmp_path / "cache", silent, weights)
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "cache").iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""The digit judge: right about real digits, about blurred, noisy and shifted ones, and no others."""
+"""The digit judge: right about real digits, blurred, noisy and shifted ones too, and no others."""
 
 from functools import lru_cache
 
@@ -11,13 +11,14 @@ from sklearn.datasets import load_digits
 from harness.metrics import judge as judge_module
 from harness.metrics.judge import judge_images, train_judge
 
-# Trained on 3,000 images: least accuracy on 1,000 real test images, and measured (see below).
-REAL = {"mnist": 0.955, "usps": 0.94}
+# Least accuracy on 1,000 real test images after 3,000 to train on; measured 0.973 and 0.962.
+REAL = {"mnist": 0.96, "usps": 0.95}
+BILINEAR = Image.Resampling.BILINEAR
 
 
 @lru_cache
 def small_digits():
-    """scikit-learn's 1,797 digits of 8 x 8 px at 32 px: train images, labels, test images, labels."""
+    """scikit-learn's 1,797 digits, of 8 x 8 px, at 32 px: train images, labels, test, labels."""
     bunch = load_digits()
     images = enlarged(np.rint(bunch.images * 255 / 16).astype(np.uint8), 32)
     labels = bunch.target.astype(np.int64)
@@ -32,12 +33,13 @@ def small_judge():
 
 @pytest.fixture(params=sorted(REAL))
 def real_digits(request, photographs):
-    """Name, train images, labels, test images, labels; size as published."""
-    return (request.param, *published(photographs / "digits" / f"{request.param}.npz"))
+    """Path of one set of MNIST and USPS."""
+    return photographs / "digits" / f"{request.param}.npz"
 
 
 @lru_cache
 def published(path, train=3000, test=1000):
+    """Train images, labels, test images, labels; the size as published."""
     with np.load(path, allow_pickle=False) as arrays:
         return (
             arrays["x_train"][:train, ..., None],
@@ -57,9 +59,6 @@ def enlarged(images, side):
     """(N, h, w) to (N, side, side, 1), bilinear as the presets do."""
     large = [Image.fromarray(image).resize((side, side), BILINEAR) for image in images]
     return np.stack([np.asarray(image) for image in large])[..., None]
-
-
-BILINEAR = Image.Resampling.BILINEAR
 
 
 def accuracy(judge, images, labels):
@@ -87,7 +86,7 @@ def harmless(images):
 
 
 def test_it_reads_scikit_learns_digits(record_property):
-    """Measured: 97.2% of the 597 that it was not trained on, which other hands wrote."""
+    """Measured: 98.3% of the 597 that it was not trained on."""
     _, _, images, labels = small_digits()
     found = accuracy(small_judge(), images, labels)
     record_property("accuracy", found)
@@ -104,18 +103,20 @@ def test_it_reads_real_digits_also_where_they_are_blurred_noisy_or_pale(
     83.7 (USPS), on histograms of gradients without smoothing 97.0 and 61.4, perceptron on pixels
     94.2 and 74.6.
     """
-    name, images, labels, tests, test_labels = real_digits
-    judge = train_judge(judge_images(images), labels)
+    judge = judge_of(real_digits)
+    _, _, tests, test_labels = published(real_digits)
     plain = accuracy(judge, tests, test_labels)
     changed = {what: accuracy(judge, to, test_labels) for what, to in harmless(tests).items()}
-    record_property("accuracy", {name: plain, **changed})
-    assert plain > REAL[name]
+    shifted = accuracy(judge, np.roll(tests, 1, axis=2), test_labels)
+    record_property("accuracy", {"plain": plain, **changed, "one pixel off": shifted})
+    assert plain > REAL[real_digits.stem]
     assert min(changed.values()) > plain - 0.03
+    assert shifted > plain - 0.06
 
 
 @pytest.mark.parametrize("side", [32, 128])
 def test_digits_enlarged_for_training_are_read_as_well(real_digits, side):
-    name, images, labels, tests, test_labels = real_digits
+    images, labels, tests, test_labels = published(real_digits)
     images, tests = images[:1500], tests[:300]
     plain = train_judge(judge_images(images), labels[:1500])
     large = train_judge(judge_images(enlarged(images[..., 0], side)), labels[:1500])
@@ -124,7 +125,7 @@ def test_digits_enlarged_for_training_are_read_as_well(real_digits, side):
 
 
 def test_digits_of_another_domain_are_read_worse(photographs, record_property):
-    """The identity baseline. Of the whole sets: MNIST by USPS's judge 57.6%, the other way 74.9%."""
+    """The identity baseline; of whole sets, MNIST by USPS's judge 57.6%, the other way 74.9%."""
     paths = [photographs / "digits" / f"{name}.npz" for name in ("mnist", "usps")]
     for own, other in (paths, paths[::-1]):
         judge = judge_of(own)

@@ -128,6 +128,17 @@ def test_fid_is_said_to_be_absent_and_fd_never_called_fid(plain):
         assert "FID" not in re.sub(r'"data:[^"]*"', "", text).replace(FID, "")
 
 
+def test_fid_is_shown_with_its_count_once_it_was_computed(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "scored")
+    metrics = read_json(folder / "metrics.json")
+    for table in ("scores", "differences", "references"):
+        rows = [row for row in metrics[table] if row["metric"] == "fd_efflite0"]
+        metrics[table] += [{**row, "metric": "fid"} for row in rows if row.get("step") != 0]
+    write_json(folder / "metrics.json", metrics)
+    for text in page(folder):
+        assert "FID@12" in text and "not computed" not in text
+
+
 def test_long_findings_are_folded_and_short_ones_are_not(plain):
     html, _ = page(plain)
     folded = re.findall(r"<details>.*?</details>", html, re.DOTALL)
