@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harness.errors import UserError
-from harness.metrics.artefacts import checkerboard_energy
+from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.discriminators import judgements
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import Report, features
@@ -93,7 +93,7 @@ class Scorer:
         self.made_of, self.judges = made_of, judges
         self.yardstick = Yardstick(
             references,
-            {name: checkerboard_energy(references[name]) for name in REFERENCES},
+            _energies(references),
             made_of.efficientnet,
             made_of.inception,
             {direction: judge.references for direction, judge in judges.items()},
@@ -126,6 +126,12 @@ class Features:
 
     efficientnet: dict[str, np.ndarray]
     inception: dict[str, np.ndarray]  # empty without the weights that FID is defined by
+
+
+def _energies(references: Arrays) -> Arrays:
+    if min(references["real_a"].shape[1:3]) < SMALLEST:
+        return {}
+    return {name: checkerboard_energy(references[name]) for name in REFERENCES}
 
 
 def _features(experiment: Path, sets: ImageSets, report: Report) -> Features:

@@ -59,7 +59,8 @@ class Reference:
 class Yardstick:
     """What every model of an experiment is measured against, by name of the real images.
 
-    `images`: uint8 NHWC. `energy`: their `checkerboard_energy`, (N,). `features`: of EfficientNet,
+    `images`: uint8 NHWC. `energy`: their `checkerboard_energy`, (N,), empty where they are too small
+    for it. `features`: of EfficientNet,
     (N, 1280); `inception`: of the FID network, (N, 2048), empty without its weights. `hits`: by
     direction, whether the judge of the target domain is right about real test images of it
     ("real") and about untranslated ones of the source domain ("untranslated"): bool (labelled
@@ -97,9 +98,10 @@ def model_scores(direction: Direction, yardstick: Yardstick, made: Translations)
         real = yardstick.inception[direction.target]
         yield Score("fid", frechet_replicates(spaced(made.inception, n), spaced(real, n)), n)
     translated, source = made.images[direction.name], yardstick.images[direction.source]
-    energy = checkerboard_energy(translated)
-    replicates = checkerboard_replicates(energy, yardstick.energy[direction.target])
-    yield Score("checkerboard", replicates, len(energy))
+    if yardstick.energy:
+        energy = checkerboard_energy(translated)
+        replicates = checkerboard_replicates(energy, yardstick.energy[direction.target])
+        yield Score("checkerboard", replicates, len(energy))
     if made.hits is not None:
         yield Score("judge_accuracy", share_replicates(made.hits), len(made.hits))
     if direction.cycle in made.images:
@@ -128,9 +130,10 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
             source, target, floor = (spaced(each, n) for each in places(features))
             floored, untouched = (frechet_distance(other, target) for other in (floor, source))
             yield Reference(metric, _known(floored), _known(untouched), n)
-    source, target, floor = places(yardstick.energy)
-    floored, untouched = (checkerboard_replicates(each, target).value for each in (floor, source))
-    yield Reference("checkerboard", _known(floored), _known(untouched), len(source))
+    if yardstick.energy:
+        source, target, floor = places(yardstick.energy)
+        floored, untouched = (checkerboard_replicates(x, target).value for x in (floor, source))
+        yield Reference("checkerboard", _known(floored), _known(untouched), len(source))
     if direction.name in yardstick.hits:
         hits = yardstick.hits[direction.name]
         floored, untouched = (float(hits[name].mean()) for name in ("real", "untranslated"))

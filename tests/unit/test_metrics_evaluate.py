@@ -181,6 +181,13 @@ def test_without_true_pairs_there_are_no_pair_metrics(experiment):
     assert names == {name for name in MEASURED if BY_NAME[name].family != "pair"}
 
 
+def test_images_too_small_for_a_checkerboard_are_scored_without_it(experiment, monkeypatch):
+    monkeypatch.setattr(module, "SMALLEST", SIDE + 1)
+    metrics = evaluate(experiment, silent)
+    names = {row["metric"] for table in (metrics["scores"], metrics["references"]) for row in table}
+    assert names == MEASURED - {"checkerboard"}
+
+
 def test_progress_reaches_the_number_of_evaluations(experiment):
     seen = []
     evaluate(experiment, lambda *progress: seen.append(progress))
