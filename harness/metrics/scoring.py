@@ -59,12 +59,11 @@ class Reference:
 class Yardstick:
     """What every model of an experiment is measured against, by name of the real images.
 
-    `images`: uint8 NHWC. `energy`: their `checkerboard_energy`, (N,), empty where they are too small
-    for it. `features`: of EfficientNet,
-    (N, 1280); `inception`: of the FID network, (N, 2048), empty without its weights. `hits`: by
-    direction, whether the judge of the target domain is right about real test images of it
-    ("real") and about untranslated ones of the source domain ("untranslated"): bool (labelled
-    images,), empty without labels.
+    `images`: uint8 NHWC. `energy`: their `checkerboard_energy`, (N,), empty where they are too
+    small for it. `features`: of EfficientNet, (N, 1280); `inception`: of the FID network, (N,
+    2048), empty without its weights. `hits`: by direction, whether the judge of the target domain
+    is right about real test images of it ("real") and about untranslated ones of the source domain
+    ("untranslated"): bool (labelled images,), empty without labels.
     """
 
     images: Arrays
