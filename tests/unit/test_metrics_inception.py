@@ -25,6 +25,7 @@ from harness.metrics.weights import SIZE
 
 torch = pytest.importorskip("torch")
 module = pytest.importorskip("harness.metrics.inception")
+graph = pytest.importorskip("harness.metrics.inception_graph")
 
 REFERENCE = Path(sys.prefix) / "reference" / "torch_fidelity"
 LEVELS = {"64": "Conv2d_3b_1x1", "192": "Mixed_5b", "768": "Mixed_7a"}  # what goes into that module
@@ -240,7 +241,7 @@ def every(kind: str, attribute: str, value: object) -> Plant:
 
 def pool_of(block: str, name: str) -> Plant:
     def plant(network: Any, patch: pytest.MonkeyPatch) -> None:
-        network.get_submodule(block).pool = getattr(module, name)()
+        network.get_submodule(block).pool = getattr(graph, name)()
 
     return plant
 
