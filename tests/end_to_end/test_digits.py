@@ -28,15 +28,15 @@ def judged(metrics, table, **wanted):
 
 
 def test_labelled_digits_are_judged_at_every_evaluation_and_real_accuracy_stands_beside(tmp_path):
-    test_a = bundled_digits(1200, 1300)
+    test_a = bundled_digits(1200, 1240)
     experiment, metrics = compared(
         tmp_path,
         bundled_digits(0, 400),
         inverted(bundled_digits(600, 1000)),
         test_a,
-        inverted(bundled_digits(1300, 1380)),
+        inverted(bundled_digits(1300, 1330)),
     )
-    for direction, count in (("ab", 100), ("ba", 80)):
+    for direction, count in (("ab", 40), ("ba", 30)):
         rows = judged(metrics, "scores", direction=direction)
         assert [row["step"] for row in rows] == [0, 16, 32, 48, 64]
         assert all(row["n"] == count and 0 <= row["low"] < row["high"] <= 1 for row in rows)
@@ -50,8 +50,8 @@ def test_labelled_digits_are_judged_at_every_evaluation_and_real_accuracy_stands
 
 
 def test_real_mnist_and_usps_are_judged(photographs, tmp_path):
-    train_a, test_a = published_digits(photographs / "digits/mnist.npz", 1500, 100)
-    train_b, test_b = published_digits(photographs / "digits/usps.npz", 1500, 100)
+    train_a, test_a = published_digits(photographs / "digits/mnist.npz", 1500, 60)
+    train_b, test_b = published_digits(photographs / "digits/usps.npz", 1500, 60)
     options = ("--set", "evaluation.evaluate_every=0")
     _, metrics = compared(tmp_path, train_a, train_b, test_a, test_b, options=options)
     for direction in ("ab", "ba"):
