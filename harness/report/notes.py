@@ -63,7 +63,7 @@ def captions(experiment: Experiment) -> dict[str, str]:
     )
     scores = (
         f"Scores at every evaluated step; {band}. Dashed: the untranslated images. Dotted: real "
-        "images. KID is on a scale that is logarithmic away from zero."
+        "images."
     )
     cycle = f"Cycle loss, mean of both generators. {lines}"
     return {"cycle": cycle, "scores": scores, **CAPTIONS}

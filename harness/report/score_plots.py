@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import ScalarFormatter
 
 from harness.metrics.table import BY_NAME, Metric
 from harness.report.drawing import GUIDE, colour, figure
@@ -37,7 +36,6 @@ def _panel(
     direction: str,
     curves: dict[tuple[str, str], list[Point]],
 ) -> None:
-    heights: list[float] = []
     for name in experiment.present:
         points = curves.get((name, direction), [])
         steps = [point.step for point in points]
@@ -48,16 +46,10 @@ def _panel(
         tone = colour(experiment, name)
         axis.fill_between(steps, low, high, color=tone, alpha=0.18, linewidth=0)
         axis.plot(steps, middle, "o-", color=tone, markersize=3.5, label=experiment.title(name))
-        heights += low + high
     beside = reference(experiment, metric.name, direction)
     for kind, dash in (("identity_baseline", "--"), ("floor", ":")):
         level = beside.get(kind)
         if level is not None:
             axis.axhline(level * metric.scale, color=GUIDE, linewidth=1, linestyle=dash)
-    if metric.name == "kid_efflite0":
-        # From hundreds down to the floor near zero, which may lie below it.
-        axis.set_yscale("symlog", linthresh=10)
-        axis.set_ylim(min([0, *heights]) * 1.5 - 1, max([10, *heights]) * 1.8)
-        axis.yaxis.set_major_formatter(ScalarFormatter())
     title = f"{metric.titled(beside.get('n'))} {metric.unit}".strip()
     axis.set_title(f"{title}: {experiment.path(direction)}", loc="left", parse_math=False)

@@ -78,6 +78,7 @@ class MetricRow:
     scores: Mapping[str, Score]
     difference: Interval
     seeds: int  # seeds behind the difference
+    over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
     margin: float | None  # of equivalence, in the metric's own unit
     verdict: Verdict | None  # None: one backend, or no margin fixed before training
     floor: float | None
@@ -150,6 +151,7 @@ def _row(
         scores={name: _score(experiment, here, name, metric.better) for name in pair},
         difference=_interval(differences),
         seeds=len(values),
+        over_training=_over_training(experiment, here, pair) if len(values) == 1 else None,
         margin=margin,
         verdict=verdict(values, margin) if margin and values else None,
         floor=beside.get("floor"),
@@ -186,20 +188,39 @@ def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
 def _differences(
     experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """Records of first minus second after the last step, whichever way round they were written."""
+    """Records of first minus second after the last step."""
     first, second = (experiment.of(name, str(here["device"])) for name in pair)
     steps = {run.seed: run.status["steps"] for run in first}
     found = []
     for seed in sorted(steps.keys() & {run.seed for run in second}):
-        key = {**here, "seed": seed, "step": steps[seed]}
-        records = experiment.metrics.get("differences", [])
-        found += _matching(records, {**key, "backends": list(pair)})
-        turned = _matching(records, {**key, "backends": [pair[1], pair[0]]})
-        found += [
-            {"value": _minus(r["value"]), "low": _minus(r["high"]), "high": _minus(r["low"])}
-            for r in turned
-        ]
+        found += _first_minus_second(experiment, {**here, "seed": seed, "step": steps[seed]}, pair)
     return found
+
+
+def _first_minus_second(
+    experiment: Experiment, key: Mapping[str, Any], pair: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Records with the key, whichever way round they were written."""
+    records = experiment.metrics.get("differences", [])
+    turned = _matching(records, {**key, "backends": [pair[1], pair[0]]})
+    return _matching(records, {**key, "backends": list(pair)}) + [
+        {
+            **record,
+            "value": _minus(record["value"]),
+            "low": _minus(record["high"]),
+            "high": _minus(record["low"]),
+        }
+        for record in turned
+    ]
+
+
+def _over_training(
+    experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
+) -> tuple[float, float] | None:
+    """Smallest and largest difference after any training; None below three evaluated steps."""
+    records = _first_minus_second(experiment, here, pair)
+    values = _finite(record["value"] for record in records if record["step"] > 0)
+    return (min(values), max(values)) if len(values) > 2 else None
 
 
 def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:

@@ -97,9 +97,17 @@ def _difference(experiment: Experiment, row: MetricRow) -> Sentence:
     interval = f", 95 % interval {span} {meaning}" if span else ", no interval from two seeds"
     text = (
         f"{row.title} {metric.unit} is {' against '.join(values)}; "
-        f"difference {gap}{interval}. {verdict_words(row)}"
+        f"difference {gap}{interval}. {_wandering(row)}{verdict_words(row)}"
     )
     return Sentence(place(experiment, row), text.strip())
+
+
+def _wandering(row: MetricRow) -> str:
+    """What one seed shows of its own luck: the last step could have been another one."""
+    if row.over_training is None:
+        return ""
+    low, high = (fixed(end, row.metric.digits, row.metric.scale) for end in row.over_training)
+    return f"From step to step of this run it went from {low} to {high}. "
 
 
 def verdict_words(row: MetricRow) -> str:

@@ -47,6 +47,10 @@ def metrics_record(
             between = {**row, "backends": [first, second], "step": steps}
             spread = 0.02 * finals[first]
             differences.append({**between, "value": gap, "low": gap - spread, "high": gap + spread})
+            for step, share in ((0, 0.0), (steps // 4, -2.0), (steps // 2, 1.5)):
+                value = share * gap
+                bounds = {"value": value, "low": value - spread, "high": value + spread}
+                differences.append({**between, "step": step, **bounds})
     references = [
         {"metric": metric, "direction": direction, "floor": FLOOR.get(metric),
          "identity_baseline": IDENTITY.get(metric), "n": images}

@@ -13,6 +13,7 @@ from harness.report.cases import EACH, case_galleries
 from harness.report.discriminator_plots import output_figure
 from harness.report.experiment import load
 from harness.report.findings import find
+from harness.report.formatting import fixed
 from harness.report.score_plots import score_figure
 from harness.report.scores import Point, metric_rows, score_curves
 from harness.report.tensorboard import FILE, event_files
@@ -89,6 +90,17 @@ def test_the_best_of_several_runs_is_the_mean_of_their_own(three, tmp_path):
     write_json(folder / "metrics.json", metrics)
     assert row_of(folder, "kid_efflite0").scores["torch"].best.step is None
     assert "each its own step" in _texts(folder)[0]
+
+
+def test_one_seed_says_how_far_its_difference_wandered_from_step_to_step(one, three):
+    row = row_of(one, "kid_efflite0")
+    gap = row.difference.value
+    ends = sorted((-2.0 * gap, 1.5 * gap))
+    assert row.over_training == pytest.approx(tuple(ends))
+    low, high = (fixed(end, 1, 1000.0) for end in ends)
+    assert f"From step to step of this run it went from {low} to {high}." in _texts(one)[0]
+    assert row_of(three, "kid_efflite0").over_training is None, "seeds say more"
+    assert "From step to step" not in _texts(three)[0]
 
 
 def test_figures_exist_where_there_is_something_to_draw(one, tmp_path):
