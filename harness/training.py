@@ -121,8 +121,7 @@ def _warm_up(
 def _take_turns(workers: list[Worker], block: int, display: Display) -> None:
     while any(worker.step < worker.steps for worker in workers):
         # After an uneven interruption the one behind catches up first, so blocks pair again.
-        behind = min(workers, key=lambda worker: worker.step)
-        until = behind.next_stop(behind.step + block)
+        until = min(worker.step for worker in workers) + block
         for worker in workers:
             if worker.step < until:
                 _train_block(worker, until - worker.step, display)
@@ -131,7 +130,10 @@ def _take_turns(workers: list[Worker], block: int, display: Display) -> None:
 
 
 def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
-    """Seconds per step, or None if there was nothing left to train."""
+    """Seconds per step, or None if there was nothing left to train.
+
+    Where test images are to be translated on the way, the block ends there, in all backends alike.
+    """
     if worker.step >= worker.steps:
         return None
     event = worker.train(worker.next_stop(min(worker.step + steps, worker.steps)))

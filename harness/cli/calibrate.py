@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     with Display(Console(stderr=True)) as display:
         processes = default_threads() if options.processes is None else options.processes
         rows = calibrate(options.repeats, processes, display.stage)
-    print_rows(rows, Console())
+    print_rows(rows, shared.table_console())
     if options.json:
         write_rows(rows, options.json)
     return 0 if all(row.passed for row in rows) else 1

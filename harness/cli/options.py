@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 import backends
 
 Commands = Any  # argparse does not name the type that `add_subparsers` returns
@@ -46,6 +48,12 @@ def add_overrides(command: argparse.ArgumentParser) -> None:
 
 def overrides(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(each for text in options.overrides for each in settings(text))
+
+
+def table_console() -> Console:
+    """As wide as the terminal; in a file or a pipe, wide enough that no cell of a table is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=180)
 
 
 def text_or_none(text: str) -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.cli import options as shared
 from harness.config import check_backends
 from harness.errors import UserError
@@ -33,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if len(options.backends) < 2:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
     rows = check_parity(options.preset or "quick", options.backends)
-    print_rows(rows, Console())
+    print_rows(rows, shared.table_console())
     if options.json:
         write_rows(rows, options.json)
     return 0 if all(row.passed for row in rows) else 1

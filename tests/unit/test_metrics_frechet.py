@@ -5,6 +5,7 @@ import pytest
 from scipy import linalg
 
 from harness.metrics.frechet import frechet_distance, frechet_replicates
+from harness.statistics import blocks_of
 
 
 def gaussian(covariance, mean, count, seed):
@@ -71,8 +72,22 @@ def test_replicates_are_the_distances_of_the_sets_without_a_block():
     assert [len(side.values) for side in got.sides] == [20, 7]
 
 
+@pytest.mark.parametrize("shift", [0.0, 50.0])
+def test_replicates_of_fewer_rows_than_columns_are_the_same_distances(shift):
+    x, y = np.random.default_rng(7).normal(shift, 1, size=(2, 41, 90))
+    got = frechet_replicates(x, 0.5 * y[:33])
+    expected = [
+        [frechet_distance(np.delete(x, b, 0), 0.5 * y[:33]) for b in blocks_of(41)],
+        [frechet_distance(x, 0.5 * np.delete(y[:33], b, 0)) for b in blocks_of(33)],
+    ]
+    for side, values in zip(got.sides, expected, strict=True):
+        assert side.values == pytest.approx(values, rel=1e-10)
+
+
 def test_fewer_than_two_images_have_no_distance():
     assert math.isnan(frechet_distance(np.ones((1, 4)), np.ones((5, 4))))
+    few = frechet_replicates(np.ones((1, 4)), np.ones((3, 4)))
+    assert all(np.isnan(side.values).all() for side in few.sides)
 
 
 def test_sets_of_different_width_are_refused():

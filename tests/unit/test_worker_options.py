@@ -12,6 +12,7 @@ from backends.interface import Model, Objective, Runtime, State
 from harness.clocks import Clocks
 from harness.config import Experiment, load_experiment
 from harness.plan import initial_state
+from harness.records import RunRecord, write_arrays
 from harness.worker import Job, Run
 
 
@@ -79,3 +80,13 @@ def test_a_backend_is_told_every_option_of_its_own(
     objective = backend.objective
     assert (objective.halve_discriminator, objective.epsilon_hat) == (False, True)
     assert objective.update_order == "discriminators_first"
+
+
+def test_translations_of_training_that_was_lost_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process may have been evaluated further on than its checkpoint, or than none."""
+    lost = RunRecord(tmp_path).evaluation_file(10)
+    write_arrays(lost, {"ab": np.zeros(1, np.uint8)})
+    begin(load_experiment("any", "smoke", []), tmp_path, monkeypatch)
+    assert not lost.exists()
