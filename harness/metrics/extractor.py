@@ -1,10 +1,10 @@
 """Feature extraction: `python -m harness.metrics.extractor NAME WEIGHTS FOLDER KEY...`.
 
 NAME is one of EXTRACTORS, WEIGHTS a file, or empty where a package carries them. For every KEY it
-reads FOLDER/KEY.images.safetensors (`images`, uint8 NHWC, RGB or grey) and writes
-FOLDER/KEY.features.npy, float32 (N, d), and says on stdout, one JSON object a line, how many images
-are done and which key is finished. Started by `harness.metrics.features`, which is what keeps torch
-out of every other process.
+reads FOLDER/KEY.images.npy (uint8 NHWC, RGB or grey) and writes FOLDER/KEY.features.npy, float32
+(N, d), and says on stdout, one JSON object a line, how many images are done and which key is
+finished. Started by `harness.metrics.features`, which is what keeps torch out of every other
+process.
 
 Always on the CPU, an image at a time, one thread an image: the same arithmetic on every machine,
 and a vector that depends on nothing but its image. It is also the fastest: an image's feature maps
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
 from harness.errors import UserError
 from harness.metrics.extractors import EXTRACTORS
@@ -52,22 +52,25 @@ def main(arguments: list[str]) -> None:
 def _extract_set(
     pool: ThreadPoolExecutor, extract: Extract, dimensions: int, folder: Path, key: str
 ) -> Iterator[int]:
-    """Features of one set; yields how many images each group had."""
-    with safe_open(str(folder / f"{key}.images.safetensors"), framework="numpy") as file:
-        images = file.get_slice("images")
-        count, *_, channels = images.get_shape()
-        target = folder / f"{key}.features.npy"
-        if not count:
-            np.save(target, np.zeros((0, dimensions), np.float32))
-            return
-        found = np.lib.format.open_memmap(target, "w+", np.float32, (count, dimensions))
+    """Features of one set; yields how many images each group had.
+
+    Plain reads and writes: pages of a memory-mapped file would add up.
+    """
+    form = np.lib.format
+    images, features = folder / f"{key}.images.npy", folder / f"{key}.features.npy"
+    with images.open("rb") as source, features.open("wb") as sink:
+        form.read_magic(source)
+        (count, *shape), _, _ = form.read_array_header_1_0(source)
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count, dimensions)}
+        form.write_array_header_1_0(sink, header)
         for start in range(0, count, GROUP * CORES):
-            stop = min(start + GROUP * CORES, count)
-            group = images[start:stop]
-            rgb = group.repeat(3, axis=3) if channels == 1 else group
-            found[start:stop] = np.concatenate(list(pool.map(extract, rgb[:, None])))
-            yield stop - start
-        found.flush()
+            size = min(GROUP * CORES, count - start)
+            content = source.read(size * math.prod(shape))
+            group = np.frombuffer(content, np.uint8).reshape(size, 1, *shape)
+            rgb = group.repeat(3, axis=4) if shape[-1] == 1 else group
+            for row in pool.map(extract, rgb):
+                sink.write(row.astype("<f4").tobytes())
+            yield size
 
 
 if __name__ == "__main__":

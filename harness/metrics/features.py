@@ -71,7 +71,9 @@ def _extract(
         for key, name in missing.items():
             images = image_sets[name]
             total += len(images)
-            write_arrays(folder / f"{key}.images.safetensors", {"images": images})
+            # The same version and order of axes whatever the array is in memory.
+            with (folder / f"{key}.images.npy").open("wb") as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(images), (1, 0))
         report(stage, 0, total)
         arguments = [extractor.name, str(weights or ""), str(folder), *missing]
         for message in stack.enter_context(closing(_run_extractor(folder, arguments))):
@@ -82,7 +84,7 @@ def _extract(
                 if not _plausible(made, extractor):
                     raise UserError(f"features of {missing[key]}: not finite; report this as a bug")
                 write_arrays(cache / f"{key}.safetensors", {"features": made})
-                (folder / f"{key}.images.safetensors").unlink()
+                (folder / f"{key}.images.npy").unlink()
 
 
 def _run_extractor(folder: Path, arguments: list[str]) -> Generator[dict[str, Any], None, None]:

@@ -10,7 +10,6 @@ from harness.errors import UserError
 from harness.metrics import features as module
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features, features_key
-from harness.records import read_arrays
 
 DIMENSIONS = EFFICIENTNET.dimensions
 DATA = os.environ.get("CYCLEBENCH_DATA")
@@ -99,7 +98,7 @@ def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, m
         keys = arguments[3:]
         started.append(keys)
         for key in keys:
-            images = read_arrays(folder / f"{key}.images.safetensors")["images"]
+            images = np.load(folder / f"{key}.images.npy")
             made = np.full((len(images), DIMENSIONS), len(images), np.float32)
             np.save(folder / f"{key}.features.npy", made)
             yield {"done": len(images), "finished": key}
