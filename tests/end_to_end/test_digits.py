@@ -1,6 +1,9 @@
-"""A labelled data set from folders to the judge's verdict: scikit-learn's digits, and real ones."""
+"""A labelled data set from folders to the judge's accuracy: real digits where the machine has them,
+scikit-learn's otherwise."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 from command_line import experiment_folder, run
@@ -8,53 +11,49 @@ from digit_sets import bundled_digits, published_digits, write_digit_set
 
 from harness.records import read_arrays
 
-
-def compared(tmp_path, *splits, options=()):
-    folder = write_digit_set(tmp_path / "digits", *splits, side=32)
-    done = run(tmp_path / "results", "--dataset", str(folder), "--backends", "torch", *options)
-    assert done.returncode == 0, done.stderr
-    experiment = experiment_folder(tmp_path / "results")
-    return experiment, json.loads((experiment / "metrics.json").read_text())
+TRAIN, TEST = 1200, 50
 
 
-def inverted(digits):
+def two_domains():
+    """trainA, trainB, testA, testB: MNIST and USPS, or digits and the same inverted."""
+    data = os.environ.get("CYCLEBENCH_DATA")
+    if data:
+        (train_a, test_a), (train_b, test_b) = (
+            published_digits(Path(data) / f"digits/{name}.npz", TRAIN, TEST)
+            for name in ("mnist", "usps")
+        )
+        return train_a, train_b, test_a, test_b
+    a, b = bundled_digits(0, 500), bundled_digits(500, 1000)
+    test_a, test_b = bundled_digits(1000, 1000 + TEST), bundled_digits(1200, 1200 + TEST)
+    return a, _inverted(b), test_a, _inverted(test_b)
+
+
+def _inverted(digits):
     images, labels = digits
     return 255 - images, labels
 
 
-def judged(metrics, table, **wanted):
+def judged(metrics, table, direction):
     rows = [row for row in metrics[table] if row["metric"] == "judge_accuracy"]
-    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    return [row for row in rows if row["direction"] == direction]
 
 
 def test_labelled_digits_are_judged_at_every_evaluation_and_real_accuracy_stands_beside(tmp_path):
-    test_a = bundled_digits(1200, 1240)
-    experiment, metrics = compared(
-        tmp_path,
-        bundled_digits(0, 400),
-        inverted(bundled_digits(600, 1000)),
-        test_a,
-        inverted(bundled_digits(1300, 1330)),
-    )
-    for direction, count in (("ab", 40), ("ba", 30)):
-        rows = judged(metrics, "scores", direction=direction)
+    splits = two_domains()
+    folder = write_digit_set(tmp_path / "digits", *splits, side=32)
+    done = run(tmp_path / "results", "--dataset", str(folder), "--backends", "torch")
+    assert done.returncode == 0, done.stderr
+    experiment = experiment_folder(tmp_path / "results")
+    metrics = json.loads((experiment / "metrics.json").read_text())
+    for direction in ("ab", "ba"):
+        rows = judged(metrics, "scores", direction)
         assert [row["step"] for row in rows] == [0, 16, 32, 48, 64]
-        assert all(row["n"] == count and 0 <= row["low"] < row["high"] <= 1 for row in rows)
-        [beside] = judged(metrics, "references", direction=direction)
-        assert beside["floor"] > 0.9, "the judge's accuracy on real test digits"
+        assert all(row["n"] == TEST and 0 <= row["low"] < row["high"] <= 1 for row in rows)
+        [beside] = judged(metrics, "references", direction)
+        assert beside["floor"] > 0.85, "the judge's accuracy on real test digits"
+        assert beside["identity_baseline"] < beside["floor"]
     stored = read_arrays(experiment / "labels.safetensors")
-    assert stored["train_images_b"].shape == (400, 28, 28)
-    np.testing.assert_array_equal(stored["test_labels_a"], test_a[1])
+    assert stored["train_images_b"].shape == (len(splits[1][1]), 28, 28)
+    np.testing.assert_array_equal(stored["test_labels_a"], splits[2][1])
     page = (experiment / "report.html").read_text()
     assert "Judge&#39;s accuracy" in page and "The judge is" in page
-
-
-def test_real_mnist_and_usps_are_judged(photographs, tmp_path):
-    train_a, test_a = published_digits(photographs / "digits/mnist.npz", 1500, 60)
-    train_b, test_b = published_digits(photographs / "digits/usps.npz", 1500, 60)
-    options = ("--set", "evaluation.evaluate_every=0")
-    _, metrics = compared(tmp_path, train_a, train_b, test_a, test_b, options=options)
-    for direction in ("ab", "ba"):
-        [beside] = judged(metrics, "references", direction=direction)
-        assert beside["floor"] > 0.93
-        assert 0.1 < beside["identity_baseline"] < beside["floor"]
