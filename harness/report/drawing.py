@@ -44,8 +44,12 @@ def figure(
     inches: tuple[float, float],
     draw: Draw,
     xlabel: str,
+    counting: bool = True,
 ) -> bytes:
-    """Axes in the report's style, drawn by `draw(axes)`, one legend above them all; PNG bytes."""
+    """Axes in the report's style, drawn by `draw(axes)`, one legend above them all; PNG bytes.
+
+    `counting`: x is whole numbers.
+    """
     style: dict[Any, Any] = {**sns.axes_style("whitegrid"), **STYLE}
     with mpl.rc_context(style):
         drawn = Figure(figsize=inches, layout="constrained")
@@ -54,11 +58,15 @@ def figure(
         draw(axes)
         for axis in axes.flat:
             sns.despine(ax=axis)
-            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            if counting:
+                axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         for axis in axes[-1]:
             axis.set_xlabel(xlabel)
         handles, labels = axes.flat[0].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels) or 1)
+        if labels:
+            legend = drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+            for text in legend.get_texts():
+                text.set_parse_math(False)
         buffer = io.BytesIO()
         # Without the library's name and version in it the same records give the same bytes.
         drawn.savefig(buffer, format="png", dpi=150, metadata={"Software": None})

@@ -5,7 +5,6 @@ On photographs where the machine has them, and on the built-in set always.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,9 @@ SETS = {"seasons": 90, "summer2winter_yosemite": 119, "horse2zebra": 60}  # imag
 SCORES = {"kid": (kid, kid_replicates), "fd": (frechet_distance, frechet_replicates)}
 
 
-def photographs(split: str, count: int) -> np.ndarray:
-    files = sorted((Path(os.environ["CYCLEBENCH_DATA"]) / split).iterdir())
+def opened(folder: Path, count: int) -> np.ndarray:
+    """Evenly spaced photographs of a folder: uint8 (count, SIDE, SIDE, 3)."""
+    files = sorted(folder.iterdir())
     chosen = [files[i * len(files) // count] for i in range(count)]
     pictures = [Image.open(file).convert("RGB").resize((SIDE, SIDE)) for file in chosen]
     return np.stack([np.asarray(picture) for picture in pictures])
@@ -66,11 +66,9 @@ def ladder(request, tmp_path_factory):
     if request.param == "seasons":
         target = np.stack([render(scene, "winter", SIDE) for scene in range(2 * count)])
         other = np.stack([render(scene, "summer", SIDE) for scene in range(500, 500 + count)])
-    elif not os.environ.get("CYCLEBENCH_DATA"):
-        pytest.skip("CYCLEBENCH_DATA is not set: no real photographs here")
     else:
-        target = photographs(f"{request.param}/testB", 2 * count)
-        other = photographs(f"{request.param}/testA", count)
+        folder = request.getfixturevalue("photographs") / request.param
+        target, other = opened(folder / "testB", 2 * count), opened(folder / "testA", count)
     real, half = target[::2], target[1::2]
     sets = {"real": real, "half": half, "other": other}
     for name, (damage, levels) in LADDERS.items():

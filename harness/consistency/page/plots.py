@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from harness.consistency.page.findings import DefaultRow, Findings, Study, floored, own_rows
 from harness.consistency.steps import floor
-from harness.report.drawing import PALETTE, STYLE
+from harness.report.drawing import PALETTE, figure
 
 INK, FAINT = "#333333", "#b5b5b5"
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
-Draw = Callable[[np.ndarray], None]
 
 
 def figures(study: Study, findings: Findings) -> dict[str, bytes]:
@@ -56,7 +49,7 @@ def divergence_figure(study: Study, table: pd.DataFrame) -> bytes:
             axis.set_xscale("log")  # most happens within the first ten steps
             axis.set_title(f"relative distance of {measure}", loc="left")
 
-    return _png(1, 3, (11, 3.8), draw, "step", counting=False)
+    return figure(1, 3, (11, 3.8), draw, "step", counting=False)
 
 
 def _band(
@@ -93,7 +86,7 @@ def ratio_figure(study: Study, table: pd.DataFrame) -> bytes:
         axis.set_xscale("log")
         axis.set_title("gap over a framework's own sensitivity", loc="left")
 
-    return _png(1, 1, (11, 3.0), draw, "step", counting=False)
+    return figure(1, 1, (11, 3.0), draw, "step", counting=False)
 
 
 def defaults_figure(rows: Sequence[DefaultRow]) -> bytes:
@@ -132,41 +125,9 @@ def defaults_figure(rows: Sequence[DefaultRow]) -> bytes:
         for label in scores.get_yticklabels():
             label.set_parse_math(False)
 
-    return _png(1, 3, (11, 1.4 + 0.3 * len(rows)), draw, "", counting=False)
+    return figure(1, 3, (11, 1.4 + 0.3 * len(rows)), draw, "", counting=False)
 
 
 def _measured(row: DefaultRow) -> bool:
     followed = row.followed or {}
     return bool(row.scores) or np.isfinite(followed.get("one_step", np.nan))
-
-
-def _png(
-    rows: int,
-    columns: int,
-    inches: tuple[float, float],
-    draw: Draw,
-    xlabel: str,
-    counting: bool = True,
-) -> bytes:
-    """Axes drawn by `draw(axes)`, one legend above them all. `counting`: x is whole numbers."""
-    style: dict[Any, Any] = {**sns.axes_style("whitegrid"), **STYLE}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=inches, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, columns, squeeze=False)
-        draw(axes)
-        for axis in axes.flat:
-            sns.despine(ax=axis)
-            if counting:
-                axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        for axis in axes[-1]:
-            axis.set_xlabel(xlabel)
-        handles, labels = axes.flat[0].get_legend_handles_labels()
-        if labels:
-            legend = figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
-            for text in legend.get_texts():
-                text.set_parse_math(False)
-        buffer = io.BytesIO()
-        # Without the library's name and version in it the same records give the same bytes.
-        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-        return buffer.getvalue()
