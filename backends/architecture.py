@@ -1,4 +1,4 @@
-"""The networks as data: canonical parameter names, shapes and FLOPs. No framework, no arrays.
+"""The networks as data: canonical parameter names and shapes. No framework, no arrays.
 
 The backends write the networks by hand; this table is what their parameters are checked against.
 """
@@ -11,6 +11,9 @@ from typing import Literal
 # What goes around an image before a convolution. "symmetric": the layer table's `padding` on every
 # side, as PyTorch users write it. "same": TensorFlow's SAME, which may put one more pixel after.
 Padding = Literal["symmetric", "same"]
+# Which row and column of a 3x3 transposed convolution's full output go: the first, as in PyTorch
+# with padding 1 and output padding 1, or the last, as TensorFlow's SAME. Of a 4x4 one both go.
+Crop = Literal["first", "last"]
 
 
 @dataclass(frozen=True)
@@ -37,48 +40,121 @@ class NormSpec:
 
 
 @dataclass(frozen=True)
-class GeneratorSpec:
+class ResNetSpec:
     """ResNet generator of Johnson et al. 2016 as Zhu et al. 2017 use it.
 
     7x7 stem, two stride-2 convolutions, `blocks` residual blocks at 4 x `filters` channels, two
-    transposed convolutions, 7x7 head with tanh. Reflection padding around stem, blocks and head.
+    up-sampling layers, 7x7 head with tanh. Reflection padding around stem, blocks and head:
+    `stem_padding` and `head_padding` other than 3 make the translation larger or smaller.
 
-    `transposed_crop`: which row and column of a transposed convolution's full output go, `first`
-    as in PyTorch with padding 1, or `last` as TensorFlow's SAME. `bias`: in front of a norm.
+    `upsampling`: 3x3 transposed convolutions of stride 2, or pixels doubled (nearest), then a 3x3
+    convolution under reflection padding (Odena et al. 2016). `bias`: in front of norms;
+    `stem_bias`: in front of the stem's where the others have none.
     """
 
     in_channels: int = 3
     out_channels: int = 3
     filters: int = 64
     blocks: int = 9
-    norm: NormSpec = NormSpec()
+    norm: NormSpec | None = NormSpec()
     bias: bool = True
+    stem_bias: bool = False
     padding: Padding = "symmetric"
-    transposed_crop: Literal["first", "last"] = "first"
+    upsampling: Literal["transposed", "resize_conv"] = "transposed"
+    transposed_crop: Crop = "first"
+    stem_padding: int = 3
+    head_padding: int = 3
+
+    @property
+    def multiple(self) -> int:
+        """Height and width behind the stem must be multiples of it."""
+        return 4
+
+
+@dataclass(frozen=True)
+class UNetSpec:
+    """U-Net generator: `depth` halvings, then as many doublings, each on top of a skip connection.
+
+    Defaults as Isola et al. 2017 (pix2pix) have it: 4x4 kernels, LeakyReLU `slope` on the way down
+    (0: ReLU) and ReLU on the way up, also of what skips bring; no norm behind the first convolution
+    and the innermost (`norm_ends`). Channels double from `filters` to at most eight times that.
+
+    The head is a 4x4 transposed convolution with bias, then tanh. `dropout`: share of activations
+    set to zero while training behind the three innermost of the doublings but the head (fewer where
+    there are fewer).
+    """
+
+    in_channels: int = 3
+    out_channels: int = 3
+    filters: int = 64
+    depth: int = 8
+    kernel: Literal[3, 4] = 4
+    norm: NormSpec | None = NormSpec()
+    norm_ends: bool = False
+    bias: bool = True
+    slope: float = 0.2
+    dropout: float = 0.0
+    padding: Padding = "symmetric"
+    transposed_crop: Crop = "first"
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of it."""
+        return 2**self.depth
+
+
+GeneratorSpec = ResNetSpec | UNetSpec
 
 
 @dataclass(frozen=True)
 class DiscriminatorSpec:
-    """PatchGAN of Isola et al. 2017: 4x4 convolutions, receptive field 70x70 with `layers` = 3."""
+    """Scores patches of an image. Channels double from `filters` to at most eight times that.
+
+    `kind`: "patch", the PatchGAN of Isola et al. 2017, `layers` 4x4 convolutions of stride 2, one
+    of stride 1, then the head (70x70 pixels seen with `layers` = 3); "strided", `layers` of stride
+    2, then the head; "pixel", two 1x1 convolutions and a 1x1 head.
+
+    No norm behind the first convolution unless `norm_first`; `tanh`: behind the head.
+    """
 
     in_channels: int = 3
+    kind: Literal["patch", "strided", "pixel"] = "patch"
     filters: int = 64
     layers: int = 3
     slope: float = 0.2
-    norm: NormSpec = NormSpec()
+    norm: NormSpec | None = NormSpec()
+    norm_first: bool = False
     bias: bool = True
     padding: Padding = "symmetric"
+    tanh: bool = False
+
+    @property
+    def kernel(self) -> int:
+        """Height and width of every kernel."""
+        return 1 if self.kind == "pixel" else 4
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Of `conv0`, `conv1`, ..."""
+        if self.kind == "pixel":
+            return (1, 1)
+        return (2,) * self.layers + ((1,) if self.kind == "patch" else ())
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """What `conv0`, `conv1`, ... put out."""
+        return tuple(self.filters * min(2**i, 8) for i in range(len(self.strides)))
 
 
 @dataclass(frozen=True)
 class Layer:
     """One convolution and the norm behind it. `padding` is on every side, in pixels.
 
-    The norm of layer `x` is called `x_norm`.
+    The norm of layer `x` is called `x_norm`. `resize_conv`: pixels doubled, then the convolution.
     """
 
     name: str
-    kind: Literal["conv", "transposed_conv"]
+    kind: Literal["conv", "transposed_conv", "resize_conv"]
     kernel: int
     stride: int
     padding: int
@@ -90,8 +166,8 @@ class Layer:
 
     def output_size(self, size: int) -> int:
         """Height or width after this layer, in pixels."""
-        if self.kind == "transposed_conv":
-            return size * self.stride
+        if self.kind != "conv":
+            return size * 2
         if self.same:
             return -(-size // self.stride)
         return (size + 2 * self.padding - self.kernel) // self.stride + 1
@@ -103,11 +179,12 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def generator_layers(spec: GeneratorSpec) -> tuple[Layer, ...]:
+def resnet_layers(spec: ResNetSpec) -> tuple[Layer, ...]:
     """Layer table in forward order."""
     f, norm, bias, same = spec.filters, spec.norm, spec.bias, spec.padding == "same"
-    layers = [Layer("stem", "conv", 7, 1, 3, spec.in_channels, f, norm, bias)]
-    layers += [
+    stem_bias = bias or spec.stem_bias
+    layers = [
+        Layer("stem", "conv", 7, 1, spec.stem_padding, spec.in_channels, f, norm, stem_bias),
         Layer("down0", "conv", 3, 2, 1, f, 2 * f, norm, bias, same),
         Layer("down1", "conv", 3, 2, 1, 2 * f, 4 * f, norm, bias, same),
     ]
@@ -116,39 +193,76 @@ def generator_layers(spec: GeneratorSpec) -> tuple[Layer, ...]:
             Layer(f"block{block}/conv{i}", "conv", 3, 1, 1, 4 * f, 4 * f, norm, bias)
             for i in range(2)
         ]
-    layers += [
-        Layer("up0", "transposed_conv", 3, 2, 1, 4 * f, 2 * f, norm, bias),
-        Layer("up1", "transposed_conv", 3, 2, 1, 2 * f, f, norm, bias),
-        Layer("head", "conv", 7, 1, 3, f, spec.out_channels, None),
+    for i, before in enumerate((4 * f, 2 * f)):
+        name, after = f"up{i}", before // 2
+        if spec.upsampling == "transposed":
+            layers.append(Layer(name, "transposed_conv", 3, 2, 1, before, after, norm, bias))
+        else:
+            layers.append(Layer(name, "resize_conv", 3, 1, 1, before, after, norm, bias))
+    head = Layer("head", "conv", 7, 1, spec.head_padding, f, spec.out_channels, None)
+    return (*layers, head)
+
+
+def unet_channels(spec: UNetSpec) -> tuple[int, ...]:
+    """Output channels of `down0`, `down1`, ..., from the outside in."""
+    return tuple(spec.filters * min(2**i, 8) for i in range(spec.depth))
+
+
+def unet_norms(spec: UNetSpec) -> tuple[NormSpec | None, ...]:
+    """Norms behind `down0`, `down1`, ..., from the outside in."""
+    ends = (0, spec.depth - 1)
+    return tuple(spec.norm if spec.norm_ends or i not in ends else None for i in range(spec.depth))
+
+
+def dropped_layers(spec: GeneratorSpec) -> tuple[str, ...]:
+    """Layers with dropout behind them, in forward order."""
+    if isinstance(spec, ResNetSpec) or not spec.dropout:
+        return ()
+    return tuple(f"up{i}" for i in range(spec.depth - 1, max(spec.depth - 4, 0), -1))
+
+
+def unet_layers(spec: UNetSpec) -> tuple[Layer, ...]:
+    """Layer table in forward order: `down0` ... from the outside in, `upN` ... `up1`, `head`.
+
+    `upN` undoes `downN`. Behind the innermost, each takes the one before it and, after its
+    channels, those of the skip.
+    """
+    norm, bias, same, k = spec.norm, spec.bias, spec.padding == "same", spec.kernel
+    channels, norms = unet_channels(spec), unet_norms(spec)
+    before = (spec.in_channels, *channels)
+    layers = [
+        Layer(f"down{i}", "conv", k, 2, 1, before[i], channels[i], norms[i], bias, same)
+        for i in range(spec.depth)
     ]
-    return tuple(layers)
-
-
-def discriminator_channels(spec: DiscriminatorSpec) -> tuple[int, ...]:
-    """Output channels of `conv0`, `conv1`, ...: doubled each layer, at most 8 x `filters`."""
-    return tuple(spec.filters * min(2**i, 8) for i in range(spec.layers + 1))
+    for i in range(spec.depth - 1, 0, -1):
+        given = channels[i] * (1 if i == spec.depth - 1 else 2)
+        layers.append(
+            Layer(f"up{i}", "transposed_conv", k, 2, 1, given, channels[i - 1], norm, bias)
+        )
+    given = channels[0] * (1 if spec.depth == 1 else 2)
+    return (*layers, Layer("head", "transposed_conv", 4, 2, 1, given, spec.out_channels, None))
 
 
 def discriminator_layers(spec: DiscriminatorSpec) -> tuple[Layer, ...]:
     """Layer table in forward order."""
-    channels = (spec.in_channels, *discriminator_channels(spec))
-    same = spec.padding == "same"
-    layers = [
-        Layer(
-            f"conv{i}",
-            "conv",
-            kernel=4,
-            stride=2 if i < spec.layers else 1,
-            padding=1,
-            in_channels=channels[i],
-            out_channels=channels[i + 1],
-            norm=spec.norm if i > 0 else None,
-            bias=spec.bias or i == 0,
-            same=same,
-        )
-        for i in range(spec.layers + 1)
-    ]
-    return (*layers, Layer("head", "conv", 4, 1, 1, channels[-1], 1, None, same=same))
+    channels, k, same = (spec.in_channels, *spec.channels), spec.kernel, spec.padding == "same"
+    padding = (k - 1) // 2
+    layers = []
+    for i, stride in enumerate(spec.strides):
+        norm = spec.norm if i > 0 or spec.norm_first else None
+        bias = spec.bias or norm is None
+        size = (k, stride, padding, channels[i], channels[i + 1])
+        layers.append(Layer(f"conv{i}", "conv", *size, norm, bias, same))
+    return (*layers, Layer("head", "conv", k, 1, padding, channels[-1], 1, None, same=same))
+
+
+def network_layers(spec: GeneratorSpec | DiscriminatorSpec) -> tuple[Layer, ...]:
+    """Layer table of any network, in forward order."""
+    if isinstance(spec, ResNetSpec):
+        return resnet_layers(spec)
+    if isinstance(spec, UNetSpec):
+        return unet_layers(spec)
+    return discriminator_layers(spec)
 
 
 def parameter_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
@@ -175,32 +289,3 @@ def statistic_shapes(layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
         if layer.norm
         for name, shape in layer.norm.statistic_shapes(layer.out_channels).items()
     }
-
-
-def forward_flops(layers: tuple[Layer, ...], height: int, width: int) -> int:
-    """Floating-point operations of the convolutions for one image; a multiply-add counts as two."""
-    total = 0
-    for layer in layers:
-        out_height, out_width = layer.output_size(height), layer.output_size(width)
-        # A transposed convolution does its work once an input pixel, a convolution once an output.
-        transposed = layer.kind == "transposed_conv"
-        positions = height * width if transposed else out_height * out_width
-        total += 2 * positions * layer.kernel**2 * layer.in_channels * layer.out_channels
-        height, width = out_height, out_width
-    return total
-
-
-def train_step_flops(
-    generators: tuple[int, int], discriminators: tuple[int, int], batch: int, identity: bool
-) -> int:
-    """Floating-point operations of one training step, convolutions only.
-
-    `generators`, `discriminators`: `forward_flops` of the two networks of each kind. A backward
-    pass costs two forward ones; through a frozen network, one. Generators run on the image, the
-    other's translation and, with the identity loss, on their own domain; discriminators frozen on
-    the fake, then on a real and a fake image.
-    """
-    generator_passes = 3 if identity else 2
-    generator = 3 * generator_passes * sum(generators)
-    discriminator = (2 * 1 + 3 * 2) * sum(discriminators)
-    return batch * (generator + discriminator)

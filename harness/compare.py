@@ -22,12 +22,12 @@ from harness.experiment import (
 )
 from harness.metrics.evaluate import evaluate
 from harness.metrics.weights import try_once
-from harness.plan import evaluation_steps, total_steps
+from harness.plan import epoch_steps, evaluation_steps, total_steps
 from harness.progress import Display, duration
 from harness.records import RunRecord, find_runs
 from harness.report import write_report
+from harness.run import Job
 from harness.training import Pace, train_seed
-from harness.worker import Job
 from harness.workers import WorkerFailed
 
 
@@ -113,8 +113,10 @@ def _train(
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running."""
     todo = jobs_left(folder, experiment, images, request, machine, display)
-    steps = total_steps(experiment, len(images["trainA"]), len(images["trainB"]))
-    evaluations = len(evaluation_steps(experiment, steps)) + 2
+    counts = (len(images["trainA"]), len(images["trainB"]))
+    steps = total_steps(experiment, *counts)
+    per_epoch = epoch_steps(experiment, *counts)
+    evaluations = len(evaluation_steps(experiment, steps, per_epoch)) + 2
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]

@@ -1,142 +1,36 @@
-"""One frozen, validated experiment: preset plus overrides. Sections mirror the YAML files.
-
-Defaults are the CycleGAN authors' PyTorch code; a preset says what it changes.
-"""
+"""One frozen, validated experiment: preset plus overrides."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 import backends
-from backends.architecture import DiscriminatorSpec, GeneratorSpec, NormSpec
-from backends.interface import Model, Objective
+from backends.architecture import (
+    DiscriminatorSpec,
+    GeneratorSpec,
+    ResNetSpec,
+    UNetSpec,
+)
+from backends.interface import ImageShape, Model, Objective
 from harness.errors import UserError
-from harness.metrics.table import METRICS
-
-Positive = Annotated[int, Field(strict=True, ge=1)]
-Count = Annotated[int, Field(strict=True, ge=0)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataSection(Section):
-    """Images. `train` and `test` count the scenes of the built-in set, per domain.
-
-    `resize`: bicubic with antialias, or bilinear without it as `tf.image.resize` does by itself.
-    `augment`: crop and flip anew each time, or once per image as a cache after augmentation does.
-    """
-
-    load_size: Positive = 286
-    crop_size: Positive = 256
-    flip: bool = True
-    resize: Literal["bicubic", "bilinear_aliased"] = "bicubic"
-    augment: Literal["fresh", "frozen"] = "fresh"
-    train: Positive = 400
-    test: Positive = 120
-
-
-class NormSection(Section):
-    """See backends.architecture.NormSpec."""
-
-    kind: Literal["instance", "batch"] = "instance"
-    affine: bool = False
-    epsilon: PositiveFloat = 1e-5
-    momentum: Fraction = 0.1
-    unbiased: bool = True
-
-
-class ModelSection(Section):
-    """See GeneratorSpec and DiscriminatorSpec in backends.architecture. `bias`: before a norm."""
-
-    filters: Positive = 64
-    blocks: Count = 9
-    discriminator_filters: Positive = 64
-    discriminator_layers: Positive = 3
-    norm: NormSection = NormSection()
-    bias: bool = True
-    slope: Weight = 0.2
-    padding: Literal["symmetric", "same"] = "symmetric"
-    transposed_crop: Literal["first", "last"] = "first"
-    rounding: Literal["half_even", "down"] = "half_even"
-    initial_weights: Literal["normal", "glorot_uniform"] = "normal"
-
-
-class ObjectiveSection(Section):
-    lambda_a: Weight = 10.0
-    lambda_b: Weight = 10.0
-    identity: Weight = 0.5
-    pool_size: Count = 50
-    halve_discriminator: bool = True
-    update_order: Literal["generators_first", "discriminators_first"] = "generators_first"
-
-
-class OptimiserSection(Section):
-    learning_rate: PositiveFloat = 2e-4
-    beta1: Fraction = 0.5
-    beta2: Fraction = 0.999
-    epsilon: PositiveFloat = 1e-8
-    epsilon_hat: bool = False
-
-
-class TrainingSection(Section):
-    """`steps_per_epoch`: null takes the images of a train split divided by the batch.
-
-    `pairing`: A shuffled and B at random with replacement, the larger split is an epoch; or both
-    shuffled side by side, as a zip of two data sets, and the smaller split ends it. `decay`: the
-    learning rate falls after each epoch or after each step.
-    """
-
-    batch_size: Positive = 1
-    epochs_constant: Count = 100
-    epochs_decay: Count = 100
-    steps_per_epoch: Positive | None = None
-    decay: Literal["epoch", "step"] = "epoch"
-    pairing: Literal["random_b", "zip"] = "random_b"
-
-
-class RuntimeSection(Section):
-    precision: Literal["float32", "float64"] = "float32"
-    tf32: bool = False
-    onednn: bool = True
-    channels_last: bool = False
-
-
-class EvaluationSection(Section):
-    """When the test images are translated and scored, and what counts as equivalent.
-
-    Before and after training always; in between after every `evaluate_every` epochs or steps (0:
-    not at all). `margins`: of a metric, within which two backends are equivalent; fixed before
-    training.
-    """
-
-    evaluate_every: Count = 1
-    evaluate_unit: Literal["epochs", "steps"] = "epochs"
-    margins: dict[str, PositiveFloat] = {metric.name: metric.margin for metric in METRICS}
-
-    @model_validator(mode="after")
-    def _margins_are_of_known_metrics(self) -> EvaluationSection:
-        known = {metric.name for metric in METRICS}
-        if set(self.margins) != known:
-            wrong = sorted(set(self.margins) ^ known)
-            raise ValueError(f"margins: one per metric is needed; missing or unknown: {wrong}")
-        return self
-
-
-class TimingSection(Section):
-    warmup_steps: Positive = 5
-    block_seconds: PositiveFloat = 2.0
-    checkpoint_seconds: PositiveFloat = 120.0
+from harness.possible import check_possible
+from harness.sections import (
+    DataSection,
+    EvaluationSection,
+    ModelSection,
+    ObjectiveSection,
+    OptimiserSection,
+    RuntimeSection,
+    Section,
+    TimingSection,
+    TrainingSection,
+)
 
 
 class Experiment(Section):
@@ -155,55 +49,76 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Experiment:
-        if self.data.crop_size > self.data.load_size:
-            raise ValueError(
-                f"data.crop_size: {self.data.crop_size} is larger than data.load_size, "
-                f"{self.data.load_size}"
-            )
-        if self.data.crop_size % 4:
-            raise ValueError(
-                f"data.crop_size: {self.data.crop_size} is not a multiple of 4, which the "
-                "generator's two down-samplings need"
-            )
-        smallest = 2 ** (self.model.discriminator_layers + 1) * 2
-        if self.data.crop_size < smallest:
-            raise ValueError(
-                f"data.crop_size: {self.data.crop_size} is too small for "
-                f"model.discriminator_layers={self.model.discriminator_layers}; at least {smallest}"
-            )
-        if self.training.epochs_constant + self.training.epochs_decay == 0:
-            raise ValueError("training: epochs_constant and epochs_decay are both 0")
+        check_possible(self)
         return self
 
     def networks(self) -> Model:
         """The four networks as the backends take them."""
-        m, size = self.model, self.data.crop_size
-        norm = NormSpec(**m.norm.model_dump())
-        generator = GeneratorSpec(
-            filters=m.filters,
-            blocks=m.blocks,
-            norm=norm,
-            bias=m.bias,
-            padding=m.padding,
-            transposed_crop=m.transposed_crop,
+        shape_a, shape_b = (
+            (self.data.crop(d), self.data.crop(d), self.data.channels(d)) for d in "ab"
         )
-        discriminator = DiscriminatorSpec(
+        return Model(
+            shape_a,
+            shape_b,
+            g_ab=self._generator(shape_a, shape_b),
+            g_ba=self._generator(shape_b, shape_a),
+            d_a=self._discriminator(shape_a),
+            d_b=self._discriminator(shape_b),
+            rounding=self.model.rounding,
+        )
+
+    def _generator(self, shape: ImageShape, target: ImageShape) -> GeneratorSpec:
+        m, growth = self.model, (target[0] - shape[0]) // 2
+        common = {
+            "in_channels": shape[-1],
+            "out_channels": target[-1],
+            "filters": m.filters,
+            "norm": m.norm.spec(),
+            "bias": m.bias,
+            "padding": m.padding,
+            "transposed_crop": m.transposed_crop,
+        }
+        if m.generator == "unet":
+            return UNetSpec(
+                **common,
+                depth=m.depth,
+                kernel=m.unet_kernel,
+                slope=m.unet_slope,
+                norm_ends=m.unet_norm_ends,
+                dropout=m.dropout,
+            )
+        return ResNetSpec(
+            **common,
+            blocks=m.blocks,
+            stem_bias=m.stem_bias,
+            upsampling=m.upsampling,
+            stem_padding=3 + max(growth, 0),
+            head_padding=3 + min(growth, 0),
+        )
+
+    def _discriminator(self, shape: ImageShape) -> DiscriminatorSpec:
+        m = self.model
+        return DiscriminatorSpec(
+            in_channels=shape[-1],
+            kind=m.discriminator,
             filters=m.discriminator_filters,
             layers=m.discriminator_layers,
             slope=m.slope,
-            norm=norm,
-            bias=m.bias,
-            padding=m.padding,
-        )
-        shape = (size, size, 3)
-        return Model(
-            shape, shape, generator, generator, discriminator, discriminator, rounding=m.rounding
+            norm=(m.discriminator_norm or m.norm).spec(),
+            norm_first=m.discriminator_norm_first,
+            bias=m.bias if m.discriminator_bias is None else m.discriminator_bias,
+            padding=m.discriminator_padding or m.padding,
+            tanh=m.discriminator_tanh,
         )
 
     def loss(self) -> Objective:
         """Objective and optimiser as the backends take them."""
-        optimiser = self.optimiser.model_dump(exclude={"learning_rate"})
-        return Objective(**self.objective.model_dump(), **optimiser)
+        rates = {"learning_rate", "discriminator_learning_rate"}
+        optimiser = self.optimiser.model_dump(exclude=rates)
+        objective = self.objective.model_dump(exclude={"pool"})
+        if self.objective.pool == "none":
+            objective["pool_size"] = 0
+        return Objective(**objective, **optimiser)
 
     def digest(self, *context: str) -> str:
         """Hash of the configuration and of `context` (data, code): names the experiment."""
@@ -216,17 +131,21 @@ def preset_names() -> list[str]:
     return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
-def load_experiment(dataset: str, preset: str, overrides: list[str]) -> Experiment:
-    """Raises UserError for an unknown preset or key, a wrong type or an impossible combination."""
+def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> Experiment:
+    """`dataset` None: the preset's own, or else the built-in seasons.
+
+    Raises UserError for an unknown preset or key, a wrong type or an impossible combination.
+    """
     if preset not in preset_names():
         raise UserError(f"preset {preset!r}: unknown; one of {', '.join(preset_names())}")
     text = resources.files("harness").joinpath(f"presets/{preset}.yaml").read_text("utf-8")
     settings: dict[str, Any] = yaml.safe_load(text)
     del settings["description"]
+    own = settings.pop("dataset", "seasons")
     for override in overrides:
         _set(settings, override)
     try:
-        return Experiment(dataset=dataset, preset=preset, **settings)
+        return Experiment(dataset=own if dataset is None else dataset, preset=preset, **settings)
     except ValidationError as error:
         raise UserError(_one_line(error)) from None
 

@@ -18,9 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 DECIDING = (
     "backends",
     "harness/config.py",
-    "harness/plan.py",
-    "harness/worker.py",
     "harness/datasets",
+    "harness/draw.py",
+    "harness/initial.py",
+    "harness/plan.py",
+    "harness/run.py",
+    "harness/schedule.py",
+    "harness/sections.py",
 )
 # The installed versions of these do, too. Two packages bring TensorFlow.
 DECIDING_PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow")

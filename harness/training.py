@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.config import TimingSection
 from harness.progress import Display
-from harness.worker import Job
+from harness.run import Job
 from harness.workers import Worker
 
 

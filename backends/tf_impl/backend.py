@@ -21,7 +21,7 @@ from backends.interface import (
 )
 from backends.tf_impl import device, networks, weights
 from backends.tf_impl.losses import Networks
-from backends.tf_impl.networks import Discriminator, Generator
+from backends.tf_impl.networks import Discriminator, generator
 from backends.tf_impl.training import ImagePool, Trainer
 
 
@@ -32,12 +32,13 @@ class Backend:
         self.model, self.objective, self.runtime = model, objective, runtime
         self.device = device.configure(runtime)
         self.dtype = runtime.precision
+        twice = objective.adversarial == "wasserstein_gp"
         with tf.device(self.device):
             self.networks = Networks(
-                Generator(model.g_ab, name="g_ab", dtype=self.dtype),
-                Generator(model.g_ba, name="g_ba", dtype=self.dtype),
-                Discriminator(model.d_a, name="d_a", dtype=self.dtype),
-                Discriminator(model.d_b, name="d_b", dtype=self.dtype),
+                generator(model.g_ab, name="g_ab", dtype=self.dtype),
+                generator(model.g_ba, name="g_ba", dtype=self.dtype),
+                Discriminator(model.d_a, twice, name="d_a", dtype=self.dtype),
+                Discriminator(model.d_b, twice, name="d_b", dtype=self.dtype),
             )
             shapes = (model.shape_a, model.shape_b) * 2
             for network, shape in zip(self.networks, shapes, strict=True):
@@ -69,7 +70,7 @@ class Backend:
         return weights.read_state(self.trainer)
 
     def train_step(self, batch: Batch) -> None:
-        self.pending.append(self._step(*self._tensors(batch)))
+        self.pending.append(self._step(self._tensors(batch)))
 
     def losses(self) -> np.ndarray:
         pending, self.pending = self.pending, []
@@ -86,15 +87,12 @@ class Backend:
             return np.concatenate([translated.numpy() for translated in one_by_one])
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
-        real_a, real_b, decision_a, decision_b, _ = self._tensors(batch)
-        real_a, real_b = self._images(real_a), self._images(real_b)
+        batch = self._cast(self._tensors(batch))
         pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
         kept = [*pools, *weights.statistics(self.networks).values()]
         before = [tf.identity(variable) for variable in kept]
-        g_gradients, _, fake_a, fake_b = self.trainer.generator_backward(real_a, real_b)
-        shown_a = self.trainer.pool_a.exchange(fake_a, *decision_a)
-        shown_b = self.trainer.pool_b.exchange(fake_b, *decision_b)
-        d_gradients, _, _ = self.trainer.discriminator_backward(real_a, real_b, shown_a, shown_b)
+        g_gradients, _, fake_a, fake_b = self.trainer.generator_backward(batch)
+        d_gradients, _ = self.trainer.discriminators_on_pools(batch, fake_a, fake_b)
         for variable, value in zip(kept, before, strict=True):
             variable.assign(value)
         pairs = zip(weights.parameters(self.networks), g_gradients + d_gradients, strict=True)
@@ -108,12 +106,16 @@ class Backend:
             found = networks.activations(getattr(self.networks, network), images, training)
         return {name: tensor.numpy() for name, tensor in found.items()}
 
-    def apply_gradients(self, gradients: State, learning_rate: float) -> None:
+    def apply_gradients(
+        self, gradients: State, learning_rate: float, discriminator_learning_rate: float
+    ) -> None:
         names = weights.parameters(self.networks)
         given = [tf.constant(gradients[name], self.dtype) for name in names]
-        rate, generators = tf.constant(learning_rate, tf.float64), len(self.trainer.generators)
-        self.trainer.adam_g.apply(given[:generators], rate)
-        self.trainer.adam_d.apply(given[generators:], rate)
+        rates = (learning_rate, discriminator_learning_rate)
+        rate_g, rate_d = (tf.constant(rate, tf.float64) for rate in rates)
+        generators = len(self.trainer.generators)
+        self.trainer.adam_g.apply(given[:generators], rate_g)
+        self.trainer.adam_d.apply(given[generators:], rate_d)
 
     def synchronize(self) -> None:
         device.synchronize(self.device)
@@ -121,24 +123,27 @@ class Backend:
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
-    def _eager_step(self, real_a, real_b, pool_a, pool_b, learning_rate):
-        real_a, real_b = self._images(real_a), self._images(real_b)
-        return self.trainer.step(real_a, real_b, pool_a, pool_b, learning_rate)
+    def _eager_step(self, batch: Batch) -> tf.Tensor:
+        return self.trainer.step(self._cast(batch))
 
     def _eager_translate(self, images: tf.Tensor, direction: Direction) -> tf.Tensor:
         network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
         fakes = network(self._images(images), training=False)
         return device.to_images(fakes, self.model.rounding)
 
-    def _tensors(self, batch: Batch):
-        # Tensors, not Python values: those would make tf.function trace anew every step.
+    def _tensors(self, batch: Batch) -> Batch:
+        """As they are. Python values would make tf.function trace anew every step."""
         with tf.device(self.device):
-            pools = tuple(
-                (tf.constant(pool.action), tf.constant(pool.slot))
-                for pool in (batch.pool_a, batch.pool_b)
-            )
-            learning_rate = tf.constant(batch.learning_rate, tf.float64)
-            return tf.constant(batch.a), tf.constant(batch.b), *pools, learning_rate
+            rates = (batch.learning_rate, batch.discriminator_learning_rate)
+            rate_g, rate_d = (tf.constant(rate, tf.float64) for rate in rates)
+            tensors = tf.nest.map_structure(tf.constant, batch)
+            return tensors._replace(learning_rate=rate_g, discriminator_learning_rate=rate_d)
+
+    def _cast(self, batch: Batch) -> Batch:
+        """Images in [-1, 1] and mixing shares in the precision of the runtime."""
+        mix_a, mix_b = tf.cast(batch.mix_a, self.dtype), tf.cast(batch.mix_b, self.dtype)
+        images_a, images_b = self._images(batch.a), self._images(batch.b)
+        return batch._replace(a=images_a, b=images_b, mix_a=mix_a, mix_b=mix_b)
 
     def _images(self, images: tf.Tensor) -> tf.Tensor:
         return device.to_tensor(images, self.dtype)

@@ -1,9 +1,12 @@
-"""ResNet generator and PatchGAN discriminator, TensorFlow. Read beside torch_impl/networks.py.
+"""ResNet and U-Net generators, PatchGAN discriminators, TensorFlow.
 
-Tensors are NHWC; attribute names are the canonical layer names of backends/architecture.py.
+Read beside torch_impl/networks.py. Tensors are NHWC; attribute names are the canonical layer names
+of backends/architecture.py.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 from keras import Model, layers
@@ -13,8 +16,14 @@ from backends.architecture import (
     DiscriminatorSpec,
     GeneratorSpec,
     NormSpec,
-    discriminator_channels,
+    ResNetSpec,
+    UNetSpec,
+    dropped_layers,
+    unet_channels,
+    unet_norms,
 )
+
+Kept = Sequence[Tensor]  # which activations dropout leaves, (N, H, W, C), a tensor a layer
 
 
 class Conv(layers.Conv2D):
@@ -35,36 +44,52 @@ class Conv(layers.Conv2D):
 
 
 class ConvTranspose(layers.Conv2DTranspose):
-    """3x3, stride 2, doubling the size: of the full output one row and column are dropped."""
+    """3x3 or 4x4, stride 2, doubling the size: the rest of the full output is dropped."""
 
-    def __init__(self, after: int, crop: str, bias: bool, **rest):
-        super().__init__(after, 3, 2, padding="valid", use_bias=bias, **rest)
-        self.crop = crop
+    def __init__(self, after: int, kernel: int, crop: str, bias: bool, **rest):
+        super().__init__(after, kernel, 2, padding="valid", use_bias=bias, **rest)
+        self.drop_first = 0 if kernel == 3 and crop == "last" else 1
+        self.drop_last = kernel - 2 - self.drop_first
 
     def call(self, x: Tensor) -> Tensor:
-        y = super().call(x)
-        return y[:, 1:, 1:, :] if self.crop == "first" else y[:, :-1, :-1, :]
+        y, first, last = super().call(x), self.drop_first, self.drop_last
+        return y[:, first : -last or None, first : -last or None, :]
+
+
+class ResizeConv(Conv):
+    """Every pixel twice in both directions, then 3x3 under reflection padding."""
+
+    def __init__(self, after: int, bias: bool, **rest):
+        super().__init__(after, 3, bias=bias, **rest)
+
+    def call(self, x: Tensor) -> Tensor:
+        return super().call(reflect(tf.repeat(tf.repeat(x, 2, 1), 2, 2), 1))
 
 
 class Norm(layers.Layer):
-    """Each channel to mean 0, biased variance 1: over each image, or over the batch."""
+    """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing.
 
-    def __init__(self, spec: NormSpec, **rest):
+    `twice`: can be differentiated twice, which takes a little longer.
+    """
+
+    def __init__(self, spec: NormSpec | None, twice: bool = False, **rest):
         super().__init__(**rest)
-        self.spec = spec
+        self.spec, self.moments = spec, moments if twice else tf.nn.moments
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        channels, affine = (shape[-1],), self.spec.affine
+        channels, affine = (shape[-1],), self.spec is not None and self.spec.affine
         self.scale = self.add_weight(channels, "ones", name="scale") if affine else None
         self.offset = self.add_weight(channels, "zeros", name="offset") if affine else None
-        if self.spec.kind == "batch":
+        if self.spec is not None and self.spec.kind == "batch":
             self.mean = self.add_weight(channels, "zeros", trainable=False, name="mean")
             self.variance = self.add_weight(channels, "ones", trainable=False, name="variance")
 
     def call(self, x: Tensor, training: bool = True) -> Tensor:
+        if self.spec is None:
+            return x
         axes = [1, 2] if self.spec.kind == "instance" else [0, 1, 2]
         if self.spec.kind == "instance" or training:
-            mean, variance = tf.nn.moments(x, axes, keepdims=True)
+            mean, variance = self.moments(x, axes, keepdims=True)
         else:
             mean, variance = self.mean.value, self.variance.value
         if self.spec.kind == "batch" and training:
@@ -81,13 +106,22 @@ class Norm(layers.Layer):
             running.assign_add((new - running) * self.spec.momentum)
 
 
+def moments(x: Tensor, axes: list[int], keepdims: bool = True) -> tuple[Tensor, Tensor]:
+    """As `tf.nn.moments`, which holds the mean still while it differentiates the variance.
+
+    That changes no first derivative, but makes second ones wrong (TensorFlow 2.21).
+    """
+    mean = tf.reduce_mean(x, axes, keepdims=keepdims)
+    return mean, tf.reduce_mean((x - mean) ** 2, axes, keepdims=keepdims)
+
+
 def reflect(x: Tensor, padding: int) -> Tensor:
     """Reflection without repeating the edge."""
     return tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]], mode="REFLECT")
 
 
 class ResidualBlock(layers.Layer):
-    def __init__(self, channels: int, spec: GeneratorSpec, **rest):
+    def __init__(self, channels: int, spec: ResNetSpec, **rest):
         super().__init__(**rest)
         dtype = self.dtype
         self.conv0 = Conv(channels, 3, bias=spec.bias, name="conv0", dtype=dtype)
@@ -100,12 +134,18 @@ class ResidualBlock(layers.Layer):
         return x + self.conv1_norm(self.conv1(reflect(y, 1)), training=training)
 
 
-class Generator(Model):
-    def __init__(self, spec: GeneratorSpec, **rest):
+def upsampling(after: int, spec: ResNetSpec, **rest) -> ConvTranspose | ResizeConv:
+    if spec.upsampling == "resize_conv":
+        return ResizeConv(after, spec.bias, **rest)
+    return ConvTranspose(after, 3, spec.transposed_crop, spec.bias, **rest)
+
+
+class ResNet(Model):
+    def __init__(self, spec: ResNetSpec, **rest):
         super().__init__(**rest)
-        f, bias, same, crop = spec.filters, spec.bias, spec.padding == "same", spec.transposed_crop
-        dtype = self.dtype
-        self.stem = Conv(f, 7, bias=bias, name="stem", dtype=dtype)
+        f, bias, same, dtype = spec.filters, spec.bias, spec.padding == "same", self.dtype
+        self.stem_padding, self.head_padding = spec.stem_padding, spec.head_padding
+        self.stem = Conv(f, 7, bias=bias or spec.stem_bias, name="stem", dtype=dtype)
         self.stem_norm = Norm(spec.norm, name="stem_norm", dtype=dtype)
         self.down0 = Conv(2 * f, 3, 2, 1, same=same, bias=bias, name="down0", dtype=dtype)
         self.down0_norm = Norm(spec.norm, name="down0_norm", dtype=dtype)
@@ -114,48 +154,92 @@ class Generator(Model):
         self.blocks = [f"block{i}" for i in range(spec.blocks)]
         for name in self.blocks:
             setattr(self, name, ResidualBlock(4 * f, spec, name=name, dtype=dtype))
-        self.up0 = ConvTranspose(2 * f, crop, bias=bias, name="up0", dtype=dtype)
+        self.up0 = upsampling(2 * f, spec, name="up0", dtype=dtype)
         self.up0_norm = Norm(spec.norm, name="up0_norm", dtype=dtype)
-        self.up1 = ConvTranspose(f, crop, bias=bias, name="up1", dtype=dtype)
+        self.up1 = upsampling(f, spec, name="up1", dtype=dtype)
         self.up1_norm = Norm(spec.norm, name="up1_norm", dtype=dtype)
         self.head = Conv(spec.out_channels, 7, name="head", dtype=dtype)
 
-    def call(self, x: Tensor, training: bool = True) -> Tensor:
-        """(N, H, W, in_channels) in [-1, 1] to (N, H, W, out_channels); H and W multiples of 4."""
-        x = tf.nn.relu(self.stem_norm(self.stem(reflect(x, 3)), training=training))
+    def call(self, x: Tensor, kept: Kept = (), training: bool = True) -> Tensor:
+        """(N, H, W, in_channels) in [-1, 1] to (N, H', W', out_channels). Has no dropout."""
+        x = reflect(x, self.stem_padding)
+        x = tf.nn.relu(self.stem_norm(self.stem(x), training=training))
         x = tf.nn.relu(self.down0_norm(self.down0(x), training=training))
         x = tf.nn.relu(self.down1_norm(self.down1(x), training=training))
         for name in self.blocks:
             x = getattr(self, name)(x, training=training)
         x = tf.nn.relu(self.up0_norm(self.up0(x), training=training))
         x = tf.nn.relu(self.up1_norm(self.up1(x), training=training))
-        return tf.tanh(self.head(reflect(x, 3)))
+        return tf.tanh(self.head(reflect(x, self.head_padding)))
+
+
+class UNet(Model):
+    def __init__(self, spec: UNetSpec, **rest):
+        super().__init__(**rest)
+        self.slope, dtype = spec.slope, self.dtype
+        self.rate, self.dropped = spec.dropout, dropped_layers(spec)
+        bias, kernel, same = spec.bias, spec.kernel, spec.padding == "same"
+        channels, norms, depth = unet_channels(spec), unet_norms(spec), spec.depth
+        self.downs = [f"down{i}" for i in range(depth)]
+        self.ups = [f"up{i}" for i in range(depth - 1, 0, -1)]
+        for i, name in enumerate(self.downs):
+            layer = Conv(channels[i], kernel, 2, 1, same=same, bias=bias, name=name, dtype=dtype)
+            setattr(self, name, layer)
+            setattr(self, f"{name}_norm", Norm(norms[i], name=f"{name}_norm", dtype=dtype))
+        crop = spec.transposed_crop
+        for i, name in zip(range(depth - 2, -1, -1), self.ups, strict=True):
+            layer = ConvTranspose(channels[i], kernel, crop, bias, name=name, dtype=dtype)
+            setattr(self, name, layer)
+            setattr(self, f"{name}_norm", Norm(spec.norm, name=f"{name}_norm", dtype=dtype))
+        self.head = ConvTranspose(spec.out_channels, 4, crop, True, name="head", dtype=dtype)
+
+    def call(self, x: Tensor, kept: Kept = (), training: bool = True) -> Tensor:
+        """(N, H, W, in_channels) in [-1, 1] to (N, H, W, out_channels).
+
+        `kept`: of every layer with dropout, which of its activations stay; without, all do.
+        """
+        skips, masks = [], dict(zip(self.dropped, kept, strict=False))
+        for name in self.downs:
+            y = getattr(self, name)(x)
+            skips.append(getattr(self, f"{name}_norm")(y, training=training))
+            x = tf.nn.leaky_relu(skips[-1], self.slope)
+        x = tf.nn.relu(skips.pop())
+        for name, skip in zip(self.ups, reversed(skips), strict=True):
+            x = getattr(self, f"{name}_norm")(getattr(self, name)(x), training=training)
+            if name in masks:
+                x = x * tf.cast(masks[name], x.dtype) / (1 - self.rate)
+            x = tf.nn.relu(tf.concat((x, skip), 3))
+        return tf.tanh(self.head(x))
+
+
+def generator(spec: GeneratorSpec, **rest) -> ResNet | UNet:
+    return UNet(spec, **rest) if isinstance(spec, UNetSpec) else ResNet(spec, **rest)
 
 
 class Discriminator(Model):
-    def __init__(self, spec: DiscriminatorSpec, **rest):
+    """`twice`: its gradients can be differentiated, as a gradient penalty needs."""
+
+    def __init__(self, spec: DiscriminatorSpec, twice: bool = False, **rest):
         super().__init__(**rest)
-        dtype = self.dtype
-        self.slope = spec.slope
-        channels, same = discriminator_channels(spec), spec.padding == "same"
-        self.convs = [f"conv{i}" for i in range(spec.layers + 1)]
+        self.slope, self.tanh, dtype = spec.slope, spec.tanh, self.dtype
+        channels, kernel = spec.channels, spec.kernel
+        padding, same = (kernel - 1) // 2, spec.padding == "same"
+        self.convs = [f"conv{i}" for i in range(len(spec.strides))]
         for i, name in enumerate(self.convs):
-            stride, bias = 2 if i < spec.layers else 1, spec.bias or i == 0
-            layer = Conv(channels[i], 4, stride, 1, same=same, bias=bias, name=name, dtype=dtype)
-            setattr(self, name, layer)
-            if i > 0:
-                norm = Norm(spec.norm, name=f"{name}_norm", dtype=dtype)
-                setattr(self, f"{name}_norm", norm)
-        self.head = Conv(1, 4, padding=1, same=same, name="head", dtype=dtype)
+            norm, stride = spec.norm if i > 0 or spec.norm_first else None, spec.strides[i]
+            bias, size = spec.bias or norm is None, (channels[i], kernel, stride, padding)
+            setattr(self, name, Conv(*size, same=same, bias=bias, name=name, dtype=dtype))
+            layer = Norm(norm, twice, name=f"{name}_norm", dtype=dtype)
+            setattr(self, f"{name}_norm", layer)
+        self.head = Conv(1, kernel, padding=padding, same=same, name="head", dtype=dtype)
 
     def call(self, x: Tensor, training: bool = True) -> Tensor:
         """(N, H, W, in_channels) in [-1, 1] to (N, h, w, 1): one score per patch."""
-        for i, name in enumerate(self.convs):
-            x = getattr(self, name)(x)
-            if i > 0:
-                x = getattr(self, f"{name}_norm")(x, training=training)
+        for name in self.convs:
+            x = getattr(self, f"{name}_norm")(getattr(self, name)(x), training=training)
             x = tf.nn.leaky_relu(x, self.slope)
-        return self.head(x)
+        x = self.head(x)
+        return tf.tanh(x) if self.tanh else x
 
 
 def activations(network: Model, x: Tensor, training: bool) -> dict[str, Tensor]:
@@ -167,7 +251,7 @@ def activations(network: Model, x: Tensor, training: bool) -> dict[str, Tensor]:
     recorded = [
         layer
         for layer in network._flatten_layers(include_self=False)
-        if isinstance(layer, (Conv, ConvTranspose, Norm))
+        if isinstance(layer, (Conv, ConvTranspose)) or getattr(layer, "spec", None)
     ]
 
     def recorder(name: str, call):

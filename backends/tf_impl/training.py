@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import Model
 from tensorflow import Tensor, Variable
 
-from backends.interface import POOL_PASS, POOL_SWAP, Objective
+from backends.interface import POOL_PASS, POOL_SWAP, Batch, Objective, PoolDecision
 from backends.tf_impl.losses import Networks, discriminator_losses, generator_losses
 
 
@@ -16,24 +16,32 @@ class ImagePool:
     def __init__(self, size: int, shape: tuple[int, int, int], dtype: str):
         self.images = Variable(tf.zeros((size, *shape), dtype), trainable=False)
 
-    def exchange(self, fakes: Tensor, action: Tensor, slot: Tensor) -> Tensor:
-        """What the discriminator sees in place of `fakes` (N, H, W, C); one image after another."""
+    def exchange(self, fakes: Tensor, decision: PoolDecision) -> list[Tensor]:
+        """Batches that the discriminator sees in place of `fakes` (N, H, W, C).
+
+        One image after another, then those that are drawn.
+        """
         if self.images.shape[0] == 0:
-            return fakes
+            return [fakes]
         shown = []
         for i in range(fakes.shape[0]):
-            fake, stored = fakes[i], self.images.sparse_read(slot[i])
-            shown.append(tf.where(action[i] == POOL_SWAP, stored, fake))
-            written = tf.where(action[i] == POOL_PASS, stored, fake)
-            self.images.scatter_update(tf.IndexedSlices(written[None], slot[i][None]))
-        return tf.stack(shown)
+            action, slot = decision.action[i], decision.slot[i]
+            fake, stored = fakes[i], self.images.sparse_read(slot)
+            shown.append(tf.where(action == POOL_SWAP, stored, fake))
+            written = tf.where(action == POOL_PASS, stored, fake)
+            self.images.scatter_update(tf.IndexedSlices(written[None], slot[None]))
+        drawn = self.images.sparse_read(decision.drawn)
+        return [tf.stack(shown), drawn] if decision.drawn.shape[0] else [tf.stack(shown)]
 
 
 class Adam:
-    """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before."""
+    """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before.
 
-    def __init__(self, parameters: list[Variable], objective: Objective):
-        self.parameters = parameters
+    `clip`: the largest absolute value that a step leaves any parameter.
+    """
+
+    def __init__(self, parameters: list[Variable], objective: Objective, clip: float | None = None):
+        self.parameters, self.clip = parameters, clip
         self.beta1, self.beta2 = objective.beta1, objective.beta2
         self.epsilon, self.epsilon_hat = objective.epsilon, objective.epsilon_hat
         self.step = Variable(0, dtype="int64", trainable=False)
@@ -52,6 +60,12 @@ class Adam:
             v.assign(v * self.beta2 + g * g * (1 - self.beta2))
             denominator = tf.sqrt(v) / tf.cast(correction, p.dtype) + tf.cast(epsilon, p.dtype)
             p.assign_sub(tf.cast(step_size, p.dtype) * (m / denominator))
+        if self.clip is not None:
+            self.clip_parameters(self.clip)
+
+    def clip_parameters(self, clip: float) -> None:
+        for parameter in self.parameters:
+            parameter.assign(tf.clip_by_value(parameter, -clip, clip))
 
 
 def variables(network: Model) -> list[Variable]:
@@ -60,7 +74,7 @@ def variables(network: Model) -> list[Variable]:
 
 
 class Trainer:
-    """The reference's update order: both generators, then both discriminators on pooled fakes."""
+    """Gradients and updates of both generators and both discriminators."""
 
     def __init__(
         self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]
@@ -69,69 +83,65 @@ class Trainer:
         self.pool_a, self.pool_b = pools
         self.generators = [*variables(networks.g_ab), *variables(networks.g_ba)]
         self.discriminators = [*variables(networks.d_a), *variables(networks.d_b)]
+        clip = objective.clip if objective.adversarial == "wasserstein" else None
         self.adam_g = Adam(self.generators, objective)
-        self.adam_d = Adam(self.discriminators, objective)
+        self.adam_d = Adam(self.discriminators, objective, clip)
 
-    def generator_backward(
-        self, real_a: Tensor, real_b: Tensor
-    ) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
+    def generator_backward(self, batch: Batch) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
         """Returns gradients of the generators, loss terms and fakes of A and B."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.generators)
-            losses = generator_losses(self.networks, self.objective, real_a, real_b)
+            losses = generator_losses(self.networks, self.objective, batch)
         gradients = tape.gradient(losses.total, self.generators)
         return gradients, losses.terms, losses.fake_a, losses.fake_b
 
     def discriminator_backward(
-        self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Returns gradients of the discriminators on pooled fakes, loss terms and accuracies."""
+        self, batch: Batch, fakes_a: list[Tensor], fakes_b: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Gradients of the discriminators on what the pools show.
+
+        Returns them, and loss terms, accuracies and penalties, in the order of RECORDED.
+        """
+        objective = self.objective
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.discriminators)
-            a = discriminator_losses(self.networks.d_a, real_a, fake_a)
-            b = discriminator_losses(self.networks.d_b, real_b, fake_b)
-            total = self.objective.discriminator_weight * (a.total + b.total)
+            a = discriminator_losses(self.networks.d_a, objective, batch.a, fakes_a, batch.mix_a)
+            b = discriminator_losses(self.networks.d_b, objective, batch.b, fakes_b, batch.mix_b)
+            total = objective.discriminator_weight * (a.total + b.total)
+            if objective.adversarial == "wasserstein_gp":
+                total = total + objective.gradient_penalty * (a.penalty + b.penalty)
         gradients = tape.gradient(total, self.discriminators)
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
-        return gradients, [a.total, b.total], accuracies
+        return gradients, [a.total, b.total, *accuracies, a.penalty, b.penalty]
 
-    def update_generators(
-        self, real_a: Tensor, real_b: Tensor, learning_rate: Tensor
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Returns loss terms and fakes of A and B, made before the update."""
-        gradients, terms, fake_a, fake_b = self.generator_backward(real_a, real_b)
-        self.adam_g.apply(gradients, learning_rate)
-        return terms, fake_a, fake_b
-
-    def update_discriminators(
-        self,
-        reals: tuple[Tensor, Tensor],
-        fakes: tuple[Tensor, Tensor],
-        pools: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
-        learning_rate: Tensor,
+    def discriminators_on_pools(
+        self, batch: Batch, fake_a: Tensor, fake_b: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns loss terms and accuracies; everything in the order A, B."""
-        shown_a = self.pool_a.exchange(fakes[0], *pools[0])
-        shown_b = self.pool_b.exchange(fakes[1], *pools[1])
-        gradients, terms, accuracies = self.discriminator_backward(*reals, shown_a, shown_b)
-        self.adam_d.apply(gradients, learning_rate)
-        return terms, accuracies
+        """`discriminator_backward` on new fakes after they have met the pools."""
+        shown_a = self.pool_a.exchange(fake_a, batch.pool_a)
+        shown_b = self.pool_b.exchange(fake_b, batch.pool_b)
+        return self.discriminator_backward(batch, shown_a, shown_b)
 
-    def step(
-        self,
-        real_a: Tensor,
-        real_b: Tensor,
-        pool_a: tuple[Tensor, Tensor],
-        pool_b: tuple[Tensor, Tensor],
-        learning_rate: Tensor,
-    ) -> Tensor:
-        """One training step; returns the RECORDED values (12,), still on the device."""
-        reals, pools = (real_a, real_b), (pool_a, pool_b)
-        if self.objective.update_order == "discriminators_first":
-            fakes = (self.networks.g_ba(real_b), self.networks.g_ab(real_a))
-            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
-            terms, *_ = self.update_generators(real_a, real_b, learning_rate)
-        else:
-            terms, *fakes = self.update_generators(real_a, real_b, learning_rate)
-            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
-        return tf.stack([*terms, *d_terms, *accuracies])
+    def step(self, batch: Batch) -> Tensor:
+        """One training step; images are (N, H, W, C) in [-1, 1], rates float64.
+
+        Returns the RECORDED values, still on the device.
+        """
+        order = self.objective.update_order
+        rate_g, rate_d = batch.learning_rate, batch.discriminator_learning_rate
+        if order == "discriminators_first":
+            fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
+            fake_a = self.networks.g_ba(batch.b, batch.kept.get("fake_a", ()))
+            gradients_d, judged = self.discriminators_on_pools(batch, fake_a, fake_b)
+            self.adam_d.apply(gradients_d, rate_d)
+            gradients_g, terms, *_ = self.generator_backward(batch)
+            self.adam_g.apply(gradients_g, rate_g)
+            return tf.stack([*terms, *judged])
+        gradients_g, terms, fake_a, fake_b = self.generator_backward(batch)
+        if order == "generators_first":
+            self.adam_g.apply(gradients_g, rate_g)
+        gradients_d, judged = self.discriminators_on_pools(batch, fake_a, fake_b)
+        if order == "simultaneous":
+            self.adam_g.apply(gradients_g, rate_g)
+        self.adam_d.apply(gradients_d, rate_d)
+        return tf.stack([*terms, *judged])

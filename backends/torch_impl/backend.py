@@ -21,7 +21,7 @@ from backends.interface import (
 )
 from backends.torch_impl import device, networks, weights
 from backends.torch_impl.losses import Networks
-from backends.torch_impl.networks import Discriminator, Generator
+from backends.torch_impl.networks import Discriminator, generator
 from backends.torch_impl.training import ImagePool, Trainer
 
 
@@ -33,7 +33,7 @@ class Backend:
         self.device = device.configure(runtime)
         self.dtype = getattr(torch, runtime.precision)
         self.networks = Networks(
-            Generator(model.g_ab), Generator(model.g_ba),
+            generator(model.g_ab), generator(model.g_ba),
             Discriminator(model.d_a), Discriminator(model.d_b),
         )  # fmt: skip
         layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
@@ -56,11 +56,7 @@ class Backend:
         return weights.read_state(self.trainer)
 
     def train_step(self, batch: Batch) -> None:
-        real_a, real_b = self._images(batch.a), self._images(batch.b)
-        recorded = self.trainer.step(
-            real_a, real_b, batch.pool_a, batch.pool_b, batch.learning_rate
-        )
-        self.pending.append(recorded)
+        self.pending.append(self.trainer.step(self._tensors(batch)))
 
     def losses(self) -> np.ndarray:
         pending, self.pending = self.pending, []
@@ -87,29 +83,44 @@ class Backend:
         return {name: device.to_numpy(tensor) for name, tensor in found.items()}
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
-        real_a, real_b = self._images(batch.a), self._images(batch.b)
+        batch = self._tensors(batch)
         pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
         kept = [*pools, *weights.statistics(self.networks).values()]
         before = [tensor.clone() for tensor in kept]
-        _, fake_a, fake_b = self.trainer.generator_backward(real_a, real_b)
-        shown_a = self.trainer.pool_a.exchange(fake_a, batch.pool_a)
-        shown_b = self.trainer.pool_b.exchange(fake_b, batch.pool_b)
-        self.trainer.discriminator_backward(real_a, real_b, shown_a, shown_b)
+        _, fake_a, fake_b = self.trainer.generator_backward(batch)
+        self.trainer.discriminators_on_pools(batch, fake_a, fake_b)
         for tensor, value in zip(kept, before, strict=True):
             tensor.copy_(value)
         named = weights.parameters(self.networks)
         return {name: weights.to_canonical(p.grad) for name, p in named.items()}
 
-    def apply_gradients(self, gradients: State, learning_rate: float) -> None:
+    def apply_gradients(
+        self, gradients: State, learning_rate: float, discriminator_learning_rate: float
+    ) -> None:
         weights.set_gradients(self.networks, gradients)
         self.trainer.adam_g.apply(learning_rate)
-        self.trainer.adam_d.apply(learning_rate)
+        self.trainer.adam_d.apply(discriminator_learning_rate)
 
     def synchronize(self) -> None:
         device.synchronize(self.device)
 
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
+
+    def _tensors(self, batch: Batch) -> Batch:
+        """Images and masks NCHW; what only decides (pools, rates) stays as it is."""
+        kept = {
+            name: tuple(
+                torch.from_numpy(mask).to(self.device).permute(0, 3, 1, 2) for mask in masks
+            )
+            for name, masks in batch.kept.items()
+        }
+        mix_a, mix_b = (
+            torch.as_tensor(mix, dtype=self.dtype, device=self.device)
+            for mix in (batch.mix_a, batch.mix_b)
+        )
+        images_a, images_b = self._images(batch.a), self._images(batch.b)
+        return batch._replace(a=images_a, b=images_b, mix_a=mix_a, mix_b=mix_b, kept=kept)
 
     def _images(self, images: np.ndarray) -> torch.Tensor:
         return device.to_tensor(images, self.device, self.dtype, self.runtime.channels_last)

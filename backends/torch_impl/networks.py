@@ -1,9 +1,12 @@
-"""ResNet generator and PatchGAN discriminator, PyTorch. Read beside tf_impl/networks.py.
+"""ResNet and U-Net generators, PatchGAN discriminators, PyTorch.
 
-Tensors are NCHW; attribute names are the canonical layer names of backends/architecture.py.
+Read beside tf_impl/networks.py. Tensors are NCHW; attribute names are the canonical layer names
+of backends/architecture.py.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,9 +17,18 @@ from backends.architecture import (
     DiscriminatorSpec,
     GeneratorSpec,
     NormSpec,
-    discriminator_channels,
+    ResNetSpec,
+    UNetSpec,
+    dropped_layers,
     same_padding,
+    unet_channels,
+    unet_norms,
 )
+
+Kept = Sequence[Tensor]  # which activations dropout leaves, (N, C, H, W), a tensor a layer
+
+
+CUDNN = torch.backends.cudnn.enabled
 
 
 class Conv(nn.Conv2d):
@@ -37,35 +49,52 @@ class Conv(nn.Conv2d):
 
 
 class ConvTranspose(nn.ConvTranspose2d):
-    """3x3, stride 2, doubling the size: of the full output one row and column are dropped."""
+    """3x3 or 4x4, stride 2, doubling the size: the rest of the full output is dropped."""
 
-    def __init__(self, before: int, after: int, crop: str, bias: bool):
-        first = int(crop == "first")
-        super().__init__(before, after, 3, 2, padding=first, output_padding=first, bias=bias)
-        self.crop = crop
+    def __init__(self, before: int, after: int, kernel: int, crop: str, bias: bool):
+        # With padding 1 and, for 3x3, output padding 1 PyTorch itself drops the first ones.
+        padding = 0 if kernel == 3 and crop == "last" else 1
+        rest = padding if kernel == 3 else 0
+        super().__init__(before, after, kernel, 2, padding, output_padding=rest, bias=bias)
+        self.drop_last = padding == 0
 
     def forward(self, x: Tensor) -> Tensor:
-        # With padding 1 and output padding 1 PyTorch itself drops the first ones.
         y = super().forward(x)
-        return y if self.crop == "first" else y[:, :, :-1, :-1]
+        return y[:, :, :-1, :-1] if self.drop_last else y
+
+
+class ResizeConv(Conv):
+    """Every pixel twice in both directions, then 3x3 under reflection padding."""
+
+    def __init__(self, before: int, after: int, bias: bool):
+        super().__init__(before, after, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(reflect(F.interpolate(x, scale_factor=2, mode="nearest"), 1))
 
 
 class Norm(nn.Module):
-    """Each channel to mean 0, biased variance 1: over each image, or over the batch."""
+    """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing."""
 
-    def __init__(self, channels: int, spec: NormSpec):
+    def __init__(self, channels: int, spec: NormSpec | None):
         super().__init__()
         self.spec = spec
-        self.scale = nn.Parameter(torch.ones(channels)) if spec.affine else None
-        self.offset = nn.Parameter(torch.zeros(channels)) if spec.affine else None
-        if spec.kind == "batch":
+        affine = spec is not None and spec.affine
+        self.scale = nn.Parameter(torch.ones(channels)) if affine else None
+        self.offset = nn.Parameter(torch.zeros(channels)) if affine else None
+        if spec is not None and spec.kind == "batch":
             self.register_buffer("mean", torch.zeros(channels))
             self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.spec is None:
+            return x
         epsilon = self.spec.epsilon
         if self.spec.kind == "instance":
-            y = F.instance_norm(x, weight=self.scale, bias=self.offset, eps=epsilon)
+            # Not `F.instance_norm`, which refuses the single pixel of a deep U-Net.
+            y = torch.instance_norm(
+                x, self.scale, self.offset, None, None, True, 0.0, epsilon, CUDNN
+            )
             if y.requires_grad:
                 # PyTorch 2.13 on the CPU: of one image, a channels-last gradient comes out wrong.
                 y.register_hook(Tensor.contiguous)
@@ -88,7 +117,7 @@ def reflect(x: Tensor, padding: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    def __init__(self, channels: int, spec: GeneratorSpec):
+    def __init__(self, channels: int, spec: ResNetSpec):
         super().__init__()
         self.conv0 = Conv(channels, channels, 3, bias=spec.bias)
         self.conv0_norm = Norm(channels, spec.norm)
@@ -100,11 +129,18 @@ class ResidualBlock(nn.Module):
         return x + self.conv1_norm(self.conv1(reflect(y, 1)))
 
 
-class Generator(nn.Module):
-    def __init__(self, spec: GeneratorSpec):
+def upsampling(before: int, after: int, spec: ResNetSpec) -> ConvTranspose | ResizeConv:
+    if spec.upsampling == "resize_conv":
+        return ResizeConv(before, after, spec.bias)
+    return ConvTranspose(before, after, 3, spec.transposed_crop, spec.bias)
+
+
+class ResNet(nn.Module):
+    def __init__(self, spec: ResNetSpec):
         super().__init__()
-        f, bias, same, crop = spec.filters, spec.bias, spec.padding == "same", spec.transposed_crop
-        self.stem = Conv(spec.in_channels, f, 7, bias=bias)
+        f, bias, same = spec.filters, spec.bias, spec.padding == "same"
+        self.stem_padding, self.head_padding = spec.stem_padding, spec.head_padding
+        self.stem = Conv(spec.in_channels, f, 7, bias=bias or spec.stem_bias)
         self.stem_norm = Norm(f, spec.norm)
         self.down0 = Conv(f, 2 * f, 3, stride=2, padding=1, same=same, bias=bias)
         self.down0_norm = Norm(2 * f, spec.norm)
@@ -113,47 +149,90 @@ class Generator(nn.Module):
         self.blocks = [f"block{i}" for i in range(spec.blocks)]
         for name in self.blocks:
             setattr(self, name, ResidualBlock(4 * f, spec))
-        self.up0 = ConvTranspose(4 * f, 2 * f, crop, bias=bias)
+        self.up0 = upsampling(4 * f, 2 * f, spec)
         self.up0_norm = Norm(2 * f, spec.norm)
-        self.up1 = ConvTranspose(2 * f, f, crop, bias=bias)
+        self.up1 = upsampling(2 * f, f, spec)
         self.up1_norm = Norm(f, spec.norm)
         self.head = Conv(f, spec.out_channels, 7)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W); H and W multiples of 4."""
-        x = F.relu(self.stem_norm(self.stem(reflect(x, 3))))
+    def forward(self, x: Tensor, kept: Kept = ()) -> Tensor:
+        """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H', W'). Has no dropout."""
+        x = F.relu(self.stem_norm(self.stem(reflect(x, self.stem_padding))))
         x = F.relu(self.down0_norm(self.down0(x)))
         x = F.relu(self.down1_norm(self.down1(x)))
         for name in self.blocks:
             x = getattr(self, name)(x)
         x = F.relu(self.up0_norm(self.up0(x)))
         x = F.relu(self.up1_norm(self.up1(x)))
-        return torch.tanh(self.head(reflect(x, 3)))
+        return torch.tanh(self.head(reflect(x, self.head_padding)))
+
+
+class UNet(nn.Module):
+    def __init__(self, spec: UNetSpec):
+        super().__init__()
+        # In float32 as TensorFlow's op holds it, so that float64 runs agree to float64.
+        self.slope = float(np.float32(spec.slope))
+        self.rate, self.dropped = spec.dropout, dropped_layers(spec)
+        bias, kernel, same = spec.bias, spec.kernel, spec.padding == "same"
+        channels, norms = unet_channels(spec), unet_norms(spec)
+        before, depth = (spec.in_channels, *channels), spec.depth
+        self.downs = [f"down{i}" for i in range(depth)]
+        self.ups = [f"up{i}" for i in range(depth - 1, 0, -1)]
+        for i, name in enumerate(self.downs):
+            layer = Conv(before[i], channels[i], kernel, 2, padding=1, same=same, bias=bias)
+            setattr(self, name, layer)
+            setattr(self, f"{name}_norm", Norm(channels[i], norms[i]))
+        given, crop = channels[-1], spec.transposed_crop
+        for i, name in zip(range(depth - 2, -1, -1), self.ups, strict=True):
+            setattr(self, name, ConvTranspose(given, channels[i], kernel, crop, bias))
+            setattr(self, f"{name}_norm", Norm(channels[i], spec.norm))
+            given = 2 * channels[i]
+        self.head = ConvTranspose(given, spec.out_channels, 4, crop, bias=True)
+
+    def forward(self, x: Tensor, kept: Kept = ()) -> Tensor:
+        """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W).
+
+        `kept`: of every layer with dropout, which of its activations stay; without, all do.
+        """
+        skips, masks = [], dict(zip(self.dropped, kept, strict=False))
+        for name in self.downs:
+            skips.append(getattr(self, f"{name}_norm")(getattr(self, name)(x)))
+            x = F.leaky_relu(skips[-1], self.slope)
+        x = F.relu(skips.pop())
+        for name, skip in zip(self.ups, reversed(skips), strict=True):
+            x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
+            if name in masks:
+                x = x * masks[name].to(x.dtype) / (1 - self.rate)
+            x = F.relu(torch.cat((x, skip), 1))
+        return torch.tanh(self.head(x))
+
+
+def generator(spec: GeneratorSpec) -> ResNet | UNet:
+    return UNet(spec) if isinstance(spec, UNetSpec) else ResNet(spec)
 
 
 class Discriminator(nn.Module):
     def __init__(self, spec: DiscriminatorSpec):
         super().__init__()
         # In float32 as TensorFlow's op holds it, so that float64 runs agree to float64.
-        self.slope = float(np.float32(spec.slope))
-        channels, same = (spec.in_channels, *discriminator_channels(spec)), spec.padding == "same"
-        self.convs = [f"conv{i}" for i in range(spec.layers + 1)]
+        self.slope, self.tanh = float(np.float32(spec.slope)), spec.tanh
+        channels, kernel = (spec.in_channels, *spec.channels), spec.kernel
+        padding, same = (kernel - 1) // 2, spec.padding == "same"
+        self.convs = [f"conv{i}" for i in range(len(spec.strides))]
         for i, name in enumerate(self.convs):
-            stride, bias = 2 if i < spec.layers else 1, spec.bias or i == 0
-            layer = Conv(channels[i], channels[i + 1], 4, stride, padding=1, same=same, bias=bias)
-            setattr(self, name, layer)
-            if i > 0:
-                setattr(self, f"{name}_norm", Norm(channels[i + 1], spec.norm))
-        self.head = Conv(channels[-1], 1, 4, padding=1, same=same)
+            norm, stride = spec.norm if i > 0 or spec.norm_first else None, spec.strides[i]
+            bias, size = spec.bias or norm is None, (channels[i], channels[i + 1], kernel)
+            setattr(self, name, Conv(*size, stride, padding=padding, same=same, bias=bias))
+            setattr(self, f"{name}_norm", Norm(channels[i + 1], norm))
+        self.head = Conv(channels[-1], 1, kernel, padding=padding, same=same)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] to (N, 1, h, w): one score per patch."""
-        for i, name in enumerate(self.convs):
-            x = getattr(self, name)(x)
-            if i > 0:
-                x = getattr(self, f"{name}_norm")(x)
+        for name in self.convs:
+            x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
             x = F.leaky_relu(x, self.slope)
-        return self.head(x)
+        x = self.head(x)
+        return torch.tanh(x) if self.tanh else x
 
 
 def activations(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
@@ -165,7 +244,7 @@ def activations(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
     layers = [
         (name.replace(".", "/"), module)
         for name, module in network.named_modules()
-        if isinstance(module, (Conv, ConvTranspose, Norm))
+        if isinstance(module, (Conv, ConvTranspose)) or getattr(module, "spec", None)
     ]
 
     def recorder(name: str):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from backends.interface import POOL_PASS, POOL_SWAP, Objective, PoolDecision
+from backends.interface import POOL_PASS, POOL_SWAP, Batch, Objective, PoolDecision
 from backends.torch_impl.losses import Networks, discriminator_losses, generator_losses
 
 
@@ -19,8 +19,11 @@ class ImagePool:
         height, width, channels = shape
         self.images = like.new_zeros((size, channels, height, width))
 
-    def exchange(self, fakes: Tensor, decision: PoolDecision) -> Tensor:
-        """What the discriminator sees in place of `fakes` (N, C, H, W); one image after another."""
+    def exchange(self, fakes: Tensor, decision: PoolDecision) -> list[Tensor]:
+        """Batches that the discriminator sees in place of `fakes` (N, C, H, W).
+
+        One image after another, then those that are drawn.
+        """
         shown = []
         pairs = zip(decision.action.tolist(), decision.slot.tolist(), strict=True)
         for i, (action, slot) in enumerate(pairs):
@@ -28,17 +31,23 @@ class ImagePool:
             shown.append(self.images[slot].clone() if action == POOL_SWAP else fake)
             if action != POOL_PASS:
                 self.images[slot] = fake
-        return torch.stack(shown)
+        drawn = self.images[decision.drawn.tolist()]
+        return [torch.stack(shown), drawn] if len(drawn) else [torch.stack(shown)]
 
 
 class Adam(torch.optim.Adam):
-    """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before."""
+    """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before.
 
-    def __init__(self, parameters: list[Parameter], objective: Objective):
+    `clip`: the largest absolute value that a step leaves any parameter.
+    """
+
+    def __init__(
+        self, parameters: list[Parameter], objective: Objective, clip: float | None = None
+    ):
         betas = (objective.beta1, objective.beta2)
         super().__init__(parameters, betas=betas, eps=objective.epsilon)
         self.beta2, self.epsilon = objective.beta2, objective.epsilon
-        self.epsilon_hat = objective.epsilon_hat
+        self.epsilon_hat, self.clip = objective.epsilon_hat, clip
         for parameter in parameters:
             self.state[parameter] = {
                 "step": torch.tensor(0.0),
@@ -54,10 +63,17 @@ class Adam(torch.optim.Adam):
         for group in self.param_groups:
             group["lr"], group["eps"] = learning_rate, epsilon
         self.step()
+        if self.clip is not None:
+            self.clip_parameters(self.clip)
+
+    @torch.no_grad()
+    def clip_parameters(self, clip: float) -> None:
+        for parameter in self.state:
+            parameter.clamp_(-clip, clip)
 
 
 class Trainer:
-    """The reference's update order: both generators, then both discriminators on pooled fakes."""
+    """Gradients and updates of both generators and both discriminators."""
 
     def __init__(
         self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]
@@ -66,72 +82,68 @@ class Trainer:
         self.pool_a, self.pool_b = pools
         self.generators = [*networks.g_ab.parameters(), *networks.g_ba.parameters()]
         self.discriminators = [*networks.d_a.parameters(), *networks.d_b.parameters()]
+        clip = objective.clip if objective.adversarial == "wasserstein" else None
         self.adam_g = Adam(self.generators, objective)
-        self.adam_d = Adam(self.discriminators, objective)
+        self.adam_d = Adam(self.discriminators, objective, clip)
 
-    def generator_backward(
-        self, real_a: Tensor, real_b: Tensor
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
+    def generator_backward(self, batch: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
         """Gradients of the generators; returns loss terms and detached fakes of A and B."""
         for parameter in self.discriminators:
             parameter.requires_grad_(False)
         self.adam_g.zero_grad()
-        losses = generator_losses(self.networks, self.objective, real_a, real_b)
+        losses = generator_losses(self.networks, self.objective, batch)
         losses.total.backward()
         terms = [term.detach() for term in losses.terms]
         return terms, losses.fake_a.detach(), losses.fake_b.detach()
 
     def discriminator_backward(
-        self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Gradients of the discriminators on pooled fakes; returns loss terms and accuracies."""
+        self, batch: Batch, fakes_a: list[Tensor], fakes_b: list[Tensor]
+    ) -> list[Tensor]:
+        """Gradients of the discriminators on what the pools show.
+
+        Returns loss terms, accuracies and penalties, in the order of RECORDED.
+        """
+        objective = self.objective
         for parameter in self.discriminators:
             parameter.requires_grad_(True)
         self.adam_d.zero_grad()
-        a = discriminator_losses(self.networks.d_a, real_a, fake_a)
-        b = discriminator_losses(self.networks.d_b, real_b, fake_b)
-        (self.objective.discriminator_weight * (a.total + b.total)).backward()
+        a = discriminator_losses(self.networks.d_a, objective, batch.a, fakes_a, batch.mix_a)
+        b = discriminator_losses(self.networks.d_b, objective, batch.b, fakes_b, batch.mix_b)
+        total = objective.discriminator_weight * (a.total + b.total)
+        if objective.adversarial == "wasserstein_gp":
+            total = total + objective.gradient_penalty * (a.penalty + b.penalty)
+        total.backward()
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
-        return [a.total.detach(), b.total.detach()], accuracies
+        recorded = [a.total, b.total, *accuracies, a.penalty, b.penalty]
+        return [value.detach() for value in recorded]
 
-    def update_generators(
-        self, real_a: Tensor, real_b: Tensor, learning_rate: float
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Returns loss terms and detached fakes of A and B, made before the update."""
-        terms, fake_a, fake_b = self.generator_backward(real_a, real_b)
-        self.adam_g.apply(learning_rate)
-        return terms, fake_a, fake_b
+    def discriminators_on_pools(self, batch: Batch, fake_a: Tensor, fake_b: Tensor) -> list[Tensor]:
+        """`discriminator_backward` on new fakes after they have met the pools."""
+        shown_a = self.pool_a.exchange(fake_a, batch.pool_a)
+        shown_b = self.pool_b.exchange(fake_b, batch.pool_b)
+        return self.discriminator_backward(batch, shown_a, shown_b)
 
-    def update_discriminators(
-        self,
-        reals: tuple[Tensor, Tensor],
-        fakes: tuple[Tensor, Tensor],
-        pools: tuple[PoolDecision, PoolDecision],
-        learning_rate: float,
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Returns loss terms and accuracies; everything in the order A, B."""
-        shown_a = self.pool_a.exchange(fakes[0], pools[0])
-        shown_b = self.pool_b.exchange(fakes[1], pools[1])
-        terms, accuracies = self.discriminator_backward(*reals, shown_a, shown_b)
-        self.adam_d.apply(learning_rate)
-        return terms, accuracies
+    def step(self, batch: Batch) -> Tensor:
+        """One training step; images are (N, C, H, W) in [-1, 1].
 
-    def step(
-        self,
-        real_a: Tensor,
-        real_b: Tensor,
-        pool_a: PoolDecision,
-        pool_b: PoolDecision,
-        learning_rate: float,
-    ) -> Tensor:
-        """One training step; returns the RECORDED values (12,), still on the device."""
-        reals, pools = (real_a, real_b), (pool_a, pool_b)
-        if self.objective.update_order == "discriminators_first":
+        Returns the RECORDED values, still on the device.
+        """
+        order = self.objective.update_order
+        rate_g, rate_d = batch.learning_rate, batch.discriminator_learning_rate
+        if order == "discriminators_first":
             with torch.no_grad():
-                fakes = (self.networks.g_ba(real_b), self.networks.g_ab(real_a))
-            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
-            terms, *_ = self.update_generators(real_a, real_b, learning_rate)
-        else:
-            terms, *fakes = self.update_generators(real_a, real_b, learning_rate)
-            d_terms, accuracies = self.update_discriminators(reals, fakes, pools, learning_rate)
-        return torch.stack([*terms, *d_terms, *accuracies])
+                fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
+                fake_a = self.networks.g_ba(batch.b, batch.kept.get("fake_a", ()))
+            judged = self.discriminators_on_pools(batch, fake_a, fake_b)
+            self.adam_d.apply(rate_d)
+            terms, *_ = self.generator_backward(batch)
+            self.adam_g.apply(rate_g)
+            return torch.stack([*terms, *judged])
+        terms, fake_a, fake_b = self.generator_backward(batch)
+        if order == "generators_first":
+            self.adam_g.apply(rate_g)
+        judged = self.discriminators_on_pools(batch, fake_a, fake_b)
+        if order == "simultaneous":
+            self.adam_g.apply(rate_g)
+        self.adam_d.apply(rate_d)
+        return torch.stack([*terms, *judged])

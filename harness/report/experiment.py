@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.records import RunRecord, find_runs, read_arrays, read_json
 
 DIRECTIONS = ("ab", "ba")
+REQUIRED = object()
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,23 @@ class Experiment:
         """ "ab" -> "summer → winter", "aba" -> "summer → winter → summer"."""
         return " → ".join(self.domain(side) for side in sides)
 
-    def setting(self, key: str) -> Any:
-        """A value of the resolved configuration by dotted path. Raises UserError if absent."""
+    def image_shape(self, side: str) -> tuple[int, int, int]:
+        """Height, width and channels of the training images of domain "a" or "b"."""
+        size = self.setting("data.crop_size")
+        if side == "b":
+            size = self.setting("data.crop_size_b", None) or size
+        return size, size, self.setting(f"data.channels_{side}", 3)
+
+    def setting(self, key: str, default: Any = REQUIRED) -> Any:
+        """A value of the resolved configuration by dotted path.
+
+        Raises UserError if it is absent and there is no default.
+        """
         value: Any = self.configuration
         for part in key.split("."):
             if not isinstance(value, Mapping) or part not in value:
+                if default is not REQUIRED:
+                    return default
                 raise UserError(
                     f"{self.folder / 'experiment.json'}: configuration has no {key}; "
                     "use the version of cyclebench that wrote it"

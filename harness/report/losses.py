@@ -4,48 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from backends.interface import LOSS_TERMS
+from backends.interface import LOSS_TERMS, Objective
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 
 CONVENTIONS = ("mean", "unnormalised", "normalised", "weighted")
 TAIL = 10  # the last tenth of a run
-CHANNELS = 3  # every data set is decoded as RGB
 
 
 @dataclass(frozen=True)
 class Conventions:
-    """What turns a recorded mean over elements into the other three conventions."""
+    """What turns a recorded mean over elements into the other three conventions.
 
-    elements: int  # pixels times channels of a training image
-    lambdas: dict[str, float]  # "a", "b": weight of a domain's cycle term
-    identity: float  # identity weight relative to the cycle weight
-    discriminator: float  # weight of a discriminator's loss, real plus fake term
+    `elements`: pixels times channels of a training image, by domain.
+    """
+
+    elements: dict[str, int]
+    objective: Objective
 
     def factor(self, term: str, convention: str) -> float | None:
         """Multiplier of the recorded mean; None where the term has no such convention.
 
-        `cycle` is the mean of both cycle terms: its weighted factor is the mean of both lambdas,
-        exact only where they are equal (`weighted_cycle` is exact always).
+        `cycle` is the mean of both cycle terms: its factors are means of both domains', exact only
+        where they are equal (`cycle_curves` is exact always).
         """
         kind, _, side = term.partition("_")
+        if kind == "cycle" and not side:
+            factors = [self.factor(f"cycle_{each}", convention) for each in "ab"]
+            return _mean(factors)
         if convention == "mean":
             return 1.0
         if convention == "weighted":
-            return self._weight(kind, side)
+            return self.objective.weights[term]
         if kind not in ("cycle", "identity"):
             return None
-        return float(self.elements) if convention == "unnormalised" else 0.5
-
-    def _weight(self, kind: str, side: str) -> float:
-        weight = self.lambdas[side] if side in self.lambdas else sum(self.lambdas.values()) / 2
-        by_kind = {"cycle": weight, "identity": weight * self.identity}
-        return {**by_kind, "discriminator": self.discriminator}.get(kind, 1.0)
+        if convention == "unnormalised":
+            return float(self.elements[side])
+        # Differences in [-1, 1] are up to 2, in [0, 1] up to 1.
+        norm = self.objective.cycle_norm if kind == "cycle" else self.objective.identity_norm
+        return 0.5 if norm == "l1" else 0.25
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,13 @@ class LossRow:
 
 def conventions(experiment: Experiment) -> Conventions:
     """Raises UserError if the configuration lacks the image size or a weight."""
-    size = experiment.setting("data.crop_size")
-    return Conventions(
-        elements=size * size * CHANNELS,
-        lambdas={side: experiment.setting(f"objective.lambda_{side}") for side in "ab"},
-        identity=experiment.setting("objective.identity"),
-        discriminator=0.5 if experiment.setting("objective.halve_discriminator") else 1.0,
+    objective = Objective(
+        **{
+            field.name: experiment.setting(f"objective.{field.name}", field.default)
+            for field in fields(Objective)
+        }
     )
+    return Conventions({side: math.prod(experiment.image_shape(side)) for side in "ab"}, objective)
 
 
 def loss_rows(experiment: Experiment) -> list[LossRow]:

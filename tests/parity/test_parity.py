@@ -95,7 +95,7 @@ def test_the_subject_uses_every_pool_action_and_no_empty_state(healthy):
     assert len({batch.learning_rate for batch in subject.batches}) > 2
 
 
-def test_zero_gradient_biases_are_checked_not_skipped(rows):
+def test_zero_gradients_are_checked_not_skipped(rows):
     checked = [row.what for row in rows if "in front of a norm" in row.what]
     cases = {(row.split(",")[0], "float64" in row) for row in checked}
     assert cases == {("torch", True), ("torch", False), ("tf", True), ("tf", False)}

@@ -12,7 +12,8 @@ from backends.interface import LOSS_TERMS, Runtime
 from harness import provenance
 from harness.config import load_experiment
 from harness.datasets.seasons import render
-from harness.plan import initial_state, make_plan
+from harness.initial import initial_state
+from harness.plan import make_plan
 
 SCENES, STEPS = 4, 20
 
@@ -68,5 +69,5 @@ def test_gradients_of_one_image_are_the_same_by_other_kernels(option):
         found.append(backend.gradients(batch))
     backends.load("torch", model, objective, usual)  # puts the process back into its usual state
     one, two = found
-    for name in one.keys() - model.zero_gradient_biases():
+    for name in one.keys() - model.zero_gradients():
         assert np.linalg.norm(one[name] - two[name]) <= 1e-12 * np.linalg.norm(one[name]), name

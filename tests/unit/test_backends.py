@@ -15,7 +15,7 @@ from backends.interface import (
 )
 from harness import provenance
 from harness.config import load_experiment
-from harness.plan import initial_state
+from harness.initial import initial_state
 
 NAMES = backends.available()
 

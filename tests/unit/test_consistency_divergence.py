@@ -166,7 +166,7 @@ def test_a_nudge_is_one_unit_in_the_last_place_either_way():
 def test_the_sample_leaves_out_what_only_rounding_moves(monkeypatch):
     monkeypatch.setattr(distance, "SAMPLE", 500)
     model = load_experiment("seasons", "smoke", []).networks()
-    zero = model.zero_gradient_biases()
+    zero = model.zero_gradients()
     state = {
         name: np.full(shape, np.nan if name in zero else 1.0)
         for name, shape in model.parameter_shapes().items()

@@ -3,7 +3,9 @@ import pytest
 
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP
 from harness.config import load_experiment
-from harness.plan import initial_state, learning_rate_factor, make_plan, pool_decisions, stream
+from harness.draw import pool_decisions, stream
+from harness.initial import initial_state
+from harness.plan import learning_rate_factor, make_plan
 
 
 @pytest.fixture

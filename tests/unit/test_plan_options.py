@@ -7,7 +7,8 @@ import pytest
 from keras.initializers import GlorotUniform
 
 from harness.config import load_experiment
-from harness.plan import glorot_limit, initial_state, make_plan, total_steps
+from harness.initial import glorot_limit, initial_state
+from harness.plan import make_plan, total_steps
 
 # Of the code before there were options: a change would silently change every published seed.
 PLAN = "2f70f87c941e79422cc56ac589f5b01fa216090c6ea7b5352bf088b52f6e070f"

@@ -11,9 +11,9 @@ import backends
 from backends.interface import Model, Objective, Runtime, State
 from harness.clocks import Clocks
 from harness.config import Experiment, load_experiment
-from harness.plan import initial_state
+from harness.initial import initial_state
 from harness.records import RunRecord, write_arrays
-from harness.worker import Job, Run
+from harness.run import Job, Run
 
 
 class Listening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -11,25 +12,31 @@ from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab, Precision
 from harness.consistency.parity.subject import fresh_optimiser, used_state
 from harness.plan import Plan, make_plan
+from harness.sections import TrainingSection
 
-RATE = 2e-4
+Rates = tuple[float, float]  # of generators, of discriminators
+
+RATES = (2e-4, 3e-4)
 # Gradients of that size; Adam's epsilon counts where they are small, and nowhere else.
 SMALLEST, LARGEST = -12, 1
 SHOWN_EPOCHS = 12
+PER_EPOCH = 2  # steps
 
 
 def adam(
-    state: State, gradients: State, learning_rate: float, objective: Objective
+    state: State, gradients: State, rates: Rates, objective: Objective
 ) -> dict[str, np.ndarray]:
     """`state` after one step of Kingma & Ba 2015, algorithm 1, in float64.
 
     With `epsilon_hat` the form at the end of their section 2. What is no weight stays as it is.
+    Wasserstein: then every weight of the discriminators is clipped.
     """
     after = {name: np.array(array) for name, array in state.items()}
     step = int(state["step"]) + 1
     correction1, correction2 = 1 - objective.beta1**step, 1 - objective.beta2**step
     after["step"] = np.array(step)
     for name, gradient in gradients.items():
+        learning_rate = rates[name.startswith("d_")]
         g = gradient.astype(np.float64)
         m = objective.beta1 * state[f"adam_m/{name}"] + (1 - objective.beta1) * g
         v = objective.beta2 * state[f"adam_v/{name}"] + (1 - objective.beta2) * g**2
@@ -40,6 +47,8 @@ def adam(
             update = (m / correction1) / (np.sqrt(v / correction2) + objective.epsilon)
             update = learning_rate * update
         after[name] = state[name] - update
+        if objective.adversarial == "wasserstein" and name.startswith("d_"):
+            after[name] = np.clip(after[name], -objective.clip, objective.clip)
         after[f"adam_m/{name}"], after[f"adam_v/{name}"] = m, v
     return after
 
@@ -58,7 +67,7 @@ def float32(lab: Lab, name: str) -> Facts:
 
 def written_out(lab: Lab, name: str) -> Facts:
     """Truth of both, in NumPy."""
-    return _after_steps(lab, _in_numpy(lab, [RATE] * 10, _gradients(lab)))
+    return _after_steps(lab, _in_numpy(lab, [RATES] * 10, _gradients(lab)))
 
 
 def _applied(lab: Lab, name: str, precision: Precision) -> Iterator[State]:
@@ -66,12 +75,12 @@ def _applied(lab: Lab, name: str, precision: Precision) -> Iterator[State]:
     backend = lab.build(name, precision)
     backend.load_state(fresh_optimiser(used_state(lab.subject.model, lab.subject.objective)))
     for gradients in _gradients(lab):
-        backend.apply_gradients(gradients, RATE)
+        backend.apply_gradients(gradients, *RATES)
         yield backend.state()
 
 
 def _in_numpy(
-    lab: Lab, rates: Iterable[float], gradients: Iterable[State]
+    lab: Lab, rates: Iterable[Rates], gradients: Iterable[State]
 ) -> Iterator[dict[str, np.ndarray]]:
     objective = lab.subject.objective
     state = fresh_optimiser(used_state(lab.subject.model, objective))
@@ -113,30 +122,27 @@ def _steps(count: int) -> str:
 def rates(lab: Lab, name: str) -> Facts:
     """The plan's rates, and how far each of them moves a weight under a gradient of one."""
     plan = _plan(lab)
-    facts: Facts = {("in the plan", f"step {i}"): x for i, x in enumerate(plan.learning_rate)}
+    facts = _planned(zip(plan.learning_rate, plan.discriminator_learning_rate, strict=True))
     backend = lab.build(name, "float64")
     state = fresh_optimiser(used_state(lab.subject.model, lab.subject.objective))
     backend.load_state(state)
     gradients = _ones(lab)
     for epoch, step in _shown(plan).items():
-        backend.apply_gradients(gradients, float(plan.learning_rate[step]))
+        rates = plan.learning_rate[step], plan.discriminator_learning_rate[step]
+        backend.apply_gradients(gradients, *(float(rate) for rate in rates))
         before, state = state, backend.state()
         facts |= _moved(epoch, before, state)
     return facts
 
 
 def rates_written_out(lab: Lab, name: str) -> Facts:
-    """Constant, then down by equal steps that would reach zero one step after the last."""
-    plan, training = _plan(lab), lab.subject.experiment.training
-    unit = 1 if training.decay == "epoch" else _steps_per_epoch(plan)
-    constant, decay = unit * training.epochs_constant, unit * training.epochs_decay
-    highest = lab.subject.experiment.optimiser.learning_rate
-    falling = [highest * (decay + 1 - i) / (decay + 1) for i in range(1, decay + 1)]
-    levels = [highest] * constant + falling
-    per_level = _steps_per_epoch(plan) // unit
-    expected = np.repeat(levels, per_level)
-    facts: Facts = {("in the plan", f"step {i}"): x for i, x in enumerate(expected)}
-    shown = _shown(plan)
+    """As harness.schedule says it, one step after the other."""
+    plan, optimiser = _plan(lab), lab.subject.experiment.optimiser
+    factors = _factors(lab.subject.experiment.training)
+    highest = optimiser.learning_rate
+    of_discriminators = optimiser.discriminator_learning_rate or highest
+    expected = [(highest * factor, of_discriminators * factor) for factor in factors]
+    facts, shown = _planned(expected), _shown(plan)
     states = _in_numpy(lab, [expected[step] for step in shown.values()], _forever(_ones(lab)))
     before: State = fresh_optimiser(used_state(lab.subject.model, lab.subject.objective))
     for epoch, state in zip(shown, states, strict=True):
@@ -145,13 +151,39 @@ def rates_written_out(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def _steps_per_epoch(plan: Plan) -> int:
-    """Steps of an epoch."""
-    return int(np.sum(plan.epoch == 0))
+def _factors(training: TrainingSection) -> list[float]:
+    """Of every step. Linear: down by equal steps that would reach zero one step after the last."""
+    unit = PER_EPOCH if training.decay == "step" else 1  # levels an epoch
+    constant, decay = unit * training.epochs_constant, unit * training.epochs_decay
+    falling = {
+        "linear": lambda i: (decay + 1 - i) / (decay + 1),
+        "cosine": lambda i: math.cos(math.pi / 2 * i / (decay + 1)) ** 2,
+    }.get(training.policy, lambda i: 1.0)
+    levels = [1.0] * constant + [falling(i) for i in range(1, decay + 1)]
+    factors = np.repeat(levels, PER_EPOCH // unit).tolist()
+    if training.policy == "step":
+        factors = [
+            training.step_factor ** (i // PER_EPOCH // training.step_epochs)
+            for i in range(len(factors))
+        ]
+    warmup = PER_EPOCH * training.warmup_epochs
+    for step in range(warmup):
+        factors[step] *= (step + 1) / (warmup + 1)
+    return factors
+
+
+def _planned(rates: Iterable[Rates]) -> Facts:
+    return {
+        (f"in the plan, {side}", f"step {step}"): np.array(rate)
+        for step, both in enumerate(rates)
+        for side, rate in zip(("generators", "discriminators"), both, strict=True)
+    }
 
 
 def _plan(lab: Lab) -> Plan:
-    training = lab.subject.experiment.training.model_copy(update={"steps_per_epoch": 2})
+    training = lab.subject.experiment.training.model_copy(
+        update={"steps_per_epoch": PER_EPOCH, "steps": None}
+    )
     return make_plan(lab.subject.experiment.model_copy(update={"training": training}), 0, 4, 4)
 
 

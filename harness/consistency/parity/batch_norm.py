@@ -70,14 +70,14 @@ def written_out(lab: Lab, name: str) -> Facts:
 
 def _passes(lab: Lab, name: str) -> dict[str, _Passes]:
     backend = lab.backend(name, "float64", lab.subject.with_batch_norm())
-    size = lab.subject.size
-    cuts = [
-        np.ascontiguousarray(lab.subject.summer[i : i + IMAGES, :size, :size])
-        for i in range(0, 3 * IMAGES, IMAGES)
-    ]
     before = backend.state()
     passes = {}
     for network in NETWORKS:
+        size = lab.subject.size(network)
+        cuts = [
+            lab.subject.cut(network, first, IMAGES, size, size)
+            for first in range(0, 3 * IMAGES, IMAGES)
+        ]
         training = [backend.activations(network, cut, training=True) for cut in cuts[:2]]
         evaluation = backend.activations(network, cuts[2])
         passes[network] = _Passes(training, evaluation, before, backend.state())

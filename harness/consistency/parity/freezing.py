@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from backends.interface import (
-    LOSS_TERMS,
     POOL_PASS,
     POOL_SWAP,
+    RECORDED,
     Backend,
     Batch,
     PoolDecision,
@@ -35,7 +35,7 @@ class _Steps:
 def slopes(lab: Lab, name: str) -> Facts:
     """Gradients along a direction of each side's weights."""
     backend = lab.backend(name, "float64")
-    gradients = backend.gradients(passing(lab.subject.batches[0]))
+    gradients = backend.gradients(standing(passing(lab.subject.batches[0])))
     return {
         ("slope of the loss", side): np.array(
             sum(float((gradients[key] * d).sum()) for key, d in _direction(lab, side).items())
@@ -80,17 +80,19 @@ def as_before(lab: Lab, name: str) -> Facts:
 def _two_steps(lab: Lab, name: str) -> _Steps:
     backend, objective = lab.backend(name, "float64"), lab.subject.objective
     steps = _Steps({}, {}, {}, {})
-    rate = lab.subject.experiment.optimiser.learning_rate
+    optimiser = lab.subject.experiment.optimiser
+    rate = optimiser.learning_rate
+    rates = (rate, optimiser.discriminator_learning_rate or rate)
     first, second = lab.subject.batches[:2]
     # Discriminators are shown old fakes, then new ones.
     for step, one in enumerate((_swapping(first, objective.pool_size), passing(second))):
-        batch = replace(one, learning_rate=rate)
+        batch = one._replace(learning_rate=rates[0], discriminator_learning_rate=rates[1])
         before = backend.state()
         gradients = backend.gradients(batch)
         left = backend.state()
         backend.train_step(batch)
         after = backend.state()
-        computed = adam(before, gradients, rate, objective)
+        computed = adam(before, gradients, rates, objective)
         for key in _compared(lab):
             steps.found["training step", f"{key}, step {step}"] = after[key] - before[key]
             steps.expected["training step", f"{key}, step {step}"] = computed[key] - before[key]
@@ -103,9 +105,9 @@ def _two_steps(lab: Lab, name: str) -> _Steps:
 
 def _compared(lab: Lab) -> list[str]:
     """Weights and moments whose gradient is more than rounding."""
-    zero = lab.subject.model.zero_gradient_biases()
-    first = lab.subject.objective.update_order == "generators_first"
-    networks = (*SIDES["discriminators"], *(SIDES["generators"] if first else ()))
+    zero = lab.subject.model.zero_gradients()
+    moved_on = lab.subject.objective.update_order == "discriminators_first"
+    networks = (*SIDES["discriminators"], *(() if moved_on else SIDES["generators"]))
     weights = [
         name
         for name in lab.subject.model.parameter_shapes()
@@ -115,11 +117,13 @@ def _compared(lab: Lab) -> list[str]:
 
 
 def _swapping(batch: Batch, pool_size: int) -> Batch:
+    if batch.pool_a.drawn.size:
+        return batch
     action = POOL_SWAP if pool_size else POOL_PASS
     count = len(batch.a)
     slots = np.arange(count, dtype=np.int32) % max(pool_size, 1)
     decision = PoolDecision(np.full(count, action, np.int32), slots.astype(np.int32))
-    return replace(batch, pool_a=decision, pool_b=decision)
+    return batch._replace(pool_a=decision, pool_b=decision)
 
 
 def _direction(lab: Lab, side: str) -> dict[str, np.ndarray]:
@@ -140,12 +144,17 @@ def _loss(lab: Lab, backend: Backend, side: str, step: float) -> float:
     backend.load_state(state)
     backend.losses()
     backend.train_step(standing(passing(lab.subject.batches[0])))
-    term = dict(zip(LOSS_TERMS, backend.losses()[0].astype(np.float64), strict=False))
+    recorded = backend.losses()[0].astype(np.float64)
+    term = dict(zip(RECORDED, recorded, strict=True))
     if side == "discriminators":
-        return objective.discriminator_weight * (term["discriminator_a"] + term["discriminator_b"])
+        penalty = objective.gradient_penalty * (term["penalty_a"] + term["penalty_b"])
+        total = term["discriminator_a"] + term["discriminator_b"]
+        return objective.discriminator_weight * total + penalty
     return (
         term["adversarial_ab"]
         + term["adversarial_ba"]
-        + objective.lambda_a * (term["cycle_a"] + objective.identity * term["identity_a"])
-        + objective.lambda_b * (term["cycle_b"] + objective.identity * term["identity_b"])
+        + objective.lambda_a * term["cycle_a"]
+        + objective.lambda_b * term["cycle_b"]
+        + objective.identity_weight("a") * term["identity_a"]
+        + objective.identity_weight("b") * term["identity_b"]
     )

@@ -61,7 +61,7 @@ def _gradients(lab: Lab, name: str, precision: Precision, count: int):
 
 
 def _nonzero(lab: Lab, batches: list[dict[str, np.ndarray]], precision: str) -> Facts:
-    zero = lab.subject.model.zero_gradient_biases()
+    zero = lab.subject.model.zero_gradients()
     return {
         (f"{precision}, batch {i}", name): gradient
         for i, gradients in enumerate(batches)
@@ -73,7 +73,7 @@ def _nonzero(lab: Lab, batches: list[dict[str, np.ndarray]], precision: str) -> 
 def _zeros(lab: Lab, batches: list[dict[str, np.ndarray]], precision: str) -> Facts:
     return {
         (f"{precision}, in front of a norm", f"{name}, batch {i}"): gradients[name]
-        / np.linalg.norm(gradients[name.removesuffix("bias") + "kernel"])
+        / (np.linalg.norm(gradients[kernel]) or 1)
         for i, gradients in enumerate(batches)
-        for name in sorted(lab.subject.model.zero_gradient_biases())
+        for name, kernel in sorted(lab.subject.model.zero_gradients().items())
     }

@@ -67,6 +67,7 @@ CHECKS = (
     Check(Rung.ACTIVATIONS, networks.activations, tolerances.ACTIVATION),
     Check(Rung.ACTIVATIONS, networks.float32_outputs, tolerances.OUTPUT, apart=largest),
     Check(Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.float64_written_out),
+    Check(Rung.LOSSES, losses.penalties, tolerances.PENALTY),
     Check(Rung.LOSSES, losses.conventions, tolerances.LOSS_FLOAT64, losses.conventions_written_out),
     Check(Rung.LOSSES, losses.float32, tolerances.LOSS),
     Check(Rung.GRADIENTS, gradients.float64, tolerances.GRADIENT_FLOAT64),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from backends.interface import Direction, Model
+from backends.interface import Direction, ImageShape, Model
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
-from harness.consistency.parity.subject import used_state
+from harness.consistency.parity.subject import SCENES, used_state
 
 DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
 
@@ -19,73 +18,81 @@ def inputs(lab: Lab, name: str) -> Facts:
     """All 256 levels as the networks get them."""
     backend = lab.backend(name, "float64")
     return {
-        ("levels in", network): backend.activations(network, _levels(lab))["input"]
+        ("levels in", network): backend.activations(network, _levels(lab, network))["input"]
         for network in ("g_ab", "d_a")
     }
 
 
 def inputs_written_out(lab: Lab, name: str) -> Facts:
     """Level / 127.5 - 1."""
-    return {("levels in", network): _levels(lab) / 127.5 - 1 for network in ("g_ab", "d_a")}
+    return {
+        ("levels in", network): _levels(lab, network) / 127.5 - 1 for network in ("g_ab", "d_a")
+    }
 
 
 def outputs(lab: Lab, name: str) -> Facts:
     """Translations by a generator that puts out one value per channel whatever it is given."""
     backend, model = lab.backend(name, "float64"), lab.subject.model
-    images = np.zeros((1, lab.subject.size, lab.subject.size, 3), np.uint8)
     facts: Facts = {}
-    for case, biases in _biases(model):
+    for case in CASES:
         state = used_state(model, lab.subject.objective)
-        for generator in ("g_ab", "g_ba"):
+        for direction in DIRECTIONS:
+            generator = f"g_{direction}"
             state[f"{generator}/head/kernel"][:] = 0
-            state[f"{generator}/head/bias"] = biases
+            state[f"{generator}/head/bias"] = _biases(case, _target(model, direction)[-1])
         backend.load_state(state)
         for direction in DIRECTIONS:
-            translated = backend.translate(images, direction)
-            facts["levels out", f"{direction}, {case}"] = translated
+            images = np.zeros((1, *model.input_shape(f"g_{direction}")), np.uint8)
+            facts["levels out", f"{direction}, {case}"] = backend.translate(images, direction)
     return facts
 
 
 def outputs_written_out(lab: Lab, name: str) -> Facts:
     """(tanh + 1) * 127.5 to the nearest level, halves to the even one, or down."""
     model = lab.subject.model
-    size = lab.subject.size
     facts: Facts = {}
-    for case, biases in _biases(model):
-        scaled = (np.tanh(biases) + 1) * 127.5
-        rounded = np.floor(scaled) if model.rounding == "down" else np.round(scaled)
-        levels = np.clip(rounded, 0, 255).astype(np.uint8)
+    for case in CASES:
         for direction in DIRECTIONS:
-            facts["levels out", f"{direction}, {case}"] = np.tile(levels, (1, size, size, 1))
+            height, width, channels = _target(model, direction)
+            scaled = (np.tanh(_biases(case, channels)) + 1) * 127.5
+            rounded = np.floor(scaled) if model.rounding == "down" else np.round(scaled)
+            levels = np.clip(rounded, 0, 255).astype(np.uint8)
+            facts["levels out", f"{direction}, {case}"] = np.tile(levels, (1, height, width, 1))
     return facts
 
 
 def translations(lab: Lab, name: str) -> Facts:
     """Float32 translations as users get them."""
-    size, backend = lab.subject.size, lab.backend(name, "float32")
-    images = {"ab": lab.subject.summer, "ba": lab.subject.winter}
+    subject, backend = lab.subject, lab.backend(name, "float32")
     return {
         ("float32 translations", direction): backend.translate(
-            np.ascontiguousarray(images[direction][:, :size, :size]), direction
+            subject.cut(network, 0, SCENES, subject.size(network), subject.size(network)), direction
         )
         for direction in DIRECTIONS
+        for network in (f"g_{direction}",)
     }
 
 
-def _levels(lab: Lab) -> np.ndarray:
-    """uint8 (1, H, W, 3): every level in every channel, no channel like another."""
-    size = lab.subject.size
-    ramp = np.arange(size * size) % 256
-    levels = np.stack([ramp, 255 - ramp, (ramp + 100) % 256], axis=-1)
-    return levels.reshape(1, size, size, 3).astype(np.uint8)
+def _levels(lab: Lab, network: str) -> np.ndarray:
+    """uint8 (1, H, W, C): every level in every channel, no channel like another."""
+    height, width, channels = lab.subject.model.input_shape(network)
+    ramp = np.arange(height * width) % 256
+    levels = np.stack([ramp, 255 - ramp, (ramp + 100) % 256], axis=-1)[:, :channels]
+    return levels.reshape(1, height, width, channels).astype(np.uint8)
+
+
+def _target(model: Model, direction: Direction) -> ImageShape:
+    return model.shape_b if direction == "ab" else model.shape_a
 
 
 Case = Literal["halves", "ends", "between"]
+CASES: tuple[Case, ...] = get_args(Case)
 
 
-def _biases(model: Model) -> Iterator[tuple[Case, np.ndarray]]:
-    channels = model.g_ab.out_channels
-    # 127.5 goes to 128 and 126.5 to 126 if halves go to the even level.
-    yield "halves", np.resize([0.0, np.arctanh(-1 / 127.5)], channels)
-    yield "ends", np.resize([-20.0, 20.0], channels)
-    yield "between", np.random.Generator(np.random.Philox(3)).normal(0, 1, channels)
+def _biases(case: Case, channels: int) -> np.ndarray:
+    if case == "halves":
+        # 127.5 goes to 128 and 126.5 to 126 if halves go to the even level.
+        return np.resize([0.0, np.arctanh(-1 / 127.5)], channels)
+    if case == "ends":
+        return np.resize([-20.0, 20.0], channels)
+    return np.random.Generator(np.random.Philox(3)).normal(0, 1, channels)

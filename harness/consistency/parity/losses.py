@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backends.interface import LOSS_TERMS, RECORDED
+from backends.interface import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab, Precision
 from harness.consistency.parity.subject import passing, standing
@@ -22,7 +22,8 @@ def float32(lab: Lab, name: str) -> Facts:
 
 def float64(lab: Lab, name: str) -> Facts:
     """The same in float64, accuracies included."""
-    return {("recorded", term): x for term, x in _recorded(lab, name, "float64").items()}
+    recorded = _recorded(lab, name, "float64")
+    return {("recorded", term): recorded[term] for term in (*LOSS_TERMS, *ACCURACIES)}
 
 
 def float64_written_out(lab: Lab, name: str) -> Facts:
@@ -32,13 +33,9 @@ def float64_written_out(lab: Lab, name: str) -> Facts:
 
 def conventions(lab: Lab, name: str) -> Facts:
     """Recorded means as the report converts them."""
-    objective, shape = lab.subject.objective, lab.subject.model.shape_a
-    units = Conventions(
-        elements=int(np.prod(shape)),
-        lambdas={"a": objective.lambda_a, "b": objective.lambda_b},
-        identity=objective.identity,
-        discriminator=objective.discriminator_weight,
-    )
+    model = lab.subject.model
+    elements = {"a": int(np.prod(model.shape_a)), "b": int(np.prod(model.shape_b))}
+    units = Conventions(elements, lab.subject.objective)
     recorded = _recorded(lab, name, "float64")
     return {
         (f"as {convention}", term): recorded[term] * factor
@@ -50,22 +47,56 @@ def conventions(lab: Lab, name: str) -> Facts:
 
 
 def conventions_written_out(lab: Lab, name: str) -> Facts:
-    """DESIGN.md, four conventions: L1 terms as sums over an image, in [0, 1] and weighted."""
+    """DESIGN.md, four conventions: L1 terms as sums over an image, in [0, 1] and weighted.
+
+    Squared differences are up to 4, not 2.
+    """
     objective, terms = lab.subject.objective, lab.once(_terms, name)
-    height, width, channels = lab.subject.model.shape_a
+    model = lab.subject.model
     halved = 0.5 if objective.halve_discriminator else 1.0
     weights = {"adversarial": (1.0, 1.0), "discriminator": (halved, halved)}
     weights["cycle"] = (objective.lambda_a, objective.lambda_b)
-    weights["identity"] = tuple(objective.identity * w for w in weights["cycle"])  # type: ignore[assignment]
+    relative = weights["cycle"] if objective.identity_unit == "relative" else (1.0, 1.0)
+    weights["identity"] = (objective.identity * relative[0], objective.identity * relative[1])
+    largest = {
+        "cycle": 2 if objective.cycle_norm == "l1" else 4,
+        "identity": 2 if objective.identity_norm == "l1" else 4,
+    }
     facts: Facts = {}
     for term in LOSS_TERMS:
         kind, _, side = term.partition("_")
         facts["as mean", term] = terms[term]
         facts["as weighted", term] = terms[term] * weights[kind]["ab".find(side[0])]
         if kind in ("cycle", "identity"):
+            height, width, channels = model.shape_a if side == "a" else model.shape_b
             facts["as unnormalised", term] = terms[term] * height * width * channels
-            facts["as normalised", term] = terms[term] / 2
+            facts["as normalised", term] = terms[term] / largest[kind]
     return facts
+
+
+def penalties(lab: Lab, name: str) -> Facts:
+    """Gradient penalties, which cannot be written out without derivatives."""
+    recorded = _recorded(lab, name, "float64")
+    return {("penalties", term): recorded[term] for term in PENALTIES}
+
+
+def of_discriminator(kind: str, scores: np.ndarray, real: bool) -> np.ndarray:
+    """A discriminator's term for real images or for fakes, as backends.interface.Objective says."""
+    sign = -1 if real else 1
+    return np.mean(
+        {
+            "least_squares": (scores - real) ** 2,
+            "vanilla": np.log1p(np.exp(sign * scores)),
+            "hinge": np.maximum(0, 1 + sign * scores),
+        }.get(kind, sign * scores)
+    )
+
+
+def of_generator(kind: str, scores: np.ndarray) -> np.ndarray:
+    """A generator's term for the scores of its fakes."""
+    if kind == "least_squares":
+        return np.mean((1 - scores) ** 2)
+    return np.mean(np.log1p(np.exp(-scores)) if kind == "vanilla" else -scores)
 
 
 def _recorded(lab: Lab, name: str, precision: Precision) -> dict[str, np.ndarray]:
@@ -77,24 +108,32 @@ def _recorded(lab: Lab, name: str, precision: Precision) -> dict[str, np.ndarray
 
 def _terms(lab: Lab, name: str) -> dict[str, np.ndarray]:
     backend, batch = lab.backend(name, "float64"), lab.subject.batches[0]
+    objective = lab.subject.objective
 
     def run(network: str, images: np.ndarray) -> np.ndarray:
         return backend.activations(network, images, training=True)["output"]
 
-    a, b = batch.a / 127.5 - 1, batch.b / 127.5 - 1
+    def apart(norm: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.mean(np.abs(x - y) ** (1 if norm == "l1" else 2))
+
+    a, b, kind = batch.a / 127.5 - 1, batch.b / 127.5 - 1, objective.adversarial
     fake_a, fake_b = run("g_ba", b), run("g_ab", a)
-    identity = lab.subject.objective.identity > 0
+    identity = objective.identity > 0
+    nothing, norm = np.zeros(()), objective.identity_norm
     terms = {
-        "adversarial_ab": np.mean((run("d_b", fake_b) - 1) ** 2),
-        "adversarial_ba": np.mean((run("d_a", fake_a) - 1) ** 2),
-        "cycle_a": np.mean(np.abs(run("g_ba", fake_b) - a)),
-        "cycle_b": np.mean(np.abs(run("g_ab", fake_a) - b)),
-        "identity_a": np.mean(np.abs(run("g_ba", a) - a)) if identity else np.zeros(()),
-        "identity_b": np.mean(np.abs(run("g_ab", b) - b)) if identity else np.zeros(()),
+        "adversarial_ab": of_generator(kind, run("d_b", fake_b)),
+        "adversarial_ba": of_generator(kind, run("d_a", fake_a)),
+        "cycle_a": apart(objective.cycle_norm, run("g_ba", fake_b), a),
+        "cycle_b": apart(objective.cycle_norm, run("g_ab", fake_a), b),
+        "identity_a": apart(norm, run("g_ba", a), a) if identity else nothing,
+        "identity_b": apart(norm, run("g_ab", b), b) if identity else nothing,
     }
+    middle = 0.5 if kind == "least_squares" else 0.0
     for domain, real, fake in (("a", a, fake_a), ("b", b, fake_b)):
         on_real, on_fake = run(f"d_{domain}", real), run(f"d_{domain}", fake)
-        terms[f"discriminator_{domain}"] = np.mean((on_real - 1) ** 2) + np.mean(on_fake**2)
-        terms[f"accuracy_real_{domain}"] = np.mean(on_real > 0.5)
-        terms[f"accuracy_fake_{domain}"] = np.mean(on_fake < 0.5)
+        terms[f"discriminator_{domain}"] = of_discriminator(kind, on_real, True) + of_discriminator(
+            kind, on_fake, False
+        )
+        terms[f"accuracy_real_{domain}"] = np.mean(on_real > middle)
+        terms[f"accuracy_fake_{domain}"] = np.mean(on_fake < middle)
     return terms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backends.architecture import UNetSpec
 from backends.interface import NETWORKS, state_shapes
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab, Precision
@@ -22,33 +23,36 @@ def shapes_of_the_table(lab: Lab, name: str) -> Facts:
 
 def activations(lab: Lab, name: str) -> Facts:
     """Float64, from images of even and odd sizes, one and more than one at a time."""
-    size = lab.subject.size
-    cases = ((size, size, 1), (size + 4, size - 4, 2), (size + 1, size + 3, 1))
     return {
         (f"{network}, {count} of {height}x{width}", layer): array
-        for height, width, count in cases
         for network in NETWORKS
+        for height, width, count in _cases(lab, network)
         for layer, array in _outputs(lab, name, network, (count, height, width)).items()
     }
 
 
 def float32_outputs(lab: Lab, name: str) -> Facts:
     """Translations before they become uint8, at the precision users train with."""
-    size = lab.subject.size
     return {
         ("float32 translations, of a range of 2", network): _outputs(
-            lab, name, network, (4, size, size), "float32"
+            lab, name, network, (4, lab.subject.size(network), lab.subject.size(network)), "float32"
         )["output"]
         for network in ("g_ab", "g_ba")
     }
 
 
+def _cases(lab: Lab, network: str) -> tuple[tuple[int, int, int], ...]:
+    """Height, width and number of images; a U-Net's skips take no sizes but its own."""
+    size = lab.subject.size(network)
+    if isinstance(getattr(lab.subject.model, network), UNetSpec):
+        return ((size, size, 1), (size, size, 2))
+    return ((size, size, 1), (size + 4, size - 4, 2), (size + 1, size + 3, 1))
+
+
 def _outputs(
     lab: Lab, name: str, network: str, shape: tuple[int, ...], precision: Precision = "float64"
 ) -> dict[str, np.ndarray]:
-    count, height, width = shape
-    images = lab.subject.summer if network in ("g_ab", "d_a") else lab.subject.winter
-    cut = np.ascontiguousarray(images[:count, :height, :width])
+    cut = lab.subject.cut(network, 0, *shape)
     # Training mode: batch norms as in a step; running statistics are a rung of their own.
     return lab.backend(name, precision).activations(network, cut, training=True)
 

@@ -7,8 +7,9 @@ import numpy as np
 from backends.interface import Batch
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
+from harness.consistency.parity.losses import of_discriminator
 from harness.consistency.parity.subject import standing
-from harness.plan import stream
+from harness.draw import stream
 
 BATCH, STEPS = 40, 5
 TERMS = {"discriminator_a": 6, "discriminator_b": 7}
@@ -29,7 +30,7 @@ def contents(lab: Lab, name: str) -> Facts:
 
 
 def written_out(lab: Lab, name: str) -> Facts:
-    """The authors' ImagePool on the backend's own translations, as they come."""
+    """The pools on the backend's own translations, as they come."""
     backend = lab.backend(name, "float32")
 
     def run(network: str, images: np.ndarray) -> np.ndarray:
@@ -37,14 +38,16 @@ def written_out(lab: Lab, name: str) -> Facts:
 
     facts: Facts = {}
     for domain, generator in (("a", "g_ba"), ("b", "g_ab")):
-        pool = _Pool(lab.subject.objective.pool_size, domain)
+        history = lab.subject.experiment.objective.pool == "half_new"
+        pool = (_History if history else _Pool)(lab.subject.objective.pool_size, domain)
+        kind = lab.subject.objective.adversarial
         for step, batch in enumerate(_batches(lab)):
             real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
-            shown = np.stack([pool.query(fake) for fake in run(generator, source)])
-            on_real, on_fake = run(f"d_{domain}", real), run(f"d_{domain}", shown)
-            term = np.mean((on_real - 1) ** 2) + np.mean(on_fake**2)
+            term = of_discriminator(kind, run(f"d_{domain}", real), True)
+            for shown in pool.shown(run(generator, source)):
+                term = term + of_discriminator(kind, run(f"d_{domain}", shown), False)
             facts["shown", f"discriminator_{domain}, step {step}"] = term
-        height, width, channels = batch.a.shape[1:]
+        height, width, channels = real.shape[1:]
         empty = backend.state()[f"pool_{domain}"][len(pool.images) :]
         held = np.array(pool.images).reshape(-1, height, width, channels)
         facts["contents", f"pool_{domain}"] = np.concatenate([held, empty])
@@ -61,6 +64,9 @@ class _Pool:
         slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=BATCH * STEPS)
         self.slots = iter(slots)
 
+    def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
+        return [np.stack([self.query(fake) for fake in fakes])]
+
     def query(self, image: np.ndarray) -> np.ndarray:
         chance, slot = next(self.chances), next(self.slots)
         if self.size == 0:
@@ -72,6 +78,25 @@ class _Pool:
             stored, self.images[slot] = self.images[slot], image
             return stored
         return image
+
+
+class _History:
+    """The last mini-batches' buffer: all new fakes, and as many out of it."""
+
+    def __init__(self, size: int, domain: str):
+        self.size = size
+        self.images: list[np.ndarray] = []
+        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(BATCH, size=STEPS))
+        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((STEPS, BATCH)))
+        self.step = 0
+
+    def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
+        image, oldest = fakes[next(self.chosen)], self.step % self.size
+        self.images[oldest : oldest + 1] = [image]
+        self.step += 1
+        count = len(self.images)
+        drawn = [self.images[int(share * count)] for share in next(self.shares)]
+        return [fakes, np.stack(drawn)]
 
 
 def _batches(lab: Lab) -> list[Batch]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
+from pydantic import ValidationError
 
 from backends.architecture import NormSpec
 from backends.interface import (
@@ -19,6 +21,8 @@ from backends.interface import (
 )
 from harness.config import Experiment
 from harness.datasets.seasons import render
+from harness.datasets.seasons.paint import Season
+from harness.errors import UserError
 from harness.plan import make_plan
 
 STEPS = 20
@@ -29,13 +33,14 @@ SCENES = 6
 # step, and after twenty a defect has to be large to be seen.
 GENTLE = 0.01
 MARGIN = 4
-# The architecture is the preset's, the image size is not: larger ones would only add time.
-SMALLEST = 32
+# The architecture is the preset's; image size and width are not: more would only add time.
+SIZES = (32, 64, 128, 256)
+WIDEST = 16
 
 
 @dataclass(frozen=True)
 class Subject:
-    """`summer`, `winter`: uint8 (SCENES, size + MARGIN, size + MARGIN, 3).
+    """`images`: of "a" and "b", uint8 (SCENES, size + MARGIN, size + MARGIN, channels).
 
     `batches`: twenty steps around the one that fills the pools, at a gentle learning rate.
     """
@@ -43,11 +48,18 @@ class Subject:
     experiment: Experiment
     model: Model
     objective: Objective
-    size: int
-    summer: np.ndarray
-    winter: np.ndarray
+    images: dict[str, np.ndarray]
     batches: list[Batch]
     gradient_batches: int = 6
+
+    def size(self, network: str) -> int:
+        """Height and width of the images that one of NETWORKS is trained on."""
+        return self.model.input_shape(network)[0]
+
+    def cut(self, network: str, first: int, count: int, height: int, width: int) -> np.ndarray:
+        """Some images that one of NETWORKS is trained on: uint8 (count, height, width, C)."""
+        images = self.images["a" if network in ("g_ab", "d_a") else "b"]
+        return np.ascontiguousarray(images[first : first + count, :height, :width])
 
     def with_batch_norm(self) -> Model:
         """The same networks with batch norm and learnt scales, where they have not both."""
@@ -62,29 +74,54 @@ class Subject:
 
     def plan_batches(self, batch_size: int, first: int, steps: int) -> list[Batch]:
         """`steps` batches of the harness's plan, from step `first` on."""
-        images = (self.summer, self.winter)
-        return _batches(self.experiment, self.size, images, batch_size, first, steps)
+        return _batches(self.experiment, self.images, batch_size, first, steps)
 
 
 def make_subject(experiment: Experiment, gradient_batches: int = 6) -> Subject:
     """A small subject with the networks, objective and schedule of `experiment`."""
-    size = max(SMALLEST, 2 ** (experiment.model.discriminator_layers + 1) * 2)
-    side = size + MARGIN
-    summer = np.stack([render(scene, "summer", side) for scene in range(SCENES)])
-    winter = np.stack([render(scene, "winter", side) for scene in range(10, 10 + SCENES)])
+    small = _small(experiment)
+    images = {
+        domain: _scenes(first, season, small.data.load(domain), small.data.channels(domain))
+        for domain, first, season in (("a", 0, "summer"), ("b", 10, "winter"))
+    }
     # Begun just before the pool is full: twenty steps store, swap and pass.
-    first = max(0, experiment.objective.pool_size // BATCH - STEPS // 4)
-    model = replace(experiment.networks(), shape_a=(size, size, 3), shape_b=(size, size, 3))
+    stored = 1 if small.objective.pool == "half_new" else BATCH
+    first = max(0, small.objective.pool_size // stored - STEPS // 4)
     return Subject(
-        experiment,
-        model,
-        experiment.loss(),
-        size,
-        summer,
-        winter,
-        _batches(experiment, size, (summer, winter), BATCH, first, STEPS),
+        small,
+        small.networks(),
+        small.loss(),
+        images,
+        _batches(small, images, BATCH, first, STEPS),
         gradient_batches,
     )
+
+
+def _small(experiment: Experiment) -> Experiment:
+    """The experiment with narrow networks, on the smallest images that they can take."""
+    settings = experiment.model_dump()
+    for key in ("filters", "discriminator_filters"):
+        settings["model"][key] = min(settings["model"][key], WIDEST)
+    # Batch norm needs more than one image, where it sees one pixel.
+    settings["training"]["batch_size"] = BATCH
+    data = settings["data"]
+    if experiment.data.crop("a") != experiment.data.crop("b"):
+        data["load_size"] = experiment.data.crop("a") + MARGIN
+        data["load_size_b"] = experiment.data.crop("b") + MARGIN
+        return Experiment.model_validate(settings)
+    for size in SIZES:
+        data |= {"crop_size": size, "load_size": size + MARGIN}
+        data |= {"crop_size_b": None, "load_size_b": None}
+        with suppress(ValidationError):
+            return Experiment.model_validate(settings)
+    raise UserError(
+        f"preset {experiment.preset}: its networks need images above {SIZES[-1]} pixels"
+    )
+
+
+def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
+    scenes = [render(scene, season, side) for scene in range(first, first + SCENES)]
+    return np.stack(scenes)[..., :channels]
 
 
 def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
@@ -94,7 +131,7 @@ def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
     state = {name: _drawn(name, shape, draw) for name, shape in shapes.items()}
     for network in ("d_a", "d_b"):
         # Scores on both sides of the middle between the two targets, so that accuracies count.
-        state[f"{network}/head/bias"] += np.float32(0.5)
+        state[f"{network}/head/bias"] += np.float32(objective.middle)
     return {**state, "step": np.array(3, np.int64)}
 
 
@@ -112,12 +149,12 @@ def passing(batch: Batch) -> Batch:
     decision = PoolDecision(
         np.full(len(batch.a), POOL_PASS, np.int32), np.zeros(len(batch.a), np.int32)
     )
-    return replace(batch, pool_a=decision, pool_b=decision)
+    return batch._replace(pool_a=decision, pool_b=decision)
 
 
 def standing(batch: Batch) -> Batch:
-    """The same step at learning rate zero: no weight moves, so losses are of the state given."""
-    return replace(batch, learning_rate=0.0)
+    """The same step without dropout at learning rate zero: losses are of the state given."""
+    return batch._replace(kept={}, learning_rate=0.0, discriminator_learning_rate=0.0)
 
 
 def _drawn(name: str, shape: tuple[int, ...], draw: np.random.Generator) -> np.ndarray:
@@ -138,30 +175,30 @@ def _drawn(name: str, shape: tuple[int, ...], draw: np.random.Generator) -> np.n
     return np.asarray(values, np.float32)
 
 
-def _batch_norm(norm: NormSpec) -> NormSpec:
-    return replace(norm, kind="batch", affine=True)
+def _batch_norm(norm: NormSpec | None) -> NormSpec:
+    return replace(norm or NormSpec(), kind="batch", affine=True)
 
 
 def _batches(
-    experiment: Experiment,
-    size: int,
-    images: tuple[np.ndarray, np.ndarray],
-    batch_size: int,
-    first: int,
-    steps: int,
+    experiment: Experiment, images: dict[str, np.ndarray], batch_size: int, first: int, steps: int
 ) -> list[Batch]:
     """A schedule in which the learning rate falls within the steps taken."""
     per_epoch = 5
     training = experiment.training.model_copy(
         update={
             "batch_size": batch_size,
+            "steps": None,
             "steps_per_epoch": per_epoch,
             "epochs_constant": first // per_epoch + 2,
             "epochs_decay": steps // per_epoch,
         }
     )
-    data = experiment.data.model_copy(update={"crop_size": size, "load_size": size + MARGIN})
-    small = experiment.model_copy(update={"data": data, "training": training})
-    plan = make_plan(small, 0, SCENES, SCENES)
-    batches = [plan.batch(step, *images) for step in range(first, first + steps)]
-    return [replace(batch, learning_rate=GENTLE * batch.learning_rate) for batch in batches]
+    plan = make_plan(experiment.model_copy(update={"training": training}), 0, SCENES, SCENES)
+    batches = [plan.batch(step, images["a"], images["b"]) for step in range(first, first + steps)]
+    return [
+        batch._replace(
+            learning_rate=GENTLE * batch.learning_rate,
+            discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
+        )
+        for batch in batches
+    ]

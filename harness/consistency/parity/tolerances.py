@@ -20,6 +20,7 @@ ACTIVATION = Tolerance(1e-13, "float64 rounding through some twenty layers")
 OUTPUT = Tolerance(1e-5, "float32 rounding through some twenty layers")
 LOSS = Tolerance(1e-5, "float32, through a generator and a discriminator or two generators")
 LOSS_FLOAT64 = Tolerance(1e-14, "means over up to 10^4 float64 values, added up in another order")
+PENALTY = Tolerance(1e-12, "float64, of a derivative through a discriminator, then its square")
 GRADIENT = Tolerance(
     5e-5, "float32, best of six batches: rounding, without jumps at kinks of ReLU and L1"
 )

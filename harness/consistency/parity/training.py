@@ -152,11 +152,10 @@ def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
 
 
 def _with_zero_gradients_joined(lab: Lab, state: State) -> dict[str, np.ndarray]:
-    """Biases that only rounding moves are measured together with the kernel they belong to."""
+    """What only rounding moves is measured together with the kernel in front of it."""
     joined = dict(state)
-    for bias in lab.subject.model.zero_gradient_biases():
+    for name, kernel in lab.subject.model.zero_gradients().items():
         for part in ("", "adam_m/", "adam_v/"):
-            rounded = joined.pop(f"{part}{bias}")
-            kernel = f"{part}{bias.removesuffix('bias')}kernel"
-            joined[kernel] = np.concatenate([state[kernel].ravel(), rounded])
+            rounded = joined.pop(f"{part}{name}")
+            joined[f"{part}{kernel}"] = np.concatenate([joined[f"{part}{kernel}"].ravel(), rounded])
     return joined

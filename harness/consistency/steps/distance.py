@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backends.interface import Backend, Model, State
-from harness.plan import stream
+from harness.draw import stream
 
 MEASURES = ("weights", "outputs", "losses")
 SAMPLE = 2**16
@@ -28,7 +28,7 @@ class Sample:
 
     def __init__(self, base: Model):
         shapes = base.parameter_shapes()
-        self.names = sorted(shapes.keys() - base.zero_gradient_biases())
+        self.names = sorted(shapes.keys() - base.zero_gradients())
         self._weights = _choose("weights", sum(int(np.prod(shapes[name])) for name in self.names))
 
     def weights(self, state: State) -> np.ndarray:

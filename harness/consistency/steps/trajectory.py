@@ -23,7 +23,8 @@ import backends
 from backends.interface import LOSS_TERMS, Backend, Runtime, State
 from harness.config import Experiment
 from harness.consistency.steps.distance import Rows, Sample, distances, nudge
-from harness.plan import initial_state, make_plan
+from harness.initial import initial_state
+from harness.plan import make_plan
 from harness.records import read_arrays, write_arrays, write_table
 
 PROGRESS_SECONDS = 0.5

@@ -28,7 +28,7 @@ from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
 from harness.progress import Display, duration
 from harness.records import RunRecord, find_runs, read_arrays, write_bytes
-from harness.worker import Job
+from harness.run import Job
 from harness.workers import Worker, WorkerFailed
 
 BLOCK = 50  # steps between looks at whether to stop

@@ -1,0 +1,256 @@
+"""One training in one backend: its plan, its clocks, and what is recorded of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import backends
+from backends.cost import forward_flops, train_step_flops
+from backends.interface import LOSS_TERMS, NETWORKS, RECORDED, Runtime
+from harness import provenance
+from harness.clocks import Clocks
+from harness.config import Experiment
+from harness.datasets.ragged import open_images
+from harness.initial import initial_state
+from harness.plan import evaluation_steps, make_plan
+from harness.records import RunRecord, read_arrays, write_arrays, write_json, write_table
+from harness.schedule import plateau
+
+BLOCK_COLUMNS = (
+    "start_step",
+    "steps",
+    "warmup",
+    "train_seconds",
+    "data_seconds",
+    "logging_seconds",
+)
+JUDGED_AT_ONCE = 8  # images; every layer's output is held, which takes memory
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told, once. `images`: split name -> .npy file, as `open_images` takes it."""
+
+    backend: str
+    seed: int
+    folder: str
+    device: str
+    device_name: str
+    threads: int
+    experiment: dict[str, Any]
+    images: dict[str, str]
+
+
+class Run:
+    """A training in progress and what has been recorded of it."""
+
+    def __init__(self, job: Job, clocks: Clocks):
+        self.job, self.clocks = job, clocks
+        self.record = RunRecord(Path(job.folder))
+        self.experiment = Experiment.model_validate(job.experiment)
+        self.images = {split: open_images(Path(path)) for split, path in job.images.items()}
+        counts = (len(self.images["trainA"]), len(self.images["trainB"]))
+        self.plan = make_plan(self.experiment, job.seed, *counts)
+        self.model, self.objective = self.experiment.networks(), self.experiment.loss()
+        runtime = Runtime(
+            device=job.device,  # type: ignore[arg-type]
+            threads=job.threads,
+            **self.experiment.runtime.model_dump(),
+        )
+        self.backend = backends.load(job.backend, self.model, self.objective, runtime)
+        self.losses = np.zeros((0, len(RECORDED)))
+        self.blocks: list[tuple[float, ...]] = []
+        self.step = 0
+        self._resume_or_begin()
+        self.warm_until = self.step + self.experiment.timing.warmup_steps
+        environment = {"backend": job.backend, **self.backend.environment()}
+        environment |= {"device": job.device_name, **provenance.describe()}
+        write_json(self.record.folder / "environment.json", environment)
+        self.write_status("running")
+
+    @property
+    def checkpoint_file(self) -> Path:
+        return self.record.folder / "checkpoint.safetensors"
+
+    def _resume_or_begin(self) -> None:
+        if not self.checkpoint_file.exists():
+            self._forget_evaluations_after(-1)
+            drawn_from = self.experiment.model.initial_weights
+            state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
+            self.backend.load_state(state)
+            return
+        arrays = read_arrays(self.checkpoint_file)
+        self.losses = arrays.pop("record/losses")
+        self.blocks = [tuple(row) for row in arrays.pop("record/blocks").tolist()]
+        self.clocks.add(arrays.pop("record/clocks"))
+        self.step = int(arrays["step"])
+        self.backend.load_state(arrays)
+        self._forget_evaluations_after(self.step)
+        # As in a run that was never interrupted, training is not the process's first pass through
+        # the networks: PyTorch was once seen to round that one differently, cause unknown.
+        for split, direction in (("testA", "ab"), ("testB", "ba")):
+            self.backend.translate(np.array(self.images[split][:1]), direction)  # type: ignore[arg-type]
+
+    def _forget_evaluations_after(self, step: int) -> None:
+        """A killed process may have got further than its checkpoint: that training is redone."""
+        for later in self.record.evaluated_steps:
+            if later > step:
+                self.record.evaluation_file(later).unlink()
+
+    @property
+    def evaluations_left(self) -> list[int]:
+        """Steps between the first and the last after which translations are still to be made."""
+        wanted = evaluation_steps(self.experiment, self.plan.steps, self.plan.steps_per_epoch)
+        return sorted(set(wanted) - set(self.record.evaluated_steps))
+
+    def train(self, until: int) -> dict[str, Any]:
+        """Train up to step `until`; one timed block, ending when the device is done."""
+        clocks, start = self.clocks, self.step
+        warmup = start < self.warm_until
+        before = clocks.seconds()
+        clock = "warmup" if warmup else "train"
+        while self.step < until:
+            self._train_without_pause(self._pause(until), clock)
+        spent = {name: value - before[name] for name, value in clocks.seconds().items()}
+        seconds = (spent[clock], spent["data"], spent["logging"])
+        self.blocks.append((start, until - start, int(warmup), *seconds))
+        if not np.isfinite(self.losses[start:]).all():
+            raise FloatingPointError(f"diverged: a loss is not finite by step {self.step}")
+        return {
+            "step": self.step,
+            "seconds_per_step": sum(seconds) / (until - start),
+            "losses": dict(zip(RECORDED, self.losses[-1].tolist(), strict=True)),
+        }
+
+    def _pause(self, until: int) -> int:
+        """`until`, or the end of the epoch before it where the rate depends on its losses."""
+        if self.experiment.training.policy != "plateau":
+            return until
+        per_epoch = self.plan.steps_per_epoch
+        return min(until, (self.step // per_epoch + 1) * per_epoch)
+
+    def _train_without_pause(self, until: int, clock: str) -> None:
+        clocks, plateau = self.clocks, self._plateaus()[-1]
+        # All of a block's batches first: with a device that works on while Python goes ahead, time
+        # spent on data between steps would be the device's, and on neither clock rightly.
+        clocks.switch("data")
+        train_a, train_b = self.images["trainA"], self.images["trainB"]
+        steps = range(self.step, until)
+        batches = [self.plan.batch(step, train_a, train_b, plateau) for step in steps]
+        clocks.switch(clock)
+        for batch in batches:
+            self.backend.train_step(batch)
+        self.backend.synchronize()
+        self.step = until
+        clocks.switch("logging")
+        new = self.backend.losses()
+        self.losses = np.concatenate([self.losses.astype(new.dtype), new])
+
+    def _plateaus(self) -> list[float]:
+        """Factor of the learning rates by epoch, up to the one that is in progress or to come."""
+        weights = self.objective.weights
+        generators = [i for i, term in enumerate(LOSS_TERMS) if not term.startswith("disc")]
+        total = self.losses[:, generators] @ [weights[LOSS_TERMS[i]] for i in generators]
+        per_epoch = self.plan.steps_per_epoch
+        whole = total[: len(total) // per_epoch * per_epoch].reshape(-1, per_epoch)
+        means = whole.mean(1, dtype=np.float64).tolist()
+        return [plateau(self.experiment.training, means[:epoch]) for epoch in range(len(means) + 1)]
+
+    def evaluate(self, everything: bool) -> dict[str, Any]:
+        """Translate the test images and have the discriminators score real and translated ones.
+
+        `everything` adds reconstructions and, of domains with one image shape, identity images.
+        """
+        before = self.clocks.seconds()["evaluation"]
+        self.clocks.switch("evaluation")
+        translate = self.backend.translate
+        real_a, real_b = np.array(self.images["testA"]), np.array(self.images["testB"])
+        arrays = {"ab": translate(real_a, "ab"), "ba": translate(real_b, "ba")}
+        if everything:
+            arrays["aba"] = translate(arrays["ab"], "ba")
+            arrays["bab"] = translate(arrays["ba"], "ab")
+            if self.model.shape_a == self.model.shape_b:
+                arrays["identity_a"] = translate(real_a, "ba")
+                arrays["identity_b"] = translate(real_b, "ab")
+        pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
+        for domain, (real, fake) in pairs.items():
+            arrays[f"patches_real_{domain}"] = self._patch_scores(domain, real)
+            arrays[f"patches_fake_{domain}"] = self._patch_scores(domain, fake)
+        write_arrays(self.record.evaluation_file(self.step), arrays)
+        return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
+
+    def _patch_scores(self, domain: str, images: np.ndarray) -> np.ndarray:
+        """What the discriminator of a domain says of uint8 images: float32 (N, h, w)."""
+        batches = np.split(images, range(JUDGED_AT_ONCE, len(images), JUDGED_AT_ONCE))
+        scores = [self.backend.activations(f"d_{domain}", each)["output"] for each in batches]
+        return np.concatenate(scores)[..., 0].astype(np.float32)
+
+    def checkpoint(self, state: str) -> dict[str, Any]:
+        """Save all that is needed to go on from here, bit for bit."""
+        self.clocks.switch("checkpoint")
+        arrays = self.backend.state()
+        arrays["record/losses"] = self.losses
+        arrays["record/blocks"] = np.array(self.blocks, np.float64).reshape(-1, len(BLOCK_COLUMNS))
+        arrays["record/clocks"] = self.clocks.array()
+        write_arrays(self.checkpoint_file, arrays)
+        self.write_status(state)
+        return {"step": self.step}
+
+    def finish(self) -> dict[str, Any]:
+        """Write what a complete run consists of; the status comes last."""
+        self.clocks.switch("checkpoint")
+        folder = self.record.folder
+        write_arrays(folder / "state.safetensors", self.backend.state())
+        write_table(folder / "losses.csv", self._loss_table())
+        blocks = pd.DataFrame(self.blocks, columns=list(BLOCK_COLUMNS))
+        integers = dict.fromkeys(BLOCK_COLUMNS[:3], int)
+        write_table(folder / "blocks.csv", blocks.astype(integers))
+        memory = self.backend.peak_memory()
+        resources = {
+            "clocks": {**self.clocks.seconds(), "wall": self.clocks.wall()},
+            "processes": self.clocks.processes,
+            "peak_memory": {"bytes": memory.bytes, "kind": memory.kind},
+            "flops_per_step": self._flops_per_step(),
+        }
+        write_json(folder / "resources.json", resources)
+        self.write_status("complete")
+        self.checkpoint_file.unlink(missing_ok=True)
+        return {"step": self.step}
+
+    def fail(self) -> None:
+        """Leave what was recorded up to here, for whoever looks for the cause."""
+        write_table(self.record.folder / "losses.csv", self._loss_table())
+        self.write_status("failed")
+
+    def write_status(self, state: str) -> None:
+        status = {"backend": self.job.backend, "seed": self.job.seed, "state": state}
+        progress = {"step": self.step, "steps": self.plan.steps}
+        write_json(self.record.folder / "status.json", {**status, **progress})
+
+    def _loss_table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.losses, columns=list(RECORDED))
+        table.insert(0, "step", np.arange(len(table)))
+        table.insert(1, "epoch", self.plan.epoch[: len(table)])
+        plateaus = np.array(self._plateaus())[table["epoch"]]
+        table.insert(2, "learning_rate", plateaus * self.plan.learning_rate[: len(table)])
+        return table
+
+    def _flops_per_step(self) -> int:
+        model = self.model
+        flops = {
+            name: forward_flops(model.layers(name), *model.input_shape(name)[:2])
+            for name in NETWORKS
+        }
+        return train_step_flops(
+            generators=(flops["g_ab"], flops["g_ba"]),
+            discriminators=(flops["d_a"], flops["d_b"]),
+            batch=self.experiment.training.batch_size,
+            identity=self.objective.identity > 0,
+            shown=2 if self.experiment.objective.pool == "half_new" else 1,
+            penalty=self.objective.adversarial == "wasserstein_gp",
+        )
