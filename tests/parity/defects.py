@@ -46,7 +46,7 @@ def flipped(array: np.ndarray) -> np.ndarray:
 PARAMETERS = [
     *both("bias in front of norms missing", on.no_bias),
     *both("norms with learnt scales", lambda b: on.norm(b, affine=True)),
-    Defect("a residual block too many", "torch", on.network("torch", "Generator", blocks=2)),
+    Defect("a residual block too many", "torch", on.network("torch", "ResNet", blocks=2)),
     Defect("a discriminator layer less", "tf", on.network("tf", "Discriminator", layers=2)),
     Defect(
         "discriminators with batch norm",
@@ -61,7 +61,7 @@ ACTIVATIONS = [
     *both("strided padding only after", on.strided_same),
     *both(
         "transposed convolution crops the last row",
-        lambda b: on.network(b, "Generator", transposed_crop="last"),
+        lambda b: on.network(b, "ResNet", transposed_crop="last"),
     ),
     Defect("edge repeated", "torch", on.reflection("replicate")),
     Defect("reflection with the edge", "tf", on.reflection("SYMMETRIC")),
@@ -168,7 +168,7 @@ ADAM = [
 
 
 POOL = [
-    *both("pool missing", lambda b: of.exchange(b, lambda exchange, fakes, a, s: fakes)),
+    *both("pool missing", lambda b: of.exchange(b, lambda exchange, fakes, a, s: [fakes])),
     *both(
         "pool passes where it should swap",
         lambda b: of.exchange(
@@ -208,17 +208,20 @@ LEARNING_RATE = [
     Defect(
         "decay an epoch early",
         "plan",
-        of.plan("learning_rate_factor", lambda real, t, c, d: real(t + 1, c, d)),
+        of.plan("factors", lambda real, t, n, e: np.append(real(t, n, e)[e:], [0.1] * e)),
     ),
     Defect(
         "decay an epoch late",
         "plan",
-        of.plan("learning_rate_factor", lambda real, t, c, d: real(t - 1, c, d)),
+        of.plan("factors", lambda real, t, n, e: np.append([1.0] * e, real(t, n, e)[:-e])),
     ),
     Defect(
         "decay to zero in the last epoch",
         "plan",
-        of.plan("learning_rate_factor", lambda real, t, c, d: real(t, c, d - 1)),
+        of.plan(
+            "factors",
+            lambda real, t, n, e: 1 - (1 - real(t, n, e)) * (1 + 1 / t.epochs_decay),
+        ),
     ),
     Defect("rate stays the first", "torch", of.learning_rate("torch", of.first_rate)),
     Defect("rate of the step before", "tf", of.learning_rate("tf", of.rate_before)),
@@ -243,8 +246,8 @@ LEVELS = [
 ]
 
 FREEZING = [
-    Defect("fakes not detached", "torch", of.torch_fakes_not_detached),
-    Defect("fakes not detached", "tf", of.tf_fakes_not_detached),
+    Defect("fakes not detached", "torch", of.fakes_not_detached("torch")),
+    Defect("fakes not detached", "tf", of.fakes_not_detached("tf")),
     Defect("discriminators not frozen", "torch", of.torch_discriminators_not_frozen),
     Defect("discriminators not frozen", "tf", of.tf_discriminators_not_frozen),
     Defect(

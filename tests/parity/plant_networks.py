@@ -60,10 +60,10 @@ def norm(backend: str, only: str | None = None, **changes: Any) -> Plant:
 
 
 def network(backend: str, kind: str, **changes: Any) -> Plant:
-    """Another Generator or Discriminator than the specification asks for."""
+    """Another ResNet, UNet or Discriminator than the specification asks for."""
 
-    def init(real, self, spec, **rest):
-        real(self, replace(spec, **changes), **rest)
+    def init(real, self, spec, *args, **rest):
+        real(self, replace(spec, **changes), *args, **rest)
 
     return wrapped(backend, f"networks.{kind}.__init__", init)
 
@@ -141,7 +141,7 @@ def strided_same(backend: str) -> Plant:
 
 
 def no_bias(backend: str) -> Plant:
-    return network(backend, "Generator", bias=False)
+    return network(backend, "ResNet", bias=False)
 
 
 def bias_left_out(backend: str) -> Plant:

@@ -28,9 +28,10 @@ def generator_term(
 ) -> Plant:
     """Term `index` is `wrong(losses module, networks, a, b, fake_a, fake_b)` instead."""
 
-    def losses(real, networks, objective, a, b):
-        found = real(networks, objective, a, b)
-        term = wrong(module(backend, "losses"), networks, a, b, found.fake_a, found.fake_b)
+    def losses(real, networks, objective, batch):
+        found = real(networks, objective, batch)
+        images = batch.a, batch.b, found.fake_a, found.fake_b
+        term = wrong(module(backend, "losses"), networks, *images)
         terms = list(found.terms)
         total = found.total + weight(objective) * (term - terms[index])
         terms[index] = term
@@ -42,8 +43,8 @@ def generator_term(
 def generator_total(backend: str, change: Callable[..., Any]) -> Plant:
     """`change(losses, objective)` is minimised; what is recorded stays as it is."""
 
-    def losses(real, networks, objective, a, b):
-        found = real(networks, objective, a, b)
+    def losses(real, networks, objective, batch):
+        found = real(networks, objective, batch)
         return found._replace(total=change(found, objective))
 
     return wrapped(backend, "training.generator_losses", losses)
@@ -60,18 +61,11 @@ def loss_function(backend: str, name: str, change: Callable[..., Any]) -> Plant:
 def exchange(backend: str, change: Callable[..., Any]) -> Plant:
     """`change(exchange, fakes, actions, slots)`; `exchange(actions, slots)` is the right one."""
 
-    def call(real, self, fakes, *decision):
-        if backend == "tf":
-            return change(lambda a, s: real(self, fakes, a, s), fakes, *decision)
-        from backends.interface import PoolDecision
+    def call(real, self, fakes, decision):
+        def exchanged(action, slot):
+            return real(self, fakes, decision._replace(action=action, slot=slot))
 
-        [given] = decision
-        return change(
-            lambda a, s: real(self, fakes, PoolDecision(np.asarray(a), np.asarray(s))),
-            fakes,
-            given.action,
-            given.slot,
-        )
+        return change(exchanged, fakes, decision.action, decision.slot)
 
     return wrapped(backend, "training.ImagePool.exchange", call)
 
@@ -90,7 +84,7 @@ def pool_of_copies_missing() -> Plant:
 
     def call(real, self, fakes, decision):
         real(self, fakes, decision)
-        return fakes
+        return [fakes]
 
     return wrapped("torch", "training.ImagePool.exchange", call)
 
@@ -101,8 +95,8 @@ def pool_of_copies_missing() -> Plant:
 def adam(backend: str, **changes: Any) -> Plant:
     """Adam is given another objective."""
 
-    def init(real, self, parameters, right):
-        real(self, parameters, replace(right, **changes))
+    def init(real, self, parameters, right, *clip):
+        real(self, parameters, replace(right, **changes), *clip)
 
     return wrapped(backend, "training.Adam.__init__", init)
 
@@ -147,8 +141,8 @@ def weakening(optimiser: Any, rate: Any) -> Any:
 
 
 def weight_decay() -> Plant:
-    def init(real, self, parameters, right):
-        real(self, parameters, right)
+    def init(real, self, *args):
+        real(self, *args)
         for group in self.param_groups:
             group["weight_decay"] = 1e-4
 
@@ -169,99 +163,107 @@ def gradients_pile_up(side: str) -> Plant:
     return plant
 
 
-def torch_fakes_not_detached(monkeypatch: MonkeyPatch) -> None:
+def in_step(backend: str, method: str, wrapper: Callable[..., Any]) -> Plant:
+    """`wrapper(real, trainer, ...)` for a method of Trainer, but only within a training step."""
+
+    def plant(monkeypatch: MonkeyPatch) -> None:
+        def step(real, self, batch):
+            self.stepping = True
+            try:
+                return real(self, batch)
+            finally:
+                self.stepping = False
+
+        def call(real, self, *args):
+            stepping = getattr(self, "stepping", False)
+            return wrapper(real, self, *args) if stepping else real(self, *args)
+
+        wrapped(backend, "training.Trainer.step", step)(monkeypatch)
+        wrapped(backend, f"training.Trainer.{method}", call)(monkeypatch)
+
+    return plant
+
+
+def discriminator_total(backend: str, trainer: Any, batch: Any, fake_a: Any, fake_b: Any) -> Any:
+    losses, objective = module(backend, "losses").discriminator_losses, trainer.objective
+    a = losses(trainer.networks.d_a, objective, batch.a, [fake_a], batch.mix_a)
+    b = losses(trainer.networks.d_b, objective, batch.b, [fake_b], batch.mix_b)
+    return 0.5 * (a.total + b.total)
+
+
+def fakes_not_detached(backend: str) -> Plant:
     """Discriminator losses reach the generators, which are updated afterwards."""
-    training = module("torch", "training")
 
-    def update_generators(self, real_a, real_b, learning_rate):
-        terms, _, _ = self.generator_backward(real_a, real_b)
-        for parameter in self.discriminators:
-            parameter.requires_grad_(True)
-        fakes = self.networks.g_ba(real_b), self.networks.g_ab(real_a)
-        a = training.discriminator_losses(self.networks.d_a, real_a, fakes[0])
-        b = training.discriminator_losses(self.networks.d_b, real_b, fakes[1])
-        (0.5 * (a.total + b.total)).backward()
-        self.adam_g.apply(learning_rate)
-        return terms, fakes[0].detach(), fakes[1].detach()
+    def in_torch(real, self, batch):
+        found = real(self, batch)
+        fakes = self.networks.g_ba(batch.b), self.networks.g_ab(batch.a)
+        discriminator_total("torch", self, batch, *fakes).backward()
+        return found
 
-    monkeypatch.setattr(training.Trainer, "update_generators", update_generators)
+    def in_tf(real, self, batch):
+        import tensorflow as tf
 
-
-def tf_fakes_not_detached(monkeypatch: MonkeyPatch) -> None:
-    import tensorflow as tf
-
-    training = module("tf", "training")
-
-    def update_generators(self, real_a, real_b, learning_rate):
         with tf.GradientTape() as tape:
-            found = training.generator_losses(self.networks, self.objective, real_a, real_b)
-            a = training.discriminator_losses(self.networks.d_a, real_a, found.fake_a)
-            b = training.discriminator_losses(self.networks.d_b, real_b, found.fake_b)
-            total = found.total + 0.5 * (a.total + b.total)
-        self.adam_g.apply(tape.gradient(total, self.generators), learning_rate)
-        return found.terms, found.fake_a, found.fake_b
+            found = module("tf", "losses").generator_losses(self.networks, self.objective, batch)
+            fakes = found.fake_a, found.fake_b
+            total = found.total + discriminator_total("tf", self, batch, *fakes)
+        return tape.gradient(total, self.generators), found.terms, *fakes
 
-    monkeypatch.setattr(training.Trainer, "update_generators", update_generators)
+    return in_step(backend, "generator_backward", in_torch if backend == "torch" else in_tf)
 
 
 def torch_discriminators_not_frozen(monkeypatch: MonkeyPatch) -> None:
     """The generators' loss leaves gradients in the discriminators, which are not cleared."""
-    training = module("torch", "training")
 
-    def update_generators(self, real_a, real_b, learning_rate):
+    def generators(real, self, batch):
         for parameter in self.discriminators:
             parameter.requires_grad_(True)
         self.adam_g.zero_grad()
         self.adam_d.zero_grad()
-        found = training.generator_losses(self.networks, self.objective, real_a, real_b)
+        losses = module("torch", "losses").generator_losses
+        found = losses(self.networks, self.objective, batch)
         found.total.backward()
         self.left = [parameter.grad.clone() for parameter in self.discriminators]
-        self.adam_g.apply(learning_rate)
         terms = [term.detach() for term in found.terms]
         return terms, found.fake_a.detach(), found.fake_b.detach()
 
-    def update_discriminators(self, reals, fakes, pools, learning_rate):
-        shown_a = self.pool_a.exchange(fakes[0], pools[0])
-        shown_b = self.pool_b.exchange(fakes[1], pools[1])
-        found = self.discriminator_backward(*reals, shown_a, shown_b)
+    def discriminators(real, self, *args):
+        found = real(self, *args)
         for parameter, left in zip(self.discriminators, self.left, strict=True):
             parameter.grad += left
-        self.adam_d.apply(learning_rate)
         return found
 
-    monkeypatch.setattr(training.Trainer, "update_generators", update_generators)
-    monkeypatch.setattr(training.Trainer, "update_discriminators", update_discriminators)
+    in_step("torch", "generator_backward", generators)(monkeypatch)
+    in_step("torch", "discriminator_backward", discriminators)(monkeypatch)
 
 
 def tf_discriminators_not_frozen(monkeypatch: MonkeyPatch) -> None:
     """The discriminators take a step on the generators' loss as well."""
     import tensorflow as tf
 
-    training = module("tf", "training")
-
-    def update(real, self, real_a, real_b, learning_rate):
+    def generators(real, self, batch):
         with tf.GradientTape() as tape:
-            found = training.generator_losses(self.networks, self.objective, real_a, real_b)
+            losses = module("tf", "losses").generator_losses
+            found = losses(self.networks, self.objective, batch)
         gradients = tape.gradient(found.total, self.discriminators)
-        result = real(self, real_a, real_b, learning_rate)
+        result = real(self, batch)
         for variable, gradient in zip(self.discriminators, gradients, strict=True):
-            variable.assign_sub(tf.cast(learning_rate, gradient.dtype) * gradient)
+            variable.assign_sub(tf.cast(batch.learning_rate, gradient.dtype) * gradient)
         return result
 
-    wrapped("tf", "training.Trainer.update_generators", update)(monkeypatch)
+    in_step("tf", "generator_backward", generators)(monkeypatch)
 
 
 def fakes_after_the_update(backend: str) -> Plant:
     """Discriminators see what the generators make after their update."""
 
-    def update(real, self, real_a, real_b, learning_rate):
-        terms, _, _ = real(self, real_a, real_b, learning_rate)
-        fake_a, fake_b = self.networks.g_ba(real_b), self.networks.g_ab(real_a)
+    def judged(real, self, batch, fake_a, fake_b):
+        fake_a, fake_b = self.networks.g_ba(batch.b), self.networks.g_ab(batch.a)
         if backend == "torch":
             fake_a, fake_b = fake_a.detach(), fake_b.detach()
-        return terms, fake_a, fake_b
+        return real(self, batch, fake_a, fake_b)
 
-    return wrapped(backend, "training.Trainer.update_generators", update)
+    return in_step(backend, "discriminators_on_pools", judged)
 
 
 # -------------------------------------------------------------------------------------- plan
