@@ -42,7 +42,7 @@ def by_tensorflow(pixels: np.ndarray, size: int) -> np.ndarray:
 def test_it_is_what_tensorflow_does_but_for_rounding(height: int, width: int, size: int) -> None:
     pixels = noise(height, width)
     expected = by_tensorflow(pixels, size)
-    found = bilinear_aliased(pixels, size)
+    found = bilinear_aliased(pixels, size, size)
     assert found.dtype == np.uint8 and found.shape == (size, size, 3)
     # TensorFlow places pixels with float32: up to 0.01 of a level away from exact.
     assert np.abs(found - expected).max() <= 0.51
@@ -53,7 +53,7 @@ def test_halves_are_exact_and_go_to_the_even_level() -> None:
     pixels = noise(32, 32)
     expected = by_tensorflow(pixels, 16)  # means of four: exact in float32, too
     assert np.any(expected % 1 == 0.5)
-    np.testing.assert_array_equal(bilinear_aliased(pixels, 16), np.rint(expected))
+    np.testing.assert_array_equal(bilinear_aliased(pixels, 16, 16), np.rint(expected))
 
 
 def test_the_same_size_changes_nothing() -> None:
@@ -66,7 +66,7 @@ def test_without_antialias_stripes_alias() -> None:
     stripes = np.zeros((80, 80, 3), np.uint8)
     stripes[:, ::2] = 255
     # 16 pixels to one of the smaller image: it takes two of them, half and half, or one of two.
-    assert set(bilinear_aliased(stripes, 16)[0, :, 0].tolist()) == {0, 255}
+    assert set(bilinear_aliased(stripes, 16, 16)[0, :, 0].tolist()) == {0, 255}
     assert np.ptp(resize(Image.fromarray(stripes), 16, "bicubic")[:, 2:-2]) < 40
 
 
@@ -75,7 +75,7 @@ def test_each_way_to_resize_has_its_own_cache(tmp_path: Path, cache: Path) -> No
     bicubic = load_images(manifest, "trainA", 7)
     aliased = load_images(manifest, "trainA", 7, method="bilinear_aliased")
     assert len(list((cache / "images").iterdir())) == 2
-    np.testing.assert_array_equal(aliased[0], bilinear_aliased(np.asarray(picture(0)), 7))
+    np.testing.assert_array_equal(aliased[0], bilinear_aliased(np.asarray(picture(0)), 7, 7))
     assert (aliased != bicubic).any()
     assert recipe("bicubic") != recipe("bilinear_aliased")
     again = load_images(manifest, "trainA", 7)
