@@ -27,8 +27,8 @@ SHAPE_DTYPE = np.dtype("<i8")
 class Ragged:
     """A read-only sequence of images, uint8 (H, W, C), each with its own H and W.
 
-    `filename` is the absolute path of its file, `pixels` all its bytes, uint8 (bytes,), memory-mapped;
-    `shapes` int64 (n, 3) are those of the images.
+    `filename` is the absolute path of its file, `pixels` all its bytes, uint8 (bytes,), mapped from
+    there; `shapes` int64 (n, 3) are those of the images.
     """
 
     filename: str

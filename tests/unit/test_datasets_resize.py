@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from harness.datasets.resize import Resize, bilinear_aliased, recipe, resize
 from harness.experiment import decoded_images
 from harness.progress import Display
 
-METHODS: tuple[Resize, ...] = ("bicubic", "bilinear_aliased")
+METHODS: tuple[Resize, ...] = ("bicubic", "bilinear_aliased")  # those `data.resize` may be
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,14 @@ def test_it_is_what_tensorflow_does_but_for_rounding(height: int, width: int, si
     assert np.mean(found == np.rint(expected)) > 0.99
 
 
+@pytest.mark.parametrize(("height", "width"), [(13, 31), (44, 9)])
+def test_the_two_sides_are_resized_each_by_itself(height: int, width: int) -> None:
+    pixels = noise(24, 17)
+    expected = tf.image.resize(pixels, (height, width)).numpy()
+    found = bilinear_aliased(pixels, height, width)
+    assert found.shape == (height, width, 3) and np.abs(found - expected).max() <= 0.51
+
+
 def test_halves_are_exact_and_go_to_the_even_level() -> None:
     pixels = noise(32, 32)
     expected = by_tensorflow(pixels, 16)  # means of four: exact in float32, too
@@ -58,7 +67,7 @@ def test_halves_are_exact_and_go_to_the_even_level() -> None:
 
 def test_the_same_size_changes_nothing() -> None:
     pixels = noise(24, 24)
-    for method in METHODS:
+    for method in get_args(Resize):
         np.testing.assert_array_equal(resize(Image.fromarray(pixels), 24, method), pixels)
 
 
