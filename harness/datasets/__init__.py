@@ -15,17 +15,20 @@ from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
 from harness.datasets.images import load_images
 from harness.datasets.locate import Located, Report, StageProgress, find_local, locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
-from harness.datasets.resize import Resize
+from harness.datasets.ragged import Ragged, open_images
+from harness.datasets.resize import Fit, Resize
 from harness.datasets.scan import scan
 
 __all__ = [
     "CATALOGUE",
     "Audit",
     "Entry",
+    "Fit",
     "ImageFile",
     "Located",
     "Manifest",
     "Prepared",
+    "Ragged",
     "Resize",
     "audit",
     "build_manifest",
@@ -33,6 +36,7 @@ __all__ = [
     "find_local",
     "load_images",
     "locate",
+    "open_images",
     "prepare",
     "scan",
 ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.datasets.layout import ALL_SPLITS, SPLITS
+
 PUBLISHER = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
 
 FLICKR = "Flickr photographs; rights stay with their authors; research use"
@@ -26,7 +28,17 @@ class Archive:
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """Drawn by this package on demand: nothing is downloaded."""
+    """Drawn by this package on demand: nothing is downloaded.
+
+    The folder harness/datasets/`package` has the code, imported only to draw: its function `writer`
+    (folder, size, train, test, progress) makes the `parts` of the set's folder. `libraries` are the
+    distributions whose versions decide the pixels, too.
+    """
+
+    package: str
+    writer: str
+    parts: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,19 @@ CATALOGUE: tuple[Entry, ...] = (
         "seasons",
         ("summer", "winter"),
         "drawn by cyclebench; no rights reserved by anyone else",
-        BuiltIn(),
+        BuiltIn("seasons", "write_seasons", ALL_SPLITS),
+    ),
+    Entry(
+        "digits",
+        ("handwritten", "typeset"),
+        "handwritten: UCI Optical Recognition of Handwritten Digits, CC BY 4.0; typeset: in DejaVu,"
+        " STIX and Computer Modern fonts, free to set anything in",
+        BuiltIn(
+            "digits",
+            "write_digits",
+            (*SPLITS, "labels.csv"),
+            ("scikit-learn", "matplotlib", "pillow"),
+        ),
     ),
     _published(
         "apple2orange",

@@ -1,12 +1,16 @@
-"""Decoded images: resized once, kept as one memory-mapped array a split, read by every worker."""
+"""Decoded images: resized once, kept as one memory-mapped file a split, read by every worker."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Literal, get_args, overload
 
 import numpy as np
 
@@ -14,92 +18,151 @@ from harness.datasets.cache import cache_folder, explained_writes
 from harness.datasets.decode import UnreadableImage, bombs_refused, decode
 from harness.datasets.layout import Progress
 from harness.datasets.manifest import ImageFile, Manifest
-from harness.datasets.resize import Resize, recipe, resize
+from harness.datasets.ragged import SUFFIX, Ragged, open_array, open_ragged, write_ragged
+from harness.datasets.resize import Fit, Resize, recipe, resize
 from harness.errors import UserError
 
+Channels = Literal[1, 3]
 
+
+@dataclass(frozen=True)
+class _Form:
+    """What becomes of an image."""
+
+    size: int
+    method: Resize
+    channels: Channels
+    fit: Fit
+
+    @property
+    def ragged(self) -> bool:
+        return self.fit == "shorter_side"
+
+    def check(self) -> None:
+        """Raises UserError for what there is no way to do."""
+        if self.size < 1:
+            raise UserError(
+                f"image size: {self.size} is not possible; give a number of pixels above zero"
+            )
+        for name, value, possible in (
+            ("resize", self.method, get_args(Resize)),
+            ("channels", self.channels, get_args(Channels)),
+            ("fit", self.fit, get_args(Fit)),
+        ):
+            if value not in possible:
+                known = ", ".join(str(each) for each in possible)
+                raise UserError(f"{name}: {value} is not possible; give one of {known}")
+
+    def path(self, files: tuple[ImageFile, ...]) -> Path:
+        """Where these files in this form are kept: another form, other files, another path."""
+        made = recipe(self.method, self.channels, self.fit)
+        text = "\n".join([made, str(self.size), *(file.sha256 for file in files)])
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return cache_folder() / "images" / f"{key}{SUFFIX if self.ragged else '.npy'}"
+
+
+@overload
 def load_images(
     manifest: Manifest,
     split: str,
     size: int,
     progress: Progress | None = None,
     method: Resize = "bicubic",
-) -> np.ndarray:
-    """The images of a split in the manifest's order: uint8, (n, size, size, 3), read-only.
+    *,
+    channels: Channels = 3,
+    fit: Literal["stretch", "centre"] = "stretch",
+) -> np.ndarray: ...
+@overload
+def load_images(
+    manifest: Manifest,
+    split: str,
+    size: int,
+    progress: Progress | None = None,
+    method: Resize = "bicubic",
+    *,
+    channels: Channels = 3,
+    fit: Literal["shorter_side"],
+) -> Ragged: ...
+@overload
+def load_images(
+    manifest: Manifest,
+    split: str,
+    size: int,
+    progress: Progress | None = None,
+    method: Resize = "bicubic",
+    *,
+    channels: Channels = 3,
+    fit: Fit,
+) -> np.ndarray | Ragged: ...
+def load_images(
+    manifest: Manifest,
+    split: str,
+    size: int,
+    progress: Progress | None = None,
+    method: Resize = "bicubic",
+    *,
+    channels: Channels = 3,
+    fit: Fit = "stretch",
+) -> np.ndarray | Ragged:
+    """The images of a split in the manifest's order: uint8 (n, size, size, channels), read-only.
 
-    Resized by `method`, see harness.datasets.resize; an image that has the size already is left as
-    it is by all of them. Memory-mapped from the cache, made there if absent or damaged. Raises
-    UserError if the set has no such split, or if its files have to be decoded and are no longer
-    the manifest's.
+    Resized by `method` after `fit`, see harness.datasets.resize; an image that has the size already
+    is left as it is by all of them. "shorter_side" keeps aspect ratios: the result is a Ragged, of
+    images (H, W, channels). One channel is ITU-R 601 luma of the RGB image, as PIL's "L".
+    Memory-mapped from the cache, made there if absent or damaged. Raises UserError if the set has
+    no such split, an argument is none of those possible, or its files have to be decoded and are no
+    longer the manifest's.
     """
     if split not in manifest.splits:
         raise UserError(
             f"{manifest.name}: has no split {split}; it has {', '.join(manifest.splits)}"
         )
-    if size < 1:
-        raise UserError(f"image size: {size} is not possible; give a number of pixels above zero")
+    form = _Form(size, method, channels, fit)
+    form.check()
     files = manifest.splits[split]
-    path = cache_folder() / "images" / f"{_key(files, size, method)}.npy"
-    shape = (len(files), size, size, 3)
-    images = _open_cached(path, shape)
+    path = form.path(files)
+    images = _open_cached(path, len(files), form)
     if images is None:
         with explained_writes(path):
-            _write(path, shape, manifest, split, progress, method)
-        images = _open_cached(path, shape)
+            _write(path, manifest, split, form, progress)
+        images = _open_cached(path, len(files), form)
     if images is None:
         raise UserError(f"{path}: cannot be read back after writing; check the disk")
     return images
 
 
-def _key(files: tuple[ImageFile, ...], size: int, method: Resize) -> str:
-    text = "\n".join([recipe(method), str(size), *(file.sha256 for file in files)])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _open_cached(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The cached array, or None where it is absent, cut short or something else."""
+def _open_cached(path: Path, count: int, form: _Form) -> np.ndarray | Ragged | None:
+    """The cached images, or None where they are absent, cut short or something else."""
     try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError):
+        if not form.ragged:
+            array = open_array(path)
+            expected = (count, form.size, form.size, form.channels)
+            return array if array.shape == expected else None
+        images = open_ragged(path)
+    except (OSError, ValueError):
         return None
+    sizes, channels = images.shapes[:, :2], images.shapes[:, 2]
     sound = (
-        isinstance(images, np.memmap)
-        and images.shape == shape
-        and images.dtype == np.uint8
-        and images.flags.c_contiguous
-        and path.stat().st_size == images.offset + images.nbytes
+        len(images) == count
+        and (sizes.min(axis=1) == form.size).all()
+        and (channels == form.channels).all()
     )
     return images if sound else None
 
 
 def _write(
-    path: Path,
-    shape: tuple[int, ...],
-    manifest: Manifest,
-    split: str,
-    progress: Progress | None,
-    method: Resize,
+    path: Path, manifest: Manifest, split: str, form: _Form, progress: Progress | None
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         # Plain writes, not a writable memory map: there a full disk would be a bus error.
-        with os.fdopen(handle, "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
-                try:
-                    decoded = pool.map(
-                        lambda f: _decode(manifest, split, f, shape[1], method),
-                        manifest.splits[split],
-                    )
-                    for done, pixels in enumerate(decoded, 1):
-                        file.write(pixels)
-                        if progress:
-                            progress(done, shape[0])
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
+        decoded = _decoded(manifest, split, form, progress)
+        with os.fdopen(handle, "wb") as file, closing(decoded) as images:
+            if form.ragged:
+                write_ragged(file, images)
+            else:
+                _write_array(file, images, len(manifest.splits[split]), form)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
@@ -108,8 +171,33 @@ def _write(
         raise
 
 
-def _decode(manifest: Manifest, split: str, file: ImageFile, size: int, method: Resize) -> bytes:
-    """RGB bytes of one resized image. The file must still be the one the manifest was made of."""
+def _write_array(file: BinaryIO, images: Iterator[np.ndarray], count: int, form: _Form) -> None:
+    shape = (count, form.size, form.size, form.channels)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for image in images:
+        file.write(image.tobytes())
+
+
+def _decoded(
+    manifest: Manifest, split: str, form: _Form, progress: Progress | None
+) -> Generator[np.ndarray, None, None]:
+    """The split's images one after the other, decoded by several threads."""
+    files = manifest.splits[split]
+    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            decoded = pool.map(lambda file: _decode(manifest, split, file, form), files)
+            for done, image in enumerate(decoded, 1):
+                yield image
+                if progress:
+                    progress(done, len(files))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _decode(manifest: Manifest, split: str, file: ImageFile, form: _Form) -> np.ndarray:
+    """One resized image. The file must still be the one the manifest was made of."""
     if manifest.folder is None:
         raise UserError(
             f"{manifest.name}: its images are not in the cache; run `make compare`"
@@ -124,4 +212,9 @@ def _decode(manifest: Manifest, split: str, file: ImageFile, size: int, method: 
         changed = True
     if changed:
         raise UserError(f"{path}: changed since the manifest was made; start the comparison again")
-    return resize(image, size, method).tobytes()
+    if form.channels == 1:
+        image = image.convert("L")
+    try:
+        return resize(image, form.size, form.method, form.fit)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; remove it or choose another fit") from None

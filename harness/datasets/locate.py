@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 from harness.datasets.archive import MAX_BYTES, unpack
@@ -17,11 +19,11 @@ from harness.datasets.cache import cache_folder, explained_writes
 from harness.datasets.catalogue import CATALOGUE, Archive, BuiltIn, Entry, find_entry
 from harness.datasets.connection import fetch_text
 from harness.datasets.download import download
-from harness.datasets.layout import ALL_SPLITS, SPLITS, missing_splits
+from harness.datasets.layout import SPLITS, missing_splits
 from harness.errors import UserError
 
 MIRROR_VARIABLE = "CYCLEBENCH_MIRROR"
-DRAWING = Path(__file__).parent / "seasons"
+DRAWING = Path(__file__).parent
 
 Report = Callable[[str], None]
 StageProgress = Callable[[str, int, int], None]  # stage, done, total (0: not known)
@@ -55,7 +57,7 @@ def locate(
     """
     entry = find_entry(dataset)
     if entry is not None and isinstance(entry.source, BuiltIn):
-        return _draw(entry, size, counts, report, progress)
+        return _draw(entry, entry.source, size, counts, report, progress)
     found = find_local(dataset, data_dir)
     if found is not None:
         report(f"{found.name}: found in {found.folder}")
@@ -212,33 +214,35 @@ def _from_mirror(entry: Entry, source: Archive) -> tuple[Archive, int]:
 
 def _draw(
     entry: Entry,
+    source: BuiltIn,
     size: int,
     counts: tuple[int, int],
     report: Report,
     progress: StageProgress | None,
 ) -> Located:
     """The built-in set, drawn into the cache unless this very version of it is there."""
-    from harness.datasets.seasons import write_seasons
-
     train, test = counts
-    name = f"{entry.name}-{size}px-{train}x{test}-{_version_of_drawing()}"
+    name = f"{entry.name}-{size}px-{train}x{test}-{_version_of_drawing(source)}"
     folder = cache_folder() / "datasets" / name
-    if not all((folder / split).is_dir() for split in ALL_SPLITS):
-        report(f"{entry.name}: drawing {2 * train + 4 * test} images of {size} px into {folder}")
+    if not all((folder / part).exists() for part in source.parts):
+        report(f"{entry.name}: drawing {train} + {test} images a domain of {size} px into {folder}")
+        write = getattr(import_module(f"harness.datasets.{source.package}"), source.writer)
         with explained_writes(folder):
             if folder.exists():
                 shutil.rmtree(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
             try:
-                write_seasons(folder, size, train, test, progress and partial(progress, "draw"))
+                write(folder, size, train, test, progress and partial(progress, "draw"))
             except ValueError as error:
                 raise UserError(f"{entry.name}: {error}; give other sizes or counts") from None
     return Located(entry.name, folder, entry.titles)
 
 
-def _version_of_drawing(code: Path = DRAWING) -> str:
+def _version_of_drawing(source: BuiltIn, code: Path = DRAWING) -> str:
     """Changes with the code that draws, so that an older drawing is never taken for this one's."""
     digest = hashlib.sha256()
-    for path in sorted(code.glob("*.py")):
+    for path in sorted((code / source.package).glob("*.py")):
         digest.update(path.read_bytes())
+    for library in source.libraries:
+        digest.update(f"{library} {version(library)}\n".encode())
     return digest.hexdigest()[:8]

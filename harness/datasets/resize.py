@@ -1,4 +1,4 @@
-"""Two ways to resize an image; which one a training sees is an option, `data.resize`."""
+"""Ways to resize an image and to fit it; which ones a training sees are options."""
 
 from __future__ import annotations
 
@@ -8,43 +8,88 @@ import numpy as np
 import PIL
 from PIL import Image
 
-Resize = Literal["bicubic", "bilinear_aliased"]
+Resize = Literal["bicubic", "bilinear", "bilinear_aliased"]
+Fit = Literal["stretch", "centre", "shorter_side"]
+
+# As PIL's own limit: a strip a thousand times longer than wide would fill the memory.
+MOST_PIXELS = 89_478_485
 
 
-def resize(image: Image.Image, size: int, method: Resize) -> np.ndarray:
-    """An RGB image at uint8 (size, size, 3); the aspect ratio is not kept.
+def resize(image: Image.Image, size: int, method: Resize, fit: Fit = "stretch") -> np.ndarray:
+    """An image of mode RGB or L as uint8 (height, width, channels).
 
-    `bicubic`: with antialias, as the authors' `Resize([size, size], BICUBIC)` of a PIL image.
+    `method`: "bicubic" with antialias, as the authors' `Resize([size, size], BICUBIC)` of a PIL
+    image; "bilinear", PIL's too, hence with antialias; "bilinear_aliased" as TensorFlow does.
+    `fit`: "stretch" to `size` x `size`, the aspect ratio is not kept; "centre" takes the central
+    square first, a pixel left or up of the middle if it must be; with "shorter_side" that side
+    becomes `size` and the longer one is rounded. Raises ValueError as `fitted` does.
     """
-    if method == "bicubic":
-        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
-    return bilinear_aliased(np.asarray(image), size)
+    if fit == "centre":
+        image = _central_square(image)
+    height, width = fitted(image.height, image.width, size, fit)
+    if method == "bilinear_aliased":
+        return bilinear_aliased(_pixels(image), height, width)
+    bicubic = method == "bicubic"
+    filtered = Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR
+    return _pixels(image.resize((width, height), filtered))
 
 
-def recipe(method: Resize) -> str:
+def fitted(height: int, width: int, size: int, fit: Fit) -> tuple[int, int]:
+    """Height and width of an image of `height` x `width` pixels once it is resized.
+
+    Halves are rounded up. Raises ValueError if that would be more than 89 million pixels.
+    """
+    if fit != "shorter_side":
+        return size, size
+    shorter = min(height, width)
+    tall, wide = ((2 * side * size + shorter) // (2 * shorter) for side in (height, width))
+    if tall * wide > MOST_PIXELS:
+        raise ValueError(
+            f"{width} x {height} px, too narrow to become {size} px on the shorter side"
+        )
+    return tall, wide
+
+
+def recipe(method: Resize, channels: int = 3, fit: Fit = "stretch") -> str:
     """All that decides the pixels besides the file, for cache keys: another recipe, other ones."""
-    if method == "bicubic":
-        return f"rgb bicubic-antialias pillow {PIL.__version__}"
-    return f"rgb bilinear-aliased pillow {PIL.__version__}"  # which still decodes the file
+    names: dict[Resize, str] = {
+        "bicubic": "bicubic-antialias",
+        "bilinear": "bilinear-antialias",
+        "bilinear_aliased": "bilinear-aliased",
+    }
+    colours = "rgb" if channels == 3 else "grey"
+    fitting = "" if fit == "stretch" else f" {fit}"
+    return f"{colours} {names[method]} pillow {PIL.__version__}{fitting}"  # which decodes, too
 
 
-def bilinear_aliased(pixels: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (H, W, C) to (size, size, C), as `tf.image.resize` does by default.
+def _central_square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """uint8 (height, width, channels) of a picture that is RGB or L."""
+    pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def bilinear_aliased(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 (H, W, C) to (height, width, C), as `tf.image.resize` does by default.
 
     Half-pixel centres, edges repeated, no antialias: a pixel of a smaller image is made of at most
     four of a larger one. In integers up to the last division, so exact, then rounded half to even;
     TensorFlow leaves float32, which is rounded nowhere.
     """
-    height, width = pixels.shape[:2]
-    top, bottom, down = _neighbours(height, size)
-    left, right, across = _neighbours(width, size)
-    whole = 2 * size  # what both weights of a pair of neighbours add up to
-    wide = pixels.astype(np.int64)
+    top, bottom, down = _neighbours(pixels.shape[0], height)
+    left, right, across = _neighbours(pixels.shape[1], width)
     down, across = down[:, None, None], across[:, None]
-    rows = wide[top] * (whole - down) + wide[bottom] * down
-    cells = rows[:, left] * (whole - across) + rows[:, right] * across
+    wide = pixels.astype(np.int64)
+    # The weights of a pair of neighbours add up to twice the number of pixels on that side.
+    rows = wide[top] * (2 * height - down) + wide[bottom] * down
+    cells = rows[:, left] * (2 * width - across) + rows[:, right] * across
     # A weighted mean of bytes is within 0 to 255: there is nothing to clip.
-    return np.rint(cells / whole**2).astype(np.uint8)
+    return np.rint(cells / (4 * height * width)).astype(np.uint8)
 
 
 def _neighbours(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from harness.datasets.resize import Resize, bilinear_aliased, recipe, resize
 from harness.experiment import decoded_images
 from harness.progress import Display
 
-METHODS: tuple[Resize, ...] = ("bicubic", "bilinear_aliased")
+METHODS: tuple[Resize, ...] = ("bicubic", "bilinear_aliased")  # those `data.resize` may be
 
 
 @pytest.fixture(autouse=True)
@@ -42,23 +43,31 @@ def by_tensorflow(pixels: np.ndarray, size: int) -> np.ndarray:
 def test_it_is_what_tensorflow_does_but_for_rounding(height: int, width: int, size: int) -> None:
     pixels = noise(height, width)
     expected = by_tensorflow(pixels, size)
-    found = bilinear_aliased(pixels, size)
+    found = bilinear_aliased(pixels, size, size)
     assert found.dtype == np.uint8 and found.shape == (size, size, 3)
     # TensorFlow places pixels with float32: up to 0.01 of a level away from exact.
     assert np.abs(found - expected).max() <= 0.51
     assert np.mean(found == np.rint(expected)) > 0.99
 
 
+@pytest.mark.parametrize(("height", "width"), [(13, 31), (44, 9)])
+def test_the_two_sides_are_resized_each_by_itself(height: int, width: int) -> None:
+    pixels = noise(24, 17)
+    expected = tf.image.resize(pixels, (height, width)).numpy()
+    found = bilinear_aliased(pixels, height, width)
+    assert found.shape == (height, width, 3) and np.abs(found - expected).max() <= 0.51
+
+
 def test_halves_are_exact_and_go_to_the_even_level() -> None:
     pixels = noise(32, 32)
     expected = by_tensorflow(pixels, 16)  # means of four: exact in float32, too
     assert np.any(expected % 1 == 0.5)
-    np.testing.assert_array_equal(bilinear_aliased(pixels, 16), np.rint(expected))
+    np.testing.assert_array_equal(bilinear_aliased(pixels, 16, 16), np.rint(expected))
 
 
 def test_the_same_size_changes_nothing() -> None:
     pixels = noise(24, 24)
-    for method in METHODS:
+    for method in get_args(Resize):
         np.testing.assert_array_equal(resize(Image.fromarray(pixels), 24, method), pixels)
 
 
@@ -66,7 +75,7 @@ def test_without_antialias_stripes_alias() -> None:
     stripes = np.zeros((80, 80, 3), np.uint8)
     stripes[:, ::2] = 255
     # 16 pixels to one of the smaller image: it takes two of them, half and half, or one of two.
-    assert set(bilinear_aliased(stripes, 16)[0, :, 0].tolist()) == {0, 255}
+    assert set(bilinear_aliased(stripes, 16, 16)[0, :, 0].tolist()) == {0, 255}
     assert np.ptp(resize(Image.fromarray(stripes), 16, "bicubic")[:, 2:-2]) < 40
 
 
@@ -75,7 +84,7 @@ def test_each_way_to_resize_has_its_own_cache(tmp_path: Path, cache: Path) -> No
     bicubic = load_images(manifest, "trainA", 7)
     aliased = load_images(manifest, "trainA", 7, method="bilinear_aliased")
     assert len(list((cache / "images").iterdir())) == 2
-    np.testing.assert_array_equal(aliased[0], bilinear_aliased(np.asarray(picture(0)), 7))
+    np.testing.assert_array_equal(aliased[0], bilinear_aliased(np.asarray(picture(0)), 7, 7))
     assert (aliased != bicubic).any()
     assert recipe("bicubic") != recipe("bilinear_aliased")
     again = load_images(manifest, "trainA", 7)

@@ -6,8 +6,6 @@ scene share their geometry exactly and differ only in how it is painted.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.datasets.drawing import new_folder
 from harness.datasets.seasons.noise import Array
 from harness.datasets.seasons.paint import Season, paint
 from harness.datasets.seasons.scene import compose
 from harness.datasets.seasons.survey import survey
-from harness.errors import UserError
 
 SMALLEST = 16
 # Far apart, so that no two splits ever share a scene.
@@ -54,17 +52,8 @@ def write_seasons(
     """
     if not (0 < train <= MOST_IMAGES and 0 < test <= MOST_IMAGES):
         raise ValueError(f"cannot draw train={train}, test={test}: give 1 to {MOST_IMAGES} of each")
-    if folder.exists():
-        raise UserError(f"{folder}: exists already; remove it or name another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with new_folder(folder) as temporary:
         _write_splits(temporary, size, train, test, progress)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _write_splits(

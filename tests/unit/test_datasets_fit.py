@@ -1,0 +1,246 @@
+"""Grey or colour, three ways to resize, three ways to fit: each against values found otherwise."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets_helpers import png, write_set
+from PIL import Image
+from resize_references import by_weights, luma, noise
+
+from harness.datasets import Manifest, Ragged, load_images, prepare
+from harness.datasets.images import Channels
+from harness.datasets.resize import Fit, Resize, bilinear_aliased, fitted, recipe, resize
+from harness.errors import UserError
+
+METHODS: tuple[Resize, ...] = ("bicubic", "bilinear", "bilinear_aliased")
+FITS: tuple[Fit, ...] = ("stretch", "centre", "shorter_side")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def set_of(folder: Path, *pictures: np.ndarray) -> Manifest:
+    """A data set with these, RGB or grey, as its testA."""
+    write_set(folder, count=len(pictures))
+    for index, pixels in enumerate(pictures):
+        (folder / "testA" / f"{index}.png").write_bytes(png(Image.fromarray(pixels)))
+    return prepare(str(folder)).manifest
+
+
+@pytest.mark.parametrize("method", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(("height", "width", "size"), [(40, 60, 13), (20, 9, 32), (64, 64, 28)])
+def test_both_filters_of_pil_are_what_their_names_say(
+    method: Resize, height: int, width: int, size: int
+) -> None:
+    pixels = noise(height, width)
+    found = resize(Image.fromarray(pixels), size, method)
+    assert found.shape == (size, size, 3) and found.dtype == np.uint8
+    assert np.abs(found - by_weights(pixels, size, size, method)).max() <= 1.3
+
+
+def test_bilinear_smooths_stripes_that_alias_without_antialias(tmp_path: Path) -> None:
+    stripes = np.zeros((80, 80, 3), np.uint8)
+    stripes[:, ::2] = 255
+    manifest = set_of(tmp_path / "set", stripes)
+    smooth = load_images(manifest, "testA", 16, method="bilinear")
+    assert np.abs(smooth[0, :, 2:-2].astype(int) - 127).max() < 20
+    aliased = load_images(manifest, "testA", 16, method="bilinear_aliased")
+    assert set(aliased[0, 0, :, 0].tolist()) == {0, 255}
+
+
+def test_one_channel_is_luma_of_what_would_be_three(tmp_path: Path) -> None:
+    pixels, grey = noise(24, 24), noise(24, 24)[..., 1]
+    manifest = set_of(tmp_path / "set", pixels, grey)
+    images = load_images(manifest, "testA", 24, channels=1)
+    assert images.shape == (2, 24, 24, 1) and images.dtype == np.uint8
+    assert isinstance(images, np.memmap) and not images.flags.writeable
+    assert np.abs(images[0] - luma(pixels)).max() <= 0.51
+    np.testing.assert_array_equal(images[1, ..., 0], grey)  # stored grey: not a level lost
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_grey_images_are_made_grey_first_and_resized_then(tmp_path: Path, method: Resize) -> None:
+    pixels = noise(30, 18)
+    found = load_images(set_of(tmp_path / "set", pixels), "testA", 11, method=method, channels=1)[0]
+    grey = np.rint(luma(pixels)).astype(np.uint8)
+    if method == "bilinear_aliased":
+        expected = bilinear_aliased(grey, 11, 11).astype(float)
+    else:
+        expected = by_weights(grey, 11, 11, method)
+    assert np.abs(found - expected).max() <= 1.5
+
+
+def test_the_mode_a_file_is_stored_in_does_not_matter_to_its_luma(tmp_path: Path) -> None:
+    manifest = set_of(tmp_path / "set", noise(8, 8), noise(8, 8), noise(8, 8))
+    folder = tmp_path / "set" / "testA"
+    plain = Image.fromarray(noise(8, 8)).quantize(16).convert("RGB")
+    plain.save(folder / "0.png")
+    plain.quantize(16).save(folder / "1.png")
+    see_through = plain.convert("RGBA")
+    see_through.putalpha(3)
+    see_through.save(folder / "2.png")
+    manifest = prepare(str(tmp_path / "set")).manifest
+    images = load_images(manifest, "testA", 8, channels=1)
+    rgb = load_images(manifest, "testA", 8)
+    assert (rgb[0] == rgb[1]).all() and (rgb[0] == rgb[2]).all()
+    assert (images[0] == images[1]).all() and (images[0] == images[2]).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("height", "width", "rows", "columns"),
+    [(30, 20, slice(5, 25), slice(0, 20)), (20, 31, slice(0, 20), slice(5, 25))],
+)
+def test_the_central_square_at_its_own_size_is_a_slice(
+    tmp_path: Path, height: int, width: int, rows: slice, columns: slice, channels: Channels
+) -> None:
+    """Of 11 pixels too many, five go on the left and six on the right."""
+    pixels = noise(height, width)
+    manifest = set_of(tmp_path / "set", pixels)
+    for method in METHODS:
+        found = load_images(manifest, "testA", 20, method=method, channels=channels, fit="centre")
+        expected = pixels[rows, columns].astype(float)
+        if channels == 1:
+            expected = luma(expected)
+        assert np.abs(found[0] - expected).max() <= (0.51 if channels == 1 else 0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_central_square_is_resized_and_sees_nothing_beside_it(
+    tmp_path: Path, method: Resize
+) -> None:
+    pixels = noise(50, 20)
+    manifest = set_of(tmp_path / "set", pixels, np.concatenate([pixels[:15] * 0, pixels[15:]]))
+    images = load_images(manifest, "testA", 9, method=method, fit="centre")
+    assert images.shape == (2, 9, 9, 3)
+    np.testing.assert_array_equal(images[0], images[1])
+    square = Image.fromarray(np.ascontiguousarray(pixels[15:35]))
+    np.testing.assert_array_equal(images[0], resize(square, 9, method))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size", "expected"),
+    [
+        (40, 80, 10, (10, 20)),
+        (80, 40, 10, (20, 10)),
+        (30, 70, 10, (10, 23)),  # 23.3
+        (30, 80, 10, (10, 27)),  # 26.7
+        (4, 7, 6, (6, 11)),  # 10.5
+        (7, 4, 6, (11, 6)),
+        (25, 25, 64, (64, 64)),
+        (480, 640, 256, (256, 341)),  # 341.3
+        (1, 1000, 1, (1, 1000)),
+    ],
+)
+def test_the_shorter_side_gets_the_size_and_the_longer_one_is_rounded(
+    height: int, width: int, size: int, expected: tuple[int, int]
+) -> None:
+    assert fitted(height, width, size, "shorter_side") == expected
+    for other in ("stretch", "centre"):
+        assert fitted(height, width, size, other) == (size, size)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_different_shapes_keep_them(
+    tmp_path: Path, method: Resize, channels: Channels
+) -> None:
+    pictures = [noise(40, 61), noise(21, 14), noise(9, 9)]
+    manifest = set_of(tmp_path / "set", *pictures)
+    images = load_images(
+        manifest, "testA", 12, method=method, channels=channels, fit="shorter_side"
+    )
+    assert isinstance(images, Ragged) and len(images) == 3
+    assert [image.shape for image in images] == [
+        (12, 18, channels), (18, 12, channels), (12, 12, channels)
+    ]  # fmt: skip
+    for found, pixels in zip(images, pictures, strict=True):
+        before = np.rint(luma(pixels)).astype(np.uint8) if channels == 1 else pixels
+        if method == "bilinear_aliased":
+            expected = bilinear_aliased(before, *found.shape[:2]).astype(float)
+        else:
+            expected = by_weights(before, *found.shape[:2], method)
+        assert np.abs(found - expected).max() <= 1.5
+
+
+def test_every_choice_has_a_cache_of_its_own(tmp_path: Path, cache: Path) -> None:
+    manifest = set_of(tmp_path / "set", noise(10, 14))
+    names = set()
+    for method, channels, fit, size in product(METHODS, (1, 3), FITS, (6, 7)):
+        images = load_images(manifest, "testA", size, None, method, channels=channels, fit=fit)
+        names.add(Path(images.filename).name)  # type: ignore[union-attr]
+    assert len(names) == 3 * 2 * 3 * 2
+    assert names == {path.name for path in (cache / "images").iterdir()}
+
+
+def test_what_was_decoded_before_there_were_options_is_found_again() -> None:
+    """Keys of the defaults have not moved: nobody decodes 100,000 images again for nothing."""
+    import PIL
+
+    assert recipe("bicubic") == f"rgb bicubic-antialias pillow {PIL.__version__}"
+    assert recipe("bilinear_aliased") == f"rgb bilinear-aliased pillow {PIL.__version__}"
+    assert len({recipe(*each) for each in product(METHODS, (1, 3), FITS)}) == 18
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"method": "nearest"}, "resize: nearest is not possible; give one of bicubic, bilinear,"),
+        ({"channels": 2}, "channels: 2 is not possible; give one of 1, 3"),
+        ({"fit": "center"}, "fit: center is not possible; give one of stretch, centre, shorter_s"),
+    ],
+)
+def test_an_unknown_choice_is_refused(tmp_path: Path, options: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load_images(set_of(tmp_path / "set", noise(4, 4)), "testA", 4, **options)
+
+
+def test_a_strip_that_would_fill_the_memory_is_refused_by_name(tmp_path: Path, cache: Path) -> None:
+    manifest = set_of(tmp_path / "set", noise(4, 4), noise(1, 6000))
+    with pytest.raises(UserError, match=r"1\.png: 6000 x 1 px, too narrow to become 256 px"):
+        load_images(manifest, "testA", 256, fit="shorter_side")
+    assert list((cache / "images").iterdir()) == []
+    assert load_images(manifest, "testA", 16, fit="stretch").shape == (2, 16, 16, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("method", METHODS)
+def test_photographs_are_fitted_and_resized_as_said(
+    photographs: Path, tmp_path: Path, method: Resize, channels: Channels
+) -> None:
+    """Two horses in colour, two zebras stored grey, cut to upright and to wide pictures."""
+    folder, names = photographs / "horse2zebra", ["n02391049_226.jpg", "n02391049_2341.jpg"]
+    paths = [*sorted((folder / "trainA").iterdir())[:2], *(folder / "trainB" / n for n in names)]
+    pictures = []
+    for index, path in enumerate(paths):
+        with Image.open(path) as image:
+            box = (0, 20, 256, 211) if index % 2 else (33, 0, 200, 256)
+            pictures.append(np.asarray(image.crop(box)))
+    manifest = set_of(tmp_path / "set", *pictures)
+    for fit in FITS:
+        images = load_images(manifest, "testA", 64, None, method, channels=channels, fit=fit)
+        for found, stored in zip(images, pictures, strict=True):
+            pixels = np.repeat(stored[..., None], 3, 2) if stored.ndim == 2 else stored
+            if channels == 1:
+                pixels = np.rint(luma(pixels)).astype(np.uint8)
+            height, width = pixels.shape[:2]
+            tall, wide = (64, 64)
+            if fit == "centre":
+                top, left = max(0, height - width) // 2, max(0, width - height) // 2
+                side = min(height, width)
+                pixels = pixels[top : top + side, left : left + side]
+            elif fit == "shorter_side":
+                tall, wide = (98, 64) if height > width else (64, 86)
+            assert found.shape == (tall, wide, channels)
+            if method == "bilinear_aliased":
+                assert (found == bilinear_aliased(pixels, tall, wide)).mean() > 0.99
+            else:
+                apart = np.abs(found - by_weights(pixels, tall, wide, method))
+                assert apart.max() <= 1.6 and apart.mean() < 0.4

@@ -1,0 +1,247 @@
+"""Images of different sizes: one mapped file, whole or not there."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets_helpers import png, write_set
+from PIL import Image
+
+from harness.datasets import Manifest, Ragged, load_images, open_images, prepare
+from harness.datasets.ragged import open_ragged, write_ragged
+from harness.errors import UserError
+
+SHAPES = ((10, 14), (13, 10), (10, 10))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def pictures() -> list[np.ndarray]:
+    draw = np.random.default_rng(0)
+    return [draw.integers(256, size=(*shape, 3), dtype=np.uint8) for shape in SHAPES]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    """Its testA has `pictures`, whose shorter side is 10 already."""
+    folder = write_set(tmp_path / "set", count=len(SHAPES))
+    for index, pixels in enumerate(pictures()):
+        (folder / "testA" / f"{index}.png").write_bytes(png(Image.fromarray(pixels)))
+    return prepare(str(folder)).manifest
+
+
+def load(manifest: Manifest, size: int = 10) -> Ragged:
+    return load_images(manifest, "testA", size, fit="shorter_side")
+
+
+def bytes_of(images: list[np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    write_ragged(file, images)
+    return file.getvalue()
+
+
+def only_file(cache: Path) -> Path:
+    (path,) = (cache / "images").iterdir()
+    return path
+
+
+def test_every_image_is_there_in_its_shape_and_place(manifest: Manifest) -> None:
+    images = load(manifest)
+    assert len(images) == 3 and images.nbytes == 3 * (140 + 130 + 100)
+    assert images.shapes.tolist() == [[10, 14, 3], [13, 10, 3], [10, 10, 3]]
+    for index, expected in enumerate(pictures()):
+        np.testing.assert_array_equal(images[index], expected)
+        np.testing.assert_array_equal(images[np.int64(index - 3)], expected)
+    assert all((a == b).all() for a, b in zip(images, pictures(), strict=True))
+
+
+def test_there_is_nothing_beyond_either_end(manifest: Manifest) -> None:
+    images = load(manifest)
+    for index in (3, -4):
+        with pytest.raises(IndexError, match=f"image {index} of 3"):
+            images[index]
+    with pytest.raises(TypeError):
+        images[0:2]  # type: ignore[index]
+
+
+def test_images_are_views_of_the_file_that_cannot_be_written_to(manifest: Manifest) -> None:
+    images = load(manifest)
+    assert all(np.shares_memory(image, images.pixels) for image in images)
+    assert type(images[0]) is np.ndarray and images[0].flags.c_contiguous
+    for array in (images[0], images.pixels, images.shapes):
+        assert not array.flags.writeable
+
+
+def test_another_process_opens_either_kind_by_its_path_alone(manifest: Manifest) -> None:
+    ragged, array = load(manifest), load_images(manifest, "testA", 8)
+    code = (
+        "import sys; from pathlib import Path; from harness.datasets import open_images\n"
+        "for path in sys.argv[1:]:\n"
+        "    images = open_images(Path(path))\n"
+        "    print(type(images).__name__, [i.shape for i in images], sum(int(i.sum()) for i in"
+        " images), str(images.filename) == path)"
+    )
+    paths = [ragged.filename, str(array.filename)]  # type: ignore[attr-defined]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True
+    )
+    first, second = run.stdout.splitlines()
+    total = sum(int(pixels.sum()) for pixels in pictures())
+    assert first == f"Ragged [(10, 14, 3), (13, 10, 3), (10, 10, 3)] {total} True"
+    assert second == f"memmap {[(8, 8, 3)] * 3} {int(array.sum())} True"
+
+
+def test_numpy_opens_the_pixels_by_itself(manifest: Manifest) -> None:
+    pixels = np.load(io.BytesIO(Path(load(manifest).filename).read_bytes()), allow_pickle=False)
+    np.testing.assert_array_equal(pixels, np.concatenate([p.ravel() for p in pictures()]))
+
+
+def with_shapes(shapes: object, dtype: str = "<i8") -> bytes:
+    """The pixels of `pictures`, and this as their shapes."""
+    file = io.BytesIO()
+    np.save(file, np.concatenate([pixels.ravel() for pixels in pictures()]))
+    np.save(file, np.array(shapes, dtype))
+    return file.getvalue()
+
+
+def damaged(content: bytes) -> dict[str, bytes]:
+    table = content.rindex(b"\x93NUMPY")
+    right = [[10, 14, 3], [13, 10, 3], [10, 10, 3]]
+    assert with_shapes(right) == content
+    return {
+        "empty": b"",
+        "text": b"nonsense",
+        "half of the pixels": content[: table // 2],
+        "no shapes": content[:table],
+        "half of the shapes' header": content[: table + 40],
+        "shapes cut": content[:-1],
+        "longer": content + b"\0",
+        "shapes that are none": content[:table] + b"nonsense" * 20,
+        "a shape too few": with_shapes(right[:2]),
+        "more pixels in the shapes": with_shapes([*right[:2], [10, 11, 3]]),
+        "huge shapes": with_shapes([[2**62, 2**62, 3], *right[1:]]),
+        "negative shapes": with_shapes([[-10, -14, 3], *right[1:]]),
+        "flat shapes": with_shapes([140, 130, 100]),
+        "short integers": with_shapes(right, "<i2"),
+        "another kind of file": png(Image.new("L", (3, 3))),
+        "floats": floats(),
+    }
+
+
+def floats() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros(30))
+    return file.getvalue()
+
+
+EVERY_DAMAGE = sorted(damaged(bytes_of(pictures())))
+
+
+@pytest.mark.parametrize("damage", EVERY_DAMAGE)
+def test_a_damaged_file_is_refused_by_workers_and_made_again(
+    manifest: Manifest, cache: Path, damage: str
+) -> None:
+    path = Path(load(manifest).filename)
+    content = path.read_bytes()
+    replacement = damaged(content)[damage]
+    path.unlink()  # what is mapped must not change
+    path.write_bytes(replacement)
+    with pytest.raises(UserError, match=r"not decoded images of cyclebench \(.*remove it"):
+        open_images(path)
+    images = load(manifest)
+    assert all((a == b).all() for a, b in zip(images, pictures(), strict=True))
+    assert only_file(cache).read_bytes() == content
+
+
+@pytest.mark.parametrize("damage", ["other sizes", "other count", "grey"])
+def test_sound_images_of_another_kind_are_not_taken_for_these(
+    manifest: Manifest, cache: Path, damage: str
+) -> None:
+    path = Path(load(manifest).filename)
+    content = path.read_bytes()
+    others = {
+        "other sizes": [*pictures()[:2], np.zeros((20, 20, 3), np.uint8)],
+        "other count": pictures()[:2],
+        "grey": [pixels[..., :1] for pixels in pictures()],
+    }
+    path.unlink()
+    path.write_bytes(bytes_of(others[damage]))
+    assert len(open_images(path)) in (2, 3)
+    assert all((a == b).all() for a, b in zip(load(manifest), pictures(), strict=True))
+    assert only_file(cache).read_bytes() == content
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
+    for name in ("a.npy", "a.ragged"):
+        with (tmp_path / name).open("wb") as file:
+            np.save(file, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+        with pytest.raises(UserError, match=f"{name}: not decoded images"):
+            open_images(tmp_path / name)
+
+
+def test_arrays_cut_short_longer_or_of_other_shape_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((2, 4, 4, 3), np.uint8))
+    assert open_images(path)[1].shape == (4, 4, 3)
+    content = path.read_bytes()
+    with pytest.raises(UserError, match="not decoded images"):
+        open_images(tmp_path / "absent.npy")
+    for changed in (content[:-1], content + b"\0", b"", b"nonsense"):
+        path.unlink()
+        path.write_bytes(changed)
+        with pytest.raises(UserError, match="not decoded images"):
+            open_images(path)
+    for array in (np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 4, 3), np.float32)):
+        path.unlink()
+        np.save(path, array)
+        with pytest.raises(UserError, match="not decoded images"):
+            open_images(path)
+
+
+def test_the_number_of_pixels_may_have_any_number_of_digits(tmp_path: Path) -> None:
+    for count in (1, 9, 10, 99_999, 100_000, 3_000_000):
+        path = tmp_path / f"{count}.ragged"
+        with path.open("wb") as file:
+            write_ragged(file, [np.full((1, count, 1), 7, np.uint8), np.ones((1, 1, 1), np.uint8)])
+        images = open_ragged(path)
+        assert images[0].shape == (1, count, 1) and images[0].min() == 7
+        assert images[1].tolist() == [[[1]]]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    manifest: Manifest, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"No space left on device.*CYCLEBENCH_CACHE"):
+        load(manifest)
+    assert list((cache / "images").iterdir()) == []
+
+
+def test_a_file_changed_since_the_manifest_leaves_no_cache(manifest: Manifest, cache: Path) -> None:
+    assert manifest.folder is not None
+    (manifest.folder / "testA" / "2.png").unlink()
+    with pytest.raises(UserError, match=r"2\.png: changed since"):
+        load(manifest)
+    assert list((cache / "images").iterdir()) == []
+
+
+def test_progress_counts_images_once(manifest: Manifest) -> None:
+    seen: list[tuple[int, int]] = []
+    for _ in range(2):
+        load_images(
+            manifest, "testA", 6, lambda done, total: seen.append((done, total)), fit="shorter_side"
+        )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
