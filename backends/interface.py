@@ -183,7 +183,8 @@ class Objective:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Of every term of LOSS_TERMS in what its networks minimise."""
+        """Of every term of LOSS_TERMS and PENALTIES in what its networks minimise."""
+        penalty = self.gradient_penalty if self.adversarial == "wasserstein_gp" else 0.0
         return {
             "adversarial_ab": 1.0,
             "adversarial_ba": 1.0,
@@ -193,6 +194,8 @@ class Objective:
             "identity_b": self.identity_weight("b"),
             "discriminator_a": self.discriminator_weight,
             "discriminator_b": self.discriminator_weight,
+            "penalty_a": penalty,
+            "penalty_b": penalty,
         }
 
     def identity_weight(self, domain: str) -> float:

@@ -69,7 +69,7 @@ class Experiment(Section):
 
     def _generator(self, shape: ImageShape, target: ImageShape) -> GeneratorSpec:
         m, growth = self.model, (target[0] - shape[0]) // 2
-        common = {
+        common: dict[str, Any] = {
             "in_channels": shape[-1],
             "out_channels": target[-1],
             "filters": m.filters,

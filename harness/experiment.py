@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import backends
 from harness import provenance
 from harness.config import Experiment
-from harness.datasets import Prepared, Resize, load_images, prepare
+from harness.datasets import Fit, Images, Prepared, load_images, prepare
 from harness.datasets.labels import read_labels
 from harness.metrics.judge import judge_images
+from harness.plan import evenly
 from harness.progress import Display
 from harness.records import SCHEMA_VERSION, write_arrays, write_json
 
@@ -42,8 +44,9 @@ def prepare_data(experiment: Experiment, data_dir: Path | None, display: Display
     return prepare(
         experiment.dataset,
         data_dir,
-        size=data.load_size,
+        size=max(data.load("a"), data.load("b")),
         counts=(data.train, data.test),
+        hold_out=data.hold_out,
         report=display.say,
         progress=display.stage,
     )
@@ -59,58 +62,66 @@ def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared)
 
 def decoded_images(
     prepared: Prepared, experiment: Experiment, display: Display
-) -> dict[str, np.ndarray]:
+) -> dict[str, Images]:
     """Training images at the loading size; test, floor and true-pair images at the crop size.
 
-    `data.resize` is for the former; the latter are for evaluation, one yardstick for all settings.
-    The built-in set is drawn at the loading size: there `data.resize` changes nothing.
+    Of floor and test images at most `evaluation.images`; but "testA" and "testB" are whole, as the
+    cache has them: workers open the same files, and choose as `harness.plan.evenly` does.
+    `data.resize` bilinear_aliased is for the former only: one yardstick for all settings. A
+    built-in set is drawn at the loading size: there `data.resize` changes nothing.
     """
-    load, crop = experiment.data.load_size, experiment.data.crop_size
+    data = experiment.data
+    squares = data.augmentation == "square_crop"
 
-    def decode(split: str, size: int, method: Resize = "bicubic") -> np.ndarray:
+    def decode(split: str, training: bool = False) -> Images:
+        domain = split[-1].lower()
+        for_training: Fit = "shorter_side" if squares else "stretch"
+        for_evaluation: Fit = "centre" if squares else "stretch"
         return load_images(
-            prepared.manifest, split, size,
-            lambda done, total: display.stage(f"decode {split}", done, total), method,
-        )  # fmt: skip
+            prepared.manifest,
+            split,
+            data.load(domain) if training else data.crop(domain),
+            lambda done, total: display.stage(f"decode {split}", done, total),
+            "bicubic" if data.resize == "bilinear_aliased" and not training else data.resize,
+            channels=data.channels(domain),
+            fit=for_training if training else for_evaluation,
+        )
 
-    train = ("trainA", "trainB")
-    images = {split: decode(split, load, experiment.data.resize) for split in train}
-    images |= {split: decode(split, crop) for split in ("testA", "testB")}
-    images["floorA"] = _evenly(decode("trainA", crop), len(images["testA"]))
-    images["floorB"] = _evenly(decode("trainB", crop), len(images["testB"]))
+    images = {split: decode(split, training=True) for split in ("trainA", "trainB")}
+    images |= {split: decode(split) for split in ("testA", "testB")}
+    small = {split: np.asarray(decode(split)) for split in ("trainA", "trainB")}
+    for side in "AB":
+        train, test = small[f"train{side}"], images[f"test{side}"]
+        count = len(evenly(len(test), experiment.evaluation.images))
+        images[f"floor{side}"] = train[evenly(len(train), count)]
     if prepared.manifest.paired:
-        images["truthAB"] = decode("testA_in_B", crop)
-        images["truthBA"] = decode("testB_in_A", crop)
-    return images | _labelled(prepared, decode("trainA", crop), decode("trainB", crop))
+        for name, split in (("truthAB", "testA_in_B"), ("truthBA", "testB_in_A")):
+            truth = decode(split)
+            images[name] = truth[evenly(len(truth), experiment.evaluation.images)]
+    return images | _labelled(prepared, experiment, small)
 
 
 def _labelled(
-    prepared: Prepared, train_a: np.ndarray, train_b: np.ndarray
+    prepared: Prepared, experiment: Experiment, train: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Of a labelled data set: labels of the test images, and what judges are trained on."""
     labels = read_labels(prepared.manifest)
     if labels is None:
         return {}
     found = {}
-    for side, train in (("A", train_a), ("B", train_b)):
-        codes = labels.codes[f"train{side}"]
-        found[f"judge{side}"] = judge_images(train[codes >= 0])
+    for side in "AB":
+        codes, tested = labels.codes[f"train{side}"], labels.codes[f"test{side}"]
+        found[f"judge{side}"] = judge_images(train[f"train{side}"][codes >= 0])
         found[f"trainLabels{side}"] = codes[codes >= 0]
-        found[f"testLabels{side}"] = labels.codes[f"test{side}"]
+        found[f"testLabels{side}"] = tested[evenly(len(tested), experiment.evaluation.images)]
     return found
-
-
-def _evenly(images: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` images, evenly spaced over the split."""
-    count = min(count, len(images))
-    return images[np.linspace(0, len(images) - 1, count).round().astype(int)]
 
 
 def write_experiment(
     folder: Path,
     experiment: Experiment,
     prepared: Prepared,
-    images: dict[str, np.ndarray],
+    images: Mapping[str, Images],
 ) -> None:
     """What the runs of `folder` are made from; `folder` is one of `experiment_folder`."""
     title_a, title_b = prepared.located.titles
@@ -126,6 +137,9 @@ def write_experiment(
     write_json(folder / "manifest.json", prepared.manifest.to_json())
     write_json(folder / "audit.json", prepared.audit.to_json())
     for file, names in (("references", REFERENCES), ("labels", LABELS)):
-        arrays = {name: images[key] for name, key in names.items() if key in images}
+        arrays = {name: np.asarray(images[key]) for name, key in names.items() if key in images}
+        for name in {"real_a", "real_b"} & arrays.keys():
+            chosen = evenly(len(arrays[name]), experiment.evaluation.images)
+            arrays[name] = arrays[name][chosen]
         if arrays:
             write_arrays(folder / f"{file}.safetensors", arrays)

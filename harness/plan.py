@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from backends.interface import PASSES, Batch, ImageShape, PoolDecision
 from harness.config import Experiment
+from harness.datasets import Images
 from harness.draw import history_decisions, pool_decisions, stream
 from harness.schedule import factors
 
@@ -26,7 +27,7 @@ class DomainPlan:
     mix: np.ndarray  # (steps, batch) float64 in [0, 1): for a gradient penalty
     crop_size: int
 
-    def images(self, step: int, images: Sequence[np.ndarray]) -> np.ndarray:
+    def images(self, step: int, images: Images) -> np.ndarray:
         """What the networks see of a train split: uint8 (batch, crop_size, crop_size, C)."""
         size, cut = self.crop_size, []
         rows = zip(self.index[step], self.offset[step], self.flip[step], strict=True)
@@ -85,8 +86,8 @@ class Plan:
     def batch(
         self,
         step: int,
-        images_a: Sequence[np.ndarray],
-        images_b: Sequence[np.ndarray],
+        images_a: Images,
+        images_b: Images,
         plateau: float = 1.0,
     ) -> Batch:
         """What `Backend.train_step` takes; images are the whole train splits, uint8 HWC each.
@@ -150,6 +151,11 @@ def evaluation_steps(experiment: Experiment, steps: int, per_epoch: int) -> tupl
     evaluation = experiment.evaluation
     every = evaluation.evaluate_every * (per_epoch if evaluation.evaluate_unit == "epochs" else 1)
     return tuple(range(every, steps, every)) if every else ()
+
+
+def evenly(count: int, most: int | None) -> np.ndarray:
+    """int64 indices of at most `most` of `count` images, evenly spaced; None: of all."""
+    return np.linspace(0, count - 1, min(count, most or count)).round().astype(int)
 
 
 def _images_per_round(experiment: Experiment, train_a: int, train_b: int) -> int:

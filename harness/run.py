@@ -17,7 +17,7 @@ from harness.clocks import Clocks
 from harness.config import Experiment
 from harness.datasets.ragged import open_images
 from harness.initial import initial_state
-from harness.plan import evaluation_steps, make_plan
+from harness.plan import evaluation_steps, evenly, make_plan
 from harness.records import RunRecord, read_arrays, write_arrays, write_json, write_table
 from harness.schedule import plateau
 
@@ -53,9 +53,13 @@ class Run:
         self.job, self.clocks = job, clocks
         self.record = RunRecord(Path(job.folder))
         self.experiment = Experiment.model_validate(job.experiment)
-        self.images = {split: open_images(Path(path)) for split, path in job.images.items()}
-        counts = (len(self.images["trainA"]), len(self.images["trainB"]))
-        self.plan = make_plan(self.experiment, job.seed, *counts)
+        images = {split: open_images(Path(path)) for split, path in job.images.items()}
+        self.train_a, self.train_b = images["trainA"], images["trainB"]
+        self.test_a, self.test_b = (
+            np.asarray(each)[evenly(len(each), self.experiment.evaluation.images)]
+            for each in (images["testA"], images["testB"])
+        )
+        self.plan = make_plan(self.experiment, job.seed, len(self.train_a), len(self.train_b))
         self.model, self.objective = self.experiment.networks(), self.experiment.loss()
         runtime = Runtime(
             device=job.device,  # type: ignore[arg-type]
@@ -93,8 +97,8 @@ class Run:
         self._forget_evaluations_after(self.step)
         # As in a run that was never interrupted, training is not the process's first pass through
         # the networks: PyTorch was once seen to round that one differently, cause unknown.
-        for split, direction in (("testA", "ab"), ("testB", "ba")):
-            self.backend.translate(np.array(self.images[split][:1]), direction)  # type: ignore[arg-type]
+        self.backend.translate(self.test_a[:1], "ab")
+        self.backend.translate(self.test_b[:1], "ba")
 
     def _forget_evaluations_after(self, step: int) -> None:
         """A killed process may have got further than its checkpoint: that training is redone."""
@@ -139,9 +143,10 @@ class Run:
         # All of a block's batches first: with a device that works on while Python goes ahead, time
         # spent on data between steps would be the device's, and on neither clock rightly.
         clocks.switch("data")
-        train_a, train_b = self.images["trainA"], self.images["trainB"]
-        steps = range(self.step, until)
-        batches = [self.plan.batch(step, train_a, train_b, plateau) for step in steps]
+        batches = [
+            self.plan.batch(step, self.train_a, self.train_b, plateau)
+            for step in range(self.step, until)
+        ]
         clocks.switch(clock)
         for batch in batches:
             self.backend.train_step(batch)
@@ -169,7 +174,7 @@ class Run:
         before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
         translate = self.backend.translate
-        real_a, real_b = np.array(self.images["testA"]), np.array(self.images["testB"])
+        real_a, real_b = self.test_a, self.test_b
         arrays = {"ab": translate(real_a, "ab"), "ba": translate(real_b, "ba")}
         if everything:
             arrays["aba"] = translate(arrays["ab"], "ba")

@@ -28,7 +28,7 @@ def factors(training: TrainingSection, steps: int, steps_per_epoch: int) -> np.n
     time, whole = step // unit, -(-steps // unit)
     constant = round(whole * training.epochs_constant / training.epochs)
     progress = np.maximum(0, time + 1 - constant) / (whole - constant + 1)
-    found = np.ones(steps)
+    found: np.ndarray = np.ones(steps)
     if training.policy == "linear":
         found = 1 - progress
     elif training.policy == "cosine":

@@ -200,12 +200,13 @@ class EvaluationSection(Section):
     """When the test images are translated and scored, and what counts as equivalent.
 
     Before and after training always; in between after every `evaluate_every` epochs or steps (0:
-    not at all). `margins`: of a metric, within which two backends are equivalent; fixed before
-    training.
+    not at all). `images`: at most so many of a domain, evenly spaced; null takes all. `margins`:
+    of a metric, within which two backends are equivalent; fixed before training.
     """
 
     evaluate_every: Count = 1
     evaluate_unit: Literal["epochs", "steps"] = "epochs"
+    images: Positive | None = None
     margins: dict[str, PositiveFloat] = {metric.name: metric.margin for metric in METRICS}
 
     @model_validator(mode="after")

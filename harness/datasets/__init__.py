@@ -15,7 +15,7 @@ from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
 from harness.datasets.images import load_images
 from harness.datasets.locate import Located, Report, StageProgress, find_local, locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
-from harness.datasets.ragged import Ragged, open_images
+from harness.datasets.ragged import Images, Ragged, open_images
 from harness.datasets.resize import Fit, Resize
 from harness.datasets.scan import scan
 
@@ -25,6 +25,7 @@ __all__ = [
     "Entry",
     "Fit",
     "ImageFile",
+    "Images",
     "Located",
     "Manifest",
     "Prepared",

@@ -63,7 +63,10 @@ class Ragged:
         return [0, *np.cumsum(self.shapes.prod(axis=1)).tolist()]
 
 
-def open_images(path: Path) -> np.ndarray | Ragged:
+Images = np.ndarray | Ragged  # uint8 (n, H, W, C), or each image with its own H and W
+
+
+def open_images(path: Path) -> Images:
     """Images of the cache, memory-mapped, read-only: uint8 (n, H, W, C), or a Ragged.
 
     `path` is the `filename` of what `load_images` returned. Raises UserError for any other file,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 DOMAINS = ("a", "b")
-MIDDLE = 0.5  # between the least-squares targets, 1 (real) and 0 (fake)
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Judgement:
     mean_fake: float
 
 
-def judgements(evaluation: Mapping[str, np.ndarray]) -> Iterator[Judgement]:
+def judgements(evaluation: Mapping[str, np.ndarray], middle: float) -> Iterator[Judgement]:
     """From the patch scores of an evaluation; of a domain without them, nothing."""
     for domain in DOMAINS:
         names = (f"patches_real_{domain}", f"patches_fake_{domain}")
@@ -33,8 +32,8 @@ def judgements(evaluation: Mapping[str, np.ndarray]) -> Iterator[Judgement]:
             real, fake = (evaluation[name].astype(np.float64) for name in names)
             yield Judgement(
                 domain,
-                accuracy_real=float((real > MIDDLE).mean()),
-                accuracy_fake=float((fake < MIDDLE).mean()),
+                accuracy_real=float((real > middle).mean()),
+                accuracy_fake=float((fake < middle).mean()),
                 mean_real=float(real.mean()),
                 mean_fake=float(fake.mean()),
             )

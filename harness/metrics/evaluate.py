@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from backends.interface import Objective
 from harness.errors import UserError
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.discriminators import judgements
@@ -42,6 +43,7 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     Raises UserError where records are missing, damaged or do not fit together.
     """
     configuration = read_json(experiment / "experiment.json").get("configuration", {})
+    middle = _middle(configuration.get("objective", {}))
     references = _read_references(experiment / "references.safetensors")
     runs = [run for run in find_runs(experiment) if run.complete]
     if not runs:
@@ -59,7 +61,7 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
             report("scores", done, len(evaluations))
             arrays = _read_evaluation(place.run, place.step, references)
             placed += scorer.scores(place, arrays)
-            discriminators += [{**place.row, **asdict(one)} for one in judgements(arrays)]
+            discriminators += [{**place.row, **asdict(one)} for one in judgements(arrays, middle)]
         report("scores", len(evaluations), len(evaluations))
         metrics = {
             "scores": [one.row() for one in placed],
@@ -128,8 +130,14 @@ class Features:
     inception: dict[str, np.ndarray]  # empty without the weights that FID is defined by
 
 
+def _middle(objective: Mapping[str, Any]) -> float:
+    """Between what discriminators are to say of real images and of fakes."""
+    given = {"adversarial": objective["adversarial"]} if "adversarial" in objective else {}
+    return Objective(**given).middle
+
+
 def _energies(references: Arrays) -> Arrays:
-    if min(references["real_a"].shape[1:3]) < SMALLEST:
+    if min(min(references[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST:
         return {}
     return {name: checkerboard_energy(references[name]) for name in REFERENCES}
 
@@ -229,8 +237,10 @@ def _read_evaluation(run: RunRecord, step: int, references: Arrays) -> dict[str,
     for direction in DIRECTIONS:
         if direction.name not in arrays:
             raise UserError(f"{path}: no array {direction.name!r}; remove this run, train it anew")
-        for name in {direction.name, direction.cycle} & arrays.keys():
-            _check(path, arrays, name, references[direction.source].shape)
+        source, target = (references[name].shape for name in (direction.source, direction.target))
+        _check(path, arrays, direction.name, (source[0], *target[1:]))
+        if direction.cycle in arrays:
+            _check(path, arrays, direction.cycle, source)
     return arrays
 
 
@@ -239,7 +249,8 @@ def _read_references(path: Path) -> dict[str, np.ndarray]:
     for name in REFERENCES:
         if name not in arrays:
             raise UserError(f"{path}: no array {name!r}; remove it and run `make compare`")
-        _check(path, arrays, name, (len(arrays[name]), *arrays["real_a"].shape[1:]))
+        real = arrays[f"real_{name[-1]}"]
+        _check(path, arrays, name, (len(arrays[name]), *real.shape[1:]))
     for direction in DIRECTIONS:
         if direction.truth in arrays:
             _check(path, arrays, direction.truth, arrays[direction.source].shape)

@@ -73,8 +73,9 @@ def _by_discriminator(
         experiment,
         f"judged_{direction.name}",
         f"{experiment.path(direction.name)}: most and least convincing",
-        "Mean output of the backend's own discriminator for the translation: 1 passes for real, 0 "
-        "does not. Two discriminators are two judges: compare within a backend.",
+        "Mean output of the backend's own discriminator for the translation: the higher, the more "
+        "it passes for real (by least squares: 1 does, 0 does not). Two discriminators are two "
+        "judges: compare within a backend.",
         columns,
         order,
         scores,

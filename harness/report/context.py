@@ -74,13 +74,18 @@ def context(
 def _about(experiment: Experiment) -> list[str]:
     """What was compared, a phrase each."""
     backends = " and ".join(experiment.title(name) for name in experiment.present)
-    size = experiment.setting("data.crop_size")
-    parts = [f"preset {experiment.preset}", f"{size} × {size} pixels"]  # noqa: RUF001
+    sizes = dict.fromkeys(_image_shape(experiment, side) for side in "ab")
+    parts = [f"preset {experiment.preset}", " and ".join(sizes)]
     if experiment.runs:
         steps = max(run.status["steps"] for run in experiment.runs)
         batch = experiment.setting("training.batch_size")
         parts += [f"{steps:,} steps of batch {batch}", plural(len(experiment.runs), "complete run")]
     return [*([backends] if backends else []), *parts, f"experiment {experiment.hash}"]
+
+
+def _image_shape(experiment: Experiment, side: str) -> str:
+    height, width, channels = experiment.image_shape(side)
+    return f"{height} × {width} pixels" + (" of grey" if channels == 1 else "")  # noqa: RUF001
 
 
 def _unfinished(experiment: Experiment) -> list[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.metrics.discriminators import MIDDLE
 from harness.report.drawing import GUIDE, colour, curve, figure
 from harness.report.experiment import Experiment
-from harness.report.losses import curves
+from harness.report.losses import conventions, curves
 
 BINS = 60
 
@@ -39,6 +38,7 @@ def output_figure(experiment: Experiment) -> bytes | None:
     pooled = np.concatenate([each for outputs in found.values() for each in outputs.values()])
     low, high = (float(np.quantile(pooled, share)) for share in (0.001, 0.999))
     edges = np.linspace(low, high, BINS + 1)
+    middle = conventions(experiment).objective.middle
 
     def draw(axes: np.ndarray) -> None:
         for axis, side in zip(axes.flat, "ab", strict=True):
@@ -48,12 +48,12 @@ def output_figure(experiment: Experiment) -> bytes | None:
                     label = f"{experiment.title(name)}, {target}"
                     axis.stairs(counts, edges, color=colour(experiment, name), linestyle=dash,
                                 linewidth=1.6, label=label)  # fmt: skip
-            axis.axvline(MIDDLE, color=GUIDE, linewidth=0.8, linestyle=":")
+            axis.axvline(middle, color=GUIDE, linewidth=0.8, linestyle=":")
             axis.set_yticks([])
             title = f"discriminator {side}: {experiment.domain(side)}"
             axis.set_title(title, loc="left", parse_math=False)
 
-    return figure(1, 2, (11, 3.2), draw, "output for a patch (1: real, 0: translated)")
+    return figure(1, 2, (11, 3.2), draw, "output for a patch (high: real, low: translated)")
 
 
 def _outputs(experiment: Experiment, backend: str) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from backends.interface import LOSS_TERMS, Objective
+from backends.interface import LOSS_TERMS, PENALTIES, Objective
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 
@@ -73,12 +73,14 @@ def conventions(experiment: Experiment) -> Conventions:
 def loss_rows(experiment: Experiment) -> list[LossRow]:
     """Each term in each convention it has, in the order of LOSS_TERMS and CONVENTIONS."""
     units = conventions(experiment)
+    penalised = units.objective.adversarial == "wasserstein_gp"
+    terms = LOSS_TERMS + PENALTIES if penalised else LOSS_TERMS
     finals = {
-        name: {term: _final(experiment.of(name), term) for term in LOSS_TERMS}
+        name: {term: _final(experiment.of(name), term) for term in terms}
         for name in experiment.present
     }
     rows = []
-    for term in LOSS_TERMS:
+    for term in terms:
         for convention in CONVENTIONS:
             factor = units.factor(term, convention)
             if factor is not None:

@@ -41,8 +41,8 @@ CAPTIONS = {
     "guessing.",
     "discriminators": "What the discriminators say of every patch of the test images (real) and of "
     "translations into their domain (fake), after the last step. Dotted: the middle between the "
-    "two targets. Two curves apart: the discriminator wins; on top of each other: it is fooled, or "
-    "has learnt nothing.",
+    "two targets (zero for a Wasserstein critic, which has none). Two curves apart: the "
+    "discriminator wins; on top of each other: it is fooled, or has learnt nothing.",
     "blocks": "Every timed block in the order in which they ran, without warm-up.",
     "clocks": "Mean over runs. Idle is waiting for the other backend's turn.",
 }
@@ -124,13 +124,17 @@ def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
 def about_conventions(experiment: Experiment) -> str:
     """Why one loss has several values (DESIGN.md, "Losses: four conventions")."""
     units = conventions(experiment)
-    a, b = units.lambdas["a"], units.lambdas["b"]
-    weighted = f"times lambda = {a:g}" if a == b else f"times lambda ({a:g} and {b:g})"
+    objective, (a, b) = units.objective, (units.elements[side] for side in "ab")
+    lambdas = (objective.lambda_a, objective.lambda_b)
+    weighted = " and ".join(f"{each:g}" for each in dict.fromkeys(lambdas))
+    counts = " or ".join(fixed(each, 0) for each in dict.fromkeys((a, b)))
+    norm, whole = ("L1", 2) if objective.cycle_norm == "l1" else ("squared L2", 4)
     return (
         "These are one and the same number in different units. The mean over elements (of tensors "
-        f"from −1 to 1), times {fixed(units.elements, 0)} pixels and channels, is the paper's "  # noqa: RUF001
-        "unnormalised L1 norm; divided by 2 it is normalised (0 to 1, whatever the image size); "
-        f"{weighted} it is weighted (what the optimiser sees and the authors' code prints)."
+        f"from −1 to 1), times {counts} pixels and channels, is the paper's "  # noqa: RUF001
+        f"unnormalised {norm} norm; divided by {whole} it is normalised (0 to 1, whatever the "
+        f"image size); times lambda = {weighted} it is weighted (what the optimiser sees and the "
+        "authors' code prints)."
     )
 
 

@@ -120,7 +120,7 @@ def _terms(lab: Lab, name: str) -> dict[str, np.ndarray]:
     fake_a, fake_b = run("g_ba", b), run("g_ab", a)
     identity = objective.identity > 0
     nothing, norm = np.zeros(()), objective.identity_norm
-    terms = {
+    terms: dict[str, np.ndarray] = {
         "adversarial_ab": of_generator(kind, run("d_b", fake_b)),
         "adversarial_ba": of_generator(kind, run("d_a", fake_a)),
         "cycle_a": apart(objective.cycle_norm, run("g_ba", fake_b), a),
@@ -134,6 +134,6 @@ def _terms(lab: Lab, name: str) -> dict[str, np.ndarray]:
         terms[f"discriminator_{domain}"] = of_discriminator(kind, on_real, True) + of_discriminator(
             kind, on_fake, False
         )
-        terms[f"accuracy_real_{domain}"] = np.mean(on_real > middle)
-        terms[f"accuracy_fake_{domain}"] = np.mean(on_fake < middle)
+        terms[f"accuracy_real_{domain}"] = np.asarray(np.mean(on_real > middle))
+        terms[f"accuracy_fake_{domain}"] = np.asarray(np.mean(on_fake < middle))
     return terms

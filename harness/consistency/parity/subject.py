@@ -81,8 +81,8 @@ def make_subject(experiment: Experiment, gradient_batches: int = 6) -> Subject:
     """A small subject with the networks, objective and schedule of `experiment`."""
     small = _small(experiment)
     images = {
-        domain: _scenes(first, season, small.data.load(domain), small.data.channels(domain))
-        for domain, first, season in (("a", 0, "summer"), ("b", 10, "winter"))
+        "a": _scenes(0, "summer", small.data.load("a"), small.data.channels_a),
+        "b": _scenes(10, "winter", small.data.load("b"), small.data.channels_b),
     }
     # Begun just before the pool is full: twenty steps store, swap and pass.
     stored = 1 if small.objective.pool == "half_new" else BATCH
