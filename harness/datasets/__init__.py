@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harness.datasets.audit import Audit, audit
 from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
-from harness.datasets.images import load_images
 from harness.datasets.fetch import Report, StageProgress
+from harness.datasets.images import load_images
 from harness.datasets.locate import Located, find_local, locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
 from harness.datasets.parts import HoldOut

@@ -45,7 +45,7 @@ def unpack(
 
 
 def unpack_classes(
-    archive: Path, domain: str, target: Path, progress: Progress | None = None
+    domain: str, archive: Path, target: Path, progress: Progress | None = None
 ) -> None:
     """Unpack `<domain>/<class>/<file>` of a zip into `target`/<class>/<file>; else as `unpack`."""
     _unpack(archive, target, progress, lambda infos: _classes(infos, archive, domain))

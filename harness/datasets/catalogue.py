@@ -127,7 +127,7 @@ CATALOGUE: tuple[Entry, ...] = (
     _published(
         "ae_photos",
         ("A", "B"),
-        "photographs by A. Efros, to try models of paintings on; rights stay with him",
+        "the authors' own photographs, to try models of paintings on; research use",
         0,
         None,
         md5="93831625466b64eaeba58babc52d70f9",

@@ -32,10 +32,10 @@ def find_class_pair(dataset: str, data_dir: Path | None) -> tuple[Path, Path] | 
     there = {folder.name for folder in class_folders(root)}
     fits = [(a, b) for a, b in pairs if a in there and b in there and a != b]
     if len(fits) != 1:
-        problem = "more than one way to read" if fits else "no two different folders in"
+        problem = "more than one way to divide it" if fits else "not two different folders there"
         raise UserError(
-            f"{dataset!r}: {problem} {root if not fits else domains!r}; it has"
-            f" {', '.join(sorted(there)) or 'no folders'}; write {SYNTAX}"
+            f"{dataset!r}: {problem}; {root} has {', '.join(sorted(there)) or 'no folders'};"
+            f" write {SYNTAX}"
         )
     return root / fits[0][0], root / fits[0][1]
 

@@ -1,4 +1,4 @@
-"""Validation: what a setting is chosen on, so that the test images are looked at once, at the end."""
+"""Validation: what settings are chosen on, so that nothing is chosen on the test images."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def locate(
         return located
     name = f"{located.name}-validation"
     folder = validation_of(name, located.folder, progress and partial(progress, "link"))
-    report(f"{name}: a tenth of the training images in place of the test images, in {folder}")
+    report(f"{name}: part of the training images in place of the test images, in {folder}")
     return Located(name, folder, located.titles)
 
 
@@ -84,6 +84,7 @@ def _located(
     entry = find_entry(dataset)
     if entry is not None and isinstance(entry.source, BuiltIn):
         return _draw(entry, size, counts, report, progress)
+    data_dir = data_dir and data_dir.expanduser()
     found = find_local(dataset, data_dir)
     if found is not None:
         report(f"{found.name}: found in {found.folder}")
@@ -153,9 +154,14 @@ def _named_by_folder(path: Path) -> Located:
     return Located(entry.name, folder, entry.titles)
 
 
-def _in_data_dir(dataset: str, entry: Entry | None, data_dir: Path) -> Located | None:
-    if not data_dir.is_dir():
+def check_data_dir(data_dir: Path | None) -> None:
+    """Raises UserError for a folder that is not there."""
+    if data_dir is not None and not data_dir.expanduser().is_dir():
         raise UserError(f"{data_dir}: no such folder; DATA_DIR must hold the data sets' folders")
+
+
+def _in_data_dir(dataset: str, entry: Entry | None, data_dir: Path) -> Located | None:
+    check_data_dir(data_dir)
     names = [dataset] if entry is None else [entry.name, *entry.aliases, dataset]
     folders = [data_dir / name for name in names]
     if data_dir.resolve().name in names:

@@ -29,31 +29,31 @@ def make_pair(
     """
     a, b = SOURCES[source.a], SOURCES[source.b]
     if isinstance(a, Digits) and isinstance(b, Digits):
-        packs = [
-            _digits(name, digits, data_dir, report, progress)
-            for name, digits in ((source.a, a), (source.b, b))
-        ]
-        return pair_of_digits(entry.name, *packs, progress and partial(progress, "write"))
-    domains = [
-        _classes(name, classes, data_dir, report, progress)
-        for name, classes in ((source.a, a), (source.b, b))
-        if isinstance(classes, Classes)
-    ]
-    return pair_of_classes(entry.name, *domains, progress and partial(progress, "link"))
+        return pair_of_digits(
+            entry.name,
+            _digits(source.a, a, data_dir, report, progress),
+            _digits(source.b, b, data_dir, report, progress),
+            progress and partial(progress, "write"),
+        )
+    if isinstance(a, Classes) and isinstance(b, Classes):
+        return pair_of_classes(
+            entry.name,
+            _classes(source.a, a, data_dir, report, progress),
+            _classes(source.b, b, data_dir, report, progress),
+            progress and partial(progress, "link"),
+        )
+    raise UserError(f"{entry.name}: digits and folders of classes make no pair; give two alike")
 
 
-def found_of_pair(source: Pair, data_dir: Path | None) -> list[Path]:
-    """The files or folders, here already, of which the pair would be made."""
-    found: list[Path] = []
-    for name in (source.a, source.b):
-        single = SOURCES[name]
-        if isinstance(single, Digits):
-            packed = find_digits(name, single, data_dir)
-            found += packed.files[:1] if packed else ()
-        else:
-            place = find_classes(name, single, data_dir)
-            found += [place] if place else []
-    return found
+def find_single(name: str, data_dir: Path | None) -> Path | None:
+    """Where the set of one domain lies already: its folder, .npz or zip. Fetches nothing."""
+    source = SOURCES[name]
+    if isinstance(source, Classes):
+        return find_classes(name, source, data_dir)
+    packed = find_digits(name, source, data_dir)
+    if packed is None:
+        return None
+    return packed.files[0] if len(packed.files) == 1 else packed.files[0].parent
 
 
 def archives_of(name: str) -> tuple[Archive, ...]:
@@ -140,7 +140,7 @@ def _classes(
 ) -> Path:
     """The folder of classes of a domain, unpacked if only a zip is there."""
     single, found = SINGLES[name], find_classes(name, source, data_dir)
-    unpacker = lambda file, folder, counted: unpack_classes(file, name, folder, counted)  # noqa: E731
+    unpacker = partial(unpack_classes, name)
     if found is not None and found.is_dir():
         report(f"{single.title}: found in {found}")
         return found

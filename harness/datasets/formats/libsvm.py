@@ -13,6 +13,7 @@ from harness.errors import UserError
 
 SIDE = 16
 LONGEST_LINE = 16 * 1024
+DIGITS = {str(digit + 1).encode(): digit for digit in range(10)}
 
 
 def read(path: Path) -> LabelledImages:
@@ -54,19 +55,19 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _parsed(line: bytes) -> tuple[int, np.ndarray]:
     """Label 0 to 9 and uint8 (256,). Raises ValueError saying what is wrong."""
-    label, *pairs = line.split()
-    values = np.zeros(SIDE * SIDE)
+    label, *pairs = line.split() or [b""]
     # All pairs at once: a colon separates as a space does, but there must be one in each.
     numbers = np.array(b" ".join(pairs).replace(b":", b" ").split(), dtype=np.float64)
     if numbers.size != 2 * len(pairs) or not all(b":" in pair for pair in pairs):
         raise ValueError("not pairs of index:value")
     indices, given = numbers[::2], numbers[1::2]
-    if pairs and not (np.diff(indices, prepend=0) >= 1).all() or indices[-1:] > SIDE * SIDE:
+    rising = np.diff(indices, prepend=0, append=SIDE * SIDE + 1)
+    if not (rising >= 1).all():
         raise ValueError(f"indices that do not rise from 1 to {SIDE * SIDE}")
     if not (np.abs(given) <= 1).all():  # false for a NaN too
         raise ValueError("a value that is not from -1 to 1")
-    digit = float(label)
-    if digit not in range(1, 11):
+    if label not in DIGITS:
         raise ValueError(f"label {label.decode(errors='replace')!r}, which is not 1 to 10")
+    values = np.zeros(SIDE * SIDE)
     values[indices.astype(np.int64) - 1] = given
-    return int(digit) - 1, np.rint((values + 1) * 127.5).astype(np.uint8)
+    return DIGITS[label], np.rint((values + 1) * 127.5).astype(np.uint8)
