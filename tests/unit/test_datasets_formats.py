@@ -142,7 +142,8 @@ def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path
         (b"1 1 0 2:3:4", "not pairs"),
         (b"1 a:b", "could not convert"),
         (b"", "label ''"),
-        (b"1 1.5:0 1.7:0", "indices that do not rise"),
+        (b"1 1.5:0 3:0", "indices that do not rise"),
+        (b"1 nan:0 3:0", "indices that do not rise"),
         (b"\xff\xfe 1:0", "label"),
     ],
 )

@@ -62,7 +62,7 @@ def _parsed(line: bytes) -> tuple[int, np.ndarray]:
         raise ValueError("not pairs of index:value")
     indices, given = numbers[::2], numbers[1::2]
     rising = np.diff(indices, prepend=0, append=SIDE * SIDE + 1)
-    if not (rising >= 1).all():
+    if not ((rising >= 1).all() and (indices % 1 == 0).all()):
         raise ValueError(f"indices that do not rise from 1 to {SIDE * SIDE}")
     if not (np.abs(given) <= 1).all():  # false for a NaN too
         raise ValueError("a value that is not from -1 to 1")
