@@ -14,7 +14,8 @@ from harness.datasets.audit import Audit, audit
 from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
 from harness.datasets.fetch import Report, StageProgress
 from harness.datasets.images import load_images
-from harness.datasets.locate import Located, find_local, locate
+from harness.datasets.local import Located, find_local
+from harness.datasets.locate import locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
 from harness.datasets.parts import HoldOut
 from harness.datasets.resize import Resize

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.datasets.singles import SINGLES
+
 PUBLISHER = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
 
 FLICKR = "Flickr photographs; rights stay with their authors; research use"
@@ -89,28 +91,6 @@ def _pair(a: str, b: str) -> Entry:
     licences = dict.fromkeys((one.licence, other.licence))
     return Entry(f"{a}_{b}", (one.title, other.title), "; ".join(licences), Pair(a, b))
 
-
-@dataclass(frozen=True)
-class Single:
-    """A set of one domain. Only sets of one `family` make a pair that means something."""
-
-    title: str
-    family: str
-    licence: str
-
-
-_DOMAINNET = (
-    "DomainNet, gathered on the web under fair use; rights stay with their owners; research"
-)
-
-SINGLES: dict[str, Single] = {
-    "mnist": Single("MNIST", "digits", "MNIST: CC BY-SA 3.0"),
-    "usps": Single("USPS", "digits", "USPS: no licence stated, research use"),
-    "svhn": Single("SVHN", "digits", "SVHN: Google Street View, non-commercial use only"),
-} | {
-    name: Single(name, "DomainNet", _DOMAINNET)
-    for name in ("clipart", "infograph", "painting", "quickdraw", "real", "sketch")
-}
 
 CATALOGUE: tuple[Entry, ...] = (
     Entry(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.datasets.audit import Audit
-from harness.datasets.catalogue import CATALOGUE, SINGLES, Archive, BuiltIn, Entry, Pair, Unusable
+from harness.datasets.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable
 from harness.datasets.class_pairs import SYNTAX
-from harness.datasets.locate import check_data_dir, find_local
+from harness.datasets.local import check_data_dir, find_local
 from harness.datasets.pairs import archives_of, find_single
+from harness.datasets.singles import pairable
 from harness.errors import UserError
 
 
@@ -26,8 +27,7 @@ def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
         except UserError as error:
             place = str(error)
         yield f"{entry.name:<24}{', '.join(entry.aliases):<26}{place} [{entry.licence}]"
-    for family in dict.fromkeys(single.family for single in SINGLES.values()):
-        names = ", ".join(name for name, single in SINGLES.items() if single.family == family)
+    for names in pairable():
         yield f"any two of {names}: as A-B"
     yield f"any two folders of classes: {SYNTAX}"
 

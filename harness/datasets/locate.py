@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,26 +18,19 @@ from harness.datasets.catalogue import (
     Unusable,
     find_entry,
 )
-from harness.datasets.class_pairs import SYNTAX, find_class_pair, is_path
+from harness.datasets.class_pairs import SYNTAX, find_class_pair
 from harness.datasets.fetch import Report, StageProgress, fetch_and_unpack
 from harness.datasets.holding import validation_of
-from harness.datasets.layout import ALL_SPLITS, SPLITS, missing_splits
+from harness.datasets.layout import ALL_SPLITS, SPLITS
 from harness.datasets.linking import pair_of_classes
+from harness.datasets.local import Located, find_local
 from harness.datasets.pairs import archives_of, make_pair
 from harness.datasets.parts import HoldOut
+from harness.datasets.singles import pairable
 from harness.datasets.sources import file_name
 from harness.errors import UserError
 
 DRAWING = Path(__file__).parent / "seasons"
-
-
-@dataclass(frozen=True)
-class Located:
-    """A data set on disk: `folder` has trainA trainB testA testB. `titles` are the two domains."""
-
-    name: str
-    folder: Path
-    titles: tuple[str, str]
 
 
 def locate(
@@ -122,79 +114,12 @@ def _made(
     return Located(entry.name, folder, entry.titles)
 
 
-def find_local(dataset: str, data_dir: Path | None) -> Located | None:
-    """The data set where it lies already (path, `data_dir`, cache), or None. Fetches nothing.
-
-    Raises UserError for a folder that was clearly meant but lacks some of the splits, and for a
-    `data_dir` that does not exist.
-    """
-    if not dataset:
-        raise UserError("DATASET is empty; give a name or a folder, or leave it out for seasons")
-    entry = find_entry(dataset)
-    path = Path(dataset).expanduser()
-    if not missing_splits(path):
-        return _named_by_folder(path)
-    if is_path(dataset) and ":" not in dataset:
-        raise UserError(_incomplete(path))
-    if data_dir is not None:
-        found = _in_data_dir(dataset, entry, data_dir.expanduser())
-        if found is not None:
-            return found
-    if entry is None:
-        return None
-    cached = cache_folder() / "datasets" / entry.name
-    return None if missing_splits(cached) else Located(entry.name, cached, entry.titles)
-
-
-def _named_by_folder(path: Path) -> Located:
-    folder = path.resolve()
-    entry = find_entry(folder.name)
-    if entry is None:
-        return Located(folder.name or "root", folder, ("A", "B"))
-    return Located(entry.name, folder, entry.titles)
-
-
-def check_data_dir(data_dir: Path | None) -> None:
-    """Raises UserError for a folder that is not there."""
-    if data_dir is not None and not data_dir.expanduser().is_dir():
-        raise UserError(f"{data_dir}: no such folder; DATA_DIR must hold the data sets' folders")
-
-
-def _in_data_dir(dataset: str, entry: Entry | None, data_dir: Path) -> Located | None:
-    check_data_dir(data_dir)
-    names = [dataset] if entry is None else [entry.name, *entry.aliases, dataset]
-    folders = [data_dir / name for name in names]
-    if data_dir.resolve().name in names:
-        folders.append(data_dir)
-    for folder in folders:
-        if not missing_splits(folder):
-            return _under_name(entry, folder)
-    for folder in folders[: len(names)]:
-        if folder.is_dir():
-            raise UserError(_incomplete(folder))
-    return None
-
-
-def _under_name(entry: Entry | None, folder: Path) -> Located:
-    if entry is None:
-        return _named_by_folder(folder)
-    return Located(entry.name, folder.resolve(), entry.titles)
-
-
-def _incomplete(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"{folder}: no such folder; a data set is a folder with {', '.join(SPLITS)}"
-    return (
-        f"{folder}: no folder {', '.join(missing_splits(folder))} in it;"
-        f" a data set is a folder with {', '.join(SPLITS)}"
-    )
-
-
 def _unknown(dataset: str, data_dir: Path | None) -> str:
     names = ", ".join(entry.name for entry in CATALOGUE)
     where = f" and not in {data_dir}" if data_dir else ""
     return (
         f"{dataset!r}: not a known data set{where}; give one of {names},"
+        f" A-B for two of {' or of '.join(pairable())},"
         f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
     )
 

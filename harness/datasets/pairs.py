@@ -7,11 +7,12 @@ from pathlib import Path
 
 from harness.datasets.archive import unpack_classes
 from harness.datasets.cache import cache_folder, explained_writes
-from harness.datasets.catalogue import SINGLES, Archive, Entry, Pair
+from harness.datasets.catalogue import Archive, Entry, Pair
 from harness.datasets.fetch import Report, StageProgress, fetch, fetch_and_unpack
 from harness.datasets.linking import class_folders, pair_of_classes
 from harness.datasets.packed import Packed, packed_as_published, packed_in_npz, pair_of_digits
 from harness.datasets.scan import image_files
+from harness.datasets.singles import SINGLES
 from harness.datasets.sources import SOURCES, Classes, Digits, file_name
 from harness.errors import UserError
 

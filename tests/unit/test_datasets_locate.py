@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site, picture, png, serving, write_set, zip_of, zipped_set
 
-from harness.datasets.catalogue import CATALOGUE, SINGLES, Archive, find_entry
+from harness.datasets.catalogue import CATALOGUE, Archive, find_entry
 from harness.datasets.layout import ALL_SPLITS, missing_splits
-from harness.datasets.locate import Located, find_local, locate
+from harness.datasets.local import Located, find_local
+from harness.datasets.locate import locate
 from harness.datasets.pairs import archives_of
 from harness.datasets.parts import part_of
+from harness.datasets.singles import SINGLES
 from harness.errors import UserError
 
 module = sys.modules["harness.datasets.locate"]
@@ -145,6 +147,9 @@ def test_a_path_that_lacks_a_split_is_refused_by_name(tmp_path: Path) -> None:
     (folder / "testB").rename(folder / "tset")
     with pytest.raises(UserError, match="half: no folder testB in it"):
         find(str(folder))
+    folder = folder.rename(tmp_path / "half:one-two")
+    with pytest.raises(UserError, match="half:one-two: no folder testB in it"):
+        find(str(folder))
     with pytest.raises(UserError, match="nowhere: no such folder"):
         find(str(tmp_path / "nowhere"))
 
@@ -188,6 +193,8 @@ def test_a_data_dir_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'hors2zebra'.*horse2zebra.*summer2winter_yosemite"):
         find("hors2zebra")
+    with pytest.raises(UserError, match=r"'mnist': not a known.*A-B for two of mnist, usps, svhn"):
+        find("mnist")
     with pytest.raises(UserError, match="empty"):
         find("")
 

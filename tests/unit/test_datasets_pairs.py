@@ -15,6 +15,7 @@ from datasets_helpers import Site, serving
 from datasets_published import some_digits, write_domain, write_files
 from PIL import Image
 
+from harness.cli import main
 from harness.datasets import Prepared, prepare
 from harness.datasets import pairs as module
 from harness.datasets.labels import read_labels
@@ -266,6 +267,19 @@ def test_the_list_tells_where_each_source_is(data: Path) -> None:
     assert "but not usps.t.bz2" in line["mnist_usps"]
     with pytest.raises(UserError, match="no such folder"):
         list(catalogue_lines(data / "typo"))
+
+
+def test_the_command_fetches_and_holds_out(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_files(data, {"usps.npz": published.npz(some_digits(60, (16, 16)), USPS[1])})
+    write_files(data, {"mnist.npz": published.npz(some_digits(60, (28, 28)), MNIST[1])})
+    command = ["datasets", "audit", "--dataset", "usps-mnist", "--data-dir", str(data)]
+    assert main([*command, "--hold-out", "validation"]) == 0
+    held = [part_of(f"{index:05d}") for index in range(60)].count("validation")
+    assert f"trainA {60 - held}, trainB {60 - held}, testA {held}" in capsys.readouterr().out
+    (data / "usps.npz").write_bytes(b"no zip")
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "usps.npz: damaged or truncated" in error and "Traceback" not in error
 
 
 def test_the_real_digits_run_through_the_same_code(photographs: Path) -> None:
