@@ -20,6 +20,12 @@ def add(commands: shared.Commands) -> None:
     command.set_defaults(command=run)
     command.add_argument("action", choices=("list", "fetch", "audit"))
     shared.add_data(command)
+    command.add_argument(
+        "--hold-out",
+        choices=("test", "validation"),
+        default="test",
+        help="validation: a tenth of the training images in place of the test images",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
             options.data_dir,
             size=data.load_size,
             counts=(data.train, data.test),
+            hold_out=options.hold_out,
             report=display.say,
             progress=display.stage,
         )

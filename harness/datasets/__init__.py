@@ -12,9 +12,12 @@ from pathlib import Path
 
 from harness.datasets.audit import Audit, audit
 from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
+from harness.datasets.fetch import Report, StageProgress
 from harness.datasets.images import load_images
-from harness.datasets.locate import Located, Report, StageProgress, find_local, locate
+from harness.datasets.local import Located, find_local
+from harness.datasets.locate import locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
+from harness.datasets.parts import HoldOut
 from harness.datasets.ragged import Images, Ragged, open_images
 from harness.datasets.resize import Fit, Resize
 from harness.datasets.scan import scan
@@ -24,6 +27,7 @@ __all__ = [
     "Audit",
     "Entry",
     "Fit",
+    "HoldOut",
     "ImageFile",
     "Images",
     "Located",
@@ -58,17 +62,28 @@ def prepare(
     *,
     size: int = 64,
     counts: tuple[int, int] = (200, 64),
+    hold_out: HoldOut = "test",
     report: Report = lambda line: None,
     progress: StageProgress | None = None,
 ) -> Prepared:
     """Locate a data set, look at every file once, and list and audit what is there.
 
-    `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only. `report`
-    gets lines for the user, `progress` (stage, done, total) with the stages "download" (bytes),
-    "unpack", "draw" and "examine" (files). Raises UserError as `locate`, `scan` and
+    `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only.
+    `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
+    choose settings on; see `locate`. `report` gets lines for the user, `progress` (stage, done,
+    total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and "examine"
+    (files). Raises UserError as `locate`, `scan` and
     `build_manifest` do.
     """
-    located = locate(dataset, data_dir, size=size, counts=counts, report=report, progress=progress)
+    located = locate(
+        dataset,
+        data_dir,
+        size=size,
+        counts=counts,
+        hold_out=hold_out,
+        report=report,
+        progress=progress,
+    )
     facts = scan(located.folder, progress and partial(progress, "examine"))
     manifest = build_manifest(located, facts)
     found = audit(manifest, facts)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.datasets.cache import explained_writes
+from harness.datasets.cache import built, explained_writes
 from harness.datasets.layout import ALL_SPLITS, SPLITS, Progress
+from harness.datasets.parts import part_of
 from harness.errors import UserError
 
 MAX_MEMBERS = 200_000
@@ -23,18 +24,44 @@ CHUNK = 1024 * 1024
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
-def unpack(archive: Path, target: Path, progress: Progress | None = None) -> None:
+# (folder, file name) below the target -> member, for every member to unpack.
+Members = dict[tuple[str, str], zipfile.ZipInfo]
+
+
+def unpack(
+    archive: Path, target: Path, progress: Progress | None = None, *, untested: bool = False
+) -> None:
     """Unpack a data set's zip into the folder `target`, which appears complete or not at all.
 
     Accepts the published layout (`NAME/trainA/...`) and one without the top folder. All members are
     checked before the first is written: the archive is refused as a whole for an absolute or
     climbing path, a link or device, a name given twice, or sizes that no image set has. Members
     outside the split folders and hidden files are left in the archive. `progress` counts files.
+    `untested`: published without test images, so a tenth of each training split becomes them.
     Raises UserError; then nothing is left behind, except `archive` itself.
     """
+    choose = _train_and_test if untested else _splits
+    _unpack(archive, target, progress, lambda infos: choose(infos, archive))
+
+
+def unpack_classes(
+    domain: str, archive: Path, target: Path, progress: Progress | None = None
+) -> None:
+    """Unpack `<domain>/<class>/<file>` of a zip into `target`/<class>/<file>; else as `unpack`."""
+    _unpack(archive, target, progress, lambda infos: _classes(infos, archive, domain))
+
+
+def _unpack(
+    archive: Path,
+    target: Path,
+    progress: Progress | None,
+    choose: Callable[[list[zipfile.ZipInfo]], Members],
+) -> None:
     try:
         with zipfile.ZipFile(archive) as file:
-            members = _members(file, archive)
+            infos = file.infolist()
+            _check(infos, archive)
+            members = choose(infos)
             with explained_writes(target):
                 _write(file, members, target, progress)
     except UserError:
@@ -46,9 +73,8 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
         raise UserError(f"{archive}: cannot be read ({error.strerror or error})") from None
 
 
-def _members(file: zipfile.ZipFile, archive: Path) -> dict[tuple[str, str], zipfile.ZipInfo]:
-    """(split, file name) -> member, for every member to unpack."""
-    infos = file.infolist()
+def _check(infos: list[zipfile.ZipInfo], archive: Path) -> None:
+    """Raises UserError where the archive as a whole is not to be trusted."""
     if len(infos) > MAX_MEMBERS:
         raise UserError(f"{archive}: {len(infos)} members, at most {MAX_MEMBERS} are accepted")
     seen: set[str] = set()
@@ -58,15 +84,55 @@ def _members(file: zipfile.ZipFile, archive: Path) -> dict[tuple[str, str], zipf
             raise UserError(f"{archive}: member {info.filename!r} {problem}; not unpacked")
         seen.add(_normal(info))
     _check_sizes(infos, archive)
-    wanted = [info for info in infos if _is_wanted(info)]
+
+
+def _splits(
+    infos: list[zipfile.ZipInfo], archive: Path, required: tuple[str, ...] = SPLITS
+) -> Members:
+    """The visible files directly in a split's folder, at most one folder deep."""
+    wanted = [
+        info for info, parts in _visible(infos) if len(parts) in (2, 3) and parts[-2] in ALL_SPLITS
+    ]
     paths = [info.filename.split("/") for info in wanted]
     if len({"/".join(path[:-2]) for path in paths}) > 1:
         raise UserError(f"{archive}: more than one data set inside; give one of them by itself")
     members = {(path[-2], path[-1]): info for path, info in zip(paths, wanted, strict=True)}
-    missing = set(SPLITS) - {split for split, _ in members}
+    missing = set(required) - {split for split, _ in members}
     if missing:
         raise UserError(f"{archive}: no {', '.join(sorted(missing))} inside; not a data set")
     return members
+
+
+def _train_and_test(infos: list[zipfile.ZipInfo], archive: Path) -> Members:
+    """As `_splits`, the hash-chosen tenth of both training splits being the test splits."""
+    published = _splits(infos, archive, required=("trainA", "trainB"))
+    if any(split not in ("trainA", "trainB") for split, _ in published):
+        raise UserError(f"{archive}: has test images, which this set is known not to have")
+    return {
+        ("test" + split[-1] if part_of(name) == "test" else split, name): info
+        for (split, name), info in published.items()
+    }
+
+
+def _classes(infos: list[zipfile.ZipInfo], archive: Path, domain: str) -> Members:
+    """The visible files of the classes of a domain."""
+    members = {
+        (parts[1], parts[2]): info
+        for info, parts in _visible(infos)
+        if len(parts) == 3 and parts[0] == domain
+    }
+    if not members:
+        raise UserError(f"{archive}: no {domain}/<class>/<file> inside; it is another file")
+    return members
+
+
+def _visible(infos: list[zipfile.ZipInfo]) -> Iterator[tuple[zipfile.ZipInfo, list[str]]]:
+    """Members that are files and not hidden, with the parts of their path."""
+    for info in infos:
+        parts = info.filename.split("/")
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+        if not hidden and not info.is_dir():
+            yield info, parts
 
 
 def _problem(info: zipfile.ZipInfo, seen: set[str]) -> str | None:
@@ -100,32 +166,18 @@ def _check_sizes(infos: list[zipfile.ZipInfo], archive: Path) -> None:
         raise UserError(f"{archive}: unpacks to {total} bytes, suspiciously many; not unpacked")
 
 
-def _is_wanted(info: zipfile.ZipInfo) -> bool:
-    """A visible file directly in a split's folder, at most one folder deep."""
-    parts = info.filename.split("/")
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return len(parts) in (2, 3) and parts[-2] in ALL_SPLITS and not hidden and not info.is_dir()
-
-
 def _write(
     file: zipfile.ZipFile,
-    members: dict[tuple[str, str], zipfile.ZipInfo],
+    members: Members,
     target: Path,
     progress: Progress | None,
 ) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for split in {split for split, _ in members}:
-            (temporary / split).mkdir()
-        for done, ((split, name), info) in enumerate(members.items(), 1):
+    with built(target) as temporary:
+        for folder in {folder for folder, _ in members}:
+            (temporary / folder).mkdir()
+        for done, ((folder, name), info) in enumerate(members.items(), 1):
             # zipfile compares the CRC when the member has been read to its end.
-            with file.open(info) as source, (temporary / split / name).open("xb") as sink:
+            with file.open(info) as source, (temporary / folder / name).open("xb") as sink:
                 shutil.copyfileobj(source, sink, CHUNK)
             if progress:
                 progress(done, len(members))
-        temporary.chmod(0o755)
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

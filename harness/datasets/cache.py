@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,3 +32,26 @@ def explained_writes(folder: Path) -> Iterator[None]:
             f"{error.filename or folder}: cannot write ({error.strerror or error}); free some space"
             f" or point {CACHE_VARIABLE} at a folder that can be written"
         ) from None
+
+
+@contextmanager
+def built(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill, which becomes `folder` in one step when the block ends well.
+
+    What stands at `folder` before is removed: it was found wanting. What another process put there
+    meanwhile stays: it made the same. If the block fails nothing is left behind.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

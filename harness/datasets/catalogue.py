@@ -1,7 +1,8 @@
 """The data sets known by name: what they hold, where they come from, how to recognise them.
 
-Sizes and checksums of the archives are those the TensorFlow Datasets project published for the
-same files under their older address (`url_checksums/cycle_gan.txt`).
+Sizes and SHA-256 of the archives are those the TensorFlow Datasets project published for the same
+files under their older address (`url_checksums/cycle_gan.txt`); the MD5 of two that it does not
+have are from public code that downloads them. None: nobody publishes one.
 """
 
 from __future__ import annotations
@@ -9,21 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.datasets.layout import ALL_SPLITS, SPLITS
+from harness.datasets.singles import SINGLES
 
 PUBLISHER = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
 
 FLICKR = "Flickr photographs; rights stay with their authors; research use"
 IMAGENET = "ImageNet photographs; rights stay with their authors; non-commercial research use"
 PAINTINGS = "WikiArt reproductions and Flickr photographs; rights vary; research use"
+GATHERED = "gathered on the web; rights stay with their authors; research use"
+SAMPLES = "samples of the authors' other sets, whose rights they share; research use"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A published zip. `size` in bytes, `sha256` in lower-case hexadecimal."""
+    """A published file.
+
+    `size` in bytes (0: not known); `sha256` or `md5` in lower-case hexadecimal, where one is
+    publicly known. `untested`: a zip of training images only, a tenth of which is put by to test.
+    """
 
     url: str
     size: int
-    sha256: str
+    sha256: str | None
+    md5: str | None = None
+    untested: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,29 @@ class BuiltIn:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Made here of two sets of one domain each, by their names in `sources.SOURCES`."""
+
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Published with the others, but not two domains of images; `reason` says what it is."""
+
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """One data set: `titles` names domain A and domain B as a report shows them."""
 
     name: str
     titles: tuple[str, str]
     licence: str
-    source: Archive | BuiltIn
+    source: Archive | BuiltIn | Pair | Unusable
     aliases: tuple[str, ...] = ()
 
 
@@ -57,10 +83,24 @@ def _published(
     titles: tuple[str, str],
     licence: str,
     size: int,
-    sha256: str,
+    sha256: str | None,
     aliases: tuple[str, ...] = (),
+    md5: str | None = None,
+    untested: bool = False,
 ) -> Entry:
-    return Entry(name, titles, licence, Archive(f"{PUBLISHER}/{name}.zip", size, sha256), aliases)
+    archive = Archive(f"{PUBLISHER}/{name}.zip", size, sha256, md5, untested)
+    return Entry(name, titles, licence, archive, aliases)
+
+
+def _unusable(name: str, reason: str, licence: str) -> Entry:
+    return Entry(name, ("A", "B"), licence, Unusable(f"{PUBLISHER}/{name}.zip", reason))
+
+
+def _pair(a: str, b: str) -> Entry:
+    """The two sets as one entry. Raises KeyError unless they may be paired."""
+    one, other = SINGLES[a], SINGLES[b]
+    licences = dict.fromkeys((one.licence, other.licence))
+    return Entry(f"{a}_{b}", (one.title, other.title), "; ".join(licences), Pair(a, b))
 
 
 CATALOGUE: tuple[Entry, ...] = (
@@ -81,6 +121,19 @@ CATALOGUE: tuple[Entry, ...] = (
             (*SPLITS, "labels.csv"),
             ("scikit-learn", "matplotlib", "pillow"),
         ),
+    ),
+    _pair("mnist", "usps"),
+    _pair("mnist", "svhn"),
+    _pair("quickdraw", "sketch"),
+    _pair("sketch", "painting"),
+    _pair("painting", "real"),
+    _published(
+        "ae_photos",
+        ("A", "B"),
+        "the authors' own photographs, to try models of paintings on; research use",
+        0,
+        None,
+        md5="93831625466b64eaeba58babc52d70f9",
     ),
     _published(
         "apple2orange",
@@ -112,6 +165,15 @@ CATALOGUE: tuple[Entry, ...] = (
         "9a31ebf3a31b9b5cd195dd5bf62e9308e00cb94604d1019e3889ac84248695c0",
     ),
     _published(
+        "grumpifycat",
+        ("Russian Blue", "Grumpy Cat"),
+        GATHERED,
+        0,
+        None,
+        md5="cd971b33708c50f02cb2f9f89181883a",
+        untested=True,
+    ),
+    _published(
         "horse2zebra",
         ("horse", "zebra"),
         IMAGENET,
@@ -133,6 +195,9 @@ CATALOGUE: tuple[Entry, ...] = (
         1476754427,
         "639534f69dbf9f36bef8d6292a7698006361221f83f0285d7c9ca78afe6e8a9e",
     ),
+    _published("mini", ("A", "B"), SAMPLES, 0, None),
+    _unusable("mini_colorization", "single photographs to colour, not two domains", SAMPLES),
+    _unusable("mini_pix2pix", "both domains side by side in one image, for pix2pix", SAMPLES),
     _published(
         "monet2photo",
         ("Monet", "photo"),
@@ -169,9 +234,15 @@ CATALOGUE: tuple[Entry, ...] = (
 
 
 def find_entry(name: str) -> Entry | None:
-    """The entry published under `name` or an alias of it; case and `-` for `_` do not matter."""
+    """The entry published under `name` or an alias of it; case and `-` for `_` do not matter.
+
+    Any two of MNIST, USPS, SVHN and any two domains of DomainNet make an entry: `svhn-mnist`.
+    """
     wanted = name.lower().replace("-", "_")
     for entry in CATALOGUE:
         if wanted in (entry.name, *entry.aliases):
             return entry
+    a, _, b = wanted.partition("_")
+    if a in SINGLES and b in SINGLES and a != b and SINGLES[a].family == SINGLES[b].family:
+        return _pair(a, b)
     return None

@@ -44,19 +44,41 @@ class _Transfer:
         self.validator = None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What was known of a file before it came."""
+
+    sha256: str | None
+    md5: str | None
+    size: int
+
+    def problem(self, path: Path) -> str | None:
+        """What is wrong with `path`; None if nothing is."""
+        for algorithm, expected in (("sha256", self.sha256), ("md5", self.md5)):
+            if expected is not None and (got := digest_of(path, algorithm)) != expected:
+                return f"wrong checksum, expected {algorithm} {expected}, got {got}"
+        if self.size and path.stat().st_size != self.size:
+            return f"wrong size, expected {self.size} bytes"
+        return None
+
+
 def download(
     url: str,
     target: Path,
     *,
-    sha256: str,
+    sha256: str | None,
+    md5: str | None = None,
+    size: int = 0,
     size_limit: int,
     progress: Progress | None = None,
     attempts: int = 4,
     timeout: float = 10.0,
     pause: float = 1.0,
-) -> None:
+) -> str:
     """Fetch `url` into `target`, which appears complete and verified or not at all.
 
+    Verified is what is known of it: `sha256`, `md5`, `size` in bytes (0: not known). Returns the
+    SHA-256 of what came, for a caller that knew none to tell.
     Bytes arrive in `target` + ".part". It stays behind only when the transfer was interrupted and
     the server can continue it; the next call then does. A dropped connection or a busy server is
     tried again up to `attempts` times, waiting `pause` seconds longer each time; a host that
@@ -68,15 +90,19 @@ def download(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     with _locked(part) as file:
+        known = _Known(sha256, md5, size)
+        if not (sha256 or md5):
+            file.truncate(0)  # nothing could tell whether the bytes of an earlier call belong here
         resumed = os.fstat(file.fileno()).st_size > 0
         transfer = _Transfer(url, file, size_limit, timeout, progress, ranges=resumed)
         try:
             _receive(transfer, attempts, pause)
-            if resumed and _digest(part) != sha256:
+            if resumed and known.problem(part):
                 transfer.forget()  # the bytes of an earlier call may be of another version
                 _receive(transfer, attempts, pause)
-            _verify(transfer, part, sha256)
+            _verify(transfer, part, known)
             part.replace(target)
+            return sha256 or digest_of(target)
         except (TransferError, KeyboardInterrupt) as error:
             if not (transfer.ranges and transfer.size):
                 part.unlink(missing_ok=True)
@@ -198,18 +224,19 @@ def _too_large(transfer: _Transfer, size: int) -> UserError:
     )
 
 
-def _verify(transfer: _Transfer, part: Path, sha256: str) -> None:
-    got = _digest(part)
-    if got != sha256:
+def _verify(transfer: _Transfer, part: Path, known: _Known) -> None:
+    problem = known.problem(part)
+    if problem:
         raise UserError(
-            f"{transfer.url}: wrong checksum, expected sha256 {sha256}, got {got}"
+            f"{transfer.url}: {problem}"
             f" ({transfer.size} bytes); the file there is damaged, cut short or another one"
         )
     os.fsync(transfer.file.fileno())
 
 
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
+def digest_of(path: Path, algorithm: str = "sha256") -> str:
+    """The checksum of a file's bytes in lower-case hexadecimal."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)

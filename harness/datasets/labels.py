@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.datasets.layout import SPLITS
-from harness.datasets.manifest import Manifest
 from harness.errors import UserError
+
+if TYPE_CHECKING:  # a manifest is built from what `locate` finds, which writes labels
+    from harness.datasets.manifest import Manifest
 
 FILE_NAME = "labels.csv"
 HEADER = ["split", "name", "label"]
@@ -45,15 +48,15 @@ def read_labels(manifest: Manifest) -> Labels | None:
     for anything else, and where no line is about an image of the set.
     """
     path = manifest.folder / FILE_NAME if manifest.folder else None
-    if path is None or not (path.exists() or path.is_symlink()):
+    pairs = None if path is None else read_lines(path)
+    if path is None or pairs is None:
         return None
-    pairs = _lines(path, _read(path))
     positions = {
         (split, file.name): position
         for split in SPLITS
         for position, file in enumerate(manifest.splits[split])
     }
-    found = {key: label for key, label in pairs if key in positions}
+    found = {key: label for key, label in pairs.items() if key in positions}
     classes = _sorted(set(found.values()))
     if not found:
         raise UserError(
@@ -69,6 +72,24 @@ def read_labels(manifest: Manifest) -> Labels | None:
     for (split, name), label in found.items():
         codes[split][positions[split, name]] = code_of[label]
     return Labels(classes, codes)
+
+
+def read_lines(path: Path) -> dict[tuple[str, str], str] | None:
+    """(split, name) -> label for every line of a labels.csv; None where there is no such file.
+
+    Raises UserError as `read_labels` does.
+    """
+    if not (path.exists() or path.is_symlink()):
+        return None
+    return dict(_lines(path, _read(path)))
+
+
+def write_lines(path: Path, lines: Iterable[tuple[tuple[str, str], str]]) -> None:
+    """A labels.csv of ((split, name), label). Names and labels are taken as they are."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        writer.writerows((split, name, label) for (split, name), label in lines)
 
 
 def _read(path: Path) -> str:

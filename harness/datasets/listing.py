@@ -6,20 +6,54 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.datasets.audit import Audit
-from harness.datasets.catalogue import CATALOGUE, Archive
-from harness.datasets.locate import find_local
+from harness.datasets.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable
+from harness.datasets.class_pairs import SYNTAX
+from harness.datasets.local import check_data_dir, find_local
+from harness.datasets.pairs import archives_of, find_single
+from harness.datasets.singles import pairable
+from harness.errors import UserError
 
 
 def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
-    """A line a data set: name, short names, where it is or how much there is to download."""
+    """A line a data set: name, short names, where it is or how much there is to download, licence.
+
+    Then what else may be named.
+    Raises UserError for a `data_dir` that is not there; what else is wrong is told in its line.
+    """
+    check_data_dir(data_dir)
     for entry in CATALOGUE:
-        if not isinstance(entry.source, Archive):
-            place = "built in"
-        elif local := find_local(entry.name, data_dir):
-            place = str(local.folder)
-        else:
-            place = f"to download, {entry.source.size / 1e6:.0f} MB"
-        yield f"{entry.name:<24}{', '.join(entry.aliases):<20}{place}"
+        try:
+            place = _place(entry, data_dir)
+        except UserError as error:
+            place = str(error)
+        yield f"{entry.name:<24}{', '.join(entry.aliases):<26}{place} [{entry.licence}]"
+    for names in pairable():
+        yield f"any two of {names}: as A-B"
+    yield f"any two folders of classes: {SYNTAX}"
+
+
+def _place(entry: Entry, data_dir: Path | None) -> str:
+    if isinstance(entry.source, BuiltIn):
+        return "built in"
+    if local := find_local(entry.name, data_dir):
+        return str(local.folder)
+    if isinstance(entry.source, Unusable):
+        return f"not usable here: {entry.source.reason}"
+    if isinstance(entry.source, Pair):
+        singles = (entry.source.a, entry.source.b)
+        return ", ".join(f"{name}: {_place_of_single(name, data_dir)}" for name in singles)
+    return _to_download((entry.source,))
+
+
+def _place_of_single(name: str, data_dir: Path | None) -> str:
+    found = find_single(name, data_dir)
+    return str(found) if found else _to_download(archives_of(name))
+
+
+def _to_download(archives: tuple[Archive, ...]) -> str:
+    known = all(archive.size for archive in archives)
+    size = f"{sum(archive.size for archive in archives) / 1e6:.0f} MB"
+    return f"to download, {size if known else 'size not published'}"
 
 
 def finding_lines(audit: Audit) -> Iterator[str]:

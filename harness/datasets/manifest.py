@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.datasets.decode import EXTENSIONS
 from harness.datasets.layout import ALL_SPLITS, SPLITS, TRUTHS, missing_splits
-from harness.datasets.locate import Located
+from harness.datasets.local import Located
 from harness.datasets.scan import FileFacts, scan
 from harness.errors import UserError
 

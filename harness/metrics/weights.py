@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from harness.datasets.cache import cache_folder, explained_writes
 from harness.datasets.connection import CHUNK, check_url, open_url
 from harness.datasets.download import download
-from harness.datasets.locate import MIRROR_VARIABLE, Report, StageProgress
+from harness.datasets.fetch import MIRROR_VARIABLE, Report, StageProgress
 from harness.errors import UserError
 from harness.metrics.extractors import INCEPTION
 from harness.records import write_bytes

@@ -12,7 +12,7 @@ import pytest
 from datasets_helpers import zip_of, zipped_set
 
 from harness.datasets import archive as module
-from harness.datasets.archive import unpack
+from harness.datasets.archive import unpack, unpack_classes
 from harness.datasets.layout import SPLITS
 from harness.errors import UserError
 
@@ -140,3 +140,54 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         unpack(tmp_path / "a.zip", tmp_path / "set", interrupt)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+CLASSES = {f"real/{kind}/{index}.png": b"image" for kind in ("axe", "bat") for index in range(3)}
+
+
+def test_a_domain_gives_its_folders_of_classes(tmp_path: Path) -> None:
+    extra = {
+        "real/axe/.DS_Store": b"x",
+        "__MACOSX/axe/0.png": b"x",
+        "real/readme.txt": b"x",
+        "real/axe/deep/0.png": b"x",
+        "sketch/axe/9.png": b"x",
+    }
+    (tmp_path / "real.zip").write_bytes(zip_of({**CLASSES, **extra}))
+    unpack_classes("real", tmp_path / "real.zip", tmp_path / "domain")
+    files = {f"real/{p.relative_to(tmp_path / 'domain')}" for p in tmp_path.glob("domain/**/*.*")}
+    assert files == set(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (OTHERS, "no real/<class>/<file> inside"),
+        ({**CLASSES, "real/../../a.png": b"x"}, "leads elsewhere"),
+        ({**CLASSES, "/real/axe/a.png": b"x"}, "absolute"),
+    ],
+)
+def test_a_zip_that_is_not_of_the_domain_is_refused(
+    tmp_path: Path, members: dict[str, bytes], words: str
+) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of(members))
+    with pytest.raises(UserError, match=words):
+        unpack_classes("real", tmp_path / "a.zip", tmp_path / "domain")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_test_images_where_none_were_known_of_are_not_mixed_in(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of(OTHERS))
+    with pytest.raises(UserError, match="has test images"):
+        unpack(tmp_path / "a.zip", tmp_path / "set", untested=True)
+
+
+def test_a_folder_another_process_made_meanwhile_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped_set(count=1))
+
+    def other(done: int, total: int) -> None:
+        (tmp_path / "set" / "trainA").mkdir(parents=True, exist_ok=True)
+
+    unpack(tmp_path / "a.zip", tmp_path / "set", other)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zip", "set"]
+    assert [p.name for p in (tmp_path / "set").iterdir()] == ["trainA"]

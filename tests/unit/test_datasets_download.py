@@ -27,9 +27,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield running
 
 
-def fetch(site: Site, target: Path, **changes: object) -> None:
+def fetch(site: Site, target: Path, **changes: object) -> str:
     options = {"sha256": SHA256, "size_limit": len(CONTENT), "pause": 0.0, "timeout": 5.0}
-    download(f"{site.url}/a.zip", target, **{**options, **changes})
+    return download(f"{site.url}/a.zip", target, **{**options, **changes})
 
 
 def names(folder: Path) -> list[str]:
@@ -221,3 +221,33 @@ def test_a_short_text_is_none_where_the_server_has_none(site: Site) -> None:
     site.statuses = [500]
     with pytest.raises(UserError, match="answered 500"):
         fetch_text(f"{site.url}/a.sha256")
+
+
+def test_what_is_known_of_a_file_is_verified(site: Site, tmp_path: Path) -> None:
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    target = tmp_path / "a.zip"
+    for known in ({"md5": md5}, {"size": len(CONTENT)}, {"md5": md5, "size": len(CONTENT)}, {}):
+        assert fetch(site, target, **{"sha256": None, **known}) == SHA256
+    for wrong, words in (
+        ({"md5": "0" * 32}, f"expected md5 {'0' * 32}, got {md5}"),
+        ({"md5": md5, "size": 9}, "wrong size, expected 9 bytes"),
+        ({"size": 9}, "wrong size, expected 9 bytes"),
+        ({"sha256": SHA256, "md5": "0" * 32}, "expected md5"),
+    ):
+        target.unlink(missing_ok=True)
+        with pytest.raises(UserError, match=words):
+            fetch(site, target, **{"sha256": None, **wrong})
+        assert names(tmp_path) == []
+
+
+def test_without_a_checksum_an_earlier_part_is_not_built_on(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "a.zip.part").write_bytes(b"of another version")
+    fetch(site, tmp_path / "a.zip", sha256=None)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+    assert site.requests == [("/a.zip", None)]
+
+
+def test_with_an_md5_a_part_is_continued(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "a.zip.part").write_bytes(CONTENT[:5000])
+    fetch(site, tmp_path / "a.zip", sha256=None, md5=hashlib.md5(CONTENT).hexdigest())
+    assert site.requests == [("/a.zip", "bytes=5000-")]

@@ -11,11 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from datasets_helpers import Site, serving, write_set, zip_of, zipped_set
+from datasets_helpers import Site, picture, png, serving, write_set, zip_of, zipped_set
 
 from harness.datasets.catalogue import CATALOGUE, Archive, BuiltIn, find_entry
 from harness.datasets.layout import ALL_SPLITS, SPLITS, missing_splits
-from harness.datasets.locate import Located, find_local, locate
+from harness.datasets.local import Located, find_local
+from harness.datasets.locate import locate
+from harness.datasets.pairs import archives_of
+from harness.datasets.parts import part_of
+from harness.datasets.singles import SINGLES
 from harness.errors import UserError
 
 module = sys.modules["harness.datasets.locate"]
@@ -58,8 +62,14 @@ def test_names_aliases_and_checksums_of_the_catalogue_are_unambiguous() -> None:
     names = [name for entry in CATALOGUE for name in (entry.name, *entry.aliases)]
     assert len(names) == len(set(names))
     archives = [entry.source for entry in CATALOGUE if isinstance(entry.source, Archive)]
-    assert len({archive.sha256 for archive in archives}) == len(archives) == 11
-    assert all(len(bytes.fromhex(archive.sha256)) == 32 for archive in archives)
+    archives += [archive for name in SINGLES for archive in archives_of(name)]
+    assert len({archive.url for archive in archives}) == len(archives) == 14 + 8 + 6
+    sha256 = [archive.sha256 for archive in archives if archive.sha256]
+    md5 = [archive.md5 for archive in archives if archive.md5]
+    assert (len(set(sha256)), len(set(md5))) == (11 + 6 + 6, 2 + 2)
+    assert all(len(bytes.fromhex(checksum)) == 32 for checksum in sha256)
+    assert all(len(bytes.fromhex(checksum)) == 16 for checksum in md5)
+    assert all(archive.size for archive in archives if archive.sha256)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +79,56 @@ def test_names_aliases_and_checksums_of_the_catalogue_are_unambiguous() -> None:
         ("iphone2dslr", "iphone2dslr_flower"),
         ("Horse2Zebra", "horse2zebra"),
         ("summer2winter-yosemite", "summer2winter_yosemite"),
+        ("mnist-usps", "mnist_usps"),
+        ("usps-MNIST", "usps_mnist"),
+        ("sketch-real", "sketch_real"),
+        ("real_clipart", "real_clipart"),
     ],
 )
 def test_short_names_mean_the_published_sets(typed: str, name: str) -> None:
     entry = find_entry(typed)
     assert entry is not None and entry.name == name
+
+
+@pytest.mark.parametrize("typed", ["mnist-mnist", "mnist-real", "mnist", "real-", "a-mnist-usps"])
+def test_other_sets_make_no_pair(typed: str) -> None:
+    assert find_entry(typed) is None
+
+
+def test_a_pair_names_both_domains_and_both_licences() -> None:
+    entry = find_entry("svhn-usps")
+    assert entry is not None and entry.titles == ("SVHN", "USPS")
+    assert "SVHN" in entry.licence and "USPS" in entry.licence
+
+
+def test_what_is_no_pair_of_domains_is_refused_without_a_download(mirror: Site) -> None:
+    with pytest.raises(UserError, match=r"mini_pix2pix: both domains side by side.*another"):
+        find("mini-pix2pix")
+    assert mirror.requests == []
+
+
+def test_a_set_without_published_test_images_gets_some(
+    cache: Path, mirror: Site, tmp_path: Path
+) -> None:
+    images = {f"grumpifycat/train{x}/{i}.png": png(picture(i)) for x in "AB" for i in range(60)}
+    serve(mirror, "grumpifycat", zip_of(images))
+    found = find("grumpifycat")
+    for letter in "AB":
+        names = {
+            split: {path.name for path in (found.folder / f"{split}{letter}").iterdir()}
+            for split in ("train", "test")
+        }
+        assert names["test"] == {f"{i}.png" for i in range(60) if part_of(f"{i}") == "test"}
+        assert len(names["train"]) + len(names["test"]) == 60
+
+
+def test_a_checksum_nobody_publishes_is_told(mirror: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = zipped_set("mini/")
+    mirror.files["/mini.zip"] = content
+    lines: list[str] = []
+    find("mini", report=lines.append)
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert f"mini: mini.zip has sha256 {sha256} (nothing to compare it with)" in lines
 
 
 def test_any_folder_with_the_four_splits_works_by_path(tmp_path: Path) -> None:
@@ -92,6 +147,9 @@ def test_a_path_that_lacks_a_split_is_refused_by_name(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "half")
     (folder / "testB").rename(folder / "tset")
     with pytest.raises(UserError, match="half: no folder testB in it"):
+        find(str(folder))
+    folder = folder.rename(tmp_path / "half:one-two")
+    with pytest.raises(UserError, match="half:one-two: no folder testB in it"):
         find(str(folder))
     with pytest.raises(UserError, match="nowhere: no such folder"):
         find(str(tmp_path / "nowhere"))
@@ -136,6 +194,8 @@ def test_a_data_dir_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'hors2zebra'.*horse2zebra.*summer2winter_yosemite"):
         find("hors2zebra")
+    with pytest.raises(UserError, match=r"'mnist': not a known.*A-B for two of mnist, usps, svhn"):
+        find("mnist")
     with pytest.raises(UserError, match="empty"):
         find("")
 
@@ -166,7 +226,9 @@ def test_without_a_checksum_on_the_mirror_the_published_one_holds(
     assert everything_in(cache) == []
     entry = find_entry("horse2zebra")
     assert entry is not None
-    source = Archive("unused", len(content), hashlib.sha256(content).hexdigest())
+    source = Archive(
+        "http://unused/horse2zebra.zip", len(content), hashlib.sha256(content).hexdigest()
+    )
     monkeypatch.setattr(module, "find_entry", lambda name: replace(entry, source=source))
     assert missing_splits(find("horse2zebra").folder) == []
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 
 from harness.datasets import Audit, Manifest, Prepared, audit, build_manifest, prepare, scan
 from harness.datasets.audit import Duplicate, is_finding
-from harness.datasets.locate import Located
+from harness.datasets.local import Located
 from harness.datasets.manifest import ImageFile as ManifestFile
 from harness.errors import UserError
 

@@ -1,0 +1,297 @@
+"""Each published format gives the very digits put in, or one line that names the file."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets_published as published
+import numpy as np
+import pytest
+from datasets_published import some_digits
+from scipy.io import savemat
+
+from harness.datasets.formats import idx, libsvm, mat, npz
+from harness.errors import UserError
+
+GREY = some_digits(12, (28, 28))
+SMALL = some_digits(23, (16, 16))
+COLOUR = some_digits(11, (32, 32, 3))
+
+
+def refused(read: Callable[[], object], words: str, name: str = "") -> None:
+    """In one line that begins with the file's path."""
+    with pytest.raises(UserError, match=words) as caught:
+        read()
+    text = str(caught.value)
+    assert "\n" not in text and name in text.split(": ")[0] and text.startswith("/")
+
+
+def put(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def gz(path: Path, array: np.ndarray) -> Path:
+    return put(path, gzip.compress(published.idx(array)))
+
+
+def test_idx_gives_images_and_labels(tmp_path: Path) -> None:
+    images, labels = GREY
+    images = images[:, :, :20]
+    digits = idx.read(gz(tmp_path / "i.gz", images), gz(tmp_path / "l.gz", labels))
+    assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
+    assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda raw: gzip.compress(raw)[:-40], "damaged or truncated"),
+        (lambda raw: gzip.compress(raw)[:30], "damaged or truncated"),
+        (lambda raw: gzip.compress(raw[:-1]), "9407 bytes where its header says 9408"),
+        (lambda raw: gzip.compress(raw + b"x"), "more bytes where its header says 9408"),
+        (lambda raw: gzip.compress(raw[:9]), "damaged or truncated"),
+        (lambda raw: gzip.compress(b""), "not an idx file of images"),
+        (lambda raw: gzip.compress(b"\0\0\x09\x03" + raw[4:]), "not an idx file of images"),
+        (lambda raw: raw, "damaged or truncated"),
+        (lambda raw: b"", "not an idx file|damaged or truncated"),
+        (lambda raw: gzip.compress(raw)[:60] + b"\xff" * 30 + gzip.compress(raw)[90:], "damaged"),
+    ],
+)
+def test_a_damaged_idx_file_is_refused(
+    tmp_path: Path, damage: Callable[[bytes], bytes], words: str
+) -> None:
+    labels = gz(tmp_path / "l.gz", GREY[1])
+    images = put(tmp_path / "i.gz", damage(published.idx(GREY[0])))
+    refused(lambda: idx.read(images, labels), words, "i.gz")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((2**32 - 1, 28, 28), "claims 4294967295 images of 28 x 28 px"),
+        ((1, 65535, 65535), "claims 1 images of 65535 x 65535 px"),
+        ((1000, 0, 28), "claims"),
+        ((0, 28, 28), "holds no image"),
+    ],
+)
+def test_an_absurd_idx_header_is_refused_before_it_is_believed(
+    tmp_path: Path, shape: tuple[int, ...], words: str
+) -> None:
+    header = struct.pack(">BBBBIII", 0, 0, 8, 3, *shape)
+    images = put(tmp_path / "i.gz", gzip.compress(header + bytes(64)))
+    refused(lambda: idx.read(images, gz(tmp_path / "l.gz", GREY[1])), words, "i.gz")
+
+
+def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
+    content = published.idx(GREY[0][:1]) + bytes(300 * 2**20)
+    images = put(tmp_path / "i.gz", gzip.compress(content, 1))
+    refused(lambda: idx.read(images, gz(tmp_path / "l.gz", GREY[1][:1])), "more bytes", "i.gz")
+
+
+def test_idx_labels_must_fit_the_images(tmp_path: Path) -> None:
+    images, labels = gz(tmp_path / "i.gz", GREY[0]), GREY[1]
+    short = gz(tmp_path / "short.gz", labels[:-1])
+    refused(lambda: idx.read(images, short), "12 images, but 11 labels", "short.gz")
+    eleven = gz(tmp_path / "eleven.gz", labels + 2)
+    refused(lambda: idx.read(images, eleven), "label 10 of image 8 is no digit", "eleven.gz")
+    refused(lambda: idx.read(images, images), "not an idx file of labels", "i.gz")
+    header = put(tmp_path / "h.gz", gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 2**32 - 1)))
+    refused(lambda: idx.read(images, header), "claims 4294967295 labels", "h.gz")
+    refused(lambda: idx.read(images, tmp_path / "no.gz"), "cannot be read", "no.gz")
+
+
+def bz(path: Path, text: bytes) -> Path:
+    return put(path, bz2.compress(text))
+
+
+def test_libsvm_gives_images_and_labels(tmp_path: Path) -> None:
+    digits = libsvm.read(bz(tmp_path / "usps.bz2", published.libsvm(*SMALL)))
+    assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
+    assert np.array_equal(digits.images, SMALL[0]) and np.array_equal(digits.labels, SMALL[1])
+
+
+def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path) -> None:
+    line = b"10 1:-1 2:1.000000 3:-0.5 256:0.25\n1\n"
+    digits = libsvm.read(bz(tmp_path / "usps.bz2", line))
+    flat = digits.images.reshape(2, -1)
+    assert digits.labels.tolist() == [9, 0]
+    assert flat[0, [0, 1, 2, 3, 255]].tolist() == [0, 255, 64, 128, 159]
+    assert set(flat[1]) == {128}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"11 1:0", "label '11'"),
+        (b"0 1:0", "label '0'"),
+        (b"1.5 1:0", "label '1.5'"),
+        (b"x 1:0", "label 'x'"),
+        (b"1 1:0 1:0", "indices that do not rise"),
+        (b"1 0:0", "indices that do not rise"),
+        (b"1 257:0", "indices that do not rise"),
+        (b"1 1:1.5", "not from -1 to 1"),
+        (b"1 1:nan", "not from -1 to 1"),
+        (b"1 1:0 2", "not pairs"),
+        (b"1 1 0 2:3:4", "not pairs"),
+        (b"1 a:b", "could not convert"),
+        (b"", "label ''"),
+        (b"1 1.5:0 3:0", "indices that do not rise"),
+        (b"1 nan:0 3:0", "indices that do not rise"),
+        (b"\xff\xfe 1:0", "label"),
+    ],
+)
+def test_a_wrong_libsvm_line_is_named(tmp_path: Path, line: bytes, words: str) -> None:
+    path = bz(tmp_path / "usps.bz2", published.libsvm(*SMALL) + line + b"\n")
+    refused(lambda: libsvm.read(path), f"line 24: .*{words}", "usps.bz2")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (bz2.compress(published.libsvm(*SMALL))[:-20], "damaged or truncated"),
+        (b"1 1:0\n", "damaged: Invalid data stream"),
+        (b"", "damaged|holds no image"),
+        (bz2.compress(b""), "holds no image"),
+        (bz2.compress(b"1 " * 2**20), "without an end"),
+    ],
+)
+def test_a_damaged_libsvm_file_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    path = put(tmp_path / "usps.bz2", content)
+    refused(lambda: libsvm.read(path), words, "usps.bz2")
+
+
+@pytest.mark.parametrize("count", [11, 1])
+def test_mat_gives_images_and_labels_where_ten_means_zero(tmp_path: Path, count: int) -> None:
+    images, labels = COLOUR[0][:count], COLOUR[1][:count]
+    digits = mat.read(put(tmp_path / "train_32x32.mat", published.mat(images, labels)))
+    assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
+    assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
+
+
+def saved(path: Path, **arrays: object) -> Path:
+    savemat(path, arrays, appendmat=False)
+    return path
+
+
+def test_a_mat_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    x, y = COLOUR[0].transpose(1, 2, 3, 0), COLOUR[1][:, np.newaxis] + 1
+    for arrays, words in (
+        ({"X": x}, "has no y"),
+        ({"z": x}, "has no X and no y"),
+        ({"X": x, "y": y[:-1]}, r"11 images, but labels of shape \(10, 1\)"),
+        ({"X": x.astype(float), "y": y}, "X is double"),
+        ({"X": x[:, :, :2], "y": y}, r"not uint8 \(h, w, 3, N\)"),
+        ({"X": x[..., :0], "y": y[:0]}, "holds no image"),
+        ({"X": x, "y": y + 10}, "label 11 of image 0 is no digit"),
+        ({"X": x, "y": y - 1}, "is no digit"),
+        ({"X": x, "y": np.array(["a"] * 11)[:, np.newaxis]}, "not of numbers|labels of shape"),
+    ):
+        path = saved(tmp_path / "a.mat", **arrays)
+        refused(lambda path=path: mat.read(path), words, "a.mat")
+
+
+@pytest.mark.parametrize("kept", [0, 60, 200, 20_000, -30])
+def test_a_truncated_mat_file_is_refused(tmp_path: Path, kept: int) -> None:
+    path = put(tmp_path / "a.mat", published.mat(*COLOUR)[:kept])
+    refused(lambda: mat.read(path), "damaged|has no", "a.mat")
+
+
+def test_a_mat_file_that_claims_absurd_sizes_is_refused(tmp_path: Path) -> None:
+    x, y = COLOUR[0].transpose(1, 2, 3, 0), COLOUR[1][:, np.newaxis]
+    content = saved(tmp_path / "a.mat", X=x, y=y).read_bytes()
+    dimensions = struct.pack("<IIII", 32, 32, 3, 11)
+    assert content.count(dimensions) == 1
+    lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 2**31 - 1))
+    refused(lambda: mat.read(put(tmp_path / "a.mat", lie)), "claims 2147483647 images", "a.mat")
+    lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 12))
+    refused(lambda: mat.read(put(tmp_path / "a.mat", lie)), "12 images, but labels", "a.mat")
+
+
+def test_a_newer_mat_file_is_refused(tmp_path: Path) -> None:
+    head = b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<H", 0x0200) + b"IM"
+    refused(lambda: mat.read(put(tmp_path / "a.mat", head + bytes(512))), "not MATLAB 5", "a.mat")
+    refused(lambda: mat.read(tmp_path / "no.mat"), "cannot be read", "no.mat")
+
+
+@pytest.mark.parametrize("train", [GREY, SMALL, COLOUR])
+def test_npz_gives_both_splits(tmp_path: Path, train: published.Digits) -> None:
+    test = train[0][::-1][:5], train[1][:5]
+    path = put(tmp_path / "mnist.npz", published.npz(train, test))
+    for digits, (images, labels) in zip(npz.read(path), (train, test), strict=True):
+        assert digits.labels.dtype == np.int64
+        assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
+
+
+def test_npz_in_column_order_is_not_scrambled(tmp_path: Path) -> None:
+    images, labels = np.asfortranarray(GREY[0]), GREY[1].astype(np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    assert np.array_equal(npz.read(tmp_path / "a.npz")[0].images, GREY[0])
+
+
+def npy_header(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
+    buffer = io.BytesIO()
+    description = {"descr": kind, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, description)
+    return buffer.getvalue()
+
+
+def repacked(content: bytes, **members: bytes | None) -> bytes:
+    """`content` with other members; None leaves one out."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            key = name.removesuffix(".npy")
+            member = members.get(key, old.read(name))
+            if member is not None:
+                new.writestr(name, member)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"y_test": None}, "no y_test inside"),
+        ({"x_train": b"no array"}, "x_train is no array"),
+        ({"x_train": npy_header((12, 28, 28)) + bytes(9)}, "not of the size its header says"),
+        ({"x_train": npy_header((1, 2, 2)) + bytes(9)}, "not of the size its header says"),
+        ({"x_train": npy_header((10**15, 28, 28))}, "claims 1000000000000000 images"),
+        ({"y_train": npy_header((10**15,))}, "claims 1000000000000000 bytes"),
+        ({"x_train": npy_header((5, 784)) + bytes(3920)}, "no set of images"),
+        ({"x_train": npy_header((12, 28, 28), "<f8")}, "float64, not uint8"),
+        ({"y_train": npy_header((12,), "|O") + b"cos\nsystem\n"}, "object, not uint8"),
+        ({"y_train": npy_header((3,)) + bytes(3)}, "12 images, but 3 labels"),
+        ({"y_train": npy_header((12,)) + bytes([77] * 12)}, "label 77 of image 0"),
+    ],
+)
+def test_an_npz_with_a_wrong_array_is_refused(
+    tmp_path: Path, members: dict[str, bytes | None], words: str
+) -> None:
+    content = repacked(published.npz(GREY, GREY), **members)
+    refused(lambda: npz.read(put(tmp_path / "a.npz", content)), words, "a.npz")
+
+
+def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
+    content = published.npz(GREY, GREY)
+    refused(lambda: npz.read(put(tmp_path / "a.npz", content[:-50])), "damaged", "a.npz")
+    broken = bytearray(content)
+    broken[500:520] = bytes(20)
+    refused(lambda: npz.read(put(tmp_path / "a.npz", bytes(broken))), "damaged|header", "a.npz")
+    refused(lambda: npz.read(tmp_path / "no.npz"), "cannot be read", "no.npz")
+
+
+def test_the_real_digits_are_read_whole(photographs: Path) -> None:
+    for name, side, train, test in (("mnist", 28, 10000, 10000), ("usps", 16, 7291, 2007)):
+        path = photographs / "digits" / f"{name}.npz"
+        if not path.is_file():
+            pytest.skip(f"no digits/{name}.npz there")
+        for digits, count in zip(npz.read(path), (train, test), strict=True):
+            assert digits.images.shape == (count, side, side)
+            assert set(digits.labels.tolist()) == set(range(10))
+            assert digits.images.min() == 0 and digits.images.max() == 255

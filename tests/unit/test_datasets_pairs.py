@@ -1,0 +1,292 @@
+"""Two sets of one domain each, published in their own formats, become one data set."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import datasets_published as published
+import numpy as np
+import pytest
+from datasets_helpers import Site, serving
+from datasets_published import some_digits, write_domain, write_files
+from PIL import Image
+
+from harness.cli import main
+from harness.datasets import Prepared, prepare
+from harness.datasets import pairs as module
+from harness.datasets.labels import read_labels
+from harness.datasets.layout import SPLITS
+from harness.datasets.listing import catalogue_lines
+from harness.datasets.parts import part_of
+from harness.errors import UserError
+
+MNIST = some_digits(13, (28, 28), 1), some_digits(11, (28, 28), 2)
+USPS = some_digits(15, (16, 16), 3), some_digits(12, (16, 16), 4)
+SVHN = some_digits(14, (32, 32, 3), 5), some_digits(10, (32, 32, 3), 6)
+FILES = {
+    "mnist": published.mnist_files(*MNIST),
+    "usps": published.usps_files(*USPS),
+    "svhn": published.svhn_files(*SVHN),
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CYCLEBENCH_MIRROR", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with serving(Site()) as site:
+        monkeypatch.setenv("CYCLEBENCH_MIRROR", site.url)
+        yield site
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def serve(site: Site, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        site.files[f"/{name}"] = content
+        site.files[f"/{name}.sha256"] = f"{hashlib.sha256(content).hexdigest()} *{name}\n".encode()
+
+
+def holds(prepared: Prepared, *splits: published.Digits) -> None:
+    """The images pixel for pixel in their published order, with their labels."""
+    labels = read_labels(prepared.manifest)
+    assert labels is not None and labels.classes == tuple(map(str, range(10)))
+    for split, (images, codes) in zip(SPLITS, splits, strict=True):
+        files = prepared.manifest.splits[split]
+        assert [file.name for file in files] == [f"{i:05d}.png" for i in range(len(images))]
+        for file, pixels in zip(files, images, strict=True):
+            with Image.open(prepared.located.folder / split / file.name) as image:
+                assert np.array_equal(np.asarray(image), pixels)
+        assert labels.codes[split].tolist() == codes.tolist()
+
+
+def test_published_files_give_their_images_labels_and_splits(data: Path) -> None:
+    write_files(data, {**FILES["mnist"], **FILES["usps"]})
+    prepared = prepare("mnist-usps", data)
+    assert prepared.located.name == prepared.manifest.name == "mnist_usps"
+    assert prepared.located.titles == ("MNIST", "USPS")
+    holds(prepared, MNIST[0], USPS[0], MNIST[1], USPS[1])
+
+
+def test_grey_and_coloured_digits_make_a_pair(data: Path) -> None:
+    write_files(data / "mnist", FILES["mnist"])
+    write_files(data / "svhn", FILES["svhn"])
+    prepared = prepare("mnist-svhn", data)
+    holds(prepared, MNIST[0], SVHN[0], MNIST[1], SVHN[1])
+    assert {item.split for item in prepared.audit.greyscale} == {"trainA", "testA"}
+    holds(prepare("svhn-mnist", data), SVHN[0], MNIST[0], SVHN[1], MNIST[1])
+
+
+@pytest.mark.parametrize("place", [".", "digits"])
+def test_npz_files_come_before_published_ones(data: Path, place: str) -> None:
+    other = some_digits(10, (16, 16), 7), some_digits(10, (16, 16), 8)
+    write_files(data / place, {"mnist.npz": published.npz(*MNIST), **FILES["usps"]})
+    write_files(data / place, {"usps.npz": published.npz(*other)})
+    holds(prepare("mnist-usps", data), MNIST[0], other[0], MNIST[1], other[1])
+
+
+def test_a_pair_is_written_once_and_again_when_its_files_change(data: Path, cache: Path) -> None:
+    write_files(data, {**FILES["mnist"], **FILES["usps"]})
+    first = prepare("mnist-usps", data).located
+    stamp = (first.folder / "labels.csv").stat().st_mtime_ns
+    assert prepare("mnist-usps", data).located == first
+    assert (first.folder / "labels.csv").stat().st_mtime_ns == stamp
+    write_files(data.with_name("moved"), {**FILES["mnist"], **FILES["usps"]})
+    assert prepare("mnist-usps", data.with_name("moved")).located == first
+    write_files(data, published.usps_files(USPS[1], USPS[0]))
+    second = prepare("mnist-usps", data)
+    assert second.located.folder != first.folder
+    holds(second, MNIST[0], USPS[1], MNIST[1], USPS[0])
+    assert not [path for path in (cache / "datasets").iterdir() if path.name.startswith(".")]
+
+
+def test_an_interrupted_writing_leaves_nothing(data: Path, cache: Path) -> None:
+    write_files(data, {**FILES["mnist"], **FILES["usps"]})
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        assert stage == "write" and total == 13 + 11 + 15 + 12
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare("mnist-usps", data, progress=interrupt)
+    assert list((cache / "datasets").iterdir()) == []
+    holds(prepare("mnist-usps", data), MNIST[0], USPS[0], MNIST[1], USPS[1])
+
+
+def test_files_that_are_incomplete_are_not_passed_over(data: Path, mirror: Site) -> None:
+    write_files(data, {**FILES["mnist"], **FILES["usps"]})
+    (data / "train-labels-idx1-ubyte.gz").unlink()
+    words = r"has files of MNIST, but not train-labels-idx1-ubyte.gz; add"
+    with pytest.raises(UserError, match=words):
+        prepare("mnist-usps", data)
+    assert mirror.requests == []
+
+
+def test_a_damaged_file_is_named_and_nothing_written(data: Path, cache: Path) -> None:
+    write_files(data, {**FILES["mnist"], **FILES["usps"], "usps.t.bz2": b"BZh9"})
+    with pytest.raises(UserError, match=r"usps\.t\.bz2: ") as caught:
+        prepare("mnist-usps", data)
+    assert "\n" not in str(caught.value)
+    assert not list(cache.rglob("*.png"))
+
+
+def test_digits_come_from_the_mirror_once(cache: Path, mirror: Site) -> None:
+    serve(mirror, {**FILES["mnist"], **FILES["usps"]})
+    lines: list[str] = []
+    stages: set[str] = set()
+    prepared = prepare(
+        "mnist-usps", report=lines.append, progress=lambda stage, done, total: stages.add(stage)
+    )
+    holds(prepared, MNIST[0], USPS[0], MNIST[1], USPS[1])
+    assert stages == {"download", "write", "examine"}
+    assert sum("downloading" in line for line in lines) == 6
+    asked = len(mirror.requests)
+    assert prepare("mnist-usps").located == prepared.located
+    assert len(mirror.requests) == asked
+    (cache / "datasets" / "sources" / "usps.t.bz2").unlink()
+    assert prepare("mnist-usps").located == prepared.located
+    assert len(mirror.requests) == asked + 2  # that file and its checksum
+
+
+def test_published_checksums_hold_where_the_mirror_has_none(cache: Path, mirror: Site) -> None:
+    mirror.files = {f"/{name}": content for name, content in FILES["usps"].items()}
+    with pytest.raises(UserError) as caught:
+        prepare("usps-mnist")
+    text = str(caught.value)
+    assert "expected md5 ec16c51db3855ca6c91edd34d0e9b197" in text
+    assert "put usps.bz2, usps.t.bz2, train-images-idx3-ubyte.gz" in text and "\n" not in text
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_known_by_its_md5_has_its_sha256_told(
+    mirror: Site, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(data, FILES["mnist"])
+    mirror.files = {f"/{name}": content for name, content in FILES["usps"].items()}
+    usps = module.SOURCES["usps"]
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in FILES["usps"].items()}
+    train, test = (
+        (replace(archive, md5=md5[name]),)
+        for name, (archive,) in zip(md5, (usps.train, usps.test), strict=True)
+    )
+    monkeypatch.setitem(module.SOURCES, "usps", replace(usps, train=train, test=test))
+    lines: list[str] = []
+    holds(prepare("mnist-usps", data, report=lines.append), MNIST[0], USPS[0], MNIST[1], USPS[1])
+    sha256 = hashlib.sha256(FILES["usps"]["usps.bz2"]).hexdigest()
+    assert f"USPS: usps.bz2 has sha256 {sha256} (its MD5 is the published one)" in lines
+
+
+@pytest.mark.parametrize("place", [".", "domainnet"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_domains_become_links_divided_by_name(data: Path, place: str, zipped: bool) -> None:
+    if zipped:
+        write_files(data / place, {"sketch.zip": published.domain_zip("sketch")})
+    else:
+        write_domain(data / place, "sketch")
+    write_domain(data / place, "painting")
+    prepared = prepare("sketch-painting", data)
+    assert prepared.located.titles == ("sketch", "painting")
+    assert read_labels(prepared.manifest) is None
+    for letter, domain in (("A", "sketch"), ("B", "painting")):
+        members = published.domain_members(domain)
+        wanted = {"__".join(name.split("/")[1:]): content for name, content in members.items()}
+        seen: dict[str, bytes] = {}
+        for split in ("train", "test"):
+            for path in (prepared.located.folder / f"{split}{letter}").iterdir():
+                assert path.is_symlink() and (part_of(path.name) == "test") == (split == "test")
+                seen[path.name] = path.read_bytes()
+        assert seen == wanted
+    assert prepare("sketch-painting", data).located == prepared.located
+
+
+def test_a_domain_is_downloaded_once_for_all_its_pairs(data: Path, mirror: Site) -> None:
+    for domain in ("sketch", "real"):
+        serve(mirror, {f"{domain}.zip": published.domain_zip(domain)})
+    write_domain(data, "painting")
+    first = prepare("sketch-real", data)
+    asked = len(mirror.requests)
+    assert asked == 4
+    prepare("sketch-painting", data)
+    prepare("real-sketch", data)
+    assert prepare("sketch-real", data).located == first.located
+    assert len(mirror.requests) == asked
+
+
+def test_a_domain_of_another_content_is_refused(cache: Path, mirror: Site) -> None:
+    serve(mirror, {"sketch.zip": published.domain_zip("real")})
+    with pytest.raises(UserError, match=r"sketch.zip: no sketch/<class>/<file> inside") as caught:
+        prepare("sketch-real")
+    assert mirror.url in str(caught.value) and "\n" not in str(caught.value)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_a_zip_replaced_by_another_is_unpacked_again(data: Path) -> None:
+    write_domain(data, "real")
+    write_files(data, {"sketch.zip": published.domain_zip("sketch")})
+    before = prepare("sketch-real", data).audit.counts
+    more = published.domain_members("sketch", classes=5)
+    write_files(data, {"sketch.zip": published.zip_of(more)})
+    after = prepare("sketch-real", data).audit.counts
+    assert before["trainA"] + before["testA"] == 60 and after["trainA"] + after["testA"] == 100
+
+
+def test_a_folder_of_the_pairs_name_is_taken_as_it_is(data: Path) -> None:
+    from datasets_helpers import write_set
+
+    for name in ("mnist_usps", "mnist-usps"):
+        folder = write_set(data / name / name)
+        assert prepare("mnist-usps", data / name).located.folder == folder
+
+
+def test_the_list_tells_where_each_source_is(data: Path) -> None:
+    write_files(data / "digits", {"mnist.npz": published.npz(*MNIST)})
+    write_domain(data, "sketch")
+    lines = list(catalogue_lines(data))
+    line = {name: text for text in lines for name in (text.split(" ")[0],)}
+    assert str(data / "digits" / "mnist.npz") in line["mnist_usps"]
+    assert "usps: to download, size not published" in line["mnist_usps"]
+    assert "svhn: to download, 246 MB" in line["mnist_svhn"] and "non-commer" in line["mnist_svhn"]
+    assert f"sketch: {data / 'sketch'}, painting: to download, 3679 MB" in line["sketch_painting"]
+    assert any("FOLDER:A-B" in text for text in lines)
+    write_files(data, {"usps.bz2": b""})
+    line = {text.split(" ")[0]: text for text in catalogue_lines(data)}
+    assert "but not usps.t.bz2" in line["mnist_usps"]
+    with pytest.raises(UserError, match="no such folder"):
+        list(catalogue_lines(data / "typo"))
+
+
+def test_the_command_fetches_and_holds_out(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_files(data, {"usps.npz": published.npz(some_digits(60, (16, 16)), USPS[1])})
+    write_files(data, {"mnist.npz": published.npz(some_digits(60, (28, 28)), MNIST[1])})
+    command = ["datasets", "audit", "--dataset", "usps-mnist", "--data-dir", str(data)]
+    assert main([*command, "--hold-out", "validation"]) == 0
+    held = [part_of(f"{index:05d}") for index in range(60)].count("validation")
+    assert f"trainA {60 - held}, trainB {60 - held}, testA {held}" in capsys.readouterr().out
+    (data / "usps.npz").write_bytes(b"no zip")
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "usps.npz: damaged or truncated" in error and "Traceback" not in error
+
+
+def test_the_real_digits_run_through_the_same_code(photographs: Path) -> None:
+    if not (photographs / "digits" / "usps.npz").is_file():
+        pytest.skip("no digits there")
+    prepared = prepare("mnist-usps", photographs)
+    counts = {"trainA": 10000, "trainB": 7291, "testA": 10000, "testB": 2007}
+    assert prepared.audit.counts == counts and prepared.audit.unreadable == ()
+    with (prepared.located.folder / "labels.csv").open() as file:
+        assert sum(1 for _ in csv.reader(file)) == 1 + sum(counts.values())
