@@ -228,7 +228,7 @@ def load_experiment(dataset: str, preset: str, overrides: list[str]) -> Experime
     try:
         return Experiment(dataset=dataset, preset=preset, **settings)
     except ValidationError as error:
-        raise UserError(_one_line(error)) from None
+        raise UserError(one_line(error, Experiment)) from None
 
 
 def check_backends(names: list[str]) -> None:
@@ -266,13 +266,14 @@ def _set(settings: dict[str, Any], override: str) -> None:
     section[path[-1]] = value
 
 
-def _one_line(error: ValidationError) -> str:
+def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that is wrong: the key's full path, what was given, what is allowed."""
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         *parents, name = [str(part) for part in first["loc"]]
-        section: Any = Experiment
+        section: Any = model
         for parent in parents:
             section = section.model_fields[parent].annotation
         allowed = [field for field in section.model_fields if field not in ("dataset", "preset")]
