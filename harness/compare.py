@@ -167,7 +167,7 @@ def train(
 
 def _left_alone(job: Job, give_up: Callable[[RunRecord], bool]) -> bool:
     record = RunRecord(Path(job.folder))
-    return (record.folder / "status.json").exists() and give_up(record)
+    return record.begun and give_up(record)
 
 
 def jobs_left(
@@ -188,7 +188,7 @@ def jobs_left(
         jobs = []
         for backend in request.backends:
             record = RunRecord(device_folder / f"{backend}-seed{seed}")
-            if (record.folder / "status.json").exists() and record.complete:
+            if record.begun and record.complete:
                 display.say(f"{backend}, seed {seed}: already trained, reused")
                 continue
             jobs.append(

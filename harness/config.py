@@ -276,7 +276,8 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
         section: Any = model
         for parent in parents:
             section = section.model_fields[parent].annotation
-        allowed = [field for field in section.model_fields if field not in ("dataset", "preset")]
+        fixed = ("dataset", "preset") if section is Experiment else ()
+        allowed = [f.alias or key for key, f in section.model_fields.items() if key not in fixed]
         return f"{path}: unknown key {name!r}; allowed: {', '.join(allowed)}"
     if not path:
         return message

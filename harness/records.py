@@ -124,6 +124,10 @@ class RunRecord:
         return read_json(self.folder / "status.json")
 
     @property
+    def begun(self) -> bool:
+        return (self.folder / "status.json").exists()
+
+    @property
     def backend(self) -> str:
         return self.status["backend"]
 

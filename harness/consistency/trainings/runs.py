@@ -108,7 +108,7 @@ class Runs:
     def _complete(self, folder: Path, backend: str, seed: int) -> bool:
         device = provenance.slug(self.machine.device_name)
         record = RunRecord(folder / "runs" / device / f"{backend}-seed{seed}")
-        return (record.folder / "status.json").exists() and record.complete
+        return record.begun and record.complete
 
     def _images(self, experiment: Experiment) -> dict[str, np.ndarray]:
         """As a comparison has them, but at most `data.test` test images of any data set: with
