@@ -117,7 +117,7 @@ def _learnt(findings: Findings) -> Answer:
         text = "None of the metrics shown has a baseline to judge by."
         return Answer(question, "Cannot tell by these metrics", "open", (Sentence("", text),))
     if all(beats == 0 for beats, _ in results):
-        return Answer(question, "None surely: see each", "no", tuple(sentences))
+        return Answer(question, "None surely", "no", tuple(sentences))
     every = all(beats == total for beats, total in results)
     return Answer(question, "All" if every else "Some", "yes" if every else "open",
                   tuple(sentences))  # fmt: skip

@@ -146,7 +146,9 @@ def _cost_row(findings: Findings, cell: CellFindings, name: str) -> tuple[Cell, 
         _parameter_cell(cell),
         Cell(MISSING if step is None else f"{significant(step)} ms"),
         Cell(fixed(ratio.value, 2), blocks.strip()),
-        Cell(fixed(time.value, 2), bounds(time, 2)),
+        Cell(
+            fixed(time.value, 2), "the baseline" if cell is findings.baseline else bounds(time, 2)
+        ),
         *(Cell(MISSING if each is None else f"{each:,.0f}") for each in steady),
     )
 
