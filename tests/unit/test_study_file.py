@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cli import main
 from harness.config import ModelSection, ObjectiveSection, preset_names
 from harness.errors import UserError
 from harness.studies.file import parse_study, read_study, shipped
@@ -96,12 +97,12 @@ def test_axes_whose_short_titles_agree_are_called_by_their_full_keys():
         (BLOCKS + "set: {model.blocks: 3}", "set.model.blocks: the grid varies it"),
         (BLOCKS + "set: {blocks: 3}", "set.blocks: write section.key"),
         (BLOCKS + "set: {preset: quick}", "set.preset: write section.key"),
-        (BLOCKS + "report: {x: foo}", "report.x: 'foo' is no axis of the grid; one of model.blocks"),
+        (BLOCKS + "report: {x: foo}", "report.x: 'foo' is no axis of the grid; one of model"),
         (BLOCKS + "report: {metrics: [foo]}", "'foo' is unknown; any of kid_efflite0"),
         (BLOCKS + "report: {metrics: [fid, fid]}", "metrics: name each metric once"),
         (BLOCKS + "report: {baseline: {model.blocks: 7}}", "model.blocks: 7 is none of 1, 2"),
         (BLOCKS + "report: {baseline: {}}", "report.baseline: one label for each of model.blocks"),
-        (BLOCKS + "report: {mertics: 2}", "report.mertics: unknown key 'mertics'; allowed: metrics"),
+        (BLOCKS + "report: {mertics: 2}", "report.mertics: unknown key 'mertics'; allowed: met"),
         (BLOCKS + "seeds: []", "seeds: tuple should have at least 1 item"),
         (BLOCKS + "seeds: [0, 0]", "seeds: each seed once"),
         (BLOCKS + "seeds: [-1]", "seeds.0: input should be greater than or equal to 0, got -1"),
@@ -139,9 +140,30 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
     assert read_study(str(tmp_path / "mine.yaml"))[0] == "mine"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nope"], "study 'nope': unknown; one of mnist-usps-tests"),
+        (["FILE", "--backends", "torch,jax"], "backends: 'jax' is unknown"),
+        (["FILE", "--device", "tpu"], "device: 'tpu' is unknown"),
+        (["FILE", "--set", "model.blocks=1"], "the grid of a varies model.blocks"),
+        (["FILE", "--set", "model.filters=x"], "blocks 1: model.filters: input should be"),
+        (["FILE", "--dataset", "/no/such/place"], "/no/such/place"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, arguments, says):
+    (tmp_path / "a.yaml").write_text(BLOCKS)
+    file, results = str(tmp_path / "a.yaml"), tmp_path / "results"
+    given = [file if each == "FILE" else each for each in arguments]
+    status = main(["study", "--results", str(results), *given])
+    err = capsys.readouterr().err.strip()
+    assert status == 2 and err.splitlines()[-1].startswith("cyclebench: ") and says in err
+    assert "Traceback" not in err and not results.exists()
+
+
 NEEDED = {"mnist-usps", "domainnet-unet", "domainnet-resnet", "horse2zebra"}
 READY = (
-    NEEDED <= set(preset_names())
+    NEEDED.issubset(preset_names())
     and {"generator", "depth", "upsampling"} <= set(ModelSection.model_fields)
     and "pool" in ObjectiveSection.model_fields
 )
