@@ -25,12 +25,15 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare test parity consistency calibrate report tensorboard weights datasets lint \
+.PHONY: help compare study test parity consistency calibrate report tensorboard weights datasets lint \
 	setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
+	@echo "make study     STUDY=name|file.yaml [SEEDS=0,1,2] [BACKENDS=torch,tf] [DATASET=seasons]"
+	@echo "             [DEVICE=cpu] [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
+	@echo "               a grid of settings, trained one after the other, and one report"
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make parity    [PRESET=quick]  do all backends compute the same?"
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
@@ -48,6 +51,16 @@ compare: $(READY)
 	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
+
+# A study says itself which data set, seeds and backends it is about: only what the user set counts.
+asked = $(if $(filter file,$(origin $1)),,$($1))
+study: export STUDY := $(STUDY)
+study: export DATASET := $(call asked,DATASET)
+study: export SEEDS := $(call asked,SEEDS)
+study: export BACKENDS := $(call asked,BACKENDS)
+study: $(READY)
+	@$(BIN)/cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
+		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" -- "$$STUDY"
 
 test: $(READY)-test $(READY)-reference
 	$(BIN)/python -m pytest

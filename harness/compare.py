@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,7 @@ import numpy as np
 
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
+from harness.datasets import Prepared
 from harness.errors import UserError
 from harness.experiment import (
     decoded_images,
@@ -52,6 +53,15 @@ class Machine:
     threads: int
 
 
+@dataclass(frozen=True)
+class Bench:
+    """One experiment with its data found, and the folder its runs go to."""
+
+    experiment: Experiment
+    prepared: Prepared
+    folder: Path
+
+
 def compare(request: Request, display: Display) -> Path:
     """Train what is not trained yet, score, report; returns the path of report.html.
 
@@ -62,24 +72,45 @@ def compare(request: Request, display: Display) -> Path:
     experiment = load_experiment(
         request.dataset, _choose_preset(request, machine, display), list(request.overrides)
     )
-    if machine.device == "cuda" and experiment.runtime.precision == "float64":
-        raise UserError("runtime.precision: float64 is for the CPU only; add --device cpu")
+    check_precision(experiment, machine)
     prepared = prepare_data(experiment, request.data_dir, display)
-    experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
-    folder = experiment_folder(request.results, experiment, prepared)
-    with locked(folder):
-        images = decoded_images(prepared, experiment, display)
-        write_experiment(folder, experiment, prepared, images)
-        failures = _train(folder, experiment, images, request, machine, display)
-        if failures and not any(run.complete for run in find_runs(folder)):
+    bench = set_up(experiment, prepared, request.results)
+    with locked(bench.folder):
+        images = begin(bench, display)
+        failures = train(bench, images, request, machine, display)
+        if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
-        try_once(display.say, display.stage)
-        display.say("Scoring translations")
-        evaluate(folder, display.stage)
-        report = write_report(folder)
+        report = score(bench.folder, display)
         if failures:
             raise failures[0]
         return report
+
+
+def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> Bench:
+    """Writes nothing."""
+    experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
+    return Bench(experiment, prepared, experiment_folder(results, experiment, prepared))
+
+
+def begin(bench: Bench, display: Display) -> dict[str, np.ndarray]:
+    """Write what the runs are made from; returns the decoded images."""
+    images = decoded_images(bench.prepared, bench.experiment, display)
+    write_experiment(bench.folder, bench.experiment, bench.prepared, images)
+    return images
+
+
+def score(folder: Path, display: Display) -> Path:
+    """Score every complete run and write the report; returns the path of report.html."""
+    try_once(display.say, display.stage)
+    display.say("Scoring translations")
+    evaluate(folder, display.stage)
+    return write_report(folder)
+
+
+def check_precision(experiment: Experiment, machine: Machine) -> None:
+    """Raises UserError for what the device cannot do."""
+    if machine.device == "cuda" and experiment.runtime.precision == "float64":
+        raise UserError("runtime.precision: float64 is for the CPU only; add --device cpu")
 
 
 def find_machine(device: str | None) -> Machine:
@@ -103,30 +134,42 @@ def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
     return preset
 
 
-def _train(
-    folder: Path,
-    experiment: Experiment,
+def train(
+    bench: Bench,
     images: dict[str, np.ndarray],
     request: Request,
     machine: Machine,
     display: Display,
+    give_up: Callable[[RunRecord], bool] = lambda run: False,
 ) -> list[WorkerFailed]:
-    """Train what is not complete yet; a seed that fails does not keep the others from running."""
-    todo = jobs_left(folder, experiment, images, request, machine, display)
+    """Train what is not complete yet; a seed that fails does not keep the others from running.
+
+    `give_up`: of a run that is not complete, whether to leave it as it is.
+    """
+    todo = [
+        [job for job in jobs if not _left_alone(job, give_up)]
+        for jobs in jobs_left(bench.folder, bench.experiment, images, request, machine, display)
+    ]
+    todo = [jobs for jobs in todo if jobs]
     counts = (len(images["trainA"]), len(images["trainB"]))
-    steps = total_steps(experiment, *counts)
-    per_epoch = epoch_steps(experiment, *counts)
-    evaluations = len(evaluation_steps(experiment, steps, per_epoch)) + 2
+    steps = total_steps(bench.experiment, *counts)
+    per_epoch = epoch_steps(bench.experiment, *counts)
+    evaluations = len(evaluation_steps(bench.experiment, steps, per_epoch)) + 2
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]
         estimate = partial(_say_estimate, display, later, steps, evaluations)
         try:
-            train_seed(jobs, experiment.timing, display, estimate)
+            train_seed(jobs, bench.experiment.timing, display, estimate)
         except WorkerFailed as failure:
             display.say(f"Failed: {failure}")
             failures.append(failure)
     return failures
+
+
+def _left_alone(job: Job, give_up: Callable[[RunRecord], bool]) -> bool:
+    record = RunRecord(Path(job.folder))
+    return record.begun and give_up(record)
 
 
 def jobs_left(
@@ -147,7 +190,7 @@ def jobs_left(
         jobs = []
         for backend in request.backends:
             record = RunRecord(device_folder / f"{backend}-seed{seed}")
-            if (record.folder / "status.json").exists() and record.complete:
+            if record.begun and record.complete:
                 display.say(f"{backend}, seed {seed}: already trained, reused")
                 continue
             jobs.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib import resources
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError, model_validator
@@ -147,7 +147,7 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
     try:
         return Experiment(dataset=own if dataset is None else dataset, preset=preset, **settings)
     except ValidationError as error:
-        raise UserError(_one_line(error)) from None
+        raise UserError(one_line(error, Experiment)) from None
 
 
 def check_backends(names: list[str]) -> None:
@@ -185,16 +185,20 @@ def _set(settings: dict[str, Any], override: str) -> None:
     section[path[-1]] = value
 
 
-def _one_line(error: ValidationError) -> str:
+def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that is wrong: the key's full path, what was given, what is allowed."""
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         *parents, name = [str(part) for part in first["loc"]]
-        section: Any = Experiment
+        section: Any = model
         for parent in parents:
-            section = section.model_fields[parent].annotation
-        allowed = [field for field in section.model_fields if field not in ("dataset", "preset")]
+            annotation = section.model_fields[parent].annotation
+            # Of a section that may be null, the section.
+            section = next(iter(get_args(annotation)), annotation)
+        fixed = ("dataset", "preset") if section is Experiment else ()
+        allowed = [f.alias or key for key, f in section.model_fields.items() if key not in fixed]
         return f"{path}: unknown key {name!r}; allowed: {', '.join(allowed)}"
     if not path:
         return message

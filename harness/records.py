@@ -124,6 +124,10 @@ class RunRecord:
         return read_json(self.folder / "status.json")
 
     @property
+    def begun(self) -> bool:
+        return (self.folder / "status.json").exists()
+
+    @property
     def backend(self) -> str:
         return self.status["backend"]
 
@@ -139,6 +143,13 @@ class RunRecord:
     @property
     def complete(self) -> bool:
         return self.status["state"] == "complete"
+
+    @property
+    def diverged(self) -> bool:
+        """Ended by a loss that is not a finite number: the same training would end there again."""
+        if self.status["state"] != "failed" or not (self.folder / "losses.csv").exists():
+            return False
+        return not np.isfinite(self.losses.to_numpy(np.float64)).all()
 
     @cached_property
     def environment(self) -> dict[str, Any]:

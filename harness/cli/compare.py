@@ -25,7 +25,9 @@ def add(commands: shared.Commands) -> None:
         type=shared.text_or_none,
         help=f"{', '.join(preset_names())} (default: by device)",
     )
-    command.add_argument("--seeds", type=_seeds, default=(0,), help="as 0 or 0,1,2 (default: 0)")
+    command.add_argument(
+        "--seeds", type=shared.seeds, default=(0,), help="as 0 or 0,1,2 (default: 0)"
+    )
     shared.add_backends(command)
     command.add_argument(
         "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
@@ -51,13 +53,3 @@ def run(options: argparse.Namespace) -> int:
         report = compare(request, display)
     print(f"Report: {report}")
     return 0
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(part) for part in (text or "0").split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers as 0,1,2") from None
-    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: each seed once, none below 0")
-    return seeds

@@ -65,12 +65,32 @@ def path_or_none(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def seeds(text: str) -> tuple[int, ...]:
+    return seeds_or_none(text) or (0,)
+
+
+def seeds_or_none(text: str) -> tuple[int, ...] | None:
+    if not text:
+        return None
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers as 0,1,2") from None
+    if len(set(found)) != len(found) or min(found) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: each seed once, none below 0")
+    return found
+
+
+def names_or_none(text: str) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) or None
+
+
 def _results(text: str) -> Path:
     return Path(text or "results").expanduser()
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip()) or backends.available()
+    return names_or_none(text) or backends.available()
 
 
 def settings(text: str) -> list[str]:

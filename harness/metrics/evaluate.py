@@ -73,6 +73,16 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     return metrics
 
 
+def is_scored(experiment: Path) -> bool:
+    """Whether metrics.json is younger than every run of the folder."""
+    scores = experiment / "metrics.json"
+    if not scores.exists():
+        return False
+    written = scores.stat().st_mtime
+    runs = find_runs(experiment)
+    return all((run.folder / "status.json").stat().st_mtime < written for run in runs)
+
+
 @dataclass(frozen=True)
 class Place:
     """One evaluation: a run and the steps it had done."""

@@ -85,14 +85,15 @@ def curve(axis: Axes, values: np.ndarray, tone: str, label: str) -> None:
         centre = smoothed[0]
     else:
         # A step at which every run diverged has no mean: nothing is drawn there.
-        centre, low, high = _across(smoothed)
+        centre, low, high = across(smoothed)
         axis.fill_between(steps[thin], low[thin], high[thin], color=tone, alpha=0.18, linewidth=0)
     axis.plot(steps[thin], centre[thin], color=tone, linewidth=1.8, label=label)
     axis.set_ylim(bottom=0)
     _cap(axis, values, smoothed)
 
 
-def _across(smoothed: np.ndarray) -> Sequence[np.ndarray]:
+def across(smoothed: np.ndarray) -> Sequence[np.ndarray]:
+    """Mean, lowest and highest (steps,) of curves (runs, steps); NaN where a run is."""
     kept = np.where(np.isnan(smoothed).any(axis=0), np.nan, smoothed)
     return kept.mean(axis=0), kept.min(axis=0), kept.max(axis=0)
 

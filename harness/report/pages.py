@@ -20,19 +20,31 @@ MARKDOWN = re.compile(r"([\\`*_\[\]{}#|~$!])")
 
 
 def html(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:
-    """One self-contained page: images as data URIs, no script, nothing fetched."""
-    templates = _templates()
-    templates.globals["figure"] = lambda name: data_uri(figures[name], "image/png")
-    templates.globals["tile"] = lambda image: data_uri(*tile(image))
-    return templates.get_template("report.html.j2").render(context(experiment, findings, figures))
+    """The page of a comparison."""
+    return render_html("report.html.j2", context(experiment, findings, figures), figures)
 
 
 def markdown(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:
-    """The same page for places that show Markdown; images are files in figures/."""
+    """The same page for places that show Markdown."""
+    return render_markdown("report.md.j2", context(experiment, findings, figures))
+
+
+def render_html(template: str, given: dict[str, Any], figures: dict[str, bytes]) -> str:
+    """One self-contained page: images as data URIs, no script, nothing fetched.
+
+    `given`: the names used in the template; StrictUndefined refuses any other.
+    """
+    templates = _templates()
+    templates.globals["figure"] = lambda name: data_uri(figures[name], "image/png")
+    templates.globals["tile"] = lambda image: data_uri(*tile(image))
+    return templates.get_template(template).render(given)
+
+
+def render_markdown(template: str, given: dict[str, Any]) -> str:
+    """Markdown; images are files in figures/."""
     templates = _templates(finalize=escape_markdown)
     templates.globals["br"] = Markup("<br>")
-    text = templates.get_template("report.md.j2").render(context(experiment, findings, figures))
-    return re.sub(r"\n{3,}", "\n\n", text)
+    return re.sub(r"\n{3,}", "\n\n", templates.get_template(template).render(given))
 
 
 def data_uri(content: bytes, media_type: str) -> str:

@@ -77,13 +77,18 @@ class MetricRow:
     device: str
     scores: Mapping[str, Score]
     difference: Interval
-    seeds: int  # seeds behind the difference
+    gaps: tuple[float, ...]  # the difference seed by seed: what the verdict is made of
     over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
     margin: float | None  # of equivalence, in the metric's own unit
     verdict: Verdict | None  # None: one backend, or no margin fixed before training
     floor: float | None
     identity_baseline: float | None
     images: int | None  # test images scored
+
+    @property
+    def seeds(self) -> int:
+        """Seeds behind the difference."""
+        return len(self.gaps)
 
     @property
     def title(self) -> str:
@@ -150,7 +155,7 @@ def _row(
         device=device,
         scores={name: _score(experiment, here, name, metric.better) for name in pair},
         difference=_interval(differences),
-        seeds=len(values),
+        gaps=tuple(values),
         over_training=_over_training(experiment, here, pair) if len(values) == 1 else None,
         margin=margin,
         verdict=verdict(values, margin) if margin and values else None,

@@ -19,20 +19,30 @@ def command(results: Path, *arguments: str) -> list[str]:
     return [*program, "--results", str(results), *settings, *arguments]
 
 
+def study(results: Path, file: Path, *arguments: str) -> list[str]:
+    program = [sys.executable, "-m", "harness.cli", "study", str(file)]
+    return [*program, "--results", str(results), *arguments]
+
+
 def run(results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(results, *arguments), capture_output=True, text=True, env=os.environ, timeout=300
-    )
+    return done(command(results, *arguments))
+
+
+def done(program: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(program, capture_output=True, text=True, env=os.environ, timeout=300)
 
 
 def interrupt_when(
-    results: Path, told: Callable[[str], bool], with_signal: signal.Signals = signal.SIGINT
+    results: Path,
+    told: Callable[[str], bool],
+    with_signal: signal.Signals = signal.SIGINT,
+    program: list[str] | None = None,
 ) -> tuple[int, str]:
     """Run, send a signal when a line for which `told` holds appears; exit status and stderr."""
     # A shell starts background jobs deaf to Ctrl-C, and children inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        command(results), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        program or command(results), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     signal.signal(signal.SIGINT, before)
     lines = []

@@ -44,7 +44,9 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
     assert "--seeds" in capsys.readouterr().err
 
 
-COMMANDS = ("compare", "report", "datasets", "fetch-weights", "parity", "consistency", "calibrate")
+COMMANDS = (
+    "compare", "study", "report", "datasets", "fetch-weights", "parity", "consistency", "calibrate",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

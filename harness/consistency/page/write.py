@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from harness.consistency.page import notes, tables
 from harness.consistency.page.answers import answers
@@ -16,7 +12,7 @@ from harness.consistency.page.findings import Findings, Study, find, load
 from harness.consistency.page.plots import figures
 from harness.consistency.page.summary import summary
 from harness.records import write_bytes, write_json
-from harness.report.pages import data_uri, escape_markdown
+from harness.report.pages import render_html, render_markdown
 
 
 def write_page(folder: Path) -> Path:
@@ -27,7 +23,9 @@ def write_page(folder: Path) -> Path:
     study = load(folder)
     findings = find(study)
     drawn = figures(study, findings)
-    text, twin = html(study, findings, drawn), markdown(study, findings, drawn)
+    given = context(study, findings, drawn)
+    text = render_html("consistency.html.j2", given, drawn)
+    twin = render_markdown("consistency.md.j2", given)
     write_json(folder / "consistency.json", summary(study, findings))
     for name, content in drawn.items():
         write_bytes(folder / "figures" / name, content)
@@ -35,21 +33,6 @@ def write_page(folder: Path) -> Path:
     page = folder / "consistency.html"
     write_bytes(page, text.encode())
     return page
-
-
-def html(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
-    """One self-contained page: images as data URIs, no script, nothing fetched."""
-    templates = _templates()
-    templates.globals["figure"] = lambda name: data_uri(drawn[name], "image/png")
-    template = templates.get_template("consistency.html.j2")
-    return template.render(context(study, findings, drawn))
-
-
-def markdown(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
-    templates = _templates(finalize=escape_markdown)
-    templates.globals["br"] = Markup("<br>")
-    template = templates.get_template("consistency.md.j2")
-    return re.sub(r"\n{3,}", "\n\n", template.render(context(study, findings, drawn)))
 
 
 def context(study: Study, findings: Findings, drawn: dict[str, bytes]) -> dict[str, Any]:
@@ -87,15 +70,3 @@ def command(study: Study) -> str:
 
 def _any_default(findings: Findings) -> bool:
     return any(row.followed or row.scores for row in findings.defaults)
-
-
-def _templates(**options: Any) -> Environment:
-    return Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        **options,
-    )

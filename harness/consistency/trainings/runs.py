@@ -23,7 +23,7 @@ from harness.compare import Machine, Request, jobs_left
 from harness.config import Experiment
 from harness.datasets import Prepared
 from harness.experiment import decoded_images, experiment_folder, write_experiment
-from harness.metrics.evaluate import ImageSets, evaluate
+from harness.metrics.evaluate import ImageSets, evaluate, is_scored
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
 from harness.progress import Display, duration
@@ -83,7 +83,7 @@ class Runs:
         features(every_set, EFFICIENTNET, self.study / "features", self.display.stage)
         for done, folder in enumerate(folders):
             self.display.stage("experiments scored", done, len(folders))
-            if not _scored(folder):
+            if not is_scored(folder):
                 evaluate(folder, lambda *_: None)
         self.display.stage("experiments scored", len(folders), len(folders))
 
@@ -108,7 +108,7 @@ class Runs:
     def _complete(self, folder: Path, backend: str, seed: int) -> bool:
         device = provenance.slug(self.machine.device_name)
         record = RunRecord(folder / "runs" / device / f"{backend}-seed{seed}")
-        return (record.folder / "status.json").exists() and record.complete
+        return record.begun and record.complete
 
     def _images(self, experiment: Experiment) -> dict[str, np.ndarray]:
         """As a comparison has them, but at most `data.test` test images of any data set: with
@@ -174,12 +174,3 @@ def _stored(path: Path, images: np.ndarray) -> np.ndarray:
     if not path.exists() or path.read_bytes() != buffer.getvalue():
         write_bytes(path, buffer.getvalue())
     return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _scored(folder: Path) -> bool:
-    """Whether metrics.json is younger than every run in it."""
-    scores = folder / "metrics.json"
-    if not scores.exists():
-        return False
-    written = scores.stat().st_mtime
-    return all((run.folder / "status.json").stat().st_mtime < written for run in find_runs(folder))

@@ -1,0 +1,60 @@
+"""`cyclebench study`: a grid of experiments and one page about all of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from harness.cli import options as shared
+from harness.progress import Display
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "study",
+        help="train a grid of settings, several seeds, all backends; one report",
+        epilog="example: cyclebench study pool --seeds 0,1,2 --set training.epochs_constant=5",
+    )
+    command.set_defaults(command=run)
+    command.add_argument("study", help="name of a shipped study, or a YAML file")
+    command.add_argument(
+        "--dataset", type=shared.text_or_none, help="name or folder (default: as the study says)"
+    )
+    command.add_argument("--data-dir", type=shared.path_or_none, help="folder that holds data sets")
+    command.add_argument(
+        "--seeds", type=shared.seeds_or_none, help="as 0 or 0,1,2 (default: as the study says)"
+    )
+    command.add_argument(
+        "--backends",
+        type=shared.names_or_none,
+        help="as torch,tf (default: as the study says)",
+    )
+    command.add_argument(
+        "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
+    )
+    shared.add_results(command)
+    shared.add_overrides(command)
+    command.add_argument(
+        "--report-only", action="store_true", help="train nothing; the page of what is there"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.studies.run import Options, study
+
+    asked = Options(
+        study=options.study,
+        dataset=options.dataset,
+        seeds=options.seeds,
+        backends=options.backends,
+        device=options.device,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=shared.overrides(options),
+        report_only=options.report_only,
+    )
+    with Display(Console(stderr=True)) as display:
+        page = study(asked, display)
+    print(f"Report: {page}")
+    return 0

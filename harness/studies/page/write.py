@@ -1,0 +1,57 @@
+"""report.html, report.md and table.csv of a study: a pure function of its records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from harness.records import write_bytes, write_table
+from harness.report.pages import render_html, render_markdown
+from harness.studies.page import notes, tables
+from harness.studies.page.answers import answers
+from harness.studies.page.csv import csv_table
+from harness.studies.page.findings import Findings, find
+from harness.studies.page.plots import figures
+from harness.studies.record import read_record
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page, its twin in Markdown, figures and table; return the page's path.
+
+    What is missing is said to be missing. Raises UserError naming a damaged record.
+    """
+    findings = find(read_record(folder))
+    drawn = figures(findings)
+    given = context(findings, drawn)
+    html = render_html("study.html.j2", given, drawn)
+    markdown = render_markdown("study.md.j2", given)
+    write_table(folder / "table.csv", csv_table(findings))
+    for name, content in drawn.items():
+        write_bytes(folder / "figures" / name, content)
+    write_bytes(folder / "report.md", markdown.encode())
+    page = folder / "report.html"
+    write_bytes(page, html.encode())
+    return page
+
+
+def context(findings: Findings, drawn: dict[str, bytes]) -> dict[str, Any]:
+    """Names used in the templates."""
+    study = findings.study
+    return {
+        "name": study.name,
+        "description": study.description,
+        "about": notes.about(findings),
+        "answers": answers(findings),
+        "notes": notes.texts(findings),
+        "metrics": [
+            (f"{metric.name}.png", tables.score_table(findings, metric))
+            for metric in findings.metrics
+        ],
+        "cost": tables.cost_table(findings),
+        "cells": [
+            (cell.name, Path(os.path.relpath(cell.record.folder, study.folder)).as_posix())
+            for cell in findings.cells
+        ],
+        "figures": list(drawn),
+    }

@@ -1,0 +1,270 @@
+"""The page of a study: what it says, what it must not say, and that it follows from the records."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from grid_study import ONE_AXIS, TWO_BY_TWO, build_grid
+from report_experiment import write_run
+
+from harness.cli import main
+from harness.metrics.table import BY_NAME
+from harness.records import RunRecord, read_json, read_table, write_json, write_table
+from harness.studies.page.answers import answers
+from harness.studies.page.csv import csv_table
+from harness.studies.page.findings import find, relative_time
+from harness.studies.page.losses import loss_curves, steady_from
+from harness.studies.page.notes import texts
+from harness.studies.page.plots import is_heat_map, places
+from harness.studies.page.tables import cost_table, score_table
+from harness.studies.page.write import write_page
+from harness.studies.record import is_study, read_record
+
+KID = BY_NAME["kid_efflite0"]
+
+
+def found(folder):
+    return find(read_record(folder))
+
+
+def diverge(cell, backend, seed):
+    """Make one run of a cell end half way with a loss that is not finite."""
+    run = cell / "runs" / "cpu-example" / f"{backend}-seed{seed}"
+    shutil.rmtree(run)
+    write_run(cell, "cpu-example", backend, seed, state="failed")
+    losses = read_table(run / "losses.csv")
+    losses.loc[losses.index[-1], "cycle_a"] = np.inf
+    write_table(run / "losses.csv", losses)
+
+
+def shift_scores(cell, shift):
+    """Move the differences between backends in one cell by `shift` in every seed alike."""
+    metrics = read_json(cell / "metrics.json")
+    for row in metrics["differences"]:
+        row["value"] = row["value"] * 1e-6 + shift
+    write_json(cell / "metrics.json", {k: v for k, v in metrics.items() if k != "schema_version"})
+
+
+def texts_of(table):
+    return [[f"{cell.text} {cell.detail}" for cell in row] for row in table.rows]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """Two axes, three seeds."""
+    return build_grid(tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture(scope="module")
+def written(three):
+    assert write_page(three) == three / "report.html"
+    return three
+
+
+def test_the_page_fetches_nothing_and_has_every_figure(written):
+    html = (written / "report.html").read_text()
+    assert html.count('src="data:image/png') == 2 == html.count("src=")
+    assert not re.search(r"<(script|link|iframe|object|base)\b|url\(|href=", html)
+    assert {path.name for path in (written / "figures").iterdir()} == {
+        "kid_efflite0.png", "losses.png",
+    }  # fmt: skip
+    for name in re.findall(r"\]\(([^)]+)\)", (written / "report.md").read_text()):
+        assert (written / name).exists()
+
+
+def test_the_same_records_give_the_same_bytes_wherever_they_lie(written, tmp_path):
+    moved = shutil.copytree(written.parent.parent, tmp_path / "elsewhere") / "studies"
+    [again] = moved.iterdir()
+    names = ("report.html", "report.md", "table.csv", "figures/losses.png")
+    before = {name: (written / name).read_bytes() for name in names}
+    for name in names:
+        (again / name).unlink()
+    assert main(["report", str(again)]) == 0
+    for name in names:
+        assert (again / name).read_bytes() == before[name]
+
+
+def test_names_are_escaped(tmp_path):
+    evil = "<script>alert(1)</script>|*x* $\\frac$"
+    text = f"""
+description: '{evil}'
+preset: smoke
+grid: {{lambda: {{'{evil}': {{objective.lambda_a: 1}}, b: {{objective.lambda_a: 2}}}}}}
+"""
+    folder = build_grid(tmp_path, text, (0,))
+    write_page(folder)
+    assert "<script" not in (folder / "report.html").read_text()
+    markdown = (folder / "report.md").read_text()
+    assert "<script" not in markdown and "|*x*" not in markdown
+
+
+def test_scores_are_means_over_seeds_beside_floor_and_baseline(three):
+    rows = texts_of(score_table(found(three), KID))
+    assert len(rows) == 4 * 2
+    head, direction, torch, tf, _, verdict, floor, baseline = rows[0]
+    assert head.startswith("blocks 0, lambda none") and direction.startswith("summer → winter")
+    assert re.match(r"17\d\.\d \[", torch) and re.match(r"1[89]\d\.\d \[", tf)
+    assert "learnt nothing yet" in torch and "margin ±10.0" in verdict
+    assert (floor.strip(), baseline.strip()) == ("0.4", "19.0")
+
+
+def test_only_the_seeds_and_backends_of_the_study_count(tmp_path):
+    folder = build_grid(tmp_path, seeds=(0, 1, 2))
+    record = read_json(folder / "study.json") | {"seeds": [0]}
+    record.pop("schema_version")
+    write_json(folder / "study.json", record)
+    assert found(folder).most_seeds == 1
+    write_json(folder / "study.json", record | {"backends": ["tf"], "seeds": [0, 1]})
+    assert not found(folder).judged and found(folder).most_seeds == 2
+    write_page(folder)
+
+
+def test_one_seed_makes_no_claim_about_frameworks(tmp_path):
+    findings = found(build_grid(tmp_path, seeds=(0,)))
+    assert "one seed says nothing about frameworks" in texts(findings)["scores"]
+    first = answers(findings)[0]
+    assert first.short == "Cannot tell"
+    assert "one seed, which says nothing about the frameworks" in first.sentences[0].text
+    assert {each.label for each in findings.judged} == {"cannot tell yet"}
+
+
+def test_two_seeds_have_no_interval(tmp_path):
+    findings = found(build_grid(tmp_path, seeds=(0, 1)))
+    assert "too few for an interval" in texts(findings)["scores"]
+    assert "[" not in texts_of(score_table(findings, KID))[0][2]
+
+
+def test_one_difference_among_many_must_hold_for_all_of_them_together(tmp_path):
+    folder = build_grid(tmp_path)
+    for number in range(4):
+        shift_scores(tmp_path / f"cell-{number}", 0.0)
+    assert answers(found(folder))[0].short == "Yes, within the margins"
+    shift_scores(tmp_path / "cell-2", 1.0)  # certain whatever the level
+    findings = found(folder)
+    assert findings.verdicts == 8
+    assert answers(findings)[0].short == "No: different in blocks 2, lambda none"
+    metrics = read_json(tmp_path / "cell-2" / "metrics.json")
+    for row in metrics["differences"]:  # beyond the margin at 5 %, not at 5 % over 8
+        row["value"] = 0.014 + 0.0012 * (row["seed"] - 1)
+    metrics.pop("schema_version")
+    write_json(tmp_path / "cell-2" / "metrics.json", metrics)
+    findings = found(folder)
+    apart = [each for each in findings.judged if each.label == "different"]
+    assert len(apart) == 2 and not any(each.stands for each in apart)
+    answer = answers(findings)[0]
+    assert answer.short == "Cannot tell yet"
+    assert "0 of the 2 called different stand" in answer.sentences[0].text
+    assert "not among all" in texts_of(score_table(findings, KID))[4][5]
+
+
+def test_a_cell_that_lost_a_seed_keeps_the_study_from_saying_yes(tmp_path):
+    folder = build_grid(tmp_path, seeds=(0, 1, 2, 3))
+    for number in range(4):
+        shift_scores(tmp_path / f"cell-{number}", 0.0)
+    assert answers(found(folder))[0].tone == "yes"
+    diverge(tmp_path / "cell-1", "tf", 3)
+    assert answers(found(folder))[0].short == "Cannot tell yet"
+
+
+def test_failed_trainings_are_shown_and_do_not_hide_the_others(tmp_path):
+    folder = build_grid(tmp_path)
+    for seed in (0, 1, 2):
+        diverge(tmp_path / "cell-3", "torch", seed)
+    diverge(tmp_path / "cell-3", "tf", 1)
+    write_run(tmp_path / "cell-0", "cpu-example", "tf", 2, state="interrupted")
+    write_page(folder)
+    findings = found(folder)
+    ended = answers(findings)[2]
+    assert ended.short == "5 of 24 did not, 4 failed"
+    assert "diverged at step 100 of 200: a loss was not finite" in ended.sentences[1].text
+    rows = texts_of(score_table(findings, KID))
+    assert rows[6][2] == "– 3 of 3 diverged"  # noqa: RUF001
+    assert "1 of 3 diverged" in rows[6][3] and "1 of 3 interrupted" in rows[0][3]
+    assert texts_of(cost_table(findings))[6][2].startswith("0 of 3 seed 0: diverged at step 100")
+    table = csv_table(findings)
+    assert table["runs_diverged"].tolist() == [0, 0, 0, 0, 0, 0, 3, 1]
+    for name in ("report.html", "report.md"):
+        assert "3 of 3 diverged" in (folder / name).read_text()
+
+
+def test_cells_not_begun_and_studies_with_nothing_still_have_a_page(tmp_path):
+    folder = build_grid(tmp_path / "some", begun=2)
+    write_page(folder)
+    assert answers(found(folder))[0].tone != "yes"
+    assert "12 of 24 did not" in (folder / "report.html").read_text()
+    folder = build_grid(tmp_path / "none", begun=0)
+    write_page(folder)
+    html = (folder / "report.html").read_text()
+    assert "Nothing is scored yet" in html and "not begun" in html and "<img" not in html
+
+
+def test_training_time_is_relative_to_the_baseline_seed_by_seed(tmp_path):
+    folder = build_grid(tmp_path, ONE_AXIS)
+    slow = tmp_path / "cell-1" / "runs" / "cpu-example"
+    for seed in (0, 1, 2):
+        record = RunRecord(slow / f"torch-seed{seed}")
+        same = RunRecord(tmp_path / "cell-0" / "runs" / "cpu-example" / f"torch-seed{seed}")
+        blocks = same.blocks
+        blocks["train_seconds"] *= 3 + 0.1 * (seed - 1)
+        write_table(record.folder / "blocks.csv", blocks)
+    findings = found(folder)
+    time = relative_time(findings.cells[1], findings.baseline, "torch")
+    assert time.value == pytest.approx(3) and time.low == pytest.approx(3 - 4.3027 * 0.1 / 3**0.5)
+    own = relative_time(findings.baseline, findings.baseline, "torch")
+    assert own.value == 1
+    table = csv_table(findings)
+    assert table["relative_time"].iloc[2] == pytest.approx(3)
+    assert table["step_ratio"].iloc[1] == pytest.approx(1.3, rel=0.05)
+    assert np.isnan(table["step_ratio"].iloc[0])
+
+
+def test_parameters_are_those_of_the_networks(three):
+    cells = read_json(three / "study.json")["cells"]
+    filters, blocks = 4, 2
+    block = 2 * (9 * (4 * filters) ** 2 + 4 * filters)
+    assert cells[2]["parameters"]["g_ab"] - cells[0]["parameters"]["g_ab"] == blocks * block
+    assert set(cells[0]["parameters"]) == {"g_ab", "g_ba", "d_a", "d_b"}
+
+
+def test_one_axis_is_curves_two_are_a_heat_map_unless_an_axis_is_named(tmp_path, three):
+    assert is_heat_map(found(three))
+    assert not is_heat_map(found(build_grid(tmp_path, ONE_AXIS)))
+    folder = build_grid(tmp_path / "named", TWO_BY_TWO + "report: {x: lambda}\n")
+    assert not is_heat_map(found(folder))
+    write_page(folder)
+
+
+def test_labels_stand_at_their_numbers():
+    assert places(["0", "1", "9"]) == [0, 1, 9]
+    assert places(["0.001", "0.1"]) == [-3, -1]
+    assert places(["none", "1"]) == [0, 1] and places(["nan", "2"]) == [0, 1]
+    assert places(["4"]) == [4]
+
+
+def test_generator_loss_is_the_weighted_sum(three):
+    cell = found(three).cells[0]
+    [run, *_] = cell.of("torch")
+    losses = run.losses
+    made = loss_curves(cell.experiment, [run], "generators")[0]
+    # `report_experiment` writes lambda 10 and identity 0.5 whatever the grid says.
+    sides = [losses[f"adversarial_{s}"] for s in ("ab", "ba")]
+    sides += [10 * losses[f"cycle_{s}"] + 5 * losses[f"identity_{s}"] for s in "ab"]
+    np.testing.assert_allclose(made, sum(sides), rtol=1e-12)
+    made = loss_curves(cell.experiment, [run], "discriminators")[0]
+    np.testing.assert_allclose(made, (losses["discriminator_a"] + losses["discriminator_b"]) / 2)
+
+
+def test_a_loss_is_steady_from_where_it_stays_near_its_end():
+    falling = np.concatenate([np.linspace(11, 1, 200), np.ones(800)])
+    step = steady_from(falling)
+    assert 185 <= step <= 225
+    assert steady_from(np.ones(100)) == 0
+    assert steady_from(np.linspace(10, 1, 1000)) is None
+    assert steady_from(np.full(100, np.nan)) is None and steady_from(np.ones(3)) is None
+
+
+def test_a_study_of_another_kind_is_not_taken_for_one(tmp_path, three):
+    assert is_study(three) and not is_study(tmp_path)
+    write_json(tmp_path / "study.json", {"options": {}})
+    assert not is_study(tmp_path)
