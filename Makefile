@@ -50,7 +50,7 @@ compare: $(READY)
 		--results "$$RESULTS" --set "$$SET"
 
 test: $(READY)-test $(READY)-reference
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 parity: $(READY)
 	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
