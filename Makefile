@@ -63,7 +63,7 @@ study: $(READY)
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" -- "$$STUDY"
 
 test: $(READY)-test $(READY)-reference
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 parity: $(READY)
 	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"

@@ -1,15 +1,30 @@
-"""Shared fixtures: real photographs where the machine has them, a cache no user shares."""
+"""Shared fixtures: real photographs where the machine has them, a cache no user shares.
+
+And how the suite is shared out among processes, where `make test` runs it in several.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
+
+from harness import provenance
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No test may depend on whether this machine can download FID's weights.
 os.environ["CYCLEBENCH_OFFLINE"] = "1"
+# PyTorch's threads wait for each other spinning, which takes eight times as long where another
+# process wants the core. Asleep they compute the same. Read once, when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Each has both frameworks in memory, more than 1 GB.
+MOST_PROCESSES = 4
+# Title -> text to end with, from whichever process the tests ran in.
+NOTES: dict[str, str] = {}
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +42,81 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     os.environ["CYCLEBENCH_CACHE"] = str(folder)
     return folder
+
+
+# ------------------------------------------------------------------------- several processes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fair_share() -> Iterator[None]:
+    """Of several test processes each computes with its share of the cores.
+
+    Programs that a test starts know nothing of it: they take the threads they take for a user.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        yield
+        return
+    share = max(1, provenance.default_threads() // processes)
+    with pytest.MonkeyPatch.context() as patch, threadpool_limits(share):
+        patch.setattr(provenance, "default_threads", lambda: share)
+        yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `pytest -n auto` means: a process for every core, within reason."""
+    return min(provenance.default_threads(), MOST_PROCESSES)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Files stay whole, so that nothing is prepared twice, and begin in the order collected.
+
+    Slow ones come first that way, and the many quick ones of tests/unit fill what is left.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def scope(nodeid: str) -> str:
+    """What one process does as a whole.
+
+    Programs run as a user runs them take all cores: one at a time. Defects, which take minutes,
+    can be divided: by backend.
+    """
+    file, _, test = nodeid.partition("::")
+    if "/end_to_end/" in file:
+        return "end to end"
+    if file.endswith("/test_defects.py"):
+        return f"{file} {test.partition('[')[2].partition(':')[0]}"
+    return file
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several hands its notes to the first."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["notes"] = NOTES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    # Of a process that crashed there are none.
+    NOTES.update(getattr(node, "workeroutput", {}).get("notes", {}))
+
+
+@pytest.fixture(scope="session")
+def notes() -> dict[str, str]:
+    return NOTES
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    for title, text in NOTES.items():
+        terminalreporter.section(title)
+        terminalreporter.write(text)

@@ -12,8 +12,6 @@ from harness.consistency.parity import Row, climb, print_rows
 from harness.consistency.parity.lab import Lab
 from harness.consistency.parity.subject import make_subject
 
-ROWS: list[Row] = []
-
 
 @pytest.fixture(scope="session")
 def healthy() -> Lab:
@@ -23,14 +21,9 @@ def healthy() -> Lab:
 
 
 @pytest.fixture(scope="session")
-def rows(healthy: Lab) -> list[Row]:
-    ROWS.extend(climb(healthy))
-    return ROWS
-
-
-def pytest_terminal_summary(terminalreporter):
-    if ROWS:
-        text = io.StringIO()
-        print_rows(ROWS, Console(file=text, width=120))
-        terminalreporter.section("parity margins")
-        terminalreporter.write(text.getvalue())
+def rows(healthy: Lab, notes: dict[str, str]) -> list[Row]:
+    found = list(climb(healthy))
+    text = io.StringIO()
+    print_rows(found, Console(file=text, width=120))
+    notes["parity margins"] = text.getvalue()
+    return found
