@@ -1,7 +1,7 @@
 # Two commands first: `make compare` and `make test`. Each sets up what it needs.
 
 # Variables of `make compare`; empty means: decided by what the machine has.
-DATASET  ?= seasons
+DATASET  ?=
 PRESET   ?=
 SEEDS    ?= 0
 BACKENDS ?= torch,tf

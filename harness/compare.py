@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
-from harness.datasets import Prepared
+from harness.datasets import Images, Prepared
 from harness.errors import UserError
 from harness.experiment import (
     decoded_images,
@@ -34,9 +32,9 @@ from harness.workers import WorkerFailed
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. None: decided by what the machine has."""
+    """What the user asked for. None: decided by what the machine has, or by the preset."""
 
-    dataset: str = "seasons"
+    dataset: str | None = None
     preset: str | None = None
     seeds: tuple[int, ...] = (0,)
     backends: tuple[str, ...] = ("torch", "tf")
@@ -92,7 +90,7 @@ def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> Bench:
     return Bench(experiment, prepared, experiment_folder(results, experiment, prepared))
 
 
-def begin(bench: Bench, display: Display) -> dict[str, np.ndarray]:
+def begin(bench: Bench, display: Display) -> dict[str, Images]:
     """Write what the runs are made from; returns the decoded images."""
     images = decoded_images(bench.prepared, bench.experiment, display)
     write_experiment(bench.folder, bench.experiment, bench.prepared, images)
@@ -136,7 +134,7 @@ def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
 
 def train(
     bench: Bench,
-    images: dict[str, np.ndarray],
+    images: Mapping[str, Images],
     request: Request,
     machine: Machine,
     display: Display,
@@ -175,7 +173,7 @@ def _left_alone(job: Job, give_up: Callable[[RunRecord], bool]) -> bool:
 def jobs_left(
     folder: Path,
     experiment: Experiment,
-    images: dict[str, np.ndarray],
+    images: Mapping[str, Images],
     request: Request,
     machine: Machine,
     display: Display,
@@ -184,7 +182,7 @@ def jobs_left(
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
     splits = ("trainA", "trainB", "testA", "testB")
     # Memory-mapped by load_images: the workers open the same files.
-    files = {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[attr-defined]
+    files = {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[union-attr]
     todo = []
     for seed in request.seeds:
         jobs = []

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 import backends
 from backends.architecture import (

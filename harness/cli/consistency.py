@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.consistency.study import Options, study
 
     asked = Options(
-        dataset=options.dataset,
+        dataset=options.dataset or "seasons",
         backends=options.backends,
         data_dir=options.data_dir,
         results=options.results,

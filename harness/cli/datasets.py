@@ -36,9 +36,10 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(catalogue_lines(options.data_dir)))
         return 0
     with Display(Console(stderr=True)) as display:
-        data = load_experiment(options.dataset, "quick", []).data
+        experiment = load_experiment(options.dataset, "quick", [])
+        data = experiment.data
         prepared = prepare(
-            options.dataset,
+            experiment.dataset,
             options.data_dir,
             size=data.load_size,
             counts=(data.train, data.test),

@@ -17,8 +17,8 @@ Commands = Any  # argparse does not name the type that `add_subparsers` returns
 def add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dataset",
-        default="seasons",
-        help="name or folder with trainA trainB testA testB (default: seasons, built in)",
+        type=text_or_none,
+        help="name or folder with trainA trainB testA testB (default: the preset's, or seasons)",
     )
     command.add_argument("--data-dir", type=path_or_none, help="folder that holds data sets")
 

@@ -23,9 +23,10 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 import backends
-from harness.config import Count, Section, check_backends, one_line
+from harness.config import check_backends, one_line
 from harness.errors import UserError
 from harness.metrics.table import BY_NAME
+from harness.sections import Count, Section
 from harness.studies.axes import Axis, make_axes, refuse_no_setting
 
 MOST_BYTES = 1_000_000
@@ -55,7 +56,7 @@ class StudyFile(Section):
 
     description: str = Field(min_length=1)
     preset: str
-    dataset: str = "seasons"
+    dataset: str | None = None  # None: the preset's own
     seeds: tuple[Count, ...] = Field((0, 1, 2), min_length=1)
     backends: tuple[str, ...] = backends.available()
     fixed: dict[str, Any] = Field({}, alias="set")

@@ -60,7 +60,7 @@ def _cell(
     where: str,
     axes: tuple[Axis, ...],
     places: tuple[int, ...],
-    dataset: str,
+    dataset: str | None,
     overrides: Sequence[str],
 ) -> Cell:
     chosen = {
@@ -70,10 +70,9 @@ def _cell(
     }
     labels = tuple(axis.labels[place] for axis, place in zip(axes, places, strict=True))
     name = cell_name(axes, labels)
-    dataset, preset = (
-        str(chosen.pop(key, default))
-        for key, default in (("dataset", dataset), ("preset", study.preset))
-    )
+    if "dataset" in chosen:
+        dataset = str(chosen.pop("dataset"))
+    preset = str(chosen.pop("preset", study.preset))
     settings = [*_overrides(study.fixed), *overrides, *_overrides(chosen)]
     try:
         return Cell(labels, name, load_experiment(dataset, preset, settings))

@@ -98,7 +98,8 @@ def _places(cells: Sequence[Cell], request: Request, display: Display) -> list[P
     places = []
     for cell in cells:
         data = cell.experiment.data
-        key = (cell.experiment.dataset, data.load_size, data.train, data.test)
+        sizes = (data.load("a"), data.load("b"))
+        key = (cell.experiment.dataset, sizes, data.train, data.test, data.hold_out)
         if key not in known:
             known[key] = prepare_data(cell.experiment, request.data_dir, display)
         places.append(Place(cell, set_up(cell.experiment, known[key], request.results)))

@@ -6,7 +6,6 @@ from these runs: each has one thread, and whatever else runs beside it.
 
 from __future__ import annotations
 
-import io
 import time
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from harness.metrics.evaluate import ImageSets, evaluate, is_scored
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
 from harness.progress import Display, duration
-from harness.records import RunRecord, find_runs, read_arrays, write_bytes
+from harness.records import RunRecord, find_runs, read_arrays
 from harness.run import Job
 from harness.workers import Worker, WorkerFailed
 
@@ -89,7 +88,7 @@ class Runs:
 
     def _jobs(self, variant: Variant) -> list[Job]:
         folder = self.folder(variant.experiment)
-        images = self._images(variant.experiment)
+        images = decoded_images(self.prepared, variant.experiment, self.display)
         write_experiment(folder, variant.experiment, self.prepared, images)
         (self.study / "features").mkdir(exist_ok=True)
         if not (folder / "features").exists():
@@ -109,19 +108,6 @@ class Runs:
         device = provenance.slug(self.machine.device_name)
         record = RunRecord(folder / "runs" / device / f"{backend}-seed{seed}")
         return record.begun and record.complete
-
-    def _images(self, experiment: Experiment) -> dict[str, np.ndarray]:
-        """As a comparison has them, but at most `data.test` test images of any data set: with
-        hundreds of them scoring would take longer than training."""
-        images = decoded_images(self.prepared, experiment, self.display)
-        training = {"trainA", "trainB", "judgeA", "judgeB", "trainLabelsA", "trainLabelsB"}
-        for name in images.keys() - training:
-            if len(images[name]) > experiment.data.test:
-                rows = np.linspace(0, len(images[name]) - 1, experiment.data.test).round()
-                images[name] = _stored(
-                    self.study / "images" / f"{name}.npy", images[name][rows.astype(int)]
-                )
-        return images
 
 
 def train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
@@ -165,12 +151,3 @@ def _failure(finished: Future[None], display: Display) -> WorkerFailed | None:
         display.say(f"Failed: {failure}")
         return failure
     return None
-
-
-def _stored(path: Path, images: np.ndarray) -> np.ndarray:
-    """`images` as a memory-mapped file, which is how workers get them."""
-    buffer = io.BytesIO()
-    np.save(buffer, images, allow_pickle=False)
-    if not path.exists() or path.read_bytes() != buffer.getvalue():
-        write_bytes(path, buffer.getvalue())
-    return np.load(path, mmap_mode="r", allow_pickle=False)
