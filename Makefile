@@ -25,8 +25,8 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare study test parity consistency calibrate report tensorboard weights datasets lint \
-	setup clean
+.PHONY: help compare study test parity consistency calibrate report tensorboard weights datasets models \
+	lint setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -43,6 +43,7 @@ help:
 	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
+	@echo "make models    [PRESET=quick] [SET=...]  layers, parameters and FLOPs of the networks"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make setup     the environment $(VENV)"
 	@echo "make clean     remove the environment and caches; results stay"
@@ -89,6 +90,9 @@ weights: $(READY)
 
 datasets: $(READY)
 	@$(BIN)/cyclebench datasets list --data-dir "$$DATA_DIR"
+
+models: $(READY)
+	@$(BIN)/cyclebench models --preset "$$PRESET" --set "$$SET"
 
 lint: $(READY)-lint
 	$(BIN)/ruff check .

@@ -9,12 +9,32 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import calibrate, compare, consistency, datasets, parity, report, study, weights
+from harness.cli import (
+    calibrate,
+    compare,
+    consistency,
+    datasets,
+    models,
+    parity,
+    report,
+    study,
+    weights,
+)
 from harness.errors import UserError
 from harness.workers import WorkerFailed
 
 INTERRUPTED = 130
-COMMANDS = (compare, study, report, datasets, weights, parity, consistency, calibrate)
+COMMANDS = (
+    compare,
+    study,
+    report,
+    datasets,
+    models,
+    weights,
+    parity,
+    consistency,
+    calibrate,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

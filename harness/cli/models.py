@@ -1,0 +1,63 @@
+"""`cyclebench models`: the networks of a preset, layer by layer."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.table import Table
+
+from backends.architecture import Layer
+from harness.cli import options as shared
+from harness.config import load_experiment, preset_names
+
+COLUMNS = ("layer", "kind", "kernel", "stride", "padding", "norm", "output", "parameters")
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "models",
+        help="layers, shapes, parameters, FLOPs and receptive fields of a preset's networks",
+        epilog="example: cyclebench models --preset domainnet-unet --set model.depth=7",
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "--preset",
+        type=shared.text_or_none,
+        help=f"{', '.join(preset_names())} (default: quick)",
+    )
+    shared.add_overrides(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.layer_table import network_rows
+
+    experiment = load_experiment(None, options.preset or "quick", list(shared.overrides(options)))
+    console = shared.table_console()
+    for network in network_rows(experiment.networks()):
+        table = Table(
+            title=network.title,
+            caption=f"{network.parameters:,} parameters, {network.flops / 1e9:,.3f} GFLOP an image",
+            title_justify="left",
+            caption_justify="left",
+        )
+        for column in (*COLUMNS, "MFLOP", "sees"):
+            numeric = column in ("parameters", "MFLOP", "sees")
+            table.add_column(column, justify="right" if numeric else "left")
+        for row in network.rows:
+            table.add_row(
+                *_described(row.layer),
+                " x ".join(str(side) for side in row.output),
+                f"{row.parameters:,}",
+                f"{row.flops / 1e6:,.1f}",
+                f"{row.receptive_field} px",
+            )
+        console.print(table)
+    return 0
+
+
+def _described(layer: Layer) -> tuple[str, ...]:
+    kernel = f"{layer.kernel} x {layer.kernel}"
+    padding = "SAME" if layer.same else str(layer.padding)
+    norm = layer.norm.kind + (", affine" if layer.norm.affine else "") if layer.norm else "-"
+    kind = layer.kind.replace("_", " ") + ("" if layer.bias else ", no bias")
+    return (layer.name, kind, kernel, str(layer.stride), padding, norm)
