@@ -99,6 +99,14 @@ def scope(nodeid: str) -> str:
     return file
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Properties as JUnit writes them: an object would not get from one process to another."""
+    report = yield
+    report.user_properties = [(name, str(value)) for name, value in report.user_properties]
+    return report
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process of several hands its notes to the first."""
     if hasattr(session.config, "workeroutput"):
