@@ -43,7 +43,11 @@ def shift_scores(cell, shift):
     metrics = read_json(cell / "metrics.json")
     for row in metrics["differences"]:
         row["value"] = row["value"] * 1e-6 + shift
-    write_json(cell / "metrics.json", {k: v for k, v in metrics.items() if k != "schema_version"})
+    write_json(cell / "metrics.json", without_version(metrics))
+
+
+def without_version(record, **changes):
+    return {key: value for key, value in (record | changes).items() if key != "schema_version"}
 
 
 def texts_of(table):
@@ -211,12 +215,35 @@ def test_training_time_is_relative_to_the_baseline_seed_by_seed(tmp_path):
     findings = found(folder)
     time = relative_time(findings.cells[1], findings.baseline, "torch")
     assert time.value == pytest.approx(3) and time.low == pytest.approx(3 - 4.3027 * 0.1 / 3**0.5)
+    for seed in (0, 1, 2):  # twice the steps at the same pace
+        status = RunRecord(slow / f"torch-seed{seed}").status
+        write_json(slow / f"torch-seed{seed}" / "status.json", without_version(status, steps=400))
+    longer = found(folder)
+    time = relative_time(longer.cells[1], longer.baseline, "torch")
+    assert time.value == pytest.approx(6)
     own = relative_time(findings.baseline, findings.baseline, "torch")
     assert own.value == 1
     table = csv_table(findings)
     assert table["relative_time"].iloc[2] == pytest.approx(3)
     assert table["step_ratio"].iloc[1] == pytest.approx(1.3, rel=0.05)
     assert np.isnan(table["step_ratio"].iloc[0])
+
+
+def test_a_difference_is_in_the_row_of_the_backend_it_is_a_difference_to(three):
+    table = csv_table(found(three))
+    gaps = table["kid_efflite0_ab_difference"]
+    assert gaps.isna().tolist() == [True, False] * 4
+    scores = table["kid_efflite0_ab"]
+    assert gaps[1] == pytest.approx(scores[0] - scores[1])
+    assert table["kid_efflite0_ab_verdict"].notna().tolist() == [False, True] * 4
+
+
+def test_a_training_that_died_of_something_else_is_not_called_diverged(tmp_path):
+    folder = build_grid(tmp_path)
+    shutil.rmtree(tmp_path / "cell-0" / "runs" / "cpu-example" / "tf-seed0")
+    write_run(tmp_path / "cell-0", "cpu-example", "tf", 0, state="failed")  # all losses finite
+    [lost] = [run for run in found(folder).cells[0].runs if run.state != "complete"]
+    assert lost.state == "failed"
 
 
 def test_parameters_are_those_of_the_networks(three):
