@@ -43,7 +43,11 @@ def shift_scores(cell, shift):
     metrics = read_json(cell / "metrics.json")
     for row in metrics["differences"]:
         row["value"] = row["value"] * 1e-6 + shift
-    write_json(cell / "metrics.json", {k: v for k, v in metrics.items() if k != "schema_version"})
+    write_json(cell / "metrics.json", without_version(metrics))
+
+
+def without_version(record, **changes):
+    return {key: value for key, value in (record | changes).items() if key != "schema_version"}
 
 
 def texts_of(table):
@@ -177,11 +181,14 @@ def test_failed_trainings_are_shown_and_do_not_hide_the_others(tmp_path):
     findings = found(folder)
     ended = answers(findings)[2]
     assert ended.short == "5 of 24 did not, 4 failed"
-    assert "diverged at step 100 of 200: a loss was not finite" in ended.sentences[1].text
+    assert [(s.lead, s.text) for s in ended.sentences[:2]] == [
+        ("blocks 0, lambda none, TensorFlow", "seed 2: interrupted at step 100 of 200."),
+        ("blocks 2, lambda usual, PyTorch", "seeds 0, 1, 2: diverged at step 100 of 200."),
+    ]
     rows = texts_of(score_table(findings, KID))
     assert rows[6][2] == "– 3 of 3 diverged"  # noqa: RUF001
     assert "1 of 3 diverged" in rows[6][3] and "1 of 3 interrupted" in rows[0][3]
-    assert texts_of(cost_table(findings))[6][2].startswith("0 of 3 seed 0: diverged at step 100")
+    assert texts_of(cost_table(findings))[6][2].startswith("0 of 3 seeds 0, 1, 2: diverged at")
     table = csv_table(findings)
     assert table["runs_diverged"].tolist() == [0, 0, 0, 0, 0, 0, 3, 1]
     for name in ("report.html", "report.md"):
@@ -210,13 +217,41 @@ def test_training_time_is_relative_to_the_baseline_seed_by_seed(tmp_path):
         write_table(record.folder / "blocks.csv", blocks)
     findings = found(folder)
     time = relative_time(findings.cells[1], findings.baseline, "torch")
-    assert time.value == pytest.approx(3) and time.low == pytest.approx(3 - 4.3027 * 0.1 / 3**0.5)
+    logs = np.log([2.9, 3.0, 3.1])
+    half = 4.302653 * logs.std(ddof=1) / 3**0.5
+    assert time.value == pytest.approx(np.exp(logs.mean()))
+    assert (time.low, time.high) == pytest.approx(
+        tuple(np.exp(logs.mean() + np.array([-half, half])))
+    )
+    for seed in (0, 1, 2):  # twice the steps at the same pace
+        status = RunRecord(slow / f"torch-seed{seed}").status
+        write_json(slow / f"torch-seed{seed}" / "status.json", without_version(status, steps=400))
+    longer = found(folder)
+    time = relative_time(longer.cells[1], longer.baseline, "torch")
+    assert time.value == pytest.approx(2 * np.exp(logs.mean()))
     own = relative_time(findings.baseline, findings.baseline, "torch")
     assert own.value == 1
     table = csv_table(findings)
-    assert table["relative_time"].iloc[2] == pytest.approx(3)
+    assert table["relative_time"].iloc[2] == pytest.approx(np.exp(logs.mean()))
     assert table["step_ratio"].iloc[1] == pytest.approx(1.3, rel=0.05)
     assert np.isnan(table["step_ratio"].iloc[0])
+
+
+def test_a_difference_is_in_the_row_of_the_backend_it_is_a_difference_to(three):
+    table = csv_table(found(three))
+    gaps = table["kid_efflite0_ab_difference"]
+    assert gaps.isna().tolist() == [True, False] * 4
+    scores = table["kid_efflite0_ab"]
+    assert gaps[1] == pytest.approx(scores[0] - scores[1])
+    assert table["kid_efflite0_ab_verdict"].notna().tolist() == [False, True] * 4
+
+
+def test_a_training_that_died_of_something_else_is_not_called_diverged(tmp_path):
+    folder = build_grid(tmp_path)
+    shutil.rmtree(tmp_path / "cell-0" / "runs" / "cpu-example" / "tf-seed0")
+    write_run(tmp_path / "cell-0", "cpu-example", "tf", 0, state="failed")  # all losses finite
+    [lost] = [run for run in found(folder).cells[0].runs if run.state != "complete"]
+    assert lost.state == "failed"
 
 
 def test_parameters_are_those_of_the_networks(three):
@@ -240,6 +275,19 @@ def test_labels_stand_at_their_numbers():
     assert places(["0.001", "0.1"]) == [-3, -1]
     assert places(["none", "1"]) == [0, 1] and places(["nan", "2"]) == [0, 1]
     assert places(["4"]) == [4]
+    assert places(["0.0002", "0.002", "1e+30"]) == [0, 1, 2], "they would overlap"
+    assert places(["0", "1", "3", "6", "9"]) == [0, 1, 3, 6, 9]
+
+
+def test_a_ratio_of_times_has_no_bound_below_zero(tmp_path):
+    folder = build_grid(tmp_path, ONE_AXIS)
+    for seed, factor in enumerate((0.3, 1.0, 3.0)):
+        record = RunRecord(tmp_path / f"cell-1/runs/cpu-example/tf-seed{seed}")
+        blocks = record.blocks
+        blocks["train_seconds"] *= factor
+        write_table(record.folder / "blocks.csv", blocks)
+    findings = found(folder)
+    assert relative_time(findings.cells[1], findings.baseline, "tf").low > 0
 
 
 def test_generator_loss_is_the_weighted_sum(three):

@@ -23,9 +23,7 @@ def write_page(folder: Path) -> Path:
     study = load(folder)
     findings = find(study)
     drawn = figures(study, findings)
-    given = context(study, findings, drawn)
-    text = render_html("consistency.html.j2", given, drawn)
-    twin = render_markdown("consistency.md.j2", given)
+    text, twin = html(study, findings, drawn), markdown(study, findings, drawn)
     write_json(folder / "consistency.json", summary(study, findings))
     for name, content in drawn.items():
         write_bytes(folder / "figures" / name, content)
@@ -33,6 +31,14 @@ def write_page(folder: Path) -> Path:
     page = folder / "consistency.html"
     write_bytes(page, text.encode())
     return page
+
+
+def html(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
+    return render_html("consistency.html.j2", context(study, findings, drawn), drawn)
+
+
+def markdown(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
+    return render_markdown("consistency.md.j2", context(study, findings, drawn))
 
 
 def context(study: Study, findings: Findings, drawn: dict[str, bytes]) -> dict[str, Any]:

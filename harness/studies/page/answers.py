@@ -9,7 +9,7 @@ from harness.report.formatting import listed, plural
 from harness.report.learnt import Sentence
 from harness.report.verdict import Answer
 from harness.statistics import MINIMUM_SEEDS
-from harness.studies.page.findings import ALPHA, Findings, Judged, RunState
+from harness.studies.page.findings import ALPHA, Findings, Judged, ends
 
 
 def answers(findings: Findings) -> list[Answer]:
@@ -125,24 +125,19 @@ def _learnt(findings: Findings) -> Answer:
 
 def _ended(findings: Findings) -> Answer:
     question = "Did every training end?"
-    lost = [
-        (f"{cell.name}, {findings.titles[run.backend]}, seed {run.seed}", run)
-        for cell in findings.cells
-        for run in cell.runs
-        if run.state != "complete"
-    ]
+    lost = [run for cell in findings.cells for run in cell.runs if run.state != "complete"]
     count = sum(len(cell.runs) for cell in findings.cells)
     if not lost:
         text = f"{plural(count, 'training')}, all complete."
         return Answer(question, "Yes", "yes", (Sentence("", text),))
-    failed = [run for _, run in lost if run.state in ("diverged", "failed")]
+    failed = [run for run in lost if run.state in ("diverged", "failed")]
     short = f"{len(lost)} of {count} did not" + (f", {len(failed)} failed" if failed else "")
-    sentences = tuple(Sentence(where, _end(run)) for where, run in lost)
-    return Answer(question, short, "no" if failed else "open", sentences)
-
-
-def _end(run: RunState) -> str:
-    if run.state == "not begun":
-        return "not begun."
-    why = ": a loss was not finite any more" if run.state == "diverged" else ""
-    return f"{run.state} at step {run.step:,} of {run.steps:,}{why}."
+    sentences = [
+        Sentence(f"{cell.name}, {findings.titles[name]}", f"{'; '.join(ended)}.")
+        for cell in findings.cells
+        for name in findings.study.backends
+        if (ended := ends(cell.states(name)))
+    ]
+    if any(run.state == "diverged" for run in lost):
+        sentences.append(Sentence("", "Diverged: a loss was not a finite number any more."))
+    return Answer(question, short, "no" if failed else "open", tuple(sentences))

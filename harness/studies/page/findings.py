@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -121,16 +122,34 @@ def find(study: StudyRecord) -> Findings:
     return Findings(study, cells, metrics, _judge(cells, metrics), titles)
 
 
-def relative_time(cell: CellFindings, baseline: CellFindings, backend: str) -> Interval:
-    """Training time over that of the baseline cell, same backend and seed; t interval over seeds.
+def ends(runs: Sequence[RunState]) -> list[str]:
+    """What trainings that are not complete came to, those that ended alike in one line."""
+    alike: dict[str, list[int]] = {}
+    for run in runs:
+        if run.state == "not begun":
+            alike.setdefault("not begun", []).append(run.seed)
+        elif run.state != "complete":
+            text = f"{run.state} at step {run.step:,} of {run.steps:,}"
+            alike.setdefault(text, []).append(run.seed)
+    return [
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}: {text}"
+        for text, seeds in alike.items()
+    ]
 
+
+def relative_time(cell: CellFindings, baseline: CellFindings, backend: str) -> Interval:
+    """Training time over that of the baseline cell, same backend and seed.
+
+    Geometric mean with a t interval of the logarithms over seeds: a ratio is never below zero.
     Time of a run: its median step times its steps, so that neither set-up nor warm-up nor a pause
     is in it. The cells were trained one after the other, not in turns.
     """
     ours, theirs = ({run.seed: _train_seconds(run) for run in each.of(backend)}
                     for each in (cell, baseline))  # fmt: skip
     ratios = [ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-    return seed_interval([ratio for ratio in ratios if np.isfinite(ratio)])
+    logs = seed_interval([math.log(ratio) for ratio in ratios if np.isfinite(ratio)])
+    bounds = (logs.value, logs.low, logs.high)
+    return Interval(*(None if bound is None else math.exp(bound) for bound in bounds))
 
 
 def _train_seconds(run: RunRecord) -> float:

@@ -66,6 +66,7 @@ def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
                     _curve(axis, cell.experiment, [run], part, {**style, "alpha": 0.55})
         ended += [run for run in runs if not run.complete]
     axis.set_yscale("log")
+    axis.set_xlim(0, max((run.steps or 1 for run in cell.runs), default=1))
     axis.tick_params(labelsize=8)
     if ended:
         first = min(run.status["step"] for run in ended)

@@ -20,6 +20,7 @@ from harness.studies.page.heat import heat_figure
 from harness.studies.page.loss_grid import loss_figure
 
 DODGE = 0.012  # of the axis: error bars of two backends do not hide each other
+CLOSE = 0.07  # of the axis: labels nearer than this overlap
 WIDE = 20  # numbers further apart than this are drawn on a logarithmic axis
 
 
@@ -68,14 +69,17 @@ def curve_figure(findings: Findings, metric: Metric) -> bytes:
 
 
 def places(labels: Sequence[str]) -> list[float]:
-    """Where labels go: at their numbers (or the logarithms of those), else evenly spaced."""
+    """Where labels go: at their numbers or the logarithms of those; evenly spaced where they are no
+    numbers, or would overlap."""
     numbers = [number(label) for label in labels]
     known = [value for value in numbers if value is not None]
+    evenly = [float(place) for place in range(len(labels))]
     if len(known) < len(labels):
-        return [float(place) for place in range(len(labels))]
+        return evenly
     if min(known) > 0 and max(known) / min(known) > WIDE:
-        return [math.log10(value) for value in known]
-    return known
+        known = [math.log10(value) for value in known]
+    gaps = np.diff(np.sort(known))
+    return evenly if len(gaps) and gaps.min() < CLOSE * gaps.sum() else known
 
 
 def _curves(

@@ -20,6 +20,7 @@ from harness.studies.page.findings import (
     Findings,
     Judged,
     RunState,
+    ends,
     relative_time,
 )
 from harness.studies.page.losses import Part, loss_curves, steady_from
@@ -142,7 +143,7 @@ def _cost_row(findings: Findings, cell: CellFindings, name: str) -> tuple[Cell, 
     return (
         Cell(cell.name),
         Cell(findings.titles[name], swatch=colour(findings, name)),
-        Cell(f"{complete} of {len(runs)}", _ends(runs)),
+        Cell(f"{complete} of {len(runs)}", "\n".join(ends(runs))),
         _parameter_cell(cell),
         Cell(MISSING if step is None else f"{significant(step)} ms"),
         Cell(fixed(ratio.value, 2), blocks.strip()),
@@ -151,17 +152,6 @@ def _cost_row(findings: Findings, cell: CellFindings, name: str) -> tuple[Cell, 
         ),
         *(Cell(MISSING if each is None else f"{each:,.0f}") for each in steady),
     )
-
-
-def _ends(runs: Sequence[RunState]) -> str:
-    """Each training that is not complete, and how far it got."""
-    lines = []
-    for run in runs:
-        if run.state == "not begun":
-            lines.append(f"seed {run.seed}: not begun")
-        elif run.state != "complete":
-            lines.append(f"seed {run.seed}: {run.state} at step {run.step:,} of {run.steps:,}")
-    return "\n".join(lines)
 
 
 def _parameter_cell(cell: CellFindings) -> Cell:
