@@ -1,7 +1,7 @@
 """How far two backends may be apart, and why. Every parity check takes its number from here.
 
-Measured on the presets `quick` and `smoke` with PyTorch 2.13 and TensorFlow 2.21 on x86-64; each is
-within ten times of the largest value met.
+Measured on every preset with PyTorch 2.13 and TensorFlow 2.21 on x86-64; each is within ten times of
+the largest value met, most often in one of the presets with nine blocks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXACT = Tolerance(0.0, "nothing is computed, or nothing that rounds differently"
 ACTIVATION = Tolerance(1e-13, "float64 rounding through some twenty layers")
 OUTPUT = Tolerance(1e-5, "float32 rounding through some twenty layers")
 LOSS = Tolerance(1e-5, "float32, through a generator and a discriminator or two generators")
-LOSS_FLOAT64 = Tolerance(1e-14, "means over up to 10^4 float64 values, added up in another order")
+LOSS_FLOAT64 = Tolerance(5e-14, "means over up to 10^4 float64 values, added up in another order")
 PENALTY = Tolerance(1e-12, "float64, of a derivative through a discriminator, then its square")
 GRADIENT = Tolerance(
     5e-5, "float32, best of six batches: rounding, without jumps at kinks of ReLU and L1"
@@ -36,8 +36,8 @@ RATE = Tolerance(5e-15, "a difference of weights that have gone a short way, flo
 BATCH_NORM = Tolerance(5e-14, "means and variances added up in another order, float64")
 LEVEL_OUT = Tolerance(1.0, "a value may fall on either side of a rounding boundary")
 LEVEL_SHARE = Tolerance(5e-4, "share of such values; rounding down would move half of them")
-SLOPE = Tolerance(2e-6, "finite differences across a few kinks of ReLU and L1")
-UPDATE = Tolerance(5e-13, "a compiled step rounds unlike one taken apart; float64")
+SLOPE = Tolerance(3e-5, "finite differences across a few kinks of ReLU and L1")
+UPDATE = Tolerance(3e-12, "a compiled step rounds unlike one taken apart; float64")
 CONTINUATION = Tolerance(5e-13, "float64 rounding, amplified by three steps of training")
 TRAJECTORY = Tolerance(1e-13, "float64 rounding, amplified by twenty gentle steps of training")
 TRAJECTORY_WEIGHTS = Tolerance(1e-15, "after those steps, which are short: hardly more than stored")
