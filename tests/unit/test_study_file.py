@@ -138,7 +138,7 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
     ]
     for name in shipped():
         assert read_study(name)[0] == name
-    with pytest.raises(UserError, match="study 'nope': unknown; one of mnist-usps-tests, pool"):
+    with pytest.raises(UserError, match="study 'nope': unknown; one of domainnet, mnist-usps-tests"):
         read_study("nope")
     with pytest.raises(UserError, match="cannot be read"):
         read_study(str(tmp_path / "none.yaml"))
@@ -149,7 +149,7 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nope"], "study 'nope': unknown; one of mnist-usps-tests"),
+        (["nope"], "study 'nope': unknown; one of domainnet"),
         (["FILE", "--backends", "torch,jax"], "backends: 'jax' is unknown"),
         (["FILE", "--device", "tpu"], "device: 'tpu' is unknown"),
         (["FILE", "--set", "model.blocks=1"], "the grid of a varies model.blocks"),
