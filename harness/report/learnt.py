@@ -23,7 +23,8 @@ def have_they_learnt(
 ) -> tuple[str, str, list[Sentence]]:
     """Short answer, tone and sentences."""
     rows = merged(headline_rows(metrics))
-    judged = [(row, score) for row in rows for score in row[1].values()]
+    readings = merged([row for row in metrics if row.metric.name == "judge_accuracy"])
+    judged = [(row, score) for row in [*rows, *readings] for score in row[1].values()]
     beats = [
         score.better_than(row.identity_baseline, row.metric.better) for (row, _), score in judged
     ]
@@ -42,9 +43,10 @@ def have_they_learnt(
     sentences = []
     for row, scores in rows:
         text = _headline(experiment, row, scores)
-        for pair, psnr in pairs:
-            if (pair.device, pair.direction) == (row.device, row.direction):
-                text += f" {_pair(experiment, pair, psnr)}"
+        for say, others in ((_pair, pairs), (_reading, readings)):
+            for other, found in others:
+                if (other.device, other.direction) == (row.device, row.direction):
+                    text += f" {say(experiment, other, found)}"
         sentences.append(Sentence(place(experiment, row), text))
     return short, tone, sentences
 
@@ -134,6 +136,30 @@ def _pair(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> s
         else "not in every case surely closer to the truth than leaving the image alone"
     )
     return f"PSNR to the true pairs is {listed(number)}, untranslated {baseline} dB: {closer}."
+
+
+def _reading(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> str:
+    metric = row.metric
+
+    def share(value: float | None) -> str:
+        return f"{fixed(value, metric.digits, metric.scale)} %"
+
+    numbers = [
+        f"{share(s.interval.value)} ({experiment.title(name)})" for name, s in scores.items()
+    ]
+    beaten = [s.better_than(row.identity_baseline, metric.better) for s in scores.values()]
+    verdict = (
+        "more than of untranslated images"
+        if all(beaten)
+        else "no more than of untranslated images"
+        if not any(beaten) and None not in beaten
+        else "not in every case surely more than of untranslated images"
+    )
+    return (
+        f"A judge of real images of the target reads what it should in {listed(numbers)} of the "
+        f"translations, in {share(row.identity_baseline)} of untranslated and in "
+        f"{share(row.floor)} of real images: {verdict}."
+    )
 
 
 def place(experiment: Experiment, row: MetricRow) -> str:

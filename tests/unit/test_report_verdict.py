@@ -124,3 +124,29 @@ def test_without_scores_nothing_is_claimed(tmp_path):
     assert given["Do they learn the same?"][0] == "No comparison yet"
     assert given["Have they learnt anything?"][0] == "Not scored yet"
     assert given["Are they equally fast?"][0].startswith("No: TensorFlow")
+
+
+@pytest.mark.parametrize(
+    ("read", "short", "says"),
+    [
+        (0.9, "Partly", "more than of untranslated images"),
+        (0.3, "Not yet", ": no more than of untranslated images"),
+    ],
+)
+def test_a_judge_is_heard_beside_the_headline_score(tmp_path, read, short, says):
+    folder = build(tmp_path)
+    record = read_json(folder / "metrics.json")
+    for row in [*record["scores"]]:
+        if row["metric"] == "kid_efflite0":
+            row |= {"value": 9.0, "low": 8.9, "high": 9.1}  # far worse than untranslated
+            interval = {"value": read, "low": read - 0.02, "high": read + 0.02}
+            record["scores"].append({**row, "metric": "judge_accuracy", **interval})
+    for row in [*record["references"]]:
+        if row["metric"] == "kid_efflite0":
+            known = {"floor": 0.97, "identity_baseline": 0.6}
+            record["references"].append({**row, "metric": "judge_accuracy", **known})
+    write_json(folder / "metrics.json", record)
+    found, text = answers(folder)["Have they learnt anything?"]
+    assert found.startswith(short)
+    assert f"in {100 * read:.1f} % (" in text and "in 60.0 % of untranslated" in text
+    assert "97.0 % of real images" in text and says in text

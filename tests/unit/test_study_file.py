@@ -138,7 +138,9 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
     ]
     for name in shipped():
         assert read_study(name)[0] == name
-    with pytest.raises(UserError, match="study 'nope': unknown; one of domainnet, mnist-usps-tests"):
+    with pytest.raises(
+        UserError, match="study 'nope': unknown; one of domainnet, mnist-usps-tests"
+    ):
         read_study("nope")
     with pytest.raises(UserError, match="cannot be read"):
         read_study(str(tmp_path / "none.yaml"))

@@ -1,7 +1,7 @@
 """How far two backends may be apart, and why. Every parity check takes its number from here.
 
-Measured on every preset with PyTorch 2.13 and TensorFlow 2.21 on x86-64; each is within ten times of
-the largest value met, most often in one of the presets with nine blocks.
+Measured on every preset with PyTorch 2.13 and TensorFlow 2.21 on x86-64; each is within ten times
+of the largest value met, most often in a preset with nine blocks.
 """
 
 from __future__ import annotations
