@@ -63,6 +63,18 @@ def fair_share() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def tensorflow(fair_share: None) -> None:
+    """TensorFlow with the threads that a backend asks of it: once started it takes no others.
+
+    For tests that use it without a backend and may come first in their process.
+    """
+    from backends.interface import Runtime
+    from backends.tf_impl import device
+
+    device.configure(Runtime(threads=provenance.default_threads()))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What `pytest -n auto` means: a process for every core, within reason."""
