@@ -75,6 +75,16 @@ def tensorflow(fair_share: None) -> None:
     device.configure(Runtime(threads=provenance.default_threads()))
 
 
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What `pytest -n auto` means: a process for every core, within reason."""

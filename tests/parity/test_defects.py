@@ -10,16 +10,6 @@ from harness.consistency.parity import Rung, climb
 from harness.consistency.parity.lab import Lab
 
 
-@pytest.fixture
-def eager():
-    """Graphs would cost seconds to trace, and a defect is the same without."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda d: f"{d.backend}: {d.name}")
 def test_a_planted_defect_is_named_by_its_rung(
     monkeypatch, eager, rows, healthy, defect, record_property
