@@ -72,6 +72,16 @@ class Subject:
             },
         )
 
+    def nearly_cancelling(self) -> dict[str, str]:
+        """Parameters whose gradient is a difference that leaves next to nothing.
+
+        Each with the kernel beside it, together with which it is measured. Hinge and Wasserstein
+        take scores as they are: what is added to all of them adds nothing to their difference.
+        """
+        if self.objective.adversarial in ("least_squares", "vanilla"):
+            return {}
+        return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
+
     def plan_batches(self, batch_size: int, first: int, steps: int) -> list[Batch]:
         """`steps` batches of the harness's plan, from step `first` on."""
         return _batches(self.experiment, self.images, batch_size, first, steps)

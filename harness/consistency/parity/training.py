@@ -155,7 +155,8 @@ def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
 def _with_zero_gradients_joined(lab: Lab, state: State) -> dict[str, np.ndarray]:
     """What only rounding moves is measured together with the kernel in front of it."""
     joined = dict(state)
-    for name, kernel in lab.subject.model.zero_gradients().items():
+    beside = {**lab.subject.model.zero_gradients(), **lab.subject.nearly_cancelling()}
+    for name, kernel in beside.items():
         for part in ("", "adam_m/", "adam_v/"):
             rounded = joined.pop(f"{part}{name}")
             joined[f"{part}{kernel}"] = np.concatenate([joined[f"{part}{kernel}"].ravel(), rounded])
