@@ -63,6 +63,28 @@ def fair_share() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def tensorflow(fair_share: None) -> None:
+    """TensorFlow with the threads that a backend asks of it: once started it takes no others.
+
+    For tests that use it without a backend and may come first in their process.
+    """
+    from backends.interface import Runtime
+    from backends.tf_impl import device
+
+    device.configure(Runtime(threads=provenance.default_threads()))
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What `pytest -n auto` means: a process for every core, within reason."""

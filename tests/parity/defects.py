@@ -24,11 +24,14 @@ class Defect:
     backend: str
     plant: on.Plant
     rung: Rung | None = None  # the first that breaks
+    subject: str = "usual"  # of defects_of_variants.SUBJECTS
 
 
-def both(name: str, plant: Callable[[str], on.Plant]) -> tuple[Defect, Defect]:
+def both(
+    name: str, plant: Callable[[str], on.Plant], rung: Rung | None = None
+) -> tuple[Defect, Defect]:
     """`plant(backend)` in either backend."""
-    return Defect(name, "torch", plant("torch")), Defect(name, "tf", plant("tf"))
+    return Defect(name, "torch", plant("torch"), rung), Defect(name, "tf", plant("tf"), rung)
 
 
 def transposed(array: np.ndarray) -> np.ndarray:

@@ -5,26 +5,52 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from defects import DEFECTS
+from defects_of_variants import OF_VARIANTS, SUBJECTS
 
+from harness.config import load_experiment
 from harness.consistency.parity import Rung, climb
 from harness.consistency.parity.lab import Lab
+from harness.consistency.parity.subject import make_subject
 
 
-@pytest.fixture
-def eager():
-    """Graphs would cost seconds to trace, and a defect is the same without."""
-    import tensorflow as tf
+@pytest.fixture(scope="session")
+def variants():
+    """Healthy backends by subject, those that are not the usual one."""
+    return {
+        name: Lab(
+            make_subject(load_experiment("seasons", "smoke", overrides), gradient_batches=2),
+            ("torch", "tf"),
+        )
+        for name, overrides in SUBJECTS.items()
+    }
 
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+
+def identify(defect):
+    return f"{defect.backend}: {defect.name}"
 
 
-@pytest.mark.parametrize("defect", DEFECTS, ids=lambda d: f"{d.backend}: {d.name}")
+@pytest.mark.parametrize("defect", DEFECTS, ids=identify)
 def test_a_planted_defect_is_named_by_its_rung(
     monkeypatch, eager, rows, healthy, defect, record_property
 ):
     """What was measured goes into the JUnit file: `pytest --junitxml=FILE tests/parity`."""
+    check(monkeypatch, healthy, defect, record_property)
+
+
+@pytest.mark.parametrize("defect", OF_VARIANTS, ids=identify)
+def test_a_planted_defect_of_other_subjects_is_named_by_its_rung(
+    monkeypatch, eager, variants, defect, record_property
+):
+    """Healthy backends climb as far as the rung that is to break."""
+    lab = variants[defect.subject]
+    for row in climb(lab):
+        if row.check > defect.rung.label:
+            break
+        assert row.passed, row.what
+    check(monkeypatch, lab, defect, record_property)
+
+
+def check(monkeypatch, healthy, defect, record_property):
     if defect.backend == "plan":
         lab = Lab(healthy.subject, ("torch",))
     else:
@@ -41,9 +67,10 @@ def test_a_planted_defect_is_named_by_its_rung(
     assert np.isfinite(breach.measured) or defect.rung == Rung.PARAMETERS, breach.what
 
 
-def test_either_backend_and_every_rung_is_tried():
+def test_either_backend_every_rung_and_every_subject_is_tried():
     assert len(DEFECTS) >= 40
     assert {defect.rung for defect in DEFECTS} == set(Rung)
-    names = [(defect.backend, defect.name) for defect in DEFECTS]
+    assert {defect.subject for defect in (*DEFECTS, *OF_VARIANTS)} == set(SUBJECTS)
+    names = [(each.subject, each.backend, each.name) for each in (*DEFECTS, *OF_VARIANTS)]
     assert len(set(names)) == len(names)
-    assert min(sum(backend == name for backend, _ in names) for name in ("torch", "tf")) >= 30
+    assert min(sum(backend == name for _, backend, _ in names) for name in ("torch", "tf")) >= 30

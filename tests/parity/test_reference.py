@@ -6,7 +6,6 @@ the authors' description have them; nothing of the backends is used but their re
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import torch
 from torch import nn
 
@@ -76,13 +75,6 @@ def filled(network, state, name):
 @pytest.fixture(scope="module")
 def subject():
     return make_subject(load_experiment("seasons", "smoke", ["model.blocks=2"]))
-
-
-@pytest.fixture
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

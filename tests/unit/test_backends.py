@@ -44,7 +44,8 @@ def batch(seed, action=POOL_PASS, slot=0, learning_rate=2e-4, size=1):
     draw = np.random.default_rng(seed)
     a, b = (draw.integers(256, size=(size, 32, 32, 3), dtype=np.uint8) for _ in "ab")
     decision = PoolDecision(np.full(size, action, np.int32), np.full(size, slot, np.int32))
-    return Batch(a, b, decision, decision, learning_rate)
+    mix = np.full(size, 0.5)
+    return Batch(a, b, decision, decision, mix, mix, {}, learning_rate, learning_rate)
 
 
 def test_torch_comes_first_and_unknown_names_are_refused(setting):
@@ -88,6 +89,8 @@ def test_every_term_is_the_mean_over_elements_that_numpy_computes(backend, setti
         "accuracy_fake_a": 0.0,
         "accuracy_real_b": 0.0,
         "accuracy_fake_b": 1.0,
+        "penalty_a": 0.0,
+        "penalty_b": 0.0,
     }
     assert recorded == pytest.approx(expected, rel=1e-6)
 

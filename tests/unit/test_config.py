@@ -26,7 +26,7 @@ def test_overrides_reach_the_networks_and_the_loss():
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("model.block=3", "model.block: unknown key 'block'; allowed: filters, blocks"),
+        ("model.block=3", "model.block: unknown key 'block'; allowed: generator, filters, blocks"),
         ("models.blocks=3", "models: unknown key 'models'; allowed: data, model"),
         ("model.blocks=many", "model.blocks: input should be a valid integer, got 'many'"),
         ("model.blocks=2.0", "model.blocks: input should be a valid integer, got 2.0"),
@@ -37,9 +37,9 @@ def test_overrides_reach_the_networks_and_the_loss():
         ("data.crop_size=62", "data.crop_size: 62 is not a multiple of 4"),
         ("data.crop_size=16", "data.crop_size: 16 is too small"),
         ("runtime.precision=half", "runtime.precision: input should be 'float32' or 'float64'"),
-        ("data.resize=bilinear", "data.resize: input should be 'bicubic' or 'bilinear_aliased'"),
+        ("data.resize=cubic", "data.resize: input should be 'bicubic', 'bilinear' or 'bilinear_"),
         ("data.augment=once", "data.augment: input should be 'fresh' or 'frozen'"),
-        ("training.pairing=both", "training.pairing: input should be 'random_b' or 'zip'"),
+        ("training.pairing=both", "training.pairing: input should be 'random_b', 'oversample' or 'zip'"),
         ("training.decay=batch", "training.decay: input should be 'epoch' or 'step'"),
         ("model.initial_weights=he", "model.initial_weights: input should be 'normal' or 'glorot_"),
         ("model.norm=batch", "model.norm: input should be a valid dictionary"),
@@ -94,7 +94,7 @@ def test_backends_are_known_and_named_once(names):
 def test_test_images_are_evaluated_every_epoch_or_every_so_many_epochs_or_steps():
     def steps(*overrides):
         experiment = load_experiment("any", "smoke", list(overrides))
-        return evaluation_steps(experiment, 20)
+        return evaluation_steps(experiment, 20, 5)
 
     assert steps() == (5, 10, 15), "four epochs of five steps; the last is always evaluated"
     assert steps("evaluation.evaluate_every=2") == (10,)

@@ -9,9 +9,10 @@ from study_folder import CHANGES, PAIRS, SEEDS, build_study
 
 from harness.consistency.page.answers import answers
 from harness.consistency.page.findings import find, load, own_rows
-from harness.consistency.page.write import html, markdown, write_page
+from harness.consistency.page.write import context, write_page
 from harness.errors import UserError
 from harness.records import read_json, write_json
+from harness.report.pages import render_html, render_markdown
 
 EVIL = "<script>alert(1)</script>|*x*"
 
@@ -32,8 +33,11 @@ class Tags(HTMLParser):
 def rendered(folder):
     """HTML and Markdown without drawing any figure."""
     study = load(folder)
-    findings = find(study)
-    return html(study, findings, {}), markdown(study, findings, {})
+    given = context(study, find(study), {})
+    return (
+        render_html("consistency.html.j2", given, {}),
+        render_markdown("consistency.md.j2", given),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """What a study trains, and the command line's refusals."""
 
-import numpy as np
 import pytest
 
 from harness.cli import main
 from harness.config import load_experiment
 from harness.consistency.defaults import DEFAULTS, switched
 from harness.consistency.study import DEFAULT_SEEDS, Options, plan, planted
-from harness.consistency.trainings.runs import _stored
+from harness.plan import evenly
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +72,11 @@ def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, arguments, says):
     assert not results.exists()
 
 
-def test_fewer_test_images_are_kept_as_a_file_that_workers_can_open(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
-    stored = _stored(tmp_path / "images" / "testA.npy", images)
-    assert isinstance(stored, np.memmap) and np.array_equal(stored, images)
-    other = _stored(tmp_path / "images" / "testA.npy", images[::-1])
-    assert np.array_equal(other, images[::-1])
+def test_the_images_that_are_scored_are_capped_by_the_preset_and_by_whoever_overrides_it():
+    """Of a real data set hundreds of test images would take longer to score than to train."""
+    assert load_experiment("horse2zebra", "consistency", []).evaluation.images == 40
+    changed = load_experiment("horse2zebra", "consistency", ["evaluation.images=7"])
+    assert changed.evaluation.images == 7
+    assert evenly(120, 40).tolist() == sorted(set(evenly(120, 40).tolist()))
+    assert (evenly(120, 40)[0], evenly(120, 40)[-1], len(evenly(120, 40))) == (0, 119, 40)
+    assert evenly(6, 40).tolist() == evenly(6, None).tolist() == list(range(6))

@@ -9,11 +9,9 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
-from torch import nn
-from torch.nn import functional as F
 
-from backends.architecture import GeneratorSpec
-from backends.torch_impl.networks import Generator
+from backends.architecture import ResNetSpec
+from backends.torch_impl.networks import ResNet
 from harness.datasets.seasons import render
 from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
 from harness.statistics import blocks_of, jackknife
@@ -212,23 +210,10 @@ def test_a_pattern_is_found_in_one_corner_in_one_colour_and_with_changing_streng
         assert moved(rounded(images + change), images) > 2
 
 
-class ResizeConv(nn.Module):
-    """What Odena et al. advise instead: nearest neighbour, then an ordinary convolution."""
-
-    def __init__(self, before, after):
-        super().__init__()
-        self.conv = nn.Conv2d(before, after, 3)
-
-    def forward(self, x):
-        return self.conv(F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode="reflect"))
-
-
 def new_generator(seed, filters, blocks, resize):
     """As harness.plan draws it: kernels N(0, 0.02), biases zero."""
-    network = Generator(GeneratorSpec(filters=filters, blocks=blocks))
-    if resize:
-        network.up0 = ResizeConv(4 * filters, 2 * filters)
-        network.up1 = ResizeConv(2 * filters, filters)
+    upsampling = "resize_conv" if resize else "transposed"
+    network = ResNet(ResNetSpec(filters=filters, blocks=blocks, upsampling=upsampling))
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, values in network.named_parameters():

@@ -34,7 +34,10 @@ def begin(experiment: Experiment, folder: Path, monkeypatch: pytest.MonkeyPatch)
     """The backend of a run that has just begun."""
     monkeypatch.setattr(backends, "load", Listening)
     np.save(folder / "train.npy", np.zeros((8, 36, 36, 3), np.uint8))
-    images = dict.fromkeys(("trainA", "trainB"), str(folder / "train.npy"))
+    np.save(folder / "test.npy", np.zeros((6, 32, 32, 3), np.uint8))
+    images = {
+        f"{split}{side}": str(folder / f"{split}.npy") for split in ("train", "test") for side in "AB"
+    }
     settings = experiment.model_dump()
     run = Run(Job("any", 5, str(folder), "cpu", "a CPU", 2, settings, images), Clocks())
     assert isinstance(run.backend, Listening)

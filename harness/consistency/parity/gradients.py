@@ -65,9 +65,16 @@ def _nonzero(lab: Lab, batches: list[dict[str, np.ndarray]], precision: str) -> 
     return {
         (f"{precision}, batch {i}", name): gradient
         for i, gradients in enumerate(batches)
-        for name, gradient in gradients.items()
+        for name, gradient in _joined(lab, gradients).items()
         if name not in zero
     }
+
+
+def _joined(lab: Lab, gradients: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    joined = dict(gradients)
+    for name, kernel in lab.subject.nearly_cancelling().items():
+        joined[kernel] = np.concatenate([joined[kernel].ravel(), joined.pop(name).ravel()])
+    return joined
 
 
 def _zeros(lab: Lab, batches: list[dict[str, np.ndarray]], precision: str) -> Facts:

@@ -17,18 +17,21 @@ Scores = Callable[[str, np.ndarray], np.ndarray]
 
 def float32(lab: Lab, name: str) -> Facts:
     """What is recorded of one step."""
-    return {("float32", term): x for term, x in _recorded(lab, name, "float32").items()}
+    recorded = _recorded(lab, name, "float32")
+    return {("float32", term): beside_one(lab, term, x) for term, x in recorded.items()}
 
 
 def float64(lab: Lab, name: str) -> Facts:
     """The same in float64, accuracies included."""
     recorded = _recorded(lab, name, "float64")
-    return {("recorded", term): recorded[term] for term in (*LOSS_TERMS, *ACCURACIES)}
+    terms = (*LOSS_TERMS, *ACCURACIES)
+    return {("recorded", term): beside_one(lab, term, recorded[term]) for term in terms}
 
 
 def float64_written_out(lab: Lab, name: str) -> Facts:
     """The terms in NumPy, from what the backend's own networks put out one at a time."""
-    return {("recorded", term): value for term, value in lab.once(_terms, name).items()}
+    terms = lab.once(_terms, name)
+    return {("recorded", term): beside_one(lab, term, value) for term, value in terms.items()}
 
 
 def conventions(lab: Lab, name: str) -> Facts:
@@ -38,7 +41,7 @@ def conventions(lab: Lab, name: str) -> Facts:
     units = Conventions(elements, lab.subject.objective)
     recorded = _recorded(lab, name, "float64")
     return {
-        (f"as {convention}", term): recorded[term] * factor
+        (f"as {convention}", term): beside_one(lab, term, recorded[term] * factor)
         for convention in CONVENTIONS
         for term in LOSS_TERMS
         for factor in (units.factor(term, convention),)
@@ -65,8 +68,9 @@ def conventions_written_out(lab: Lab, name: str) -> Facts:
     facts: Facts = {}
     for term in LOSS_TERMS:
         kind, _, side = term.partition("_")
-        facts["as mean", term] = terms[term]
-        facts["as weighted", term] = terms[term] * weights[kind]["ab".find(side[0])]
+        weight = weights[kind]["ab".find(side[0])]
+        facts["as mean", term] = beside_one(lab, term, terms[term])
+        facts["as weighted", term] = beside_one(lab, term, terms[term] * weight)
         if kind in ("cycle", "identity"):
             height, width, channels = model.shape_a if side == "a" else model.shape_b
             facts["as unnormalised", term] = terms[term] * height * width * channels
@@ -78,6 +82,16 @@ def penalties(lab: Lab, name: str) -> Facts:
     """Gradient penalties, which cannot be written out without derivatives."""
     recorded = _recorded(lab, name, "float64")
     return {("penalties", term): recorded[term] for term in PENALTIES}
+
+
+def beside_one(lab: Lab, term: str, value: np.ndarray | float) -> np.ndarray:
+    """`value`, and where it may cancel a score of one: what it is off is relative to both.
+
+    Hinge and Wasserstein take means of scores as they are, above zero and below.
+    """
+    signed = lab.subject.objective.adversarial not in ("least_squares", "vanilla")
+    by_scores = term.startswith(("adversarial", "discriminator"))
+    return np.array([value, 1.0]) if signed and by_scores else np.asarray(value)
 
 
 def of_discriminator(kind: str, scores: np.ndarray, real: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from backends.interface import Batch
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
-from harness.consistency.parity.losses import of_discriminator
+from harness.consistency.parity.losses import beside_one, of_discriminator
 from harness.consistency.parity.subject import standing
 from harness.draw import stream
 
@@ -25,7 +25,7 @@ def contents(lab: Lab, name: str) -> Facts:
     facts: Facts = {("contents", pool): state[pool] for pool in ("pool_a", "pool_b")}
     for term, column in TERMS.items():
         for step in range(STEPS):
-            facts["shown", f"{term}, step {step}"] = losses[step, column]
+            facts["shown", f"{term}, step {step}"] = beside_one(lab, term, losses[step, column])
     return facts
 
 
@@ -46,7 +46,8 @@ def written_out(lab: Lab, name: str) -> Facts:
             term = of_discriminator(kind, run(f"d_{domain}", real), True)
             for shown in pool.shown(run(generator, source)):
                 term = term + of_discriminator(kind, run(f"d_{domain}", shown), False)
-            facts["shown", f"discriminator_{domain}, step {step}"] = term
+            name_of_term = f"discriminator_{domain}"
+            facts["shown", f"{name_of_term}, step {step}"] = beside_one(lab, name_of_term, term)
         height, width, channels = real.shape[1:]
         empty = backend.state()[f"pool_{domain}"][len(pool.images) :]
         held = np.array(pool.images).reshape(-1, height, width, channels)

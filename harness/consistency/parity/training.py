@@ -10,6 +10,7 @@ import numpy as np
 from backends.interface import LOSS_TERMS, NETWORKS, Backend, Batch, State
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
+from harness.consistency.parity.losses import beside_one
 from harness.consistency.parity.subject import used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3
@@ -84,7 +85,7 @@ def _rest(lab: Lab) -> Sequence[Batch]:
 def _continuation(lab: Lab, giver: str, losses: np.ndarray, state: State) -> Facts:
     group = f"{CONTINUED} steps from {giver}"
     facts: Facts = {
-        (group, f"{term}, step {step}"): row[i]
+        (group, f"{term}, step {step}"): beside_one(lab, term, row[i])
         for step, row in enumerate(losses)
         for i, term in enumerate(LOSS_TERMS)
     }
@@ -99,7 +100,7 @@ def losses(lab: Lab, name: str) -> Facts:
     """Every term of every step."""
     found, _ = lab.once(_trajectory, name)
     return {
-        (f"losses of {len(found)} steps", f"{term}, step {step}"): row[i]
+        (f"losses of {len(found)} steps", f"{term}, step {step}"): beside_one(lab, term, row[i])
         for step, row in enumerate(found)
         for i, term in enumerate(LOSS_TERMS)
     }
@@ -154,7 +155,8 @@ def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
 def _with_zero_gradients_joined(lab: Lab, state: State) -> dict[str, np.ndarray]:
     """What only rounding moves is measured together with the kernel in front of it."""
     joined = dict(state)
-    for name, kernel in lab.subject.model.zero_gradients().items():
+    beside = {**lab.subject.model.zero_gradients(), **lab.subject.nearly_cancelling()}
+    for name, kernel in beside.items():
         for part in ("", "adam_m/", "adam_v/"):
             rounded = joined.pop(f"{part}{name}")
             joined[f"{part}{kernel}"] = np.concatenate([joined[f"{part}{kernel}"].ravel(), rounded])

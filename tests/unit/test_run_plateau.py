@@ -1,0 +1,163 @@
+"""A rate that depends on losses: a run looks at them at ends of epochs, and records what it used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backends
+from backends.interface import RECORDED, Batch, Model, Objective, Runtime, State
+from harness.clocks import Clocks
+from harness.config import load_experiment
+from harness.records import read_arrays
+from harness.run import Job, Run
+from harness.schedule import plateau
+
+PER_EPOCH, EPOCHS = 5, 8
+OVERRIDES = [
+    "training.policy=plateau",
+    "training.plateau_patience=1",
+    "training.plateau_factor=0.5",
+    "training.epochs_constant=8",
+    "training.epochs_decay=0",
+    "optimiser.learning_rate=1e-3",
+    "optimiser.discriminator_learning_rate=4e-3",
+    "objective.lambda_a=3",
+    "objective.lambda_b=5",
+    "objective.identity=2",
+    "objective.identity_unit=absolute",
+]
+# Better, better, then not: from the third epoch on nothing is won.
+LEVELS = [4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
+
+
+class Losing:
+    """A backend whose losses are made up, and that keeps the batches it is given."""
+
+    def __init__(self, name: str, model: Model, objective: Objective, runtime: Runtime) -> None:
+        self.batches: list[Batch] = []
+        self.handed_out = self.began = 0
+
+    def load_state(self, state: State) -> None:
+        self.loaded = dict(state)
+        self.began = self.handed_out = int(state["step"])
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {**self.loaded, "step": np.array(self.began + len(self.batches))}
+
+    def translate(self, images: np.ndarray, direction: str) -> np.ndarray:
+        return images
+
+    def train_step(self, batch: Batch) -> None:
+        self.batches.append(batch)
+
+    def synchronize(self) -> None:
+        pass
+
+    def losses(self) -> np.ndarray:
+        new = range(self.handed_out, self.began + len(self.batches))
+        self.handed_out = new.stop
+        return np.array([row(step) for step in new], np.float32).reshape(-1, len(RECORDED))
+
+
+def row(step: int) -> list[float]:
+    """The level of an epoch lies in one cycle term; all else says something different."""
+    level, noise = LEVELS[step // PER_EPOCH], 0.01 * (step % PER_EPOCH)
+    values = dict.fromkeys(RECORDED, 0.0)
+    values |= {"adversarial_ab": 0.5, "cycle_a": level + noise, "cycle_b": 0.25}
+    values |= {"identity_a": 0.125, "discriminator_a": -10.0 * step, "accuracy_real_a": step}
+    return list(values.values())
+
+
+def begin(folder: Path, *overrides: str) -> Run:
+    for split, side in (("train", 36), ("test", 32)):
+        np.save(folder / f"{split}.npy", np.zeros((8, side, side, 3), np.uint8))
+    images = {f"{s}{d}": str(folder / f"{s}.npy") for s in ("train", "test") for d in "AB"}
+    settings = load_experiment("any", "smoke", [*OVERRIDES, *overrides]).model_dump()
+    job = Job("any", 0, str(folder), "cpu", "a CPU", 2, settings, images)
+    return Run(job, Clocks())
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "load", Losing)
+
+
+def expected_factors() -> list[float]:
+    """Of every epoch, one more than are trained: by what both generators minimise."""
+    means = [0.5 + 3 * (level + 0.02) + 5 * 0.25 + 2 * 0.125 for level in LEVELS]
+    training = load_experiment("any", "smoke", OVERRIDES).training
+    return [plateau(training, means[:epoch]) for epoch in range(EPOCHS + 1)]
+
+
+def rates(run: Run) -> tuple[Any, Any]:
+    batches = run.backend.batches  # type: ignore[attr-defined]
+    return (
+        [batch.learning_rate for batch in batches],
+        [batch.discriminator_learning_rate for batch in batches],
+    )
+
+
+@pytest.mark.parametrize("blocks", [(40,), (3, 4, 17, 40), range(1, 41)], ids=["one", "some", "all"])
+def test_rates_change_at_ends_of_epochs_wherever_blocks_end(tmp_path: Path, blocks: Any) -> None:
+    run = begin(tmp_path)
+    for until in blocks:
+        run.train(until)
+    factors = np.repeat(expected_factors()[:EPOCHS], PER_EPOCH)
+    assert len(set(factors)) == 3
+    generators, discriminators = rates(run)
+    assert generators == pytest.approx(1e-3 * factors)
+    assert discriminators == pytest.approx(4e-3 * factors)
+    table = run._loss_table()
+    assert table["learning_rate"].to_numpy() == pytest.approx(1e-3 * factors)
+    assert table["epoch"].tolist() == np.repeat(range(EPOCHS), PER_EPOCH).tolist()
+    # However often it looked at losses, a block is one row of what was timed.
+    assert [block[:2] for block in run.blocks] == [
+        (start, end - start) for start, end in zip([0, *blocks], blocks, strict=False)
+    ]
+
+
+def test_a_run_that_is_taken_up_again_goes_on_at_the_rate_it_had(tmp_path: Path) -> None:
+    first = begin(tmp_path)
+    first.train(23)
+    first.checkpoint("interrupted")
+    assert int(read_arrays(first.checkpoint_file)["step"]) == 23
+    second = begin(tmp_path)
+    assert second.step == 23
+    second.train(40)
+    together = rates(first)[0] + rates(second)[0]
+    assert together == pytest.approx(1e-3 * np.repeat(expected_factors()[:EPOCHS], PER_EPOCH))
+    assert second._loss_table()["learning_rate"].to_numpy() == pytest.approx(together)
+
+
+def test_other_policies_take_no_pause_and_their_rates_are_the_plans(tmp_path: Path) -> None:
+    run = begin(tmp_path, "training.policy=linear", "training.epochs_decay=8")
+    seen: list[tuple[int, int]] = []
+    train = run._train_without_pause
+
+    def watched(until: int, clock: str) -> None:
+        seen.append((run.step, until))
+        train(until, clock)
+
+    run._train_without_pause = watched  # type: ignore[method-assign]
+    run.train(13)
+    assert seen == [(0, 13)]
+    assert rates(run)[0] == run.plan.learning_rate[:13].tolist()
+    run = begin(tmp_path)
+    seen.clear()
+    train = run._train_without_pause
+    run._train_without_pause = watched  # type: ignore[method-assign]
+    run.train(13)
+    assert seen == [(0, 5), (5, 10), (10, 13)]
+
+
+def test_as_many_test_images_are_translated_as_are_asked_for(tmp_path: Path) -> None:
+    run = begin(tmp_path, "evaluation.images=3")
+    assert len(run.test_a) == len(run.test_b) == 3
+    assert len(begin(tmp_path).test_a) == 8
