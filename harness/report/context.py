@@ -12,6 +12,7 @@ from harness.report.formatting import plural
 
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
 LONG = 8  # longer lists are folded away
+MOST = 200  # entries of a list; a page of MNIST would else name all of its images as grey
 
 
 @dataclass(frozen=True)
@@ -115,4 +116,7 @@ def _audit(experiment: Experiment) -> list[Listing]:
 
 def _listing(entries: list[str], noun: str, what: str) -> Listing:
     count = plural(len(entries), noun) if entries else f"No {noun}s"
-    return Listing(f"{count} {what}", tuple(entries))
+    shown = entries[:MOST]
+    if len(entries) > MOST:
+        shown.append(f"and {len(entries) - MOST:,} more: audit.json")
+    return Listing(f"{count} {what}", tuple(shown))

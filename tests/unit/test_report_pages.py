@@ -217,3 +217,16 @@ def test_a_backend_keeps_its_colour_when_another_is_absent(plain, tmp_path):
     folder = shutil.copytree(plain, tmp_path / "alone")
     shutil.rmtree(folder / "runs/cpu-example/torch-seed0")
     assert colour(load(folder), "tf") == colour(load(plain), "tf") != colour(load(plain), "torch")
+
+
+def test_a_list_of_ten_thousand_files_is_cut_and_says_where_the_rest_is(tmp_path):
+    folder = build(tmp_path)
+    audit = read_json(folder / "audit.json")
+    audit["greyscale"] = [{"split": "trainA", "name": f"{i:05d}.png"} for i in range(10_000)]
+    write_json(folder / "audit.json", audit)
+    write_report(folder)
+    for page in ("report.html", "report.md"):
+        text = (folder / page).read_text("utf-8")
+        assert "10,000 images stored without colour" in text
+        assert "00199.png" in text and "00200.png" not in text
+        assert "and 9,800 more" in text
