@@ -58,13 +58,12 @@ def dropout_rate(rate: float) -> Planter:
 
 def no_dropout(backend: str) -> Plant:
     """As in evaluation."""
-    if backend == "torch":
-        return wrapped("torch", "networks.UNet.forward", lambda real, self, x, kept=(): (
-            real(self, x)
-        ))  # fmt: skip
-    return wrapped("tf", "networks.UNet.call", lambda real, self, x, kept=(), training=True: (
-        real(self, x, training=training)
-    ))  # fmt: skip
+    method = "forward" if backend == "torch" else "call"
+
+    def call(real, self, x, kept=(), **rest):
+        return real(self, x, **rest)
+
+    return wrapped(backend, f"networks.UNet.{method}", call)
 
 
 def masks(instead: dict[str, str]) -> Plant:

@@ -53,7 +53,11 @@ def test_a_history_keeps_one_fake_of_a_batch_and_shows_all_new_ones_and_what_is_
 
     # The new fake is drawn as well: it was there before the draw.
     drawn = np.stack([new[1], before[0], new[1]])
-    terms = np.mean((scores(one.a) - 1) ** 2), np.mean(scores(new) ** 2), np.mean(scores(drawn) ** 2)
+    terms = (
+        np.mean((scores(one.a) - 1) ** 2),
+        np.mean(scores(new) ** 2),
+        np.mean(scores(drawn) ** 2),
+    )
     assert found["discriminator_a"] == pytest.approx(sum(terms), rel=1e-11)
     assert found["discriminator_b"] == pytest.approx(
         np.mean((scores_of(backend, "d_b", one.b) - 1) ** 2)
@@ -72,7 +76,7 @@ def scores_of(backend, network, images):
 
 
 def test_simultaneous_updates_are_both_by_gradients_at_the_state_before(name):
-    """So a step is what `apply_gradients` makes of `gradients`; of other orders one side differs."""
+    """So a step is what `apply_gradients` makes of `gradients`; other orders differ on a side."""
     one = batch(**RATES)
     sides = {"generators": ("g_ab", "g_ba"), "discriminators": ("d_a", "d_b")}
     same = {}
@@ -118,7 +122,9 @@ def test_each_side_has_its_own_learning_rate(name, order):
 
 def test_each_side_has_its_own_rate_for_given_gradients(name):
     backend, before = started(name, Objective())
-    backend.apply_gradients({n: np.ones(s) for n, s in model().parameter_shapes().items()}, 2e-3, 5e-4)
+    backend.apply_gradients(
+        {n: np.ones(s) for n, s in model().parameter_shapes().items()}, 2e-3, 5e-4
+    )
     after = backend.state()
     for network, rate in (("g_ab", 2e-3), ("g_ba", 2e-3), ("d_a", 5e-4), ("d_b", 5e-4)):
         moved = before[f"{network}/head/kernel"] - after[f"{network}/head/kernel"]

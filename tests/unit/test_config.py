@@ -39,7 +39,10 @@ def test_overrides_reach_the_networks_and_the_loss():
         ("runtime.precision=half", "runtime.precision: input should be 'float32' or 'float64'"),
         ("data.resize=cubic", "data.resize: input should be 'bicubic', 'bilinear' or 'bilinear_"),
         ("data.augment=once", "data.augment: input should be 'fresh' or 'frozen'"),
-        ("training.pairing=both", "training.pairing: input should be 'random_b', 'oversample' or 'zip'"),
+        (
+            "training.pairing=both",
+            "training.pairing: input should be 'random_b', 'oversample' or 'zip'",
+        ),
         ("training.decay=batch", "training.decay: input should be 'epoch' or 'step'"),
         ("model.initial_weights=he", "model.initial_weights: input should be 'normal' or 'glorot_"),
         ("model.norm=batch", "model.norm: input should be a valid dictionary"),

@@ -99,9 +99,12 @@ BATCH = "model.norm={kind: batch}"
         ),
         (
             ["model.generator=unet", "model.depth=6", BATCH, "model.unet_norm_ends=true"],
-            "model.norm.kind: batch norm has one value a channel in g_ab/down5; take training.batch",
+            "model.norm.kind: batch norm has one value a channel in g_ab/down5; take",
         ),
-        (["training.epochs_constant=0", "training.epochs_decay=0"], "training: epochs_constant and"),
+        (
+            ["training.epochs_constant=0", "training.epochs_decay=0"],
+            "training: epochs_constant and",
+        ),
         (["training.warmup_epochs=999"], "training.warmup_epochs: 999 is more than the "),
         (
             ["training.policy=plateau", "training.decay=step"],
@@ -159,7 +162,11 @@ def test_discriminators_take_after_generators_unless_told_otherwise():
     ]
     other = load_experiment(None, "quick", [*given, *own]).networks()
     assert other.g_ab == both.g_ab
-    assert (other.d_b.bias, other.d_b.padding, other.d_b.norm.kind) == (True, "symmetric", "instance")
+    assert (other.d_b.bias, other.d_b.padding, other.d_b.norm.kind) == (
+        True,
+        "symmetric",
+        "instance",
+    )
     none = load_experiment(None, "quick", ["model.norm={kind: none}"]).networks()
     assert none.g_ab.norm is None and none.d_a.norm is None
 

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.usefixtures("tensorflow")
 
 # Of the code before there were options: a change would silently change every published seed.
 PLAN = "29db6b37710a42d2be7a3151658578e3d450831f268e0bf2796d281e005b14b6"
-# Recorded anew when crops became shares of what there is to spare, one plan for two image sizes, and
-# streams for gradient penalties came: seeds published before then had other crops, the rest is the
-# same.
+# Recorded anew when crops became shares of what there is to spare, one plan for two image sizes,
+# and mixtures for gradient penalties came: seeds published before then had other crops, the rest
+# above is the same.
 SHARES = "e227ab7f5884bfdb0f8db6cf754d0d3dab5bd2e49132b8f9fbd268986908ebac"
 STATE = "ad2fdc6b97683555a6c931857926ced0e5b86ed50e350e398b50d9408903cd17"
 

@@ -99,7 +99,9 @@ def test_without_a_history_nothing_is_drawn_and_without_a_pool_nothing_kept():
 
 
 def test_a_budget_of_steps_takes_the_place_of_epochs_and_keeps_their_ratio():
-    experiment = smoke("training.steps=8", "training.epochs_constant=30", "training.epochs_decay=10")
+    experiment = smoke(
+        "training.steps=8", "training.epochs_constant=30", "training.epochs_decay=10"
+    )
     plan = make_plan(experiment, 0, 8, 6)
     assert plan.steps == total_steps(experiment, 8, 6) == 8
     assert plan.epoch.tolist() == [0] * 5 + [1] * 3, "epochs of five steps are still counted"
@@ -183,7 +185,9 @@ def test_masks_keep_their_share_and_are_of_every_pass_that_is_made():
     assert not np.array_equal(every[0]["fake_a"][0], every[1]["fake_a"][0])
     assert not np.array_equal(every[0]["fake_a"][0], every[0]["fake_b"][0])
     again = plan.dropout.kept(3)
-    assert all(np.array_equal(x, y) for x, y in zip(batch.kept["fake_b"], again["fake_b"], strict=True))
+    assert all(
+        np.array_equal(x, y) for x, y in zip(batch.kept["fake_b"], again["fake_b"], strict=True)
+    )
     other = make_plan(smoke(*unet), 1, 8, 6).dropout.kept(3)
     assert not np.array_equal(again["fake_b"][0], other["fake_b"][0])
     without = make_plan(smoke(*unet, "objective.identity=0"), 0, 8, 6).dropout.kept(0)

@@ -1,4 +1,4 @@
-"""A rate that depends on losses: a run looks at them at ends of epochs, and records what it used."""
+"""A rate that depends on losses: looked at at ends of epochs, and recorded as it was used."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def rates(run: Run) -> tuple[Any, Any]:
     )
 
 
-@pytest.mark.parametrize("blocks", [(40,), (3, 4, 17, 40), range(1, 41)], ids=["one", "some", "all"])
+@pytest.mark.parametrize(
+    "blocks", [(40,), (3, 4, 17, 40), range(1, 41)], ids=["one", "some", "all"]
+)
 def test_rates_change_at_ends_of_epochs_wherever_blocks_end(tmp_path: Path, blocks: Any) -> None:
     run = begin(tmp_path)
     for until in blocks:

@@ -36,7 +36,9 @@ def begin(experiment: Experiment, folder: Path, monkeypatch: pytest.MonkeyPatch)
     np.save(folder / "train.npy", np.zeros((8, 36, 36, 3), np.uint8))
     np.save(folder / "test.npy", np.zeros((6, 32, 32, 3), np.uint8))
     images = {
-        f"{split}{side}": str(folder / f"{split}.npy") for split in ("train", "test") for side in "AB"
+        f"{split}{side}": str(folder / f"{split}.npy")
+        for split in ("train", "test")
+        for side in "AB"
     }
     settings = experiment.model_dump()
     run = Run(Job("any", 5, str(folder), "cpu", "a CPU", 2, settings, images), Clocks())
