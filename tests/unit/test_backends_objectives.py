@@ -14,6 +14,7 @@ from tiny_networks import (
     batch,
     build,
     constant_state,
+    decide,
     drawn_state,
     model,
     recorded,
@@ -217,6 +218,8 @@ def test_mixtures_lie_between_the_real_image_and_the_fake():
         assert penalty(mix_a=real, b=other.b) == pytest.approx(penalty(mix_a=real), rel=1e-12)
         assert penalty(mix_a=fake, a=other.a) == pytest.approx(penalty(mix_a=fake), rel=1e-12)
         assert penalty(mix_a=fake, b=other.b) != pytest.approx(penalty(mix_a=fake), rel=1e-6)
+        # Of the new fakes, not of older ones that a pool shows besides.
+        assert penalty(pool_a=decide(2, drawn=(0, 1))) == usual
 
 
 def test_the_second_derivative_of_tensorflows_own_moments_is_still_wrong():
