@@ -189,6 +189,22 @@ def test_unets_are_those_of_nested_blocks(spec):
     assert np.abs(theirs(tf.constant(images)).numpy() - expected).max() < 1e-12
 
 
+def test_a_norm_of_a_single_pixel_leaves_its_offset():
+    """The innermost of system 4's U-Net: where PyTorch's own instance norm refuses."""
+    spec = UNetSpec(depth=3, filters=2, norm=AFFINE, norm_ends=True)
+    weights, mine, theirs = loaded(spec, 8)
+    images = np.random.default_rng(2).uniform(-1, 1, (2, 8, 8, 3))
+    with torch.no_grad():
+        x = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        found = {n: t.numpy() for n, t in of_torch.activations(mine, x).items()}
+    other = {n: t.numpy() for n, t in of_tf.activations(theirs, tf.constant(images), True).items()}
+    offset = weights["down2_norm/offset"]
+    assert found["down2_norm"].shape == (2, 8, 1, 1) and found["down2"].std() > 0.1
+    assert found["down2_norm"][:, :, 0, 0] == pytest.approx(np.stack([offset] * 2), abs=1e-12)
+    assert other["down2_norm"][:, 0, 0] == pytest.approx(np.stack([offset] * 2), abs=1e-12)
+    assert np.abs(found["output"].transpose(0, 2, 3, 1) - other["output"]).max() < 1e-12
+
+
 # ------------------------------------------------------------------------------------ dropout
 
 

@@ -14,6 +14,7 @@ from tiny_networks import (
     batch,
     build,
     constant_state,
+    decide,
     drawn_state,
     model,
     recorded,
@@ -66,10 +67,10 @@ def test_the_vanilla_loss_neither_overflows_nor_bends_at_large_scores():
     for name in NAMES:
         objective = Objective(adversarial="vanilla")
         backend = build(name, model(), objective)
-        backend.load_state(constant_state(model(), objective, d_a=900.0, d_b=-30.0))
+        backend.load_state(constant_state(model(), objective, d_a=900.0, d_b=-22.0))
         found = recorded(backend, batch())
         assert found["discriminator_a"] == 900.0
-        assert found["discriminator_b"] == pytest.approx(30 + 2 * np.log1p(np.exp(-30)), abs=1e-13)
+        assert found["discriminator_b"] == pytest.approx(22 + 2 * np.log1p(np.exp(-22)), abs=1e-13)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -217,6 +218,8 @@ def test_mixtures_lie_between_the_real_image_and_the_fake():
         assert penalty(mix_a=real, b=other.b) == pytest.approx(penalty(mix_a=real), rel=1e-12)
         assert penalty(mix_a=fake, a=other.a) == pytest.approx(penalty(mix_a=fake), rel=1e-12)
         assert penalty(mix_a=fake, b=other.b) != pytest.approx(penalty(mix_a=fake), rel=1e-6)
+        # Of the new fakes, not of older ones that a pool shows besides.
+        assert penalty(pool_a=decide(2, drawn=(0, 1))) == usual
 
 
 def test_the_second_derivative_of_tensorflows_own_moments_is_still_wrong():

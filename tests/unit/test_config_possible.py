@@ -12,6 +12,8 @@ from harness.layer_table import network_rows
 UNET = ("model.generator=unet", "model.depth=3")
 TWO = ("data.crop_size_b=60", "data.load_size_b=72", "objective.identity=0")
 BATCH = "model.norm={kind: batch}"
+# Four halvings end at one pixel, of which instance norm leaves nothing.
+SMALL = ("data.crop_size=16", "model.discriminator=strided", "model.discriminator_padding=same")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,10 @@ BATCH = "model.norm={kind: batch}"
             "data.crop_size: 16 is too small for model.discriminator_layers=3; take larger",
         ),
         (
+            [*SMALL, "model.discriminator_layers=4"],
+            "data.crop_size: 16 is too small for model.discriminator_layers=4",
+        ),
+        (
             ["model.discriminator_layers=7"],
             "data.crop_size: 64 is too small for model.discriminator_layers=7; take larger images",
         ),
@@ -134,6 +140,8 @@ def test_what_cannot_be_trained_is_refused_in_one_line(overrides, says):
         ["data.channels_a=1", "data.channels_b=1"],
         ["data.channels_a=1", "objective.identity=0"],
         ["data.crop_size=8", "data.load_size=8", "model.discriminator=pixel"],
+        [*SMALL, "model.discriminator_layers=3"],
+        [*SMALL, "model.discriminator_layers=4", "model.discriminator_norm={kind: none}"],
         ["model.generator=unet", "model.depth=6"],
         # The innermost norm sees one pixel: of a batch of two, two values.
         [
