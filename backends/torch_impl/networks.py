@@ -74,11 +74,15 @@ class ResizeConv(Conv):
 
 
 class Norm(nn.Module):
-    """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing."""
+    """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing.
 
-    def __init__(self, channels: int, spec: NormSpec | None):
+    `centred`: an image's mean is taken out first. Of a single pixel nothing is left then; kernels
+    compute x * a + b, and what that leaves is rounding, made 300 times larger.
+    """
+
+    def __init__(self, channels: int, spec: NormSpec | None, centred: bool = False):
         super().__init__()
-        self.spec = spec
+        self.spec, self.centred = spec, centred
         affine = spec is not None and spec.affine
         self.scale = nn.Parameter(torch.ones(channels)) if affine else None
         self.offset = nn.Parameter(torch.zeros(channels)) if affine else None
@@ -91,6 +95,8 @@ class Norm(nn.Module):
             return x
         epsilon = self.spec.epsilon
         if self.spec.kind == "instance":
+            if self.centred:
+                x = x - torch.mean(x, (2, 3), keepdim=True)
             # Not `F.instance_norm`, which refuses the single pixel of a deep U-Net.
             y = torch.instance_norm(
                 x, self.scale, self.offset, None, None, True, 0.0, epsilon, CUDNN
@@ -181,7 +187,8 @@ class UNet(nn.Module):
         for i, name in enumerate(self.downs):
             layer = Conv(before[i], channels[i], kernel, 2, padding=1, same=same, bias=bias)
             setattr(self, name, layer)
-            setattr(self, f"{name}_norm", Norm(channels[i], norms[i]))
+            norm = Norm(channels[i], norms[i], centred=i == depth - 1)
+            setattr(self, f"{name}_norm", norm)
         given, crop = channels[-1], spec.transposed_crop
         for i, name in zip(range(depth - 2, -1, -1), self.ups, strict=True):
             setattr(self, name, ConvTranspose(given, channels[i], kernel, crop, bias))

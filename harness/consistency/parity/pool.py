@@ -1,4 +1,4 @@
-"""Rung 6: the image pool, after 200 fakes and for each of them."""
+"""Rung 6: the image pool, after many more fakes than it holds and for each of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from backends.interface import Batch
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
 from harness.consistency.parity.losses import beside_one, of_discriminator
-from harness.consistency.parity.subject import standing
+from harness.consistency.parity.subject import BATCH, standing
 from harness.draw import stream
 
-BATCH, STEPS = 40, 5
+STEPS = 5
 TERMS = {"discriminator_a": 6, "discriminator_b": 7}
 
 
@@ -39,7 +39,9 @@ def written_out(lab: Lab, name: str) -> Facts:
     facts: Facts = {}
     for domain, generator in (("a", "g_ba"), ("b", "g_ab")):
         history = lab.subject.experiment.objective.pool == "half_new"
-        pool = (_History if history else _Pool)(lab.subject.objective.pool_size, domain)
+        pool = (_History if history else _Pool)(
+            lab.subject.objective.pool_size, domain, _batch_size(lab)
+        )
         kind = lab.subject.objective.adversarial
         for step, batch in enumerate(_batches(lab)):
             real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
@@ -58,11 +60,11 @@ def written_out(lab: Lab, name: str) -> Facts:
 class _Pool:
     """util/image_pool.py of the authors' code, fed from the plan's streams of random numbers."""
 
-    def __init__(self, size: int, domain: str):
+    def __init__(self, size: int, domain: str, batch: int):
         self.size = size
         self.images: list[np.ndarray] = []
-        self.chances = iter(stream(0, f"pool_swap_{domain}").random(BATCH * STEPS))
-        slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=BATCH * STEPS)
+        self.chances = iter(stream(0, f"pool_swap_{domain}").random(batch * STEPS))
+        slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=batch * STEPS)
         self.slots = iter(slots)
 
     def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
@@ -84,11 +86,11 @@ class _Pool:
 class _History:
     """The last mini-batches' buffer: all new fakes, and as many out of it."""
 
-    def __init__(self, size: int, domain: str):
+    def __init__(self, size: int, domain: str, batch: int):
         self.size = size
         self.images: list[np.ndarray] = []
-        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(BATCH, size=STEPS))
-        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((STEPS, BATCH)))
+        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(batch, size=STEPS))
+        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((STEPS, batch)))
         self.step = 0
 
     def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
@@ -102,4 +104,9 @@ class _History:
 
 def _batches(lab: Lab) -> list[Batch]:
     # At learning rate zero the weights stand still, so every fake can be made anew.
-    return [standing(batch) for batch in lab.subject.plan_batches(BATCH, 0, STEPS)]
+    return [standing(batch) for batch in lab.subject.plan_batches(_batch_size(lab), 0, STEPS)]
+
+
+def _batch_size(lab: Lab) -> int:
+    """For the pool to be filled in the first steps, and then used."""
+    return max(BATCH, lab.subject.objective.pool_size * 4 // STEPS)

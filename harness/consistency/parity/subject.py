@@ -33,9 +33,11 @@ SCENES = 6
 # step, and after twenty a defect has to be large to be seen.
 GENTLE = 0.01
 MARGIN = 4
-# The architecture is the preset's; image size and width are not: more would only add time.
+# The architecture is the preset's; image size and width are not: more would only add time. Where it
+# must have large images (a deep U-Net), a small pool is full after a few of them.
 SIZES = (32, 64, 128, 256)
 WIDEST = 16
+LARGE, POOLED_LARGE = 128, 8
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,9 @@ def _small(experiment: Experiment) -> Experiment:
     for size in SIZES:
         data |= {"crop_size": size, "load_size": size + MARGIN}
         data |= {"crop_size_b": None, "load_size_b": None}
+        if size >= LARGE:
+            pool = settings["objective"]
+            pool["pool_size"] = min(pool["pool_size"], POOLED_LARGE)
         with suppress(ValidationError):
             return Experiment.model_validate(settings)
     raise UserError(
