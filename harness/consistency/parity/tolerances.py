@@ -28,7 +28,7 @@ GRADIENT_FLOAT64 = Tolerance(5e-13, "a wrong constant cannot hide behind float64
 ZERO_GRADIENT = Tolerance(
     1e-5, "in front of a norm: a sum over all pixels that cancels but for float32 rounding"
 )
-ZERO_GRADIENT_FLOAT64 = Tolerance(3e-14, "the same in float64")
+ZERO_GRADIENT_FLOAT64 = Tolerance(3e-13, "the same in float64")
 ADAM = Tolerance(3e-6, "float32: moments of ten steps, each rounded; a lone weight may come back")
 ADAM_FLOAT64 = Tolerance(1e-14, "the same in float64")
 POOL = Tolerance(5e-6, "float32 translations made twice, alone and in a step")
