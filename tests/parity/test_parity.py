@@ -173,3 +173,20 @@ def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):
     parity.write_rows([row], tmp_path / "parity.json")
     [written] = read_json(tmp_path / "parity.json")["rows"]
     assert written["measured"] is None and written["passed"] is False
+
+
+@pytest.mark.parametrize(("noise", "passes"), [(0.0, False), (1e-4, False), (1e-3, True)])
+def test_float32_may_be_off_as_far_as_the_quieter_backend_is_from_float64(
+    monkeypatch, healthy, noise, passes
+):
+    def measure(lab, name):
+        return {("batch 0", "x"): np.array([1.0 if name == "torch" else 1.002])}
+
+    def noisy(lab, name):
+        return noise if name == "torch" else 1.0
+
+    check = Check(Rung.GRADIENTS, measure, tolerances.GRADIENT, best=True, noise=noisy)
+    monkeypatch.setattr(parity.ladder, "CHECKS", (check,))
+    [row] = climb(Lab(healthy.subject, ("torch", "tf")))
+    assert row.passed == passes
+    assert row.tolerance == max(tolerances.GRADIENT.value, 3 * noise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.consistency.parity.facts import Facts
+from harness.consistency.parity.facts import Facts, relative, worst
 from harness.consistency.parity.lab import Lab, Precision
 from harness.consistency.parity.subject import passing
 
@@ -18,6 +18,17 @@ def float32(lab: Lab, name: str) -> Facts:
     counts: a jump spoils a batch, a wrong constant spoils all.
     """
     return _nonzero(lab, lab.once(_float32, name), "float32")
+
+
+def float32_noise(lab: Lab, name: str) -> float:
+    """How far the same gradients are from float64's, in the best batch and by the worst parameter.
+
+    Where layers of a few pixels amplify rounding, as in a deep U-Net, no batch is without a jump.
+    """
+    single, double = lab.once(float32, name), lab.once(float64, name)
+    alike = {(group.replace("float64", "float32"), key): x for (group, key), x in double.items()}
+    groups = worst(alike, {key: single[key] for key in alike}, relative)
+    return min(distance for distance, _ in groups.values())
 
 
 def float64(lab: Lab, name: str) -> Facts:

@@ -51,7 +51,9 @@ class Rung(IntEnum):
 class Check:
     """`measure` of every backend against `truth` of it, or else against the first backend's.
 
-    `best`: of the groups, which are then one row, the least apart counts.
+    `best`: of the groups, which are then one row, the least apart counts. `noise`: what a backend
+    is off by itself; as often as tolerances.NOISE says the least of it is allowed, where that is
+    more than the tolerance.
     """
 
     rung: Rung
@@ -60,6 +62,13 @@ class Check:
     truth: Measure | None = None
     apart: Apart = relative
     best: bool = False
+    noise: Callable[[Lab, str], float] | None = None
+
+    def allowed(self, lab: Lab) -> float:
+        if self.noise is None:
+            return self.tolerance.value
+        quietest = min(lab.once(self.noise, name) for name in lab.names)
+        return max(self.tolerance.value, tolerances.NOISE * quietest)
 
 
 CHECKS = (
@@ -77,7 +86,13 @@ CHECKS = (
         tolerances.ZERO_GRADIENT_FLOAT64,
         gradients.float64_zero_truth,
     ),
-    Check(Rung.GRADIENTS, gradients.float32, tolerances.GRADIENT, best=True),
+    Check(
+        Rung.GRADIENTS,
+        gradients.float32,
+        tolerances.GRADIENT,
+        best=True,
+        noise=gradients.float32_noise,
+    ),
     Check(
         Rung.GRADIENTS,
         gradients.float32_zeros,
@@ -119,20 +134,22 @@ def climb(lab: Lab) -> Iterator[Row]:
                 expected = lab.once(
                     check.truth or check.measure, name if check.truth else reference
                 )
-                found = lab.once(check.measure, name)
+                found, allowed = lab.once(check.measure, name), check.allowed(lab)
             except Exception as error:
                 yield _failed(check, name, error)
                 continue
-            yield from _rows(check, name, worst(expected, found, check.apart))
+            yield from _rows(check, name, worst(expected, found, check.apart), allowed)
 
 
-def _rows(check: Check, name: str, groups: dict[str, tuple[float, str]]) -> Iterator[Row]:
+def _rows(
+    check: Check, name: str, groups: dict[str, tuple[float, str]], allowed: float
+) -> Iterator[Row]:
     if check.best:
         best = min(groups, key=lambda group: groups[group][0])
         groups = {best: groups[best]}
     for group, (measured, detail) in groups.items():
         what = f"{name}, {group}: {detail}"
-        yield Row(check.rung.label, what, measured, check.tolerance.value)
+        yield Row(check.rung.label, what, measured, allowed)
 
 
 def _failed(check: Check, name: str, error: Exception) -> Row:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Independent roundings differ by the root of two of one; the rest is margin.
+NOISE = 3.0
+
 
 @dataclass(frozen=True)
 class Tolerance:
