@@ -110,11 +110,14 @@ def _beaten(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) ->
         )
     if by_result[None]:
         names = by_result[None]
-        parts.append(
-            f"For {listed(names)} it cannot be told: the interval holds the score of the "
-            "untranslated images."
+        few = all(s.interval.low is None for s in scores.values())
+        why = (
+            "there are too few test images for an interval"
+            if few
+            else "the interval holds the score of the untranslated images"
         )
-    unsure = {s.runs for s in scores.values() if s.interval.low is None and s.interval.value}
+        parts.append(f"For {listed(names)} it cannot be told: {why}.")
+    unsure = {s.runs for s in scores.values() if s.interval.low is None and s.runs > 1}
     if unsure:
         parts.append(f"(Means of {plural(max(unsure), 'run')}, without an interval.)")
     return " ".join(parts)

@@ -38,11 +38,16 @@ class Score:
     best: Best | None = None  # None: no step was evaluated but the first and the last
 
     def better_than(self, reference: float | None, better: str) -> bool | None:
-        """True or False where the whole interval says so; None where it cannot be told."""
+        """True or False where the whole interval says so; None where it cannot be told.
+
+        A mean of seeds too few for an interval is taken as it is; a single run without one is not.
+        """
         if self.interval.value is None or reference is None:
             return None
         sign = 1.0 if better == "higher" else -1.0
         bounds = [b for b in (self.interval.low, self.interval.high) if b is not None]
+        if not bounds and self.runs == 1:
+            return None
         gaps = [sign * (bound - reference) for bound in bounds or [self.interval.value]]
         if all(gap > 0 for gap in gaps):
             return True

@@ -94,7 +94,8 @@ def _difference(experiment: Experiment, row: MetricRow) -> Sentence:
     gap = fixed(row.difference.value, metric.digits, metric.scale)
     span = bounds(row.difference, metric.digits, metric.scale)
     meaning = "for other test images" if row.seeds == 1 else f"over {plural(row.seeds, 'seed')}"
-    interval = f", 95 % interval {span} {meaning}" if span else ", no interval from two seeds"
+    too_few = "so few test images" if row.seeds == 1 else "two seeds"
+    interval = f", 95 % interval {span} {meaning}" if span else f", no interval from {too_few}"
     text = (
         f"{row.title} {metric.unit} is {' against '.join(values)}; "
         f"difference {gap}{interval}. {_wandering(row)}{verdict_words(row)}"

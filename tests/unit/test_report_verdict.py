@@ -150,3 +150,15 @@ def test_a_judge_is_heard_beside_the_headline_score(tmp_path, read, short, says)
     assert found.startswith(short)
     assert f"in {100 * read:.1f} % (" in text and "in 60.0 % of untranslated" in text
     assert "97.0 % of real images" in text and says in text
+
+
+def test_one_run_on_too_few_test_images_is_not_judged(tmp_path):
+    folder = build(tmp_path)
+    record = read_json(folder / "metrics.json")
+    for row in [*record["scores"], *record["differences"]]:
+        row |= {"low": None, "high": None}
+    write_json(folder / "metrics.json", record)
+    found = answers(folder)
+    assert found["Have they learnt anything?"][0] == "Cannot tell yet"
+    assert "too few test images for an interval" in found["Have they learnt anything?"][1]
+    assert "no interval from so few test images" in found["Do they learn the same?"][1]
