@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Jumps at kinks are rare and large: another rounding may meet one several times as large. A constant
-# that is 5% off would still stand out from the noisiest preset's, 4e-4.
+# Jumps at kinks are rare and large: another rounding may meet one several times as large. A
+# constant that is 5% off would still stand out from the noisiest preset's, 4e-4.
 NOISE = 10.0
 
 
