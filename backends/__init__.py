@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from backends.interface import Backend, Model, Objective, Runtime
+from backends.interface import Backend, Runtime
+from backends.model import Model
+from backends.objective import Objective
 
 
 def available() -> tuple[str, ...]:

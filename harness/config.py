@@ -17,7 +17,8 @@ from backends.architecture import (
     ResNetSpec,
     UNetSpec,
 )
-from backends.interface import ImageShape, Model, Objective
+from backends.model import ImageShape, Model
+from backends.objective import Objective
 from harness.errors import UserError
 from harness.possible import check_possible
 from harness.sections import (
@@ -138,9 +139,7 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
     """
     if preset not in preset_names():
         raise UserError(f"preset {preset!r}: unknown; one of {', '.join(preset_names())}")
-    text = resources.files("harness").joinpath(f"presets/{preset}.yaml").read_text("utf-8")
-    settings: dict[str, Any] = yaml.safe_load(text)
-    del settings["description"]
+    settings = _preset(preset)
     own = settings.pop("dataset", "seasons")
     for override in overrides:
         _set(settings, override)
@@ -148,6 +147,24 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
         return Experiment(dataset=own if dataset is None else dataset, preset=preset, **settings)
     except ValidationError as error:
         raise UserError(one_line(error, Experiment)) from None
+
+
+def _preset(name: str) -> dict[str, Any]:
+    """Settings of a preset's file, on top of those of the preset that it `extends`."""
+    text = resources.files("harness").joinpath(f"presets/{name}.yaml").read_text("utf-8")
+    settings = yaml.safe_load(text)
+    del settings["description"]
+    return (
+        _on_top(_preset(settings.pop("extends")), settings) if "extends" in settings else settings
+    )
+
+
+def _on_top(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Section by section, key by key."""
+    return base | {
+        key: _on_top(base[key], value) if key in base and isinstance(value, dict) else value
+        for key, value in settings.items()
+    }
 
 
 def check_backends(names: list[str]) -> None:

@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from backends.interface import Model, Objective, state_shapes
+from backends.interface import state_shapes
+from backends.model import Model
+from backends.objective import Objective
 from harness.draw import stream
 
 

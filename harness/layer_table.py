@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backends.architecture import Layer, parameter_shapes
 from backends.cost import layer_flops, output_sizes, receptive_fields
-from backends.interface import NETWORKS, ImageShape, Model
+from backends.model import NETWORKS, ImageShape, Model
 
 
 @dataclass(frozen=True)

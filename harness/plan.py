@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.interface import PASSES, Batch, ImageShape, PoolDecision
+from backends.interface import PASSES, Batch, PoolDecision
+from backends.model import ImageShape
 from harness.config import Experiment
 from harness.datasets import Images
 from harness.draw import history_decisions, pool_decisions, stream

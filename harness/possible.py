@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backends.architecture import Layer
 from backends.cost import output_sizes
-from backends.interface import NETWORKS
+from backends.model import NETWORKS
 
 if TYPE_CHECKING:
     from harness.config import Experiment

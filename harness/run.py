@@ -11,7 +11,9 @@ import pandas as pd
 
 import backends
 from backends.cost import forward_flops, train_step_flops
-from backends.interface import LOSS_TERMS, NETWORKS, RECORDED, Runtime
+from backends.interface import Runtime
+from backends.model import NETWORKS
+from backends.objective import LOSS_TERMS, RECORDED
 from harness import provenance
 from harness.clocks import Clocks
 from harness.config import Experiment

@@ -116,7 +116,7 @@ class ModelSection(Section):
 
 
 class ObjectiveSection(Section):
-    """See backends.interface.Objective.
+    """See backends.objective.Objective.
 
     `pool`: of past fakes that a discriminator is shown. reference, as the CycleGAN authors' code:
     one image each, `pool_size` are kept; half_new: all new fakes and as many out of a buffer that

@@ -8,17 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from backends.interface import (
-    RECORDED,
     Batch,
     Direction,
-    Model,
-    Objective,
     PeakMemory,
     Runtime,
     State,
     check_state,
     state_shapes,
 )
+from backends.model import Model
+from backends.objective import RECORDED, Objective
 from backends.tf_impl import device, networks, weights
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.networks import Discriminator, generator
@@ -98,14 +97,6 @@ class Backend:
         pairs = zip(weights.parameters(self.networks), g_gradients + d_gradients, strict=True)
         return {name: weights.to_canonical(gradient) for name, gradient in pairs}
 
-    def activations(
-        self, network: str, images: np.ndarray, training: bool = False
-    ) -> dict[str, np.ndarray]:
-        with tf.device(self.device):
-            images = self._images(tf.constant(images))
-            found = networks.activations(getattr(self.networks, network), images, training)
-        return {name: tensor.numpy() for name, tensor in found.items()}
-
     def apply_gradients(
         self, gradients: State, learning_rate: float, discriminator_learning_rate: float
     ) -> None:
@@ -116,6 +107,14 @@ class Backend:
         generators = len(self.trainer.generators)
         self.trainer.adam_g.apply(given[:generators], rate_g)
         self.trainer.adam_d.apply(given[generators:], rate_d)
+
+    def activations(
+        self, network: str, images: np.ndarray, training: bool = False
+    ) -> dict[str, np.ndarray]:
+        with tf.device(self.device):
+            images = self._images(tf.constant(images))
+            found = networks.activations(getattr(self.networks, network), images, training)
+        return {name: tensor.numpy() for name, tensor in found.items()}
 
     def synchronize(self) -> None:
         device.synchronize(self.device)

@@ -1,6 +1,6 @@
 """CycleGAN losses, TensorFlow. Read beside torch_impl/losses.py.
 
-Every term is a mean over elements; backends.interface.Objective has the formulas and sources.
+Every term is a mean over elements; backends.objective.Objective has the formulas and sources.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 from tensorflow import Tensor
 
-from backends.interface import FAKE, REAL, Batch, Objective
+from backends.interface import Batch
+from backends.objective import FAKE, REAL, Objective
 
 
 class Networks(NamedTuple):

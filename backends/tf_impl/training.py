@@ -6,7 +6,8 @@ import tensorflow as tf
 from keras import Model
 from tensorflow import Tensor, Variable
 
-from backends.interface import POOL_PASS, POOL_SWAP, Batch, Objective, PoolDecision
+from backends.interface import POOL_PASS, POOL_SWAP, Batch, PoolDecision
+from backends.objective import Objective
 from backends.tf_impl.losses import Networks, discriminator_losses, generator_losses
 
 

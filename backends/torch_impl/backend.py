@@ -8,17 +8,16 @@ import numpy as np
 import torch
 
 from backends.interface import (
-    RECORDED,
     Batch,
     Direction,
-    Model,
-    Objective,
     PeakMemory,
     Runtime,
     State,
     check_state,
     state_shapes,
 )
+from backends.model import Model
+from backends.objective import RECORDED, Objective
 from backends.torch_impl import device, networks, weights
 from backends.torch_impl.losses import Networks
 from backends.torch_impl.networks import Discriminator, generator
@@ -73,15 +72,6 @@ class Backend:
         network.train()
         return np.concatenate(found)
 
-    @torch.no_grad()
-    def activations(
-        self, network: str, images: np.ndarray, training: bool = False
-    ) -> dict[str, np.ndarray]:
-        module = getattr(self.networks, network).train(training)
-        found = networks.activations(module, self._images(images))
-        module.train()
-        return {name: device.to_numpy(tensor) for name, tensor in found.items()}
-
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         batch = self._tensors(batch)
         pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
@@ -100,6 +90,15 @@ class Backend:
         weights.set_gradients(self.networks, gradients)
         self.trainer.adam_g.apply(learning_rate)
         self.trainer.adam_d.apply(discriminator_learning_rate)
+
+    @torch.no_grad()
+    def activations(
+        self, network: str, images: np.ndarray, training: bool = False
+    ) -> dict[str, np.ndarray]:
+        module = getattr(self.networks, network).train(training)
+        found = networks.activations(module, self._images(images))
+        module.train()
+        return {name: device.to_numpy(tensor) for name, tensor in found.items()}
 
     def synchronize(self) -> None:
         device.synchronize(self.device)

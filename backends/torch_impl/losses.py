@@ -1,6 +1,6 @@
 """CycleGAN losses, PyTorch. Read beside tf_impl/losses.py.
 
-Every term is a mean over elements; backends.interface.Objective has the formulas and sources.
+Every term is a mean over elements; backends.objective.Objective has the formulas and sources.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.interface import FAKE, REAL, Batch, Objective
+from backends.interface import Batch
+from backends.objective import FAKE, REAL, Objective
 
 
 class Networks(NamedTuple):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from backends.interface import POOL_PASS, POOL_SWAP, Batch, Objective, PoolDecision
+from backends.interface import POOL_PASS, POOL_SWAP, Batch, PoolDecision
+from backends.objective import Objective
 from backends.torch_impl.losses import Networks, discriminator_losses, generator_losses
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from backends.interface import Objective
+from backends.objective import Objective
 from harness.errors import UserError
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.discriminators import judgements

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from backends.interface import LOSS_TERMS, PENALTIES, Objective
+from backends.objective import LOSS_TERMS, PENALTIES, Objective
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.interface import LOSS_TERMS
+from backends.objective import LOSS_TERMS
 from harness.report.discriminator_plots import accuracy_figure, output_figure
 from harness.report.drawing import colour, curve, figure
 from harness.report.experiment import Experiment

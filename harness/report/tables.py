@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backends.interface import LOSS_TERMS
+from backends.objective import LOSS_TERMS
 from harness.report import environment
 from harness.report.drawing import colour
 from harness.report.experiment import Experiment

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command_line import experiment_folder, interrupt_when, run
 
-from backends.interface import RECORDED
+from backends.objective import RECORDED
 from harness.records import find_runs, read_arrays
 
 STEPS = 64

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import backends
-from backends.interface import LOSS_TERMS
+from backends.objective import LOSS_TERMS
 from harness.config import load_experiment
 from harness.consistency.parity.lab import Lab
 from harness.consistency.parity.subject import make_subject, passing, standing, used_state

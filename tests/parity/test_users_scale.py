@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import backends
-from backends.interface import LOSS_TERMS, Runtime
+from backends.interface import Runtime
+from backends.objective import LOSS_TERMS
 from harness import provenance
 from harness.config import load_experiment
 from harness.datasets.seasons import render

@@ -13,9 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from harness.datasets.layout import SPLITS
+
+
+def present(path: Path) -> Path:
+    """`path` in the folder of real data sets; a test whose set is not among them is skipped."""
+    if not path.exists():
+        pytest.skip(f"no {path.name} in the folder that CYCLEBENCH_DATA names")
+    return path
 
 
 def picture(seed: int, size: int = 12) -> Image.Image:

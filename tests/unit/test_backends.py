@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 import backends
-from backends.interface import (
-    POOL_PASS,
-    POOL_STORE,
-    POOL_SWAP,
-    RECORDED,
-    Batch,
-    PoolDecision,
-    Runtime,
-)
+from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP, Batch, PoolDecision, Runtime
+from backends.objective import RECORDED
 from harness import provenance
 from harness.config import load_experiment
 from harness.initial import initial_state

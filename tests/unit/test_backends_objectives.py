@@ -21,7 +21,7 @@ from tiny_networks import (
 )
 
 from backends.architecture import DiscriminatorSpec, NormSpec
-from backends.interface import Objective
+from backends.objective import Objective
 
 pytestmark = pytest.mark.usefixtures("eager")
 

@@ -7,7 +7,9 @@ import pytest
 from tiny_networks import NAMES, SIZE, UNET, batch, build, decide, drawn_state, model, recorded
 
 from backends.architecture import dropped_layers
-from backends.interface import NETWORKS, PASSES, POOL_PASS, POOL_STORE, Objective
+from backends.interface import PASSES, POOL_PASS, POOL_STORE
+from backends.model import NETWORKS
+from backends.objective import Objective
 
 pytestmark = pytest.mark.usefixtures("eager")
 RATES = {"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}

@@ -197,3 +197,14 @@ def test_a_preset_is_one_experiment_with_networks_and_an_objective(name):
     # What is written down is all there is: nothing is lost on the way to a worker and back.
     written = yaml.safe_load(yaml.safe_dump(experiment.model_dump(mode="json")))
     assert type(experiment).model_validate(written) == experiment
+
+
+def test_a_preset_that_extends_another_changes_only_what_it_names():
+    base, buffer = (
+        load_experiment(None, name, []) for name in ("horse2zebra", "horse2zebra-buffer")
+    )
+    changed = buffer.objective.model_copy(update={"pool": "none"})
+    assert buffer.objective.pool == "half_new"
+    assert buffer.model_copy(update={"preset": base.preset, "objective": changed}) == base
+    flowers = load_experiment(None, "two-ways-flowers", [])
+    assert flowers.dataset == "iphone2dslr_flower" and flowers.evaluation.evaluate_every == 10

@@ -13,6 +13,7 @@ from pathlib import Path
 import datasets_published as published
 import numpy as np
 import pytest
+from datasets_helpers import present
 from datasets_published import some_digits
 from scipy.io import savemat
 
@@ -288,10 +289,8 @@ def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
 
 def test_the_real_digits_are_read_whole(photographs: Path) -> None:
     for name, side, train, test in (("mnist", 28, 10000, 10000), ("usps", 16, 7291, 2007)):
-        path = photographs / "digits" / f"{name}.npz"
-        if not path.is_file():
-            pytest.skip(f"no digits/{name}.npz there")
-        for digits, count in zip(npz.read(path), (train, test), strict=True):
+        found = npz.read(present(photographs / "digits" / f"{name}.npz"))
+        for digits, count in zip(found, (train, test), strict=True):
             assert digits.images.shape == (count, side, side)
             assert set(digits.labels.tolist()) == set(range(10))
             assert digits.images.min() == 0 and digits.images.max() == 255

@@ -11,7 +11,7 @@ from pathlib import Path
 import datasets_published as published
 import numpy as np
 import pytest
-from datasets_helpers import Site, serving
+from datasets_helpers import Site, present, serving, write_set
 from datasets_published import some_digits, write_domain, write_files
 from PIL import Image
 
@@ -245,8 +245,6 @@ def test_a_zip_replaced_by_another_is_unpacked_again(data: Path) -> None:
 
 
 def test_a_folder_of_the_pairs_name_is_taken_as_it_is(data: Path) -> None:
-    from datasets_helpers import write_set
-
     for name in ("mnist_usps", "mnist-usps"):
         folder = write_set(data / name / name)
         assert prepare("mnist-usps", data / name).located.folder == folder
@@ -283,8 +281,7 @@ def test_the_command_fetches_and_holds_out(data: Path, capsys: pytest.CaptureFix
 
 
 def test_the_real_digits_run_through_the_same_code(photographs: Path) -> None:
-    if not (photographs / "digits" / "usps.npz").is_file():
-        pytest.skip("no digits there")
+    present(photographs / "digits")
     prepared = prepare("mnist-usps", photographs)
     counts = {"trainA": 10000, "trainB": 7291, "testA": 10000, "testB": 2007}
     assert prepared.audit.counts == counts and prepared.audit.unreadable == ()

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import backends
-from backends.interface import RECORDED, Batch, Model, Objective, Runtime, State
+from backends.interface import Batch, Runtime, State
+from backends.model import Model
+from backends.objective import RECORDED, Objective
 from harness.clocks import Clocks
 from harness.config import load_experiment
 from harness.records import read_arrays

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import backends
-from backends.interface import Model, Objective, Runtime, State
+from backends.interface import Runtime, State
+from backends.model import Model
+from backends.objective import Objective
 from harness.clocks import Clocks
 from harness.config import Experiment, load_experiment
 from harness.initial import initial_state

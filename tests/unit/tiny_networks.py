@@ -8,16 +8,9 @@ import numpy as np
 
 import backends
 from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
-from backends.interface import (
-    POOL_PASS,
-    RECORDED,
-    Backend,
-    Batch,
-    Model,
-    Objective,
-    PoolDecision,
-    Runtime,
-)
+from backends.interface import POOL_PASS, Backend, Batch, PoolDecision, Runtime
+from backends.model import Model
+from backends.objective import RECORDED, Objective
 from harness import provenance
 from harness.initial import initial_state
 

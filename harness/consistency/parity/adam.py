@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from backends.interface import NETWORKS, Objective, State
+from backends.interface import State
+from backends.model import NETWORKS
+from backends.objective import Objective
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab, Precision
 from harness.consistency.parity.subject import fresh_optimiser, used_state

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.interface import NETWORKS, Model, State
+from backends.interface import State
+from backends.model import NETWORKS, Model
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
 

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.interface import (
-    POOL_PASS,
-    POOL_SWAP,
-    RECORDED,
-    Backend,
-    Batch,
-    PoolDecision,
-)
+from backends.interface import POOL_PASS, POOL_SWAP, Backend, Batch, PoolDecision
+from backends.objective import RECORDED
 from harness.consistency.parity.adam import adam
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab

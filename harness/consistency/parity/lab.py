@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 import backends
-from backends.interface import Backend, Model, Runtime
+from backends.interface import Backend, Runtime
+from backends.model import Model
 from harness import provenance
 from harness.consistency.parity.subject import Subject, used_state
 

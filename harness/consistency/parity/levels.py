@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from backends.interface import Direction, ImageShape, Model
+from backends.interface import Direction
+from backends.model import ImageShape, Model
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
 from harness.consistency.parity.subject import SCENES, used_state

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backends.interface import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
+from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab, Precision
 from harness.consistency.parity.subject import passing, standing
@@ -95,7 +95,7 @@ def beside_one(lab: Lab, term: str, value: np.ndarray | float) -> np.ndarray:
 
 
 def of_discriminator(kind: str, scores: np.ndarray, real: bool) -> np.ndarray:
-    """A discriminator's term for real images or for fakes, as backends.interface.Objective says."""
+    """A discriminator's term for real images or for fakes, as backends.objective.Objective says."""
     sign = -1 if real else 1
     return np.mean(
         {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from backends.architecture import UNetSpec
-from backends.interface import NETWORKS, state_shapes
+from backends.interface import state_shapes
+from backends.model import NETWORKS
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab, Precision
 

@@ -9,16 +9,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from backends.architecture import NormSpec
-from backends.interface import (
-    NETWORKS,
-    POOL_PASS,
-    Batch,
-    Model,
-    Objective,
-    PoolDecision,
-    State,
-    state_shapes,
-)
+from backends.interface import POOL_PASS, Batch, PoolDecision, State, state_shapes
+from backends.model import NETWORKS, Model
+from backends.objective import Objective
 from harness.config import Experiment
 from harness.datasets.seasons import render
 from harness.datasets.seasons.paint import Season

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.interface import LOSS_TERMS, NETWORKS, Backend, Batch, State
+from backends.interface import Backend, Batch, State
+from backends.model import NETWORKS
+from backends.objective import LOSS_TERMS
 from harness.consistency.parity.facts import Facts
 from harness.consistency.parity.lab import Lab
 from harness.consistency.parity.losses import beside_one

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from backends.interface import Backend, Model, State
+from backends.interface import Backend, State
+from backends.model import Model
 from harness.draw import stream
 
 MEASURES = ("weights", "outputs", "losses")

@@ -20,7 +20,8 @@ from typing import Any, TextIO
 import numpy as np
 
 import backends
-from backends.interface import LOSS_TERMS, Backend, Runtime, State
+from backends.interface import Backend, Runtime, State
+from backends.objective import LOSS_TERMS
 from harness.config import Experiment
 from harness.consistency.steps.distance import Rows, Sample, distances, nudge
 from harness.initial import initial_state

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from harness.datasets.archive import DAMAGE
 from harness.datasets.formats import MOST_BYTES, LabelledImages, checked_shape, labelled
 from harness.errors import UserError
 
@@ -26,7 +27,7 @@ def read(path: Path) -> tuple[LabelledImages, LabelledImages]:
             arrays = {name: _array(file, name, path) for name in NAMES}
     except UserError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: damaged or truncated ({reason}); replace it") from None
     except OSError as error:
@@ -54,9 +55,7 @@ def _array(file: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
             raise UserError(f"{path}: {name} is {kind}, not uint8; convert it")
         if name.startswith("x"):
             checked_shape(path, shape)
-        size = 1
-        for length in shape:
-            size *= length
+        size = math.prod(shape)
         if size > MOST_BYTES:
             raise UserError(f"{path}: {name} claims {size} bytes; it is damaged or another file")
         content = stream.read(size + 1)

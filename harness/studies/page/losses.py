@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from backends.interface import LOSS_TERMS
+from backends.objective import LOSS_TERMS
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 from harness.report.losses import TAIL, conventions, curves, smooth

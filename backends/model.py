@@ -1,0 +1,87 @@
+"""Four networks and the images they are trained on: what is common to all backends. No arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from backends.architecture import (
+    DiscriminatorSpec,
+    GeneratorSpec,
+    Layer,
+    dropped_layers,
+    network_layers,
+    parameter_shapes,
+    statistic_shapes,
+)
+from backends.cost import output_sizes
+
+ImageShape = tuple[int, int, int]  # height, width, channels
+
+NETWORKS = ("g_ab", "g_ba", "d_a", "d_b")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Four networks and the images (height, width, channels) they are trained on.
+
+    `rounding` of translations to uint8: to the nearest level, halves to the even one, or down.
+    """
+
+    shape_a: ImageShape
+    shape_b: ImageShape
+    g_ab: GeneratorSpec
+    g_ba: GeneratorSpec
+    d_a: DiscriminatorSpec
+    d_b: DiscriminatorSpec
+    rounding: Literal["half_even", "down"] = "half_even"
+
+    def layers(self, network: str) -> tuple[Layer, ...]:
+        """Layer table of one of NETWORKS, in forward order."""
+        return network_layers(getattr(self, network))
+
+    def input_shape(self, network: str) -> ImageShape:
+        """Of the images that one of NETWORKS takes in training."""
+        return self.shape_a if network in ("g_ab", "d_a") else self.shape_b
+
+    def dropout_shapes(self, network: str) -> tuple[ImageShape, ...]:
+        """(height, width, channels) behind every layer of a generator that has dropout."""
+        layers, (height, width, _) = self.layers(network), self.input_shape(network)
+        sizes = zip(layers, output_sizes(layers, height), output_sizes(layers, width), strict=True)
+        shapes = {layer.name: (h, w, layer.out_channels) for layer, h, w in sizes}
+        return tuple(shapes[name] for name in dropped_layers(getattr(self, network)))
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Canonical name -> shape of every trainable tensor of the four networks."""
+        return {
+            f"{network}/{name}": shape
+            for network in NETWORKS
+            for name, shape in parameter_shapes(self.layers(network)).items()
+        }
+
+    def statistic_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Canonical name -> shape of every running statistic of the four networks."""
+        return {
+            f"{network}/{name}": shape
+            for network in NETWORKS
+            for name, shape in statistic_shapes(self.layers(network)).items()
+        }
+
+    def zero_gradients(self) -> dict[str, str]:
+        """Parameters that a norm takes out again, so that their gradient is zero.
+
+        Each with the kernel in front of it: biases before a norm; and, where pixels are doubled
+        instead of a transposed convolution, offsets of the residual blocks, which reach the norm
+        behind as the same constant everywhere.
+        """
+        found = {}
+        for network in NETWORKS:
+            spec = getattr(self, network)
+            for layer in self.layers(network):
+                name = f"{network}/{layer.name}"
+                if layer.bias and layer.norm:
+                    found[f"{name}/bias"] = f"{name}/kernel"
+                doubled = getattr(spec, "upsampling", "") == "resize_conv"
+                if doubled and layer.name.endswith("/conv1") and layer.norm and layer.norm.affine:
+                    found[f"{name}_norm/offset"] = f"{name}/kernel"
+        return found
