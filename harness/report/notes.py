@@ -37,8 +37,8 @@ CAPTIONS = {
     "losses": "All eight terms, as means over elements (adversarial and discriminator terms: over "
     "patches; discriminators before the factor 1/2).",
     "accuracies": "Share of patches each discriminator judges rightly. Curve: images of the "
-    "training step, fakes from the pool. Diamonds: test images and their translations. Dotted: "
-    "guessing.",
+    "training step, fakes as an image pool shows them. Diamonds: test images and their "
+    "translations. Dotted: guessing.",
     "discriminators": "What the discriminators say of every patch of the test images (real) and of "
     "translations into their domain (fake), after the last step. Dotted: the middle between the "
     "two targets (zero for a Wasserstein critic, which has none). Two curves apart: the "

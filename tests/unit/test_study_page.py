@@ -14,7 +14,6 @@ from harness.records import RunRecord, read_json, read_table, write_json, write_
 from harness.studies.page.answers import answers
 from harness.studies.page.csv import csv_table
 from harness.studies.page.findings import find, relative_time
-from harness.studies.page.losses import loss_curves, steady_from
 from harness.studies.page.notes import texts
 from harness.studies.page.plots import is_heat_map, places
 from harness.studies.page.tables import cost_table, score_table
@@ -288,28 +287,6 @@ def test_a_ratio_of_times_has_no_bound_below_zero(tmp_path):
         write_table(record.folder / "blocks.csv", blocks)
     findings = found(folder)
     assert relative_time(findings.cells[1], findings.baseline, "tf").low > 0
-
-
-def test_generator_loss_is_the_weighted_sum(three):
-    cell = found(three).cells[0]
-    [run, *_] = cell.of("torch")
-    losses = run.losses
-    made = loss_curves(cell.experiment, [run], "generators")[0]
-    # `report_experiment` writes lambda 10 and identity 0.5 whatever the grid says.
-    sides = [losses[f"adversarial_{s}"] for s in ("ab", "ba")]
-    sides += [10 * losses[f"cycle_{s}"] + 5 * losses[f"identity_{s}"] for s in "ab"]
-    np.testing.assert_allclose(made, sum(sides), rtol=1e-12)
-    made = loss_curves(cell.experiment, [run], "discriminators")[0]
-    np.testing.assert_allclose(made, (losses["discriminator_a"] + losses["discriminator_b"]) / 2)
-
-
-def test_a_loss_is_steady_from_where_it_stays_near_its_end():
-    falling = np.concatenate([np.linspace(11, 1, 200), np.ones(800)])
-    step = steady_from(falling)
-    assert 185 <= step <= 225
-    assert steady_from(np.ones(100)) == 0
-    assert steady_from(np.linspace(10, 1, 1000)) is None
-    assert steady_from(np.full(100, np.nan)) is None and steady_from(np.ones(3)) is None
 
 
 def test_a_study_of_another_kind_is_not_taken_for_one(tmp_path, three):

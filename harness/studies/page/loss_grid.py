@@ -65,7 +65,10 @@ def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
                 if not run.complete:  # up to where it ended
                     _curve(axis, cell.experiment, [run], part, {**style, "alpha": 0.55})
         ended += [run for run in runs if not run.complete]
-    axis.set_yscale("log")
+    # Losses of Wasserstein critics are below zero, too.
+    lowest = min((np.nanmin(line.get_ydata()) for line in axis.lines if len(line.get_ydata())),
+                 default=1.0)  # fmt: skip
+    axis.set_yscale("log" if lowest > 0 else "linear")
     axis.set_xlim(0, max((run.steps or 1 for run in cell.runs), default=1))
     axis.tick_params(labelsize=8)
     if ended:

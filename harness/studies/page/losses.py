@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from backends.objective import LOSS_TERMS
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 from harness.report.losses import TAIL, conventions, curves, smooth
@@ -18,12 +17,11 @@ STEADY = 0.1  # of the final level
 
 def loss_curves(experiment: Experiment, runs: Sequence[RunRecord], part: Part) -> np.ndarray:
     """Sum of the weighted terms, float64 (runs, steps); NaN where not finite."""
-    units = conventions(experiment)
     total = np.zeros(())
-    for term in LOSS_TERMS:
-        factor = units.factor(term, "weighted")
-        if factor and term.startswith("discriminator") == (part == "discriminators"):
-            total = total + factor * curves(runs, term)
+    for term, weight in conventions(experiment).objective.weights.items():
+        of_discriminators = term.startswith(("discriminator", "penalty"))
+        if weight and of_discriminators == (part == "discriminators"):
+            total = total + weight * curves(runs, term)
     return total
 
 

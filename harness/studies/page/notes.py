@@ -21,17 +21,16 @@ def texts(findings: Findings) -> dict[str, str]:
 LOSSES = (
     "A panel a cell. Solid: loss of both generators; dashed: of both discriminators; each term "
     "weighted as the optimiser sees it, so that panels with other weights cannot be compared by "
-    "height. Mean over the seeds of the running median, band: their range; logarithmic. A training "
-    "that failed is drawn, pale, up to where it ended. Curves of two runs drift apart even where "
-    "nothing but rounding differs."
+    "height. Mean over the seeds of the running median, band: their range; logarithmic where all "
+    "is above zero. A training that failed is drawn, pale, up to where it ended. Curves of two "
+    "runs drift apart even where nothing but rounding differs."
 )
 COST = (
     "Step time: median of timed blocks, warm-up apart; backends took turns, and the ratio is "
     "formed block pair by block pair (95 %). Training time: median step times steps, over that of "
     "the baseline cell with the same seed (geometric mean; 95 % t interval over seeds, from three "
-    "on); cells ran "
-    "one after the other, hours apart in a long study, so a machine that changed in between is in "
-    "that number. Steady: the step from which the smoothed loss stays within a tenth of its final "
+    "on); cells ran one after the other, hours apart in a long study, so a machine that changed "
+    "in between is in that number. Steady: the step from which the smoothed loss stays within a tenth of its final "
     "level (mean of the last tenth), median over seeds; a dash: not before the last tenth."
 )
 
