@@ -30,8 +30,9 @@ COST = (
     "formed block pair by block pair (95 %). Training time: median step times steps, over that of "
     "the baseline cell with the same seed (geometric mean; 95 % t interval over seeds, from three "
     "on); cells ran one after the other, hours apart in a long study, so a machine that changed "
-    "in between is in that number. Steady: the step from which the smoothed loss stays within a tenth of its final "
-    "level (mean of the last tenth), median over seeds; a dash: not before the last tenth."
+    "in between is in that number. Steady: the step from which the smoothed loss stays within a "
+    "tenth of its final level (mean of the last tenth), median over seeds; a dash: not before the "
+    "last tenth."
 )
 
 
