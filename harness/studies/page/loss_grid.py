@@ -66,7 +66,9 @@ def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
                     _curve(axis, cell.experiment, [run], part, {**style, "alpha": 0.55})
         ended += [run for run in runs if not run.complete]
     # Losses of Wasserstein critics are below zero, too.
-    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axis.lines] or [[1.0]])
+    drawn = np.concatenate(
+        [np.asarray(line.get_ydata(), float) for line in axis.lines] or [np.ones(1)]
+    )
     axis.set_yscale("linear" if (drawn <= 0).any() else "log")
     axis.set_xlim(0, max((run.steps or 1 for run in cell.runs), default=1))
     axis.tick_params(labelsize=8)
