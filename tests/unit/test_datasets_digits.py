@@ -174,7 +174,8 @@ def test_turn_slant_and_shift_go_where_they_should(monkeypatch: pytest.MonkeyPat
     def one(turn: float, slant: float, shift: tuple[float, float]) -> np.ndarray:
         setting = upright(turn, slant, 1.0, shift)
         monkeypatch.setattr(typeset, "setting_of", lambda index: setting)
-        return np.asarray(typeset.picture(1, 64), float)
+        monkeypatch.setattr(typeset, "label_of", lambda index: 1)
+        return np.asarray(typeset.picture(0, 64), float)
 
     def middle(rows: np.ndarray) -> float:
         return float((rows.sum(0) * np.arange(64)).sum() / rows.sum())
@@ -243,3 +244,9 @@ def test_impossible_data_sets_are_refused(
     with pytest.raises(ValueError, match=said):
         write_digits(tmp_path / "digits", size, train, test)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_evenly_spaced_typeset_digits_are_not_all_alike():
+    labels = [typeset.label_of(index) for index in range(300)]
+    assert all(sorted(labels[i : i + 10]) == list(range(10)) for i in range(0, 300, 10))
+    assert all(len(set(labels[::step])) >= 4 for step in (10, 20, 30, 50))
