@@ -66,7 +66,8 @@ def decoded_images(
     """Training images at the loading size; test, floor and true-pair images at the crop size.
 
     Of floor and test images at most `evaluation.images`; but "testA" and "testB" are whole, as the
-    cache has them: workers open the same files, and choose as `harness.plan.evenly` does.
+    cache has them: workers open the same files, and choose as `harness.plan.evenly` does. Of a
+    labelled set also what judges need: see `_labelled`.
     `data.resize` bilinear_aliased is for the former only: one yardstick for all settings. A
     built-in set is drawn at the loading size: there `data.resize` changes nothing.
     """

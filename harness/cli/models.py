@@ -10,7 +10,8 @@ from backends.architecture import Layer
 from harness.cli import options as shared
 from harness.config import load_experiment, preset_names
 
-COLUMNS = ("layer", "kind", "kernel", "stride", "padding", "norm", "output", "parameters")
+TEXT = ("layer", "kind", "kernel", "stride", "padding", "norm", "output")
+NUMBERS = ("parameters", "MFLOP", "sees")
 
 
 def add(commands: shared.Commands) -> None:
@@ -40,9 +41,10 @@ def run(options: argparse.Namespace) -> int:
             title_justify="left",
             caption_justify="left",
         )
-        for column in (*COLUMNS, "MFLOP", "sees"):
-            numeric = column in ("parameters", "MFLOP", "sees")
-            table.add_column(column, justify="right" if numeric else "left")
+        for column in TEXT:
+            table.add_column(column)
+        for column in NUMBERS:
+            table.add_column(column, justify="right")
         for row in network.rows:
             table.add_row(
                 *_described(row.layer),

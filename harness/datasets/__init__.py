@@ -72,8 +72,7 @@ def prepare(
     `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
     choose settings on; see `locate`. `report` gets lines for the user, `progress` (stage, done,
     total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and "examine"
-    (files). Raises UserError as `locate`, `scan` and
-    `build_manifest` do.
+    (files). Raises UserError as `locate`, `scan` and `build_manifest` do.
     """
     located = locate(
         dataset,

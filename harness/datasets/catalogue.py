@@ -97,7 +97,7 @@ def _unusable(name: str, reason: str, licence: str) -> Entry:
 
 
 def _pair(a: str, b: str) -> Entry:
-    """The two sets as one entry. Raises KeyError unless they may be paired."""
+    """The two sets as one entry. Raises KeyError for one that is not known."""
     one, other = SINGLES[a], SINGLES[b]
     licences = dict.fromkeys((one.licence, other.licence))
     return Entry(f"{a}_{b}", (one.title, other.title), "; ".join(licences), Pair(a, b))

@@ -52,6 +52,11 @@ class _Known:
     md5: str | None
     size: int
 
+    @property
+    def checksum(self) -> bool:
+        """Whether there is one to compare with."""
+        return bool(self.sha256 or self.md5)
+
     def problem(self, path: Path) -> str | None:
         """What is wrong with `path`; None if nothing is."""
         for algorithm, expected in (("sha256", self.sha256), ("md5", self.md5)):
@@ -79,10 +84,11 @@ def download(
 
     Verified is what is known of it: `sha256`, `md5`, `size` in bytes (0: not known). Returns the
     SHA-256 of what came, for a caller that knew none to tell.
-    Bytes arrive in `target` + ".part". It stays behind only when the transfer was interrupted and
-    the server can continue it; the next call then does. A dropped connection or a busy server is
-    tried again up to `attempts` times, waiting `pause` seconds longer each time; a host that
-    cannot be reached is not. `timeout` (seconds) bounds connecting and every wait for data.
+    Bytes arrive in `target` + ".part". It stays behind only when the transfer was interrupted, the
+    server can continue it and a checksum is known; the next call then does. A dropped connection
+    or a busy server is tried again up to `attempts` times, waiting `pause` seconds longer each
+    time; a host that cannot be reached is not. `timeout` (seconds) bounds connecting and every wait
+    for data.
     Raises UserError (one line, with the URL) for any failure, a file of more than `size_limit`
     bytes and a wrong checksum.
     """
@@ -91,7 +97,7 @@ def download(
     part = target.with_name(target.name + ".part")
     with _locked(part) as file:
         known = _Known(sha256, md5, size)
-        if not (sha256 or md5):
+        if not known.checksum:
             file.truncate(0)  # nothing could tell whether the bytes of an earlier call belong here
         resumed = os.fstat(file.fileno()).st_size > 0
         transfer = _Transfer(url, file, size_limit, timeout, progress, ranges=resumed)
@@ -104,7 +110,7 @@ def download(
             part.replace(target)
             return sha256 or digest_of(target)
         except (TransferError, KeyboardInterrupt) as error:
-            if not (transfer.ranges and transfer.size):
+            if not (transfer.ranges and transfer.size and known.checksum):
                 part.unlink(missing_ok=True)
             if isinstance(error, TransferError):
                 raise UserError(f"{url}: {error}; try again, or check the network") from None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.datasets.cache import built
 from harness.errors import UserError
 
 
@@ -19,12 +18,5 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise UserError(f"{folder}: exists already; remove it or name another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with built(folder) as temporary:
         yield temporary
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +25,10 @@ Report = Callable[[str], None]
 StageProgress = Callable[[str, int, int], None]  # stage, done, total (0: not known)
 
 
+class Unavailable(UserError):
+    """A published file cannot be had from its address: putting it in place by hand helps."""
+
+
 def fetch(
     name: str,
     licence: str,
@@ -37,44 +40,47 @@ def fetch(
     """Download `source` into the file `target`, verified by what is known of it; its address.
 
     `name` and `licence` are for the lines reported; where no SHA-256 is known the one obtained is
-    reported too. Raises UserError as `download` does, and for a mirror's checksum that is none.
+    reported too. Raises Unavailable where `download` raises UserError, and for a mirror's checksum
+    that is none.
     """
-    archive, limit = from_mirror(source)
-    size = f"{archive.size / 1e6:.0f} MB, " if archive.size else ""
-    report(f"{name}: downloading {archive.url} ({size}{licence})")
-    sha256 = download(
-        archive.url,
-        target,
-        sha256=archive.sha256,
-        md5=archive.md5,
-        size=archive.size,
-        size_limit=limit,
-        progress=progress and partial(progress, "download"),
-    )
+    try:
+        archive = from_mirror(source)
+        size = f"{archive.size / 1e6:.0f} MB, " if archive.size else ""
+        report(f"{name}: downloading {archive.url} ({size}{licence})")
+        sha256 = download(
+            archive.url,
+            target,
+            sha256=archive.sha256,
+            md5=archive.md5,
+            size=archive.size,
+            size_limit=archive.size or MAX_BYTES,
+            progress=progress and partial(progress, "download"),
+        )
+    except UserError as error:
+        raise Unavailable(str(error)) from None
     if archive.sha256 is None:
         checked = "its MD5 is the published one" if archive.md5 else "nothing to compare it with"
         report(f"{name}: {file_name(archive)} has sha256 {sha256} ({checked})")
     return archive.url
 
 
-def from_mirror(source: Archive) -> tuple[Archive, int]:
-    """The file to fetch and the most bytes it may have.
+def from_mirror(source: Archive) -> Archive:
+    """The file to fetch.
 
     A mirror may publish NAME.sha256 beside a file (as `sha256sum` prints it): who names the mirror
     trusts it. Without one what is known of the published file holds.
     """
     base = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
-    limit = source.size or MAX_BYTES
     if not base:
-        return source, limit
+        return source
     url = f"{base}/{file_name(source)}"
     listed = fetch_text(f"{url}.sha256")
     if listed is None:
-        return replace(source, url=url), limit
+        return replace(source, url=url)
     line = re.match(r"\\?([0-9a-fA-F]{64})(\s|$)", listed)
     if line is None:
         raise UserError(f"{url}.sha256: not a line of sha256sum; mend it or remove it")
-    return Archive(url, 0, line[1].lower()), MAX_BYTES
+    return Archive(url, 0, line[1].lower())
 
 
 def fetch_and_unpack(
@@ -86,12 +92,13 @@ def fetch_and_unpack(
     report: Report,
     progress: StageProgress | None,
 ) -> None:
-    """Fetch a zip and unpack it into `folder`; a partial download stays if it can be continued."""
+    """Fetch a zip and unpack it into `folder`; a partial download stays if it can be continued.
+
+    Raises Unavailable where it cannot be had or what came is of no use.
+    """
     zip_file = folder.with_name(f".{folder.name}.zip")
     with explained_writes(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():
-            shutil.rmtree(folder)  # a cached copy someone took a split from
     try:
         url = fetch(name, licence, source, zip_file, report, progress)
         report(f"{name}: unpacking into {folder}")
@@ -99,7 +106,7 @@ def fetch_and_unpack(
             unpacker(zip_file, folder, progress and partial(progress, "unpack"))
         except UserError as error:
             # The user knows the address, not the temporary file.
-            raise UserError(str(error).replace(str(zip_file), url)) from None
+            raise Unavailable(str(error).replace(str(zip_file), url)) from None
     finally:
         zip_file.unlink(missing_ok=True)
         with suppress(OSError):

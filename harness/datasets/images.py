@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args, overload
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from harness.datasets.cache import cache_folder, explained_writes
 from harness.datasets.decode import UnreadableImage, bombs_refused, decode
 from harness.datasets.layout import Progress
 from harness.datasets.manifest import ImageFile, Manifest
-from harness.datasets.ragged import SUFFIX, Ragged, open_array, open_ragged, write_ragged
+from harness.datasets.ragged import SUFFIX, Images, open_array, open_ragged, write_ragged
 from harness.datasets.resize import Fit, Resize, recipe, resize
 from harness.errors import UserError
 
@@ -61,39 +61,6 @@ class _Form:
         return cache_folder() / "images" / f"{key}{SUFFIX if self.ragged else '.npy'}"
 
 
-@overload
-def load_images(
-    manifest: Manifest,
-    split: str,
-    size: int,
-    progress: Progress | None = None,
-    method: Resize = "bicubic",
-    *,
-    channels: Channels = 3,
-    fit: Literal["stretch", "centre"] = "stretch",
-) -> np.ndarray: ...
-@overload
-def load_images(
-    manifest: Manifest,
-    split: str,
-    size: int,
-    progress: Progress | None = None,
-    method: Resize = "bicubic",
-    *,
-    channels: Channels = 3,
-    fit: Literal["shorter_side"],
-) -> Ragged: ...
-@overload
-def load_images(
-    manifest: Manifest,
-    split: str,
-    size: int,
-    progress: Progress | None = None,
-    method: Resize = "bicubic",
-    *,
-    channels: Channels = 3,
-    fit: Fit,
-) -> np.ndarray | Ragged: ...
 def load_images(
     manifest: Manifest,
     split: str,
@@ -103,7 +70,7 @@ def load_images(
     *,
     channels: Channels = 3,
     fit: Fit = "stretch",
-) -> np.ndarray | Ragged:
+) -> Images:
     """The images of a split in the manifest's order: uint8 (n, size, size, channels), read-only.
 
     Resized by `method` after `fit`, see harness.datasets.resize; an image that has the size already
@@ -131,7 +98,7 @@ def load_images(
     return images
 
 
-def _open_cached(path: Path, count: int, form: _Form) -> np.ndarray | Ragged | None:
+def _open_cached(path: Path, count: int, form: _Form) -> Images | None:
     """The cached images, or None where they are absent, cut short or something else."""
     try:
         if not form.ragged:

@@ -15,7 +15,7 @@ import numpy as np
 from harness.datasets.layout import SPLITS
 from harness.errors import UserError
 
-if TYPE_CHECKING:  # a manifest is built from what `locate` finds, which writes labels
+if TYPE_CHECKING:  # manifest imports local, which imports linking, which writes labels
     from harness.datasets.manifest import Manifest
 
 FILE_NAME = "labels.csv"

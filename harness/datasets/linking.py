@@ -13,7 +13,7 @@ from harness.datasets.decode import EXTENSIONS
 from harness.datasets.labels import FILE_NAME, write_lines
 from harness.datasets.layout import Progress, missing_splits
 from harness.datasets.parts import Part, part_of
-from harness.datasets.scan import image_files
+from harness.datasets.scan import image_files, stamp
 from harness.errors import UserError
 
 Labelled = Mapping[tuple[str, str], str]  # (split, name) -> label
@@ -92,7 +92,7 @@ def linked(
     as long as that stays. Where the file system has no links the files are copied.
     """
     folder = cache_folder() / "datasets" / f"{name}-{_identity(files, labels)}"
-    if not missing_splits(folder):
+    if not missing_splits(folder) and (not labels or (folder / FILE_NAME).is_file()):
         return folder
     total, done = sum(map(len, files.values())), 0
     with explained_writes(folder), built(folder) as made:
@@ -119,14 +119,6 @@ def _identity(files: Mapping[str, Mapping[str, Path]], labels: Labelled) -> str:
     digest = hashlib.sha256()
     for split, paths in files.items():
         for name, path in paths.items():
-            item = [split, name, str(path.absolute()), *_stamp(path), labels.get((split, name))]
+            item = [split, name, str(path.absolute()), *stamp(path), labels.get((split, name))]
             digest.update(json.dumps(item).encode())
     return digest.hexdigest()[:12]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0  # a broken link: listed as unreadable later
-    return status.st_size, status.st_mtime_ns

@@ -21,7 +21,7 @@ from harness.datasets.catalogue import (
     find_entry,
 )
 from harness.datasets.class_pairs import SYNTAX, find_class_pair
-from harness.datasets.fetch import Report, StageProgress, fetch_and_unpack
+from harness.datasets.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
 from harness.datasets.holding import validation_of
 from harness.datasets.layout import SPLITS
 from harness.datasets.linking import pair_of_classes
@@ -100,7 +100,7 @@ def _of_classes(a: Path, b: Path, report: Report, progress: StageProgress | None
 def _made(
     entry: Entry, data_dir: Path | None, report: Report, progress: StageProgress | None
 ) -> Located:
-    """The entry put together or fetched. Raises UserError, with advice, if it cannot be had."""
+    """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
     folder = cache_folder() / "datasets" / entry.name
     source = entry.source
     if isinstance(source, Unusable):
@@ -111,7 +111,7 @@ def _made(
         elif isinstance(source, Archive):
             unpacker = partial(unpack, untested=source.untested)
             fetch_and_unpack(entry.name, entry.licence, source, folder, unpacker, report, progress)
-    except UserError as error:
+    except Unavailable as error:
         raise UserError(f"{error}. {_advice(entry, data_dir)}") from None
     return Located(entry.name, folder, entry.titles)
 
@@ -160,7 +160,6 @@ def _draw(
         with explained_writes(folder):
             if folder.exists():
                 shutil.rmtree(folder)
-            folder.parent.mkdir(parents=True, exist_ok=True)
             try:
                 write(folder, size, train, test, progress and partial(progress, "draw"))
             except ValueError as error:

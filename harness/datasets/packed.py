@@ -61,10 +61,10 @@ def pair_of_digits(name: str, a: Packed, b: Packed, progress: Progress | None = 
     folder = cache_folder() / "datasets" / f"{name}-{identity}"
     if not missing_splits(folder) and (folder / FILE_NAME).is_file():
         return folder
-    splits: dict[str, LabelledImages] = {}
-    for letter, packed in (("A", a), ("B", b)):
-        splits[f"train{letter}"], splits[f"test{letter}"] = packed.read()
     with explained_writes(folder), built(folder) as made:
+        splits: dict[str, LabelledImages] = {}
+        for letter, packed in (("A", a), ("B", b)):
+            splits[f"train{letter}"], splits[f"test{letter}"] = packed.read()
         _write(made, splits, progress)
     return folder
 

@@ -17,6 +17,7 @@ from typing import BinaryIO, SupportsIndex
 
 import numpy as np
 
+from harness.datasets.npy import read_header
 from harness.errors import UserError
 
 SUFFIX = ".ragged"  # of a path of the cache; arrays have .npy
@@ -83,7 +84,7 @@ def open_images(path: Path) -> Images:
 def open_array(path: Path) -> np.memmap:
     """uint8 (n, H, W, C). Raises OSError, and ValueError for anything else, also if cut short."""
     images = _mapped(path)
-    if images.ndim != 4 or not images.flags.c_contiguous:
+    if images.ndim != 4:
         raise ValueError(f"an array {images.shape}")
     if path.stat().st_size != images.offset + images.nbytes:
         raise ValueError("not of the size its header says")
@@ -127,23 +128,28 @@ def _write_header(file: BinaryIO, descr: str, shape: tuple[int, ...]) -> None:
 
 def _mapped(path: Path) -> np.memmap:
     """The array at the start of a file. Raises OSError, or ValueError if it is not uint8."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (EOFError, SyntaxError) as error:
-        raise ValueError(str(error)) from None
-    if not isinstance(array, np.memmap) or array.dtype != np.uint8:
+    with path.open("rb") as file:
+        shape, column_order, dtype = read_header(file)
+        start, size = file.tell(), os.fstat(file.fileno()).st_size
+    if dtype != np.uint8 or column_order:
         raise ValueError("not an .npy file of bytes")
-    return array
+    if math.prod(shape) > size - start:
+        raise ValueError("shorter than its header says")
+    return np.memmap(path, np.uint8, "r", start, shape)
 
 
 def _read_shapes(file: BinaryIO) -> np.ndarray:
     """int64 (n, 3), read-only, which must be all that is left of the file. Raises ValueError."""
     start, size = file.tell(), os.fstat(file.fileno()).st_size
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("not the shapes of images")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    shape, column_order, dtype = read_header(file)
     left = size - file.tell()
-    if len(shape) != 2 or shape[1] != 3 or fortran or dtype != SHAPE_DTYPE or left != 24 * shape[0]:
+    if (
+        len(shape) != 2
+        or shape[1] != 3
+        or column_order
+        or dtype != SHAPE_DTYPE
+        or left != 24 * shape[0]
+    ):
         raise ValueError(f"not the shapes of images: {dtype} {shape} after {start} bytes")
     shapes = np.frombuffer(file.read(left), SHAPE_DTYPE).reshape(shape).astype(np.int64)
     if (shapes < 1).any():

@@ -53,10 +53,10 @@ def scan(folder: Path, progress: Progress | None = None) -> tuple[FileFacts, ...
     with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
         examined = pool.map(lambda item: _examine_cached(item[0], item[1], known), files)
         try:
-            for stamp, fact in examined:
+            for seen, fact in examined:
                 facts.append(fact)
                 if fact.sha256:  # a file that could not even be read may be readable tomorrow
-                    fresh[f"{fact.split}/{fact.name}"] = {"stamp": stamp, **asdict(fact)}
+                    fresh[f"{fact.split}/{fact.name}"] = {"stamp": seen, **asdict(fact)}
                 if progress:
                     progress(len(facts), len(files))
         except BaseException:
@@ -88,15 +88,18 @@ def _looks_like_image(path: Path) -> bool:
 
 
 def _examine_cached(split: str, path: Path, known: dict[str, Any]) -> tuple[list[int], FileFacts]:
-    stamp = _stamp(path)
+    now = stamp(path)
     entry = known.get(f"{split}/{path.name}")
-    if entry is not None and entry["stamp"] == stamp:
-        return stamp, FileFacts(**{key: entry[key] for key in FileFacts.__dataclass_fields__})
-    return stamp, examine(split, path)
+    if entry is not None and entry["stamp"] == now:
+        return now, FileFacts(**{key: entry[key] for key in FileFacts.__dataclass_fields__})
+    return now, examine(split, path)
 
 
-def _stamp(path: Path) -> list[int]:
-    """Size and times of change: the status time also moves when a copy keeps the old times."""
+def stamp(path: Path) -> list[int]:
+    """Size and times of change; nothing for a broken link.
+
+    The status time is one of them, as it moves also when a copy keeps the old times.
+    """
     try:
         status = path.stat()
     except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,8 +12,8 @@ from threading import Thread
 from urllib.error import HTTPError
 
 from harness.datasets.cache import cache_folder, explained_writes
-from harness.datasets.connection import CHUNK, check_url, open_url
-from harness.datasets.download import download
+from harness.datasets.connection import check_url, open_url
+from harness.datasets.download import digest_of, download
 from harness.datasets.fetch import MIRROR_VARIABLE, Report, StageProgress
 from harness.errors import UserError
 from harness.metrics.extractors import INCEPTION
@@ -119,11 +118,7 @@ def file_sha256(path: Path) -> str:
 
 @lru_cache(maxsize=16)
 def _sha256(path: Path, size: int, changed: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return digest_of(path)
 
 
 def _copy(source: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import threading
@@ -11,12 +12,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from harness.datasets.layout import SPLITS
+from harness.datasets.local import Located
+from harness.datasets.locate import locate
+
+
+def find(dataset: str, data_dir: Path | None = None, **options: Any) -> Located:
+    """`locate`, a built-in set being of 8 px, 3 images to train on and 2 to test with."""
+    return locate(dataset, data_dir, size=8, counts=(3, 2), **options)
+
+
+def everything_in(folder: Path) -> list[str]:
+    return [str(path) for path in folder.rglob("*")]
 
 
 def present(path: Path) -> Path:
@@ -78,6 +91,13 @@ class Site:
     redirect: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     url: str = ""
+
+    def publish(self, files: Mapping[str, bytes], listed: bytes | None = None) -> None:
+        """Add files, and beside each the checksum of `listed`, else of the file itself."""
+        for name, content in files.items():
+            checksum = hashlib.sha256(content if listed is None else listed).hexdigest()
+            self.files[f"/{name}"] = content
+            self.files[f"/{name}.sha256"] = f"{checksum}  {name}\n".encode()
 
 
 @contextmanager

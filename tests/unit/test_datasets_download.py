@@ -6,11 +6,10 @@ import fcntl
 import hashlib
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from datasets_helpers import Site, serving
+from datasets_helpers import Site
 
 from harness.datasets.connection import fetch_text
 from harness.datasets.download import download
@@ -21,10 +20,10 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with serving(Site(files={"/a.zip": CONTENT})) as running:
-        yield running
+def site(site: Site) -> Site:
+    """It has the file."""
+    site.files["/a.zip"] = CONTENT
+    return site
 
 
 def fetch(site: Site, target: Path, **changes: object) -> str:
@@ -245,6 +244,13 @@ def test_without_a_checksum_an_earlier_part_is_not_built_on(site: Site, tmp_path
     fetch(site, tmp_path / "a.zip", sha256=None)
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
     assert site.requests == [("/a.zip", None)]
+
+
+def test_without_a_checksum_no_part_is_kept(site: Site, tmp_path: Path) -> None:
+    site.drops = [1000] * 2
+    with pytest.raises(UserError, match="broke off after"):
+        fetch(site, tmp_path / "a.zip", sha256=None, attempts=2)
+    assert names(tmp_path) == []
 
 
 def test_with_an_md5_a_part_is_continued(site: Site, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +94,13 @@ def test_an_absurd_idx_header_is_refused_before_it_is_believed(
 def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
     content = published.idx(GREY[0][:1]) + bytes(300 * 2**20)
     images = put(tmp_path / "i.gz", gzip.compress(content, 1))
-    refused(lambda: idx.read(images, gz(tmp_path / "l.gz", GREY[1][:1])), "more bytes", "i.gz")
+    labels = gz(tmp_path / "l.gz", GREY[1][:1])
+    tracemalloc.start()
+    try:
+        refused(lambda: idx.read(images, labels), "more bytes", "i.gz")
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_idx_labels_must_fit_the_images(tmp_path: Path) -> None:
@@ -142,6 +149,8 @@ def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path
         (b"1 1:0 2", "not pairs"),
         (b"1 1 0 2:3:4", "not pairs"),
         (b"1 a:b", "could not convert"),
+        (b"1 1:" + b"x" * 9000, "could not convert.{0,80}; fetch"),
+        (b"x" * 9000 + b" 1:0", "label 'x{80}'"),
         (b"", "label ''"),
         (b"1 1.5:0 3:0", "indices that do not rise"),
         (b"1 nan:0 3:0", "indices that do not rise"),
@@ -190,9 +199,12 @@ def test_a_mat_file_of_something_else_is_refused(tmp_path: Path) -> None:
         ({"X": x.astype(float), "y": y}, "X is double"),
         ({"X": x[:, :, :2], "y": y}, r"not uint8 \(h, w, 3, N\)"),
         ({"X": x[..., :0], "y": y[:0]}, "holds no image"),
-        ({"X": x, "y": y + 10}, "label 11 of image 0 is no digit"),
-        ({"X": x, "y": y - 1}, "is no digit"),
-        ({"X": x, "y": np.array(["a"] * 11)[:, np.newaxis]}, "not of numbers|labels of shape"),
+        ({"X": x, "y": y + 10}, "label 11 of image 0 is not from 1 to 10"),
+        ({"X": x, "y": y - 1}, "label 0 of image 0 is not from 1 to 10"),
+        ({"X": x, "y": (y - 1).astype(np.uint8)}, "label 0 of image 0 is not from 1 to 10"),
+        ({"X": x, "y": y + 0.5}, r"label 1\.5 of image 0 is not"),
+        ({"X": x, "y": np.array(["a"] * 11)[:, np.newaxis]}, "y is char, not numbers"),
+        ({"X": x, "y": np.array([[1.0]] * 11, dtype=object)}, "y is cell, not numbers"),
     ):
         path = saved(tmp_path / "a.mat", **arrays)
         refused(lambda path=path: mat.read(path), words, "a.mat")
@@ -213,6 +225,13 @@ def test_a_mat_file_that_claims_absurd_sizes_is_refused(tmp_path: Path) -> None:
     refused(lambda: mat.read(put(tmp_path / "a.mat", lie)), "claims 2147483647 images", "a.mat")
     lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 12))
     refused(lambda: mat.read(put(tmp_path / "a.mat", lie)), "12 images, but labels", "a.mat")
+
+
+def test_a_mat_file_with_a_variable_twice_is_refused(tmp_path: Path) -> None:
+    """Of two the first may be what is looked at, and the second what is read."""
+    content = published.mat(*COLOUR)
+    path = put(tmp_path / "a.mat", content + content[128:])
+    refused(lambda: mat.read(path), "has a variable twice", "a.mat")
 
 
 def test_a_newer_mat_file_is_refused(tmp_path: Path) -> None:
@@ -243,6 +262,11 @@ def npy_header(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
     return buffer.getvalue()
 
 
+def npy_text(text: bytes) -> bytes:
+    """A header of version 1.0 that says something else."""
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text
+
+
 def repacked(content: bytes, **members: bytes | None) -> bytes:
     """`content` with other members; None leaves one out."""
     buffer = io.BytesIO()
@@ -263,7 +287,14 @@ def repacked(content: bytes, **members: bytes | None) -> bytes:
         ({"x_train": npy_header((12, 28, 28)) + bytes(9)}, "not of the size its header says"),
         ({"x_train": npy_header((1, 2, 2)) + bytes(9)}, "not of the size its header says"),
         ({"x_train": npy_header((10**15, 28, 28))}, "claims 1000000000000000 images"),
-        ({"y_train": npy_header((10**15,))}, "claims 1000000000000000 bytes"),
+        ({"y_train": npy_header((10**15,))}, r"shape \(1000000000000000,\), not one label"),
+        ({"y_train": npy_header((12, 1)) + bytes(12)}, "not one label an image"),
+        ({"y_train": npy_header((-5,)) + bytes(12)}, "y_train is no array"),
+        ({"x_train": npy_header((12, 28, 28)).replace(b"\x01\0v", b"\x02\0v")}, "is no array"),
+        ({"x_train": npy_text(b"{")}, "x_train is no array"),
+        ({"x_train": npy_text(b"{'shape': (1,), b'a': 2, 3: 4}")}, "x_train is no array"),
+        ({"x_train": npy_text(b"'" * 3)}, "x_train is no array"),
+        ({"x_train": npy_text(b"(" * 200)}, "x_train is no array"),
         ({"x_train": npy_header((5, 784)) + bytes(3920)}, "no set of images"),
         ({"x_train": npy_header((12, 28, 28), "<f8")}, "float64, not uint8"),
         ({"y_train": npy_header((12,), "|O") + b"cos\nsystem\n"}, "object, not uint8"),

@@ -14,11 +14,7 @@ from PIL import Image
 from harness.datasets import Manifest, load_images, prepare
 from harness.errors import UserError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -31,8 +27,8 @@ def manifest(folder: Path) -> Manifest:
     return prepare(str(folder)).manifest
 
 
-def only_file(cache: Path) -> Path:
-    (path,) = (cache / "images").iterdir()
+def only_file(own_cache: Path) -> Path:
+    (path,) = (own_cache / "images").iterdir()
     return path
 
 
@@ -79,9 +75,9 @@ def test_the_cache_serves_without_the_files(manifest: Manifest, folder: Path) ->
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "longer", "pickle", "another shape"])
-def test_a_damaged_cache_file_is_rebuilt(manifest: Manifest, cache: Path, damage: str) -> None:
+def test_a_damaged_cache_file_is_rebuilt(manifest: Manifest, own_cache: Path, damage: str) -> None:
     expected = np.array(load_images(manifest, "trainA", 6))
-    path = only_file(cache)
+    path = only_file(own_cache)
     content = path.read_bytes()
     if damage == "pickle":
         np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
@@ -96,20 +92,22 @@ def test_a_damaged_cache_file_is_rebuilt(manifest: Manifest, cache: Path, damage
         }
         path.write_bytes(replacement[damage])
     np.testing.assert_array_equal(load_images(manifest, "trainA", 6), expected)
-    assert only_file(cache).read_bytes() == content
+    assert only_file(own_cache).read_bytes() == content
 
 
-def test_size_and_files_have_their_own_cache(manifest: Manifest, folder: Path, cache: Path) -> None:
+def test_size_and_files_have_their_own_cache(
+    manifest: Manifest, folder: Path, own_cache: Path
+) -> None:
     before = np.array(load_images(manifest, "trainA", 6))
     assert load_images(manifest, "trainA", 7).shape == (2, 7, 7, 3)
     (folder / "trainA" / "0.png").write_bytes(png(picture(999)))
     after = load_images(prepare(str(folder)).manifest, "trainA", 6)
     assert (after[0] != before[0]).any() and (after[1] == before[1]).all()
-    assert len(list((cache / "images").iterdir())) == 3
+    assert len(list((own_cache / "images").iterdir())) == 3
 
 
 def test_a_file_changed_since_the_manifest_leaves_no_cache(
-    manifest: Manifest, folder: Path, cache: Path
+    manifest: Manifest, folder: Path, own_cache: Path
 ) -> None:
     (folder / "trainA" / "1.png").write_bytes(png(picture(999)))
     with pytest.raises(UserError, match=r"1\.png: changed since"):
@@ -117,7 +115,7 @@ def test_a_file_changed_since_the_manifest_leaves_no_cache(
     (folder / "trainA" / "1.png").unlink()
     with pytest.raises(UserError, match=r"1\.png: changed since"):
         load_images(manifest, "trainA", 6)
-    assert list((cache / "images").iterdir()) == []
+    assert list((own_cache / "images").iterdir()) == []
 
 
 def test_an_unknown_split_and_an_impossible_size_are_refused(manifest: Manifest) -> None:
@@ -128,7 +126,7 @@ def test_an_unknown_split_and_an_impossible_size_are_refused(manifest: Manifest)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
-    manifest: Manifest, cache: Path, monkeypatch: pytest.MonkeyPatch
+    manifest: Manifest, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -136,7 +134,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"No space left on device.*CYCLEBENCH_CACHE"):
         load_images(manifest, "trainA", 6)
-    assert list((cache / "images").iterdir()) == []
+    assert list((own_cache / "images").iterdir()) == []
 
 
 def test_progress_counts_images(manifest: Manifest) -> None:

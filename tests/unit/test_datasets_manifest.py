@@ -20,11 +20,7 @@ from harness.datasets.local import Located
 from harness.datasets.manifest import ImageFile as ManifestFile
 from harness.errors import UserError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -303,9 +299,9 @@ def test_a_second_scan_decodes_only_what_changed(
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"schema_version": 1}', "[]"])
-def test_a_damaged_scan_cache_is_rebuilt(folder: Path, cache: Path, damage: str) -> None:
+def test_a_damaged_scan_cache_is_rebuilt(folder: Path, own_cache: Path, damage: str) -> None:
     first = scan(folder)
-    (path,) = (cache / "scans").iterdir()
+    (path,) = (own_cache / "scans").iterdir()
     path.write_text(damage)
     assert scan(folder) == first
     path.write_text(path.read_text().replace('"stamp"', '"stump"', 1))

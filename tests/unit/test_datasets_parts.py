@@ -20,12 +20,7 @@ VALIDATION = [2, 6, 8, 15, 23, 31, 35]
 TEST = [11, 13, 21, 22, 33]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -230,6 +225,9 @@ def test_a_changed_label_or_image_makes_validation_again(tmp_path: Path) -> None
     (folder / "trainA" / "30.png").write_bytes(png(picture(999)))
     third = prepare(str(folder), hold_out="validation").located.folder
     assert len({first, second, third}) == 3
+    (third / "labels.csv").unlink()
+    assert prepare(str(folder), hold_out="validation").located.folder == third
+    assert (third / "labels.csv").is_file()
 
 
 def test_validation_of_the_built_in_set_and_of_too_small_a_one(tmp_path: Path) -> None:
@@ -248,7 +246,10 @@ def test_the_real_folders_of_classes_run_through_the_same_code(photographs: Path
     domains = ("art_painting", "cartoon", "photo", "sketch")
     present(photographs / "pacs_mini")
     for a, b in zip(domains, (*domains[1:], domains[0]), strict=True):
-        for hold_out, total in (("test", 42), ("validation", None)):
-            prepared = prepare(f"pacs_mini:{a}-{b}", photographs, hold_out=hold_out)
-            assert prepared.audit.unreadable == ()
-            assert total in (sum(prepared.audit.counts.values()), None)
+        whole = prepare(f"pacs_mini:{a}-{b}", photographs)
+        part = prepare(f"pacs_mini:{a}-{b}", photographs, hold_out="validation")
+        assert whole.audit.unreadable == part.audit.unreadable == ()
+        counts, parts = whole.audit.counts, part.audit.counts
+        assert sum(counts.values()) == 42
+        for side in "AB":
+            assert parts[f"train{side}"] + parts[f"test{side}"] == counts[f"train{side}"]

@@ -20,10 +20,7 @@ from harness.errors import UserError
 SHAPES = ((10, 14), (13, 10), (10, 10))
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def pictures() -> list[np.ndarray]:
@@ -50,8 +47,8 @@ def bytes_of(images: list[np.ndarray]) -> bytes:
     return file.getvalue()
 
 
-def only_file(cache: Path) -> Path:
-    (path,) = (cache / "images").iterdir()
+def only_file(own_cache: Path) -> Path:
+    (path,) = (own_cache / "images").iterdir()
     return path
 
 
@@ -149,7 +146,7 @@ EVERY_DAMAGE = sorted(damaged(bytes_of(pictures())))
 
 @pytest.mark.parametrize("damage", EVERY_DAMAGE)
 def test_a_damaged_file_is_refused_by_workers_and_made_again(
-    manifest: Manifest, cache: Path, damage: str
+    manifest: Manifest, own_cache: Path, damage: str
 ) -> None:
     path = Path(load(manifest).filename)
     content = path.read_bytes()
@@ -160,12 +157,12 @@ def test_a_damaged_file_is_refused_by_workers_and_made_again(
         open_images(path)
     images = load(manifest)
     assert all((a == b).all() for a, b in zip(images, pictures(), strict=True))
-    assert only_file(cache).read_bytes() == content
+    assert only_file(own_cache).read_bytes() == content
 
 
 @pytest.mark.parametrize("damage", ["other sizes", "other count", "grey"])
 def test_sound_images_of_another_kind_are_not_taken_for_these(
-    manifest: Manifest, cache: Path, damage: str
+    manifest: Manifest, own_cache: Path, damage: str
 ) -> None:
     path = Path(load(manifest).filename)
     content = path.read_bytes()
@@ -178,7 +175,7 @@ def test_sound_images_of_another_kind_are_not_taken_for_these(
     path.write_bytes(bytes_of(others[damage]))
     assert len(open_images(path)) in (2, 3)
     assert all((a == b).all() for a, b in zip(load(manifest), pictures(), strict=True))
-    assert only_file(cache).read_bytes() == content
+    assert only_file(own_cache).read_bytes() == content
 
 
 def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
@@ -196,10 +193,19 @@ def test_arrays_cut_short_longer_or_of_other_shape_are_refused(tmp_path: Path) -
     content = path.read_bytes()
     with pytest.raises(UserError, match="not decoded images"):
         open_images(tmp_path / "absent.npy")
-    for changed in (content[:-1], content + b"\0", b"", b"nonsense"):
+    damaged = (b"PK\3\4" + bytes(40), content.replace(b"(2,", b"(-2"), content[:10] + b"'" * 118)
+    for changed in (content[:-1], content + b"\0", b"", b"nonsense", *damaged):
         path.unlink()
         path.write_bytes(changed)
         with pytest.raises(UserError, match="not decoded images"):
+            open_images(path)
+    for shape in ((10**30, 1, 1, 1), (2**62, 4, 4, 3)):
+        path.unlink()
+        with path.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(bytes(96))
+        with pytest.raises(UserError, match="shorter than its header says"):
             open_images(path)
     for array in (np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 4, 3), np.float32)):
         path.unlink()
@@ -219,7 +225,7 @@ def test_the_number_of_pixels_may_have_any_number_of_digits(tmp_path: Path) -> N
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
-    manifest: Manifest, cache: Path, monkeypatch: pytest.MonkeyPatch
+    manifest: Manifest, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -227,15 +233,17 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"No space left on device.*CYCLEBENCH_CACHE"):
         load(manifest)
-    assert list((cache / "images").iterdir()) == []
+    assert list((own_cache / "images").iterdir()) == []
 
 
-def test_a_file_changed_since_the_manifest_leaves_no_cache(manifest: Manifest, cache: Path) -> None:
+def test_a_file_changed_since_the_manifest_leaves_no_cache(
+    manifest: Manifest, own_cache: Path
+) -> None:
     assert manifest.folder is not None
     (manifest.folder / "testA" / "2.png").unlink()
     with pytest.raises(UserError, match=r"2\.png: changed since"):
         load(manifest)
-    assert list((cache / "images").iterdir()) == []
+    assert list((own_cache / "images").iterdir()) == []
 
 
 def test_progress_counts_images_once(manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from datasets_helpers import picture, write_set
 from PIL import Image
+from resize_references import noise
 from rich.console import Console
 
 from harness.config import load_experiment
@@ -18,17 +19,7 @@ from harness.datasets.resize import Resize, bilinear_aliased, recipe, resize
 from harness.experiment import decoded_images
 from harness.progress import Display
 
-METHODS: tuple[Resize, ...] = ("bicubic", "bilinear_aliased")  # those `data.resize` may be
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def noise(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(height).integers(256, size=(height, width, 3), dtype=np.uint8)
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def by_tensorflow(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -79,11 +70,11 @@ def test_without_antialias_stripes_alias() -> None:
     assert np.ptp(resize(Image.fromarray(stripes), 16, "bicubic")[:, 2:-2]) < 40
 
 
-def test_each_way_to_resize_has_its_own_cache(tmp_path: Path, cache: Path) -> None:
+def test_each_way_to_resize_has_its_own_cache(tmp_path: Path, own_cache: Path) -> None:
     manifest = prepare(str(write_set(tmp_path / "set"))).manifest
     bicubic = load_images(manifest, "trainA", 7)
     aliased = load_images(manifest, "trainA", 7, method="bilinear_aliased")
-    assert len(list((cache / "images").iterdir())) == 2
+    assert len(list((own_cache / "images").iterdir())) == 2
     np.testing.assert_array_equal(aliased[0], bilinear_aliased(np.asarray(picture(0)), 7, 7))
     assert (aliased != bicubic).any()
     assert recipe("bicubic") != recipe("bilinear_aliased")
@@ -97,16 +88,24 @@ def images_by(method: str, prepared: Prepared) -> dict[str, np.ndarray]:
     return decoded_images(prepared, experiment, Display(Console(quiet=True)))
 
 
-def test_only_training_images_are_resized_as_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "of_tests"), [("bilinear", "bilinear"), ("bilinear_aliased", "bicubic")]
+)
+def test_training_images_are_resized_as_asked_for_and_others_unless_aliased(
+    tmp_path: Path, method: Resize, of_tests: Resize
+) -> None:
     prepared = prepare(str(write_set(tmp_path / "set")))
-    bicubic, aliased = (images_by(method, prepared) for method in METHODS)
+    bicubic, found = images_by("bicubic", prepared), images_by(method, prepared)
     for split in bicubic:
-        same = np.array_equal(bicubic[split], aliased[split])
-        assert same != split.startswith("train"), split
+        same = np.array_equal(bicubic[split], found[split])
+        assert same == (of_tests == "bicubic" and not split.startswith("train")), split
+    for split, size, by in (("trainA", 36, method), ("testA", 32, of_tests)):
+        first = Image.open(prepared.located.folder / split / "0.png")
+        np.testing.assert_array_equal(found[split][0], resize(first, size, by))
 
 
 def test_the_built_in_set_is_drawn_at_the_size_asked_for() -> None:
     prepared = prepare("seasons", size=36, counts=(2, 2))
-    bicubic, aliased = (images_by(method, prepared) for method in METHODS)
+    bicubic, aliased = (images_by(method, prepared) for method in ("bicubic", "bilinear_aliased"))
     for split in bicubic:
         np.testing.assert_array_equal(bicubic[split], aliased[split])

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from datasets_helpers import Site, serving
+from datasets_helpers import Site
 
 from harness.errors import UserError
 from harness.metrics import weights as module
@@ -24,24 +24,23 @@ TORCH_FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, PyTorch's empty too, no mirror, and a published file that is short."""
-    for name in ("CYCLEBENCH_MIRROR", "CYCLEBENCH_OFFLINE", "TORCH_HOME", "XDG_CACHE_HOME"):
+    for name in ("CYCLEBENCH_OFFLINE", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("CYCLEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1,weights.invalid")
     monkeypatch.setattr(module, "SIZE", len(CONTENT))
     monkeypatch.setattr(module, "SHA256", hashlib.sha256(CONTENT).hexdigest())
     monkeypatch.setattr(module, "URL", "http://no.mirror.and.no.test.may.ask.invalid/")
-    return tmp_path / "cache" / "weights"
+    return own_cache / "weights"
 
 
 @pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with serving(Site(files={f"/{FILE_NAME}": CONTENT})) as site:
-        monkeypatch.setenv("CYCLEBENCH_MIRROR", site.url + "/")
-        yield site
+def mirror(mirror: Site) -> Site:
+    """It has the file."""
+    mirror.files[f"/{FILE_NAME}"] = CONTENT
+    return mirror
 
 
 @pytest.fixture

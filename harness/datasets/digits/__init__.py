@@ -6,8 +6,7 @@ typeset ones are set here in the fonts that matplotlib ships. White ink on black
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ from PIL import Image
 from harness.datasets.digits import typeset
 from harness.datasets.digits.handwritten import Handwritten
 from harness.datasets.drawing import new_folder
-from harness.datasets.labels import FILE_NAME, HEADER
-from harness.datasets.layout import SPLITS
+from harness.datasets.labels import FILE_NAME, write_lines
+from harness.datasets.layout import SPLITS, Progress
 
 SMALLEST = 16
 # Far apart, so that train and test never share a typeset digit.
@@ -33,7 +32,7 @@ def write_digits(
     size: int,
     train: int,
     test: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write the data set as grey PNG files, `size` pixels wide and high, into the new `folder`.
 
@@ -53,14 +52,13 @@ def write_digits(
     with new_folder(folder) as temporary:
         for split in SPLITS:
             (temporary / split).mkdir()
-        with (temporary / FILE_NAME).open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(HEADER)
-            for done, (split, name, label, picture) in enumerate(pieces, 1):
-                picture.save(temporary / split / name)
-                lines.writerow([split, name, label])
-                if progress:
-                    progress(done, total)
+        lines = []
+        for done, (split, name, label, picture) in enumerate(pieces, 1):
+            picture.save(temporary / split / name)
+            lines.append(((split, name), str(label)))
+            if progress:
+                progress(done, total)
+        write_lines(temporary / FILE_NAME, lines)
 
 
 def _pieces(

@@ -5,6 +5,7 @@ None of them trusts a file: sizes are looked at before memory is taken, damage i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,9 @@ def checked_shape(path: Path, shape: tuple[int, ...]) -> None:
         raise UserError(f"{path}: an array of shape {shape} is no set of images; fetch it again")
     if shape[0] < 1:
         raise UserError(f"{path}: holds no image; fetch it again")
-    size = 1
-    for length in shape:
-        size *= length
     if (
         shape[0] > MOST_IMAGES
-        or size > MOST_BYTES
+        or math.prod(shape) > MOST_BYTES
         or not all(1 <= s <= LARGEST_SIDE for s in sides)
     ):
         raise UserError(

@@ -57,7 +57,10 @@ def _parsed(line: bytes) -> tuple[int, np.ndarray]:
     """Label 0 to 9 and uint8 (256,). Raises ValueError saying what is wrong."""
     label, *pairs = line.split() or [b""]
     # All pairs at once: a colon separates as a space does, but there must be one in each.
-    numbers = np.array(b" ".join(pairs).replace(b":", b" ").split(), dtype=np.float64)
+    try:
+        numbers = np.array(b" ".join(pairs).replace(b":", b" ").split(), dtype=np.float64)
+    except ValueError as error:  # quotes the text, however long
+        raise ValueError(str(error)[:80]) from None
     if numbers.size != 2 * len(pairs) or not all(b":" in pair for pair in pairs):
         raise ValueError("not pairs of index:value")
     indices, given = numbers[::2], numbers[1::2]
@@ -67,7 +70,7 @@ def _parsed(line: bytes) -> tuple[int, np.ndarray]:
     if not (np.abs(given) <= 1).all():  # false for a NaN too
         raise ValueError("a value that is not from -1 to 1")
     if label not in DIGITS:
-        raise ValueError(f"label {label.decode(errors='replace')!r}, which is not 1 to 10")
+        raise ValueError(f"label {label[:80].decode(errors='replace')!r}, which is not 1 to 10")
     values = np.zeros(SIDE * SIDE)
     values[indices.astype(np.int64) - 1] = given
     return DIGITS[label], np.rint((values + 1) * 127.5).astype(np.uint8)

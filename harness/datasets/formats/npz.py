@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.datasets.archive import DAMAGE
-from harness.datasets.formats import MOST_BYTES, LabelledImages, checked_shape, labelled
+from harness.datasets.formats import MOST_IMAGES, LabelledImages, checked_shape, labelled
+from harness.datasets.npy import read_header
 from harness.errors import UserError
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
-LONGEST_HEADER = 256
 
 
 def read(path: Path) -> tuple[LabelledImages, LabelledImages]:
@@ -43,22 +43,17 @@ def _array(file: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
         raise UserError(f"{path}: no {name} inside; it needs {', '.join(NAMES)}") from None
     with file.open(member) as stream:
         try:
-            version = np.lib.format.read_magic(stream)
-            reader = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, column_major, kind = reader(stream, max_header_size=LONGEST_HEADER)
-        except (ValueError, KeyError):
+            shape, column_order, kind = read_header(stream)
+        except ValueError:
             raise UserError(f"{path}: {name} is no array; replace the file") from None
         if kind != np.uint8:
             raise UserError(f"{path}: {name} is {kind}, not uint8; convert it")
         if name.startswith("x"):
             checked_shape(path, shape)
+        elif len(shape) != 1 or shape[0] > MOST_IMAGES:
+            raise UserError(f"{path}: {name} has the shape {shape}, not one label an image")
         size = math.prod(shape)
-        if size > MOST_BYTES:
-            raise UserError(f"{path}: {name} claims {size} bytes; it is damaged or another file")
         content = stream.read(size + 1)
     if len(content) != size:
         raise UserError(f"{path}: {name} is not of the size its header says; replace the file")
-    return np.frombuffer(content, np.uint8).reshape(shape, order="F" if column_major else "C")
+    return np.frombuffer(content, np.uint8).reshape(shape, order="F" if column_order else "C")

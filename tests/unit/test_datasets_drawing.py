@@ -1,0 +1,113 @@
+"""Built-in data sets are drawn once for each size, count and version of what draws."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from datasets_helpers import Site, everything_in, find, write_set
+
+from harness.datasets.catalogue import CATALOGUE, BuiltIn
+from harness.datasets.layout import ALL_SPLITS, SPLITS
+from harness.datasets.locate import locate
+from harness.errors import UserError
+
+module = sys.modules["harness.datasets.locate"]
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def test_seasons_is_drawn_once_for_each_size_and_count(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def write_seasons(folder: Path, *settings: object) -> None:
+        drawn.append(settings[:3])
+        for split in ALL_SPLITS:
+            (folder / split).mkdir(parents=True)
+
+    fake = types.SimpleNamespace(write_seasons=write_seasons)
+    monkeypatch.setitem(sys.modules, "harness.datasets.seasons", fake)
+    write_set(tmp_path / "data" / "seasons")
+    first = find("seasons", tmp_path / "data")
+    assert first.folder.parent == own_cache / "datasets"
+    assert find("seasons") == first
+    (first.folder / "testA_in_B").rmdir()
+    assert find("seasons") == first
+    assert locate("seasons", None, size=8, counts=(4, 2)).folder != first.folder
+    monkeypatch.setattr(module, "_version_of_drawing", lambda source: "newer")
+    assert find("seasons").folder != first.folder
+    assert drawn == [(8, 3, 2), (8, 3, 2), (8, 4, 2), (8, 3, 2)]
+
+
+def test_seasons_of_an_impossible_size_is_refused(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_seasons(*settings: object) -> None:
+        raise ValueError("cannot draw size=8")
+
+    fake = types.SimpleNamespace(write_seasons=write_seasons)
+    monkeypatch.setitem(sys.modules, "harness.datasets.seasons", fake)
+    with pytest.raises(UserError, match="seasons: cannot draw size=8"):
+        find("seasons")
+
+
+def test_the_version_of_a_drawing_follows_the_code_that_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = BuiltIn("painter", "write", SPLITS)
+    nothing = module._version_of_drawing(source, tmp_path)
+    (tmp_path / "painter").mkdir()
+    (tmp_path / "painter" / "paint.py").write_text("blue = 1")
+    before = module._version_of_drawing(source, tmp_path)
+    (tmp_path / "painter" / "paint.py").write_text("blue = 2")
+    after = module._version_of_drawing(source, tmp_path)
+    library = replace(source, libraries=("pillow",))
+    monkeypatch.setattr(module, "version", lambda name: f"old {name}")
+    old = module._version_of_drawing(library, tmp_path)
+    monkeypatch.setattr(module, "version", lambda name: f"new {name}")
+    new = module._version_of_drawing(library, tmp_path)
+    assert len({nothing, before, after, old, new}) == 5
+
+
+def test_every_built_in_set_has_a_version_of_its_own() -> None:
+    nothing = module._version_of_drawing(BuiltIn("painter", "write", SPLITS))
+    sources = [entry.source for entry in CATALOGUE if isinstance(entry.source, BuiltIn)]
+    versions = {module._version_of_drawing(source) for source in sources}
+    assert len(versions | {nothing}) == len(sources) + 1 == 3
+
+
+def test_digits_lost_labels_are_drawn_again(own_cache: Path, mirror: Site) -> None:
+    lines: list[str] = []
+    stages: set[tuple[str, int]] = set()
+    found = locate(
+        "digits", None, size=16, counts=(3, 2),
+        report=lines.append, progress=lambda stage, done, total: stages.add((stage, total)),
+    )  # fmt: skip
+    assert found.name == "digits" and found.titles == ("handwritten", "typeset")
+    assert found.folder.parent == own_cache / "datasets" and stages == {("draw", 10)}
+    assert "3 + 2 images a domain of 16 px" in lines[0] and mirror.requests == []
+    (found.folder / "labels.csv").unlink()
+    assert locate("digits", None, size=16, counts=(3, 2)) == found
+    assert (found.folder / "labels.csv").exists()
+
+
+def test_more_handwritten_digits_than_there_are_is_one_line(own_cache: Path) -> None:
+    with pytest.raises(UserError, match=r"digits: there are 1797 .*1700.* 98 .*other .*counts$"):
+        locate("digits", None, size=16, counts=(1700, 98))
+    assert everything_in(own_cache) == []
+
+
+def test_the_catalogue_leaves_what_draws_until_something_is_drawn() -> None:
+    code = (
+        "import sys, harness.datasets.locate;"
+        "print([m for m in ('sklearn', 'matplotlib', 'harness.datasets.seasons',"
+        " 'harness.datasets.digits') if m in sys.modules])"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == "[]"
