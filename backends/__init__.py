@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backends.interface import Backend, Runtime
-from backends.model import Model
-from backends.objective import Objective
+if TYPE_CHECKING:
+    from backends.interface import Backend, Runtime
+    from backends.model import Model
+    from backends.objective import Objective
 
 
 def available() -> tuple[str, ...]:

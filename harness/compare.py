@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
 from harness.datasets import Images, Prepared
-from harness.errors import UserError
+from harness.errors import UserError, WorkerFailed
 from harness.experiment import (
     decoded_images,
     experiment_folder,
@@ -27,7 +27,6 @@ from harness.records import RunRecord, find_runs
 from harness.report import write_report
 from harness.run import Job
 from harness.training import Pace, train_seed
-from harness.workers import WorkerFailed
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import resources
 from typing import Any, get_args
 
 import yaml
@@ -21,6 +20,7 @@ from backends.model import ImageShape, Model
 from backends.objective import Objective
 from harness.errors import UserError
 from harness.possible import check_possible
+from harness.presets import preset_names, preset_text
 from harness.sections import (
     DataSection,
     EvaluationSection,
@@ -127,11 +127,6 @@ class Experiment(Section):
         return hashlib.sha256("\n".join((settings, *context)).encode()).hexdigest()[:10]
 
 
-def preset_names() -> list[str]:
-    files = resources.files("harness").joinpath("presets").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
-
-
 def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> Experiment:
     """`dataset` None: the preset's own, or else the built-in seasons.
 
@@ -151,7 +146,7 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
 
 def _preset(name: str) -> dict[str, Any]:
     """Settings of a preset's file, on top of those of the preset that it `extends`."""
-    text = resources.files("harness").joinpath(f"presets/{name}.yaml").read_text("utf-8")
+    text = preset_text(name)
     settings = yaml.safe_load(text)
     del settings["description"]
     return (

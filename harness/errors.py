@@ -1,4 +1,4 @@
-"""The one exception a user is meant to see."""
+"""Exceptions that the command line turns into one line."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The command line prints it on stderr without a traceback and exits with status 2.
     """
+
+
+class WorkerFailed(Exception):
+    """A worker died; the traceback is in the run's log, which the message names. Status 1."""

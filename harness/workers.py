@@ -11,13 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.errors import WorkerFailed
 from harness.run import Job
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-
-
-class WorkerFailed(Exception):
-    """A worker died; the traceback is in the run's log, which the message names."""
 
 
 class Worker:

@@ -20,8 +20,7 @@ from harness.cli import (
     study,
     weights,
 )
-from harness.errors import UserError
-from harness.workers import WorkerFailed
+from harness.errors import UserError, WorkerFailed
 
 INTERRUPTED = 130
 COMMANDS = (

@@ -5,10 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.progress import Display
 
 
 def add(commands: shared.Commands) -> None:
@@ -30,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.metrics.calibration import calibrate, print_rows, write_rows
     from harness.provenance import default_threads
 
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         processes = default_threads() if options.processes is None else options.processes
         rows = calibrate(options.repeats, processes, display.stage)
     print_rows(rows, shared.table_console())

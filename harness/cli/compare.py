@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.config import preset_names
-from harness.progress import Display
+from harness.presets import preset_names
 
 
 def add(commands: shared.Commands) -> None:
@@ -49,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         results=options.results,
         overrides=shared.overrides(options),
     )
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         report = compare(request, display)
     print(f"Report: {report}")
     return 0

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.progress import Display
 
 
 def add(commands: shared.Commands) -> None:
@@ -45,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         pairs=options.pairs,
     )
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         page = study(asked, display)
     print(f"Report: {page}")
     return 0

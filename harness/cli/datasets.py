@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.config import load_experiment
-from harness.progress import Display
 
 
 def add(commands: shared.Commands) -> None:
@@ -29,13 +25,14 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from harness.config import load_experiment
     from harness.datasets import prepare
     from harness.datasets.listing import catalogue_lines, finding_lines
 
     if options.action == "list":
         print("\n".join(catalogue_lines(options.data_dir)))
         return 0
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         experiment = load_experiment(options.dataset, "quick", [])
         data = experiment.data
         prepared = prepare(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from backends.architecture import Layer
 from harness.cli import options as shared
-from harness.config import load_experiment, preset_names
+from harness.presets import preset_names
+
+if TYPE_CHECKING:
+    from backends.architecture import Layer
 
 TEXT = ("layer", "kind", "kernel", "stride", "padding", "norm", "output")
 NUMBERS = ("parameters", "MFLOP", "sees")
@@ -30,6 +31,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from harness.config import load_experiment
     from harness.layer_table import network_rows
 
     experiment = load_experiment(None, options.preset or "quick", list(shared.overrides(options)))

@@ -1,15 +1,22 @@
-"""Options that several subcommands share, and how their texts become values."""
+"""Options that several subcommands share, and how their texts become values.
+
+Nothing here or in a subcommand's module imports a library before the command runs: `--help` and
+shell completion answer at once.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 import backends
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.progress import Display
 
 Commands = Any  # argparse does not name the type that `add_subparsers` returns
 
@@ -50,8 +57,19 @@ def overrides(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(each for text in options.overrides for each in settings(text))
 
 
+def display() -> Display:
+    """Bars and lines on stderr."""
+    from rich.console import Console
+
+    from harness.progress import Display
+
+    return Display(Console(stderr=True))
+
+
 def table_console() -> Console:
     """As wide as the terminal; in a file or a pipe, wide enough that no cell of a table is cut."""
+    from rich.console import Console
+
     console = Console()
     return console if console.is_terminal else Console(width=180)
 

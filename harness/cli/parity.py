@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from harness.cli import options as shared
-from harness.config import check_backends
 from harness.errors import UserError
 
 
@@ -28,6 +27,7 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from harness.config import check_backends
     from harness.consistency.parity import check_parity, print_rows, write_rows
 
     check_backends(list(options.backends))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.progress import Display
 
 
 def add(commands: shared.Commands) -> None:
@@ -30,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if is_study(options.experiment):
         print(f"Report: {write_page(options.experiment)}")
         return 0
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         evaluate(options.experiment, display.stage)
     print(f"Report: {write_report(options.experiment)}")
     return 0

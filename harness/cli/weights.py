@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.progress import Display
 
 
 def add(commands: shared.Commands) -> None:
@@ -28,7 +25,7 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from harness.metrics.weights import fetch_weights
 
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         path = fetch_weights(options.file, display.say, display.stage)
     print(f"Weights: {path}")
     return 0

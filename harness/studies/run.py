@@ -27,6 +27,7 @@ from harness.compare import (
 )
 from harness.config import check_backends
 from harness.datasets import Prepared
+from harness.errors import WorkerFailed
 from harness.experiment import prepare_data
 from harness.metrics.evaluate import is_scored
 from harness.progress import Display, duration
@@ -35,7 +36,6 @@ from harness.studies.file import StudyFile, read_study
 from harness.studies.grid import Cell, make_cells
 from harness.studies.page.write import write_page
 from harness.studies.record import Place, asked_runs, study_folder, write_record
-from harness.workers import WorkerFailed
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from backends.cost import (
     train_step_flops,
 )
 from harness.cli import main
-from harness.config import load_experiment, preset_names
+from harness.config import load_experiment
 from harness.layer_table import network_rows
+from harness.presets import preset_names
 
 # As the authors of pix2pix define their unet_256 for this norm.
 PIX2PIX = UNetSpec(norm=NormSpec("batch", affine=True), bias=False)

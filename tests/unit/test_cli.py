@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from harness.cli import main
@@ -77,3 +80,15 @@ def test_datasets_list_names_the_built_in_set(capsys):
     assert main(["datasets", "list"]) == 0
     out = capsys.readouterr().out
     assert "seasons" in out and "built in" in out and "summer2winter_yosemite" in out
+
+
+def test_help_imports_no_library():
+    """It answers at once: nothing is imported before a command needs it."""
+    code = (
+        "import sys\nfrom harness.cli import main\n"
+        "try:\n    main(['compare', '--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'pydantic', 'rich', 'yaml', 'torch', 'tensorflow'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--dataset" in done.stdout and done.stderr.strip() == "[]"

@@ -14,8 +14,9 @@ from typing import Any
 
 from backends.interface import Runtime
 from harness.consistency.steps.trajectory import Task, Trajectory
+from harness.errors import WorkerFailed
 from harness.records import write_json
-from harness.workers import QUIET, WorkerFailed
+from harness.workers import QUIET
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 

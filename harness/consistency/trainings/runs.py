@@ -21,6 +21,7 @@ from harness import provenance
 from harness.compare import Machine, Request, jobs_left
 from harness.config import Experiment
 from harness.datasets import Prepared
+from harness.errors import WorkerFailed
 from harness.experiment import decoded_images, experiment_folder, write_experiment
 from harness.metrics.evaluate import ImageSets, evaluate, is_scored
 from harness.metrics.extractors import EFFICIENTNET
@@ -28,7 +29,7 @@ from harness.metrics.features import features
 from harness.progress import Display, duration
 from harness.records import RunRecord, find_runs, read_arrays
 from harness.run import Job
-from harness.workers import Worker, WorkerFailed
+from harness.workers import Worker
 
 BLOCK = 50  # steps between looks at whether to stop
 MOST_AT_ONCE = 8  # a worker takes up to a gigabyte
