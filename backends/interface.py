@@ -48,7 +48,7 @@ class Runtime:
     precision: Literal["float32", "float64"] = "float32"
     tf32: bool = False
     onednn: bool = True
-    channels_last: bool = False
+    channels_last: bool = True
 
 
 class PoolDecision(NamedTuple):

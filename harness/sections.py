@@ -193,7 +193,7 @@ class RuntimeSection(Section):
     precision: Literal["float32", "float64"] = "float32"
     tf32: bool = False
     onednn: bool = True
-    channels_last: bool = False
+    channels_last: bool = True
 
 
 class EvaluationSection(Section):

@@ -22,6 +22,17 @@ class Networks(NamedTuple):
     d_b: keras.Model
 
 
+class Generated(NamedTuple):
+    """What the generators make of a batch; no identity images where nothing is lost by them."""
+
+    fake_a: Tensor
+    fake_b: Tensor
+    cycle_a: Tensor
+    cycle_b: Tensor
+    identity_a: Tensor | None = None
+    identity_b: Tensor | None = None
+
+
 class GeneratorLosses(NamedTuple):
     total: Tensor  # the weighted sum that both generators minimise
     terms: list[Tensor]  # in the order of LOSS_TERMS, discriminators left out
@@ -78,19 +89,43 @@ def gradient_penalty(discriminator: keras.Model, real: Tensor, fake: Tensor, mix
     return tf.reduce_mean((norms - 1) ** 2)
 
 
+def at_once(network: keras.Model, *batches: Tensor) -> list[Tensor]:
+    """A network whose images are `apart`, on several batches in one pass: a tenth faster."""
+    return tf.split(network(tf.concat(batches, 0)), [batch.shape[0] for batch in batches])
+
+
+def generated(networks: Networks, objective: Objective, batch: Batch) -> Generated:
+    """Of all that is random, `batch.kept` matters here."""
+    g_ab, g_ba, a, b, kept = networks.g_ab, networks.g_ba, batch.a, batch.b, batch.kept
+    identity = objective.identity > 0
+    if g_ab.apart and g_ba.apart and not kept:
+        # B to A goes first, so that what comes of it goes back with the next batch.
+        fake_a, *identity_a = at_once(g_ba, b, *([a] if identity else []))
+        fake_b, cycle_b, *identity_b = at_once(g_ab, a, fake_a, *([b] if identity else []))
+        cycle_a = g_ba(fake_b)
+        return Generated(fake_a, fake_b, cycle_a, cycle_b, *identity_a, *identity_b)
+    fake_b, fake_a = g_ab(a, kept.get("fake_b", ())), g_ba(b, kept.get("fake_a", ()))
+    cycle_a = g_ba(fake_b, kept.get("cycle_a", ()))
+    cycle_b = g_ab(fake_a, kept.get("cycle_b", ()))
+    if not identity:
+        return Generated(fake_a, fake_b, cycle_a, cycle_b)
+    identity_a = g_ba(a, kept.get("identity_a", ()))
+    identity_b = g_ab(b, kept.get("identity_b", ()))
+    return Generated(fake_a, fake_b, cycle_a, cycle_b, identity_a, identity_b)
+
+
 def generator_losses(networks: Networks, objective: Objective, batch: Batch) -> GeneratorLosses:
-    real_a, real_b, kept, kind = batch.a, batch.b, batch.kept, objective.adversarial
+    kind, made = objective.adversarial, generated(networks, objective, batch)
     cycle = l1 if objective.cycle_norm == "l1" else l2
     identity = l1 if objective.identity_norm == "l1" else l2
-    fake_b = networks.g_ab(real_a, kept.get("fake_b", ()))
-    fake_a = networks.g_ba(real_b, kept.get("fake_a", ()))
-    adversarial_ab = adversarial_of_generator(kind, networks.d_b(fake_b))
-    adversarial_ba = adversarial_of_generator(kind, networks.d_a(fake_a))
-    cycle_a = cycle(networks.g_ba(fake_b, kept.get("cycle_a", ())), real_a)
-    cycle_b = cycle(networks.g_ab(fake_a, kept.get("cycle_b", ())), real_b)
+    adversarial_ab = adversarial_of_generator(kind, networks.d_b(made.fake_b))
+    adversarial_ba = adversarial_of_generator(kind, networks.d_a(made.fake_a))
+    cycle_a, cycle_b = cycle(made.cycle_a, batch.a), cycle(made.cycle_b, batch.b)
     if objective.identity > 0:
-        identity_a = identity(networks.g_ba(real_a, kept.get("identity_a", ())), real_a)
-        identity_b = identity(networks.g_ab(real_b, kept.get("identity_b", ())), real_b)
+        identity_a, identity_b = (
+            identity(made.identity_a, batch.a),
+            identity(made.identity_b, batch.b),
+        )
     else:
         identity_a = identity_b = tf.zeros_like(cycle_a)
     total = (
@@ -102,7 +137,7 @@ def generator_losses(networks: Networks, objective: Objective, batch: Batch) -> 
         + objective.identity_weight("b") * identity_b
     )
     terms = [adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b]
-    return GeneratorLosses(total, terms, fake_a, fake_b)
+    return GeneratorLosses(total, terms, made.fake_a, made.fake_b)
 
 
 def discriminator_losses(
@@ -114,8 +149,10 @@ def discriminator_losses(
 ) -> DiscriminatorLosses:
     """`fakes`: the batches that the pool shows; a penalty is between `real` and the first."""
     kind = objective.adversarial
-    real_scores = discriminator(real)
-    fake_scores = [discriminator(fake) for fake in fakes]
+    if discriminator.apart:
+        real_scores, *fake_scores = at_once(discriminator, real, *fakes)
+    else:
+        real_scores, *fake_scores = (discriminator(images) for images in (real, *fakes))
     total = adversarial(kind, real_scores, real=True)
     for scores in fake_scores:
         total = total + adversarial(kind, scores, real=False)

@@ -52,8 +52,11 @@ class ConvTranspose(layers.Conv2DTranspose):
         self.drop_last = kernel - 2 - self.drop_first
 
     def call(self, x: Tensor) -> Tensor:
-        y, first, last = super().call(x), self.drop_first, self.drop_last
-        return y[:, first : -last or None, first : -last or None, :]
+        shape, crop = tf.shape(x), [self.drop_first, self.drop_last]
+        size = tf.stack([shape[0], 2 * shape[1], 2 * shape[2], self.filters])
+        # Not Keras's own call, which would compute the full output and copy the rest of it.
+        y = tf.nn.conv2d_transpose(x, self.kernel, size, 2, [[0, 0], crop, crop, [0, 0]])
+        return y if self.bias is None else y + self.bias
 
 
 class ResizeConv(Conv):
@@ -64,6 +67,26 @@ class ResizeConv(Conv):
 
     def call(self, x: Tensor) -> Tensor:
         return super().call(reflect(tf.repeat(tf.repeat(x, 2, 1), 2, 2), 1))
+
+
+class Head(Conv):
+    """7x7 to a few channels.
+
+    On a CPU it computes the columns of the kernel as channels, which it then moves and adds up:
+    oneDNN takes as long for one channel as for sixteen.
+    """
+
+    def __init__(self, after: int, **rest):
+        super().__init__(after, 7, **rest)
+
+    def call(self, x: Tensor) -> Tensor:
+        if tf.config.get_visible_devices("GPU"):
+            return super().call(x)
+        columns = tf.reshape(tf.transpose(self.kernel, (0, 2, 1, 3)), (7, 1, x.shape[3], -1))
+        parts = tf.split(tf.nn.conv2d(x, columns, 1, "VALID"), 7, 3)
+        width = tf.shape(x)[2] - 6
+        moved = [part[:, :, i : i + width, :] for i, part in enumerate(parts)]
+        return tf.add_n(moved) + self.bias
 
 
 class Norm(layers.Layer):
@@ -77,7 +100,7 @@ class Norm(layers.Layer):
     def __init__(self, spec: NormSpec | None, centred: bool = False, twice: bool = False, **rest):
         super().__init__(**rest)
         self.spec, self.centred = spec, centred
-        self.moments = moments if twice else tf.nn.moments
+        self.moments, self.fused = moments if twice else tf.nn.moments, not twice
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         channels, affine = (shape[-1],), self.spec is not None and self.spec.affine
@@ -93,6 +116,8 @@ class Norm(layers.Layer):
         axes = [1, 2] if self.spec.kind == "instance" else [0, 1, 2]
         if self.spec.kind == "instance" and self.centred:
             x = x - tf.reduce_mean(x, axes, keepdims=True)
+        if self.spec.kind == "instance" and self.fused and x.dtype == "float32":
+            return image_by_image(x, self.scale, self.offset, self.spec.epsilon)
         if self.spec.kind == "instance" or training:
             mean, variance = self.moments(x, axes, keepdims=True)
         else:
@@ -118,6 +143,26 @@ def moments(x: Tensor, axes: list[int], keepdims: bool = True) -> tuple[Tensor, 
     """
     mean = tf.reduce_mean(x, axes, keepdims=keepdims)
     return mean, tf.reduce_mean((x - mean) ** 2, axes, keepdims=keepdims)
+
+
+def image_by_image(x: Tensor, scale, offset, epsilon: float) -> Tensor:
+    """Instance norm by the kernel for batches, which is three times as fast (TensorFlow 2.21)."""
+    channels, none = (x.shape[-1],), tf.zeros((0,))
+    scale = tf.ones(channels) if scale is None else scale.value
+    offset = tf.zeros(channels) if offset is None else offset.value
+    options = {"mean": none, "variance": none, "epsilon": epsilon, "is_training": True}
+    images = [
+        tf.raw_ops.FusedBatchNormV3(x=image, scale=scale, offset=offset, **options).y
+        for image in tf.split(x, x.shape[0])
+    ]
+    return tf.concat(images, 0) if len(images) > 1 else images[0]
+
+
+def apart(network: Model) -> bool:
+    """Whether images of a batch never meet: what becomes of one does not depend on the others."""
+    inside = network._flatten_layers(include_self=False)
+    norms = (layer.spec for layer in inside if isinstance(layer, Norm))
+    return all(spec is None or spec.kind != "batch" for spec in norms)
 
 
 def reflect(x: Tensor, padding: int) -> Tensor:
@@ -163,7 +208,8 @@ class ResNet(Model):
         self.up0_norm = Norm(spec.norm, name="up0_norm", dtype=dtype)
         self.up1 = upsampling(f, spec, name="up1", dtype=dtype)
         self.up1_norm = Norm(spec.norm, name="up1_norm", dtype=dtype)
-        self.head = Conv(spec.out_channels, 7, name="head", dtype=dtype)
+        self.head = Head(spec.out_channels, name="head", dtype=dtype)
+        self.apart = apart(self)
 
     def call(self, x: Tensor, kept: Kept = (), training: bool = True) -> Tensor:
         """(N, H, W, in_channels) in [-1, 1] to (N, H', W', out_channels). Has no dropout."""
@@ -198,6 +244,7 @@ class UNet(Model):
             setattr(self, name, layer)
             setattr(self, f"{name}_norm", Norm(spec.norm, name=f"{name}_norm", dtype=dtype))
         self.head = ConvTranspose(spec.out_channels, 4, crop, True, name="head", dtype=dtype)
+        self.apart = apart(self)
 
     def call(self, x: Tensor, kept: Kept = (), training: bool = True) -> Tensor:
         """(N, H, W, in_channels) in [-1, 1] to (N, H, W, out_channels).
@@ -238,6 +285,7 @@ class Discriminator(Model):
             layer = Norm(norm, twice=twice, name=f"{name}_norm", dtype=dtype)
             setattr(self, f"{name}_norm", layer)
         self.head = Conv(1, kernel, padding=padding, same=same, name="head", dtype=dtype)
+        self.apart = apart(self)
 
     def call(self, x: Tensor, training: bool = True) -> Tensor:
         """(N, H, W, in_channels) in [-1, 1] to (N, h, w, 1): one score per patch."""

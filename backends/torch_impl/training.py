@@ -46,7 +46,7 @@ class Adam(torch.optim.Adam):
         self, parameters: list[Parameter], objective: Objective, clip: float | None = None
     ):
         betas = (objective.beta1, objective.beta2)
-        super().__init__(parameters, betas=betas, eps=objective.epsilon)
+        super().__init__(parameters, betas=betas, eps=objective.epsilon, fused=True)
         self.beta2, self.epsilon = objective.beta2, objective.epsilon
         self.epsilon_hat, self.clip = objective.epsilon_hat, clip
         for parameter in parameters:

@@ -38,9 +38,9 @@ def to_canonical(tensor: Tensor) -> np.ndarray:
 
 
 def from_canonical(array: np.ndarray, like: Tensor) -> Tensor:
-    """The inverse of `to_canonical`, with the dtype and device of `like`."""
+    """The inverse of `to_canonical`, with the dtype, device and memory format of `like`."""
     array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
-    return torch.tensor(np.ascontiguousarray(array), dtype=like.dtype, device=like.device)
+    return torch.empty_like(like).copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
 
 def set_gradients(networks: Networks, gradients: State) -> None:

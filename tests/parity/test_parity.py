@@ -40,7 +40,7 @@ OTHERS = {
         "objective.update_order=discriminators_first",
         "optimiser.epsilon_hat=true",
         "optimiser.epsilon=1e-7",
-        "runtime.channels_last=true",
+        "runtime.channels_last=false",
     ],
     "U-Nets, hinge": [
         "model.generator=unet",

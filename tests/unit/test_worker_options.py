@@ -67,7 +67,7 @@ def test_a_backend_is_told_every_option_of_its_own(
 ) -> None:
     overrides = [
         "runtime.onednn=false",
-        "runtime.channels_last=true",
+        "runtime.channels_last=false",
         "model.norm.kind=batch",
         "model.norm.momentum=0.01",
         "model.padding=same",
@@ -79,7 +79,7 @@ def test_a_backend_is_told_every_option_of_its_own(
         "optimiser.epsilon_hat=true",
     ]
     backend = begin(load_experiment("any", "smoke", overrides), tmp_path, monkeypatch)
-    assert backend.runtime == Runtime("cpu", threads=2, onednn=False, channels_last=True)
+    assert backend.runtime == Runtime("cpu", threads=2, onednn=False, channels_last=False)
     for network in (backend.model.g_ab, backend.model.d_b):
         assert (network.norm.kind, network.norm.momentum) == ("batch", 0.01)
         assert (network.padding, network.bias) == ("same", False)
