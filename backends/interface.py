@@ -41,14 +41,22 @@ class Runtime:
 
     On the CPU: `threads` is the parallelism within an operation; `onednn` allows that library's
     kernels; `channels_last` is a hint for frameworks that can store images either way.
+
+    `precision` bfloat16: convolutions and what lies between them, forward and backward. Weights,
+    moments, statistics of norms, images that generators put out, scores and losses are float32.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
     tf32: bool = False
     onednn: bool = True
     channels_last: bool = True
+
+    @property
+    def stored(self) -> Literal["float32", "float64"]:
+        """What weights, moments, pools and losses are kept in."""
+        return "float64" if self.precision == "float64" else "float32"
 
 
 class PoolDecision(NamedTuple):
@@ -117,7 +125,7 @@ class Backend(Protocol):
     def load_state(self, state: State) -> None:
         """Set weights, running statistics, Adam moments and step, and image pools.
 
-        Takes the keys of `state_shapes`; values are cast to the precision of the runtime.
+        Takes the keys of `state_shapes`; values are cast to `Runtime.stored`.
         Raises ValueError that names a missing, unknown or misshapen entry, and changes nothing.
         """
 
@@ -163,7 +171,7 @@ class Backend(Protocol):
     def activations(
         self, network: str, images: np.ndarray, training: bool = False
     ) -> dict[str, np.ndarray]:
-        """What every layer of one of NETWORKS puts out, NHWC in the precision of the runtime.
+        """What every layer of one of NETWORKS puts out, NHWC in `Runtime.stored`.
 
         `images` are uint8 or already floats in [-1, 1]. Keys: `input` (images as the network gets
         them), canonical layer names (convolutions before their norm, `<layer>_norm` after it) in

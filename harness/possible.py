@@ -16,8 +16,20 @@ STEM = 3  # pixels that head and stem of a ResNet can give and take on a side
 
 def check_possible(experiment: Experiment) -> None:
     """Raises ValueError that names the key, what was given and what is possible."""
-    for check in (_crops, _domains, _generators, _norms, _discriminators, _training, _objective):
+    checks = (
+        _precision, _crops, _domains, _generators, _norms, _discriminators, _training, _objective,
+    )  # fmt: skip
+    for check in checks:
         check(experiment)
+
+
+def _precision(experiment: Experiment) -> None:
+    adversarial, precision = experiment.objective.adversarial, experiment.runtime.precision
+    if precision == "bfloat16" and adversarial == "wasserstein_gp":
+        raise ValueError(
+            "runtime.precision: bfloat16 is too coarse for the gradient of a gradient that"
+            " objective.adversarial=wasserstein_gp needs; take float32"
+        )
 
 
 def _crops(experiment: Experiment) -> None:

@@ -190,7 +190,7 @@ class TrainingSection(Section):
 
 
 class RuntimeSection(Section):
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
     tf32: bool = False
     onednn: bool = True
     channels_last: bool = True

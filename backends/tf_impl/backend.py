@@ -30,14 +30,15 @@ class Backend:
     def __init__(self, model: Model, objective: Objective, runtime: Runtime):
         self.model, self.objective, self.runtime = model, objective, runtime
         self.device = device.configure(runtime)
-        self.dtype = runtime.precision
+        self.dtype = runtime.stored
+        policy = "mixed_bfloat16" if runtime.precision == "bfloat16" else self.dtype
         twice = objective.adversarial == "wasserstein_gp"
         with tf.device(self.device):
             self.networks = Networks(
-                generator(model.g_ab, name="g_ab", dtype=self.dtype),
-                generator(model.g_ba, name="g_ba", dtype=self.dtype),
-                Discriminator(model.d_a, twice, name="d_a", dtype=self.dtype),
-                Discriminator(model.d_b, twice, name="d_b", dtype=self.dtype),
+                generator(model.g_ab, name="g_ab", dtype=policy),
+                generator(model.g_ba, name="g_ba", dtype=policy),
+                Discriminator(model.d_a, twice, name="d_a", dtype=policy),
+                Discriminator(model.d_b, twice, name="d_b", dtype=policy),
             )
             shapes = (model.shape_a, model.shape_b) * 2
             for network, shape in zip(self.networks, shapes, strict=True):
@@ -114,7 +115,7 @@ class Backend:
         with tf.device(self.device):
             images = self._images(tf.constant(images))
             found = networks.activations(getattr(self.networks, network), images, training)
-        return {name: tensor.numpy() for name, tensor in found.items()}
+        return {name: networks.full(tensor).numpy() for name, tensor in found.items()}
 
     def synchronize(self) -> None:
         device.synchronize(self.device)

@@ -7,6 +7,7 @@ of backends/architecture.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import tensorflow as tf
 from keras import Model, layers
@@ -47,16 +48,19 @@ class ConvTranspose(layers.Conv2DTranspose):
     """3x3 or 4x4, stride 2, doubling the size: the rest of the full output is dropped."""
 
     def __init__(self, after: int, kernel: int, crop: str, bias: bool, **rest):
-        super().__init__(after, kernel, 2, padding="valid", use_bias=bias, **rest)
-        self.drop_first = 0 if kernel == 3 and crop == "last" else 1
-        self.drop_last = kernel - 2 - self.drop_first
+        super().__init__(after, kernel, 2, padding="same", use_bias=bias, **rest)
+        # Of the rest of a 3x3 one TensorFlow drops the last ones; turned around that is the first.
+        self.turned = kernel == 3 and crop == "first"
 
     def call(self, x: Tensor) -> Tensor:
-        shape, crop = tf.shape(x), [self.drop_first, self.drop_last]
+        kernel = self.kernel.value
+        if self.turned:
+            x, kernel = tf.reverse(x, [1, 2]), tf.reverse(kernel, [0, 1])
+        shape = tf.shape(x)
         size = tf.stack([shape[0], 2 * shape[1], 2 * shape[2], self.filters])
-        # Not Keras's own call, which would compute the full output and copy the rest of it.
-        y = tf.nn.conv2d_transpose(x, self.kernel, size, 2, [[0, 0], crop, crop, [0, 0]])
-        return y if self.bias is None else y + self.bias
+        y = tf.nn.conv2d_transpose(x, kernel, size, 2, "SAME")
+        y = tf.reverse(y, [1, 2]) if self.turned else y
+        return y if self.bias is None else y + self.bias.value
 
 
 class ResizeConv(Conv):
@@ -85,8 +89,8 @@ class Head(Conv):
         columns = tf.reshape(tf.transpose(self.kernel, (0, 2, 1, 3)), (7, 1, x.shape[3], -1))
         parts = tf.split(tf.nn.conv2d(x, columns, 1, "VALID"), 7, 3)
         width = tf.shape(x)[2] - 6
-        moved = [part[:, :, i : i + width, :] for i, part in enumerate(parts)]
-        return tf.add_n(moved) + self.bias
+        moved = [full(part[:, :, i : i + width, :]) for i, part in enumerate(parts)]
+        return tf.add_n(moved) + tf.cast(self.bias, moved[0].dtype)
 
 
 class Norm(layers.Layer):
@@ -104,28 +108,31 @@ class Norm(layers.Layer):
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         channels, affine = (shape[-1],), self.spec is not None and self.spec.affine
-        self.scale = self.add_weight(channels, "ones", name="scale") if affine else None
-        self.offset = self.add_weight(channels, "zeros", name="offset") if affine else None
+        add = partial(self.add_weight, channels, autocast=False)
+        self.scale = add("ones", name="scale") if affine else None
+        self.offset = add("zeros", name="offset") if affine else None
         if self.spec is not None and self.spec.kind == "batch":
-            self.mean = self.add_weight(channels, "zeros", trainable=False, name="mean")
-            self.variance = self.add_weight(channels, "ones", trainable=False, name="variance")
+            self.mean = add("zeros", trainable=False, name="mean")
+            self.variance = add("ones", trainable=False, name="variance")
 
     def call(self, x: Tensor, training: bool = True) -> Tensor:
         if self.spec is None:
             return x
+        scale, offset = (self.scale.value, self.offset.value) if self.spec.affine else (None, None)
+        if self.spec.kind == "instance" and self.fused and x.dtype != "float64":
+            return image_by_image(x, scale, offset, self.spec.epsilon, self.centred)
+        given, x = x.dtype, full(x)
         axes = [1, 2] if self.spec.kind == "instance" else [0, 1, 2]
         if self.spec.kind == "instance" and self.centred:
             x = x - tf.reduce_mean(x, axes, keepdims=True)
-        if self.spec.kind == "instance" and self.fused and x.dtype == "float32":
-            return image_by_image(x, self.scale, self.offset, self.spec.epsilon)
         if self.spec.kind == "instance" or training:
             mean, variance = self.moments(x, axes, keepdims=True)
         else:
             mean, variance = self.mean.value, self.variance.value
         if self.spec.kind == "batch" and training:
             self.average(x, tf.reshape(mean, [-1]), tf.reshape(variance, [-1]))
-        scale, offset = (self.scale.value, self.offset.value) if self.spec.affine else (None, None)
-        return tf.nn.batch_normalization(x, mean, variance, offset, scale, self.spec.epsilon)
+        y = tf.nn.batch_normalization(x, mean, variance, offset, scale, self.spec.epsilon)
+        return tf.cast(y, given)
 
     def average(self, x: Tensor, mean: Tensor, variance: Tensor) -> None:
         """Take this batch into the running statistics."""
@@ -145,11 +152,13 @@ def moments(x: Tensor, axes: list[int], keepdims: bool = True) -> tuple[Tensor, 
     return mean, tf.reduce_mean((x - mean) ** 2, axes, keepdims=keepdims)
 
 
-def image_by_image(x: Tensor, scale, offset, epsilon: float) -> Tensor:
+def image_by_image(x: Tensor, scale, offset, epsilon: float, centred: bool) -> Tensor:
     """Instance norm by the kernel for batches, which is three times as fast (TensorFlow 2.21)."""
+    if centred:
+        x = x - tf.cast(tf.reduce_mean(full(x), [1, 2], keepdims=True), x.dtype)
     channels, none = (x.shape[-1],), tf.zeros((0,))
-    scale = tf.ones(channels) if scale is None else scale.value
-    offset = tf.zeros(channels) if offset is None else offset.value
+    scale = tf.ones(channels) if scale is None else scale
+    offset = tf.zeros(channels) if offset is None else offset
     options = {"mean": none, "variance": none, "epsilon": epsilon, "is_training": True}
     images = [
         tf.raw_ops.FusedBatchNormV3(x=image, scale=scale, offset=offset, **options).y
@@ -165,6 +174,11 @@ def apart(network: Model) -> bool:
     return all(spec is None or spec.kind != "batch" for spec in norms)
 
 
+def full(x: Tensor) -> Tensor:
+    """In float32, if it was bfloat16."""
+    return tf.cast(x, "float32") if x.dtype == "bfloat16" else x
+
+
 def reflect(x: Tensor, padding: int) -> Tensor:
     """Reflection without repeating the edge."""
     return tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]], mode="REFLECT")
@@ -173,7 +187,7 @@ def reflect(x: Tensor, padding: int) -> Tensor:
 class ResidualBlock(layers.Layer):
     def __init__(self, channels: int, spec: ResNetSpec, **rest):
         super().__init__(**rest)
-        dtype = self.dtype
+        dtype = self.dtype_policy
         self.conv0 = Conv(channels, 3, bias=spec.bias, name="conv0", dtype=dtype)
         self.conv0_norm = Norm(spec.norm, name="conv0_norm", dtype=dtype)
         self.conv1 = Conv(channels, 3, bias=spec.bias, name="conv1", dtype=dtype)
@@ -193,7 +207,7 @@ def upsampling(after: int, spec: ResNetSpec, **rest) -> ConvTranspose | ResizeCo
 class ResNet(Model):
     def __init__(self, spec: ResNetSpec, **rest):
         super().__init__(**rest)
-        f, bias, same, dtype = spec.filters, spec.bias, spec.padding == "same", self.dtype
+        f, bias, same, dtype = spec.filters, spec.bias, spec.padding == "same", self.dtype_policy
         self.stem_padding, self.head_padding = spec.stem_padding, spec.head_padding
         self.stem = Conv(f, 7, bias=bias or spec.stem_bias, name="stem", dtype=dtype)
         self.stem_norm = Norm(spec.norm, name="stem_norm", dtype=dtype)
@@ -221,13 +235,13 @@ class ResNet(Model):
             x = getattr(self, name)(x, training=training)
         x = tf.nn.relu(self.up0_norm(self.up0(x), training=training))
         x = tf.nn.relu(self.up1_norm(self.up1(x), training=training))
-        return tf.tanh(self.head(reflect(x, self.head_padding)))
+        return tf.tanh(full(self.head(reflect(x, self.head_padding))))
 
 
 class UNet(Model):
     def __init__(self, spec: UNetSpec, **rest):
         super().__init__(**rest)
-        self.slope, dtype = spec.slope, self.dtype
+        self.slope, dtype = spec.slope, self.dtype_policy
         self.rate, self.dropped = spec.dropout, dropped_layers(spec)
         bias, kernel, same = spec.bias, spec.kernel, spec.padding == "same"
         channels, norms, depth = unet_channels(spec), unet_norms(spec), spec.depth
@@ -262,7 +276,7 @@ class UNet(Model):
             if name in masks:
                 x = x * tf.cast(masks[name], x.dtype) / (1 - self.rate)
             x = tf.nn.relu(tf.concat((x, skip), 3))
-        return tf.tanh(self.head(x))
+        return tf.tanh(full(self.head(x)))
 
 
 def generator(spec: GeneratorSpec, **rest) -> ResNet | UNet:
@@ -274,7 +288,7 @@ class Discriminator(Model):
 
     def __init__(self, spec: DiscriminatorSpec, twice: bool = False, **rest):
         super().__init__(**rest)
-        self.slope, self.tanh, dtype = spec.slope, spec.tanh, self.dtype
+        self.slope, self.tanh, dtype = spec.slope, spec.tanh, self.dtype_policy
         channels, kernel = spec.channels, spec.kernel
         padding, same = (kernel - 1) // 2, spec.padding == "same"
         self.convs = [f"conv{i}" for i in range(len(spec.strides))]
@@ -292,7 +306,7 @@ class Discriminator(Model):
         for name in self.convs:
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x), training=training)
             x = tf.nn.leaky_relu(x, self.slope)
-        x = self.head(x)
+        x = full(self.head(x))
         return tf.tanh(x) if self.tanh else x
 
 

@@ -30,7 +30,7 @@ class Backend:
     def __init__(self, model: Model, objective: Objective, runtime: Runtime):
         self.model, self.objective, self.runtime = model, objective, runtime
         self.device = device.configure(runtime)
-        self.dtype = getattr(torch, runtime.precision)
+        self.dtype = getattr(torch, runtime.stored)
         self.networks = Networks(
             generator(model.g_ab), generator(model.g_ba),
             Discriminator(model.d_a), Discriminator(model.d_b),
@@ -38,6 +38,8 @@ class Backend:
         layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
         for network in self.networks:
             network.to(self.device, self.dtype, memory_format=layout)
+            if runtime.precision == "bfloat16":
+                network.forward = torch.autocast(self.device.type, torch.bfloat16)(network.forward)
         like = torch.zeros((), device=self.device, dtype=self.dtype)
         pool_a = ImagePool(objective.pool_size, model.shape_a, like)
         pool_b = ImagePool(objective.pool_size, model.shape_b, like)

@@ -89,7 +89,7 @@ class Head(Conv):
         columns = self.weight.permute(3, 0, 1, 2).flatten(0, 1).unsqueeze(3)
         parts = F.conv2d(x, columns).chunk(7, 1)
         width = x.shape[3] - 6
-        moved = [part[..., i : i + width] for i, part in enumerate(parts)]
+        moved = [full(part[..., i : i + width]) for i, part in enumerate(parts)]
         return sum(moved[1:], moved[0]) + self.bias[:, None, None]
 
 
@@ -116,12 +116,13 @@ class Norm(nn.Module):
         epsilon = self.spec.epsilon
         if self.spec.kind == "instance":
             if self.centred:
+                x = full(x)
                 x = x - torch.mean(x, (2, 3), keepdim=True)
             # Not `F.instance_norm`, which refuses the single pixel of a deep U-Net.
             normalise = torch.instance_norm if x.is_cuda else image_by_image
             return normalise(x, self.scale, self.offset, None, None, True, 0.0, epsilon, CUDNN)
         if self.training:
-            self.average(x.detach())
+            self.average(full(x.detach()))
             return F.batch_norm(x, None, None, self.scale, self.offset, training=True, eps=epsilon)
         return F.batch_norm(x, self.mean, self.variance, self.scale, self.offset, eps=epsilon)
 
@@ -147,6 +148,11 @@ def apart(network: nn.Module) -> bool:
 def reflect(x: Tensor, padding: int) -> Tensor:
     """Reflection without repeating the edge."""
     return F.pad(x, (padding, padding, padding, padding), mode="reflect")
+
+
+def full(x: Tensor) -> Tensor:
+    """In float32, if it was bfloat16."""
+    return x.float() if x.dtype == torch.bfloat16 else x
 
 
 def relu(x: Tensor) -> Tensor:
@@ -203,7 +209,7 @@ class ResNet(nn.Module):
             x = getattr(self, name)(x)
         x = relu(self.up0_norm(self.up0(x)))
         x = relu(self.up1_norm(self.up1(x)))
-        return torch.tanh(self.head(reflect(x, self.head_padding)))
+        return torch.tanh(full(self.head(reflect(x, self.head_padding))))
 
 
 class UNet(nn.Module):
@@ -245,7 +251,7 @@ class UNet(nn.Module):
             if name in masks:
                 x = x * masks[name].to(x.dtype) / (1 - self.rate)
             x = relu(torch.cat((x, skip), 1))
-        return torch.tanh(self.head(x))
+        return torch.tanh(full(self.head(x)))
 
 
 def generator(spec: GeneratorSpec) -> ResNet | UNet:
@@ -273,7 +279,7 @@ class Discriminator(nn.Module):
         for name in self.convs:
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
             x = F.leaky_relu(x, self.slope, inplace=True)
-        x = self.head(x)
+        x = full(self.head(x))
         return torch.tanh(x) if self.tanh else x
 
 

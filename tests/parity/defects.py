@@ -75,7 +75,7 @@ ACTIVATIONS = [
     Defect(
         "ELU for ReLU",
         "torch",
-        on.function("torch.nn.functional.relu", lambda real, x: x.where(x > 0, x.expm1())),
+        on.function("torch.nn.functional.relu", lambda real, x, **rest: x.where(x > 0, x.expm1())),
     ),
     Defect("no tanh", "tf", on.function("tensorflow.tanh", lambda real, x: x)),
     *both("block without its shortcut", lambda b: on.residual(b, lambda y, x: y - x)),

@@ -93,7 +93,7 @@ def start_of(trajectory: Trajectory, experiment: Experiment) -> State:
     )
     if trajectory.ulp_draw is None:
         return state
-    precision = np.dtype(experiment.runtime.precision)
+    precision = Runtime(precision=experiment.runtime.precision).stored
     nudged = {
         name: nudge(state[name].astype(precision), f"{name}/{trajectory.ulp_draw}")
         for name in model.parameter_shapes()
