@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -68,7 +69,7 @@ def main() -> int:
     lock = (folder / ".lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     for leftover in folder.glob(".*.safetensors.*"):
-        leftover.unlink()
+        shutil.rmtree(leftover, ignore_errors=True)
     run = None
     try:
         run = Run(job, clocks)
