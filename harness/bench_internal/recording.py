@@ -1,4 +1,4 @@
-"""Records: written and read, and what is written at the end of a long run."""
+"""Records: kept while a run goes on, written and read."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backends.objective import RECORDED
+from backends.objective import LOSS_TERMS, RECORDED
 from harness.bench_internal.measure import Benchmark, Work
 from harness.bench_internal.sizes import Sizes
+from harness.history import History
 from harness.records import read_arrays, read_table, write_arrays, write_table
+
+PER_EPOCH = 1000  # steps
 
 
 def benchmarks(sizes: Sizes) -> list[Benchmark]:
-    steps, weights = sizes.logged_steps, sizes.weights
+    steps, weights, block = sizes.logged_steps, sizes.weights, sizes.block_steps
+    blocks = f"{steps:,} steps, {block} a block"
     table, arrays = f"losses.csv, {steps:,} steps", f"state, {4 * weights / 1e6:,.0f} MB"
     return [
+        Benchmark("run: losses kept", blocks, steps // block, "block",
+                  partial(_kept, steps, block)),
         Benchmark("record: table written", table, steps, "step", partial(_table_written, steps)),
         Benchmark("record: table read", table, steps, "step", partial(_table_read, steps)),
         Benchmark("record: arrays written", arrays, weights, "weight",
@@ -39,9 +45,21 @@ def losses(steps: int, seed: int = 0) -> pd.DataFrame:
     }
     table = pd.DataFrame(terms).astype(np.float32)
     table.insert(0, "step", step)
-    table.insert(1, "epoch", step // 1000)
+    table.insert(1, "epoch", step // PER_EPOCH)
     table.insert(2, "learning_rate", 2e-4)
     return table
+
+
+def _kept(steps: int, block: int, folder: Path) -> Work:
+    new = losses(block)[list(RECORDED)].to_numpy()
+    weights = dict.fromkeys(LOSS_TERMS, 1.0)
+
+    def keep() -> None:
+        history = History(steps, PER_EPOCH, weights)
+        for _ in range(steps // block):
+            history.add(new)
+
+    return keep
 
 
 def _table_written(steps: int, folder: Path) -> Work:
