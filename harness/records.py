@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Take away what killed processes left of `replacing` there, where it is large: arrays."""
+    for leftover in folder.glob(".*.safetensors.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

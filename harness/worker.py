@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import sys
 import time
 import traceback
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.clocks import Clocks
+from harness.records import remove_leftovers
 from harness.run import Job, Run
 
 
@@ -68,8 +68,7 @@ def main() -> int:
     # A worker whose parent was killed may still be writing its checkpoint: wait for it.
     lock = (folder / ".lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    for leftover in folder.glob(".*.safetensors.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    remove_leftovers(folder)
     run = None
     try:
         run = Run(job, clocks)

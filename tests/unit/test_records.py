@@ -11,6 +11,8 @@ from harness.records import (
     read_arrays,
     read_json,
     read_table,
+    remove_leftovers,
+    replacing,
     write_arrays,
     write_bytes,
     write_json,
@@ -63,6 +65,16 @@ def test_arrays_are_flushed_in_the_file_that_takes_the_name(tmp_path, monkeypatc
     (status,) = flushed
     written = (tmp_path / "a.safetensors").stat()
     assert (status.st_ino, status.st_size) == (written.st_ino, written.st_size)
+
+
+def test_what_a_killed_process_was_writing_is_found_and_removed(tmp_path):
+    target = tmp_path / "checkpoint.safetensors"
+    write_arrays(target, {"a": np.zeros(3)})
+    with pytest.raises(FileNotFoundError), replacing(target) as temporary:
+        temporary.write_bytes(b"half of it")
+        remove_leftovers(tmp_path)
+        assert list(tmp_path.iterdir()) == [target]
+    assert read_arrays(target)["a"].tolist() == [0, 0, 0]
 
 
 def test_nan_is_refused_in_json(tmp_path):
