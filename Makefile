@@ -25,8 +25,8 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare study test parity consistency calibrate report tensorboard weights datasets models \
-	lint setup clean
+.PHONY: help compare study test parity consistency calibrate bench-internal report tensorboard weights \
+	datasets models lint setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -39,6 +39,7 @@ help:
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
 	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
 	@echo "make calibrate do the intervals of a report cover the truth? simulated, a few minutes"
+	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness's own hot paths"
 	@echo "make report    RUN=results/<experiment>  score and report anew"
 	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
@@ -75,6 +76,11 @@ consistency: $(READY)
 
 calibrate: $(READY)
 	@$(BIN)/cyclebench calibrate metrics
+
+bench-internal: export ONLY := $(ONLY)
+bench-internal: export TO := $(TO)
+bench-internal: $(READY)
+	@$(BIN)/cyclebench bench-internal --only "$$ONLY" --to "$$TO"
 
 report: export RUN := $(RUN)
 report: $(READY)

@@ -20,6 +20,7 @@ DECIDING = (
     "harness/config.py",
     "harness/datasets",
     "harness/draw.py",
+    "harness/history.py",
     "harness/initial.py",
     "harness/plan.py",
     "harness/run.py",

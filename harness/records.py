@@ -1,45 +1,60 @@
 """What a comparison leaves on disk: names, schema and atomic writes. See results/README.md.
 
-Every file is written under a temporary name in its own folder, flushed and renamed, so a reader
-meets either the old file or the new one, never a half.
+Every file is written in a temporary folder beside its place, flushed and renamed, so a reader meets
+either the old file or the new one, never a half.
 """
 
 from __future__ import annotations
 
-import io
+import errno
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from harness.errors import UserError
 
 SCHEMA_VERSION = 1
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, which replaces `path` in one step if the block ends well.
+
+    It is in a folder of its own, for who writes there may need temporary names, too. Parents are
+    created.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Take away what killed processes left of `replacing` there, where it is large: arrays."""
+    for leftover in folder.glob(".*.safetensors.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step; parents are created."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -63,17 +78,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """CSV with a first line `# schema_version: N`; floats keep every bit."""
-    text = f"# schema_version: {SCHEMA_VERSION}\n" + table.to_csv(index=False, lineterminator="\n")
-    write_bytes(path, text.encode())
+    # Row by row into the file: a long run's table is hundreds of megabytes of text.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(f"# schema_version: {SCHEMA_VERSION}\n".encode())
+        table.to_csv(file, index=False, lineterminator="\n")
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """The inverse of `write_table`. Raises UserError for a missing or damaged file."""
     try:
-        text = path.read_text(encoding="utf-8")
-        head, body = text.split("\n", 1)
-        version = int(head.removeprefix("# schema_version: "))
-        table = pd.read_csv(io.StringIO(body), float_precision="round_trip")
+        with path.open("rb") as file:
+            head = file.readline().decode()
+            version = int(head.removeprefix("# schema_version: "))
+            table = pd.read_csv(file, float_precision="round_trip")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `make compare` to make it") from None
     except (ValueError, OSError) as error:
@@ -86,7 +103,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Named arrays as safetensors; the schema version is in the file's metadata."""
     # Not `ascontiguousarray`, which would give scalars a dimension.
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_bytes(path, save(contiguous, {"schema_version": str(SCHEMA_VERSION)}))
+    with replacing(path) as temporary:
+        try:
+            # Straight into the file: `save` would put all of it together in memory first, twice.
+            save_file(contiguous, temporary, {"schema_version": str(SCHEMA_VERSION)})
+        except SafetensorError as error:
+            raise OSError(errno.EIO, str(error), str(path)) from None
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -13,15 +13,16 @@ import backends
 from backends.cost import forward_flops, train_step_flops
 from backends.interface import Runtime
 from backends.model import NETWORKS
-from backends.objective import LOSS_TERMS, RECORDED
+from backends.objective import RECORDED
 from harness import provenance
 from harness.clocks import Clocks
 from harness.config import Experiment
 from harness.datasets.ragged import open_images
+from harness.history import History
 from harness.initial import initial_state
 from harness.plan import evaluation_steps, evenly, make_plan
 from harness.records import RunRecord, read_arrays, write_arrays, write_json, write_table
-from harness.schedule import plateau
+from harness.schedule import plateaus
 
 BLOCK_COLUMNS = (
     "start_step",
@@ -69,7 +70,7 @@ class Run:
             **self.experiment.runtime.model_dump(),
         )
         self.backend = backends.load(job.backend, self.model, self.objective, runtime)
-        self.losses = np.zeros((0, len(RECORDED)))
+        self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective.weights)
         self.blocks: list[tuple[float, ...]] = []
         self.step = 0
         self._resume_or_begin()
@@ -91,7 +92,7 @@ class Run:
             self.backend.load_state(state)
             return
         arrays = read_arrays(self.checkpoint_file)
-        self.losses = arrays.pop("record/losses")
+        self.history.add(arrays.pop("record/losses"))
         self.blocks = [tuple(row) for row in arrays.pop("record/blocks").tolist()]
         self.clocks.add(arrays.pop("record/clocks"))
         self.step = int(arrays["step"])
@@ -125,12 +126,13 @@ class Run:
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
         self.blocks.append((start, until - start, int(warmup), *seconds))
-        if not np.isfinite(self.losses[start:]).all():
+        losses = self.history.rows[start:]
+        if not np.isfinite(losses).all():
             raise FloatingPointError(f"diverged: a loss is not finite by step {self.step}")
         return {
             "step": self.step,
             "seconds_per_step": sum(seconds) / (until - start),
-            "losses": dict(zip(RECORDED, self.losses[-1].tolist(), strict=True)),
+            "losses": dict(zip(RECORDED, losses[-1].tolist(), strict=True)),
         }
 
     def _pause(self, until: int) -> int:
@@ -155,18 +157,11 @@ class Run:
         self.backend.synchronize()
         self.step = until
         clocks.switch("logging")
-        new = self.backend.losses()
-        self.losses = np.concatenate([self.losses.astype(new.dtype), new])
+        self.history.add(self.backend.losses())
 
     def _plateaus(self) -> list[float]:
         """Factor of the learning rates by epoch, up to the one that is in progress or to come."""
-        weights = self.objective.weights
-        generators = [i for i, term in enumerate(LOSS_TERMS) if not term.startswith("disc")]
-        total = self.losses[:, generators] @ [weights[LOSS_TERMS[i]] for i in generators]
-        per_epoch = self.plan.steps_per_epoch
-        whole = total[: len(total) // per_epoch * per_epoch].reshape(-1, per_epoch)
-        means = whole.mean(1, dtype=np.float64).tolist()
-        return [plateau(self.experiment.training, means[:epoch]) for epoch in range(len(means) + 1)]
+        return plateaus(self.experiment.training, self.history.epoch_means)
 
     def evaluate(self, everything: bool) -> dict[str, Any]:
         """Translate the test images and have the discriminators score real and translated ones.
@@ -201,7 +196,7 @@ class Run:
         """Save all that is needed to go on from here, bit for bit."""
         self.clocks.switch("checkpoint")
         arrays = self.backend.state()
-        arrays["record/losses"] = self.losses
+        arrays["record/losses"] = self.history.rows
         arrays["record/blocks"] = np.array(self.blocks, np.float64).reshape(-1, len(BLOCK_COLUMNS))
         arrays["record/clocks"] = self.clocks.array()
         write_arrays(self.checkpoint_file, arrays)
@@ -240,11 +235,11 @@ class Run:
         write_json(self.record.folder / "status.json", {**status, **progress})
 
     def _loss_table(self) -> pd.DataFrame:
-        table = pd.DataFrame(self.losses, columns=list(RECORDED))
+        table = pd.DataFrame(self.history.rows, columns=list(RECORDED))
         table.insert(0, "step", np.arange(len(table)))
         table.insert(1, "epoch", self.plan.epoch[: len(table)])
-        plateaus = np.array(self._plateaus())[table["epoch"]]
-        table.insert(2, "learning_rate", plateaus * self.plan.learning_rate[: len(table)])
+        factors = np.array(self._plateaus())[table["epoch"]]
+        table.insert(2, "learning_rate", factors * self.plan.learning_rate[: len(table)])
         return table
 
     def _flops_per_step(self) -> int:

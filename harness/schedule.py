@@ -11,7 +11,7 @@ from harness.sections import TrainingSection
 
 
 def factors(training: TrainingSection, steps: int, steps_per_epoch: int) -> np.ndarray:
-    """Of every step, float64 (steps,), as far as known before training: see `plateau`.
+    """Of every step, float64 (steps,), as far as known before training: see `plateaus`.
 
     With p from 0, while the rate is constant, to just below 1 at the last epoch (or step):
 
@@ -39,21 +39,22 @@ def factors(training: TrainingSection, steps: int, steps_per_epoch: int) -> np.n
     return found * np.minimum(1, (step + 1) / (warmup + 1))
 
 
-def plateau(training: TrainingSection, losses: Sequence[float]) -> float:
-    """Factor of the epoch after those whose mean losses are given; 1 for other policies.
+def plateaus(training: TrainingSection, losses: Sequence[float]) -> list[float]:
+    """Factor of every epoch whose mean loss is given and of the next; 1 for other policies.
 
     As PyTorch's ReduceLROnPlateau with a relative threshold, of which the CycleGAN authors take
     patience 5, threshold 0.01 and factor 0.2: once more than `plateau_patience` epochs in a row
     were not better than the best by the threshold, the rate is multiplied by the factor.
     """
     if training.policy != "plateau":
-        return 1.0
-    factor, best, waited = 1.0, math.inf, 0
+        return [1.0] * (len(losses) + 1)
+    factors, best, waited = [1.0], math.inf, 0
     for loss in losses:
         if loss < best * (1 - training.plateau_threshold):
             best, waited = loss, 0
         else:
             waited += 1
-        if waited > training.plateau_patience:
-            factor, waited = factor * training.plateau_factor, 0
-    return factor
+        reduced = waited > training.plateau_patience
+        factors.append(factors[-1] * (training.plateau_factor if reduced else 1.0))
+        waited = 0 if reduced else waited
+    return factors

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.clocks import Clocks
+from harness.records import remove_leftovers
 from harness.run import Job, Run
 
 
@@ -67,8 +68,7 @@ def main() -> int:
     # A worker whose parent was killed may still be writing its checkpoint: wait for it.
     lock = (folder / ".lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    for leftover in folder.glob(".*.safetensors.*"):
-        leftover.unlink()
+    remove_leftovers(folder)
     run = None
     try:
         run = Run(job, clocks)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli import (
+    bench_internal,
     calibrate,
     compare,
     consistency,
@@ -33,6 +34,7 @@ COMMANDS = (
     parity,
     consistency,
     calibrate,
+    bench_internal,
 )
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors import SafetensorError
 
 from harness import records
 from harness.errors import UserError
@@ -10,6 +11,8 @@ from harness.records import (
     read_arrays,
     read_json,
     read_table,
+    remove_leftovers,
+    replacing,
     write_arrays,
     write_bytes,
     write_json,
@@ -43,6 +46,35 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_json(target, {"step": 2})
     assert read_json(target)["step"] == 1
     assert [file.name for file in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_arrays_that_cannot_be_written_are_an_os_error_and_leave_nothing(tmp_path, monkeypatch):
+    def fail(arrays, name, metadata):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(records, "save_file", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_arrays(tmp_path / "a.safetensors", {"a": np.zeros(3)})
+    assert not list(tmp_path.iterdir())
+
+
+def test_arrays_are_flushed_in_the_file_that_takes_the_name(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(records.os, "fsync", lambda fd: flushed.append(records.os.fstat(fd)))
+    write_arrays(tmp_path / "a.safetensors", {"a": np.zeros(3)})
+    (status,) = flushed
+    written = (tmp_path / "a.safetensors").stat()
+    assert (status.st_ino, status.st_size) == (written.st_ino, written.st_size)
+
+
+def test_what_a_killed_process_was_writing_is_found_and_removed(tmp_path):
+    target = tmp_path / "checkpoint.safetensors"
+    write_arrays(target, {"a": np.zeros(3)})
+    with pytest.raises(FileNotFoundError), replacing(target) as temporary:
+        temporary.write_bytes(b"half of it")
+        remove_leftovers(tmp_path)
+        assert list(tmp_path.iterdir()) == [target]
+    assert read_arrays(target)["a"].tolist() == [0, 0, 0]
 
 
 def test_nan_is_refused_in_json(tmp_path):

@@ -16,7 +16,7 @@ from harness.clocks import Clocks
 from harness.config import load_experiment
 from harness.records import read_arrays
 from harness.run import Job, Run
-from harness.schedule import plateau
+from harness.schedule import plateaus
 
 PER_EPOCH, EPOCHS = 5, 8
 OVERRIDES = [
@@ -95,7 +95,7 @@ def expected_factors() -> list[float]:
     """Of every epoch, one more than are trained: by what both generators minimise."""
     means = [2 * (4 - level) + 3 * (level + 0.02) + 5 * 0.25 + 2 * 0.125 for level in LEVELS]
     training = load_experiment("any", "smoke", OVERRIDES).training
-    return [plateau(training, means[:epoch]) for epoch in range(EPOCHS + 1)]
+    return plateaus(training, means)
 
 
 def rates(run: Run) -> tuple[Any, Any]:

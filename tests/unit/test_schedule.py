@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.schedule import factors, plateau
+from harness.schedule import factors, plateaus
 from harness.sections import TrainingSection
 
 
@@ -124,7 +124,7 @@ def test_plateau_is_that_of_pytorch(seed, settings):
     section = training(policy="plateau", **settings)
     draw = np.random.default_rng(seed)
     losses = (1 + 5 * np.exp(-np.arange(120) / 8) + draw.uniform(0, 0.5, 120)).tolist()
-    found = [plateau(section, losses[:epoch]) for epoch in range(121)]
+    found = plateaus(section, losses)
     assert found == pytest.approx(of_pytorch(section, losses), rel=1e-12)
     assert len(set(found)) > 2
 
@@ -132,11 +132,11 @@ def test_plateau_is_that_of_pytorch(seed, settings):
 def test_plateau_waits_longer_than_its_patience_and_begins_anew():
     section = training(policy="plateau", plateau_patience=2, plateau_factor=0.5)
     losses = [1.0] * 8
-    assert [plateau(section, losses[:n]) for n in range(8)] == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+    assert plateaus(section, losses[:7]) == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25]
     # A hair's breadth is no improvement; a hundredth and more is.
     better = [1, 0.995, 0.992, 0.99 - 1e-9, 1, 1]
-    assert plateau(section, better) == 1
+    assert plateaus(section, better) == [1] * 7
 
 
 def test_other_policies_know_no_plateau():
-    assert plateau(training(), [1.0] * 50) == 1.0
+    assert plateaus(training(), [1.0] * 50) == [1.0] * 51

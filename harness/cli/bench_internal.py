@@ -1,0 +1,37 @@
+"""`cyclebench bench-internal`: time and memory of the harness's own hot paths."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from harness.cli import options as shared
+from harness.progress import Display
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "bench-internal",
+        help="time and memory of planning, caching, recording, scoring and reporting",
+        epilog="example: cyclebench bench-internal --only report --to bench.json",
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "--only", type=shared.text_or_none, metavar="TEXT", help="those whose name contains it"
+    )
+    command.add_argument(
+        "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as JSON"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.bench_internal import print_rows, run_benchmarks, write_rows
+    from harness.bench_internal.sizes import Sizes
+
+    with Display(Console(stderr=True)) as display:
+        rows = run_benchmarks(Sizes(), options.only, display.stage)
+    print_rows(rows, shared.table_console())
+    if options.to:
+        write_rows(rows, options.to)
+    return 0

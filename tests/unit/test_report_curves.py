@@ -1,0 +1,48 @@
+"""Curves of long runs, which are smoothed at chosen places."""
+
+import numpy as np
+import pytest
+
+from harness.report import losses
+from harness.report.losses import smooth
+
+STEPS = 60_000
+
+
+def falling(seed: int = 0) -> np.ndarray:
+    step = np.arange(STEPS)
+    level = 0.1 + 0.7 * np.exp(-10 * step / STEPS)
+    return level * np.random.default_rng(seed).lognormal(0, 0.25, STEPS)
+
+
+def everywhere(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    with monkeypatch.context() as patch:
+        patch.setattr(losses, "LONG", STEPS)
+        return smooth(values)
+
+
+def test_a_long_run_is_smoothed_as_a_short_one_is(monkeypatch):
+    values = np.stack([falling(0), falling(1)])
+    found, expected = smooth(values), everywhere(values, monkeypatch)
+    assert found.shape == values.shape
+    assert np.abs(found - expected).max() < 0.005 * expected.max()
+    assert not np.array_equal(found, expected)
+
+
+def test_what_is_not_finite_is_skipped_and_where_nothing_else_is_nothing_is_drawn(monkeypatch):
+    values = falling()[None]
+    values[0, 10_000:10_500] = np.nan
+    values[0, 40_000:] = np.nan
+    found, expected = smooth(values), everywhere(values, monkeypatch)
+    differs = np.isnan(found) != np.isnan(expected)
+    assert np.isnan(found[0, -1]) and differs.mean() < 1 / losses.PLACES * 2
+    both = ~np.isnan(found) & ~np.isnan(expected)
+    assert np.abs(found - expected)[both].max() < 0.1 * expected[both].max()
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8])
+def test_the_median_is_numpy_s(count):
+    values = np.random.default_rng(count).normal(size=count)
+    assert losses._median(values) == np.median(values)
+    assert losses._median(np.append(values, np.nan)) == np.median(values)
+    assert np.isnan(losses._median(np.full(count, np.nan)))
