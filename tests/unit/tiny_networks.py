@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from backends.objective import RECORDED, Objective
 from harness import provenance
 from harness.initial import initial_state
 
+Precision = Literal["float32", "float64", "bfloat16"]
 NAMES = backends.available()
 SIZE = 16
 RESNET = ResNetSpec(filters=2, blocks=0)
@@ -28,9 +30,11 @@ def model(generator=RESNET, discriminator=PATCH, size: int = SIZE) -> Model:
     return Model(shape, shape, generator, generator, discriminator, discriminator)
 
 
-def build(name: str, networks: Model, objective: Objective) -> Backend:
-    """In float64, with images pools of two."""
-    runtime = Runtime(threads=provenance.default_threads(), precision="float64")
+def build(
+    name: str, networks: Model, objective: Objective, precision: Precision = "float64"
+) -> Backend:
+    """With image pools of two."""
+    runtime = Runtime(threads=provenance.default_threads(), precision=precision)
     return backends.load(name, networks, replace(objective, pool_size=2), runtime)
 
 
