@@ -25,7 +25,7 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare study test parity consistency calibrate bench-internal report tensorboard weights \
+.PHONY: help compare study test parity consistency calibrate bench bench-internal report tensorboard weights \
 	datasets models lint setup clean
 
 help:
@@ -39,6 +39,8 @@ help:
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
 	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
 	@echo "make calibrate do the intervals of a report cover the truth? simulated, a few minutes"
+	@echo "make bench     [PRESET=quick] [AA=torch] [SET=...]  two backends' steps in turns, until their"
+	@echo "               ratio is known; AA times one against itself"
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness's own hot paths"
 	@echo "make report    RUN=results/<experiment>  score and report anew"
 	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
@@ -76,6 +78,11 @@ consistency: $(READY)
 
 calibrate: $(READY)
 	@$(BIN)/cyclebench calibrate metrics
+
+bench: export AA := $(AA)
+bench: $(READY)
+	@$(BIN)/cyclebench bench --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+		--aa "$$AA" --results "$$RESULTS" --set "$$SET"
 
 bench-internal: export ONLY := $(ONLY)
 bench-internal: export TO := $(TO)

@@ -185,6 +185,9 @@ class Backend(Protocol):
     def peak_memory(self) -> PeakMemory:
         """Since the backend was built."""
 
+    def matrix_peak(self) -> float:
+        """FLOP/s of large matrix products in the precision of the runtime: the device's best."""
+
 
 def state_shapes(model: Model, objective: Objective) -> dict[str, tuple[int, ...]]:
     """Canonical name -> shape of everything that a state holds."""

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 import backends
-from backends.cost import forward_flops, train_step_flops
 from backends.interface import Runtime
-from backends.model import NETWORKS
 from backends.objective import RECORDED
 from harness import provenance
 from harness.clocks import Clocks
 from harness.config import Experiment
 from harness.datasets.ragged import open_images
+from harness.flops import step_flops
 from harness.history import History
 from harness.initial import initial_state
 from harness.plan import evaluation_steps, evenly, make_plan
@@ -217,7 +216,7 @@ class Run:
             "clocks": {**self.clocks.seconds(), "wall": self.clocks.wall()},
             "processes": self.clocks.processes,
             "peak_memory": {"bytes": memory.bytes, "kind": memory.kind},
-            "flops_per_step": self._flops_per_step(),
+            "flops_per_step": step_flops(self.experiment),
         }
         write_json(folder / "resources.json", resources)
         self.write_status("complete")
@@ -241,18 +240,3 @@ class Run:
         factors = np.array(self._plateaus())[table["epoch"]]
         table.insert(2, "learning_rate", factors * self.plan.learning_rate[: len(table)])
         return table
-
-    def _flops_per_step(self) -> int:
-        model = self.model
-        flops = {
-            name: forward_flops(model.layers(name), *model.input_shape(name)[:2])
-            for name in NETWORKS
-        }
-        return train_step_flops(
-            generators=(flops["g_ab"], flops["g_ba"]),
-            discriminators=(flops["d_a"], flops["d_b"]),
-            batch=self.experiment.training.batch_size,
-            identity=self.objective.identity > 0,
-            shown=2 if self.experiment.objective.pool == "half_new" else 1,
-            penalty=self.objective.adversarial == "wasserstein_gp",
-        )

@@ -55,16 +55,25 @@ def send(answer: TextIO, event: dict[str, Any]) -> None:
     answer.flush()
 
 
+def answering(log: Path) -> TextIO:
+    """Where to answer; whatever is printed goes to `log` from here on.
+
+    Frameworks print, and the protocol's pipe must not hear it.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with log.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    return answer
+
+
 def main() -> int:
     clocks = Clocks()
     job = Job(**json.loads(sys.stdin.readline()))
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # Frameworks print; the protocol's pipe must not hear it.
-    with (folder / "log.txt").open("a", encoding="utf-8") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    answer = answering(folder / "log.txt")
     # A worker whose parent was killed may still be writing its checkpoint: wait for it.
     lock = (folder / ".lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)

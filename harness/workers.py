@@ -17,14 +17,17 @@ from harness.run import Job
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
 
 
-class Worker:
-    """A running worker. Usable as a context manager: leaving it ends the process."""
+class Child:
+    """A process that is sent JSON lines and answers each by one.
 
-    def __init__(self, job: Job):
-        self.job = job
-        self.log = Path(job.folder) / "log.txt"
+    `module` is run with `first` as its first line; `begin` is what it answers. Its prints are to go
+    to the file `log`. Raises WorkerFailed where it dies.
+    """
+
+    def __init__(self, module: str, name: str, log: Path, first: dict[str, Any]):
+        self.name, self.log = name, log
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.worker"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -35,23 +38,59 @@ class Worker:
             start_new_session=True,
         )
         try:
-            self._write(asdict(job))
-            event = self._read()
+            self._write(first)
+            self.begin = self._read()
         except BaseException:
             self.close()
             raise
-        self.step: int = event["step"]
-        self.steps: int = event["steps"]
-        self.evaluations_left: list[int] = event["evaluations"]  # steps, ascending
-
-    @property
-    def name(self) -> str:
-        return f"{self.job.backend}, seed {self.job.seed}"
 
     def request(self, **command: Any) -> dict[str, Any]:
-        """Send one command and wait for its event. Raises WorkerFailed if the worker died."""
+        """Send one command and wait for its event. Raises WorkerFailed if the process died."""
         self._write(command)
-        event = self._read()
+        return self._read()
+
+    def close(self) -> None:
+        """End the process now."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def _write(self, command: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._read()  # raises, with what the process said last
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            # Until the process has its log, its errors come through the pipe.
+            early = self._process.stderr.read().strip().splitlines()[-1:]
+            why = early[0] if early else f"ended with status {self._process.returncode}"
+            raise WorkerFailed(f"{self.name}: {why}; see {self.log}")
+        event = json.loads(line)
+        if "failed" in event:
+            raise WorkerFailed(f"{self.name}: {event['failed']}; the traceback is in {self.log}")
+        return event
+
+
+class Worker(Child):
+    """A running worker: one backend, one seed."""
+
+    def __init__(self, job: Job):
+        name, log = f"{job.backend}, seed {job.seed}", Path(job.folder) / "log.txt"
+        super().__init__("harness.worker", name, log, asdict(job))
+        self.job = job
+        self.step: int = self.begin["step"]
+        self.steps: int = self.begin["steps"]
+        self.evaluations_left: list[int] = self.begin["evaluations"]  # steps, ascending
+
+    def request(self, **command: Any) -> dict[str, Any]:
+        event = super().request(**command)
         self.step = event["step"]
         return event
 
@@ -75,31 +114,3 @@ class Worker:
             with suppress(BrokenPipeError, ValueError):  # then it is ending by itself
                 self._process.communicate(json.dumps({"stop": "interrupted"}) + "\n")
             self._process.wait()
-
-    def close(self) -> None:
-        """End the process now."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
-
-    def _write(self, command: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            self._read()  # raises, with what the worker said last
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None and self._process.stderr is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            # Until the worker has its log, its errors come through the pipe.
-            early = self._process.stderr.read().strip().splitlines()[-1:]
-            why = early[0] if early else f"ended with status {self._process.returncode}"
-            raise WorkerFailed(f"{self.name}: {why}; see {self.log}")
-        event = json.loads(line)
-        if "failed" in event:
-            raise WorkerFailed(f"{self.name}: {event['failed']}; the traceback is in {self.log}")
-        return event

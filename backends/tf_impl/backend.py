@@ -123,6 +123,9 @@ class Backend:
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
+    def matrix_peak(self) -> float:
+        return device.matrix_peak(self.device, self.runtime.precision)
+
     def _eager_step(self, batch: Batch) -> tf.Tensor:
         return self.trainer.step(self._cast(batch))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import keras
@@ -74,6 +75,20 @@ def peak_memory(device: str) -> PeakMemory:
     if device.startswith("/GPU"):
         return PeakMemory(tf.config.experimental.get_memory_info("GPU:0")["peak"], "device")
     return resident_peak()
+
+
+def matrix_peak(device: str, precision: str) -> float:
+    """FLOP/s of the fastest of a few large matrix products."""
+    side = 2048 if device.startswith("/CPU") else 8192
+    with tf.device(device):
+        matrix = tf.ones((side, side), precision)
+    seconds = []
+    for _ in range(8):
+        began = time.perf_counter()
+        _ = tf.matmul(matrix, matrix)
+        synchronize(device)
+        seconds.append(time.perf_counter() - began)
+    return 2 * side**3 / min(seconds)
 
 
 def to_tensor(images: Tensor, dtype: str) -> Tensor:

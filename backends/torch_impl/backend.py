@@ -108,6 +108,9 @@ class Backend:
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
+    def matrix_peak(self) -> float:
+        return device.matrix_peak(self.device, self.runtime.precision)
+
     def _tensors(self, batch: Batch) -> Batch:
         """Images and masks NCHW; what only decides (pools, rates) stays as it is."""
         kept = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,19 @@ def peak_memory(device: torch.device) -> PeakMemory:
     if device.type == "cuda":
         return PeakMemory(torch.cuda.max_memory_allocated(), "device")
     return resident_peak()
+
+
+def matrix_peak(device: torch.device, precision: str) -> float:
+    """FLOP/s of the fastest of a few large matrix products."""
+    side = 2048 if device.type == "cpu" else 8192
+    matrix = torch.ones((side, side), device=device, dtype=getattr(torch, precision))
+    seconds = []
+    for _ in range(8):
+        began = time.perf_counter()
+        _ = matrix @ matrix
+        synchronize(device)
+        seconds.append(time.perf_counter() - began)
+    return 2 * side**3 / min(seconds)
 
 
 def to_tensor(

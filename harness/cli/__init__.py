@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli import (
+    bench,
     bench_internal,
     calibrate,
     compare,
@@ -26,6 +27,7 @@ from harness.errors import UserError, WorkerFailed
 INTERRUPTED = 130
 COMMANDS = (
     compare,
+    bench,
     study,
     report,
     datasets,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from harness.cli import options as shared
-from harness.progress import Display
 
 
 def add(commands: shared.Commands) -> None:
@@ -29,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.bench_internal import print_rows, run_benchmarks, write_rows
     from harness.bench_internal.sizes import Sizes
 
-    with Display(Console(stderr=True)) as display:
+    with shared.display() as display:
         rows = run_benchmarks(Sizes(), options.only, display.stage)
     print_rows(rows, shared.table_console())
     if options.to:

@@ -7,6 +7,7 @@ shell completion answer at once.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,22 @@ def seeds_or_none(text: str) -> tuple[int, ...] | None:
     if len(set(found)) != len(found) or min(found) < 0:
         raise argparse.ArgumentTypeError(f"{text!r}: each seed once, none below 0")
     return found
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number above zero")
+    return value
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number above zero")
+    return int(text)
 
 
 def names_or_none(text: str) -> tuple[str, ...] | None:

@@ -1,0 +1,82 @@
+"""`cyclebench bench`: is one backend faster, and how surely?"""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli import options as shared
+from harness.errors import UserError
+from harness.presets import preset_names
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "bench",
+        help="time training steps of two backends in turns, until their ratio is known",
+        epilog="example: cyclebench bench --preset quick --set runtime.precision=bfloat16",
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "--preset",
+        type=shared.text_or_none,
+        help=f"{', '.join(preset_names())} (default: by device)",
+    )
+    shared.add_backends(command)
+    command.add_argument(
+        "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
+    )
+    command.add_argument(
+        "--aa",
+        type=shared.text_or_none,
+        metavar="BACKEND",
+        help="this one against itself: the interval must cover 1, or the exit status is 1",
+    )
+    command.add_argument(
+        "--width",
+        type=shared.positive,
+        default=0.05,
+        help="no ratio is shown while its 95 %% interval is wider than this share of it (0.05)",
+    )
+    command.add_argument(
+        "--pairs", type=shared.count, default=60, help="of blocks, at most (default: 60)"
+    )
+    command.add_argument(
+        "--block-seconds", type=shared.positive, default=1.0, help="of a block, about (default: 1)"
+    )
+    shared.add_results(command)
+    shared.add_overrides(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.bench import Request, agrees_with_itself, bench, print_record, write_record
+    from harness.compare import check_precision, find_machine
+    from harness.config import check_backends, load_experiment
+
+    names = (options.aa, options.aa) if options.aa else options.backends
+    check_backends(list(dict.fromkeys(names)))
+    if len(names) != 2:
+        raise UserError(
+            "bench: two backends are timed against each other; give --backends torch,tf"
+        )
+    machine = find_machine(options.device)
+    preset = options.preset or ("paper" if machine.device == "cuda" else "quick")
+    experiment = load_experiment(None, preset, list(shared.overrides(options)))
+    check_precision(experiment, machine)
+    folder = options.results / "bench"
+    label = experiment.digest(*names)
+    with shared.display() as display:
+        request = Request(
+            experiment=experiment,
+            machine=machine,
+            backends=names,
+            logs=folder / "logs" / label,
+            block_seconds=options.block_seconds,
+            width=options.width,
+            most_pairs=options.pairs,
+        )
+        record = bench(request, display)
+    file = folder / f"{experiment.preset}-{'-'.join(names)}-{label}.json"
+    write_record(record, file)
+    print_record(record, options.width, shared.table_console())
+    print(f"Record: {file}")
+    return 0 if not options.aa or agrees_with_itself(record) else 1
