@@ -73,26 +73,6 @@ class ResizeConv(Conv):
         return super().call(reflect(tf.repeat(tf.repeat(x, 2, 1), 2, 2), 1))
 
 
-class Head(Conv):
-    """7x7 to a few channels.
-
-    On a CPU it computes the columns of the kernel as channels, which it then moves and adds up:
-    oneDNN takes as long for one channel as for sixteen.
-    """
-
-    def __init__(self, after: int, **rest):
-        super().__init__(after, 7, **rest)
-
-    def call(self, x: Tensor) -> Tensor:
-        if tf.config.get_visible_devices("GPU"):
-            return super().call(x)
-        columns = tf.reshape(tf.transpose(self.kernel, (0, 2, 1, 3)), (7, 1, x.shape[3], -1))
-        parts = tf.split(tf.nn.conv2d(x, columns, 1, "VALID"), 7, 3)
-        width = tf.shape(x)[2] - 6
-        moved = [full(part[:, :, i : i + width, :]) for i, part in enumerate(parts)]
-        return tf.add_n(moved) + tf.cast(self.bias, moved[0].dtype)
-
-
 class Norm(layers.Layer):
     """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing.
 
@@ -222,7 +202,7 @@ class ResNet(Model):
         self.up0_norm = Norm(spec.norm, name="up0_norm", dtype=dtype)
         self.up1 = upsampling(f, spec, name="up1", dtype=dtype)
         self.up1_norm = Norm(spec.norm, name="up1_norm", dtype=dtype)
-        self.head = Head(spec.out_channels, name="head", dtype=dtype)
+        self.head = Conv(spec.out_channels, 7, name="head", dtype=dtype)
         self.apart = apart(self)
 
     def call(self, x: Tensor, kept: Kept = (), training: bool = True) -> Tensor:

@@ -73,26 +73,6 @@ class ResizeConv(Conv):
         return super().forward(reflect(F.interpolate(x, scale_factor=2, mode="nearest"), 1))
 
 
-class Head(Conv):
-    """7x7 to a few channels.
-
-    On a CPU it computes the columns of the kernel as channels, which it then moves and adds up:
-    oneDNN takes as long for one channel as for sixteen.
-    """
-
-    def __init__(self, before: int, after: int):
-        super().__init__(before, after, 7)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.is_cuda:
-            return super().forward(x)
-        columns = self.weight.permute(3, 0, 1, 2).flatten(0, 1).unsqueeze(3)
-        parts = F.conv2d(x, columns).chunk(7, 1)
-        width = x.shape[3] - 6
-        moved = [full(part[..., i : i + width]) for i, part in enumerate(parts)]
-        return sum(moved[1:], moved[0]) + self.bias[:, None, None]
-
-
 class Norm(nn.Module):
     """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing.
 
@@ -197,7 +177,7 @@ class ResNet(nn.Module):
         self.up0_norm = Norm(2 * f, spec.norm)
         self.up1 = upsampling(2 * f, f, spec)
         self.up1_norm = Norm(f, spec.norm)
-        self.head = Head(f, spec.out_channels)
+        self.head = Conv(f, spec.out_channels, 7)
         self.apart = apart(self)
 
     def forward(self, x: Tensor, kept: Kept = ()) -> Tensor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from harness.statistics import CONFIDENCE, MINIMUM_PAIRS, Interval
+from harness.statistics import CONFIDENCE, MINIMUM_PAIRS, MINIMUM_SEEDS, Interval, seed_interval
 
 SETTLED = 0.05  # a block is warm within so much of what comes after it
 
@@ -58,6 +59,19 @@ def outliers(seconds: np.ndarray) -> int:
     return int((seconds > high + 1.5 * (high - low)).sum())
 
 
+def over_starts(ratios: Sequence[float]) -> Interval:
+    """Geometric mean of a ratio for each start of the processes, with a t interval of its log.
+
+    Two processes of one program differ by a per cent or two as long as they live, from where their
+    memory lies: many blocks of one start say nothing about the next.
+    """
+    logs = seed_interval(np.log(ratios).tolist())
+    if logs.value is None:
+        return logs
+    bounds = (math.nan if each is None else math.exp(each) for each in (logs.low, logs.high))
+    return Interval.of(math.exp(logs.value), *bounds)
+
+
 def width(ratio: Interval) -> float:
     """Of an interval, relative to its value; infinite without bounds."""
     if ratio.value is None or ratio.low is None or ratio.high is None:
@@ -65,12 +79,20 @@ def width(ratio: Interval) -> float:
     return (ratio.high - ratio.low) / ratio.value
 
 
-def more_pairs(ratio: Interval, pairs: int, wanted: float) -> int:
-    """About how many more pairs of blocks make the interval as narrow as `wanted`.
+def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
+    """About how many more starts make the interval as narrow as `wanted`.
 
-    Its width falls with the square root of their number.
+    Its width falls with the square root of their number, and with the quantile of t.
     """
     found = width(ratio)
     if not math.isfinite(found):
-        return max(1, MINIMUM_PAIRS - pairs)
-    return max(0, math.ceil(pairs * ((found / wanted) ** 2 - 1)))
+        return max(1, MINIMUM_SEEDS - starts)
+    unit = found * math.sqrt(starts) / _quantile(starts)
+    more = 0
+    while unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted:
+        more += 1
+    return more
+
+
+def _quantile(count: int) -> float:
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1))

@@ -1,4 +1,4 @@
-"""Alternating blocks of two backends until their ratio is known as closely as asked for."""
+"""Alternating blocks of two backends, started anew several times, until their ratio is known."""
 
 from __future__ import annotations
 
@@ -9,47 +9,64 @@ from typing import Any
 
 import numpy as np
 
-from harness.bench.blocks import cold_blocks, width
-from harness.bench.record import Record, Side
+from harness.bench.blocks import cold_blocks, over_starts, width
+from harness.bench.record import Record, Side, Start
 from harness.compare import Machine
 from harness.config import Experiment
 from harness.progress import Display
-from harness.statistics import Interval, ratio_interval
 from harness.workers import Child
 
-LEAST_PAIRS = 12
+LEAST_STARTS = 4
 
 
 @dataclass(frozen=True)
 class Request:
     """`backends`: two, the second is measured against the first; twice the same one is A/A.
 
-    Blocks of about `block_seconds`; done when the ratio's 95 % interval is no wider than `width` of
-    it, or after `most_pairs`. `logs`: folder of what the processes print.
+    Each start of both processes gives `pairs` pairs of blocks of about `block_seconds`. Done when
+    the 95 % interval of the ratio over starts is no wider than `width` of it, or after
+    `most_starts`. `logs`: folder of what the processes print.
     """
 
     experiment: Experiment
     machine: Machine
     backends: tuple[str, str]
     logs: Path
-    block_seconds: float = 1.0
+    pairs: int = 8
+    block_seconds: float = 0.5
     width: float = 0.05
-    most_pairs: int = 60
+    most_starts: int = 12
 
 
 def bench(request: Request, display: Display) -> Record:
     """Raises WorkerFailed if a process dies."""
+    starts: list[Start] = []
+    while len(starts) < request.most_starts:
+        starts.append(_timed(request, len(starts)))
+        ratio = over_starts([each.ratio for each in starts])
+        note = f"interval {100 * width(ratio):.1f} % wide" if np.isfinite(width(ratio)) else ""
+        display.update("starts", len(starts), request.most_starts, note)
+        if len(starts) >= min(LEAST_STARTS, request.most_starts) and width(ratio) <= request.width:
+            break
+    return Record(request.experiment, request.machine, tuple(starts))
+
+
+def _timed(request: Request, number: int) -> Start:
+    """Both backends started, and timed in turns; which comes first changes from start to start."""
     with ExitStack() as stack:
-        sides = []
+        sides: list[Child] = []
         for place, name in zip("AB", request.backends, strict=True):
-            display.say(f"{name}: starting")
             sides.append(_start(request, place, name))
             stack.callback(sides[-1].close)
         # The first step traces and compiles.
         first = [side.request(steps=1)["seconds"] for side in sides]
         again = [side.request(steps=1)["seconds"] for side in sides]
         steps = max(1, round(request.block_seconds / max(again)))
-        seconds = _alternate(sides, steps, request, display)
+        seconds: tuple[list[float], list[float]] = ([], [])
+        for pair in range(request.pairs):
+            # A B, B A, A B, ...: neither is always first.
+            for i in (0, 1) if (number + pair) % 2 == 0 else (1, 0):
+                seconds[i].append(sides[i].request(steps=steps)["seconds"] / steps)
         memory = [side.request(memory=True) for side in sides]
     cold = max(cold_blocks(np.array(each)) for each in seconds)
     found = [
@@ -58,7 +75,7 @@ def bench(request: Request, display: Display) -> Record:
             request.backends, sides, first, seconds, memory, strict=True
         )
     ]
-    return Record(request.experiment, request.machine, steps, cold, *found)
+    return Start(number, steps, cold, *found)
 
 
 def _start(request: Request, place: str, name: str) -> Child:
@@ -70,26 +87,3 @@ def _start(request: Request, place: str, name: str) -> Child:
         "log": str(request.logs.resolve() / f"{place}-{name}.txt"),
     }
     return Child("harness.bench.worker", name, Path(first["log"]), first)
-
-
-def _alternate(
-    sides: list[Child], steps: int, request: Request, display: Display
-) -> tuple[list[float], list[float]]:
-    """Seconds a step of blocks, by side: A B, B A, A B, ... so that neither is always first."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    while len(seconds[0]) < request.most_pairs:
-        pair = len(seconds[0])
-        for i in (0, 1) if pair % 2 == 0 else (1, 0):
-            seconds[i].append(sides[i].request(steps=steps)["seconds"] / steps)
-        ratio = _ratio(seconds)
-        note = f"interval {100 * width(ratio):.1f} % wide" if np.isfinite(width(ratio)) else ""
-        display.update("pairs of blocks", pair + 1, request.most_pairs, note)
-        if pair + 1 >= LEAST_PAIRS and width(ratio) <= request.width:
-            break
-    return seconds
-
-
-def _ratio(seconds: tuple[list[float], list[float]]) -> Interval:
-    cold = max(cold_blocks(np.array(each)) for each in seconds)
-    first, second = (np.array(each[cold:]) for each in seconds)
-    return ratio_interval(second, first)

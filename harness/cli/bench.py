@@ -38,10 +38,13 @@ def add(commands: shared.Commands) -> None:
         help="no ratio is shown while its 95 %% interval is wider than this share of it (0.05)",
     )
     command.add_argument(
-        "--pairs", type=shared.count, default=60, help="of blocks, at most (default: 60)"
+        "--starts", type=shared.count, default=12, help="of both processes, at most (default: 12)"
     )
     command.add_argument(
-        "--block-seconds", type=shared.positive, default=1.0, help="of a block, about (default: 1)"
+        "--pairs", type=shared.count, default=8, help="of blocks a start (default: 8)"
+    )
+    command.add_argument(
+        "--block-seconds", type=shared.positive, default=0.5, help="of a block, about (0.5)"
     )
     shared.add_results(command)
     shared.add_overrides(command)
@@ -72,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
             logs=folder / "logs" / label,
             block_seconds=options.block_seconds,
             width=options.width,
-            most_pairs=options.pairs,
+            pairs=options.pairs,
+            most_starts=options.starts,
         )
         record = bench(request, display)
     file = folder / f"{experiment.preset}-{'-'.join(names)}-{label}.json"

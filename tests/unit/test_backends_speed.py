@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 import torch
 from tiny_networks import NAMES, RESNET, batch, build, drawn_state, model, recorded
-from torch.nn import functional as F
 
 from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetSpec
 from backends.objective import LOSS_TERMS, Objective
@@ -64,25 +63,6 @@ def test_a_network_of_which_images_meet_in_a_norm_is_never_given_several_batches
 
 
 # ------------------------------------------------------------------------------------- layers
-
-
-def test_the_head_is_the_convolution_that_its_weights_say():
-    draw = np.random.default_rng(0)
-    x, kernel = draw.normal(size=(2, 20, 17, 5)), draw.normal(size=(7, 7, 5, 3))
-    bias = draw.normal(size=3)
-    expected = F.conv2d(
-        torch.tensor(x).permute(0, 3, 1, 2), torch.tensor(kernel.transpose(3, 2, 0, 1)),
-        torch.tensor(bias),
-    ).permute(0, 2, 3, 1)  # fmt: skip
-    mine = of_torch.Head(5, 3).double()
-    mine.weight.data = torch.tensor(kernel.transpose(3, 2, 0, 1))
-    mine.bias.data = torch.tensor(bias)
-    found = mine(torch.tensor(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-    np.testing.assert_allclose(found.detach(), expected, atol=1e-12)
-    theirs = of_tf.Head(3, dtype="float64")
-    theirs.build(x.shape)
-    theirs.set_weights([kernel, bias])
-    np.testing.assert_allclose(theirs(tf.constant(x)), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("affine", [False, True])

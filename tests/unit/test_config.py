@@ -37,7 +37,10 @@ def test_overrides_reach_the_networks_and_the_loss():
         ("data.crop_size=80", "data.crop_size: 80 is larger than data.load_size, 72"),
         ("data.crop_size=62", "data.crop_size: 62 is not a multiple of 4"),
         ("data.crop_size=16", "data.crop_size: 16 is too small"),
-        ("runtime.precision=half", "runtime.precision: input should be 'float32', 'float64' or 'bfloat16'"),
+        (
+            "runtime.precision=half",
+            "runtime.precision: input should be 'float32', 'float64' or",
+        ),
         ("data.resize=cubic", "data.resize: input should be 'bicubic', 'bilinear' or 'bilinear_"),
         ("data.augment=once", "data.augment: input should be 'fresh' or 'frozen'"),
         (
