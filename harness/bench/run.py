@@ -54,28 +54,33 @@ def bench(request: Request, display: Display) -> Record:
 def _timed(request: Request, number: int) -> Start:
     """Both backends started, and timed in turns; which comes first changes from start to start."""
     with ExitStack() as stack:
-        sides: list[Child] = []
-        for place, name in zip("AB", request.backends, strict=True):
-            sides.append(_start(request, place, name))
-            stack.callback(sides[-1].close)
+        sides: dict[int, Child] = {}
+        # Not always the same one first: while the other starts it stands idle, and loses caches.
+        for i in _order(number):
+            sides[i] = _start(request, "AB"[i], request.backends[i])
+            stack.callback(sides[i].close)
         # The first step traces and compiles.
-        first = [side.request(steps=1)["seconds"] for side in sides]
-        again = [side.request(steps=1)["seconds"] for side in sides]
+        first = [sides[i].request(steps=1)["seconds"] for i in (0, 1)]
+        again = [sides[i].request(steps=1)["seconds"] for i in (0, 1)]
         steps = max(1, round(request.block_seconds / max(again)))
+        for i in _order(number):
+            sides[i].request(steps=steps)
         seconds: tuple[list[float], list[float]] = ([], [])
         for pair in range(request.pairs):
             # A B, B A, A B, ...: neither is always first.
-            for i in (0, 1) if (number + pair) % 2 == 0 else (1, 0):
+            for i in _order(number + pair):
                 seconds[i].append(sides[i].request(steps=steps)["seconds"] / steps)
-        memory = [side.request(memory=True) for side in sides]
+        memory = [sides[i].request(memory=True) for i in (0, 1)]
     cold = max(cold_blocks(np.array(each)) for each in seconds)
     found = [
-        Side(name, side.begin, first_step, tuple(each), held)
-        for name, side, first_step, each, held in zip(
-            request.backends, sides, first, seconds, memory, strict=True
-        )
+        Side(request.backends[i], sides[i].begin, first[i], tuple(seconds[i]), memory[i])
+        for i in (0, 1)
     ]
     return Start(number, steps, cold, *found)
+
+
+def _order(turn: int) -> tuple[int, int]:
+    return (0, 1) if turn % 2 == 0 else (1, 0)
 
 
 def _start(request: Request, place: str, name: str) -> Child:
