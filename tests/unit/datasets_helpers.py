@@ -144,8 +144,9 @@ def answer(handler: BaseHTTPRequestHandler, site: Site) -> None:
         handler.send_header("Content-Range", f"bytes */{len(content)}")
         handler.end_headers()
         return
+    # Before the head is sent: the next request may come, in another thread, once that has arrived.
+    sent = site.drops.pop(0) if site.drops else None
     body = send_head(handler, site, content, start)
-    sent = site.drops.pop(0) if site.drops else len(body)
     handler.wfile.write(body[:sent])
 
 
