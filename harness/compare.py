@@ -121,11 +121,15 @@ def find_machine(device: str | None) -> Machine:
     return Machine(device, provenance.device_name(device, threads), threads)
 
 
+def default_preset(machine: Machine) -> str:
+    return "paper" if machine.device == "cuda" else "quick"
+
+
 def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
     if request.preset is not None:
         display.say(f"Preset {request.preset}, on {machine.device_name}")
         return request.preset
-    preset = "paper" if machine.device == "cuda" else "quick"
+    preset = default_preset(machine)
     why = "a GPU was found" if machine.device == "cuda" else "no GPU was found"
     display.say(f"Preset {preset}, since {why} ({machine.device_name}); --preset changes it")
     return preset

@@ -90,12 +90,15 @@ def gradient_penalty(discriminator: keras.Model, real: Tensor, fake: Tensor, mix
 
 
 def at_once(network: keras.Model, *batches: Tensor) -> list[Tensor]:
-    """A network whose images are `apart`, on several batches in one pass: a tenth faster."""
+    """What a network whose images are `apart` makes of several batches, in one pass."""
     return tf.split(network(tf.concat(batches, 0)), [batch.shape[0] for batch in batches])
 
 
 def generated(networks: Networks, objective: Objective, batch: Batch) -> Generated:
-    """Of all that is random, `batch.kept` matters here."""
+    """All passes of a step through the generators, with what dropout keeps in each.
+
+    Where images of a batch never meet, those that wait for nothing are made in one pass.
+    """
     g_ab, g_ba, a, b, kept = networks.g_ab, networks.g_ba, batch.a, batch.b, batch.kept
     identity = objective.identity > 0
     if g_ab.apart and g_ba.apart and not kept:
@@ -122,10 +125,8 @@ def generator_losses(networks: Networks, objective: Objective, batch: Batch) -> 
     adversarial_ba = adversarial_of_generator(kind, networks.d_a(made.fake_a))
     cycle_a, cycle_b = cycle(made.cycle_a, batch.a), cycle(made.cycle_b, batch.b)
     if objective.identity > 0:
-        identity_a, identity_b = (
-            identity(made.identity_a, batch.a),
-            identity(made.identity_b, batch.b),
-        )
+        identity_a = identity(made.identity_a, batch.a)
+        identity_b = identity(made.identity_b, batch.b)
     else:
         identity_a = identity_b = tf.zeros_like(cycle_a)
     total = (

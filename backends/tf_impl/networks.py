@@ -99,12 +99,13 @@ class Norm(layers.Layer):
         if self.spec is None:
             return x
         scale, offset = (self.scale.value, self.offset.value) if self.spec.affine else (None, None)
-        if self.spec.kind == "instance" and self.fused and x.dtype != "float64":
-            return image_by_image(x, scale, offset, self.spec.epsilon, self.centred)
-        given, x = x.dtype, full(x)
-        axes = [1, 2] if self.spec.kind == "instance" else [0, 1, 2]
+        given, axes = x.dtype, [1, 2] if self.spec.kind == "instance" else [0, 1, 2]
         if self.spec.kind == "instance" and self.centred:
+            x = full(x)
             x = x - tf.reduce_mean(x, axes, keepdims=True)
+        if self.spec.kind == "instance" and self.fused and x.dtype != "float64":
+            return tf.cast(image_by_image(x, scale, offset, self.spec.epsilon), given)
+        x = full(x)
         if self.spec.kind == "instance" or training:
             mean, variance = self.moments(x, axes, keepdims=True)
         else:
@@ -132,10 +133,8 @@ def moments(x: Tensor, axes: list[int], keepdims: bool = True) -> tuple[Tensor, 
     return mean, tf.reduce_mean((x - mean) ** 2, axes, keepdims=keepdims)
 
 
-def image_by_image(x: Tensor, scale, offset, epsilon: float, centred: bool) -> Tensor:
+def image_by_image(x: Tensor, scale, offset, epsilon: float) -> Tensor:
     """Instance norm by the kernel for batches, which is three times as fast (TensorFlow 2.21)."""
-    if centred:
-        x = x - tf.cast(tf.reduce_mean(full(x), [1, 2], keepdims=True), x.dtype)
     channels, none = (x.shape[-1],), tf.zeros((0,))
     scale = tf.ones(channels) if scale is None else scale
     offset = tf.zeros(channels) if offset is None else offset

@@ -100,7 +100,7 @@ class Backend:
         module = getattr(self.networks, network).train(training)
         found = networks.activations(module, self._images(images))
         module.train()
-        return {name: device.to_numpy(tensor) for name, tensor in found.items()}
+        return {name: device.to_numpy(networks.full(tensor)) for name, tensor in found.items()}
 
     def synchronize(self) -> None:
         device.synchronize(self.device)

@@ -94,5 +94,4 @@ def to_images(tensor: Tensor, rounding: str) -> np.ndarray:
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """NCHW to NHWC."""
-    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
     return tensor.detach().permute(0, 2, 3, 1).contiguous().cpu().numpy()

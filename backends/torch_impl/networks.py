@@ -125,14 +125,14 @@ def apart(network: nn.Module) -> bool:
     return all(spec is None or spec.kind != "batch" for spec in norms)
 
 
-def reflect(x: Tensor, padding: int) -> Tensor:
-    """Reflection without repeating the edge."""
-    return F.pad(x, (padding, padding, padding, padding), mode="reflect")
-
-
 def full(x: Tensor) -> Tensor:
     """In float32, if it was bfloat16."""
     return x.float() if x.dtype == torch.bfloat16 else x
+
+
+def reflect(x: Tensor, padding: int) -> Tensor:
+    """Reflection without repeating the edge."""
+    return F.pad(x, (padding, padding, padding, padding), mode="reflect")
 
 
 def relu(x: Tensor) -> Tensor:

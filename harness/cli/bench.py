@@ -6,7 +6,6 @@ import argparse
 
 from harness.cli import options as shared
 from harness.errors import UserError
-from harness.presets import preset_names
 
 
 def add(commands: shared.Commands) -> None:
@@ -16,15 +15,9 @@ def add(commands: shared.Commands) -> None:
         epilog="example: cyclebench bench --preset quick --set runtime.precision=bfloat16",
     )
     command.set_defaults(command=run)
-    command.add_argument(
-        "--preset",
-        type=shared.text_or_none,
-        help=f"{', '.join(preset_names())} (default: by device)",
-    )
+    shared.add_preset(command)
     shared.add_backends(command)
-    command.add_argument(
-        "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
-    )
+    shared.add_device(command)
     command.add_argument(
         "--aa",
         type=shared.text_or_none,
@@ -52,7 +45,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.bench import Request, agrees_with_itself, bench, print_record, write_record
-    from harness.compare import check_precision, find_machine
+    from harness.compare import check_precision, default_preset, find_machine, locked
     from harness.config import check_backends, load_experiment
 
     names = (options.aa, options.aa) if options.aa else options.backends
@@ -62,12 +55,13 @@ def run(options: argparse.Namespace) -> int:
             "bench: two backends are timed against each other; give --backends torch,tf"
         )
     machine = find_machine(options.device)
-    preset = options.preset or ("paper" if machine.device == "cuda" else "quick")
+    preset = options.preset or default_preset(machine)
     experiment = load_experiment(None, preset, list(shared.overrides(options)))
     check_precision(experiment, machine)
     folder = options.results / "bench"
     label = experiment.digest(*names)
-    with shared.display() as display:
+    # Another one at the same time would spoil both.
+    with locked(folder), shared.display() as display:
         request = Request(
             experiment=experiment,
             machine=machine,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from harness.cli import options as shared
-from harness.presets import preset_names
 
 
 def add(commands: shared.Commands) -> None:
@@ -17,18 +16,12 @@ def add(commands: shared.Commands) -> None:
     )
     command.set_defaults(command=run)
     shared.add_data(command)
-    command.add_argument(
-        "--preset",
-        type=shared.text_or_none,
-        help=f"{', '.join(preset_names())} (default: by device)",
-    )
+    shared.add_preset(command)
     command.add_argument(
         "--seeds", type=shared.seeds, default=(0,), help="as 0 or 0,1,2 (default: 0)"
     )
     shared.add_backends(command)
-    command.add_argument(
-        "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
-    )
+    shared.add_device(command)
     shared.add_results(command)
     shared.add_overrides(command)
 

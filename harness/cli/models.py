@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from harness.cli import options as shared
-from harness.presets import preset_names
 
 if TYPE_CHECKING:
     from backends.architecture import Layer
@@ -22,11 +21,7 @@ def add(commands: shared.Commands) -> None:
         epilog="example: cyclebench models --preset domainnet-unet --set model.depth=7",
     )
     command.set_defaults(command=run)
-    command.add_argument(
-        "--preset",
-        type=shared.text_or_none,
-        help=f"{', '.join(preset_names())} (default: quick)",
-    )
+    shared.add_preset(command, "quick")
     shared.add_overrides(command)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import backends
+from harness.presets import preset_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +35,20 @@ def add_data(command: argparse.ArgumentParser) -> None:
 def add_backends(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backends", type=_names, default=backends.available(), help="as torch,tf (default: all)"
+    )
+
+
+def add_preset(command: argparse.ArgumentParser, default: str = "by device") -> None:
+    command.add_argument(
+        "--preset",
+        type=text_or_none,
+        help=f"{', '.join(preset_names())} (default: {default})",
+    )
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--device", type=text_or_none, help="cpu or cuda (default: a GPU if found)"
     )
 
 

@@ -27,9 +27,7 @@ def add(commands: shared.Commands) -> None:
         type=shared.names_or_none,
         help="as torch,tf (default: as the study says)",
     )
-    command.add_argument(
-        "--device", type=shared.text_or_none, help="cpu or cuda (default: a GPU if found)"
-    )
+    shared.add_device(command)
     shared.add_results(command)
     shared.add_overrides(command)
     command.add_argument(

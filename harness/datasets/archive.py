@@ -21,8 +21,8 @@ MAX_BYTES = 16 * 2**30
 MAX_RATIO = 50
 CHUNK = 1024 * 1024
 
-# What reading a damaged or unsupported zip raises.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+# What reading a damaged zip raises; for an unknown compression or a password a RuntimeError.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 # (folder, file name) below the target -> member, for every member to unpack.
 Members = dict[tuple[str, str], zipfile.ZipInfo]

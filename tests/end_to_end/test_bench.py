@@ -40,3 +40,10 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, arguments, says):
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_timed(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["bench", *QUICKLY, "--results", str(tmp_path / "file")]) == 2
+    error = capsys.readouterr().err
+    assert "cannot write" in error and error.count("\n") == 1
