@@ -8,7 +8,8 @@ layouts: convolution kernels HWIO, transposed ones (height, width, out, in). `ab
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -33,6 +34,17 @@ PASSES = {
     "identity_a": "g_ba",
     "identity_b": "g_ab",
 }
+
+# What a training step spends its time on. `host`: all that Python does around it, handing images
+# over included; `generators_forward`: the PASSES and the losses, with the frozen discriminators';
+# `discriminators`: the pools, then forward and backward.
+PHASES = (
+    "host",
+    "generators_forward",
+    "generators_backward",
+    "discriminators",
+    "optimisers",
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,56 @@ class PeakMemory:
     kind: Literal["device", "resident"]
 
 
+@dataclass(frozen=True)
+class Peaks:
+    """What a device reaches at its best, in the precision of the runtime.
+
+    `matrix`: FLOP/s of a large matrix product; `convolution`: of a 3x3 one, 256 channels to 256,
+    forward; `bandwidth`: bytes/s, read and written, of adding one large array to another.
+    """
+
+    matrix: float
+    convolution: float
+    bandwidth: float
+
+
+# What peaks are measured with, by device: side of the matrix, images and their side in pixels, and
+# numbers in the arrays that are added, far more than a cache holds.
+PEAK_SIZES = {"cpu": (2048, 4, 64, 2**26), "cuda": (8192, 32, 128, 2**28)}
+
+
+class Laps:
+    """Seconds by PHASES. Each ends when the device is done with what was asked of it till then."""
+
+    def __init__(self, synchronize: Callable[[], None]):
+        self._synchronize = synchronize
+        self.begin()
+
+    def begin(self) -> None:
+        """From zero."""
+        self._synchronize()
+        self._since = time.perf_counter()
+        self.seconds = dict.fromkeys(PHASES, 0.0)
+
+    def end(self, phase: str) -> None:
+        """What has passed since the lap before, or since the beginning, was `phase`."""
+        self._synchronize()
+        now = time.perf_counter()
+        self.seconds[phase] += now - self._since
+        self._since = now
+
+
+def fastest(work: Callable[[], object], synchronize: Callable[[], None], times: int = 8) -> float:
+    """Least seconds of `work`, done `times` times until the device is done."""
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        synchronize()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
 def resident_peak() -> PeakMemory:
     """High-water mark of this process's own memory."""
     try:
@@ -136,6 +198,12 @@ class Backend(Protocol):
         """One update of all four networks, in the order that the objective says.
 
         Does not wait for this step's end; handing over the images may wait for the step before.
+        """
+
+    def timed_step(self, batch: Batch) -> dict[str, float]:
+        """`train_step` in pieces, waiting for the device after each: seconds by PHASES.
+
+        Together they take a little longer than a step that is left alone.
         """
 
     def losses(self) -> np.ndarray:
@@ -185,8 +253,8 @@ class Backend(Protocol):
     def peak_memory(self) -> PeakMemory:
         """Since the backend was built."""
 
-    def matrix_peak(self) -> float:
-        """FLOP/s of large matrix products in the precision of the runtime: the device's best."""
+    def peaks(self) -> Peaks:
+        """The device's best, measured now: it takes a few seconds."""
 
 
 def state_shapes(model: Model, objective: Objective) -> dict[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import tensorflow as tf
 from backends.interface import (
     Batch,
     Direction,
+    Laps,
     PeakMemory,
+    Peaks,
     Runtime,
     State,
     check_state,
@@ -21,7 +24,7 @@ from backends.objective import RECORDED, Objective
 from backends.tf_impl import device, networks, weights
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.networks import Discriminator, generator
-from backends.tf_impl.training import ImagePool, Trainer
+from backends.tf_impl.training import ImagePool, Trainer, in_pieces
 
 
 class Backend:
@@ -47,6 +50,7 @@ class Backend:
             pool_a = ImagePool(objective.pool_size, model.shape_a, self.dtype)
             pool_b = ImagePool(objective.pool_size, model.shape_b, self.dtype)
             self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
+        self.laps = Laps(self.synchronize)
         self.pending: list[tf.Tensor] = []
         self._step = tf.function(self._eager_step)
         # One trace for any size. Were the channels left open, Keras would turn to XLA.
@@ -71,6 +75,14 @@ class Backend:
 
     def train_step(self, batch: Batch) -> None:
         self.pending.append(self._step(self._tensors(batch)))
+
+    def timed_step(self, batch: Batch) -> dict[str, float]:
+        self.laps.begin()
+        tensors = self._cast(self._tensors(batch))
+        self.laps.end("host")
+        self.pending.append(self.in_pieces.step(tensors))
+        self.laps.end("host")
+        return self.laps.seconds
 
     def losses(self) -> np.ndarray:
         pending, self.pending = self.pending, []
@@ -123,8 +135,12 @@ class Backend:
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
-    def matrix_peak(self) -> float:
-        return device.matrix_peak(self.device, self.runtime.precision)
+    def peaks(self) -> Peaks:
+        return device.peaks(self.device, self.runtime.precision)
+
+    @cached_property
+    def in_pieces(self) -> Trainer:
+        return in_pieces(self.trainer, self.laps.end)
 
     def _eager_step(self, batch: Batch) -> tf.Tensor:
         return self.trainer.step(self._cast(batch))

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+
 import tensorflow as tf
 from keras import Model
 from tensorflow import Tensor, Variable
 
 from backends.interface import POOL_PASS, POOL_SWAP, Batch, PoolDecision
 from backends.objective import Objective
-from backends.tf_impl.losses import Networks, discriminator_losses, generator_losses
+from backends.tf_impl.losses import (
+    GeneratorLosses,
+    Networks,
+    discriminator_losses,
+    generator_losses,
+)
 
 
 class ImagePool:
@@ -88,11 +96,14 @@ class Trainer:
         self.adam_g = Adam(self.generators, objective)
         self.adam_d = Adam(self.discriminators, objective, clip)
 
+    def generator_losses(self, batch: Batch) -> GeneratorLosses:
+        return generator_losses(self.networks, self.objective, batch)
+
     def generator_backward(self, batch: Batch) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
         """Returns gradients of the generators, loss terms and fakes of A and B."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.generators)
-            losses = generator_losses(self.networks, self.objective, batch)
+            losses = self.generator_losses(batch)
         gradients = tape.gradient(losses.total, self.generators)
         return gradients, losses.terms, losses.fake_a, losses.fake_b
 
@@ -123,6 +134,9 @@ class Trainer:
         shown_b = self.pool_b.exchange(fake_b, batch.pool_b)
         return self.discriminator_backward(batch, shown_a, shown_b)
 
+    def update(self, adam: Adam, gradients: list[Tensor], learning_rate: Tensor) -> None:
+        adam.apply(gradients, learning_rate)
+
     def step(self, batch: Batch) -> Tensor:
         """One training step; images are (N, H, W, C) in [-1, 1], rates float64.
 
@@ -134,15 +148,39 @@ class Trainer:
             fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
             fake_a = self.networks.g_ba(batch.b, batch.kept.get("fake_a", ()))
             gradients_d, judged = self.discriminators_on_pools(batch, fake_a, fake_b)
-            self.adam_d.apply(gradients_d, rate_d)
+            self.update(self.adam_d, gradients_d, rate_d)
             gradients_g, terms, *_ = self.generator_backward(batch)
-            self.adam_g.apply(gradients_g, rate_g)
+            self.update(self.adam_g, gradients_g, rate_g)
             return tf.stack([*terms, *judged])
         gradients_g, terms, fake_a, fake_b = self.generator_backward(batch)
         if order == "generators_first":
-            self.adam_g.apply(gradients_g, rate_g)
+            self.update(self.adam_g, gradients_g, rate_g)
         gradients_d, judged = self.discriminators_on_pools(batch, fake_a, fake_b)
         if order == "simultaneous":
-            self.adam_g.apply(gradients_g, rate_g)
-        self.adam_d.apply(gradients_d, rate_d)
+            self.update(self.adam_g, gradients_g, rate_g)
+        self.update(self.adam_d, gradients_d, rate_d)
         return tf.stack([*terms, *judged])
+
+
+def in_pieces(trainer: Trainer, end: Callable[[str], None]) -> Trainer:
+    """The same trainer; after each of PHASES but the host's, its `step` calls `end` with it.
+
+    Not inside a tf.function: what is compiled is every piece by itself. A forward pass that is
+    compiled under a tape leaves a backward pass that is compiled, too.
+    """
+    pieces = copy.copy(trainer)
+
+    def ending(method: Callable, phase: str):
+        def piece(*args):
+            found = method(*args)
+            end(phase)
+            return found
+
+        return piece
+
+    pieces.generator_losses = ending(tf.function(pieces.generator_losses), "generators_forward")
+    pieces.generator_backward = ending(pieces.generator_backward, "generators_backward")
+    judge = tf.function(pieces.discriminators_on_pools)
+    pieces.discriminators_on_pools = ending(judge, "discriminators")
+    pieces.update = ending(tf.function(pieces.update), "optimisers")
+    return pieces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from backends.interface import (
     Batch,
     Direction,
+    Laps,
     PeakMemory,
+    Peaks,
     Runtime,
     State,
     check_state,
@@ -21,7 +24,7 @@ from backends.objective import RECORDED, Objective
 from backends.torch_impl import device, networks, weights
 from backends.torch_impl.losses import Networks
 from backends.torch_impl.networks import Discriminator, generator
-from backends.torch_impl.training import ImagePool, Trainer
+from backends.torch_impl.training import ImagePool, Trainer, in_pieces
 
 
 class Backend:
@@ -44,6 +47,7 @@ class Backend:
         pool_a = ImagePool(objective.pool_size, model.shape_a, like)
         pool_b = ImagePool(objective.pool_size, model.shape_b, like)
         self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
+        self.laps = Laps(self.synchronize)
         self.pending: list[torch.Tensor] = []
 
     def environment(self) -> dict[str, Any]:
@@ -58,6 +62,14 @@ class Backend:
 
     def train_step(self, batch: Batch) -> None:
         self.pending.append(self.trainer.step(self._tensors(batch)))
+
+    def timed_step(self, batch: Batch) -> dict[str, float]:
+        self.laps.begin()
+        tensors = self._tensors(batch)
+        self.laps.end("host")
+        self.pending.append(self.in_pieces.step(tensors))
+        self.laps.end("host")
+        return self.laps.seconds
 
     def losses(self) -> np.ndarray:
         pending, self.pending = self.pending, []
@@ -108,8 +120,12 @@ class Backend:
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
-    def matrix_peak(self) -> float:
-        return device.matrix_peak(self.device, self.runtime.precision)
+    def peaks(self) -> Peaks:
+        return device.peaks(self.device, self.runtime.precision)
+
+    @cached_property
+    def in_pieces(self) -> Trainer:
+        return in_pieces(self.trainer, self.laps.end)
 
     def _tensors(self, batch: Batch) -> Batch:
         """Images and masks NCHW; what only decides (pools, rates) stays as it is."""

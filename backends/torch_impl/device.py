@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backends.interface import PeakMemory, Runtime, resident_peak
+from backends.interface import PEAK_SIZES, PeakMemory, Peaks, Runtime, fastest, resident_peak
 
 # Fields of Runtime that here change how something is computed, but not what.
 NEUTRAL_OPTIONS = ("onednn", "channels_last")
@@ -62,17 +62,31 @@ def peak_memory(device: torch.device) -> PeakMemory:
     return resident_peak()
 
 
-def matrix_peak(device: torch.device, precision: str) -> float:
-    """FLOP/s of the fastest of a few large matrix products."""
-    side = 2048 if device.type == "cpu" else 8192
-    matrix = torch.ones((side, side), device=device, dtype=getattr(torch, precision))
-    seconds = []
-    for _ in range(8):
-        began = time.perf_counter()
-        _ = matrix @ matrix
-        synchronize(device)
-        seconds.append(time.perf_counter() - began)
-    return 2 * side**3 / min(seconds)
+def peaks(device: torch.device, precision: str) -> Peaks:
+    """Measured with random numbers: of zeros and ones a GPU makes less heat, and runs faster."""
+    cpu, dtype = device.type == "cpu", getattr(torch, precision)
+    side, images, size, numbers = PEAK_SIZES["cpu" if cpu else "cuda"]
+
+    def random(*shape: int, dtype: torch.dtype = dtype) -> Tensor:
+        drawn = np.random.default_rng(0).standard_normal(shape, np.float32)
+        return torch.from_numpy(drawn).to(device, dtype)
+
+    def seconds(work: Callable[[], object]) -> float:
+        return fastest(work, lambda: synchronize(device))
+
+    matrix, other = random(side, side), random(numbers, dtype=torch.float32)
+    total = torch.zeros_like(other)
+    image, kernel = (
+        random(*shape).contiguous(memory_format=torch.channels_last)
+        for shape in ((images, 256, size, size), (256, 256, 3, 3))
+    )
+    with torch.inference_mode():
+        return Peaks(
+            matrix=2 * side**3 / seconds(lambda: matrix @ matrix),
+            convolution=2 * images * size**2 * 9 * 256**2
+            / seconds(lambda: torch.conv2d(image, kernel, padding=1)),
+            bandwidth=3 * total.nbytes / seconds(lambda: total.add_(other)),
+        )  # fmt: skip
 
 
 def to_tensor(

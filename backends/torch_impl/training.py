@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,7 +12,12 @@ from torch.nn import Parameter
 
 from backends.interface import POOL_PASS, POOL_SWAP, Batch, PoolDecision
 from backends.objective import Objective
-from backends.torch_impl.losses import Networks, discriminator_losses, generator_losses
+from backends.torch_impl.losses import (
+    GeneratorLosses,
+    Networks,
+    discriminator_losses,
+    generator_losses,
+)
 
 
 class ImagePool:
@@ -87,12 +94,15 @@ class Trainer:
         self.adam_g = Adam(self.generators, objective)
         self.adam_d = Adam(self.discriminators, objective, clip)
 
+    def generator_losses(self, batch: Batch) -> GeneratorLosses:
+        return generator_losses(self.networks, self.objective, batch)
+
     def generator_backward(self, batch: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
         """Gradients of the generators; returns loss terms and detached fakes of A and B."""
         for parameter in self.discriminators:
             parameter.requires_grad_(False)
         self.adam_g.zero_grad()
-        losses = generator_losses(self.networks, self.objective, batch)
+        losses = self.generator_losses(batch)
         losses.total.backward()
         terms = [term.detach() for term in losses.terms]
         return terms, losses.fake_a.detach(), losses.fake_b.detach()
@@ -124,6 +134,9 @@ class Trainer:
         shown_b = self.pool_b.exchange(fake_b, batch.pool_b)
         return self.discriminator_backward(batch, shown_a, shown_b)
 
+    def update(self, adam: Adam, learning_rate: float) -> None:
+        adam.apply(learning_rate)
+
     def step(self, batch: Batch) -> Tensor:
         """One training step; images are (N, C, H, W) in [-1, 1].
 
@@ -136,15 +149,34 @@ class Trainer:
                 fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
                 fake_a = self.networks.g_ba(batch.b, batch.kept.get("fake_a", ()))
             judged = self.discriminators_on_pools(batch, fake_a, fake_b)
-            self.adam_d.apply(rate_d)
+            self.update(self.adam_d, rate_d)
             terms, *_ = self.generator_backward(batch)
-            self.adam_g.apply(rate_g)
+            self.update(self.adam_g, rate_g)
             return torch.stack([*terms, *judged])
         terms, fake_a, fake_b = self.generator_backward(batch)
         if order == "generators_first":
-            self.adam_g.apply(rate_g)
+            self.update(self.adam_g, rate_g)
         judged = self.discriminators_on_pools(batch, fake_a, fake_b)
         if order == "simultaneous":
-            self.adam_g.apply(rate_g)
-        self.adam_d.apply(rate_d)
+            self.update(self.adam_g, rate_g)
+        self.update(self.adam_d, rate_d)
         return torch.stack([*terms, *judged])
+
+
+def in_pieces(trainer: Trainer, end: Callable[[str], None]) -> Trainer:
+    """The same trainer; after each of PHASES but the host's, its `step` calls `end` with it."""
+    pieces = copy.copy(trainer)
+
+    def ending(method: Callable, phase: str):
+        def piece(*args):
+            found = method(*args)
+            end(phase)
+            return found
+
+        return piece
+
+    pieces.generator_losses = ending(pieces.generator_losses, "generators_forward")
+    pieces.generator_backward = ending(pieces.generator_backward, "generators_backward")
+    pieces.discriminators_on_pools = ending(pieces.discriminators_on_pools, "discriminators")
+    pieces.update = ending(pieces.update, "optimisers")
+    return pieces
