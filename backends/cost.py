@@ -1,8 +1,51 @@
-"""What networks cost and see, from their layer tables: sizes, FLOPs, receptive field."""
+"""What networks cost and see, from their layer tables: sizes, FLOPs, traffic, receptive field."""
 
 from __future__ import annotations
 
-from backends.architecture import Layer
+import math
+from dataclasses import dataclass
+
+from backends.architecture import (
+    DiscriminatorSpec,
+    GeneratorSpec,
+    Layer,
+    network_layers,
+    parameter_shapes,
+)
+
+# Of a number, by the name of its precision.
+ELEMENT_BYTES = {"float32": 4, "float64": 8, "bfloat16": 2}
+# Adam reads parameter, gradient and both moments, and writes parameter and moments.
+ADAM_TOUCHES = 7
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Floating-point operations, and bytes that go to and from memory.
+
+    Operations: of convolutions only, a multiply-add counts as two. Bytes: the least that there can
+    be if every operation reads its inputs once, writes its output once, and no cache keeps anything
+    from one to the next (the compulsory traffic of a roofline: Williams et al. 2009). Operations
+    that move anything: convolutions, their two backward products, norms together with the
+    activation behind, and Adam. Padding and the doubling of pixels are part of a convolution.
+
+    Left out, since it can be part of what stands beside it or is small: sums of residual blocks,
+    concatenations, dropout, biases, losses, image pools, clipping, casts between precisions.
+    """
+
+    flops: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.flops + other.flops, self.bytes + other.bytes)
+
+    def __rmul__(self, times: int) -> Cost:
+        return Cost(times * self.flops, times * self.bytes)
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOPs a byte, where anything is moved."""
+        return self.flops / self.bytes if self.bytes else None
 
 
 def output_sizes(layers: tuple[Layer, ...], size: int) -> tuple[int, ...]:
@@ -52,23 +95,104 @@ def receptive_fields(layers: tuple[Layer, ...]) -> tuple[int, ...]:
     return tuple(fields)
 
 
-def train_step_flops(
-    generators: tuple[int, int],
-    discriminators: tuple[int, int],
+@dataclass(frozen=True)
+class NetworkCost:
+    """What passes of one batch through a network, or through several, are made of.
+
+    `product`: of each convolution once. A backward pass has two, with as many operations as the
+    forward one, and as many bytes: of input, kernel and output each reads two and writes the third.
+    `touch`: everything behind a norm or an activation read or written once. `update`: Adam.
+    """
+
+    product: Cost
+    touch: Cost
+    update: Cost
+
+    def __add__(self, other: NetworkCost) -> NetworkCost:
+        return NetworkCost(
+            self.product + other.product, self.touch + other.touch, self.update + other.update
+        )
+
+    @property
+    def forward(self) -> Cost:
+        """A norm reads and writes."""
+        return self.product + 2 * self.touch
+
+    @property
+    def backward_to_input(self) -> Cost:
+        """Through frozen kernels. A norm reads its input and a gradient, and writes another."""
+        return self.product + 3 * self.touch
+
+    @property
+    def backward(self) -> Cost:
+        """To the input, that of the first layer included, and to the kernels."""
+        return self.backward_to_input + self.product
+
+    @property
+    def penalty(self) -> Cost:
+        """Forward, back to the image, and backward through both.
+
+        The derivative of the pass to the image: two products a convolution; a norm reads its input,
+        a gradient and what comes back, and writes what goes to the first two.
+        """
+        back_through_backward = 2 * self.product + 5 * self.touch
+        return self.forward + self.backward_to_input + back_through_backward + self.backward
+
+
+def network_cost(
+    spec: GeneratorSpec | DiscriminatorSpec,
+    height: int,
+    width: int,
     batch: int,
+    compute: str,
+    stored: str,
+) -> NetworkCost:
+    """Of `batch` images of that height and width.
+
+    Activations and kernels are in the precision `compute`, what Adam meets in `stored`: keys of
+    ELEMENT_BYTES.
+    """
+    layers = network_layers(spec)
+    # Nothing is behind a discriminator's head, unless it ends in a tanh as generators do.
+    bare = layers[-1:] if isinstance(spec, DiscriminatorSpec) and not spec.tanh else ()
+    moved = touched = 0
+    size = (height, width)
+    for layer in layers:
+        before = math.prod(size) * layer.in_channels
+        size = (layer.output_size(size[0]), layer.output_size(size[1]))
+        after = math.prod(size) * layer.out_channels
+        kernel = layer.kernel**2 * layer.in_channels * layer.out_channels
+        moved += batch * (before + after) + kernel
+        touched += 0 if layer in bare else batch * after
+    element = ELEMENT_BYTES[compute]
+    parameters = sum(math.prod(shape) for shape in parameter_shapes(layers).values())
+    return NetworkCost(
+        product=Cost(batch * forward_flops(layers, height, width), element * moved),
+        touch=Cost(bytes=element * touched),
+        update=Cost(bytes=ADAM_TOUCHES * ELEMENT_BYTES[stored] * parameters),
+    )
+
+
+def phase_costs(
+    generators: NetworkCost,
+    discriminators: NetworkCost,
     identity: bool,
     shown: int = 1,
     penalty: bool = False,
-) -> int:
-    """Floating-point operations of one training step, convolutions only.
+) -> dict[str, Cost]:
+    """Of one training step, by `backends.interface.PHASES`; both networks of a kind together.
 
-    `generators`, `discriminators`: `forward_flops` of the two networks of each kind. A backward
-    pass costs two forward ones; through a frozen network, one. Generators run on the image, the
-    other's translation and, with the identity loss, on their own domain; discriminators frozen on
-    the fake, then on a real image and on `shown` fakes. A gradient penalty takes a forward pass,
-    one back to the image, and a backward pass through both.
+    Generators run on the image, the other's translation and, with the identity loss, on their own
+    domain; discriminators frozen on the fake, then on a real image and on `shown` fakes. Each pass
+    reads the kernels anew: a backend that makes several at once moves less. Fakes are made once,
+    though an update order that begins with the discriminators makes them twice.
     """
-    generator_passes = 3 if identity else 2
-    generator = 3 * generator_passes * sum(generators)
-    passes = 2 * 1 + 3 * (1 + shown) + (6 if penalty else 0)
-    return batch * (generator + passes * sum(discriminators))
+    passes = 3 if identity else 2
+    trained = (1 + shown) * (discriminators.forward + discriminators.backward)
+    return {
+        "host": Cost(),
+        "generators_forward": passes * generators.forward + discriminators.forward,
+        "generators_backward": passes * generators.backward + discriminators.backward_to_input,
+        "discriminators": trained + discriminators.penalty if penalty else trained,
+        "optimisers": generators.update + discriminators.update,
+    }

@@ -22,7 +22,6 @@ from backends.cost import (
     layer_flops,
     output_sizes,
     receptive_fields,
-    train_step_flops,
 )
 from harness.cli import main
 from harness.config import load_experiment
@@ -183,15 +182,6 @@ def test_forward_flops_of_single_layers_by_hand():
     assert layer_flops((transposed,), 8, 6) == (2 * 8 * 6 * 9 * 2,)
     assert layer_flops((resized,), 8, 6) == (4 * 2 * 8 * 6 * 9 * 2,)
     assert layer_flops((head, head), 8, 8) == (2 * 7 * 7 * 128, 2 * 6 * 6 * 128)
-
-
-def test_step_flops_count_every_pass():
-    # Three generator passes forward and backward; discriminators 1+1 frozen, then 2 x 3.
-    assert train_step_flops((10, 10), (1, 1), batch=2, identity=True) == 2 * (20 * 9 + 2 * 8)
-    assert train_step_flops((10, 10), (1, 1), batch=1, identity=False) == 20 * 6 + 2 * 8
-    # Images out of a buffer: another pass of 3. A penalty: forward, back to the image, both back.
-    assert train_step_flops((10, 30), (1, 2), 1, False, shown=2) == 40 * 6 + 3 * 11
-    assert train_step_flops((10, 30), (1, 2), 1, False, penalty=True) == 40 * 6 + 3 * 14
 
 
 def test_every_preset_has_a_table_that_adds_up():
