@@ -16,6 +16,7 @@ from harness import provenance
 from harness.clocks import Clocks
 from harness.config import Experiment
 from harness.datasets.ragged import open_images
+from harness.energy import Meter
 from harness.flops import step_flops
 from harness.history import History
 from harness.initial import initial_state
@@ -23,14 +24,8 @@ from harness.plan import evaluation_steps, evenly, make_plan
 from harness.records import RunRecord, read_arrays, write_arrays, write_json, write_table
 from harness.schedule import plateaus
 
-BLOCK_COLUMNS = (
-    "start_step",
-    "steps",
-    "warmup",
-    "train_seconds",
-    "data_seconds",
-    "logging_seconds",
-)
+BLOCK_COUNTS = ("start_step", "steps", "warmup")
+BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds", "joules")
 JUDGED_AT_ONCE = 8  # images; every layer's output is held, which takes memory
 
 
@@ -70,6 +65,7 @@ class Run:
         )
         self.backend = backends.load(job.backend, self.model, self.objective, runtime)
         self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective.weights)
+        self.meter = Meter(job.device)
         self.blocks: list[tuple[float, ...]] = []
         self.step = 0
         self._resume_or_begin()
@@ -92,7 +88,7 @@ class Run:
             return
         arrays = read_arrays(self.checkpoint_file)
         self.history.add(arrays.pop("record/losses"))
-        self.blocks = [tuple(row) for row in arrays.pop("record/blocks").tolist()]
+        self.blocks = [_whole(row) for row in arrays.pop("record/blocks").tolist()]
         self.clocks.add(arrays.pop("record/clocks"))
         self.step = int(arrays["step"])
         self.backend.load_state(arrays)
@@ -120,11 +116,12 @@ class Run:
         warmup = start < self.warm_until
         before = clocks.seconds()
         clock = "warmup" if warmup else "train"
+        joules = 0.0
         while self.step < until:
-            self._train_without_pause(self._pause(until), clock)
+            joules += self._train_without_pause(self._pause(until), clock)
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
-        self.blocks.append((start, until - start, int(warmup), *seconds))
+        self.blocks.append((start, until - start, int(warmup), *seconds, joules))
         losses = self.history.rows[start:]
         if not np.isfinite(losses).all():
             raise FloatingPointError(f"diverged: a loss is not finite by step {self.step}")
@@ -141,7 +138,8 @@ class Run:
         per_epoch = self.plan.steps_per_epoch
         return min(until, (self.step // per_epoch + 1) * per_epoch)
 
-    def _train_without_pause(self, until: int, clock: str) -> None:
+    def _train_without_pause(self, until: int, clock: str) -> float:
+        """Joules that the device used while the clock ran; NaN where they cannot be read."""
         clocks, plateau = self.clocks, self._plateaus()[-1]
         # All of a block's batches first: with a device that works on while Python goes ahead, time
         # spent on data between steps would be the device's, and on neither clock rightly.
@@ -150,13 +148,16 @@ class Run:
             self.plan.batch(step, self.train_a, self.train_b, plateau)
             for step in range(self.step, until)
         ]
+        before = self.meter.joules()
         clocks.switch(clock)
         for batch in batches:
             self.backend.train_step(batch)
         self.backend.synchronize()
         self.step = until
         clocks.switch("logging")
+        joules = self.meter.since(before)
         self.history.add(self.backend.losses())
+        return joules
 
     def _plateaus(self) -> list[float]:
         """Factor of the learning rates by epoch, up to the one that is in progress or to come."""
@@ -209,7 +210,7 @@ class Run:
         write_arrays(folder / "state.safetensors", self.backend.state())
         write_table(folder / "losses.csv", self._loss_table())
         blocks = pd.DataFrame(self.blocks, columns=list(BLOCK_COLUMNS))
-        integers = dict.fromkeys(BLOCK_COLUMNS[:3], int)
+        integers = dict.fromkeys(BLOCK_COUNTS, int)
         write_table(folder / "blocks.csv", blocks.astype(integers))
         memory = self.backend.peak_memory()
         resources = {
@@ -217,6 +218,7 @@ class Run:
             "processes": self.clocks.processes,
             "peak_memory": {"bytes": memory.bytes, "kind": memory.kind},
             "flops_per_step": step_flops(self.experiment),
+            "energy_source": self.meter.source,
         }
         write_json(folder / "resources.json", resources)
         self.write_status("complete")
@@ -240,3 +242,8 @@ class Run:
         factors = np.array(self._plateaus())[table["epoch"]]
         table.insert(2, "learning_rate", factors * self.plan.learning_rate[: len(table)])
         return table
+
+
+def _whole(block: list[float]) -> tuple[float, ...]:
+    """A row of blocks as a checkpoint has it: older ones know nothing of joules."""
+    return (*block, *[np.nan] * (len(BLOCK_COLUMNS) - len(block)))

@@ -120,7 +120,7 @@ def sheet(gallery: Gallery) -> bytes:
             large = small.resize((side, side), Image.Resampling.NEAREST)
             canvas.paste(large, (x * step, HEADER + y * (step + text) + text))
     buffer = io.BytesIO()
-    canvas.save(buffer, "PNG", optimize=True)
+    canvas.save(buffer, "PNG")
     return buffer.getvalue()
 
 

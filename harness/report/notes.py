@@ -31,7 +31,9 @@ TIMING = (
     "Steps are timed in blocks that the backends ran in turns, warm-up apart. The ratio is formed "
     "block pair by block pair; its interval (95 %, from the ordered pairs) is about this machine "
     "at that time. "
-    "Images a second count the images of both domains."
+    "Images a second count the images of both domains. "
+    "Energy is what the whole device used meanwhile, idle power and other programs included: a GPU "
+    "as NVML counts it, processors as RAPL does; it is left out where neither can be read."
 )
 CAPTIONS = {
     "losses": "All eight terms, as means over elements (adversarial and discriminator terms: over "
@@ -44,6 +46,9 @@ CAPTIONS = {
     "two targets (zero for a Wasserstein critic, which has none). Two curves apart: the "
     "discriminator wins; on top of each other: it is fooled, or has learnt nothing.",
     "blocks": "Every timed block in the order in which they ran, without warm-up.",
+    "devices": "Median training step on each device, and the 5th to the 95th percentile of its "
+    "timed blocks, without warm-up. The scale is logarithmic: the same ratio is the same distance "
+    "everywhere.",
     "clocks": "Mean over runs. Idle is waiting for the other backend's turn.",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
 
 from backends.objective import LOSS_TERMS
 from harness.report.discriminator_plots import accuracy_figure, output_figure
@@ -26,6 +27,7 @@ def figures(experiment: Experiment) -> dict[str, bytes]:
         f"blocks_{device}.png": block_figure(experiment, device) for device in experiment.devices
     }
     optional = {
+        "devices.png": device_figure(experiment),
         "scores.png": score_figure(experiment),
         "discriminators.png": output_figure(experiment),
     }
@@ -85,3 +87,42 @@ def block_figure(experiment: Experiment, device: str) -> bytes:
         axis.set_title(experiment.device_title(device), loc="left", parse_math=False)
 
     return figure(1, 1, (11, 3.0), draw, "block, in the order they ran")
+
+
+def device_figure(experiment: Experiment) -> bytes | None:
+    """Median step time of every backend by device; None where there is but one to draw."""
+    backends = experiment.present
+    times = {
+        device: {name: block_times(experiment.of(name, device)) * 1000 for name in backends}
+        for device in experiment.devices
+    }
+    times = {device: row for device, row in times.items() if any(len(t) for t in row.values())}
+    if len(times) < 2:
+        return None
+
+    def draw(axes: np.ndarray) -> None:
+        axis = axes.flat[0]
+        for place, name in enumerate(backends):
+            shift = 0.6 * (place - (len(backends) - 1) / 2) / len(backends)
+            rows = [(i, row[name]) for i, row in enumerate(times.values()) if len(row[name])]
+            fast, middle, slow = (
+                np.array([series.quantile(share) for _, series in rows])
+                for share in (0.05, 0.5, 0.95)
+            )
+            axis.errorbar(middle, [i + shift for i, _ in rows], xerr=[middle - fast, slow - middle],
+                          fmt="o", capsize=3, color=colour(experiment, name),
+                          label=experiment.title(name))  # fmt: skip
+        titles = [experiment.device_title(device) for device in times]
+        axis.set_yticks(range(len(titles)), titles, parse_math=False)
+        axis.set_ylim(len(titles) - 0.5, -0.5)
+        axis.set_xscale("log")
+        low, high = axis.get_xlim()
+        close = high < 10 * low
+        numbers = [n / 2 for n in range(2, 20)] if close else [1, 1.5, 2, 3, 5, 7]
+        axis.set_xlim(low / 1.1, high * 1.1)
+        axis.xaxis.set_major_locator(LogLocator(subs=numbers))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+    inches = (11, 1.3 + 0.3 * len(times) * len(backends))
+    return figure(1, 1, inches, draw, "ms a step, median", counting=False)

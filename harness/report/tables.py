@@ -121,6 +121,7 @@ QUANTITIES = {
     "warmup_seconds": ("Warm-up", lambda v: f"{significant(v)} s"),
     "peak_memory_bytes": ("Peak memory", lambda v: prefixed(v, "B")),
     "flops_per_second": ("Arithmetic", lambda v: prefixed(v, "FLOP/s")),
+    "joules_per_image": ("Energy a training image", lambda v: f"{significant(v)} J"),
 }
 
 
@@ -136,8 +137,7 @@ def timing_tables(experiment: Experiment, timing: Sequence[TimingRow], device: s
         body = []
         for row in rows:
             label, shown = QUANTITIES[row.quantity]
-            kind = _memory_kind(experiment, device) if row.quantity == "peak_memory_bytes" else ""
-            cells = [Cell(label, kind)]
+            cells = [Cell(label, _kind(experiment, device, row.quantity))]
             cells += [Cell(MISSING if v is None else shown(v)) for v in row.values.values()]
             if len(pair) == 2:
                 span = bounds(row.ratio, 3)
@@ -148,8 +148,14 @@ def timing_tables(experiment: Experiment, timing: Sequence[TimingRow], device: s
     return tables
 
 
-def _memory_kind(experiment: Experiment, device: str) -> str:
-    kinds = {r.resources["peak_memory"]["kind"] for r in experiment.runs if r.device == device}
+def _kind(experiment: Experiment, device: str, quantity: str) -> str:
+    """How a quantity was read, where there is more than one way."""
+    found = [run.resources for run in experiment.runs if run.device == device]
+    kinds: set[str] = set()
+    if quantity == "peak_memory_bytes":
+        kinds = {each["peak_memory"]["kind"] for each in found}
+    elif quantity == "joules_per_image":
+        kinds = {each["energy_source"] for each in found if each.get("energy_source")}
     return " or ".join(sorted(kinds))
 
 

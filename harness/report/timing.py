@@ -38,31 +38,49 @@ class TimingRow:
 
 def step_seconds(run: RunRecord) -> pd.Series:
     """Seconds a step of each timed block, indexed by (seed, start_step, steps); no warm-up."""
+    return _per_step(run, "train_seconds")
+
+
+def step_joules(run: RunRecord) -> pd.Series:
+    """Joules a step, as `step_seconds`; without the blocks in which they could not be read."""
+    return _per_step(run, "joules")
+
+
+# What is measured block by block, a step.
+Measure = Callable[[RunRecord], pd.Series]
+BLOCKWISE: dict[str, Measure] = {"step_ms_median": step_seconds, "joules_per_image": step_joules}
+
+
+def _per_step(run: RunRecord, column: str) -> pd.Series:
     blocks = run.blocks
+    if column not in blocks:  # a run of before it was recorded
+        return pd.Series(dtype=np.float64)
     blocks = blocks[(blocks["warmup"] == 0) & (blocks["steps"] > 0)]
-    seconds = (blocks["train_seconds"] / blocks["steps"]).to_numpy(np.float64)
+    values = (blocks[column] / blocks["steps"]).to_numpy(np.float64)
     keys = [blocks["start_step"].to_numpy(), blocks["steps"].to_numpy()]
     index = pd.MultiIndex.from_arrays([np.full(len(blocks), run.seed), *keys])
-    series = pd.Series(seconds, index)
-    return series[np.isfinite(seconds) & (seconds > 0)]
+    series = pd.Series(values, index)
+    return series[np.isfinite(values) & (values > 0)]
 
 
-def block_times(runs: Sequence[RunRecord]) -> pd.Series:
-    """`step_seconds` of several runs, one below the other."""
-    found = [series for series in map(step_seconds, runs) if len(series)]
+def block_times(runs: Sequence[RunRecord], measure: Measure = step_seconds) -> pd.Series:
+    """`measure` of several runs, one below the other."""
+    found = [series for series in map(measure, runs) if len(series)]
     return pd.concat(found) if found else pd.Series(dtype=np.float64)
 
 
-def paired_times(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> pd.DataFrame:
-    """Blocks of the same seed, start step and length: columns `first`, `second`, seconds a step."""
-    columns = {"first": block_times(first), "second": block_times(second)}
+def paired_times(
+    first: Sequence[RunRecord], second: Sequence[RunRecord], measure: Measure = step_seconds
+) -> pd.DataFrame:
+    """Blocks of the same seed, start step and length: columns `first`, `second`, by `measure`."""
+    columns = {"first": block_times(first, measure), "second": block_times(second, measure)}
     if any(column.empty for column in columns.values()):
         return pd.DataFrame({name: np.empty(0) for name in columns})
     return pd.concat(columns, axis=1, join="inner").sort_index()
 
 
 def timing_rows(experiment: Experiment) -> list[TimingRow]:
-    """By device, pair of backends and quantity."""
+    """By device, pair of backends and quantity; energy only where a backend's could be read."""
     batch = experiment.setting("training.batch_size")
     quantities: dict[str, Callable[[Sequence[RunRecord]], float | None]] = {
         "step_ms_median": lambda runs: _scaled(block_times(runs).median(), 1000),
@@ -71,6 +89,9 @@ def timing_rows(experiment: Experiment) -> list[TimingRow]:
         "warmup_seconds": lambda runs: _clock(runs, "warmup"),
         "peak_memory_bytes": _peak_memory,
         "flops_per_second": _flops_per_second,
+        "joules_per_image": lambda runs: _scaled(
+            block_times(runs, step_joules).median(), 1 / (2 * batch)
+        ),
     }
     rows = []
     for device in experiment.devices:
@@ -78,6 +99,8 @@ def timing_rows(experiment: Experiment) -> list[TimingRow]:
             runs = {name: experiment.of(name, device) for name in pair}
             for quantity, measure in quantities.items():
                 values = {name: measure(runs[name]) for name in pair}
+                if quantity == "joules_per_image" and not any(values.values()):
+                    continue
                 ratio, pairs = _ratio(quantity, list(runs.values()), list(values.values()))
                 rows.append(TimingRow(device, quantity, values, ratio, pairs))
     return rows
@@ -101,8 +124,8 @@ def _ratio(
 ) -> tuple[Interval, int]:
     if len(runs) < 2 or values[0] is None or values[1] is None:
         return Interval(None), 0
-    if quantity == "step_ms_median":
-        paired = paired_times(*runs)
+    if quantity in BLOCKWISE:
+        paired = paired_times(runs[0], runs[1], BLOCKWISE[quantity])
         if paired.empty:
             return Interval(None), 0
         first, second = (paired[name].to_numpy() for name in ("first", "second"))

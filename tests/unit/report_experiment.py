@@ -22,6 +22,7 @@ MARGIN = {"kid_efflite0": 0.01}
 BLOCK = 10
 TEST_IMAGES = 12
 NAMES = {"torch": "PyTorch", "tf": "TensorFlow", "jax": "JAX"}
+WATTS = 300.0
 SLOWNESS = {"torch": 1.0, "tf": 1.3, "jax": 0.8}
 
 
@@ -106,6 +107,8 @@ def write_run(
     write_json(run / "environment.json", _environment(backend, device))
     speed = SLOWNESS[backend] * (0.05 if "gpu" in device else 1.0)
     blocks = _blocks(rng, speed)
+    if "gpu" in device:  # others are as they were before energy was read
+        blocks["joules"] = WATTS * blocks["train_seconds"]
     write_table(run / "blocks.csv", blocks)
     write_json(run / "resources.json", _resources(blocks, device, speed))
     for step, winter in ((0, 0.5), (STEPS // 2, 0.7), (STEPS, 0.8)):
@@ -170,6 +173,7 @@ def _resources(blocks: pd.DataFrame, device: str, speed: float) -> dict[str, Any
             "kind": "device" if "gpu" in device else "resident",
         },
         "flops_per_step": 3.2e10,
+        **({"energy_source": "NVML"} if "gpu" in device else {}),
     }
 
 

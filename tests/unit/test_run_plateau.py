@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import backends
-from backends.interface import Batch, Runtime, State
+from backends.interface import Batch, PeakMemory, Runtime, State
 from backends.model import Model
 from backends.objective import RECORDED, Objective
 from harness.clocks import Clocks
 from harness.config import load_experiment
-from harness.records import read_arrays
+from harness.energy import Meter
+from harness.records import read_arrays, write_arrays
 from harness.run import Job, Run
 from harness.schedule import plateaus
 
@@ -61,6 +62,9 @@ class Losing:
 
     def synchronize(self) -> None:
         pass
+
+    def peak_memory(self) -> PeakMemory:
+        return PeakMemory(1, "resident")
 
     def losses(self) -> np.ndarray:
         new = range(self.handed_out, self.began + len(self.batches))
@@ -145,9 +149,9 @@ def test_other_policies_take_no_pause_and_their_rates_are_the_plans(tmp_path: Pa
     seen: list[tuple[int, int]] = []
     train = run._train_without_pause
 
-    def watched(until: int, clock: str) -> None:
+    def watched(until: int, clock: str) -> float:
         seen.append((run.step, until))
-        train(until, clock)
+        return train(until, clock)
 
     run._train_without_pause = watched  # type: ignore[method-assign]
     run.train(13)
@@ -165,3 +169,66 @@ def test_as_many_test_images_are_translated_as_are_asked_for(tmp_path: Path) -> 
     run = begin(tmp_path, "evaluation.images=3")
     assert len(run.test_a) == len(run.test_b) == 3
     assert len(begin(tmp_path).test_a) == 8
+
+
+class Metered:
+    """NVML of a GPU that uses 5 joules a step of a run, and one whenever it is looked at."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.looks = run, 0
+
+    def nvmlInit(self) -> None: ...
+
+    def nvmlDeviceGetCount(self) -> int:
+        return 1
+
+    def nvmlDeviceGetName(self, gpu: int) -> str:
+        return "GPU"
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+        return index
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, gpu: int) -> int:
+        self.looks += 1
+        steps = len(self.run.backend.batches)  # type: ignore[attr-defined]
+        return 5000 * steps + 1000 * self.looks
+
+
+def test_blocks_have_the_joules_of_their_own_steps(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    run = begin(tmp_path)
+    run.meter = Meter("cuda", nvml=Metered(run))
+    for until in (3, 13, 40):
+        run.train(until)
+    # From 3 to 13 there are three stretches, since epochs end at 5 and 10: each is looked at twice.
+    assert [block[-1] for block in run.blocks] == [15 + 1, 50 + 3, 135 + 6]
+    run.finish()
+    assert run.record.blocks["joules"].tolist() == [16, 53, 141]
+    assert run.record.resources["energy_source"] == "NVML"
+
+
+def test_joules_that_cannot_be_read_are_left_empty(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    run.meter = Meter("cpu", powercap=tmp_path / "none")
+    run.train(40)
+    run.checkpoint("running")
+    again = begin(tmp_path)
+    again.finish()
+    assert again.record.blocks["joules"].isna().tolist() == [True]
+    assert (tmp_path / "blocks.csv").read_text().splitlines()[-1].endswith(",")
+    assert run.meter.source is None
+
+
+def test_a_checkpoint_of_before_joules_were_recorded_is_taken_up(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    run.train(7)
+    run.checkpoint("interrupted")
+    arrays = read_arrays(run.checkpoint_file)
+    older = arrays["record/blocks"][:, :-1]
+    write_arrays(run.checkpoint_file, {**arrays, "record/blocks": older})
+    again = begin(tmp_path)
+    again.train(40)
+    assert again.blocks[0][:-1] == tuple(older[0].tolist())
+    assert np.isnan(again.blocks[0][-1]) and len(again.blocks[0]) == len(again.blocks[1])
+    again.finish()
+    assert len(again.record.blocks) == 2
