@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from backends.interface import PHASES, PeakMemory, Peaks
+from harness import provenance
 from harness.bench.blocks import cold_blocks, over_starts, width
 from harness.bench.record import Record, Side, Start
+from harness.bench.setting import changes
 from harness.compare import Machine
 from harness.config import Experiment
+from harness.energy import Meter
+from harness.flops import step_costs
 from harness.progress import Display
 from harness.workers import Child
 
 LEAST_STARTS = 4
+PEAK_STARTS = 2  # at whose end the device's peaks are measured, which takes seconds
+PHASE_TURNS = 4  # of a start, timed in pieces after the blocks; as long as a block, together
 
 
 @dataclass(frozen=True)
@@ -41,17 +49,30 @@ class Request:
 def bench(request: Request, display: Display) -> Record:
     """Raises WorkerFailed if a process dies."""
     starts: list[Start] = []
+    meter = Meter(request.machine.device)
     while len(starts) < request.most_starts:
-        starts.append(_timed(request, len(starts)))
+        starts.append(_timed(request, len(starts), meter))
         ratio = over_starts([each.ratio for each in starts])
         note = f"interval {100 * width(ratio):.1f} % wide" if np.isfinite(width(ratio)) else ""
         display.update("starts", len(starts), request.most_starts, note)
         if len(starts) >= min(LEAST_STARTS, request.most_starts) and width(ratio) <= request.width:
             break
-    return Record(request.experiment, request.machine, tuple(starts))
+    experiment = request.experiment
+    return Record(
+        preset=experiment.preset,
+        configuration=experiment.model_dump(mode="json"),
+        changes=changes(experiment),
+        device=request.machine.device_name,
+        threads=request.machine.threads,
+        machine=provenance.describe(),
+        width=request.width,
+        starts=tuple(starts),
+        costs=step_costs(experiment),
+        energy_source=meter.source,
+    )
 
 
-def _timed(request: Request, number: int) -> Start:
+def _timed(request: Request, number: int, meter: Meter) -> Start:
     """Both backends started, and timed in turns; which comes first changes from start to start."""
     with ExitStack() as stack:
         sides: dict[int, Child] = {}
@@ -65,18 +86,67 @@ def _timed(request: Request, number: int) -> Start:
         steps = max(1, round(request.block_seconds / max(again)))
         for i in _order(number):
             sides[i].request(steps=steps)
-        seconds: tuple[list[float], list[float]] = ([], [])
+        blocks: tuple[list[Block], list[Block]] = ([], [])
         for pair in range(request.pairs):
             # A B, B A, A B, ...: neither is always first.
             for i in _order(number + pair):
-                seconds[i].append(sides[i].request(steps=steps)["seconds"] / steps)
-        memory = [sides[i].request(memory=True) for i in (0, 1)]
-    cold = max(cold_blocks(np.array(each)) for each in seconds)
+                blocks[i].append(_block(sides[i], steps, meter))
+        # Before what follows, which takes memory of its own.
+        memory = [PeakMemory(**sides[i].request(memory=True)) for i in (0, 1)]
+        phases = _phases(sides, number, max(1, round(steps / PHASE_TURNS)))
+        peaks = {
+            i: Peaks(**sides[i].request(peaks=True)) if number < PEAK_STARTS else None
+            for i in _order(number)
+        }
     found = [
-        Side(request.backends[i], sides[i].begin, first[i], tuple(seconds[i]), memory[i])
+        Side(
+            backend=request.backends[i],
+            environment=sides[i].begin["environment"],
+            setup=sides[i].begin["setup_seconds"],
+            first_step=first[i],
+            blocks=tuple(block.seconds for block in blocks[i]),
+            memory=memory[i],
+            joules=_joules(blocks[i]),
+            phases=phases[i],
+            peaks=peaks[i],
+        )
         for i in (0, 1)
     ]
+    cold = max(cold_blocks(np.array(side.blocks)) for side in found)
     return Start(number, steps, cold, *found)
+
+
+class Block(NamedTuple):
+    """Of one step."""
+
+    seconds: float
+    joules: float | None
+
+
+def _block(side: Child, steps: int, meter: Meter) -> Block:
+    """The other process is blocked in a read meanwhile: all that the device takes is for this."""
+    before = meter.joules()
+    seconds = side.request(steps=steps)["seconds"]
+    after = meter.joules()
+    used = None if before is None or after is None else (after - before) / steps
+    return Block(seconds / steps, used)
+
+
+def _joules(blocks: Sequence[Block]) -> tuple[float, ...] | None:
+    found = tuple(block.joules for block in blocks if block.joules is not None)
+    return found if len(found) == len(blocks) else None
+
+
+def _phases(sides: dict[int, Child], number: int, steps: int) -> list[dict[str, tuple[float, ...]]]:
+    """Of both, a number a step: PHASE_TURNS turns of so many steps each."""
+    for i in _order(number):
+        sides[i].request(phases=1)  # traces the pieces
+    found: list[dict[str, list[float]]] = [{phase: [] for phase in PHASES} for _ in sides]
+    for turn in range(PHASE_TURNS):
+        for i in _order(number + turn):
+            for phase, seconds in sides[i].request(phases=steps)["phases"].items():
+                found[i][phase] += seconds
+    return [{phase: tuple(seconds) for phase, seconds in each.items()} for each in found]
 
 
 def _order(turn: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """One backend in a process of its own, timed in blocks when its parent says so.
 
 JSON lines, as in harness.worker. In: what to build; then `{"steps": n}`, each answered by the
-seconds that so many steps took, and `{"memory": true}`. Blocked in a read in between.
+seconds that so many steps took; `{"phases": n}`: by the seconds of the pieces of each of so many
+steps; `{"memory": true}`; `{"peaks": true}`. Blocked in a read in between.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import json
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import backends
-from backends.interface import Runtime
+from backends.interface import PHASES, Batch, Runtime
 from harness.config import Experiment
 from harness.draw import stream
-from harness.flops import step_flops
 from harness.initial import initial_state
 from harness.plan import make_plan
 from harness.worker import answering, send
@@ -57,29 +58,49 @@ class Stopwatch:
         return {
             "setup_seconds": self.setup_seconds,
             "environment": self.backend.environment(),
-            "flops_per_step": step_flops(self.experiment),
-            "matrix_peak": self.backend.matrix_peak(),
         }
 
     def train(self, steps: int) -> float:
         """Seconds of so many steps, until the device is done; batches are there before."""
-        batches = [
-            self.plan.batch((self.step + i) % self.plan.steps, self.images_a, self.images_b)
-            for i in range(steps)
-        ]
-        self.step += steps
+        batches = self._batches(steps)
         began = time.perf_counter()
         for batch in batches:
             self.backend.train_step(batch)
         self.backend.synchronize()
         seconds = time.perf_counter() - began
-        if not np.isfinite(self.backend.losses()).all():
-            raise FloatingPointError("a loss is not finite: such steps may take another time")
+        self._check_losses()
         return seconds
 
+    def in_pieces(self, steps: int) -> dict[str, list[float]]:
+        """Seconds of each of PHASES in so many steps, one by one."""
+        found = [self.backend.timed_step(batch) for batch in self._batches(steps)]
+        self._check_losses()
+        return {phase: [seconds[phase] for seconds in found] for phase in PHASES}
+
     def memory(self) -> dict[str, Any]:
-        peak = self.backend.peak_memory()
-        return {"bytes": peak.bytes, "kind": peak.kind}
+        return asdict(self.backend.peak_memory())
+
+    def peaks(self) -> dict[str, float]:
+        return asdict(self.backend.peaks())
+
+    def _batches(self, steps: int) -> list[Batch]:
+        first, self.step = self.step, self.step + steps
+        return [
+            self.plan.batch(step % self.plan.steps, self.images_a, self.images_b)
+            for step in range(first, self.step)
+        ]
+
+    def _check_losses(self) -> None:
+        if not np.isfinite(self.backend.losses()).all():
+            raise FloatingPointError("a loss is not finite: such steps may take another time")
+
+
+def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
+    if "steps" in command:
+        return {"seconds": stopwatch.train(command["steps"])}
+    if "phases" in command:
+        return {"phases": stopwatch.in_pieces(command["phases"])}
+    return stopwatch.memory() if "memory" in command else stopwatch.peaks()
 
 
 def main() -> int:
@@ -89,11 +110,7 @@ def main() -> int:
         stopwatch = Stopwatch(first)
         send(answer, stopwatch.facts())
         for line in iter(sys.stdin.readline, ""):
-            command = json.loads(line)
-            if "steps" in command:
-                send(answer, {"seconds": stopwatch.train(command["steps"])})
-            else:
-                send(answer, stopwatch.memory())
+            send(answer, answer_to(stopwatch, json.loads(line)))
     except Exception as error:
         traceback.print_exc()
         send(answer, {"failed": f"{type(error).__name__}: {error}".splitlines()[0]})

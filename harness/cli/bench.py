@@ -11,8 +11,10 @@ from harness.errors import UserError
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "bench",
-        help="time training steps of two backends in turns, until their ratio is known",
-        epilog="example: cyclebench bench --preset quick --set runtime.precision=bfloat16",
+        help="time training steps of two backends in turns, until their ratio is known; one page",
+        epilog="example: cyclebench bench --preset quick --set runtime.precision=bfloat16."
+        " Copy the JSON files of other machines into results/bench, then: cyclebench report"
+        " results/bench",
     )
     command.set_defaults(command=run)
     shared.add_preset(command)
@@ -44,7 +46,10 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.bench import Request, agrees_with_itself, bench, print_record, write_record
+    from harness.bench.console import print_record
+    from harness.bench.disk import file_name, read_records, write_record
+    from harness.bench.page.write import write_page
+    from harness.bench.run import Request, bench
     from harness.compare import check_precision, default_preset, find_machine, locked
     from harness.config import check_backends, load_experiment
 
@@ -61,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
     folder = options.results / "bench"
     label = experiment.digest(*names)
     # Another one at the same time would spoil both.
-    with locked(folder), shared.display() as display:
+    with locked(folder):
+        # The page is about all of them: a damaged one is to be known before minutes are spent.
+        read_records(folder)
         request = Request(
             experiment=experiment,
             machine=machine,
@@ -72,9 +79,11 @@ def run(options: argparse.Namespace) -> int:
             pairs=options.pairs,
             most_starts=options.starts,
         )
-        record = bench(request, display)
-    file = folder / f"{experiment.preset}-{'-'.join(names)}-{label}.json"
-    write_record(record, file)
-    print_record(record, options.width, shared.table_console())
-    print(f"Record: {file}")
-    return 0 if not options.aa or agrees_with_itself(record) else 1
+        with shared.display() as display:
+            record = bench(request, display)
+        file = folder / file_name(record, label)
+        write_record(record, file)
+        print_record(record, shared.table_console())
+        print(f"Record: {file}")
+        print(f"Report: {write_page(folder)}")
+    return 0 if not options.aa or record.agrees_with_itself else 1

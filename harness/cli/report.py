@@ -11,14 +11,18 @@ from harness.cli import options as shared
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "report",
-        help="score and report anew what is in an experiment folder; or a study's page",
+        help="score and report anew what is in an experiment folder; or a study's or bench's page",
         epilog="example: cyclebench report results/seasons-quick-0123456789",
     )
     command.set_defaults(command=run)
-    command.add_argument("experiment", type=Path, help="a folder that `compare` or `study` made")
+    command.add_argument(
+        "experiment", type=Path, help="a folder that `compare`, `study` or `bench` made"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
+    from harness.bench.disk import is_bench
+    from harness.bench.page.write import write_page as write_bench_page
     from harness.metrics.evaluate import evaluate
     from harness.report import write_report
     from harness.studies.page.write import write_page
@@ -26,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
 
     if is_study(options.experiment):
         print(f"Report: {write_page(options.experiment)}")
+        return 0
+    if is_bench(options.experiment):
+        print(f"Report: {write_bench_page(options.experiment)}")
         return 0
     with shared.display() as display:
         evaluate(options.experiment, display.stage)

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from backends.interface import PHASES
 from harness.cli import main
+from harness.records import read_table
 
 QUICKLY = ["--starts", "3", "--pairs", "2", "--block-seconds", "0.01", "--preset", "smoke"]
 
@@ -14,17 +16,25 @@ QUICKLY = ["--starts", "3", "--pairs", "2", "--block-seconds", "0.01", "--preset
 def test_two_backends_are_timed_in_turns(tmp_path, capsys):
     assert main(["bench", *QUICKLY, "--width", "100", "--results", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "TensorFlow takes" in out and "as long as PyTorch" in out and "of the matrix peak" in out
+    assert "TensorFlow takes" in out and "as long as PyTorch" in out
+    assert "of the matrix peak" in out and "of the convolution peak" in out
+    assert "generators, backward" in out and "binds)" in out
     (file,) = (tmp_path / "bench").glob("*.json")
-    starts = json.loads(file.read_text())["starts"]
-    assert len(starts) == 3
-    for start in starts:
+    record = json.loads(file.read_text())
+    assert record["changes"] == {} and sum(each["flops"] for each in record["costs"].values()) > 1e6
+    assert len(record["starts"]) == 3
+    for start in record["starts"]:
         assert [side["backend"] for side in start["sides"]] == ["torch", "tf"]
         for side in start["sides"]:
             assert len(side["seconds_per_step"]) == 2 and min(side["seconds_per_step"]) > 0
-            assert side["matrix_peak"] > 1e9 and side["first_step_seconds"] > 0
-            assert side["memory"]["bytes"] > 2**20
-        assert start["sides"][0]["flops_per_step"] == start["sides"][1]["flops_per_step"] > 1e6
+            assert side["first_step_seconds"] > 0 and side["memory"]["bytes"] > 2**20
+            assert list(side["phases"]) == list(PHASES)
+            assert len(side["phases"]["host"]) >= 4 and min(side["phases"]["discriminators"]) > 0
+    assert min(record["starts"][0]["sides"][1]["peaks"].values()) > 1e9
+    assert "Report: " in out
+    page = (tmp_path / "bench" / "report.html").read_text()
+    assert "generators, backward" in page and page.count('src="data:image/png') == 4
+    assert list(read_table(tmp_path / "bench" / "table.csv")["backend"]) == ["torch", "tf"]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +57,12 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_timed(tm
     assert main(["bench", *QUICKLY, "--results", str(tmp_path / "file")]) == 2
     error = capsys.readouterr().err
     assert "cannot write" in error and error.count("\n") == 1
+
+
+def test_a_damaged_record_is_one_line_before_anything_is_timed(tmp_path, capsys):
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "old.json").write_text("{")
+    assert main(["bench", *QUICKLY, "--results", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "old.json: not a record" in error and error.count("\n") == 1
+    assert {path.name for path in (tmp_path / "bench").iterdir()} == {"old.json", ".lock"}

@@ -1,0 +1,174 @@
+"""A record as JSON that those of other machines can lie beside (schema: results/README.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from backends.cost import Cost
+from backends.interface import PHASES, PeakMemory, Peaks
+from harness import provenance
+from harness.bench.record import Record, Side, Start
+from harness.errors import UserError
+from harness.records import read_json, write_json
+
+KIND = "bench"
+
+
+def file_name(record: Record, digest: str) -> str:
+    """`digest`: of the configuration and what else tells two records of a device apart."""
+    backends = "-".join(record.backends)
+    return f"{record.preset}-{backends}-{digest}-{provenance.slug(record.device)[:80]}.json"
+
+
+def is_bench(folder: Path) -> bool:
+    """Whether a folder holds records of benches: JSON, but no experiment and no study."""
+    others = ("experiment.json", "study.json")
+    return not any((folder / name).exists() for name in others) and any(folder.glob("*.json"))
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Raises OSError."""
+    ratio = record.ratio
+    write_json(
+        path,
+        {
+            "kind": KIND,
+            "preset": record.preset,
+            "changes": dict(record.changes),
+            "configuration": dict(record.configuration),
+            "device": record.device,
+            "threads": record.threads,
+            "machine": dict(record.machine),
+            "energy_source": record.energy_source,
+            "width": record.width,
+            "ratio": {"value": ratio.value, "low": ratio.low, "high": ratio.high},
+            "costs": {phase: asdict(cost) for phase, cost in record.costs.items()},
+            "starts": [
+                {
+                    "steps_per_block": start.steps_per_block,
+                    "cold_pairs": start.cold,
+                    "sides": [_written(side) for side in start.sides],
+                }
+                for start in record.starts
+            ],
+        },
+    )
+
+
+def _written(side: Side) -> dict[str, Any]:
+    phases = side.phases
+    return {
+        "backend": side.backend,
+        "environment": dict(side.environment),
+        "setup_seconds": side.setup,
+        "first_step_seconds": side.first_step,
+        "seconds_per_step": list(side.blocks),
+        "joules_per_step": None if side.joules is None else list(side.joules),
+        "memory": asdict(side.memory),
+        "phases": phases and {phase: list(seconds) for phase, seconds in phases.items()},
+        "peaks": side.peaks and asdict(side.peaks),
+    }
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """By file name, sorted. Raises UserError naming a file that is no such record or is damaged."""
+    return {path.name: read_record(path) for path in sorted(folder.glob("*.json"))}
+
+
+def read_record(path: Path) -> Record:
+    """Of a record from before there were phases, costs, peaks or energy, those are absent."""
+    document = read_json(path)
+    try:
+        return _record(document)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(
+            f"{path}: not a record of `cyclebench bench`, or damaged ({why}); move it elsewhere"
+        ) from None
+
+
+def _record(document: Mapping[str, Any]) -> Record:
+    if document.get("kind", KIND) != KIND:
+        raise ValueError(f"kind is {document['kind']!r}")
+    starts = tuple(_start(number, start) for number, start in enumerate(document["starts"]))
+    if len({tuple(side.backend for side in start.sides) for start in starts}) != 1:
+        raise ValueError("starts: none, or of different backends")
+    record = Record(
+        preset=_text(document["preset"]),
+        configuration=document["configuration"],
+        changes=dict(document.get("changes", {})),
+        device=_text(document["device"]),
+        threads=int(document["threads"]),
+        machine=dict(document["machine"]),
+        width=_positive([document.get("width", 0.05)])[0],
+        starts=starts,
+        costs={
+            phase: Cost(int(cost["flops"]), int(cost["bytes"]))
+            for phase, cost in _by_phase(document.get("costs", {})).items()
+        },
+        energy_source=document.get("energy_source"),
+    )
+    _positive([record.batch_size])
+    _ = record.setting, record.names  # raises where a key is missing
+    return record
+
+
+def _start(number: int, start: Mapping[str, Any]) -> Start:
+    first, second = map(_side, start["sides"])
+    cold = int(start["cold_pairs"])
+    if len(first.blocks) != len(second.blocks) or not 0 <= cold < len(first.blocks):
+        raise ValueError(f"start {number}: blocks are not pairs, or all of them are cold")
+    return Start(number, int(start["steps_per_block"]), cold, first, second)
+
+
+def _side(side: Mapping[str, Any]) -> Side:
+    blocks, joules = _positive(side["seconds_per_step"]), side.get("joules_per_step")
+    if joules is not None and len(joules) != len(blocks):
+        raise ValueError("joules_per_step: not one a block")
+    phases, best = side.get("phases"), side.get("peaks")
+    if phases and len({len(seconds) for seconds in phases.values()}) != 1:
+        raise ValueError("phases: not of the same steps")
+    _text(side["environment"]["framework"])
+    return Side(
+        backend=_text(side["backend"]),
+        environment=dict(side["environment"]),
+        setup=float(side["setup_seconds"]),
+        first_step=_positive([side["first_step_seconds"]])[0],
+        blocks=blocks,
+        memory=PeakMemory(int(side["memory"]["bytes"]), side["memory"]["kind"]),
+        joules=None if joules is None else _finite(joules),
+        phases=phases and {name: _finite(seconds) for name, seconds in _by_phase(phases).items()},
+        peaks=best and Peaks(*_positive([best[name] for name in Peaks.__dataclass_fields__])),
+    )
+
+
+def _by_phase(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """In the order of PHASES, all of them or none."""
+    if found and set(found) != set(PHASES):
+        raise ValueError(f"phases: {', '.join(found)} in place of {', '.join(PHASES)}")
+    return {phase: found[phase] for phase in PHASES if found}
+
+
+def _finite(values: Sequence[float]) -> tuple[float, ...]:
+    """At least one, none below zero."""
+    floats = tuple(map(float, values))
+    if not floats or not all(math.isfinite(each) and each >= 0 for each in floats):
+        raise ValueError("a measured number is missing, below zero or not finite")
+    return floats
+
+
+def _positive(values: Sequence[float]) -> tuple[float, ...]:
+    floats = _finite(values)
+    if min(floats) <= 0:
+        raise ValueError("a measured number is not above zero")
+    return floats
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} in place of a text")
+    return value

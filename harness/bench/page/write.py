@@ -1,0 +1,54 @@
+"""report.html, report.md, figures and table.csv over all records of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.bench.disk import read_records
+from harness.bench.page import notes, pieces, tables
+from harness.bench.page.answers import answers
+from harness.bench.page.csv import csv_table
+from harness.bench.page.entries import Entries, find
+from harness.bench.page.plots import figures
+from harness.records import write_bytes, write_table
+from harness.report.pages import render_html, render_markdown
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page, its twin in Markdown, figures and table; return the page's path.
+
+    Reads nothing but the records. Raises UserError naming a damaged one.
+    """
+    entries = find(read_records(folder))
+    drawn = figures(entries)
+    given = context(entries, drawn)
+    html = render_html("bench.html.j2", given, drawn)
+    markdown = render_markdown("bench.md.j2", given)
+    write_table(folder / "table.csv", csv_table(entries))
+    for name, content in drawn.items():
+        write_bytes(folder / "figures" / name, content)
+    write_bytes(folder / "report.md", markdown.encode())
+    page = folder / "report.html"
+    write_bytes(page, html.encode())
+    return page
+
+
+def context(entries: Entries, drawn: Mapping[str, bytes]) -> dict[str, Any]:
+    """Names used in the templates."""
+    return {
+        "about": notes.about(entries),
+        "answers": answers(entries),
+        "notes": notes.texts(entries),
+        "results": tables.result_table(entries) if entries.results else None,
+        "phases": [
+            pieces.phase_table(entry)
+            for entry in entries.results
+            if all(side.phases for side in entry.sides)
+        ],
+        "limits": pieces.limit_table(entries),
+        "steadiness": tables.steadiness_table(entries),
+        "environment": tables.environment_table(entries),
+        "figures": list(drawn),
+    }

@@ -1,0 +1,105 @@
+"""Records of benches of which all is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from backends.cost import Cost
+from backends.interface import PHASES, PeakMemory, Peaks
+from harness.bench.record import Record, Side, Start
+from harness.bench.setting import changes
+from harness.config import load_experiment
+
+FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow"}
+# Of a step: 10 GFLOP and 1 GB, 10 a byte.
+COSTS = {
+    "host": Cost(),
+    "generators_forward": Cost(3 * 10**9, 2 * 10**8),
+    "generators_backward": Cost(5 * 10**9, 4 * 10**8),
+    "discriminators": Cost(2 * 10**9, 3 * 10**8),
+    "optimisers": Cost(0, 10**8),
+}
+PEAKS = {"torch": Peaks(1e11, 1.6e11, 4e10), "tf": Peaks(2e11, 1.5e11, 3e10)}
+MACHINE = {"driver": None, "python": "3.11.9", "platform": "Linux", "git_revision": "abc",
+           "source_digest": "d" * 64, "cyclebench": "0.1.0"}  # fmt: skip
+
+
+def noisy(count, centre=1.0, spread=0.01, seed=0):
+    return centre + spread * np.random.default_rng(seed).standard_normal(count)
+
+
+def in_pieces(step, excess=1.1, shares=(0.1, 0.3, 0.4, 0.15, 0.05)):
+    """Six steps, which together take `excess` times as long as `step`."""
+    return {
+        phase: tuple(step * excess * share * noisy(6, 1.0, 0.002, place))
+        for place, (phase, share) in enumerate(zip(PHASES, shares, strict=True))
+    }
+
+
+def side(name, blocks, **changed):
+    one = Side(
+        backend=name,
+        environment={
+            "framework": FRAMEWORKS[name],
+            "versions": {name: "2.0"},
+            "threads": 2,
+            "precision": "float32",
+            "deterministic": True,
+        },
+        setup=1.0,
+        first_step=2.5,
+        blocks=tuple(map(float, blocks)),
+        memory=PeakMemory(2**30, "resident"),
+        joules=tuple(20.0 * float(each) for each in blocks),
+        phases=in_pieces(float(np.median(blocks))),
+        peaks=PEAKS[name],
+    )
+    return replace(one, **changed)
+
+
+def record(*starts, names=("torch", "tf"), cold=0, device="a machine", overrides=(), **changed):
+    """`starts`: seconds of the first's and the second's blocks."""
+    experiment = load_experiment(None, "smoke", list(overrides))
+    made = tuple(
+        Start(number, 5, cold, *map(side, names, pair)) for number, pair in enumerate(starts)
+    )
+    one = Record(
+        preset="smoke",
+        configuration=experiment.model_dump(mode="json"),
+        changes=changes(experiment),
+        device=device,
+        threads=2,
+        machine=MACHINE,
+        width=0.05,
+        starts=made,
+        costs=COSTS,
+        energy_source="a meter",
+    )
+    return replace(one, **changed)
+
+
+def several(second, names=("torch", "tf"), spread=0.005, starts=5, **more):
+    """Starts of which the second takes about `second` times as long as the first's 0.1 s."""
+    draw = np.random.default_rng(0)
+    return record(
+        *((0.1 * noisy(8, 1.0, spread, i),
+           0.1 * noisy(8, second * draw.normal(1, spread), spread, 50 + i))
+          for i in range(starts)), names=names, **more,
+    )  # fmt: skip
+
+
+def with_sides(one, **changed):
+    """Every side of every start changed."""
+    return replace(
+        one,
+        starts=tuple(
+            replace(
+                start,
+                first=replace(start.first, **changed),
+                second=replace(start.second, **changed),
+            )
+            for start in one.starts
+        ),
+    )

@@ -1,0 +1,152 @@
+"""What a record of a bench comes to: the ratio, shares of what the device can do, the screen."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bench_records import noisy, record, several, with_sides
+from rich.console import Console
+
+from backends.cost import Cost
+from backends.interface import Peaks
+from harness.bench.console import print_record, sentences
+from harness.bench.quantities import joules, peaks, performance, phase_gap, roof
+from harness.bench.verdict import verdict
+
+
+def printed(one):
+    out = io.StringIO()
+    print_record(one, Console(file=out, width=170))
+    return out.getvalue()
+
+
+def row(text, name):
+    return next(line for line in text.splitlines() if name in line)
+
+
+def test_the_ratio_is_the_second_over_the_first_without_cold_pairs():
+    one = record(*[([9.0, *noisy(8, seed=i)], [1.0, *noisy(8, 1.2, seed=i)]) for i in range(4)],
+                 cold=1)  # fmt: skip
+    assert one.ratio.value == pytest.approx(1.2, rel=0.01) and len(one.warm(0)) == 32
+    (answer, order) = sentences(one)
+    assert answer.startswith("TensorFlow takes 1.") and answer.endswith("as long as PyTorch.")
+    assert "Pairs that the first began: 1." in order
+
+
+def test_each_order_has_a_ratio_of_its_own():
+    """Who comes second in a pair may suffer from who was first."""
+    even, odd = np.arange(8) % 2 == 0, np.arange(8) % 2 == 1
+    pairs = [(np.ones(8), np.where(even, 1.5, 1.1)), (np.ones(8), np.where(odd, 1.5, 1.1))]
+    assert record(*pairs).by_order() == pytest.approx((1.5, 1.1))
+    shifted = [([9, *first], [9, *second]) for first, second in reversed(pairs)]
+    assert record(*shifted, cold=1).by_order() == pytest.approx((1.5, 1.1))
+
+
+def test_no_ratio_is_shown_that_is_not_known_well_enough():
+    loose = several(1.3, spread=0.2)
+    (line,) = sentences(loose)
+    assert "No ratio" in line and "wider than 5 %" in line and "more starts" in line
+    assert str(loose.ratio.value)[:5] not in line
+    assert verdict(replace(loose, width=10.0)).kind != "unknown", "as wide as was asked for"
+
+
+def test_a_backend_is_faster_only_where_the_interval_does_not_cover_one():
+    slower, faster, alike = (verdict(several(each)) for each in (1.25, 0.8, 1.0))
+    assert (slower.faster, faster.faster, alike.kind) == ("PyTorch", "TensorFlow", "alike")
+    # A ratio of 0.8: the first takes a quarter longer.
+    assert slower.share == pytest.approx(0.25, abs=0.02)
+    assert faster.share == pytest.approx(0.25, abs=0.02)
+    assert "neither is shown to be faster" in alike.text and alike.faster == ""
+
+
+def test_a_backend_against_itself_must_cover_one():
+    names = ("torch", "torch")
+    healthy = several(1.0, names)
+    assert healthy.agrees_with_itself and "covers 1, as it should" in sentences(healthy)[0]
+    ill = several(1.1, names)
+    assert not ill.agrees_with_itself and "does not cover 1" in sentences(ill)[0]
+    assert not several(1.0, names, starts=2).agrees_with_itself, "unknown is not yes"
+
+
+# ------------------------------------------------------------------------- what a device can do
+
+
+def test_peaks_are_the_best_of_both_frameworks_and_all_starts():
+    one = several(1.2)
+    assert peaks(one) == Peaks(2e11, 1.6e11, 4e10)
+    assert peaks(one, min) == Peaks(1e11, 1.5e11, 3e10)
+    assert peaks(with_sides(one, peaks=None)) is None
+
+
+def test_the_lower_roof_binds():
+    best = Peaks(2e11, 1.6e11, 4e10)  # they meet at 5 operations a byte
+    assert roof(Cost(10, 1), best) == roof(Cost(100, 10), best)
+    assert (roof(Cost(10, 1), best).limit, roof(Cost(10, 1), best).binds) == (2e11, "compute")
+    assert (roof(Cost(4, 1), best).limit, roof(Cost(4, 1), best).binds) == (1.6e11, "memory")
+    assert roof(Cost(0, 10), best) is None and roof(None, best) is None
+    assert roof(Cost(1, 1), None) is None
+
+
+def test_the_screen_gives_shares_of_the_better_frameworks_peaks():
+    one = record(*[(noisy(8, 0.1, 1e-4, i), noisy(8, 0.2, 1e-4, 9 + i)) for i in range(3)])
+    text = printed(one)
+    for name, first, second in (
+        ("matrix peak, 200 GFLOP/s", "50 %", "25 %"),
+        ("convolution peak, 160 GFLOP/s", "62 %", "31 %"),  # 62.5 and 31.25
+        ("bandwidth, 40 GB/s", "25 %", "12 %"),
+        ("roof, 200 GFLOP/s (compute binds)", "50 %", "25 %"),
+        ("least traffic", "10.0", "5.0"),
+    ):
+        line = row(text, name)
+        assert first in line and second in line, line
+    assert "1,024 MiB resident" in text and "2.50 s" in text and "3 starts" in text
+
+
+def test_the_screen_says_what_pieces_take_and_how_much_more_than_a_step():
+    text = printed(several(1.2))
+    assert "44.0 ms,  40 %" in row(text, "generators, backward")
+    assert "+10." in row(text, "these pieces over a step left alone")
+    assert "pieces" not in printed(with_sides(several(1.2), phases=None))
+
+
+def test_the_excess_is_of_the_step_of_the_same_start():
+    """Starts differ: one that is slow throughout has no more in its pieces."""
+    one = record(*[(noisy(8, each, 1e-4), noisy(8, each, 1e-4)) for each in (0.1, 0.2, 0.4)])
+    assert performance(one, 0).excess == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_gap_in_a_piece_has_an_interval_over_starts_that_holds_for_all_pieces():
+    one = several(1.5, spread=0.02)
+    gap = phase_gap(one, "generators_backward")
+    assert gap.value == pytest.approx(0.4 * 1.1 * 0.05, rel=0.1) and gap.low > 0
+    gaps = [
+        np.median(start.second.phases["host"]) - np.median(start.first.phases["host"])
+        for start in one.starts
+    ]
+    half = 4.604 * np.std(gaps, ddof=1) / np.sqrt(5)  # t of 4 degrees at 0.995: 1 % of error
+    host = phase_gap(one, "host")
+    assert host.high - host.value == pytest.approx(half, rel=1e-3)
+    assert phase_gap(with_sides(one, phases=None), "host").value is None
+
+
+# --------------------------------------------------------------------------------------- energy
+
+
+def test_energy_is_that_of_warm_blocks_for_each_image():
+    one = record(*[([9.0, 1.0, 1.0], [9.0, 2.0, 2.0])] * 3, cold=1)
+    assert joules(one, 0) == pytest.approx(20) and joules(one, 1) == pytest.approx(40)
+    assert performance(one, 0).joules_per_image == pytest.approx(10), "two images a step"
+    assert "10.00 J" in row(printed(one), "energy an image (a meter)")
+
+
+def test_energy_that_could_not_be_read_is_absent_not_zero():
+    one = with_sides(several(1.2), joules=None)
+    assert joules(one, 0) is None and performance(one, 1).joules_per_image is None
+    assert "energy" not in printed(one)
+    (first, *rest) = several(1.2).starts
+    partly = replace(several(1.2), starts=(replace(first, first=replace(first.first, joules=None)),
+                                           *rest))  # fmt: skip
+    assert joules(partly, 0) is None and joules(partly, 1) is not None

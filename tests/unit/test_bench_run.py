@@ -1,0 +1,143 @@
+"""How a bench asks its two processes: here they answer at once, and their energy is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backends.interface import PHASES
+from harness.bench import run
+from harness.bench.run import LEAST_STARTS, PEAK_STARTS, Request, bench
+from harness.compare import Machine
+from harness.config import load_experiment
+from harness.flops import step_costs
+
+SECONDS = {"torch": 0.1, "tf": 0.12}
+WATTS = {"torch": 50, "tf": 100}
+
+
+class Answering:
+    """In place of a process. `asked`: of all of them, in order, who and what."""
+
+    asked: list[tuple[str, dict[str, int]]]
+    joules: float
+
+    def __init__(self, module, name, log, first):
+        self.name, self.phases, self.steps = name, 0, 0
+        self.begin = {"environment": {"framework": name}, "setup_seconds": 1.0}
+
+    def request(self, **command):
+        Answering.asked.append((self.name, command))
+        if "steps" in command:
+            seconds = SECONDS[self.name] * command["steps"]
+            Answering.joules += WATTS[self.name] * seconds
+            self.steps += 1
+            return {"seconds": seconds + 5 * (self.steps == 1)}
+        if "phases" in command:
+            self.phases += 1
+            traced = 5.0 if self.phases == 1 else 0.01
+            return {"phases": {phase: [traced] * command["phases"] for phase in PHASES}}
+        if "memory" in command:
+            return {"bytes": 2**20, "kind": "resident"}
+        return {"matrix": 1.0, "convolution": 1.0, "bandwidth": 1.0}
+
+    def close(self):
+        pass
+
+
+class Silent:
+    def update(self, *_):
+        pass
+
+
+class Meter:
+    source = "a meter"
+
+    def __init__(self, device):
+        self.readable = True
+
+    def joules(self):
+        return Answering.joules if self.readable else None
+
+
+class Unreadable(Meter):
+    source = None
+
+    def __init__(self, device):
+        self.readable = False
+
+
+class Failing(Meter):
+    """Read no more from some moment on."""
+
+    def joules(self):
+        return Answering.joules if len(Answering.asked) < 10 else None
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Runs a bench; `asked(meter)` returns its record and the commands of its first start."""
+    monkeypatch.setattr(run, "Child", Answering)
+
+    def made(meter=Meter, **more):
+        Answering.asked, Answering.joules = [], 1000.0
+        monkeypatch.setattr(run, "Meter", meter)
+        experiment = load_experiment(None, "smoke", ["model.filters=6"])
+        request = Request(experiment, Machine("cpu", "a machine", 2), ("torch", "tf"),
+                          Path("logs"), pairs=4, **more)  # fmt: skip
+        return bench(request, Silent()), Answering.asked
+
+    return made
+
+
+def test_a_record_says_what_was_run(asked):
+    record, _ = asked()
+    assert len(record.starts) == LEAST_STARTS and record.ratio.value == pytest.approx(1.2)
+    assert record.changes == {"model.filters": 6} and record.preset == "smoke"
+    assert record.costs == step_costs(load_experiment(None, "smoke", ["model.filters=6"]))
+    assert record.device == "a machine" and record.energy_source == "a meter"
+    side = record.starts[0].first
+    assert side.first_step == pytest.approx(5.1) and side.blocks == pytest.approx([0.1] * 4)
+
+
+def test_energy_is_that_of_the_block_alone(asked):
+    record, _ = asked()
+    for start in record.starts:
+        assert start.first.joules == pytest.approx([5.0] * 4), "50 W for 0.1 s"
+        assert start.second.joules == pytest.approx([12.0] * 4)
+
+
+@pytest.mark.parametrize("meter", [Unreadable, Failing])
+def test_energy_that_cannot_be_read_throughout_is_absent(asked, meter):
+    record, _ = asked(meter)
+    assert record.starts[0].second.joules is None
+
+
+def test_pieces_are_traced_before_they_are_timed(asked):
+    record, commands = asked()
+    for start in record.starts:
+        for side in start.sides:
+            assert list(side.phases) == list(PHASES)
+            assert {second for seconds in side.phases.values() for second in seconds} == {0.01}
+    counts = [command["phases"] for name, command in commands if "phases" in command]
+    # A block of half a second is four steps of the slower one.
+    assert counts[:10] == [1] * 10 and len(record.starts[0].first.phases["host"]) == 4
+
+
+def test_turns_change_and_memory_is_read_before_what_takes_more_of_it(asked):
+    _, commands = asked()
+    first = commands[: 2 + 2 + 2 + 8 + 2 + 10 + 2]
+    names = "".join(name[1] for name, command in first if command.get("steps", 0) > 1)
+    assert names == "of" + "offooffo", "torch, tf; then the other way round"
+    kinds = [next(iter(command)) for _, command in first]
+    assert kinds.index("phases") > max(i for i, kind in enumerate(kinds) if kind == "memory")
+    pieces = "".join(name[1] for name, command in first if "phases" in command)
+    assert pieces == "of" + "offooffo"
+    assert kinds[-2:] == ["peaks", "peaks"]
+
+
+def test_peaks_are_measured_in_the_first_starts_only(asked):
+    record, _ = asked()
+    measured = [side.peaks is not None for start in record.starts for side in start.sides]
+    assert measured == [True] * 2 * PEAK_STARTS + [False] * 2 * (LEAST_STARTS - PEAK_STARTS)
