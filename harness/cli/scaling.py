@@ -1,0 +1,78 @@
+"""`cyclebench scaling`: how do time and memory of a step grow?"""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli import options as shared
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "scaling",
+        help="time and memory of a step against image size, batch, filters and blocks",
+        epilog="example: cyclebench scaling --preset quick --axes size,batch"
+        " --values size=32,64,96",
+    )
+    command.set_defaults(command=run)
+    shared.add_preset(command)
+    command.add_argument(
+        "--axes",
+        type=shared.names_or_none,
+        metavar="NAMES",
+        help="of size, batch, filters and blocks (a U-Net: depth); default: all",
+    )
+    command.add_argument(
+        "--values",
+        action="append",
+        default=[],
+        metavar="AXIS=N,N",
+        help="in place of an axis's own, as size=32,64,96; the base is always measured; repeatable,"
+        " several may share one option",
+    )
+    shared.add_backends(command)
+    shared.add_device(command)
+    command.add_argument(
+        "--pairs", type=shared.count, default=4, help="of timed blocks a point (default: 4)"
+    )
+    command.add_argument(
+        "--block-seconds", type=shared.positive, default=0.5, help="of a block, about (0.5)"
+    )
+    command.add_argument(
+        "--report-only",
+        action="store_true",
+        help="measure nothing; the page of the records that are there",
+    )
+    shared.add_results(command)
+    shared.add_overrides(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.compare import default_preset, find_machine
+    from harness.scaling import Request, print_record, scale, write_page
+    from harness.scaling.axes import parse_values
+    from harness.scaling.measure import Method
+
+    if options.report_only:
+        print(f"Report: {write_page(options.results / 'scaling')}")
+        return 0
+    given = [each for text in options.values for each in shared.settings(text)]
+    values = parse_values(given)
+    machine = find_machine(options.device)
+    request = Request(
+        preset=options.preset or default_preset(machine),
+        machine=machine,
+        backends=options.backends,
+        results=options.results,
+        overrides=shared.overrides(options),
+        axes=options.axes,
+        values=values,
+        method=Method(options.pairs, options.block_seconds),
+    )
+    with shared.display() as display:
+        record, file = scale(request, display)
+    page = write_page(request.folder)
+    print_record(record, shared.table_console())
+    print(f"Record: {file}")
+    print(f"Report: {page}")
+    return 0

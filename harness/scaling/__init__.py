@@ -1,0 +1,7 @@
+"""How time and memory of a training step grow with its configuration: `cyclebench scaling`."""
+
+from harness.scaling.page import write_page
+from harness.scaling.run import Request, scale
+from harness.scaling.screen import print_record
+
+__all__ = ["Request", "print_record", "scale", "write_page"]
