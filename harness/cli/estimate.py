@@ -1,0 +1,111 @@
+"""`cyclebench estimate`: how long will a comparison take here, and what will that cost?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from harness.cli import options as shared
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.compare import Machine
+    from harness.estimate import Work
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "estimate",
+        help="how long a comparison takes on this machine, and what that costs, before it is run",
+        epilog="example: cyclebench estimate --preset paper --seeds 0,1,2 --price 2.50",
+    )
+    command.set_defaults(command=run)
+    shared.add_data(command)
+    shared.add_preset(command)
+    command.add_argument(
+        "--seeds", type=shared.seeds, default=(0,), help="as 0 or 0,1,2 (default: 0)"
+    )
+    shared.add_backends(command)
+    shared.add_device(command)
+    command.add_argument(
+        "--price",
+        type=shared.text_or_none,
+        help="of an hour of this machine, as 2.50 or $2.50: shows the cost, too",
+    )
+    command.add_argument(
+        "--images",
+        type=shared.text_or_none,
+        metavar="A,B,testA,testB",
+        help="how many images there will be, where the data set is not here",
+    )
+    command.add_argument(
+        "--seconds",
+        type=shared.positive,
+        default=60.0,
+        help="of timed training at most, all backends together (default: 60)",
+    )
+    command.add_argument("--json", action="store_true", help="print the same as JSON")
+    command.add_argument(
+        "--check",
+        type=shared.path_or_none,
+        metavar="FOLDER",
+        help="estimate results/<experiment> and compare with what its runs recorded here",
+    )
+    shared.add_results(command)
+    shared.add_overrides(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.compare import find_machine
+    from harness.estimate import (
+        Request,
+        as_json,
+        check_json,
+        estimate,
+        print_check,
+        print_estimate,
+        read_price,
+        read_recorded,
+    )
+
+    price = read_price(options.price) if options.price else None
+    machine, overrides = find_machine(options.device), shared.overrides(options)
+    if options.check and (options.preset or options.dataset or options.images or overrides):
+        raise UserError(
+            "--check: the folder says what was trained; leave out preset, data and --set"
+        )
+    recorded = read_recorded(options.check, machine) if options.check else None
+    work = recorded.work if recorded else _work(options, machine)
+    request = Request(work, machine, options.results, options.seconds, options.data_dir)
+    with shared.display() as display:
+        found = estimate(request, display)
+    if options.json:
+        document = as_json(found, machine, price)
+        if recorded:
+            document["check"] = check_json(found, recorded)
+        print(json.dumps(document, indent=2, allow_nan=False))
+        return 0
+    console = shared.table_console()
+    print_estimate(found, machine, price, console)
+    if recorded:
+        print_check(found, recorded, console)
+    return 0
+
+
+def _work(options: argparse.Namespace, machine: Machine) -> Work:
+    """What `make compare` with these options would do. Raises UserError as it does."""
+    from harness.compare import check_precision, default_preset
+    from harness.config import check_backends, load_experiment
+    from harness.estimate import Work, count_images, given_images
+
+    check_backends(list(options.backends))
+    preset = options.preset or default_preset(machine)
+    experiment = load_experiment(options.dataset, preset, list(shared.overrides(options)))
+    check_precision(experiment, machine)
+    counts = (
+        given_images(options.images)
+        if options.images
+        else count_images(experiment, options.data_dir)
+    )
+    return Work(experiment, counts, options.backends, len(options.seeds))

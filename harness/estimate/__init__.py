@@ -1,0 +1,27 @@
+"""How long a comparison takes on this machine, told from a short calibration: `estimate`."""
+
+from harness.estimate.check import Recorded, check, check_json, print_check, read_recorded
+from harness.estimate.counts import count_images, given_images
+from harness.estimate.estimate import Request, estimate
+from harness.estimate.predict import Estimate
+from harness.estimate.price import Price, read_price
+from harness.estimate.show import as_json, print_estimate
+from harness.estimate.work import Work
+
+__all__ = [
+    "Estimate",
+    "Price",
+    "Recorded",
+    "Request",
+    "Work",
+    "as_json",
+    "check",
+    "check_json",
+    "count_images",
+    "estimate",
+    "given_images",
+    "print_check",
+    "print_estimate",
+    "read_price",
+    "read_recorded",
+]

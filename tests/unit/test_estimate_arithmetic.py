@@ -1,0 +1,228 @@
+"""An estimate's arithmetic, on calibrations of which the answer is known."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from harness.compare import Machine
+from harness.config import load_experiment
+from harness.errors import UserError
+from harness.estimate.calibrate import evaluated
+from harness.estimate.measured import (
+    Calibration,
+    Extraction,
+    Measured,
+    Scoring,
+    relative_spread,
+)
+from harness.estimate.predict import CHECKED, predict
+from harness.estimate.price import read_price
+from harness.estimate.show import as_json, print_estimate
+from harness.estimate.work import Counts, Work
+
+MACHINE = Machine("cpu", "a machine, 2 threads", 2)
+MEASURED = Measured(
+    backend="torch",
+    framework="PyTorch",
+    start=1.0,
+    setup=2.0,
+    first_step=5.0,
+    blocks=(0.1, 0.1, 0.1, 0.1),
+    data=0.001,
+    logging=0.002,
+    tested=(8, 8),
+    first_evaluation=3.0,
+    evaluation=1.6,
+    last_evaluation=4.0,
+    finish=0.5,
+)
+SCORING = Scoring(
+    features=Extraction(start=3.0, image=0.1),
+    inception=None,
+    evaluation=2.0,
+    last=5.0,
+    references=1.0,
+    report=6.0,
+    row=1e-4,
+)
+
+
+def work(*settings, counts=None, seeds=1, backends=("torch", "tf")):
+    """400 + 400 training images, 120 + 120 test images, two epochs of 200 steps."""
+    given = ("training.epochs_constant=1", "training.epochs_decay=1", "data.load_size=64",
+             "training.steps_per_epoch=200", "timing.checkpoint_seconds=1000")  # fmt: skip
+    experiment = load_experiment(None, "quick", [*given, *settings])
+    return Work(experiment, counts or Counts(400, 400, 120, 120), backends, seeds)
+
+
+def calibration(scoring=SCORING, **changes):
+    """The second backend takes twice as long for a step."""
+    first = replace(MEASURED, **changes)
+    second = replace(first, backend="tf", framework="TensorFlow",
+                     blocks=tuple(2 * each for each in first.blocks))  # fmt: skip
+    return Calibration((first, second), scoring, preparing=7.0)
+
+
+# ------------------------------------------------------------------------------------ the work
+
+
+def test_steps_epochs_and_evaluations_are_those_of_a_run():
+    one = work()
+    assert (one.steps, one.per_epoch, one.evaluations) == (400, 200, 1)
+    paper = Work(load_experiment(None, "paper", []), Counts(1000, 900, 250, 240), ("torch",))
+    assert (paper.steps, paper.per_epoch, paper.evaluations) == (200_000, 1000, 19)
+    assert paper.tested == (250, 240)
+    few = work("evaluation.images=100", counts=Counts(400, 400, 90, 120))
+    assert few.tested == (90, 100) and work(seeds=3).runs == 6
+
+
+def test_an_evaluation_is_timed_on_whole_batches_or_on_all_there_is():
+    assert evaluated(work(), MACHINE) == (120, 120), "small networks: all"
+    paper = Work(load_experiment(None, "paper", []), Counts(9, 9, 250, 5), ("torch",))
+    a, b = evaluated(paper, MACHINE)
+    assert 2 <= a <= 8 and b == min(a, 5)
+    on_gpu = evaluated(paper, replace(MACHINE, device="cuda"))
+    assert on_gpu[0] > a and (on_gpu[0] % 8 == 0 or on_gpu[0] == 250)
+
+
+# ------------------------------------------------------------------------------- clock by clock
+
+
+def test_every_clock_of_a_run_is_reckoned_from_the_calibration():
+    one, run = work(), predict(work(), calibration()).runs["torch"]
+    warm = one.experiment.timing.warmup_steps
+    assert run["start"] == 1 and run["setup"] == 2
+    assert run["warmup"] == pytest.approx(5 + (warm - 1) * 0.1)
+    assert run["train"] == pytest.approx((400 - warm) * 0.1)
+    assert run["data"] == pytest.approx(0.4) and run["logging"] == pytest.approx(0.8)
+    # 15 times as many images; before and between 1.6 s each, at the end 4 s; compiling once.
+    assert run["evaluation"] == pytest.approx(1.4 + 15 * (2 * 1.6 + 4.0))
+    assert run["checkpoint"] == pytest.approx(0.5 + 400 * 1e-4)
+
+
+def test_a_run_shorter_than_its_warm_up_trains_no_further():
+    run = predict(work("training.steps=3"), calibration()).runs["torch"]
+    assert run["train"] == 0 and run["warmup"] == pytest.approx(5 + 2 * 0.1)
+
+
+def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
+    rare = predict(work(), calibration())
+    often = predict(work("timing.checkpoint_seconds=20"), calibration())
+    # 109.4 s of evaluations and 40, 80 s of steps; a round of blocks later than every 20 s.
+    turns = sum(sum(run[clock] for clock in ("train", "data", "logging", "evaluation"))
+                for run in rare.runs.values())  # fmt: skip
+    assert turns // 22 >= 10
+    more = {name: often.runs[name]["checkpoint"] - rare.runs[name]["checkpoint"]
+            for name in rare.runs}  # fmt: skip
+    assert more == pytest.approx(dict.fromkeys(more, 0.5 * (turns // 22)))
+
+
+def test_scoring_grows_with_runs_and_evaluations():
+    one = predict(work(), calibration()).shared
+    # Real and floor images once; of each of 2 runs, translations of 3 evaluations.
+    assert one["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 2 * 3 * 240))
+    assert one["scores"] == pytest.approx(2 * (2 * 2 + 5) + 1)
+    assert one["images"] == 7 and one["report"] == 6
+    three = predict(work(seeds=3), calibration()).shared
+    assert three["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 6 * 3 * 240))
+    assert three["images"] == 7 and three["report"] == pytest.approx(6 + 4 * 400 * 1e-4)
+    few = predict(work(counts=Counts(50, 400, 120, 120)), calibration()).shared
+    assert one["features"] - few["features"] == pytest.approx(7.0), "a floor of 50 of A, not 120"
+
+
+def test_fid_reads_the_last_translations_once_more():
+    with_fid = replace(SCORING, inception=Extraction(start=4.0, image=0.5))
+    found = predict(work(), calibration(with_fid)).shared["features"]
+    plain = predict(work(), calibration()).shared["features"]
+    assert found - plain == pytest.approx(4 + 0.5 * (4 * 120 + 2 * 240))
+
+
+def test_the_total_is_the_sum_of_turns_for_every_seed():
+    one, three = (predict(work(seeds=seeds), calibration()) for seeds in (1, 3))
+    runs = one.run("torch") + one.run("tf")
+    assert one.run("tf") - one.run("torch") == pytest.approx(395 * 0.1 + 4 * 0.1)
+    assert one.total.value == pytest.approx(runs + sum(one.shared.values()))
+    assert three.total.value == pytest.approx(3 * runs + sum(three.shared.values()))
+
+
+# -------------------------------------------------------------------------------------- the range
+
+
+def test_blocks_that_agree_leave_the_error_that_checks_have_shown():
+    found = predict(work(), calibration())
+    assert found.margin == pytest.approx(CHECKED)
+    total = found.total
+    assert (total.low, total.high) == pytest.approx(
+        ((1 - CHECKED) * total.value, (1 + CHECKED) * total.value)
+    )
+
+
+def test_restless_blocks_widen_the_range_as_far_as_steps_make_up_the_total():
+    restless = (0.08, 0.12, 0.09, 0.11)
+    found = predict(work(), calibration(blocks=restless))
+    spread = relative_spread(restless)
+    assert 0.2 < spread < 0.35
+    share = sum(run["train"] for run in found.runs.values()) / found.total.value
+    assert found.margin == pytest.approx(CHECKED + spread * share)
+    assert predict(work(), calibration(blocks=(0.01, 1.0))).total.low >= 0
+
+
+def test_a_spread_is_half_an_interval_and_unknown_of_one_block():
+    draw = np.random.default_rng(0)
+    spreads = [relative_spread(tuple(draw.normal(1, 0.05, 5))) for _ in range(300)]
+    means = [draw.normal(1, 0.05, 5).mean() for _ in range(300)]
+    assert np.mean(np.abs(np.array(means) - 1) < np.median(spreads)) > 0.9
+    assert relative_spread((1.0, 1.2)) == pytest.approx(0.2 / 1.1)
+    assert math.isinf(relative_spread((1.0,)))
+
+
+# ------------------------------------------------------------------------------ price and screen
+
+
+def test_a_price_keeps_the_sign_it_was_given_and_gets_none():
+    assert read_price("2.50").text(7200) == "5.00"
+    assert read_price("$2.50").text(7200) == "$5.00"
+    assert read_price("2.5 EUR").text(3600 * 1000) == "2,500.00 EUR"
+    assert read_price("2").text(9) == "0.0050", "not 0.00: nothing is free"
+
+
+@pytest.mark.parametrize("text", ["x", "0", "-1", "1e3", "2,50", "1.2.3", "", "inf", "nan"])
+def test_what_is_no_price_is_refused(text):
+    with pytest.raises(UserError, match="--price"):
+        read_price(text)
+
+
+def shown(found, price=None):
+    out = io.StringIO()
+    print_estimate(found, MACHINE, price, Console(file=out, width=180))
+    return out.getvalue()
+
+
+def test_the_screen_says_how_long_how_much_and_what_is_missing():
+    found = predict(work(seeds=3), calibration())
+    text = shown(found, read_price("$3.60"))
+    cost = found.total.value / 1000
+    assert f"At $3.60 an hour about ${cost:.2f}: ${(1 - CHECKED) * cost:.2f} to" in text
+    assert "3 seeds" in text and "Not included: setting up the environment; downloads" in text
+    assert "PyTorch" in text and "warmup, with compiling" in text and "5.4 s" in text
+    assert "hour" not in shown(found), "no price, no cost"
+    unknown = predict(work(), replace(calibration(), preparing=None))
+    assert "decoding the images" in shown(unknown) and unknown.shared["images"] == 0
+
+
+def test_json_says_the_same():
+    found = predict(work(), calibration())
+    document = json.loads(json.dumps(as_json(found, MACHINE, read_price("3.60")), allow_nan=False))
+    assert document["total"]["value"] == pytest.approx(found.total.value)
+    assert document["price"]["high"] == pytest.approx(found.total.high / 1000)
+    assert document["runs"]["tf"]["sum"] == pytest.approx(found.run("tf"))
+    assert document["steps"] == 400 and document["evaluations"] == 3
+    assert document["images"]["testB"] == 120 and document["device"] == MACHINE.device_name
+    assert as_json(found, MACHINE, None)["price"] is None
