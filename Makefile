@@ -25,12 +25,15 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare study test parity consistency calibrate bench bench-internal report tensorboard weights \
-	datasets models lint setup clean
+.PHONY: help compare estimate study test parity consistency calibrate bench scaling bench-internal \
+	report tensorboard weights datasets models lint setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
+	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
+	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]  how long, and for how much money,"
+	@echo "               make compare would run here; CHECK=results/<experiment> says how well it knows"
 	@echo "make study     STUDY=name|file.yaml [SEEDS=0,1,2] [BACKENDS=torch,tf] [DATASET=seasons]"
 	@echo "             [DEVICE=cpu] [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
 	@echo "               a grid of settings, trained one after the other, and one report"
@@ -41,8 +44,11 @@ help:
 	@echo "make calibrate do the intervals of a report cover the truth? simulated, a few minutes"
 	@echo "make bench     [PRESET=quick] [AA=torch] [SET=...]  two backends' steps in turns, until their"
 	@echo "               ratio is known; AA times one against itself"
+	@echo "make scaling   [PRESET=quick] [AXES=size,batch,filters,blocks] [VALUES=\"size=32,64\"] [SET=...]"
+	@echo "               time and memory of a step as these grow, and one page about it"
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness's own hot paths"
-	@echo "make report    RUN=results/<experiment>  score and report anew"
+	@echo "make report    RUN=results/<experiment>  score and report anew; RUN=results/bench: the page over"
+	@echo "               all benches there, those of other machines that were copied there included"
 	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
@@ -55,6 +61,15 @@ compare: $(READY)
 	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
+
+# As it was typed: make would take the $$2 of $$2.50 for a variable.
+estimate: override export PRICE := $(value PRICE)
+estimate: export IMAGES := $(IMAGES)
+estimate: export CHECK := $(CHECK)
+estimate: $(READY)
+	@$(BIN)/cyclebench estimate --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" \
+		--price "$$PRICE" --images "$$IMAGES" --check "$$CHECK" --set "$$SET"
 
 # A study says itself which data set, seeds and backends it is about: only what the user set counts.
 asked = $(if $(filter file,$(origin $1)),,$($1))
@@ -83,6 +98,12 @@ bench: export AA := $(AA)
 bench: $(READY)
 	@$(BIN)/cyclebench bench --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
 		--aa "$$AA" --results "$$RESULTS" --set "$$SET"
+
+scaling: export AXES := $(AXES)
+scaling: export VALUES := $(VALUES)
+scaling: $(READY)
+	@$(BIN)/cyclebench scaling --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+		--axes "$$AXES" --values "$$VALUES" --results "$$RESULTS" --set "$$SET"
 
 bench-internal: export ONLY := $(ONLY)
 bench-internal: export TO := $(TO)

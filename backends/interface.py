@@ -142,11 +142,14 @@ class Laps:
         self._since = time.perf_counter()
         self.seconds = dict.fromkeys(PHASES, 0.0)
 
-    def end(self, phase: str) -> None:
-        """What has passed since the lap before, or since the beginning, was `phase`."""
+    def end(self, phase: str, again: str | None = None) -> None:
+        """What has passed since the lap before, or since the beginning, was `phase`.
+
+        `again`: another phase that was gone through once more in it, which is taken off.
+        """
         self._synchronize()
         now = time.perf_counter()
-        self.seconds[phase] += now - self._since
+        self.seconds[phase] += now - self._since - (self.seconds[again] if again else 0.0)
         self._since = now
 
 

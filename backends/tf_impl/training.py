@@ -51,24 +51,34 @@ class Adam:
 
     def __init__(self, parameters: list[Variable], objective: Objective, clip: float | None = None):
         self.parameters, self.clip = parameters, clip
-        self.beta1, self.beta2 = objective.beta1, objective.beta2
+        # As the kernel has them: a bias correction must be of the moments that are there.
+        dtype = parameters[0].dtype
+        self.beta1, self.beta2 = (
+            tf.constant(beta, dtype) for beta in (objective.beta1, objective.beta2)
+        )
         self.epsilon, self.epsilon_hat = objective.epsilon, objective.epsilon_hat
         self.step = Variable(0, dtype="int64", trainable=False)
         self.m = [Variable(tf.zeros_like(p), trainable=False) for p in parameters]
         self.v = [Variable(tf.zeros_like(p), trainable=False) for p in parameters]
 
     def apply(self, gradients: list[Tensor], learning_rate: Tensor) -> None:
-        # Bias corrections in float64, as PyTorch computes them in Python.
+        # Bias corrections here and in float64, as PyTorch computes them in Python. The kernel is
+        # given powers of zero; it adds epsilon before the correction.
         count = tf.cast(self.step.assign_add(1), "float64")
-        step_size = learning_rate / (1 - self.beta1**count)
-        correction = tf.sqrt(1 - self.beta2**count)
-        # In float64 until it meets the weights: a Python number by itself would become float32.
-        epsilon = self.epsilon / (correction if self.epsilon_hat else tf.ones_like(correction))
+        correction = tf.sqrt(1 - tf.cast(self.beta2, "float64") ** count)
+        step_size = learning_rate * correction / (1 - tf.cast(self.beta1, "float64") ** count)
+        epsilon = self.epsilon * (tf.ones_like(correction) if self.epsilon_hat else correction)
+        dtype = self.beta1.dtype
+        given = {
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "beta1_power": tf.zeros((), dtype),
+            "beta2_power": tf.zeros((), dtype),
+            "lr": tf.cast(step_size, dtype),
+            "epsilon": tf.cast(epsilon, dtype),
+        }
         for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
-            m.assign_add((g - m) * (1 - self.beta1))
-            v.assign(v * self.beta2 + g * g * (1 - self.beta2))
-            denominator = tf.sqrt(v) / tf.cast(correction, p.dtype) + tf.cast(epsilon, p.dtype)
-            p.assign_sub(tf.cast(step_size, p.dtype) * (m / denominator))
+            tf.raw_ops.ResourceApplyAdam(var=p.handle, m=m.handle, v=v.handle, grad=g, **given)
         if self.clip is not None:
             self.clip_parameters(self.clip)
 
@@ -162,25 +172,36 @@ class Trainer:
         return tf.stack([*terms, *judged])
 
 
-def in_pieces(trainer: Trainer, end: Callable[[str], None]) -> Trainer:
+def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:
     """The same trainer; after each of PHASES but the host's, its `step` calls `end` with it.
 
-    Not inside a tf.function: what is compiled is every piece by itself. A forward pass that is
-    compiled under a tape leaves a backward pass that is compiled, too.
+    Not inside a tf.function: what is compiled is every piece by itself. A forward pass is only
+    compiled as in training together with the backward one, so it is timed by itself first.
     """
     pieces = copy.copy(trainer)
+    averaged = [each.value for net in trainer.networks for each in net.non_trainable_variables]
+    forward, both = tf.function(trainer.generator_losses), tf.function(trainer.generator_backward)
+    judge, update = tf.function(trainer.discriminators_on_pools), tf.function(trainer.update)
 
-    def ending(method: Callable, phase: str):
-        def piece(*args):
-            found = method(*args)
+    def generator_backward(batch: Batch):
+        before = [tf.identity(each) for each in averaged]
+        forward(batch)
+        for variable, value in zip(averaged, before, strict=True):
+            variable.assign(value)
+        end("generators_forward")
+        found = both(batch)
+        end("generators_backward", again="generators_forward")
+        return found
+
+    def ending(piece: Callable, phase: str):
+        def ended(*args):
+            found = piece(*args)
             end(phase)
             return found
 
-        return piece
+        return ended
 
-    pieces.generator_losses = ending(tf.function(pieces.generator_losses), "generators_forward")
-    pieces.generator_backward = ending(pieces.generator_backward, "generators_backward")
-    judge = tf.function(pieces.discriminators_on_pools)
+    pieces.generator_backward = generator_backward
     pieces.discriminators_on_pools = ending(judge, "discriminators")
-    pieces.update = ending(tf.function(pieces.update), "optimisers")
+    pieces.update = ending(update, "optimisers")
     return pieces

@@ -163,7 +163,7 @@ class Trainer:
         return torch.stack([*terms, *judged])
 
 
-def in_pieces(trainer: Trainer, end: Callable[[str], None]) -> Trainer:
+def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:
     """The same trainer; after each of PHASES but the host's, its `step` calls `end` with it."""
     pieces = copy.copy(trainer)
 

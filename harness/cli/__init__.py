@@ -16,9 +16,11 @@ from harness.cli import (
     compare,
     consistency,
     datasets,
+    estimate,
     models,
     parity,
     report,
+    scaling,
     study,
     weights,
 )
@@ -27,7 +29,9 @@ from harness.errors import UserError, WorkerFailed
 INTERRUPTED = 130
 COMMANDS = (
     compare,
+    estimate,
     bench,
+    scaling,
     study,
     report,
     datasets,

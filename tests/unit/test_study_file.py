@@ -132,6 +132,7 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
         "domainnet",
         "mnist-usps-tests",
         "pool",
+        "precision",
         "resnet-depth",
         "unet-depth",
         "up-sampling",
@@ -173,7 +174,7 @@ def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, arguments, says):
 def test_every_cell_of_a_shipped_study_is_a_valid_experiment(name):
     _, study = read_study(name)
     cells = make_cells(study, name)
-    expected = {"domainnet": 6, "mnist-usps-tests": 9, "pool": 3, "up-sampling": 2}.get(name, 5)
-    assert len(cells) == expected
+    counts = {"domainnet": 6, "mnist-usps-tests": 9, "pool": 3, "precision": 2, "up-sampling": 2}
+    assert len(cells) == counts.get(name, 5)
     for cell in cells:
         assert cell.experiment.networks().parameter_shapes()
