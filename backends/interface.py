@@ -56,6 +56,10 @@ class Runtime:
 
     `precision` bfloat16: convolutions and what lies between them, forward and backward. Weights,
     moments, statistics of norms, images that generators put out, scores and losses are float32.
+
+    `compile`: what a framework offers beyond its usual way, at the price of a slow first step. A
+    mode of torch.compile for every network, of which the last two replay CUDA graphs; in TensorFlow
+    any of them is XLA for the whole step. What is computed stays the same, but for rounding.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -64,6 +68,7 @@ class Runtime:
     tf32: bool = False
     onednn: bool = True
     channels_last: bool = True
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
 
     @property
     def stored(self) -> Literal["float32", "float64"]:

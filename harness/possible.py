@@ -17,18 +17,25 @@ STEM = 3  # pixels that head and stem of a ResNet can give and take on a side
 def check_possible(experiment: Experiment) -> None:
     """Raises ValueError that names the key, what was given and what is possible."""
     checks = (
-        _precision, _crops, _domains, _generators, _norms, _discriminators, _training, _objective,
+        _twice, _crops, _domains, _generators, _norms, _discriminators, _training, _objective,
     )  # fmt: skip
     for check in checks:
         check(experiment)
 
 
-def _precision(experiment: Experiment) -> None:
-    adversarial, precision = experiment.objective.adversarial, experiment.runtime.precision
-    if precision == "bfloat16" and adversarial == "wasserstein_gp":
+def _twice(experiment: Experiment) -> None:
+    """What the gradient of a gradient asks for."""
+    if experiment.objective.adversarial != "wasserstein_gp":
+        return
+    if experiment.runtime.precision == "bfloat16":
         raise ValueError(
             "runtime.precision: bfloat16 is too coarse for the gradient of a gradient that"
             " objective.adversarial=wasserstein_gp needs; take float32"
+        )
+    if experiment.runtime.compile != "none":
+        raise ValueError(
+            f"runtime.compile: {experiment.runtime.compile} cannot give the gradient of a gradient"
+            " that objective.adversarial=wasserstein_gp needs; take none"
         )
 
 

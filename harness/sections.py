@@ -190,10 +190,13 @@ class TrainingSection(Section):
 
 
 class RuntimeSection(Section):
+    """See backends.interface.Runtime."""
+
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     tf32: bool = False
     onednn: bool = True
     channels_last: bool = True
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
 
 
 class EvaluationSection(Section):

@@ -52,7 +52,9 @@ class Backend:
             self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
         self.laps = Laps(self.synchronize)
         self.pending: list[tf.Tensor] = []
-        self._step = tf.function(self._eager_step)
+        # Without an answer TensorFlow decides by itself, which is not the same as no.
+        self.xla = True if runtime.compile != "none" else None
+        self._step = tf.function(self._eager_step, jit_compile=self.xla)
         # One trace for any size. Were the channels left open, Keras would turn to XLA.
         spec_a, spec_b = (
             tf.TensorSpec((1, None, None, shape[-1]), tf.uint8)
@@ -140,7 +142,7 @@ class Backend:
 
     @cached_property
     def in_pieces(self) -> Trainer:
-        return in_pieces(self.trainer, self.laps.end)
+        return in_pieces(self.trainer, self.laps.end, self.xla)
 
     def _eager_step(self, batch: Batch) -> tf.Tensor:
         return self.trainer.step(self._cast(batch))

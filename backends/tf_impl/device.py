@@ -61,7 +61,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
         "deterministic": not cuda,
-        "compiled": "tf.function",
+        "compiled": "tf.function" + (" with XLA" if runtime.compile != "none" else ""),
         "neutral_options": NEUTRAL_OPTIONS,
     }
 

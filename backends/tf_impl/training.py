@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import tensorflow as tf
 from keras import Model
@@ -172,7 +173,7 @@ class Trainer:
         return tf.stack([*terms, *judged])
 
 
-def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:
+def in_pieces(trainer: Trainer, end: Callable[..., None], xla: bool | None) -> Trainer:
     """The same trainer; after each of PHASES but the host's, its `step` calls `end` with it.
 
     Not inside a tf.function: what is compiled is every piece by itself. A forward pass is only
@@ -180,8 +181,9 @@ def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:
     """
     pieces = copy.copy(trainer)
     averaged = [each.value for net in trainer.networks for each in net.non_trainable_variables]
-    forward, both = tf.function(trainer.generator_losses), tf.function(trainer.generator_backward)
-    judge, update = tf.function(trainer.discriminators_on_pools), tf.function(trainer.update)
+    compiled = partial(tf.function, jit_compile=xla)
+    forward, both = compiled(trainer.generator_losses), compiled(trainer.generator_backward)
+    judge, update = compiled(trainer.discriminators_on_pools), compiled(trainer.update)
 
     def generator_backward(batch: Batch):
         before = [tf.identity(each) for each in averaged]

@@ -41,6 +41,10 @@ class Backend:
         layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
         for network in self.networks:
             network.to(self.device, self.dtype, memory_format=layout)
+            if runtime.compile != "none":
+                network.forward = torch.compile(
+                    network.forward, mode=runtime.compile, dynamic=False
+                )
             if runtime.precision == "bfloat16":
                 network.forward = torch.autocast(self.device.type, torch.bfloat16)(network.forward)
         like = torch.zeros((), device=self.device, dtype=self.dtype)
@@ -61,9 +65,11 @@ class Backend:
         return weights.read_state(self.trainer)
 
     def train_step(self, batch: Batch) -> None:
+        self._begin_step()
         self.pending.append(self.trainer.step(self._tensors(batch)))
 
     def timed_step(self, batch: Batch) -> dict[str, float]:
+        self._begin_step()
         self.laps.begin()
         tensors = self._tensors(batch)
         self.laps.end("host")
@@ -110,7 +116,8 @@ class Backend:
         self, network: str, images: np.ndarray, training: bool = False
     ) -> dict[str, np.ndarray]:
         module = getattr(self.networks, network).train(training)
-        found = networks.activations(module, self._images(images))
+        with torch.compiler.set_stance("force_eager"):  # compiled, a network calls no hooks
+            found = networks.activations(module, self._images(images))
         module.train()
         return {name: device.to_numpy(networks.full(tensor)) for name, tensor in found.items()}
 
@@ -126,6 +133,11 @@ class Backend:
     @cached_property
     def in_pieces(self) -> Trainer:
         return in_pieces(self.trainer, self.laps.end)
+
+    def _begin_step(self) -> None:
+        """What replayed graphs put out in the step before may be written over from here on."""
+        if self.runtime.compile != "none":
+            torch.compiler.cudagraph_mark_step_begin()
 
     def _tensors(self, batch: Batch) -> Batch:
         """Images and masks NCHW; what only decides (pools, rates) stays as it is."""

@@ -46,7 +46,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
         "deterministic": not cuda,
-        "compiled": "eager",
+        "compiled": "eager" if runtime.compile == "none" else f"torch.compile, {runtime.compile}",
         "neutral_options": NEUTRAL_OPTIONS,
     }
 

@@ -33,7 +33,7 @@ def add(commands: shared.Commands) -> None:
     shared.add_backends(command)
     shared.add_device(command)
     command.add_argument(
-        "--pairs", type=shared.count, default=4, help="of timed blocks a point (default: 4)"
+        "--pairs", type=shared.count, default=6, help="of timed blocks a point (default: 6)"
     )
     command.add_argument(
         "--block-seconds", type=shared.positive, default=0.5, help="of a block, about (0.5)"

@@ -26,7 +26,7 @@ NO_MEMORY = ("out of memory", "outofmemory", "resourceexhausted", "memoryerror",
 class Method:
     """`pairs`: blocks of each backend; `block_seconds`: of the slowest one's, about."""
 
-    pairs: int = 4
+    pairs: int = 6
     block_seconds: float = 0.5
 
     def steps(self, slowest: float) -> int:

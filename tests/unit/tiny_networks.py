@@ -31,10 +31,14 @@ def model(generator=RESNET, discriminator=PATCH, size: int = SIZE) -> Model:
 
 
 def build(
-    name: str, networks: Model, objective: Objective, precision: Precision = "float64"
+    name: str,
+    networks: Model,
+    objective: Objective,
+    precision: Precision = "float64",
+    compiled: Literal["none", "default"] = "none",
 ) -> Backend:
     """With image pools of two."""
-    runtime = Runtime(threads=provenance.default_threads(), precision=precision)
+    runtime = Runtime(threads=provenance.default_threads(), precision=precision, compile=compiled)
     return backends.load(name, networks, replace(objective, pool_size=2), runtime)
 
 

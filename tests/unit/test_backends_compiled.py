@@ -1,0 +1,46 @@
+"""With `runtime.compile` both backends compute what they compute without."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from tiny_networks import NAMES, SIZE, batch, build, decide, drawn_state, model
+
+from backends.interface import POOL_SWAP
+from backends.objective import Objective
+from harness.config import load_experiment
+from harness.errors import UserError
+
+COMPILED = {"torch": "torch.compile, default", "tf": "tf.function with XLA"}
+RATES = {"learning_rate": 1e-2, "discriminator_learning_rate": 1e-3}
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_steps_are_the_same_steps(name):
+    objective, networks = Objective(identity=0), model()
+    plain, compiled = (build(name, networks, objective, compiled=c) for c in ("none", "default"))
+    assert compiled.environment()["compiled"] == COMPILED[name] != plain.environment()["compiled"]
+    for backend in (plain, compiled):
+        backend.load_state(drawn_state(networks, objective))
+    swap = decide(2, POOL_SWAP, slot=1)
+    for i in range(2):
+        step = batch(seed=i, pool_a=swap, pool_b=swap, **RATES)
+        plain.train_step(step)
+        compiled.train_step(step)
+    assert compiled.losses() == pytest.approx(plain.losses(), rel=1e-10)
+    expected, noise = plain.state(), networks.zero_gradients()
+    for key, value in compiled.state().items():
+        if key.removeprefix("adam_m/").removeprefix("adam_v/") not in noise:
+            np.testing.assert_allclose(value, expected[key], rtol=1e-8, atol=1e-11, err_msg=key)
+    images = np.random.default_rng(2).integers(256, size=(2, SIZE, SIZE, 3), dtype=np.uint8)
+    layers = [backend.activations("g_ab", images) for backend in (plain, compiled)]
+    assert list(layers[0]) == list(layers[1]) and "up1_norm" in layers[1]
+
+
+def test_what_is_differentiated_twice_is_not_compiled():
+    asked = ["runtime.compile=default", "objective.adversarial=wasserstein_gp"]
+    with pytest.raises(UserError, match=r"runtime.compile: default cannot.*wasserstein_gp"):
+        load_experiment("any", "smoke", asked)
