@@ -154,7 +154,8 @@ class Laps:
         """
         self._synchronize()
         now = time.perf_counter()
-        self.seconds[phase] += now - self._since - (self.seconds[again] if again else 0.0)
+        taken = now - self._since - (self.seconds[again] if again else 0.0)
+        self.seconds[phase] += max(0.0, taken)  # a hiccup the first time would leave less
         self._since = now
 
 

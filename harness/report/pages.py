@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.records import write_bytes
 from harness.report.context import context
 from harness.report.experiment import Experiment
 from harness.report.findings import Findings
@@ -17,6 +19,22 @@ from harness.report.gallery import tile
 
 # What Markdown could read as markup in a name; a pipe would end a table's cell.
 MARKDOWN = re.compile(r"([\\`*_\[\]{}#|~$!])")
+
+
+def write_pages(
+    folder: Path, template: str, given: dict[str, Any], figures: dict[str, bytes], name="report"
+) -> Path:
+    """A page, its twin in Markdown and its figures/; returns the page's path, written last.
+
+    `template` names both templates, `name` both files. All is drawn before the first is written.
+    """
+    page = render_html(f"{template}.html.j2", given, figures)
+    twin = render_markdown(f"{template}.md.j2", given)
+    for file, content in figures.items():
+        write_bytes(folder / "figures" / file, content)
+    write_bytes(folder / f"{name}.md", twin.encode())
+    write_bytes(folder / f"{name}.html", page.encode())
+    return folder / f"{name}.html"
 
 
 def html(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:

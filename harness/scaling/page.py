@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.records import write_bytes, write_table
+from harness.records import write_table
 from harness.report.formatting import plural
-from harness.report.pages import render_html, render_markdown
+from harness.report.pages import write_pages
 from harness.scaling.answers import answers
 from harness.scaling.findings import Findings, find
 from harness.scaling.plots import figures, name
@@ -27,15 +27,8 @@ def write_page(folder: Path) -> Path:
     every = [find(record) for record in records]
     drawn = {file: png for findings in every for file, png in figures(findings).items()}
     given = context(every, drawn)
-    html = render_html("scaling.html.j2", given, drawn)
-    markdown = render_markdown("scaling.md.j2", given)
     write_table(folder / "table.csv", csv_table(every))
-    for file, png in drawn.items():
-        write_bytes(folder / "figures" / file, png)
-    write_bytes(folder / "report.md", markdown.encode())
-    page = folder / "report.html"
-    write_bytes(page, html.encode())
-    return page
+    return write_pages(folder, "scaling", given, drawn)
 
 
 def context(every: list[Findings], drawn: dict[str, bytes]) -> dict[str, Any]:

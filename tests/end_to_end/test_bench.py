@@ -10,19 +10,19 @@ from backends.interface import PHASES
 from harness.cli import main
 from harness.records import read_table
 
-QUICKLY = ["--starts", "3", "--pairs", "2", "--block-seconds", "0.01", "--preset", "smoke"]
+QUICKLY = ["--starts", "1", "--pairs", "2", "--block-seconds", "0.01", "--preset", "smoke"]
 
 
 def test_two_backends_are_timed_in_turns(tmp_path, capsys):
     assert main(["bench", *QUICKLY, "--width", "100", "--results", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "TensorFlow takes" in out and "as long as PyTorch" in out
+    assert "No ratio" in out, "of one start there is none"
     assert "of the matrix peak" in out and "of the convolution peak" in out
     assert "generators, backward" in out and "binds)" in out
     (file,) = (tmp_path / "bench").glob("*.json")
     record = json.loads(file.read_text())
     assert record["changes"] == {} and sum(each["flops"] for each in record["costs"].values()) > 1e6
-    assert len(record["starts"]) == 3
+    assert len(record["starts"]) == 1
     for start in record["starts"]:
         assert [side["backend"] for side in start["sides"]] == ["torch", "tf"]
         for side in start["sides"]:

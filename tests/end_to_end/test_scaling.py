@@ -6,15 +6,18 @@ import json
 import sys
 
 import pytest
-from command_line import interrupt_when
-
-from harness.cli import main
+from command_line import done, interrupt_when
 
 QUICKLY = ("--preset", "smoke", "--axes", "size", "--pairs", "2", "--block-seconds", "0.01")
 
 
-def asked(results, *values):
-    return ["scaling", *QUICKLY, "--values", f"size={','.join(values)}", "--results", str(results)]
+# More pixels than any machine can address.
+VALUES = "size=64,4000000"
+
+
+def asked(results):
+    program = [sys.executable, "-m", "harness.cli", "scaling", *QUICKLY, "--values", VALUES]
+    return [*program, "--results", str(results)]
 
 
 def read(results):
@@ -26,17 +29,21 @@ def read(results):
 def interrupted(tmp_path_factory):
     """Stopped as soon as the base is there and the next point begins."""
     results = tmp_path_factory.mktemp("results")
-    program = [sys.executable, "-m", "harness.cli", *asked(results, "64")]
-    status, error = interrupt_when(results, lambda line: "more take about" in line, program=program)
+    status, error = interrupt_when(
+        results, lambda line: "more take about" in line, program=asked(results)
+    )
     assert status == 130 and "goes on from here" in error.splitlines()[-1]
     return results
 
 
-def test_an_interrupted_run_goes_on_and_a_point_without_memory_stops_nothing(interrupted, capsys):
+def test_an_interrupted_run_goes_on_and_a_point_without_memory_stops_nothing(interrupted):
     before = read(interrupted)["points"]
     assert [each["axis"] for each in before] == ["base"]
-    assert main(asked(interrupted, "64")) == 0
-    base, larger = read(interrupted)["points"]
+    found = done(asked(interrupted))
+    assert found.returncode == 0, found.stderr
+    assert "3 points, 1 of them measured already" in found.stderr
+    assert "TensorFlow took" in found.stdout
+    base, larger, lost = read(interrupted)["points"]
     assert base == before[0], "measured once"
     assert larger["settings"] == {"data.load_size": 72, "data.crop_size": 64}
     assert larger["flops"] > 3 * base["flops"]
@@ -45,13 +52,5 @@ def test_an_interrupted_run_goes_on_and_a_point_without_memory_stops_nothing(int
         for side in point["sides"]:
             assert len(side["seconds_per_step"]) == 2 and min(side["seconds_per_step"]) > 0
             assert side["first_step_seconds"] > 0 and side["memory"]["bytes"] > 2**20
-    shown = capsys.readouterr()
-    assert "2 points, 1 of them measured already" in shown.err and "TensorFlow took" in shown.out
-    assert (interrupted / "scaling" / "report.html").exists()
-
-    # Images of 4,000,000 x 4,000,000 pixels are more than any machine can address.
-    assert main(asked(interrupted, "64", "4000000")) == 0
-    *same, lost = read(interrupted)["points"]
-    assert same == [base, larger]
     assert lost["failed"]["out_of_memory"] and lost["sides"] == []
     assert "memory ran out" in (interrupted / "scaling" / "report.html").read_text()

@@ -12,8 +12,8 @@ from harness.bench.page.answers import answers
 from harness.bench.page.csv import csv_table
 from harness.bench.page.entries import Entries, find
 from harness.bench.page.plots import figures
-from harness.records import write_bytes, write_table
-from harness.report.pages import render_html, render_markdown
+from harness.records import write_table
+from harness.report.pages import write_pages
 
 
 def write_page(folder: Path) -> Path:
@@ -24,15 +24,8 @@ def write_page(folder: Path) -> Path:
     entries = find(read_records(folder))
     drawn = figures(entries)
     given = context(entries, drawn)
-    html = render_html("bench.html.j2", given, drawn)
-    markdown = render_markdown("bench.md.j2", given)
     write_table(folder / "table.csv", csv_table(entries))
-    for name, content in drawn.items():
-        write_bytes(folder / "figures" / name, content)
-    write_bytes(folder / "report.md", markdown.encode())
-    page = folder / "report.html"
-    write_bytes(page, html.encode())
-    return page
+    return write_pages(folder, "bench", given, drawn)
 
 
 def context(entries: Entries, drawn: Mapping[str, bytes]) -> dict[str, Any]:

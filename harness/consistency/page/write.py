@@ -11,8 +11,8 @@ from harness.consistency.page.answers import answers
 from harness.consistency.page.findings import Findings, Study, find, load
 from harness.consistency.page.plots import figures
 from harness.consistency.page.summary import summary
-from harness.records import write_bytes, write_json
-from harness.report.pages import render_html, render_markdown
+from harness.records import write_json
+from harness.report.pages import write_pages
 
 
 def write_page(folder: Path) -> Path:
@@ -23,22 +23,9 @@ def write_page(folder: Path) -> Path:
     study = load(folder)
     findings = find(study)
     drawn = figures(study, findings)
-    text, twin = html(study, findings, drawn), markdown(study, findings, drawn)
     write_json(folder / "consistency.json", summary(study, findings))
-    for name, content in drawn.items():
-        write_bytes(folder / "figures" / name, content)
-    write_bytes(folder / "consistency.md", twin.encode())
-    page = folder / "consistency.html"
-    write_bytes(page, text.encode())
-    return page
-
-
-def html(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
-    return render_html("consistency.html.j2", context(study, findings, drawn), drawn)
-
-
-def markdown(study: Study, findings: Findings, drawn: dict[str, bytes]) -> str:
-    return render_markdown("consistency.md.j2", context(study, findings, drawn))
+    given = context(study, findings, drawn)
+    return write_pages(folder, "consistency", given, drawn, "consistency")
 
 
 def context(study: Study, findings: Findings, drawn: dict[str, bytes]) -> dict[str, Any]:

@@ -64,12 +64,33 @@ def float64(lab: Lab, name: str) -> Facts:
 
 
 def float32(lab: Lab, name: str) -> Facts:
-    return _after_steps(lab, _applied(lab, name, "float32"))
+    """Without second moments."""
+    return _of_second_moments(False, lab.once(_float32, name))
+
+
+def float32_second_moments(lab: Lab, name: str) -> Facts:
+    return _of_second_moments(True, lab.once(_float32, name))
 
 
 def written_out(lab: Lab, name: str) -> Facts:
-    """Truth of both, in NumPy."""
+    """Truth of all, in NumPy."""
     return _after_steps(lab, _in_numpy(lab, [RATES] * 10, _gradients(lab)))
+
+
+def written_out_first(lab: Lab, name: str) -> Facts:
+    return _of_second_moments(False, lab.once(written_out, name))
+
+
+def written_out_second(lab: Lab, name: str) -> Facts:
+    return _of_second_moments(True, lab.once(written_out, name))
+
+
+def _float32(lab: Lab, name: str) -> Facts:
+    return _after_steps(lab, _applied(lab, name, "float32"))
+
+
+def _of_second_moments(wanted: bool, facts: Facts) -> Facts:
+    return {key: fact for key, fact in facts.items() if key[0].startswith("second") == wanted}
 
 
 def _applied(lab: Lab, name: str, precision: Precision) -> Iterator[State]:

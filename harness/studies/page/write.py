@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from harness.records import write_bytes, write_table
-from harness.report.pages import render_html, render_markdown
+from harness.records import write_table
+from harness.report.pages import write_pages
 from harness.studies.page import notes, tables
 from harness.studies.page.answers import answers
 from harness.studies.page.csv import csv_table
@@ -24,15 +24,8 @@ def write_page(folder: Path) -> Path:
     findings = find(read_record(folder))
     drawn = figures(findings)
     given = context(findings, drawn)
-    html = render_html("study.html.j2", given, drawn)
-    markdown = render_markdown("study.md.j2", given)
     write_table(folder / "table.csv", csv_table(findings))
-    for name, content in drawn.items():
-        write_bytes(folder / "figures" / name, content)
-    write_bytes(folder / "report.md", markdown.encode())
-    page = folder / "report.html"
-    write_bytes(page, html.encode())
-    return page
+    return write_pages(folder, "study", given, drawn)
 
 
 def context(findings: Findings, drawn: dict[str, bytes]) -> dict[str, Any]:
