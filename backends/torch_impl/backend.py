@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -116,7 +117,7 @@ class Backend:
         self, network: str, images: np.ndarray, training: bool = False
     ) -> dict[str, np.ndarray]:
         module = getattr(self.networks, network).train(training)
-        with torch.compiler.set_stance("force_eager"):  # compiled, a network calls no hooks
+        with self._uncompiled():
             found = networks.activations(module, self._images(images))
         module.train()
         return {name: device.to_numpy(networks.full(tensor)) for name, tensor in found.items()}
@@ -133,6 +134,11 @@ class Backend:
     @cached_property
     def in_pieces(self) -> Trainer:
         return in_pieces(self.trainer, self.laps.end)
+
+    def _uncompiled(self) -> AbstractContextManager:
+        """A compiled network calls no hooks. Without one, the compiler need not be imported."""
+        eager = self.runtime.compile == "none"
+        return nullcontext() if eager else torch.compiler.set_stance("force_eager")
 
     def _begin_step(self) -> None:
         """What replayed graphs put out in the step before may be written over from here on."""

@@ -66,7 +66,7 @@ def test_a_diverged_cell_is_shown_and_is_not_trained_again(studied, file):
 
 
 def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path, file):
-    arguments = ("--set", "training.steps_per_epoch=30")
+    arguments = ("--set", "training.steps_per_epoch=30", "--backends", "torch")
     program = study(tmp_path, file, *arguments)
     status, said = interrupt_when(
         tmp_path, lambda line: line.startswith("Training takes about"), program=program
