@@ -49,17 +49,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def fair_share() -> Iterator[None]:
-    """Of several test processes each computes with its share of the cores.
+    """Of several test processes each has its own share of the cores, and programs it starts too.
 
-    Programs that a test starts know nothing of it: they take the threads they take for a user.
+    Two programs with as many threads as there are cores would wait for each other at every turn.
     """
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if processes == 1:
         yield
         return
-    share = max(1, provenance.default_threads() // processes)
+    cores = provenance.default_threads()
+    share = max(1, cores // processes)
     with pytest.MonkeyPatch.context() as patch, threadpool_limits(share):
         patch.setattr(provenance, "default_threads", lambda: share)
+        if hasattr(os, "sched_setaffinity") and share * processes <= cores:
+            number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % processes
+            mine = sorted(os.sched_getaffinity(0))[number * share :][:share]
+            os.sched_setaffinity(0, mine)
         yield
 
 
