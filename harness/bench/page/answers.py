@@ -58,7 +58,7 @@ def _believed(entries: Entries) -> Answer:
     sentences = [Sentence(entry.title, entry.verdict.text) for entry in entries.checks]
     missing = entries.unchecked()
     if missing:
-        text = "No backend was timed against itself there (`cyclebench bench --aa torch`)."
+        text = "No backend was timed against itself there (cyclebench bench --aa torch)."
         sentences.append(Sentence(listed(missing), text))
     if "disagrees" in kinds:
         short, tone = "A backend differed from itself", "no"
