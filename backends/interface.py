@@ -20,6 +20,7 @@ from backends.model import Model
 from backends.objective import Objective
 
 Direction = Literal["ab", "ba"]
+Domain = Literal["a", "b"]
 State = Mapping[str, np.ndarray]
 
 # Image pool, Shrivastava et al. 2017 as the CycleGAN authors have it: what to do with a new fake.
@@ -228,6 +229,12 @@ class Backend(Protocol):
         """uint8 (N, H, W, C) of one domain to uint8 of the other, image by image.
 
         Batch norms use their running statistics.
+        """
+
+    def patch_scores(self, images: np.ndarray, domain: Domain) -> np.ndarray:
+        """What a domain's discriminator says of uint8 (N, H, W, C), image by image.
+
+        (N, h, w), a score per patch, in `Runtime.stored`. Batch norms use their running statistics.
         """
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:

@@ -26,7 +26,6 @@ from harness.schedule import plateaus
 
 BLOCK_COUNTS = ("start_step", "steps", "warmup")
 BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds", "joules")
-JUDGED_AT_ONCE = 8  # images; every layer's output is held, which takes memory
 
 
 @dataclass(frozen=True)
@@ -181,16 +180,11 @@ class Run:
                 arrays["identity_b"] = translate(real_b, "ab")
         pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
         for domain, (real, fake) in pairs.items():
-            arrays[f"patches_real_{domain}"] = self._patch_scores(domain, real)
-            arrays[f"patches_fake_{domain}"] = self._patch_scores(domain, fake)
+            for kind, images in (("real", real), ("fake", fake)):
+                scores = self.backend.patch_scores(images, domain)
+                arrays[f"patches_{kind}_{domain}"] = scores.astype(np.float32)
         write_arrays(self.record.evaluation_file(self.step), arrays)
         return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
-
-    def _patch_scores(self, domain: str, images: np.ndarray) -> np.ndarray:
-        """What the discriminator of a domain says of uint8 images: float32 (N, h, w)."""
-        batches = np.split(images, range(JUDGED_AT_ONCE, len(images), JUDGED_AT_ONCE))
-        scores = [self.backend.activations(f"d_{domain}", each)["output"] for each in batches]
-        return np.concatenate(scores)[..., 0].astype(np.float32)
 
     def checkpoint(self, state: str) -> dict[str, Any]:
         """Save all that is needed to go on from here, bit for bit."""

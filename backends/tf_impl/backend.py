@@ -11,6 +11,7 @@ import tensorflow as tf
 from backends.interface import (
     Batch,
     Direction,
+    Domain,
     Laps,
     PeakMemory,
     Peaks,
@@ -64,6 +65,10 @@ class Backend:
             "ab": tf.function(lambda x: self._eager_translate(x, "ab"), (spec_a,)),
             "ba": tf.function(lambda x: self._eager_translate(x, "ba"), (spec_b,)),
         }
+        self._judge = {
+            "a": tf.function(lambda x: self._eager_scores(x, self.networks.d_a), (spec_a,)),
+            "b": tf.function(lambda x: self._eager_scores(x, self.networks.d_b), (spec_b,)),
+        }
 
     def environment(self) -> dict[str, Any]:
         return device.environment(self.runtime)
@@ -99,6 +104,13 @@ class Backend:
                 for i in range(len(images))
             )
             return np.concatenate([translated.numpy() for translated in one_by_one])
+
+    def patch_scores(self, images: np.ndarray, domain: Domain) -> np.ndarray:
+        with tf.device(self.device):
+            one_by_one = (
+                self._judge[domain](tf.constant(images[i : i + 1])) for i in range(len(images))
+            )
+            return np.concatenate([scores.numpy() for scores in one_by_one])
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         batch = self._cast(self._tensors(batch))
@@ -151,6 +163,9 @@ class Backend:
         network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
         fakes = network(self._images(images), training=False)
         return device.to_images(fakes, self.model.rounding)
+
+    def _eager_scores(self, images: tf.Tensor, network: Discriminator) -> tf.Tensor:
+        return network(self._images(images), training=False)[..., 0]
 
     def _tensors(self, batch: Batch) -> Batch:
         """As they are. Python values would make tf.function trace anew every step."""

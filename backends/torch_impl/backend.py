@@ -12,6 +12,7 @@ import torch
 from backends.interface import (
     Batch,
     Direction,
+    Domain,
     Laps,
     PeakMemory,
     Peaks,
@@ -90,6 +91,15 @@ class Backend:
         network.eval()
         one_by_one = (network(self._images(images[i : i + 1])) for i in range(len(images)))
         found = [device.to_images(image, self.model.rounding) for image in one_by_one]
+        network.train()
+        return np.concatenate(found)
+
+    @torch.inference_mode()
+    def patch_scores(self, images: np.ndarray, domain: Domain) -> np.ndarray:
+        network = self.networks.d_a if domain == "a" else self.networks.d_b
+        network.eval()
+        one_by_one = (network(self._images(images[i : i + 1])) for i in range(len(images)))
+        found = [device.to_numpy(scores)[..., 0] for scores in one_by_one]
         network.train()
         return np.concatenate(found)
 

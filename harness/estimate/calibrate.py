@@ -22,7 +22,7 @@ from harness.estimate.work import Work
 from harness.flops import step_flops
 from harness.progress import Display
 from harness.records import RunRecord
-from harness.run import JUDGED_AT_ONCE, Job
+from harness.run import Job
 from harness.workers import Worker
 
 TRAINED_ON = 8  # images of a domain; speed does not depend on what they show
@@ -81,8 +81,6 @@ def evaluated(work: Work, machine: Machine) -> tuple[int, int]:
     """Test images of A and B to time an evaluation on: all, or as many as a few seconds allow."""
     pair = step_flops(work.experiment) / work.experiment.training.batch_size / STEPS_OF_PAIR
     most = max(2, int(EVALUATION_FLOPS[machine.device] / pair))
-    if most > JUDGED_AT_ONCE:  # whole batches: another size is compiled anew
-        most -= most % JUDGED_AT_ONCE
     a, b = (min(most, count) for count in work.tested)
     return a, b
 

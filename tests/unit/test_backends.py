@@ -166,6 +166,16 @@ def test_translation_takes_any_multiple_of_four_and_does_not_mix_images(backend)
     assert not np.array_equal(backend.translate(images, "ab"), translated)
 
 
+@pytest.mark.parametrize("domain", ["a", "b"])
+def test_patch_scores_are_what_the_domains_discriminator_puts_out(backend, domain):
+    images = np.random.default_rng(4).integers(256, size=(3, 32, 40, 3), dtype=np.uint8)
+    scores = backend.patch_scores(images, domain)
+    output = backend.activations(f"d_{domain}", images)["output"][..., 0]
+    assert scores.dtype == output.dtype and scores.shape == output.shape
+    assert scores == pytest.approx(output, abs=2e-6)
+    assert np.array_equal(backend.patch_scores(images[1:2], domain)[0], scores[1])
+
+
 def test_a_cuda_device_is_refused_where_there_is_none(setting):
     if provenance.gpu_name():
         pytest.skip("this machine has a GPU")

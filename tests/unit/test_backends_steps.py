@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from tiny_networks import NAMES, SIZE, UNET, batch, build, decide, drawn_state, model, recorded
+from tiny_networks import (
+    NAMES,
+    PATCH,
+    SIZE,
+    UNET,
+    batch,
+    build,
+    decide,
+    drawn_state,
+    model,
+    recorded,
+)
 
-from backends.architecture import dropped_layers
+from backends.architecture import NormSpec, dropped_layers
 from backends.interface import PASSES, POOL_PASS, POOL_STORE
 from backends.model import NETWORKS
 from backends.objective import Objective
@@ -197,6 +210,17 @@ def test_nothing_is_dropped_where_images_are_translated(name):
         plain["cycle_a"], rel=1e-6
     )
     assert np.array_equal(backend.translate(one.a, "ab"), translated)
+
+
+def test_images_that_are_only_looked_at_leave_running_statistics_alone(name):
+    norm, one = NormSpec("batch", affine=True), batch()
+    networks = model(replace(UNET, norm=norm), replace(PATCH, norm=norm))
+    backend, state = started(name, Objective(), networks)
+    scores = backend.patch_scores(one.a, "a")
+    backend.translate(one.a, "ab")
+    after = backend.state()
+    assert all(np.array_equal(after[name], state[name]) for name in state)
+    assert scores == pytest.approx(scores_of(backend, "d_a", one.a)[..., 0], rel=1e-12)
 
 
 def test_gradients_flow_only_through_what_dropout_keeps(name):
