@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import backends
-from backends.interface import Runtime
+from backends.interface import Domain, Runtime
 from backends.objective import RECORDED
 from harness import provenance
 from harness.clocks import Clocks
@@ -178,6 +178,7 @@ class Run:
             if self.model.shape_a == self.model.shape_b:
                 arrays["identity_a"] = translate(real_a, "ba")
                 arrays["identity_b"] = translate(real_b, "ab")
+        pairs: dict[Domain, tuple[np.ndarray, np.ndarray]]
         pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
         for domain, (real, fake) in pairs.items():
             for kind, images in (("real", real), ("fake", fake)):

@@ -4,7 +4,8 @@ Three sources of error, three intervals, never mixed:
 
 - *other test images*, one trained model: the grouped jackknife (`jackknife`);
 - *other seeds*: a t interval over one number a seed (`seed_interval`), the main error bar;
-- *other moments on the same machine*: ordered pairs of timed blocks (`ratio_interval`).
+- *other moments on the same machine*: ordered pairs of timed blocks (`ratio_interval`), and where
+  processes are started several times, one ratio a start (`over_starts`).
 
 A number that cannot be had (too few images, seeds or blocks) is None, null in JSON: never a guess.
 """
@@ -23,6 +24,8 @@ CONFIDENCE = 0.95
 MINIMUM_SEEDS = 3
 # With five pairs even the whole range of the ratios misses the median too often: 2 * 0.5**5 > 5%.
 MINIMUM_PAIRS = 6
+# Where sampling ends once the interval is narrow: of fewer it is too often so by luck.
+LEAST_STARTS = 6
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,31 @@ def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE)
     inward = min(1.0, max(0.0, (count - k) * excess / (k + (count - 2 * k) * excess)))
     low, high = ((1 - inward) * line[k - 1] + inward * line[k] for line in (ordered, ordered[::-1]))
     return Interval.of(value, float(low), float(high))
+
+
+def over_starts(ratios: Sequence[float]) -> Interval:
+    """Geometric mean of a ratio for each start of the processes, with a t interval of its log.
+
+    Two processes of one program differ by a per cent or two as long as they live, from where their
+    memory lies: many blocks of one start say nothing about the next.
+    """
+    logs = seed_interval(np.log(ratios).tolist())
+    if logs.value is None:
+        return logs
+    bounds = (math.nan if each is None else math.exp(each) for each in (logs.low, logs.high))
+    return Interval.of(math.exp(logs.value), *bounds)
+
+
+def width(ratio: Interval) -> float:
+    """Of an interval, relative to its value; infinite without bounds."""
+    if ratio.value is None or ratio.low is None or ratio.high is None:
+        return math.inf
+    return (ratio.high - ratio.low) / ratio.value
+
+
+def enough_starts(ratios: Sequence[float], wanted: float) -> bool:
+    """Whether `over_starts` is at most `wanted` wide, relative to its value, and not by luck."""
+    return len(ratios) >= LEAST_STARTS and width(over_starts(ratios)) <= wanted
 
 
 def clopper_pearson(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from harness.statistics import CONFIDENCE, MINIMUM_PAIRS, MINIMUM_SEEDS, Interval, seed_interval
+from harness.statistics import CONFIDENCE, LEAST_STARTS, MINIMUM_PAIRS, Interval, width
 
 SETTLED = 0.05  # a block is warm within so much of what comes after it
 
@@ -59,36 +58,15 @@ def outliers(seconds: np.ndarray) -> int:
     return int((seconds > high + 1.5 * (high - low)).sum())
 
 
-def over_starts(ratios: Sequence[float]) -> Interval:
-    """Geometric mean of a ratio for each start of the processes, with a t interval of its log.
-
-    Two processes of one program differ by a per cent or two as long as they live, from where their
-    memory lies: many blocks of one start say nothing about the next.
-    """
-    logs = seed_interval(np.log(ratios).tolist())
-    if logs.value is None:
-        return logs
-    bounds = (math.nan if each is None else math.exp(each) for each in (logs.low, logs.high))
-    return Interval.of(math.exp(logs.value), *bounds)
-
-
-def width(ratio: Interval) -> float:
-    """Of an interval, relative to its value; infinite without bounds."""
-    if ratio.value is None or ratio.low is None or ratio.high is None:
-        return math.inf
-    return (ratio.high - ratio.low) / ratio.value
-
-
 def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
-    """About how many more starts make the interval as narrow as `wanted`.
+    """About how many more starts make the interval as narrow as `wanted`, and not by luck.
 
     Its width falls with the square root of their number, and with the quantile of t.
     """
-    found = width(ratio)
+    found, more = width(ratio), max(0, LEAST_STARTS - starts)
     if not math.isfinite(found):
-        return max(1, MINIMUM_SEEDS - starts)
+        return max(1, more)
     unit = found * math.sqrt(starts) / _quantile(starts)
-    more = 0
     while unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted:
         more += 1
     return more

@@ -10,7 +10,7 @@ from backends.interface import Peaks
 from harness.bench.blocks import Drift
 from harness.bench.quantities import Performance, peaks, performance, roof, whole
 from harness.bench.record import Record
-from harness.bench.verdict import known, orders, verdict
+from harness.bench.verdict import orders, verdict
 from harness.bench.wording import PHASE_TITLES
 
 
@@ -28,7 +28,7 @@ def print_record(record: Record, console: Console) -> None:
 
 def sentences(record: Record) -> list[str]:
     """The answer, or what is missing for one."""
-    return [verdict(record).text, *([orders(record)] if known(record) else [])]
+    return [verdict(record).text, *([orders(record)] if record.settled else [])]
 
 
 def _table(record: Record) -> Table:

@@ -10,8 +10,7 @@ import numpy as np
 
 from backends.cost import Cost
 from backends.interface import PeakMemory, Peaks
-from harness.bench.blocks import over_starts
-from harness.statistics import Interval
+from harness.statistics import Interval, enough_starts, over_starts
 
 
 @dataclass(frozen=True)
@@ -130,6 +129,11 @@ class Record:
     def ratio(self) -> Interval:
         """How many times as long the second takes, for other starts of both."""
         return over_starts([start.ratio for start in self.starts])
+
+    @property
+    def settled(self) -> bool:
+        """Whether the interval of the ratio is as narrow as was asked for, and not by luck."""
+        return enough_starts([start.ratio for start in self.starts], self.width)
 
     def by_order(self) -> tuple[float | None, float | None]:
         """The median ratio of pairs that the first began, and of those that the second did."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness import provenance
-from harness.bench.blocks import cold_blocks, over_starts, width
+from harness.bench.blocks import cold_blocks
 from harness.bench.record import Record, Side, Start
 from harness.bench.setting import changes
 from harness.compare import Machine
@@ -20,9 +20,9 @@ from harness.config import Experiment
 from harness.energy import Meter
 from harness.flops import step_costs
 from harness.progress import Display
+from harness.statistics import enough_starts, over_starts, width
 from harness.workers import Child
 
-LEAST_STARTS = 4
 PEAK_STARTS = 2  # at whose end the device's peaks are measured, which takes seconds
 PHASE_TURNS = 4  # of a start, timed in pieces after the blocks; as long as a block, together
 
@@ -40,10 +40,10 @@ class Request:
     machine: Machine
     backends: tuple[str, str]
     logs: Path
-    pairs: int = 8
+    pairs: int = 24
     block_seconds: float = 0.5
     width: float = 0.05
-    most_starts: int = 12
+    most_starts: int = 24
 
 
 def bench(request: Request, display: Display) -> Record:
@@ -52,10 +52,11 @@ def bench(request: Request, display: Display) -> Record:
     meter = Meter(request.machine.device)
     while len(starts) < request.most_starts:
         starts.append(_timed(request, len(starts), meter))
-        ratio = over_starts([each.ratio for each in starts])
-        note = f"interval {100 * width(ratio):.1f} % wide" if np.isfinite(width(ratio)) else ""
+        ratios = [each.ratio for each in starts]
+        found = width(over_starts(ratios))
+        note = f"interval {100 * found:.1f} % wide" if np.isfinite(found) else ""
         display.update("starts", len(starts), request.most_starts, note)
-        if len(starts) >= min(LEAST_STARTS, request.most_starts) and width(ratio) <= request.width:
+        if enough_starts(ratios, request.width):
             break
     experiment = request.experiment
     return Record(

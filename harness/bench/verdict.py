@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.bench.blocks import more_starts, width
+from harness.bench.blocks import more_starts
 from harness.bench.record import Record
-from harness.statistics import Interval
+from harness.statistics import Interval, width
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Verdict:
 
 def verdict(record: Record) -> Verdict:
     ratio, (first, second) = record.ratio, record.names
-    if not known(record):
+    if not record.settled:
         return Verdict("unknown", _open(record))
     assert ratio.value is not None and ratio.low is not None and ratio.high is not None
     if record.same:
@@ -36,20 +36,17 @@ def verdict(record: Record) -> Verdict:
     return Verdict("faster", text, faster, max(ratio.value, 1 / ratio.value) - 1)
 
 
-def known(record: Record) -> bool:
-    """Whether the interval of the ratio is as narrow as was asked for."""
-    return width(record.ratio) <= record.width
-
-
 def missing_starts(record: Record) -> int:
     """About how many more would make it so, on a machine as restless."""
     return more_starts(record.ratio, len(record.starts), record.width)
 
 
 def _open(record: Record) -> str:
+    wide = width(record.ratio) > record.width
+    why = f"is wider than {100 * record.width:g} %" if wide else "is narrow, perhaps by luck"
     return (
-        f"No ratio: its 95 % interval is wider than {100 * record.width:g} %. About"
-        f" {missing_starts(record)} more starts would do on a machine as restless as this one was."
+        f"No ratio: its 95 % interval {why}. About {missing_starts(record)} more starts would do on"
+        " a machine as restless as this one was."
     )
 
 

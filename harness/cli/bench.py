@@ -33,10 +33,10 @@ def add(commands: shared.Commands) -> None:
         help="no ratio is shown while its 95 %% interval is wider than this share of it (0.05)",
     )
     command.add_argument(
-        "--starts", type=shared.count, default=12, help="of both processes, at most (default: 12)"
+        "--starts", type=shared.count, default=24, help="of both processes, at most (default: 24)"
     )
     command.add_argument(
-        "--pairs", type=shared.count, default=8, help="of blocks a start (default: 8)"
+        "--pairs", type=shared.count, default=24, help="of blocks a start (default: 24)"
     )
     command.add_argument(
         "--block-seconds", type=shared.positive, default=0.5, help="of a block, about (0.5)"

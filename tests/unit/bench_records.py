@@ -80,7 +80,7 @@ def record(*starts, names=("torch", "tf"), cold=0, device="a machine", overrides
     return replace(one, **changed)
 
 
-def several(second, names=("torch", "tf"), spread=0.005, starts=5, **more):
+def several(second, names=("torch", "tf"), spread=0.005, starts=6, **more):
     """Starts of which the second takes about `second` times as long as the first's 0.1 s."""
     draw = np.random.default_rng(0)
     return record(

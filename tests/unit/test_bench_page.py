@@ -122,7 +122,7 @@ def test_a_device_and_configuration_has_a_row():
     assert [row[0].split()[0] for row in table] == ["one", "one", "two"]
     assert "batch 1" in table[0][0] and "batch 2" in table[1][0]
     assert "model.filters=6" in table[1][0] and "batch_size" not in table[1][0]
-    assert table[2][3].startswith("0.7") and "5 starts" in table[2][3]
+    assert table[2][3].startswith("0.7") and "6 starts" in table[2][3]
 
 
 def test_every_result_is_in_the_plot_across_devices():

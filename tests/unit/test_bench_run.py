@@ -8,10 +8,11 @@ import pytest
 
 from backends.interface import PHASES
 from harness.bench import run
-from harness.bench.run import LEAST_STARTS, PEAK_STARTS, Request, bench
+from harness.bench.run import PEAK_STARTS, Request, bench
 from harness.compare import Machine
 from harness.config import load_experiment
 from harness.flops import step_costs
+from harness.statistics import LEAST_STARTS
 
 SECONDS = {"torch": 0.1, "tf": 0.12}
 WATTS = {"torch": 50, "tf": 100}

@@ -9,16 +9,20 @@ from scipy import stats
 from harness.metrics.frechet import frechet_replicates
 from harness.metrics.kid import kid_replicates
 from harness.statistics import (
+    LEAST_STARTS,
     Interval,
     LeftOut,
     Replicates,
     blocks_of,
     clopper_pearson,
+    enough_starts,
     jackknife,
     mean_replicates,
+    over_starts,
     ratio_interval,
     seed_interval,
     share_replicates,
+    width,
 )
 
 # A number that cannot be had is None on purpose, not by a division by zero.
@@ -235,3 +239,26 @@ def test_ratio_refuses_times_that_are_unpaired_absent_or_not_positive(a, b):
 )
 def test_clopper_pearson_bounds_are_those_of_the_tables(hits, trials, low, high):
     assert clopper_pearson(hits, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_ratio_over_starts_knows_how_starts_differ():
+    """Processes differ by 2 %: no number of blocks of one start would tell."""
+    draw = np.random.default_rng(0)
+    found = [over_starts(np.exp(draw.normal(np.log(1.3), 0.02, 6))) for _ in range(400)]
+    covered = np.mean([each.low <= 1.3 <= each.high for each in found])
+    assert 0.92 <= covered <= 0.98
+    assert over_starts([1.1, 1.2]).low is None, "two starts give no interval"
+    # How many times as long, and its inverse: the same answer.
+    ratios = [1.1, 1.2, 1.35]
+    there, back = over_starts(ratios), over_starts([1 / each for each in ratios])
+    assert there.value * back.value == pytest.approx(1) and there.low * back.high == pytest.approx(
+        1
+    )
+
+
+def test_starts_are_enough_once_their_interval_is_narrow_and_not_by_luck():
+    ratios = [1.0, 1.01, 0.99, 1.0, 1.01, 0.99, 1.0]
+    found = [enough_starts(ratios[:count], 0.05) for count in range(len(ratios) + 1)]
+    assert found == [False] * LEAST_STARTS + [True, True]
+    assert not enough_starts(ratios, 0.9 * width(over_starts(ratios)))
+    assert width(Interval.of(1.0)) == np.inf

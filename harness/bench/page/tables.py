@@ -9,7 +9,7 @@ from harness.bench.page.colours import colour
 from harness.bench.page.entries import Entries, Entry
 from harness.bench.page.numbers import ms, signed
 from harness.bench.quantities import Performance
-from harness.bench.verdict import known, missing_starts
+from harness.bench.verdict import missing_starts
 from harness.report.environment import FIELDS
 from harness.report.formatting import MISSING, bounds, fixed, plural, prefixed, significant
 from harness.report.tables import Cell, Table
@@ -67,7 +67,7 @@ def ratio_cell(entry: Entry) -> Cell:
     """None is shown before its interval is as narrow as was asked for."""
     record = entry.record
     starts = plural(len(record.starts), "start")
-    if not known(record):
+    if not record.settled:
         return Cell("no ratio yet", f"about {missing_starts(record)} more starts\n{starts} so far")
     return Cell(fixed(record.ratio.value, 3), f"{bounds(record.ratio, 3)}\n{starts}")
 
@@ -90,7 +90,7 @@ def _steadiness(entry: Entry) -> tuple[Cell, ...]:
     record, sides = entry.record, entry.sides
     cold = sum(start.cold for start in record.starts)
     led, followed = record.by_order()
-    shown = known(record)
+    shown = record.settled
     return (
         title_cell(entry),
         Cell(str(len(record.starts))),

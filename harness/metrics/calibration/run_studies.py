@@ -8,9 +8,15 @@ import numpy as np
 
 from harness.equivalence import verdict
 from harness.metrics.calibration import candidates
-from harness.metrics.calibration.samples import RATIO, Shape, block_times, seed_scores
+from harness.metrics.calibration.samples import (
+    RATIO,
+    Shape,
+    block_times,
+    seed_scores,
+    start_ratio,
+)
 from harness.metrics.calibration.study import Line, Outcome, Study
-from harness.statistics import ratio_interval, seed_interval
+from harness.statistics import enough_starts, over_starts, ratio_interval, seed_interval
 
 SEEDS = (3, 5, 10)
 BY_T = "t over seeds"
@@ -18,6 +24,7 @@ BY_T = "t over seeds"
 # that is told from chance.
 ALLOWED = 0.01
 MARGIN = 1.0
+BENCH_WIDTH, BENCH_STARTS = 0.05, 24  # as `cyclebench bench` has them by default
 SPREAD = 0.25  # deviation over seeds at the margin, in margins: the tests are at their nominal size
 
 
@@ -111,6 +118,23 @@ def _ratio_study(pairs: int, memory: float = 0.0) -> Study:
     return Study(f"ratio {setting}", "timing", 2000, once, tuple(lines))
 
 
+def _starts(rng: np.random.Generator, spread: float) -> dict[str, Outcome]:
+    """The ratio that `cyclebench bench` prints; where it would print none, that of another go."""
+    ratios: list[float] = []
+    while not enough_starts(ratios, BENCH_WIDTH):
+        if len(ratios) == BENCH_STARTS:
+            ratios = []
+        ratios.append(start_ratio(rng, spread))
+    return {"ratio": over_starts(ratios)}
+
+
+def _start_study(spread: float) -> Study:
+    """As long as starts differ by `spread`; on a machine that restless many a go ends with none."""
+    setting = f"starts until 5% wide, at most {BENCH_STARTS}; they differ by {100 * spread:g}%"
+    line = Line("ratio", "ratio of step times", setting, "t over starts", truth=RATIO)
+    return Study(f"starts {spread}", "timing", 4000, partial(_starts, spread=spread), (line,))
+
+
 STUDIES: tuple[Study, ...] = (
     *(_verdict_study(count) for count in SEEDS),
     *(
@@ -120,4 +144,5 @@ STUDIES: tuple[Study, ...] = (
     ),
     *(_ratio_study(pairs) for pairs in (6, 7, 12, 13, 60)),
     *(_ratio_study(pairs, memory=0.5) for pairs in (12, 60)),
+    *(_start_study(spread) for spread in (0.02, 0.05)),
 )

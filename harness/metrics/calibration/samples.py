@@ -71,3 +71,8 @@ def block_times(
     hiccups = 1 + (rng.random((2, pairs)) < 0.05) * rng.standard_exponential((2, pairs))
     first, second = speed * hiccups * np.exp(0.02 * noise)
     return RATIO * first, second
+
+
+def start_ratio(rng: np.random.Generator, spread: float) -> float:
+    """Ratio of step times in one start of two processes, RATIO but for a lognormal factor."""
+    return RATIO * float(np.exp(spread * rng.standard_normal()))
