@@ -9,6 +9,8 @@ DEVICE   ?=
 DATA_DIR ?=
 RESULTS  ?= results
 SET      ?=
+# Variable of `make stress`: kills of workers, and of parents, for each backend.
+KILLS    ?= 25
 # Variables of `make setup`.
 PYTHON   ?= python3
 PIP_ARGS ?=
@@ -25,8 +27,8 @@ READY := $(VENV)/.ready-$(PINS)
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
-.PHONY: help compare estimate study test parity consistency calibrate bench scaling bench-internal \
-	report tensorboard weights datasets models lint setup clean
+.PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
+	report verify tensorboard weights datasets models lint setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -38,6 +40,8 @@ help:
 	@echo "             [DEVICE=cpu] [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
 	@echo "               a grid of settings, trained one after the other, and one report"
 	@echo "make test      unit, parity and end-to-end tests"
+	@echo "make stress    [KILLS=25]  trainings killed at random moments, full disks and other faults:"
+	@echo "               what goes on must be the same to the last bit; a quarter of an hour or two"
 	@echo "make parity    [PRESET=quick]  do all backends compute the same?"
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
 	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
@@ -49,6 +53,8 @@ help:
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness's own hot paths"
 	@echo "make report    RUN=results/<experiment>  score and report anew; RUN=results/bench: the page over"
 	@echo "               all benches there, those of other machines that were copied there included"
+	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]  hashes,"
+	@echo "               records and images as they were, and the first steps trained again: the same?"
 	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
@@ -84,6 +90,10 @@ study: $(READY)
 test: $(READY)-test $(READY)-reference
 	$(BIN)/python -m pytest --numprocesses auto
 
+stress: export KILLS := $(KILLS)
+stress: $(READY)-test
+	$(BIN)/python -m pytest tests/stress --numprocesses auto
+
 parity: $(READY)
 	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
 
@@ -114,6 +124,12 @@ report: export RUN := $(RUN)
 report: $(READY)
 	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench report "$$RUN"
+
+verify: export RUN := $(RUN)
+verify: export STEPS := $(or $(STEPS),20)
+verify: $(READY)
+	@test -n "$$RUN" || { echo "cyclebench: name one: make verify RUN=results/<experiment>" >&2; exit 2; }
+	@$(BIN)/cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" -- "$$RUN"
 
 tensorboard: $(READY)
 	@$(BIN)/tensorboard --logdir "$$RESULTS" --host 127.0.0.1

@@ -61,6 +61,11 @@ class Runtime:
     `compile`: what a framework offers beyond its usual way, at the price of a slow first step. A
     mode of torch.compile for every network, of which the last two replay CUDA graphs; in TensorFlow
     any of them is XLA for the whole step. What is computed stays the same, but for rounding.
+
+    `deterministic`: two runs are the same to the last bit also on a GPU, at a price; on a CPU they
+    are without. What a framework cannot do so it refuses, with an error. Its promise is for one
+    machine and one installation: another model of GPU, driver, CUDA or cuDNN, or another version of
+    the framework may round differently, and so does the other framework, TF32 or not.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -70,6 +75,7 @@ class Runtime:
     onednn: bool = True
     channels_last: bool = True
     compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
+    deterministic: bool = False
 
     @property
     def stored(self) -> Literal["float32", "float64"]:
@@ -190,6 +196,8 @@ class Backend(Protocol):
 
     def environment(self) -> dict[str, Any]:
         """JSON-ready: framework, versions, device, threads, precision actually in force.
+
+        `deterministic`: whether the same steps again are the same to the last bit.
 
         `neutral_options`: fields of Runtime that here change how, but not what, is computed.
         """

@@ -90,7 +90,10 @@ def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> Bench:
 
 
 def begin(bench: Bench, display: Display) -> dict[str, Images]:
-    """Write what the runs are made from; returns the decoded images."""
+    """Write what the runs are made from; returns the decoded images.
+
+    Raises UserError where the folder has runs of something else.
+    """
     images = decoded_images(bench.prepared, bench.experiment, display)
     write_experiment(bench.folder, bench.experiment, bench.prepared, images)
     return images
@@ -163,6 +166,8 @@ def train(
         try:
             train_seed(jobs, bench.experiment.timing, display, estimate)
         except WorkerFailed as failure:
+            if failure.fault == "disk":  # whatever comes next would fail as well
+                raise
             display.say(f"Failed: {failure}")
             failures.append(failure)
     return failures

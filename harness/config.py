@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
 import backends
@@ -19,6 +19,7 @@ from backends.architecture import (
 from backends.model import ImageShape, Model
 from backends.objective import Objective
 from harness.errors import UserError
+from harness.plain_yaml import parse_yaml
 from harness.possible import check_possible
 from harness.presets import preset_names, preset_text
 from harness.sections import (
@@ -32,6 +33,10 @@ from harness.sections import (
     TimingSection,
     TrainingSection,
 )
+from harness.untrusted import LONGEST, shown
+
+DEEPEST = 4  # parts of a key: model.discriminator_norm.kind has three
+MOST_SAID = 1000  # characters of what is wrong
 
 
 class Experiment(Section):
@@ -123,8 +128,13 @@ class Experiment(Section):
 
     def digest(self, *context: str) -> str:
         """Hash of the configuration and of `context` (data, code): names the experiment."""
-        settings = json.dumps(self.model_dump(), sort_keys=True)
-        return hashlib.sha256("\n".join((settings, *context)).encode()).hexdigest()[:10]
+        return digest_of(self.model_dump(), *context)
+
+
+def digest_of(settings: Mapping[str, Any], *context: str) -> str:
+    """As `Experiment.digest`, of a configuration as it was written down."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256("\n".join((text, *context)).encode()).hexdigest()[:10]
 
 
 def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> Experiment:
@@ -147,7 +157,7 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
 def _preset(name: str) -> dict[str, Any]:
     """Settings of a preset's file, on top of those of the preset that it `extends`."""
     text = preset_text(name)
-    settings = yaml.safe_load(text)
+    settings = parse_yaml(text)
     del settings["description"]
     return (
         _on_top(_preset(settings.pop("extends")), settings) if "extends" in settings else settings
@@ -175,12 +185,16 @@ def check_backends(names: list[str]) -> None:
 def _set(settings: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.strip().split(".")
-    if not equals or len(path) < 2 or path[0] in ("dataset", "preset"):
+    override = override if len(override) <= LONGEST else f"{override[:LONGEST]}..."
+    if not equals or not 2 <= len(path) <= DEEPEST or path[0] in ("dataset", "preset"):
         raise UserError(f"--set {override}: write section.key=value, such as model.blocks=3")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):  # ValueError: 2024-99-99 is no date
-        raise UserError(f"--set {override}: {text!r} is not a YAML value") from None
+        value = parse_yaml(text)
+    except ValueError as error:
+        raise UserError(
+            f"--set {override}: {shown(text)} is not a YAML value here ({error}); write"
+            " section.key=value, such as model.blocks=3"
+        ) from None
     if path[:2] == ["evaluation", "margins"] and len(path) == 3:
         # One margin changes, the others keep their defaults.
         defaults = EvaluationSection().margins
@@ -211,7 +225,9 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
             section = next(iter(get_args(annotation)), annotation)
         fixed = ("dataset", "preset") if section is Experiment else ()
         allowed = [f.alias or key for key, f in section.model_fields.items() if key not in fixed]
-        return f"{path}: unknown key {name!r}; allowed: {', '.join(allowed)}"
+        return f"{path[:LONGEST]}: unknown key {shown(name)}; allowed: {', '.join(allowed)}"
     if not path:
-        return message
-    return f"{path}: {message[0].lower()}{message[1:]}, got {first['input']!r}"
+        return message[:MOST_SAID]
+    return (
+        f"{path[:LONGEST]}: {message[0].lower()}{message[1:MOST_SAID]}, got {shown(first['input'])}"
+    )

@@ -1,5 +1,13 @@
 """Exceptions that the command line turns into one line."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+# Of a worker: it was killed; it fell silent; it ran out of memory, or of disk; a loss was not
+# finite; or anything else, whose traceback is in its log.
+Fault = Literal["died", "silent", "memory", "disk", "diverged", "error"]
+
 
 class UserError(Exception):
     """Bad input. The message is one line: which file or key, what is wrong, what to do.
@@ -8,5 +16,18 @@ class UserError(Exception):
     """
 
 
+class Diverged(Exception):
+    """A loss is not a finite number: the same training would end there again."""
+
+
 class WorkerFailed(Exception):
-    """A worker died; the traceback is in the run's log, which the message names. Status 1."""
+    """A worker ended before its work did; the message says why and names its log. Status 1."""
+
+    def __init__(self, message: str, fault: Fault = "error"):
+        super().__init__(message)
+        self.fault = fault
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same work may well succeed the next time."""
+        return self.fault in ("died", "silent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from harness import provenance
 from harness.config import Experiment
 from harness.datasets import Fit, Images, Prepared, load_images, prepare
 from harness.datasets.labels import read_labels
+from harness.differences import differences
+from harness.errors import UserError
 from harness.metrics.judge import judge_images
 from harness.plan import evenly
 from harness.progress import Display
-from harness.records import SCHEMA_VERSION, write_arrays, write_json
+from harness.records import SCHEMA_VERSION, read_json, write_arrays, write_json
 
 # Names of the arrays in references.safetensors and labels.safetensors, by name among the images.
 REFERENCES = {
@@ -118,13 +121,30 @@ def _labelled(
     return found
 
 
+def _check_same(file: Path, document: Mapping[str, Any]) -> None:
+    """The folder's name says what is in it, but files can be edited, and folders renamed."""
+    if not file.exists():
+        return
+    found = {key: value for key, value in read_json(file).items() if key != "schema_version"}
+    changed = differences(found, json.loads(json.dumps(document)))
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UserError(
+            f"{file}: not what is asked for: {', '.join(changed[:3])}{more}; remove the folder, or"
+            " give other results"
+        )
+
+
 def write_experiment(
     folder: Path,
     experiment: Experiment,
     prepared: Prepared,
     images: Mapping[str, Images],
 ) -> None:
-    """What the runs of `folder` are made from; `folder` is one of `experiment_folder`."""
+    """What the runs of `folder` are made from; `folder` is one of `experiment_folder`.
+
+    Raises UserError where it has runs of another configuration, or of other images.
+    """
     title_a, title_b = prepared.located.titles
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
@@ -134,8 +154,14 @@ def write_experiment(
     }
     digest = folder.name.rpartition("-")[2]
     head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": digest}
-    write_json(folder / "experiment.json", {**head, "configuration": configuration})
-    write_json(folder / "manifest.json", prepared.manifest.to_json())
+    documents = {
+        "experiment.json": {**head, "configuration": configuration},
+        "manifest.json": prepared.manifest.to_json(),
+    }
+    for name, document in documents.items():
+        _check_same(folder / name, document)
+    for name, document in documents.items():
+        write_json(folder / name, document)
     write_json(folder / "audit.json", prepared.audit.to_json())
     for file, names in (("references", REFERENCES), ("labels", LABELS)):
         arrays = {name: np.asarray(images[key]) for name, key in names.items() if key in images}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from backends.architecture import Layer
 from backends.cost import output_sizes
 from backends.model import NETWORKS
+from harness.sections import MOST_STEPS
 
 if TYPE_CHECKING:
     from harness.config import Experiment
@@ -111,6 +112,11 @@ def _training(experiment: Experiment) -> None:
     training = experiment.training
     if training.epochs == 0:
         raise ValueError("training: epochs_constant and epochs_decay are both 0")
+    if training.steps is None and training.epochs * (training.steps_per_epoch or 1) > MOST_STEPS:
+        raise ValueError(
+            f"training.steps_per_epoch: {training.steps_per_epoch} in each of {training.epochs}"
+            f" epochs are more than {MOST_STEPS:,} steps; give fewer"
+        )
     if training.warmup_epochs > training.epochs:
         raise ValueError(
             f"training.warmup_epochs: {training.warmup_epochs} is more than the"

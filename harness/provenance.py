@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A change in one of these can change what a run learns or which files it reads.
 DECIDING = (
     "backends",
+    "harness/checkpoints.py",
     "harness/config.py",
     "harness/datasets",
     "harness/draw.py",

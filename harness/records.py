@@ -1,7 +1,7 @@
 """What a comparison leaves on disk: names, schema and atomic writes. See results/README.md.
 
 Every file is written in a temporary folder beside its place, flushed and renamed, so a reader meets
-either the old file or the new one, never a half.
+either the old file or the new one, never a half, and a crash of the machine leaves one of them too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,8 +26,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from harness.errors import UserError
+from harness.schema import (
+    check_blocks,
+    check_environment,
+    check_losses,
+    check_resources,
+    check_status,
+)
+from harness.untrusted import check_end, check_file, parse_json, reason, shown
 
 SCHEMA_VERSION = 1
+MOST_JSON = 256 * 2**20  # bytes
+# What reading arrays of a damaged file, or of a type that NumPy has not, ends in.
+DAMAGED_ARRAYS = (
+    SafetensorError, ValueError, TypeError, KeyError, AttributeError, OverflowError, MemoryError,
+    OSError,
+)  # fmt: skip
+PARTIAL = ".partial"  # how folders end that are only there while a file is written
 
 
 @contextmanager
@@ -36,18 +53,27 @@ def replacing(path: Path) -> Iterator[Path]:
     created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    with TemporaryDirectory(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        _flush(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
+        # The new name is in the folder, which is flushed by itself.
+        _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Take away what killed processes left of `replacing` there, where it is large: arrays."""
-    for leftover in folder.glob(".*.safetensors.*"):
+    """Take away what killed processes left of `replacing` there and in the folders below."""
+    for leftover in folder.rglob(f".*{PARTIAL}"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -66,13 +92,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises UserError for a missing, damaged or newer-schema file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        version = document["schema_version"]
+        check_file(path, MOST_JSON)
+        document = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or "schema_version" not in document:
+            raise ValueError("no schema_version in it")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `make compare` to make it") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise UserError(f"{path}: not a record of cyclebench ({error!r}); remove it") from None
-    check_version(path, version)
+    except (ValueError, OSError) as error:
+        why = reason(error)
+        raise UserError(f"{path}: not a record of cyclebench ({why}); remove it") from None
+    check_version(path, document["schema_version"])
     return document
 
 
@@ -87,15 +116,21 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def read_table(path: Path) -> pd.DataFrame:
     """The inverse of `write_table`. Raises UserError for a missing or damaged file."""
     try:
-        with path.open("rb") as file:
-            head = file.readline().decode()
-            version = int(head.removeprefix("# schema_version: "))
-            table = pd.read_csv(file, float_precision="round_trip")
+        check_file(path)
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            head = re.fullmatch(rb"# schema_version: ([0-9]{1,9})\n", file.readline(64))
+            if head is None:
+                raise ValueError("no schema_version in its first line")
+            check_end(file)
+            # Else lines of more fields than the header has would name their rows.
+            table = pd.read_csv(file, float_precision="round_trip", index_col=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `make compare` to make it") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a table of cyclebench ({error}); remove it") from None
-    check_version(path, version)
+    except (ValueError, pd.errors.ParserWarning, OverflowError, MemoryError, OSError) as error:
+        why = reason(error)
+        raise UserError(f"{path}: not a table of cyclebench ({why}); remove it") from None
+    check_version(path, int(head[1]))
     return table
 
 
@@ -114,22 +149,24 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Every array of a file written by `write_arrays`. Raises UserError if damaged or missing."""
     try:
+        check_file(path)
         with safe_open(str(path), framework="numpy") as file:
             version = int((file.metadata() or {}).get("schema_version", -1))
             # A sequence of names, not a mapping: the handle is no dict.
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `make compare` to make it") from None
-    except (SafetensorError, ValueError, OSError) as error:
-        raise UserError(f"{path}: not an array file of cyclebench ({error}); remove it") from None
+    except DAMAGED_ARRAYS as error:
+        why = reason(error)
+        raise UserError(f"{path}: not an array file of cyclebench ({why}); remove it") from None
     check_version(path, version)
     return arrays
 
 
 def check_version(path: Path, version: object) -> None:
-    if version != SCHEMA_VERSION:
+    if type(version) is not int or version != SCHEMA_VERSION:
         raise UserError(
-            f"{path}: schema_version {version!r}, this cyclebench reads {SCHEMA_VERSION}; "
+            f"{path}: schema_version {shown(version)}, this cyclebench reads {SCHEMA_VERSION}; "
             "use the version that wrote it or train anew in another results folder"
         )
 
@@ -143,7 +180,7 @@ class RunRecord:
     @cached_property
     def status(self) -> dict[str, Any]:
         """backend, seed, state ("running", "interrupted", "failed", "complete"), step, steps."""
-        return read_json(self.folder / "status.json")
+        return check_status(self.folder, read_json(self.folder / "status.json"))
 
     @property
     def begun(self) -> bool:
@@ -175,28 +212,36 @@ class RunRecord:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        return read_json(self.folder / "environment.json")
+        return check_environment(self.folder, read_json(self.folder / "environment.json"))
 
     @cached_property
     def resources(self) -> dict[str, Any]:
         """Clocks in seconds, peak memory in bytes, FLOPs per step."""
-        return read_json(self.folder / "resources.json")
+        return check_resources(self.folder, read_json(self.folder / "resources.json"))
 
     @cached_property
     def losses(self) -> pd.DataFrame:
         """A row a step: every term as its mean over elements, and patch accuracies."""
-        return read_table(self.folder / "losses.csv")
+        return check_losses(self.folder, read_table(self.folder / "losses.csv"))
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
         """A row a timed block of steps."""
-        return read_table(self.folder / "blocks.csv")
+        return check_blocks(self.folder, read_table(self.folder / "blocks.csv"))
 
     @property
     def evaluated_steps(self) -> list[int]:
         """Steps after which test images were translated, ascending."""
-        files = (self.folder / "evaluations").glob("step-*.safetensors")
+        files = list((self.folder / "evaluations").glob("step-*.safetensors"))
+        strange = [file for file in files if not re.fullmatch(r"step-[0-9]{8,18}", file.stem)]
+        if strange:
+            raise UserError(f"{strange[0]}: not called as evaluations are; move it elsewhere")
         return sorted(int(file.stem.removeprefix("step-")) for file in files)
+
+    @property
+    def final_evaluation(self) -> dict[str, np.ndarray]:
+        """After the last step of a complete run. Raises UserError where it is missing, damaged."""
+        return self.evaluation(self.status["steps"])
 
     def evaluation_file(self, step: int) -> Path:
         return self.folder / "evaluations" / f"step-{step:08d}.safetensors"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +16,26 @@ import backends
 from backends.interface import Domain, Runtime
 from backends.objective import RECORDED
 from harness import provenance
+from harness.checkpoints import Checkpoint, Checkpoints
 from harness.clocks import Clocks
 from harness.config import Experiment
 from harness.datasets.ragged import open_images
+from harness.differences import differences
 from harness.energy import Meter
+from harness.errors import Diverged, UserError
 from harness.flops import step_flops
 from harness.history import History
 from harness.initial import initial_state
 from harness.plan import evaluation_steps, evenly, make_plan
-from harness.records import RunRecord, read_arrays, write_arrays, write_json, write_table
+from harness.records import RunRecord, write_arrays, write_json, write_table
 from harness.schedule import plateaus
+from harness.sums import write_sums
 
+TRANSLATED_AT_ONCE = 8  # images: between two times that the parent may hear of progress
 BLOCK_COUNTS = ("start_step", "steps", "warmup")
 BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds", "joules")
+# Of environment.json: what has to stay for as long as a run takes, however often it is interrupted.
+LASTING = ("framework", "versions", "device", "threads", "precision", "compiled", "deterministic")
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,13 @@ class Job:
 
 
 class Run:
-    """A training in progress and what has been recorded of it."""
+    """A training in progress and what has been recorded of it.
 
-    def __init__(self, job: Job, clocks: Clocks):
-        self.job, self.clocks = job, clocks
+    `progress` is called after every step and every few images.
+    """
+
+    def __init__(self, job: Job, clocks: Clocks, progress: Callable[[], None] = lambda: None):
+        self.job, self.clocks, self.progress = job, clocks, progress
         self.record = RunRecord(Path(job.folder))
         self.experiment = Experiment.model_validate(job.experiment)
         images = {split: open_images(Path(path)) for split, path in job.images.items()}
@@ -67,30 +80,54 @@ class Run:
         self.meter = Meter(job.device)
         self.blocks: list[tuple[float, ...]] = []
         self.step = 0
-        self._resume_or_begin()
-        self.warm_until = self.step + self.experiment.timing.warmup_steps
+        self.checkpoints = Checkpoints(self.record.folder)
         environment = {"backend": job.backend, **self.backend.environment()}
         environment |= {"device": job.device_name, **provenance.describe()}
+        saved = self.checkpoints.read()
+        if saved is None:
+            self._begin()
+        else:
+            self._check_environment(environment)
+            self._resume(saved)
+        self.warm_until = self.step + self.experiment.timing.warmup_steps
+        self._saved_at, self._saved_step = time.monotonic(), self.step
         write_json(self.record.folder / "environment.json", environment)
         self.write_status("running")
 
-    @property
-    def checkpoint_file(self) -> Path:
-        return self.record.folder / "checkpoint.safetensors"
+    def _begin(self) -> None:
+        self._forget_evaluations_after(-1)
+        drawn_from = self.experiment.model.initial_weights
+        state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
+        self.backend.load_state(state)
 
-    def _resume_or_begin(self) -> None:
-        if not self.checkpoint_file.exists():
-            self._forget_evaluations_after(-1)
-            drawn_from = self.experiment.model.initial_weights
-            state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
-            self.backend.load_state(state)
-            return
-        arrays = read_arrays(self.checkpoint_file)
-        self.history.add(arrays.pop("record/losses"))
-        self.blocks = [_whole(row) for row in arrays.pop("record/blocks").tolist()]
-        self.clocks.add(arrays.pop("record/clocks"))
-        self.step = int(arrays["step"])
-        self.backend.load_state(arrays)
+    def _check_environment(self, environment: dict[str, Any]) -> None:
+        """A run that changed its framework or its threads halfway would be nobody's result."""
+        file = self.record.folder / "environment.json"
+        before, now = (
+            {name: each[name] for name in LASTING if name in each}
+            for each in (self.record.environment, environment)
+        )
+        found = differences(before, now)
+        if found:
+            raise UserError(
+                f"{file}: this run was begun with {found[0]}; go on with what it was begun with, or"
+                f" remove {self.record.folder} to train it anew"
+            )
+
+    def _resume(self, saved: Checkpoint) -> None:
+        try:
+            if saved.step > self.plan.steps:
+                raise ValueError(f"step {saved.step} of {self.plan.steps}")
+            self.backend.load_state(saved.state)
+            self.clocks.add(saved.clocks)
+        except ValueError as error:
+            raise UserError(
+                f"{self.record.folder}: its checkpoint is not of this run ({error}); remove the"
+                " folder to train anew"
+            ) from None
+        self.history.add(saved.losses)
+        self.blocks = [tuple(row) for row in saved.blocks.tolist()]
+        self.step = saved.step
         self._forget_evaluations_after(self.step)
         # As in a run that was never interrupted, training is not the process's first pass through
         # the networks: PyTorch was once seen to round that one differently, cause unknown.
@@ -123,12 +160,19 @@ class Run:
         self.blocks.append((start, until - start, int(warmup), *seconds, joules))
         losses = self.history.rows[start:]
         if not np.isfinite(losses).all():
-            raise FloatingPointError(f"diverged: a loss is not finite by step {self.step}")
+            raise Diverged(self._first_bad(start))
         return {
             "step": self.step,
             "seconds_per_step": sum(seconds) / (until - start),
             "losses": dict(zip(RECORDED, losses[-1].tolist(), strict=True)),
         }
+
+    def _first_bad(self, start: int) -> str:
+        rows = self.history.rows
+        step, term = np.argwhere(~np.isfinite(rows[start:]))[0] + (start, 0)
+        kept = [file.name for file in self.checkpoints.files]
+        before = f"the state before it is in {kept[0]}" if kept else "no checkpoint was made before"
+        return f"diverged: {RECORDED[term]} is {rows[step, term]} at step {step}; {before}"
 
     def _pause(self, until: int) -> int:
         """`until`, or the end of the epoch before it where the rate depends on its losses."""
@@ -151,6 +195,7 @@ class Run:
         clocks.switch(clock)
         for batch in batches:
             self.backend.train_step(batch)
+            self.progress()
         self.backend.synchronize()
         self.step = until
         clocks.switch("logging")
@@ -169,7 +214,7 @@ class Run:
         """
         before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
-        translate = self.backend.translate
+        translate = partial(self._by_parts, self.backend.translate)
         real_a, real_b = self.test_a, self.test_b
         arrays = {"ab": translate(real_a, "ab"), "ba": translate(real_b, "ba")}
         if everything:
@@ -182,19 +227,35 @@ class Run:
         pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
         for domain, (real, fake) in pairs.items():
             for kind, images in (("real", real), ("fake", fake)):
-                scores = self.backend.patch_scores(images, domain)
+                scores = self._by_parts(self.backend.patch_scores, images, domain)
                 arrays[f"patches_{kind}_{domain}"] = scores.astype(np.float32)
         write_arrays(self.record.evaluation_file(self.step), arrays)
         return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
 
+    def _by_parts(
+        self, work: Callable[[np.ndarray, Any], np.ndarray], images: np.ndarray, what: str
+    ) -> np.ndarray:
+        """As `work` of all images, which goes image by image; with progress in between."""
+        parts = []
+        for start in range(0, len(images), TRANSLATED_AT_ONCE):
+            parts.append(work(images[start : start + TRANSLATED_AT_ONCE], what))
+            self.progress()
+        return np.concatenate(parts)
+
+    def checkpoint_if_due(self) -> None:
+        timing, taken = self.experiment.timing, self.step - self._saved_step
+        by_steps = timing.checkpoint_steps is not None and taken >= timing.checkpoint_steps
+        if by_steps or time.monotonic() > self._saved_at + timing.checkpoint_seconds:
+            self.checkpoint("running")
+
     def checkpoint(self, state: str) -> dict[str, Any]:
         """Save all that is needed to go on from here, bit for bit."""
         self.clocks.switch("checkpoint")
-        arrays = self.backend.state()
-        arrays["record/losses"] = self.history.rows
-        arrays["record/blocks"] = np.array(self.blocks, np.float64).reshape(-1, len(BLOCK_COLUMNS))
-        arrays["record/clocks"] = self.clocks.array()
-        write_arrays(self.checkpoint_file, arrays)
+        blocks = np.array(self.blocks, np.float64).reshape(-1, len(BLOCK_COLUMNS))
+        self.checkpoints.write(
+            Checkpoint(self.backend.state(), self.history.rows, blocks, self.clocks.array())
+        )
+        self._saved_at, self._saved_step = time.monotonic(), self.step
         self.write_status(state)
         return {"step": self.step}
 
@@ -216,18 +277,19 @@ class Run:
             "energy_source": self.meter.source,
         }
         write_json(folder / "resources.json", resources)
+        write_sums(folder)
         self.write_status("complete")
-        self.checkpoint_file.unlink(missing_ok=True)
+        self.checkpoints.remove()
         return {"step": self.step}
 
-    def fail(self) -> None:
+    def fail(self, why: str) -> None:
         """Leave what was recorded up to here, for whoever looks for the cause."""
         write_table(self.record.folder / "losses.csv", self._loss_table())
-        self.write_status("failed")
+        self.write_status("failed", why)
 
-    def write_status(self, state: str) -> None:
+    def write_status(self, state: str, why: str | None = None) -> None:
         status = {"backend": self.job.backend, "seed": self.job.seed, "state": state}
-        progress = {"step": self.step, "steps": self.plan.steps}
+        progress = {"step": self.step, "steps": self.plan.steps, "why": why}
         write_json(self.record.folder / "status.json", {**status, **progress})
 
     def _loss_table(self) -> pd.DataFrame:
@@ -237,8 +299,3 @@ class Run:
         factors = np.array(self._plateaus())[table["epoch"]]
         table.insert(2, "learning_rate", factors * self.plan.learning_rate[: len(table)])
         return table
-
-
-def _whole(block: list[float]) -> tuple[float, ...]:
-    """A row of blocks as a checkpoint has it: older ones know nothing of joules."""
-    return (*block, *[np.nan] * (len(BLOCK_COLUMNS) - len(block)))

@@ -12,11 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from backends.architecture import NormSpec
 from harness.metrics.table import METRICS
 
-Positive = Annotated[int, Field(strict=True, ge=1)]
-Count = Annotated[int, Field(strict=True, ge=0)]
+# Each far beyond what anybody trains, and small enough that looking at a configuration, or planning
+# what it asks for, ends in reasonable time and memory.
+MOST_STEPS = 100_000_000
+Positive = Annotated[int, Field(strict=True, ge=1, le=MOST_STEPS)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=16_384)]
+Images = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Filters = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Blocks = Annotated[int, Field(strict=True, ge=0, le=1_000)]
+Halvings = Annotated[int, Field(strict=True, ge=1, le=16)]  # layers of stride 2
+Batch = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Pool = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Epochs = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -41,10 +54,10 @@ class DataSection(Section):
     choose hyper-parameters, a validation split that training leaves out.
     """
 
-    load_size: Positive = 286
-    crop_size: Positive = 256
-    load_size_b: Positive | None = None
-    crop_size_b: Positive | None = None
+    load_size: Pixels = 286
+    crop_size: Pixels = 256
+    load_size_b: Pixels | None = None
+    crop_size_b: Pixels | None = None
     channels_a: Literal[1, 3] = 3
     channels_b: Literal[1, 3] = 3
     augmentation: Literal["resize_crop", "square_crop"] = "resize_crop"
@@ -52,8 +65,8 @@ class DataSection(Section):
     resize: Literal["bicubic", "bilinear", "bilinear_aliased"] = "bicubic"
     augment: Literal["fresh", "frozen"] = "fresh"
     hold_out: Literal["test", "validation"] = "test"
-    train: Positive = 400
-    test: Positive = 120
+    train: Images = 400
+    test: Images = 120
 
     def load(self, domain: str) -> int:
         """Pixels that images of "a" or "b" are resized to before cropping."""
@@ -89,11 +102,11 @@ class ModelSection(Section):
     """
 
     generator: Literal["resnet", "unet"] = "resnet"
-    filters: Positive = 64
-    blocks: Count = 9
+    filters: Filters = 64
+    blocks: Blocks = 9
     stem_bias: bool = False
     upsampling: Literal["transposed", "resize_conv"] = "transposed"
-    depth: Positive = 8
+    depth: Halvings = 8
     unet_kernel: Literal[3, 4] = 4
     unet_slope: Weight = 0.2
     unet_norm_ends: bool = False
@@ -103,8 +116,8 @@ class ModelSection(Section):
     padding: Literal["symmetric", "same"] = "symmetric"
     transposed_crop: Literal["first", "last"] = "first"
     discriminator: Literal["patch", "strided", "pixel"] = "patch"
-    discriminator_filters: Positive = 64
-    discriminator_layers: Positive = 3
+    discriminator_filters: Filters = 64
+    discriminator_layers: Halvings = 3
     discriminator_norm: NormSection | None = None
     discriminator_norm_first: bool = False
     discriminator_bias: bool | None = None
@@ -136,7 +149,7 @@ class ObjectiveSection(Section):
     identity_unit: Literal["relative", "absolute"] = "relative"
     identity_norm: Literal["l1", "l2"] = "l1"
     pool: Literal["reference", "half_new", "none"] = "reference"
-    pool_size: Count = 50
+    pool_size: Pool = 50
     halve_discriminator: bool = True
     update_order: Literal["generators_first", "discriminators_first", "simultaneous"] = (
         "generators_first"
@@ -169,9 +182,9 @@ class TrainingSection(Section):
     epoch or after each step. `warmup_epochs`: first, it rises by equal steps to the whole.
     """
 
-    batch_size: Positive = 1
-    epochs_constant: Count = 100
-    epochs_decay: Count = 100
+    batch_size: Batch = 1
+    epochs_constant: Epochs = 100
+    epochs_decay: Epochs = 100
     steps_per_epoch: Positive | None = None
     steps: Positive | None = None
     pairing: Literal["random_b", "oversample", "zip"] = "random_b"
@@ -197,6 +210,7 @@ class RuntimeSection(Section):
     onednn: bool = True
     channels_last: bool = True
     compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
+    deterministic: bool = False
 
 
 class EvaluationSection(Section):
@@ -223,5 +237,12 @@ class EvaluationSection(Section):
 
 class TimingSection(Section):
     warmup_steps: Positive = 5
-    block_seconds: PositiveFloat = 2.0
-    checkpoint_seconds: PositiveFloat = 120.0
+    block_seconds: Seconds = 2.0
+    # A checkpoint after so many seconds, and after so many steps where that is given.
+    checkpoint_seconds: Seconds = 120.0
+    checkpoint_steps: Positive | None = None
+    # A worker that has done nothing for so long is taken for hung, and killed. Compiling a network,
+    # which may take many minutes, counts as one thing.
+    patience_seconds: Seconds = 1800.0
+    # How often the workers of a seed are started anew after one was killed, or hung.
+    restarts: Annotated[int, Field(strict=True, ge=0)] = 3

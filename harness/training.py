@@ -9,9 +9,12 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.config import TimingSection
+from harness.errors import WorkerFailed
 from harness.progress import Display
+from harness.records import RunRecord
 from harness.run import Job
 from harness.workers import Worker
 
@@ -40,8 +43,28 @@ def train_seed(
 ) -> None:
     """Bring every run to completion. On KeyboardInterrupt each leaves a checkpoint.
 
-    Raises WorkerFailed if a worker dies; the others leave checkpoints.
+    After a worker was killed or hung all of them go on from their last checkpoints, in new
+    processes: none is to have another history than the others. That is done `timing.restarts` times
+    at most. Raises WorkerFailed if a worker fails otherwise, or once more, and UserError if one
+    refuses its input; the others leave checkpoints.
     """
+    for restarts_left in reversed(range(timing.restarts + 1)):
+        try:
+            return _train_together(jobs, timing, display, estimate)
+        except WorkerFailed as failure:
+            if not (failure.passing and restarts_left):
+                raise
+            display.say(f"{failure}. Starting anew from the last checkpoints")
+            jobs = [job for job in jobs if not _finished(RunRecord(Path(job.folder)))]
+
+
+def _finished(record: RunRecord) -> bool:
+    return record.begun and record.complete
+
+
+def _train_together(
+    jobs: Sequence[Job], timing: TimingSection, display: Display, estimate: Estimate
+) -> None:
     with ExitStack() as stack:
         workers: list[Worker] = []
         try:

@@ -3,8 +3,9 @@
 The parent writes JSON lines to stdin, this process to stdout. First line in: the job; first one
 out: the step it stands at and the steps after which it is to be told to evaluate. Then commands
 `{"train": until_step}`, `{"evaluate": "translations" | "everything"}`, `{"finish": true}`,
-`{"stop": state}`; each is answered by one event. Between commands the process is blocked in a read,
-so it takes nothing from the other backend's turn. If the parent vanishes, it leaves a checkpoint.
+`{"stop": state}`; each is answered by one event. While it works on one for long it says
+`{"alive": true}` now and then. Between commands the process is blocked in a read, so it takes
+nothing from the other backend's turn. If the parent vanishes, it leaves a checkpoint.
 """
 
 from __future__ import annotations
@@ -15,25 +16,27 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from harness.clocks import Clocks
+from harness.errors import UserError
+from harness.faults import diagnosis
 from harness.records import remove_leftovers
 from harness.run import Job, Run
+
+ALIVE_SECONDS = 5.0
 
 
 def serve(run: Run, requests: TextIO, answer: TextIO) -> None:
     """Do as the parent says until it says stop or is gone."""
-    last_checkpoint = time.monotonic()
     for line in iter(requests.readline, ""):
         command = json.loads(line)
         if "train" in command:
             event = run.train(command["train"])
-            if time.monotonic() > last_checkpoint + run.experiment.timing.checkpoint_seconds:
-                run.checkpoint("running")
-                last_checkpoint = time.monotonic()
+            run.checkpoint_if_due()
         elif "evaluate" in command:
             event = run.evaluate(command["evaluate"] == "everything")
         elif "finish" in command:
@@ -53,6 +56,32 @@ def serve(run: Run, requests: TextIO, answer: TextIO) -> None:
 def send(answer: TextIO, event: dict[str, Any]) -> None:
     answer.write(json.dumps(event, allow_nan=False) + "\n")
     answer.flush()
+
+
+def heartbeat(answer: TextIO) -> Callable[[], None]:
+    """To be called whenever something is done: tells the parent at most every ALIVE_SECONDS.
+
+    From the thread that does the work: of one that hangs, nothing is heard.
+    """
+    last = time.monotonic()
+
+    def beat() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now > last + ALIVE_SECONDS:
+            last = now
+            with suppress(
+                BrokenPipeError
+            ):  # that the parent is gone is found out after the command
+                send(answer, {"alive": True})
+
+    return beat
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """The last event of a process that cannot go on."""
+    fault, why = diagnosis(error)
+    return {"failed": why, "fault": fault}
 
 
 def answering(log: Path) -> TextIO:
@@ -80,18 +109,22 @@ def main() -> int:
     remove_leftovers(folder)
     run = None
     try:
-        run = Run(job, clocks)
+        run = Run(job, clocks, heartbeat(answer))
         clocks.switch("idle")
         begin = {"step": run.step, "steps": run.plan.steps, "evaluations": run.evaluations_left}
         send(answer, begin)
         serve(run, sys.stdin, answer)
+    except UserError as error:
+        send(answer, {"refused": str(error)})
+        return 2
     except Exception as error:
+        failed = failure(error)
         # On a full disk neither the log nor the status can be written: the parent must still hear.
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             traceback.print_exc()
             if run is not None:
-                run.fail()
-        send(answer, {"failed": f"{type(error).__name__}: {error}".splitlines()[0]})
+                run.fail(failed["failed"])
+        send(answer, failed)
         return 1
     return 0
 

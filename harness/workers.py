@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.errors import WorkerFailed
+from harness.errors import UserError, WorkerFailed
+from harness.faults import ended
 from harness.run import Job
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker is killed
 
 
 class Child:
     """A process that is sent JSON lines and answers each by one.
 
     `module` is run with `first` as its first line; `begin` is what it answers. Its prints are to go
-    to the file `log`. Raises WorkerFailed where it dies.
+    to the file `log`. `patience`: seconds without a word, after which it is killed while an answer
+    is waited for. Raises WorkerFailed where it dies, UserError where it refuses its input.
     """
 
-    def __init__(self, module: str, name: str, log: Path, first: dict[str, Any]):
-        self.name, self.log = name, log
+    def __init__(
+        self,
+        module: str,
+        name: str,
+        log: Path,
+        first: dict[str, Any],
+        patience: float | None = None,
+    ):
+        self.name, self.log, self.patience = name, log, patience
+        self._heard = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **QUIET},
-            text=True,
-            encoding="utf-8",
+            bufsize=0,
             # What a terminal or `kill` sends to the group is for the parent to act on.
             start_new_session=True,
         )
@@ -58,24 +70,50 @@ class Child:
     def _write(self, command: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
+            self._process.stdin.write(_line(command))
         except BrokenPipeError:
             self._read()  # raises, with what the process said last
 
     def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None and self._process.stderr is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            # Until the process has its log, its errors come through the pipe.
-            early = self._process.stderr.read().strip().splitlines()[-1:]
-            why = early[0] if early else f"ended with status {self._process.returncode}"
-            raise WorkerFailed(f"{self.name}: {why}; see {self.log}")
-        event = json.loads(line)
+        event: dict[str, Any] = {"alive": True}
+        while "alive" in event:
+            event = json.loads(self._next_line())
+        if "refused" in event:
+            raise UserError(event["refused"])
         if "failed" in event:
-            raise WorkerFailed(f"{self.name}: {event['failed']}; the traceback is in {self.log}")
+            raise WorkerFailed(
+                f"{self.name}: {event['failed']}; the traceback is in {self.log}",
+                event.get("fault", "error"),
+            )
         return event
+
+    def _next_line(self) -> bytes:
+        """Raises WorkerFailed where none comes any more, or none for too long."""
+        assert self._process.stdout is not None
+        pipe, since = self._process.stdout.fileno(), time.monotonic()
+        while b"\n" not in self._heard:
+            left = None if self.patience is None else since + self.patience - time.monotonic()
+            if not select.select([pipe], [], [], left and max(0.0, left))[0]:
+                self._process.kill()
+                raise WorkerFailed(
+                    f"{self.name}: did nothing for {self.patience:.0f} s (timing.patience_seconds)"
+                    f" and was killed; see {self.log}",
+                    "silent",
+                )
+            more = os.read(pipe, 1 << 16)
+            if not more:
+                raise self._ended()
+            self._heard += more
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line
+
+    def _ended(self) -> WorkerFailed:
+        assert self._process.stderr is not None
+        self._process.wait()
+        fault, why = ended(self._process.returncode)
+        # Until the process has its log, its errors come through the pipe.
+        early = self._process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+        return WorkerFailed(f"{self.name}: {early[0] if early else why}; see {self.log}", fault)
 
 
 class Worker(Child):
@@ -83,7 +121,8 @@ class Worker(Child):
 
     def __init__(self, job: Job):
         name, log = f"{job.backend}, seed {job.seed}", Path(job.folder) / "log.txt"
-        super().__init__("harness.worker", name, log, asdict(job))
+        patience = job.experiment["timing"]["patience_seconds"]
+        super().__init__("harness.worker", name, log, asdict(job), patience)
         self.job = job
         self.step: int = self.begin["step"]
         self.steps: int = self.begin["steps"]
@@ -109,8 +148,15 @@ class Worker(Child):
         return self.request(evaluate="translations")["seconds"]
 
     def interrupt(self) -> None:
-        """Ask for a checkpoint and wait for the process to end, whatever it was doing."""
+        """Ask for a checkpoint and wait for the process to end; one that hangs is killed."""
         if self._process.poll() is None:
-            with suppress(BrokenPipeError, ValueError):  # then it is ending by itself
-                self._process.communicate(json.dumps({"stop": "interrupted"}) + "\n")
-            self._process.wait()
+            try:
+                with suppress(BrokenPipeError, ValueError):  # then it is ending by itself
+                    self._process.communicate(_line({"stop": "interrupted"}), STOP_SECONDS)
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+
+
+def _line(command: dict[str, Any]) -> bytes:
+    return json.dumps(command).encode() + b"\n"

@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
+from tensorflow.python.framework import config
 from tensorflow.python.util import _pywrap_util_port
 
 from backends.interface import PEAK_SIZES, PeakMemory, Peaks, Runtime, fastest, resident_peak
 
-# Fields of Runtime that here change how something is computed, but not what.
+# Fields of Runtime that here change how something is computed, but not what. `deterministic` is for
+# having the same again, not for having it otherwise.
 NEUTRAL_OPTIONS = ("onednn",)
 
 
@@ -39,7 +41,21 @@ def configure(runtime: Runtime) -> str:
         # Otherwise TensorFlow takes all of the memory, also what the other backend needs.
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_tensor_float_32_execution(runtime.tf32)
+    set_deterministic(runtime.deterministic)
     return "/GPU:0" if runtime.device == "cuda" else "/CPU:0"
+
+
+def set_deterministic(on: bool) -> None:
+    """On: the same inputs give the same bits, on the same device and with the same software.
+
+    As TensorFlow's documentation has it: ops then take fixed algorithms, and those that have none
+    raise UnimplementedError, but for faults of its own. Nothing is promised across versions of
+    TensorFlow or CUDA, or other hardware. Seeds are for random ops, of which there are none here.
+    """
+    if on:
+        config.enable_op_determinism()
+    else:
+        config.disable_op_determinism()
 
 
 def environment(runtime: Runtime) -> dict[str, Any]:
@@ -60,7 +76,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "device_kind": runtime.device,
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
-        "deterministic": not cuda,
+        "deterministic": not cuda or config.is_op_determinism_enabled(),
         "compiled": "tf.function" + (" with XLA" if runtime.compile != "none" else ""),
         "neutral_options": NEUTRAL_OPTIONS,
     }

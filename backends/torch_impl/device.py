@@ -11,7 +11,8 @@ from torch import Tensor
 
 from backends.interface import PEAK_SIZES, PeakMemory, Peaks, Runtime, fastest, resident_peak
 
-# Fields of Runtime that here change how something is computed, but not what.
+# Fields of Runtime that here change how something is computed, but not what. `deterministic` is for
+# having the same again, not for having it otherwise.
 NEUTRAL_OPTIONS = ("onednn", "channels_last")
 
 
@@ -25,8 +26,24 @@ def configure(runtime: Runtime) -> torch.device:
     torch.backends.mkldnn.set_flags(runtime.onednn)
     torch.backends.cuda.matmul.allow_tf32 = runtime.tf32
     torch.backends.cudnn.allow_tf32 = runtime.tf32
-    torch.backends.cudnn.benchmark = runtime.device == "cuda"
+    torch.backends.cudnn.benchmark = runtime.device == "cuda" and not runtime.deterministic
+    set_deterministic(runtime.deterministic)
     return torch.device(runtime.device)
+
+
+def set_deterministic(on: bool) -> None:
+    """On: the same inputs give the same bits, on the same device and with the same software.
+
+    As PyTorch's documentation has it: cuDNN then takes fixed algorithms and times none against each
+    other, torch.compile tunes nothing by the clock, what has no such kernel raises RuntimeError. Of
+    all that networks here are made of that would be the gradient of reflection padding alone:
+    `networks.reflect` takes another way. Nothing is promised across releases, platforms or devices.
+    """
+    if torch.are_deterministic_algorithms_enabled() != on:  # this imports the compiler's settings
+        torch.use_deterministic_algorithms(on)
+    torch.backends.cudnn.deterministic = on
+    # Nothing here reads memory before it is written: to fill it first would only take time.
+    torch.utils.deterministic.fill_uninitialized_memory = not on
 
 
 def environment(runtime: Runtime) -> dict[str, Any]:
@@ -45,7 +62,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "device_kind": runtime.device,
         "threads": torch.get_num_threads(),
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
-        "deterministic": not cuda,
+        "deterministic": not cuda or torch.are_deterministic_algorithms_enabled(),
         "compiled": "eager" if runtime.compile == "none" else f"torch.compile, {runtime.compile}",
         "neutral_options": NEUTRAL_OPTIONS,
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from backends.cost import Cost
@@ -14,8 +14,11 @@ from harness import provenance
 from harness.bench.record import Record, Side, Start
 from harness.errors import UserError
 from harness.records import read_json, write_json
+from harness.untrusted import reason, shown
 
 KIND = "bench"
+# Of numbers that are measured or counted, in their units; and of a text, in characters.
+SMALLEST, LARGEST, LONGEST_TEXT = 1e-12, 1e18, 2000
 
 
 def file_name(record: Record, digest: str) -> str:
@@ -26,7 +29,8 @@ def file_name(record: Record, digest: str) -> str:
 
 def is_bench(folder: Path) -> bool:
     """Whether a folder holds records of benches: JSON, but no experiment and no study."""
-    others = ("experiment.json", "study.json")
+    # An experiment that has lost a record is still none.
+    others = ("experiment.json", "study.json", "manifest.json", "audit.json", "runs")
     return not any((folder / name).exists() for name in others) and any(folder.glob("*.json"))
 
 
@@ -84,8 +88,8 @@ def read_record(path: Path) -> Record:
     document = read_json(path)
     try:
         return _record(document)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        why = f"{type(error).__name__}: {error}".splitlines()[0]
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        why = f"{type(error).__name__}: {reason(error)}"
         raise UserError(
             f"{path}: not a record of `cyclebench bench`, or damaged ({why}); move it elsewhere"
         ) from None
@@ -97,32 +101,36 @@ def _record(document: Mapping[str, Any]) -> Record:
     starts = tuple(_start(number, start) for number, start in enumerate(document["starts"]))
     if len({tuple(side.backend for side in start.sides) for start in starts}) != 1:
         raise ValueError("starts: none, or of different backends")
+    source = document.get("energy_source")
     record = Record(
         preset=_text(document["preset"]),
         configuration=document["configuration"],
         changes=dict(document.get("changes", {})),
         device=_text(document["device"]),
-        threads=int(document["threads"]),
+        threads=_whole(document["threads"]),
         machine=dict(document["machine"]),
         width=_positive([document.get("width", 0.05)])[0],
         starts=starts,
         costs={
-            phase: Cost(int(cost["flops"]), int(cost["bytes"]))
+            phase: Cost(_whole(cost["flops"]), _whole(cost["bytes"]))
             for phase, cost in _by_phase(document.get("costs", {})).items()
         },
-        energy_source=document.get("energy_source"),
+        energy_source=None if source is None else _text(source),
     )
-    _positive([record.batch_size])
-    _ = record.setting, record.names  # raises where a key is missing
+    _positive([_whole(record.batch_size)])
+    if record.costs:
+        _positive([sum(cost.flops for cost in record.costs.values())])
+        _positive([sum(cost.bytes for cost in record.costs.values())])
+    _text(record.setting), record.names  # raises where a key is missing
     return record
 
 
 def _start(number: int, start: Mapping[str, Any]) -> Start:
     first, second = map(_side, start["sides"])
-    cold = int(start["cold_pairs"])
+    cold = _whole(start["cold_pairs"])
     if len(first.blocks) != len(second.blocks) or not 0 <= cold < len(first.blocks):
         raise ValueError(f"start {number}: blocks are not pairs, or all of them are cold")
-    return Start(number, int(start["steps_per_block"]), cold, first, second)
+    return Start(number, _whole(start["steps_per_block"]), cold, first, second)
 
 
 def _side(side: Mapping[str, Any]) -> Side:
@@ -132,14 +140,16 @@ def _side(side: Mapping[str, Any]) -> Side:
     phases, best = side.get("phases"), side.get("peaks")
     if phases and len({len(seconds) for seconds in phases.values()}) != 1:
         raise ValueError("phases: not of the same steps")
+    if phases and not sum(median(_finite(seconds)) for seconds in phases.values()):
+        raise ValueError("phases: they take no time")
     _text(side["environment"]["framework"])
     return Side(
         backend=_text(side["backend"]),
         environment=dict(side["environment"]),
-        setup=float(side["setup_seconds"]),
+        setup=_finite([side["setup_seconds"]])[0],
         first_step=_positive([side["first_step_seconds"]])[0],
         blocks=blocks,
-        memory=PeakMemory(int(side["memory"]["bytes"]), side["memory"]["kind"]),
+        memory=PeakMemory(_whole(side["memory"]["bytes"]), _text(side["memory"]["kind"])),
         joules=None if joules is None else _finite(joules),
         phases=phases and {name: _finite(seconds) for name, seconds in _by_phase(phases).items()},
         peaks=best and Peaks(*_positive([best[name] for name in Peaks.__dataclass_fields__])),
@@ -153,22 +163,29 @@ def _by_phase(found: Mapping[str, Any]) -> Mapping[str, Any]:
     return {phase: found[phase] for phase in PHASES if found}
 
 
-def _finite(values: Sequence[float]) -> tuple[float, ...]:
-    """At least one, none below zero."""
-    floats = tuple(map(float, values))
-    if not floats or not all(math.isfinite(each) and each >= 0 for each in floats):
-        raise ValueError("a measured number is missing, below zero or not finite")
-    return floats
+def _finite(values: Any) -> tuple[float, ...]:
+    """At least one, none below zero, none that nothing measures."""
+    if not isinstance(values, list) or not all(type(each) in (int, float) for each in values):
+        raise TypeError(f"{shown(values)} in place of numbers")
+    if not values or not all(0 <= each <= LARGEST for each in values):
+        raise ValueError("a measured number is missing, below zero or beyond all measure")
+    return tuple(map(float, values))
 
 
-def _positive(values: Sequence[float]) -> tuple[float, ...]:
+def _positive(values: Any) -> tuple[float, ...]:
     floats = _finite(values)
-    if min(floats) <= 0:
+    if min(floats) < SMALLEST:
         raise ValueError("a measured number is not above zero")
     return floats
 
 
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise TypeError(f"{shown(value)} in place of a whole number")
+    return value
+
+
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} in place of a text")
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise TypeError(f"{shown(value)} in place of a text")
     return value

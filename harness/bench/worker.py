@@ -21,9 +21,10 @@ import backends
 from backends.interface import PHASES, Batch, Runtime
 from harness.config import Experiment
 from harness.draw import stream
+from harness.errors import Diverged
 from harness.initial import initial_state
 from harness.plan import make_plan
-from harness.worker import answering, send
+from harness.worker import answering, failure, send
 
 IMAGES = 8  # of a domain; speed does not depend on what they show
 
@@ -92,7 +93,7 @@ class Stopwatch:
 
     def _check_losses(self) -> None:
         if not np.isfinite(self.backend.losses()).all():
-            raise FloatingPointError("a loss is not finite: such steps may take another time")
+            raise Diverged("a loss is not finite: such steps may take another time")
 
 
 def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def main() -> int:
             send(answer, answer_to(stopwatch, json.loads(line)))
     except Exception as error:
         traceback.print_exc()
-        send(answer, {"failed": f"{type(error).__name__}: {error}".splitlines()[0]})
+        send(answer, failure(error))
         return 1
     return 0
 

@@ -22,9 +22,11 @@ from harness.cli import (
     report,
     scaling,
     study,
+    verify,
     weights,
 )
 from harness.errors import UserError, WorkerFailed
+from harness.faults import MORE_SPACE, disk_full
 
 INTERRUPTED = 130
 COMMANDS = (
@@ -34,6 +36,7 @@ COMMANDS = (
     scaling,
     study,
     report,
+    verify,
     datasets,
     models,
     weights,
@@ -61,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
+        if disk_full(error):
+            return _fail(1, f"{error}; {MORE_SPACE}")
         log = _write_traceback(getattr(options, "results", None) or Path())
         summary = f"{type(error).__name__}: {error}".splitlines()[0]
         return _fail(1, f"unexpected failure: {summary}; the traceback is in {log}")

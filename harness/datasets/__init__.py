@@ -14,6 +14,7 @@ from harness.datasets.audit import Audit, audit
 from harness.datasets.catalogue import CATALOGUE, Entry, find_entry
 from harness.datasets.fetch import Report, StageProgress
 from harness.datasets.images import load_images
+from harness.datasets.labels import read_labels
 from harness.datasets.local import Located, find_local
 from harness.datasets.locate import locate
 from harness.datasets.manifest import ImageFile, Manifest, build_manifest
@@ -72,7 +73,7 @@ def prepare(
     `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
     choose settings on; see `locate`. `report` gets lines for the user, `progress` (stage, done,
     total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and "examine"
-    (files). Raises UserError as `locate`, `scan` and `build_manifest` do.
+    (files). Raises UserError as `locate`, `scan`, `build_manifest` and `read_labels` do.
     """
     located = locate(
         dataset,
@@ -85,6 +86,7 @@ def prepare(
     )
     facts = scan(located.folder, progress and partial(progress, "examine"))
     manifest = build_manifest(located, facts)
+    read_labels(manifest)  # a damaged labels.csv is to be known before any image is decoded
     found = audit(manifest, facts)
     if found.unreadable:
         first = found.unreadable[0]

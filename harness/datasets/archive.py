@@ -14,11 +14,13 @@ from harness.datasets.cache import built, explained_writes
 from harness.datasets.layout import ALL_SPLITS, SPLITS, Progress
 from harness.datasets.parts import part_of
 from harness.errors import UserError
+from harness.untrusted import shown
 
 MAX_MEMBERS = 200_000
 MAX_BYTES = 16 * 2**30
 # Photographs hardly compress; a drawing may tenfold. Above this it is a decompression bomb.
 MAX_RATIO = 50
+LONGEST_NAME = 255  # bytes
 CHUNK = 1024 * 1024
 
 # What reading a damaged zip raises; for an unknown compression or a password a RuntimeError.
@@ -81,7 +83,8 @@ def _check(infos: list[zipfile.ZipInfo], archive: Path) -> None:
     for info in infos:
         problem = _problem(info, seen)
         if problem:
-            raise UserError(f"{archive}: member {info.filename!r} {problem}; not unpacked")
+            name = shown(info.filename)
+            raise UserError(f"{archive}: member {name} {problem}; not unpacked, get another copy")
         seen.add(_normal(info))
     _check_sizes(infos, archive)
 
@@ -141,8 +144,11 @@ def _problem(info: zipfile.ZipInfo, seen: set[str]) -> str | None:
         return "has a forbidden character in its name"
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         return "has an absolute path"
-    if any(part in ("", ".", "..") for part in name.removesuffix("/").split("/")):
+    parts = name.removesuffix("/").split("/")
+    if any(part in ("", ".", "..") for part in parts):
         return "has a path that leads elsewhere"
+    if any(len(part.encode(errors="replace")) > LONGEST_NAME for part in parts):
+        return "has a name that no file system takes"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device"
     if info.flag_bits & 1:

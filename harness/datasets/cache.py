@@ -12,6 +12,7 @@ from pathlib import Path
 from platformdirs import user_cache_dir
 
 from harness.errors import UserError
+from harness.untrusted import expanded
 
 CACHE_VARIABLE = "CYCLEBENCH_CACHE"
 
@@ -19,7 +20,7 @@ CACHE_VARIABLE = "CYCLEBENCH_CACHE"
 def cache_folder() -> Path:
     """The environment variable CYCLEBENCH_CACHE, else the platform's cache folder of the user."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else Path(user_cache_dir("cyclebench"))
+    return expanded(chosen).absolute() if chosen else Path(user_cache_dir("cyclebench"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.datasets.linking import class_folders
 from harness.errors import UserError
+from harness.untrusted import expanded, is_folder
 
 SYNTAX = "FOLDER:A-B for images in FOLDER/A/<class>/ and FOLDER/B/<class>/"
 
@@ -41,14 +42,14 @@ def find_class_pair(dataset: str, data_dir: Path | None) -> tuple[Path, Path] | 
 
 
 def _root(name: str, data_dir: Path | None) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     places = [path]
     if data_dir is not None and not is_path(name):
         places = [data_dir / name, path]
         if data_dir.resolve().name == name:
             places.insert(1, data_dir)
     for place in places:
-        if place.is_dir():
+        if is_folder(place):
             return place.resolve()
     where = "" if data_dir is None else f" in {data_dir}"
     raise UserError(f"{name!r}: no such folder{where}; write {SYNTAX}")

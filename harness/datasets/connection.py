@@ -62,6 +62,8 @@ def open_url(url: str, headers: dict[str, str], timeout: float) -> http.client.H
         raise TransferError(f"no connection ({error.reason})", retry=False) from None
     except (http.client.HTTPException, OSError) as error:
         raise TransferError(error, retry=True) from None
+    except ValueError as error:  # a redirection to what is no address, a host that no name can be
+        raise TransferError(f"no address to ask ({error})", retry=False) from None
 
 
 def chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:

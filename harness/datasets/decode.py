@@ -24,8 +24,12 @@ class UnreadableImage(Exception):
 
 @contextmanager
 def bombs_refused() -> Iterator[None]:
-    """Make PIL's decompression bomb warning an error. Enter it outside of any thread pool."""
+    """Make PIL's decompression bomb warning an error. Enter it outside of any thread pool.
+
+    Its others, on oddities of files that it can read, are for who writes such files.
+    """
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
@@ -40,11 +44,14 @@ def decode(content: bytes) -> tuple[Image.Image, str]:
     try:
         with bytes_as_image(content) as image:
             image.verify()  # checksums of PNG chunks, which decoding skips
-        with bytes_as_image(content) as image:
-            mode = image.mode
-            if mode.startswith(DEEP_MODES):
-                raise UnreadableImage(f"mode {mode}: convert it to 8 bits a channel")
+        image = bytes_as_image(content)
+        mode = image.mode
+        if mode.startswith(DEEP_MODES):
+            raise UnreadableImage(f"mode {mode}: convert it to 8 bits a channel")
+        if mode != "RGB":
             return image.convert("RGB"), mode
+        image.load()  # a copy could take hundreds of megabytes
+        return image, mode
     except (UnreadableImage, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything on damaged input

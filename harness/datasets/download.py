@@ -23,6 +23,10 @@ RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 ENOUGH_TO_GO_ON = 2**20  # bytes a broken attempt must have brought for it not to count as failed
 
 
+class _Refusal(UserError):
+    """The server has an answer, but no file: what came before says nothing about it."""
+
+
 @dataclass
 class _Transfer:
     """State of one download across attempts."""
@@ -115,6 +119,11 @@ def download(
             if isinstance(error, TransferError):
                 raise UserError(f"{url}: {error}; try again, or check the network") from None
             raise
+        except _Refusal:
+            # From a mirror that is being mended, say: what came earlier may still be good.
+            if not (transfer.size and known.checksum):
+                part.unlink(missing_ok=True)
+            raise
         except OSError as error:
             part.unlink(missing_ok=True)
             raise UserError(f"{part}: cannot write ({error.strerror}); free some space") from None
@@ -178,7 +187,8 @@ def _begin(transfer: _Transfer, response: http.client.HTTPResponse, offset: int)
     transfer.ranges = response.status == 206 or response.headers.get("Accept-Ranges") == "bytes"
     if response.status == 206:
         span = re.fullmatch(
-            r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
+            r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)",
+            response.headers.get("Content-Range", "").strip(),
         )
         if span is None or int(span[1]) != offset:
             transfer.forget()
@@ -188,7 +198,9 @@ def _begin(transfer: _Transfer, response: http.client.HTTPResponse, offset: int)
         transfer.forget()
         total = response.length
     else:
-        raise UserError(f"{transfer.url}: the server answered {response.status}, no file")
+        raise _Refusal(
+            f"{transfer.url}: the server answered {response.status}, no file; check the address"
+        )
     if total is not None and total > transfer.size_limit:
         raise _too_large(transfer, total)
     etag = response.headers.get("ETag", "")
@@ -220,7 +232,7 @@ def _refused(transfer: _Transfer, error: HTTPError, offset: int) -> None:
     if error.code in RETRIED_STATUS:
         raise TransferError(f"the server answered {error.code}", retry=True)
     reason = " ".join(str(error.reason).split())
-    raise UserError(f"{transfer.url}: the server answered {error.code} {reason}")
+    raise _Refusal(f"{transfer.url}: the server answered {error.code} {reason}")
 
 
 def _too_large(transfer: _Transfer, size: int) -> UserError:

@@ -21,6 +21,7 @@ from harness.datasets.manifest import ImageFile, Manifest
 from harness.datasets.ragged import SUFFIX, Images, open_array, open_ragged, write_ragged
 from harness.datasets.resize import Fit, Resize, recipe, resize
 from harness.errors import UserError
+from harness.untrusted import check_file
 
 Channels = Literal[1, 3]
 
@@ -172,10 +173,11 @@ def _decode(manifest: Manifest, split: str, file: ImageFile, form: _Form) -> np.
         )
     path = manifest.folder / split / file.name
     try:
+        check_file(path)
         content = path.read_bytes()
         changed = hashlib.sha256(content).hexdigest() != file.sha256
         image, _ = decode(content)
-    except (OSError, UnreadableImage):
+    except (OSError, ValueError, UnreadableImage):
         changed = True
     if changed:
         raise UserError(f"{path}: changed since the manifest was made; start the comparison again")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.untrusted import is_folder
+
 SPLITS = ("trainA", "trainB", "testA", "testB")
 
 # Test split -> the true translation of each of its images, where a set has them.
@@ -17,4 +19,4 @@ Progress = Callable[[int, int], None]  # done, total (0: not known)
 
 def missing_splits(folder: Path) -> list[str]:
     """The required split folders that `folder` lacks."""
-    return [split for split in SPLITS if not (folder / split).is_dir()]
+    return [split for split in SPLITS if not is_folder(folder / split)]

@@ -15,6 +15,7 @@ from harness.datasets.layout import Progress, missing_splits
 from harness.datasets.parts import Part, part_of
 from harness.datasets.scan import image_files, stamp
 from harness.errors import UserError
+from harness.untrusted import is_folder
 
 Labelled = Mapping[tuple[str, str], str]  # (split, name) -> label
 
@@ -59,7 +60,7 @@ def class_folders(folder: Path) -> list[Path]:
         paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror}); check it") from None
-    return [path for path in paths if path.is_dir()]
+    return [path for path in paths if is_folder(path)]
 
 
 def divided(

@@ -12,6 +12,7 @@ from harness.datasets.local import check_data_dir, find_local
 from harness.datasets.pairs import archives_of, find_single
 from harness.datasets.singles import pairable
 from harness.errors import UserError
+from harness.untrusted import printable
 
 
 def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
@@ -61,10 +62,11 @@ def finding_lines(audit: Audit) -> Iterator[str]:
     yield "images: " + ", ".join(f"{split} {count}" for split, count in audit.counts.items())
     yield f"duplicates: {len(audit.duplicates)}"
     for pair in audit.duplicates:
-        yield f"  {pair.split}/{pair.name} = {pair.other_split}/{pair.other_name}"
+        first, second = f"{pair.split}/{pair.name}", f"{pair.other_split}/{pair.other_name}"
+        yield f"  {printable(first)} = {printable(second)}"
     yield f"greyscale: {len(audit.greyscale)}"
     for image in audit.greyscale:
-        yield f"  {image.split}/{image.name}"
+        yield f"  {printable(f'{image.split}/{image.name}')}"
     yield f"unreadable (left out): {len(audit.unreadable)}"
     for file in audit.unreadable:
-        yield f"  {file.split}/{file.name}: {file.problem}"
+        yield f"  {printable(f'{file.split}/{file.name}: {file.problem}')}"

@@ -10,6 +10,9 @@ from harness.datasets.catalogue import Entry, find_entry
 from harness.datasets.class_pairs import is_path
 from harness.datasets.layout import SPLITS, missing_splits
 from harness.errors import UserError
+from harness.untrusted import expanded, is_folder
+
+LONGEST = 1000  # characters of a path in a message
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,13 @@ def find_local(dataset: str, data_dir: Path | None) -> Located | None:
     if not dataset:
         raise UserError("DATASET is empty; give a name or a folder, or leave it out for seasons")
     entry = find_entry(dataset)
-    path = Path(dataset).expanduser()
+    path = expanded(dataset)
     if not missing_splits(path):
         return _named_by_folder(path)
-    if is_path(dataset) and (":" not in dataset or path.is_dir()):
+    if is_path(dataset) and (":" not in dataset or is_folder(path)):
         raise UserError(_incomplete(path))
     if data_dir is not None:
-        found = _in_data_dir(dataset, entry, data_dir.expanduser())
+        found = _in_data_dir(dataset, entry, expanded(data_dir))
         if found is not None:
             return found
     if entry is None:
@@ -55,7 +58,7 @@ def _named_by_folder(path: Path) -> Located:
 
 def check_data_dir(data_dir: Path | None) -> None:
     """Raises UserError for a folder that is not there."""
-    if data_dir is not None and not data_dir.expanduser().is_dir():
+    if data_dir is not None and not is_folder(expanded(data_dir)):
         raise UserError(f"{data_dir}: no such folder; DATA_DIR must hold the data sets' folders")
 
 
@@ -69,7 +72,7 @@ def _in_data_dir(dataset: str, entry: Entry | None, data_dir: Path) -> Located |
         if not missing_splits(folder):
             return _under_name(entry, folder)
     for folder in folders[: len(names)]:
-        if folder.is_dir():
+        if is_folder(folder):
             raise UserError(_incomplete(folder))
     return None
 
@@ -81,8 +84,9 @@ def _under_name(entry: Entry | None, folder: Path) -> Located:
 
 
 def _incomplete(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"{folder}: no such folder; a data set is a folder with {', '.join(SPLITS)}"
+    if not is_folder(folder):
+        name = str(folder)[:LONGEST]
+        return f"{name}: no such folder; a data set is a folder with {', '.join(SPLITS)}"
     return (
         f"{folder}: no folder {', '.join(missing_splits(folder))} in it;"
         f" a data set is a folder with {', '.join(SPLITS)}"

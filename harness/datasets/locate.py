@@ -31,6 +31,7 @@ from harness.datasets.parts import HoldOut
 from harness.datasets.singles import pairable
 from harness.datasets.sources import file_name
 from harness.errors import UserError
+from harness.untrusted import expanded, shown
 
 DRAWING = Path(__file__).parent
 
@@ -59,6 +60,7 @@ def locate(
     if hold_out not in ("test", "validation"):
         raise UserError(f"hold_out: {hold_out!r} is not known; give test or validation")
     located = _located(dataset, data_dir, size, counts, report, progress)
+    _check_names(located.name)
     if hold_out == "test":
         return located
     name = f"{located.name}-validation"
@@ -78,7 +80,7 @@ def _located(
     entry = find_entry(dataset)
     if entry is not None and isinstance(entry.source, BuiltIn):
         return _draw(entry, entry.source, size, counts, report, progress)
-    data_dir = data_dir and data_dir.expanduser()
+    data_dir = data_dir and expanded(data_dir)
     found = find_local(dataset, data_dir)
     if found is not None:
         report(f"{found.name}: found in {found.folder}")
@@ -90,8 +92,18 @@ def _located(
     return _made(entry, data_dir, report, progress)
 
 
+def _check_names(*names: str) -> None:
+    """What records and pages are to name must be text. Raises UserError."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{name!a}: a folder whose name is not UTF-8; rename it") from None
+
+
 def _of_classes(a: Path, b: Path, report: Report, progress: StageProgress | None) -> Located:
     name = f"{a.parent.name}-{a.name}-{b.name}"
+    _check_names(name)
     folder = pair_of_classes(name, a, b, progress and partial(progress, "link"))
     report(f"{name}: links to the images of {a} and {b} in {folder}")
     return Located(name, folder, (a.name, b.name))
@@ -120,7 +132,7 @@ def _unknown(dataset: str, data_dir: Path | None) -> str:
     names = ", ".join(entry.name for entry in CATALOGUE)
     where = f" and not in {data_dir}" if data_dir else ""
     return (
-        f"{dataset!r}: not a known data set{where}; give one of {names},"
+        f"{shown(dataset)}: not a known data set{where}; give one of {names},"
         f" A-B for two of {' or of '.join(pairable())},"
         f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
     )

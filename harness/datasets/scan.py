@@ -17,6 +17,7 @@ from harness.datasets.decode import EXTENSIONS, UnreadableImage, bombs_refused, 
 from harness.datasets.layout import ALL_SPLITS, Progress
 from harness.errors import UserError
 from harness.records import read_json, write_json
+from harness.untrusted import check_file, is_file, is_folder
 
 # What a cached finding depends on besides the file itself.
 SCANNER = f"1 pillow {PIL.__version__}"
@@ -70,7 +71,7 @@ def scan(folder: Path, progress: Progress | None = None) -> tuple[FileFacts, ...
 
 def image_files(folder: Path) -> list[Path]:
     """The image files directly in `folder`, by name; none if there is no such folder."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
     try:
         paths = sorted(folder.iterdir(), key=lambda path: path.name)
@@ -84,7 +85,7 @@ def image_files(folder: Path) -> list[Path]:
 def _looks_like_image(path: Path) -> bool:
     if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
         return False
-    return path.is_file() or path.is_symlink()  # a broken link is an unreadable file, not nothing
+    return is_file(path) or path.is_symlink()  # a broken link is an unreadable file, not nothing
 
 
 def _examine_cached(split: str, path: Path, known: dict[str, Any]) -> tuple[list[int], FileFacts]:
@@ -110,20 +111,29 @@ def stamp(path: Path) -> list[int]:
 def examine(split: str, path: Path) -> FileFacts:
     """Read and decode one file. Never raises for a bad file: the facts say what is wrong."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            return FileFacts(split, path.name, problem=f"larger than {MAX_FILE_BYTES >> 20} MiB")
+        path.name.encode()
+        check_file(path, MAX_FILE_BYTES)
         content = path.read_bytes()
+    except UnicodeEncodeError:
+        # As text, for it is put on pages.
+        name = path.name.encode(errors="backslashreplace").decode()
+        return FileFacts(split, name, problem="its name is not UTF-8")
     except OSError as error:
         return FileFacts(split, path.name, problem=f"cannot be read: {error.strerror}")
+    except ValueError as error:
+        return FileFacts(split, path.name, problem=f"cannot be read: {error}")
     sha256 = _digest(content)
     try:
         image, _ = decode(content)
     except UnreadableImage as error:
         return FileFacts(split, path.name, sha256, problem=str(error))
-    pixels = np.asarray(image)
-    digest = _digest(repr(pixels.shape).encode() + pixels.tobytes())
-    grey = bool((pixels == pixels[..., :1]).all())
-    return FileFacts(split, path.name, sha256, digest, grey)
+    pixels = np.ascontiguousarray(image)
+    # No copies: an image may have 89 million pixels, and several are looked at at once.
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.data)
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    grey = bool((red == green).all() and (red == blue).all())
+    return FileFacts(split, path.name, sha256, digest.hexdigest(), grey)
 
 
 def _digest(content: bytes) -> str:
@@ -141,4 +151,10 @@ def _read_cache(path: Path) -> dict[str, Any]:
 
 
 def _is_entry(entry: dict[str, Any]) -> bool:
-    return {"stamp", *FileFacts.__dataclass_fields__} <= entry.keys()
+    texts = [entry[key] for key in ("split", "name", "sha256", "pixels")]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(entry["greyscale"], bool)
+        and isinstance(entry["problem"], str | None)
+        and "stamp" in entry
+    )

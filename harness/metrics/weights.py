@@ -18,6 +18,7 @@ from harness.datasets.fetch import MIRROR_VARIABLE, Report, StageProgress
 from harness.errors import UserError
 from harness.metrics.extractors import INCEPTION
 from harness.records import write_bytes
+from harness.untrusted import expanded, is_file
 
 FILE_NAME = "pt_inception-2015-12-05-6726825d.pth"
 SIZE = 95_628_359  # bytes
@@ -50,7 +51,7 @@ def fetch_weights(source: Path | None, report: Report, progress: StageProgress |
     if target is not None:
         report(f"Inception weights: already in {target}, nothing to fetch")
     elif source is not None:
-        target = _copy(source.expanduser())
+        target = _copy(expanded(source))
         report(f"Inception weights: copied from {source} to {target}")
     else:
         try:
@@ -123,16 +124,20 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 def _copy(source: Path) -> Path:
     """Verify `source` and copy it into the cache, where it appears complete or not at all."""
-    if not source.is_file():
+    if not is_file(source):
         raise UserError(f"{source}: no such file; give the path of {FILE_NAME}")
+    anew = f"damaged, or not {FILE_NAME}: download it anew from {URL}"
     try:
-        size, digest = source.stat().st_size, file_sha256(source)
+        size = source.stat().st_size
+        if size > 2 * SIZE:  # which may be terabytes, to read for nothing
+            raise UserError(f"{source}: {size} bytes, expected {SIZE}; {anew}")
+        digest = file_sha256(source)
     except OSError as error:
         raise UserError(f"{source}: cannot read ({error.strerror}); check its rights") from None
     if (size, digest) != (SIZE, SHA256):
         raise UserError(
             f"{source}: {size} bytes with sha256 {digest}, expected {SIZE} bytes with {SHA256};"
-            f" damaged, or not {FILE_NAME}: download it anew from {URL}"
+            f" {anew}"
         )
     target = _folder() / FILE_NAME
     with explained_writes(target.parent):

@@ -21,7 +21,7 @@ def case_galleries(experiment: Experiment) -> list[Gallery]:
     runs = shown_runs(experiment)
     if not (runs and experiment.references):
         return []
-    made = {run.backend: run.evaluation(run.evaluated_steps[-1]) for run in runs}
+    made = {run.backend: run.final_evaluation for run in runs}
     found = [
         make(experiment, direction, made)
         for make in (_by_cycle_error, _by_discriminator)

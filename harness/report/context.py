@@ -93,6 +93,7 @@ def _unfinished(experiment: Experiment) -> list[str]:
     return [
         f"{run.device}/{run.backend}-seed{run.seed}: {run.status['state']} at step "
         f"{run.status['step']:,} of {run.status['steps']:,}"
+        + (f" ({why})" if (why := run.status.get("why")) else "")
         for run in experiment.unfinished
     ]
 

@@ -59,7 +59,7 @@ def output_figure(experiment: Experiment) -> bytes | None:
 def _outputs(experiment: Experiment, backend: str) -> dict[str, np.ndarray]:
     """Patch scores by "real_a", ..., of all of a backend's runs; empty unless all have them."""
     names = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
-    finals = [run.evaluation(run.evaluated_steps[-1]) for run in experiment.of(backend)]
+    finals = [run.final_evaluation for run in experiment.of(backend)]
     if not all(f"patches_{name}" in arrays for arrays in finals for name in names):
         return {}
     return {

@@ -11,6 +11,8 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.records import RunRecord, find_runs, read_arrays, read_json
+from harness.report.shapes import Audit, Head, Manifest, Metrics
+from harness.schema import Shape, check_shape, require
 
 DIRECTIONS = ("ab", "ba")
 REQUIRED = object()
@@ -113,11 +115,16 @@ class Experiment:
         return value
 
 
-def load(folder: Path) -> Experiment:
-    """Read an experiment folder. Raises UserError naming the damaged or missing file."""
-    record = read_json(folder / "experiment.json")
+def load(folder: Path, scored: bool = True) -> Experiment:
+    """Read an experiment folder. Raises UserError naming the damaged or missing file.
+
+    `scored`: with metrics.json, where there is one.
+    """
+    record = _read(folder / "experiment.json", Head)
     runs = find_runs(folder)
     complete = tuple(run for run in runs if run.complete)
+    for run in complete:
+        _check_run(run)
     configured = record["configuration"].get("backends") or []
     backends = dict.fromkeys([*configured, *sorted({run.backend for run in runs})])
     scores, references = folder / "metrics.json", folder / "references.safetensors"
@@ -127,11 +134,25 @@ def load(folder: Path) -> Experiment:
         preset=record["preset"],
         hash=record["hash"],
         configuration=record["configuration"],
-        manifest=read_json(folder / "manifest.json"),
-        audit=read_json(folder / "audit.json"),
-        metrics=read_json(scores) if scores.exists() else {},
+        manifest=_read(folder / "manifest.json", Manifest),
+        audit=_read(folder / "audit.json", Audit),
+        metrics=_read(scores, Metrics) if scored and scores.exists() else {},
         references=read_arrays(references) if references.exists() else {},
         runs=complete,
         unfinished=tuple(run for run in runs if not run.complete),
         backends=tuple(backends),
     )
+
+
+def _read(path: Path, shape: type[Shape]) -> dict[str, Any]:
+    document = read_json(path)
+    check_shape(path, document, shape, "mend it, or remove the folder and train anew")
+    return document
+
+
+def _check_run(run: RunRecord) -> None:
+    """What the report asks of a complete run's small records; tables are read when drawn."""
+    advice = f"remove {run.folder} to train that run anew"
+    environment, resources = run.folder / "environment.json", run.folder / "resources.json"
+    require(environment, run.environment, ("framework", "device", "versions"), advice)
+    require(resources, run.resources, ("clocks", "peak_memory"), advice)

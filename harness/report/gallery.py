@@ -59,7 +59,7 @@ def galleries(experiment: Experiment) -> list[Gallery]:
     runs = shown_runs(experiment)
     if not (runs and experiment.references):
         return []
-    results = {run.backend: run.evaluation(run.evaluated_steps[-1]) for run in runs}
+    results = {run.backend: run.final_evaluation for run in runs}
     a, b = experiment.domain("a"), experiment.domain("b")
     wanted = [
         ("ab", f"{a} → {b}", "", "a", "truth_ab"),

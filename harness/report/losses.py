@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
 from backends.objective import LOSS_TERMS, PENALTIES, Objective
+from harness.errors import UserError
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 
@@ -19,6 +21,7 @@ TAIL = 10  # the last tenth of a run
 PARTS = 40  # a curve is smoothed over one of so many parts of its run
 LONG = 50_000  # steps, more than any picture shows
 PLACES = PARTS * 21 + 1
+OBJECTIVE = TypeAdapter(Objective)
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,19 @@ class LossRow:
 
 
 def conventions(experiment: Experiment) -> Conventions:
-    """Raises UserError if the configuration lacks the image size or a weight."""
-    objective = Objective(
-        **{
-            field.name: experiment.setting(f"objective.{field.name}", field.default)
-            for field in fields(Objective)
-        }
-    )
+    """Raises UserError if the configuration lacks the image size, or has an impossible weight."""
+    given = {
+        field.name: experiment.setting(f"objective.{field.name}", field.default)
+        for field in fields(Objective)
+    }
+    try:
+        objective = OBJECTIVE.validate_python(given)
+    except ValidationError as error:
+        where = error.errors()[0]["loc"][0]
+        raise UserError(
+            f"{experiment.folder / 'experiment.json'}: configuration.objective.{where}: not what a"
+            " configuration can have; mend it, or remove the folder and train anew"
+        ) from None
     return Conventions({side: math.prod(experiment.image_shape(side)) for side in "ab"}, objective)
 
 
@@ -118,8 +127,18 @@ def cycle_curves(runs: Sequence[RunRecord], units: Conventions, convention: str)
 def curves(runs: Sequence[RunRecord], column: str) -> np.ndarray:
     """A column of losses.csv of every run, float64 (runs, steps); NaN where not finite."""
     steps = min(len(run.losses) for run in runs)
-    stacked = np.stack([run.losses[column].to_numpy(np.float64)[:steps] for run in runs])
+    stacked = np.stack([_column(run, column).to_numpy(np.float64)[:steps] for run in runs])
     return np.where(np.isfinite(stacked), stacked, np.nan)
+
+
+def _column(run: RunRecord, name: str) -> pd.Series:
+    """Of losses.csv. Raises UserError where it has none such: of penalties, not every run has."""
+    if name not in run.losses.columns:
+        raise UserError(
+            f"{run.folder / 'losses.csv'}: no column {name}; remove {run.folder} to train that run"
+            " anew"
+        )
+    return run.losses[name]
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
@@ -169,7 +188,7 @@ def _median(values: np.ndarray) -> float:
 def _final(runs: Sequence[RunRecord], term: str) -> float | None:
     return _mean(
         [
-            float(r.losses[term].iloc[-math.ceil(len(r.losses) / TAIL) :].mean(skipna=False))
+            float(_column(r, term).iloc[-math.ceil(len(r.losses) / TAIL) :].mean(skipna=False))
             for r in runs
             if len(r.losses)
         ]

@@ -16,11 +16,6 @@ from harness.scaling.points import Point
 from harness.scaling.record import Failure, Measured, Memory, Side
 from harness.workers import Child
 
-# How frameworks, NumPy and the kernel say that there was not enough of it. A process that Linux
-# takes away for want of memory ends by signal 9, as it does where a user kills it.
-NO_MEMORY = ("out of memory", "outofmemory", "resourceexhausted", "memoryerror", "bad_alloc",
-             "can't allocate", "status -9")  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Method:
@@ -55,7 +50,9 @@ def measure(
 def failure(error: WorkerFailed) -> Failure:
     """What is known of it, without the log's path, which means nothing on another machine."""
     why = str(error).rpartition("; ")[0] or str(error)
-    return Failure(why=why, out_of_memory=any(sign in why.lower() for sign in NO_MEMORY))
+    # A process that Linux takes away for want of memory is killed, as it is where a user does it.
+    killed = error.fault == "died" and "SIGKILL" in why
+    return Failure(why=why, out_of_memory=error.fault == "memory" or killed)
 
 
 def _timed(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 SPECIAL = ("dataset", "preset")  # keys of a grid that are no section.key
+LARGEST = 2**63
 
 
 @dataclass(frozen=True)
@@ -33,28 +35,29 @@ class Axis:
 def make_axes(grid: Mapping[str, Any]) -> tuple[Axis, ...]:
     """Raises ValueError for what is no axis."""
     axes = [_axis(key, content) for key, content in grid.items()]
-    titles = [axis.title for axis in axes]
+    titles = Counter(axis.title for axis in axes)
     owner: dict[str, str] = {}
     for axis in axes:
         for key in axis.keys:
             if owner.setdefault(key, axis.key) != axis.key:
                 raise ValueError(f"grid.{axis.key}: {key} is varied by {owner[key]} already")
     return tuple(
-        Axis(axis.key, axis.key, axis.labels, axis.settings)
-        if titles.count(axis.title) > 1
-        else axis
+        Axis(axis.key, axis.key, axis.labels, axis.settings) if titles[axis.title] > 1 else axis
         for axis in axes
     )
 
 
 def label(value: Any) -> str:
-    """How a value is written on a page: "0.001", "true", "none"."""
+    """How a value is written on a page: "0.001", "true", "none". Raises ValueError for numbers of
+    more digits than that."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
         return "none"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        raise ValueError("a number larger than any setting takes; give a smaller one")
     return str(value)
 
 
@@ -79,6 +82,14 @@ def refuse_no_setting(
 
 
 def _axis(key: str, content: Any) -> Axis:
+    try:
+        return _labelled_axis(key, content)
+    except ValueError as error:
+        where, said = f"grid.{key}", str(error)
+        raise ValueError(said if said.startswith("grid") else f"{where}: {said}") from None
+
+
+def _labelled_axis(key: str, content: Any) -> Axis:
     where = f"grid.{key}"
     if isinstance(content, list):
         variants: list[tuple[str, Mapping[str, Any]]] = [(label(v), {key: v}) for v in content]
@@ -96,7 +107,7 @@ def _axis(key: str, content: Any) -> Axis:
         inner = where if isinstance(content, Mapping) else "grid"
         refuse_no_setting(f"{inner}.{name}" if inner == where else inner, settings)
     labels = tuple(name for name, _ in variants)
-    repeated = next((name for name in labels if labels.count(name) > 1), None)
+    repeated = next((name for name, count in Counter(labels).items() if count > 1), None)
     if repeated is not None:
         raise ValueError(f"{where}: {repeated} comes twice")
     return Axis(key, _title(key), labels, tuple(settings for _, settings in variants))

@@ -16,20 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 import backends
 from harness.config import check_backends, one_line
 from harness.errors import UserError
 from harness.metrics.table import BY_NAME
-from harness.sections import Count, Section
+from harness.plain_yaml import MOST_CHARACTERS, parse_yaml
+from harness.sections import Section, Seed
 from harness.studies.axes import Axis, make_axes, refuse_no_setting
+from harness.untrusted import check_file, expanded, is_file, reason
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 class ReportSection(Section):
@@ -57,7 +57,7 @@ class StudyFile(Section):
     description: str = Field(min_length=1)
     preset: str
     dataset: str | None = None  # None: the preset's own
-    seeds: tuple[Count, ...] = Field((0, 1, 2), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     backends: tuple[str, ...] = backends.available()
     fixed: dict[str, Any] = Field({}, alias="set")
     grid: dict[str, Any] = Field(min_length=1)
@@ -113,31 +113,28 @@ def read_study(study: str) -> tuple[str, StudyFile]:
     if study in shipped():
         text = resources.files("harness").joinpath(f"studies/files/{study}.yaml").read_text("utf-8")
         return study, parse_study(text, study)
-    path = Path(study).expanduser()
-    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+    path = expanded(study)
+    if path.suffix not in (".yaml", ".yml") and not is_file(path):
         raise UserError(
             f"study {study!r}: unknown; one of {', '.join(shipped())}, or the path of a YAML file"
         )
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path}: larger than a study can be ({MOST_BYTES:,} bytes)")
+        check_file(path, MOST_BYTES)
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not text in UTF-8"
-        raise UserError(f"{path}: cannot be read ({why})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: cannot be read (not text in UTF-8); save it as that") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or reason(error)
+        raise UserError(f"{path}: cannot be read ({why}); give a study's YAML file") from None
     return path.stem, parse_study(text, str(path))
 
 
 def parse_study(text: str, where: str) -> StudyFile:
     """`where` names the file in messages. Raises UserError."""
     try:
-        _refuse_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader), where)
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        at = "" if line is None else f", line {line + 1}"
-        why = getattr(error, "problem", None) or "a value makes no sense"
-        raise UserError(f"{where}: not YAML ({why}{at})") from None
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}; mend it") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{where}: a study is a mapping of description, preset, grid")
     try:
@@ -149,24 +146,3 @@ def parse_study(text: str, where: str) -> StudyFile:
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     return study
-
-
-def _refuse_repeated_keys(root: yaml.Node | None, where: str) -> None:
-    """YAML would silently keep the last one; an alias could hide a bomb, and no study needs it."""
-    nodes, seen = [root], set()
-    while nodes:
-        node = nodes.pop()
-        if node is None:
-            continue
-        if id(node) in seen:
-            raise UserError(f"{where}: YAML aliases (*name) are not allowed in a study")
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-        elif isinstance(node, yaml.MappingNode):
-            keys = [str(key.value) for key, _ in node.value]
-            repeated = next((key for key in keys if keys.count(key) > 1), None)
-            if repeated is not None:
-                line = node.start_mark.line + 1
-                raise UserError(f"{where}: key {repeated!r} comes twice, below line {line}")
-            nodes += [part for pair in node.value for part in pair]

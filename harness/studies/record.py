@@ -15,9 +15,11 @@ from harness import provenance
 from harness.compare import Bench, Machine, Request
 from harness.config import Experiment
 from harness.records import RunRecord, read_json, write_json
+from harness.schema import check_shape
 from harness.studies.axes import Axis
 from harness.studies.file import StudyFile
 from harness.studies.grid import Cell, cell_name
+from harness.studies.shapes import StudyShape
 
 KIND = "grid"  # other studies have a study.json, too
 
@@ -123,7 +125,9 @@ def write_record(
 
 def read_record(folder: Path) -> StudyRecord:
     """Raises UserError for a missing or damaged record."""
-    record = read_json(folder / "study.json")
+    path = folder / "study.json"
+    record = read_json(path)
+    check_shape(path, record, StudyShape, "remove it and run the same `make study` again")
     axes = tuple(
         Axis(each["key"], each["title"], tuple(each["labels"]), ()) for each in record["axes"]
     )

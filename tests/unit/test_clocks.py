@@ -1,9 +1,11 @@
+import re
 import time
 from types import SimpleNamespace
 
 import pytest
 
 from harness.clocks import NAMES, Clocks
+from harness.provenance import ROOT
 
 
 def test_clocks_sum_to_the_wall_clock(monkeypatch):
@@ -32,3 +34,12 @@ def test_a_resumed_run_keeps_what_earlier_processes_spent():
     assert second.processes == 2
     assert second.seconds()["train"] == pytest.approx(saved[NAMES.index("train")])
     assert second.array()[-1] == 2
+
+
+def test_nothing_is_measured_by_the_clock_on_the_wall():
+    """It can be set, or set itself, while something is timed by it."""
+    wall = re.compile(r"\btime\.time(_ns)?\(|\bdatetime\b|\btime\.(localtime|gmtime)\b")
+    files = [file for name in ("backends", "harness") for file in (ROOT / name).rglob("*.py")]
+    assert len(files) > 100
+    assert not [file for file in files if wall.search(file.read_text(encoding="utf-8"))]
+    assert wall.search("began = time.time()") and not wall.search("time.perf_counter()")

@@ -62,18 +62,20 @@ def test_arrays_are_flushed_in_the_file_that_takes_the_name(tmp_path, monkeypatc
     flushed = []
     monkeypatch.setattr(records.os, "fsync", lambda fd: flushed.append(records.os.fstat(fd)))
     write_arrays(tmp_path / "a.safetensors", {"a": np.zeros(3)})
-    (status,) = flushed
+    file, folder = flushed
     written = (tmp_path / "a.safetensors").stat()
-    assert (status.st_ino, status.st_size) == (written.st_ino, written.st_size)
+    assert (file.st_ino, file.st_size) == (written.st_ino, written.st_size)
+    assert folder.st_ino == tmp_path.stat().st_ino, "its new name is in there"
 
 
-def test_what_a_killed_process_was_writing_is_found_and_removed(tmp_path):
-    target = tmp_path / "checkpoint.safetensors"
+@pytest.mark.parametrize("name", ["checkpoint-00000001.safetensors", "evaluations/a.safetensors"])
+def test_what_a_killed_process_was_writing_is_found_and_removed(tmp_path, name):
+    target = tmp_path / name
     write_arrays(target, {"a": np.zeros(3)})
     with pytest.raises(FileNotFoundError), replacing(target) as temporary:
         temporary.write_bytes(b"half of it")
         remove_leftovers(tmp_path)
-        assert list(tmp_path.iterdir()) == [target]
+        assert list(target.parent.iterdir()) == [target]
     assert read_arrays(target)["a"].tolist() == [0, 0, 0]
 
 

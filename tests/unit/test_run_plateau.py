@@ -7,87 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from losing_backend import EPOCHS, LEVELS, OVERRIDES, PER_EPOCH, Losing, begin
 
 import backends
-from backends.interface import Batch, PeakMemory, Runtime, State
-from backends.model import Model
-from backends.objective import RECORDED, Objective
-from harness.clocks import Clocks
 from harness.config import load_experiment
 from harness.energy import Meter
-from harness.records import read_arrays, write_arrays
-from harness.run import Job, Run
+from harness.records import read_arrays
+from harness.run import Run
 from harness.schedule import plateaus
-
-PER_EPOCH, EPOCHS = 5, 8
-OVERRIDES = [
-    "training.policy=plateau",
-    "training.plateau_patience=1",
-    "training.plateau_factor=0.5",
-    "training.epochs_constant=8",
-    "training.epochs_decay=0",
-    "optimiser.learning_rate=1e-3",
-    "optimiser.discriminator_learning_rate=4e-3",
-    "objective.lambda_a=3",
-    "objective.lambda_b=5",
-    "objective.identity=2",
-    "objective.identity_unit=absolute",
-]
-# Better, better, then not: from the third epoch on nothing is won.
-LEVELS = [4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
-
-
-class Losing:
-    """A backend whose losses are made up, and that keeps the batches it is given."""
-
-    def __init__(self, name: str, model: Model, objective: Objective, runtime: Runtime) -> None:
-        self.batches: list[Batch] = []
-        self.handed_out = self.began = 0
-
-    def load_state(self, state: State) -> None:
-        self.loaded = dict(state)
-        self.began = self.handed_out = int(state["step"])
-
-    def environment(self) -> dict[str, str]:
-        return {}
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {**self.loaded, "step": np.array(self.began + len(self.batches))}
-
-    def translate(self, images: np.ndarray, direction: str) -> np.ndarray:
-        return images
-
-    def train_step(self, batch: Batch) -> None:
-        self.batches.append(batch)
-
-    def synchronize(self) -> None:
-        pass
-
-    def peak_memory(self) -> PeakMemory:
-        return PeakMemory(1, "resident")
-
-    def losses(self) -> np.ndarray:
-        new = range(self.handed_out, self.began + len(self.batches))
-        self.handed_out = new.stop
-        return np.array([row(step) for step in new], np.float32).reshape(-1, len(RECORDED))
-
-
-def row(step: int) -> list[float]:
-    """The level of an epoch, as weighted; without weights the loss would rise where that falls."""
-    level, noise = LEVELS[step // PER_EPOCH], 0.01 * (step % PER_EPOCH)
-    values = dict.fromkeys(RECORDED, 0.0)
-    values |= {"adversarial_ab": 2 * (4 - level), "cycle_a": level + noise, "cycle_b": 0.25}
-    values |= {"identity_a": 0.125, "discriminator_a": -10.0 * step, "accuracy_real_a": step}
-    return list(values.values())
-
-
-def begin(folder: Path, *overrides: str) -> Run:
-    for split, side in (("train", 36), ("test", 32)):
-        np.save(folder / f"{split}.npy", np.zeros((8, side, side, 3), np.uint8))
-    images = {f"{s}{d}": str(folder / f"{s}.npy") for s in ("train", "test") for d in "AB"}
-    settings = load_experiment("any", "smoke", [*OVERRIDES, *overrides]).model_dump()
-    job = Job("any", 0, str(folder), "cpu", "a CPU", 2, settings, images)
-    return Run(job, Clocks())
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +62,7 @@ def test_a_run_that_is_taken_up_again_goes_on_at_the_rate_it_had(tmp_path: Path)
     first = begin(tmp_path)
     first.train(23)
     first.checkpoint("interrupted")
-    assert int(read_arrays(first.checkpoint_file)["step"]) == 23
+    assert int(read_arrays(first.checkpoints.files[0])["step"]) == 23
     second = begin(tmp_path)
     assert second.step == 23
     second.train(40)
@@ -217,18 +144,3 @@ def test_joules_that_cannot_be_read_are_left_empty(tmp_path: Path) -> None:
     assert again.record.blocks["joules"].isna().tolist() == [True]
     assert (tmp_path / "blocks.csv").read_text().splitlines()[-1].endswith(",")
     assert run.meter.source is None
-
-
-def test_a_checkpoint_of_before_joules_were_recorded_is_taken_up(tmp_path: Path) -> None:
-    run = begin(tmp_path)
-    run.train(7)
-    run.checkpoint("interrupted")
-    arrays = read_arrays(run.checkpoint_file)
-    older = arrays["record/blocks"][:, :-1]
-    write_arrays(run.checkpoint_file, {**arrays, "record/blocks": older})
-    again = begin(tmp_path)
-    again.train(40)
-    assert again.blocks[0][:-1] == tuple(older[0].tolist())
-    assert np.isnan(again.blocks[0][-1]) and len(again.blocks[0]) == len(again.blocks[1])
-    again.finish()
-    assert len(again.record.blocks) == 2

@@ -6,6 +6,7 @@ from scaling_record import failed, point, record
 from harness.cli import main
 from harness.config import load_experiment
 from harness.errors import UserError, WorkerFailed
+from harness.faults import ended
 from harness.flops import step_flops
 from harness.scaling.axes import axes_of, choose, default_values, parse_values, settings
 from harness.scaling.measure import Method, failure
@@ -170,10 +171,11 @@ def test_a_damaged_record_is_named_in_one_line(tmp_path, capsys, old, new):
 
 
 def test_a_failure_is_known_for_what_it_is():
-    killed = failure(WorkerFailed("torch: ended with status -9; see /some/where/log.txt"))
-    assert killed.out_of_memory and killed.why == "torch: ended with status -9"
+    killed = failure(WorkerFailed(f"torch: {ended(-9)[1]}; see /some/where/log.txt", "died"))
+    assert killed.out_of_memory and killed.why == f"torch: {ended(-9)[1]}"
+    assert not failure(WorkerFailed(f"torch: {ended(-11)[1]}; see /x", "died")).out_of_memory
     cuda = "torch: OutOfMemoryError: CUDA out of memory; the traceback is in /x"
-    assert failure(WorkerFailed(cuda)).out_of_memory
+    assert failure(WorkerFailed(cuda, "memory")).out_of_memory
     other = failure(WorkerFailed("tf: FloatingPointError: a loss; the traceback is in /x"))
     assert not other.out_of_memory and "/x" not in other.why
 

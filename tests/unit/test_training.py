@@ -6,6 +6,8 @@ import pytest
 
 from harness import training
 from harness.config import TimingSection
+from harness.errors import WorkerFailed
+from harness.records import write_json
 from harness.training import Pace
 from harness.workers import Worker
 
@@ -19,6 +21,7 @@ class CountingWorker(Worker):
     start: dict[str, int]
     marks: tuple[int, ...]
     fail_at: tuple[str, int] | None
+    failures: list[BaseException]  # raised there, one after the other
 
     def __init__(self, job):
         self.job, self.steps = job, 30
@@ -31,8 +34,8 @@ class CountingWorker(Worker):
 
     def train(self, until):
         self.log.append((self.name, self.step, until))
-        if self.fail_at == (self.name, until):
-            raise KeyboardInterrupt
+        if self.fail_at == (self.name, until) and self.failures:
+            raise self.failures.pop(0)
         self.step = until
         losses = {"cycle_a": 0.1, "cycle_b": 0.1}
         return {"seconds_per_step": {"one": 0.1, "two": 0.2}[self.name], "losses": losses}
@@ -59,14 +62,18 @@ class Silent:
 @pytest.fixture
 def log(monkeypatch):
     CountingWorker.log, CountingWorker.start, CountingWorker.fail_at = [], {}, None
-    CountingWorker.marks = ()
+    CountingWorker.marks, CountingWorker.failures = (), [KeyboardInterrupt()]
     monkeypatch.setattr(training, "Worker", CountingWorker)
     return CountingWorker.log
 
 
-def run(estimate=lambda paces: None):
-    jobs = [SimpleNamespace(backend=name, seed=0) for name in ("one", "two")]
-    training.train_seed(jobs, TIMING, Silent(), estimate)
+def run(estimate=lambda paces: None, folder="nowhere", restarts=3):
+    jobs = [
+        SimpleNamespace(backend=name, seed=0, folder=f"{folder}/{name}-seed0")
+        for name in ("one", "two")
+    ]
+    timing = TIMING.model_copy(update={"restarts": restarts})
+    training.train_seed(jobs, timing, Silent(), estimate)
 
 
 def blocks(log):
@@ -147,3 +154,40 @@ def test_an_interruption_asks_every_worker_for_a_checkpoint(log):
         ("one", "interrupt"),
         ("two", "interrupt"),
     ]
+
+
+@pytest.mark.parametrize("fault", ["died", "silent"])
+def test_after_a_death_all_go_on_from_their_checkpoints(log, fault):
+    CountingWorker.fail_at, CountingWorker.failures = ("two", 9), [WorkerFailed("gone", fault)] * 2
+    run()
+    assert not CountingWorker.failures
+    assert [entry for entry in log if entry[1] == "close"] == [
+        ("two", "close"),
+        ("one", "close"),
+    ] * 3
+    assert log.count(("one", "interrupt")) == 2
+    assert log.count(("one", {"finish": True})) == log.count(("two", {"finish": True})) == 1
+
+
+def test_deaths_are_survived_so_many_times_and_no_more(log):
+    CountingWorker.fail_at, CountingWorker.failures = ("two", 9), [WorkerFailed("gone", "died")] * 9
+    with pytest.raises(WorkerFailed, match="gone"):
+        run(restarts=2)
+    assert len(CountingWorker.failures) == 9 - 3
+
+
+@pytest.mark.parametrize("fault", ["memory", "disk", "diverged", "error"])
+def test_what_would_fail_again_is_not_tried_again(log, fault):
+    CountingWorker.fail_at, CountingWorker.failures = ("two", 9), [WorkerFailed("bad", fault)] * 2
+    with pytest.raises(WorkerFailed, match="bad"):
+        run()
+    assert len(CountingWorker.failures) == 1
+
+
+def test_a_run_that_was_complete_when_its_partner_died_is_not_trained_again(log, tmp_path):
+    CountingWorker.fail_at, CountingWorker.failures = ("two", 30), [WorkerFailed("gone", "died")]
+    status = {"backend": "one", "seed": 0, "state": "complete", "step": 30, "steps": 30}
+    write_json(tmp_path / "one-seed0" / "status.json", status)
+    run(folder=tmp_path)
+    after = log[log.index(("one", "close")) + 1 :]
+    assert {entry[0] for entry in after} == {"two"}

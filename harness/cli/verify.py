@@ -1,0 +1,45 @@
+"""`cyclebench verify`: are the runs what they say, and does training them again give the same?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from harness.cli import options as shared
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="check hashes, data and records of runs, and replay their first steps",
+        epilog="example: cyclebench verify results/seasons-quick-0123456789 --steps 20."
+        " The exit status is 1 if anything differs.",
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "run", type=Path, metavar="RUN", help="an experiment's folder, or that of one of its runs"
+    )
+    command.add_argument(
+        "--steps", type=shared.count, default=20, help="to train again of each run (default: 20)"
+    )
+    command.add_argument(
+        "--dataset",
+        type=shared.text_or_none,
+        help="name or folder of the images now (default: the name they had)",
+    )
+    command.add_argument("--data-dir", type=shared.path_or_none, help="folder that holds data sets")
+    command.add_argument("--json", action="store_true", help="print the same as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.verify import Request, as_json, print_rows, verify
+
+    request = Request(options.run, options.steps, options.dataset, options.data_dir)
+    with shared.display() as display:
+        verified = verify(request, display)
+    if options.json:
+        print(json.dumps(as_json(verified), indent=2, allow_nan=False))
+    else:
+        print_rows(verified, shared.table_console())
+    return 0 if verified.ok else 1

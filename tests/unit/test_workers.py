@@ -1,0 +1,96 @@
+"""The parent's end of a process: what it hears, what it does not, and how it takes an end."""
+
+from __future__ import annotations
+
+import textwrap
+from contextlib import closing
+
+import pytest
+
+from harness import workers
+from harness.errors import UserError, WorkerFailed
+from harness.workers import Child
+
+# Answers each command by running it.
+MODULE = """
+    import json, os, signal, sys, time
+    first = json.loads(sys.stdin.readline())
+    def say(**event):
+        sys.stdout.write(json.dumps(event) + "\\n")
+        sys.stdout.flush()
+    exec(first["begin"])
+    for line in sys.stdin:
+        command = json.loads(line)
+        exec(command["do"])
+"""
+
+
+@pytest.fixture
+def child(tmp_path, monkeypatch):
+    (tmp_path / "obedient.py").write_text(textwrap.dedent(MODULE))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def started(begin="say(ready=True)", patience=None):
+        return Child("obedient", "one", tmp_path / "log.txt", {"begin": begin}, patience)
+
+    return started
+
+
+def test_commands_are_answered_one_by_one(child):
+    with closing(child()) as one:
+        assert one.begin == {"ready": True}
+        # Two lines at once: the second is the answer to the next command.
+        assert one.request(do="say(a=1); say(b=2)") == {"a": 1}
+        assert one.request(do="pass") == {"b": 2}
+        long = one.request(do="say(text='é' * 200000)")["text"]
+        assert len(long) == 200000
+
+
+def test_signs_of_life_are_no_answers_and_keep_a_slow_worker_alive(child):
+    beats = "[(say(alive=True), time.sleep(0.2)) for _ in range(10)]; say(done=True)"
+    with closing(child(patience=1.5)) as one:
+        assert one.request(do=beats) == {"done": True}
+
+
+def test_one_that_hangs_is_killed_and_said_to_have_done_nothing(child):
+    with closing(child(patience=0.3)) as one:
+        with pytest.raises(WorkerFailed, match=r"did nothing for 0 s .timing.patience") as failure:
+            one.request(do="os.kill(os.getpid(), signal.SIGSTOP)")
+        assert failure.value.fault == "silent"
+        one._process.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("do", "says", "fault"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL.*log.txt", "died"),
+        ("os.abort()", "SIGABRT", "died"),
+        ("sys.exit(3)", "status 3", "died"),
+        ("1 / 0", "ZeroDivisionError", "died"),
+        ("say(failed='x; lower it', fault='memory')", "one: x; lower it; the traceback", "memory"),
+        ("say(failed='x')", "one: x; the traceback is in", "error"),
+    ],
+)
+def test_an_end_is_told_by_what_it_was(child, do, says, fault):
+    with closing(child()) as one:
+        with pytest.raises(WorkerFailed, match=says) as failure:
+            one.request(do=do)
+        assert failure.value.fault == fault
+
+
+def test_input_that_a_worker_refuses_is_the_users(child):
+    with pytest.raises(UserError, match=r"^a.csv: damaged$"):
+        child(begin="say(refused='a.csv: damaged')")
+
+
+def test_one_that_dies_before_it_is_asked_says_why(child):
+    with pytest.raises(WorkerFailed, match="one: ImportError: nowhere"):
+        child(begin="raise ImportError('nowhere')")
+
+
+def test_an_interrupted_one_that_hangs_is_killed(child, monkeypatch):
+    monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
+    with closing(child()) as one:
+        one._write({"do": "time.sleep(600)"})
+        workers.Worker.interrupt(one)
+        assert one._process.wait(10) == -9
