@@ -149,7 +149,7 @@ def _side(side: Mapping[str, Any]) -> Side:
         setup=_finite([side["setup_seconds"]])[0],
         first_step=_positive([side["first_step_seconds"]])[0],
         blocks=blocks,
-        memory=PeakMemory(_whole(side["memory"]["bytes"]), _text(side["memory"]["kind"])),
+        memory=_memory(**side["memory"]),
         joules=None if joules is None else _finite(joules),
         phases=phases and {name: _finite(seconds) for name, seconds in _by_phase(phases).items()},
         peaks=best and Peaks(*_positive([best[name] for name in Peaks.__dataclass_fields__])),
@@ -183,6 +183,12 @@ def _whole(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= LARGEST:
         raise TypeError(f"{shown(value)} in place of a whole number")
     return value
+
+
+def _memory(bytes: object, kind: object) -> PeakMemory:
+    if kind not in ("device", "resident"):
+        raise ValueError(f"memory: of the kind {kind!r}")
+    return PeakMemory(_whole(bytes), kind)
 
 
 def _text(value: Any) -> str:

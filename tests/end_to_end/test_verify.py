@@ -84,7 +84,7 @@ def test_one_bit_of_a_loss_is_found_by_its_hash_and_by_the_replay(folder):
     assert "it should not" in note
 
 
-def test_another_configuration_images_and_devices_are_found_and_not_replayed(folder, monkeypatch):
+def test_another_configuration_or_device_is_found_and_not_replayed(folder, monkeypatch):
     file = folder / "experiment.json"
     sound = read_json(file)
     document = json.loads(json.dumps(sound))
@@ -102,6 +102,23 @@ def test_another_configuration_images_and_devices_are_found_and_not_replayed(fol
         assert rows[name, "files"].outcome == "ok"
         assert rows[name, "replay"].outcome == "not checked"
         assert "another device" in rows[name, "replay"].note
+
+
+def test_an_image_that_is_another_now_is_found(folder, monkeypatch):
+    monkeypatch.setattr("harness.provenance.cpu_name", lambda: "another CPU")  # nothing to replay
+    _, rows = verified(folder)
+    found = rows["experiment", "data"]
+    assert found.outcome == "ok" and found.note.startswith("32 images in ")
+    one, other = sorted((Path(found.note.partition(" in ")[2]) / "trainA").iterdir())[:2]
+    before = one.read_bytes()
+    try:
+        one.write_bytes(other.read_bytes())
+        _, rows = verified(folder)
+    finally:
+        one.write_bytes(before)
+    assert rows["experiment", "data"].outcome == "DIFFERS"
+    assert rows["experiment", "data"].note.endswith(f": changed: trainA/{one.name}")
+    assert rows["tf", "replay"].note == "not replayed: see data"
 
 
 def test_records_that_do_not_fit_the_plan_are_found(folder):
