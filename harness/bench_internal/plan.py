@@ -45,7 +45,7 @@ def _batches(steps: int, folder: Path) -> Work:
     # A split that is mapped from the cache, as a training's is.
     path, shape = folder / "images.npy", (IMAGES, side, side, 3)
     np.save(path, np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8))
-    images = np.load(path, mmap_mode="r")
+    images = np.load(path, mmap_mode="r", allow_pickle=False)
     plan = drawn()
     assert isinstance(plan, Plan)
     return partial(_take, plan, range(steps), images)
