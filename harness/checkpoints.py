@@ -81,6 +81,6 @@ def _checkpoint(file: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
         found = Checkpoint(arrays, **records)
         if found.losses.shape != (found.step, len(RECORDED)):
             raise ValueError(f"losses {found.losses.shape} at step {found.step}")
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{file}: not a checkpoint of a run ({error}); remove it") from None
     return found

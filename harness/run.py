@@ -118,6 +118,8 @@ class Run:
         try:
             if saved.step > self.plan.steps:
                 raise ValueError(f"step {saved.step} of {self.plan.steps}")
+            if saved.blocks.ndim != 2 or saved.blocks.shape[1] != len(BLOCK_COLUMNS):
+                raise ValueError(f"blocks {saved.blocks.shape}")
             self.backend.load_state(saved.state)
             self.clocks.add(saved.clocks)
         except ValueError as error:

@@ -45,7 +45,6 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **QUIET},
-            bufsize=0,
             # What a terminal or `kill` sends to the group is for the parent to act on.
             start_new_session=True,
         )
@@ -71,6 +70,7 @@ class Child:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(_line(command))
+            self._process.stdin.flush()
         except BrokenPipeError:
             self._read()  # raises, with what the process said last
 
@@ -90,6 +90,7 @@ class Child:
     def _next_line(self) -> bytes:
         """Raises WorkerFailed where none comes any more, or none for too long."""
         assert self._process.stdout is not None
+        # Past Python's buffer, which `select` does not see.
         pipe, since = self._process.stdout.fileno(), time.monotonic()
         while b"\n" not in self._heard:
             left = None if self.patience is None else since + self.patience - time.monotonic()

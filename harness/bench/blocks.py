@@ -11,6 +11,7 @@ from scipy import stats
 from harness.statistics import CONFIDENCE, LEAST_STARTS, MINIMUM_PAIRS, Interval, width
 
 SETTLED = 0.05  # a block is warm within so much of what comes after it
+MOST_STARTS = 10_000  # nobody makes more, however narrow an interval is asked for
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,14 @@ def outliers(seconds: np.ndarray) -> int:
 def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
     """About how many more starts make the interval as narrow as `wanted`, and not by luck.
 
-    Its width falls with the square root of their number, and with the quantile of t.
+    Its width falls with the square root of their number, and with the quantile of t. MOST_STARTS
+    stands for so many or more.
     """
     found, more = width(ratio), max(0, LEAST_STARTS - starts)
     if not math.isfinite(found):
         return max(1, more)
     unit = found * math.sqrt(starts) / _quantile(starts)
-    while unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted:
+    while more < MOST_STARTS and unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted:
         more += 1
     return more
 

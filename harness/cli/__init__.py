@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from harness.cli import (
     bench,
@@ -27,6 +28,7 @@ from harness.cli import (
 )
 from harness.errors import UserError, WorkerFailed
 from harness.faults import MORE_SPACE, disk_full
+from harness.untrusted import printable
 
 INTERRUPTED = 130
 COMMANDS = (
@@ -71,8 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, f"unexpected failure: {summary}; the traceback is in {log}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all of the program does; subcommands' parsers, too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SystemExit(_fail(2, f"{message}; see {self.prog} --help"))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cyclebench",
         description="Do a PyTorch CycleGAN and a TensorFlow CycleGAN learn the same, equally fast?",
         epilog="example: cyclebench compare --dataset seasons",
@@ -84,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fail(status: int, message: str) -> int:
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))
     print(f"cyclebench: {line}", file=sys.stderr)
     return status
 

@@ -17,9 +17,14 @@ def add(commands: shared.Commands) -> None:
     command.set_defaults(command=run)
     command.add_argument("what", choices=("metrics",))
     command.add_argument(
-        "--repeats", type=int, metavar="N", help="simulated test sets a row (default: by row)"
+        "--repeats",
+        type=shared.count,
+        metavar="N",
+        help="simulated test sets a row (default: by row)",
     )
-    command.add_argument("--processes", type=int, metavar="N", help="at once (default: one a core)")
+    command.add_argument(
+        "--processes", type=shared.count, metavar="N", help="at once (default: one a core)"
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
 
 

@@ -19,13 +19,20 @@ def add(commands: shared.Commands) -> None:
     shared.add_results(command)
     shared.add_overrides(command)
     command.add_argument(
-        "--steps", type=int, default=200, help="steps followed one by one (default: 200)"
+        "--steps", type=shared.count, default=200, help="steps followed one by one (default: 200)"
     )
     command.add_argument(
-        "--seeds", type=int, default=5, metavar="K", help="runs of each backend (default: 5)"
+        "--seeds",
+        type=shared.count,
+        default=5,
+        metavar="K",
+        help="runs of each backend (default: 5)",
     )
     command.add_argument(
-        "--pairs", type=int, default=20, help="pairs of runs in the calibration (default: 20)"
+        "--pairs",
+        type=shared.count,
+        default=20,
+        help="pairs of runs in the calibration (default: 20)",
     )
 
 

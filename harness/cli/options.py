@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import backends
+from harness.errors import UserError
 from harness.presets import preset_names
+from harness.untrusted import expanded, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,7 +98,7 @@ def text_or_none(text: str) -> str | None:
 
 
 def path_or_none(text: str) -> Path | None:
-    return Path(text).expanduser() if text else None
+    return _expanded(text) if text else None
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -109,9 +111,9 @@ def seeds_or_none(text: str) -> tuple[int, ...] | None:
     try:
         found = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers as 0,1,2") from None
-    if len(set(found)) != len(found) or min(found) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: each seed once, none below 0")
+        raise argparse.ArgumentTypeError(f"{shown(text)}: write whole numbers as 0,1,2") from None
+    if len(set(found)) != len(found) or not all(0 <= each < 2**63 for each in found):
+        raise argparse.ArgumentTypeError(f"{shown(text)}: each seed once, from 0 to below 2**63")
     return found
 
 
@@ -126,8 +128,8 @@ def positive(text: str) -> float:
 
 
 def count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number above zero")
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: give a whole number above zero")
     return int(text)
 
 
@@ -136,7 +138,14 @@ def names_or_none(text: str) -> tuple[str, ...] | None:
 
 
 def _results(text: str) -> Path:
-    return Path(text or "results").expanduser()
+    return _expanded(text or "results")
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return expanded(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _names(text: str) -> tuple[str, ...]:

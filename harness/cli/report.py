@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.bench.page.write import write_page as write_bench_page
     from harness.metrics.evaluate import evaluate
     from harness.report import write_report
+    from harness.report.check import check_records
     from harness.studies.page.write import write_page
     from harness.studies.record import is_study
 
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if is_bench(options.experiment):
         print(f"Report: {write_bench_page(options.experiment)}")
         return 0
+    check_records(options.experiment)
     with shared.display() as display:
         evaluate(options.experiment, display.stage)
     print(f"Report: {write_report(options.experiment)}")

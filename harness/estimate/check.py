@@ -21,6 +21,8 @@ from harness.estimate.predict import CLOCKS, Estimate
 from harness.estimate.show import seconds_text
 from harness.estimate.work import Counts, Work
 from harness.records import RunRecord, find_runs, read_json
+from harness.report.shapes import Head
+from harness.schema import check_shape, require
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Recorded:
 def read_recorded(folder: Path, machine: Machine) -> Recorded:
     """Raises UserError unless the experiment in `folder` has a complete run of this machine's."""
     document = read_json(folder / "experiment.json")
+    check_shape(folder / "experiment.json", document, Head, "mend it, or train anew")
     runs = _of_this_machine(folder, machine)
     present = {run.backend for run in runs}
     # In the order of the folder, backends of others after it.
@@ -55,6 +58,11 @@ def _of_this_machine(folder: Path, machine: Machine) -> list[RunRecord]:
     complete = [run for run in find_runs(folder) if run.complete]
     if not complete:
         raise UserError(f"{folder}: no complete run to check with; run `make compare`")
+    for run in complete:
+        needed = ("clocks", "processes")
+        require(run.folder / "environment.json", run.environment, ("device",), _anew(run))
+        require(run.folder / "resources.json", run.resources, needed, _anew(run))
+        require(run.folder / "resources.json", run.resources["clocks"], CLOCKS, _anew(run))
     devices = {run.environment["device"] for run in complete}
     if machine.device_name not in devices:
         raise UserError(
@@ -68,6 +76,10 @@ def _of_this_machine(folder: Path, machine: Machine) -> list[RunRecord]:
             f"{folder}: its runs were interrupted once, which takes longer; check with others"
         )
     return whole
+
+
+def _anew(run: RunRecord) -> str:
+    return f"remove {run.folder} to train that run anew"
 
 
 def _mean(runs: list[RunRecord], backend: str, clock: str) -> float:

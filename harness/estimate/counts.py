@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.datasets.scan import image_files
 from harness.errors import UserError
 from harness.estimate import published
 from harness.estimate.work import Counts
+from harness.untrusted import LONGEST
 
 SYNTAX = "--images trainA,trainB,testA,testB"
 
@@ -24,8 +26,8 @@ SYNTAX = "--images trainA,trainB,testA,testB"
 def given_images(text: str) -> Counts:
     """What the user says there is, as 1000,1000,250,250. Raises UserError for anything else."""
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 4 or not all(part.isdecimal() and int(part) for part in parts):
-        raise UserError(f"--images {text}: give four whole numbers above zero: {SYNTAX}")
+    if len(parts) != 4 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", part) for part in parts):
+        raise UserError(f"--images {text[:LONGEST]}: give four whole numbers above zero: {SYNTAX}")
     train_a, train_b, test_a, test_b = map(int, parts)
     return Counts(train_a, train_b, test_a, test_b)
 

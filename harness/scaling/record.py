@@ -14,8 +14,9 @@ from harness.records import read_json, write_json
 from harness.scaling.points import BASE
 
 KIND = "scaling"
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Whole = Annotated[int, Field(ge=1)]
+# What is beyond cannot be measured, nor be added up or drawn.
+Positive = Annotated[float, Field(ge=1e-12, le=1e18)]
+Whole = Annotated[int, Field(ge=1, le=10**18)]
 
 
 class _Part(BaseModel):
@@ -58,7 +59,7 @@ class Measured(_Part):
     """A point: numbers of every backend, or why there are none. `wall_seconds`: it took in all."""
 
     axis: str
-    value: int | None
+    value: Annotated[int, Field(ge=0, le=10**9)] | None
     settings: Mapping[str, int]
     flops: Whole
     wall_seconds: Positive
@@ -69,6 +70,8 @@ class Measured(_Part):
     def _numbers_or_a_reason(self) -> Measured:
         if bool(self.sides) == bool(self.failed):
             raise ValueError("points: each has either sides or failed")
+        if len({len(side.seconds_per_step) for side in self.sides}) > 1:
+            raise ValueError("points: not as many blocks of each backend")
         return self
 
     @property
@@ -83,7 +86,7 @@ class AxisRecord(_Part):
     name: str
     title: str
     unit: str
-    base: int
+    base: Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Record(_Part):

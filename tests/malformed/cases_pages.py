@@ -87,7 +87,7 @@ BENCHES: tuple[tuple[str, Spoil, str], ...] = (
     ("with a time of 400 digits", put(10**399, *SIDE, "seconds_per_step", 3), "beyond all measure"),
     ("with a time of nothing", put(1e-300, *SIDE, "seconds_per_step", 3), "is not above zero"),
     ("with memory in words", put("much", *SIDE, "memory", "bytes"), "in place of a whole number"),
-    ("with memory of a kind", put(3, *SIDE, "memory", "kind"), "in place of a text"),
+    ("with memory of a kind", put(3, *SIDE, "memory", "kind"), "of the kind 3"),
     ("with threads in words", put("2", "threads"), "in place of a whole number"),
     ("with a true thread", put(True, "threads"), "True in place of a whole number"),
     ("with a batch in words", put("1", "configuration", "training", "batch_size"), "in place of a"),
