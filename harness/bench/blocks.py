@@ -69,7 +69,9 @@ def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
     if not math.isfinite(found):
         return max(1, more)
     unit = found * math.sqrt(starts) / _quantile(starts)
-    while more < MOST_STARTS and unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted:
+    while (
+        more < MOST_STARTS and unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted
+    ):
         more += 1
     return more
 
