@@ -33,7 +33,7 @@ LEAST_STEPS = 1000  # that the plan of a calibration has, for a run may be short
 CLOSE = 0.02  # a spread that no more blocks are timed for
 LEAST_ROUNDS = 3  # of blocks, where the time is there
 ENOUGH = 6  # blocks of each backend before a small spread is believed
-NEVER = 1e9  # seconds; a checkpoint takes what finishing takes
+NEVER = 1e8  # seconds; a checkpoint takes what finishing takes
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _jobs(work: Work, bench: Bench, tested: tuple[int, int]) -> list[Job]:
         Job(
             backend=backend,
             seed=0,
-            folder=str((bench.folder / "runs" / backend).resolve()),
+            folder=str((bench.folder / "runs" / f"{backend}-seed0").resolve()),
             device=machine.device,
             device_name=machine.device_name,
             threads=machine.threads,
