@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from command_line import experiment_folder, interrupt_when, run
+from command_line import command, experiment_folder, interrupt_when, run
+from killing import assert_identical, kill_workers
 
 from backends.objective import RECORDED
 from harness.checkpoints import Checkpoints
@@ -132,30 +133,23 @@ def test_a_finished_comparison_is_reused(compared):
     assert [path.stat().st_mtime_ns for path in losses] == before
 
 
-def test_interrupted_and_continued_training_is_the_same_to_the_last_bit(compared, tmp_path):
-    """Also: two trainings with one seed are the same to the last bit."""
-    status, said = interrupt_when(tmp_path, lambda line: line.startswith("Training takes"))
+def test_interrupted_killed_and_continued_training_is_the_same_to_the_last_bit(compared, tmp_path):
+    """Also: two trainings with one seed are. `make stress` kills many more, at every moment."""
+    results, log = tmp_path / "results", tmp_path / "log.txt"
+    status, said = interrupt_when(results, lambda line: line.startswith("Training takes"))
     assert status == 130, said
     assert "goes on from here" in said and "Traceback" not in said
-    folder = experiment_folder(tmp_path)
+    folder = experiment_folder(results)
     halted = find_runs(folder)
     assert [record.status["state"] for record in halted] == ["interrupted"] * 2
     assert all(0 < record.status["step"] < STEPS for record in halted)
     assert not (folder / "report.html").exists()
 
-    done = run(tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("goes on from step") == 2
-    for whole, continued in zip(find_runs(compared), find_runs(folder), strict=True):
-        assert continued.resources["processes"] == 2
-        for name in RECORDED:
-            assert np.array_equal(whole.losses[name], continued.losses[name]), name
-        one, two = (read_arrays(r.folder / "state.safetensors") for r in (whole, continued))
-        assert all(np.array_equal(one[name], two[name]) for name in one)
-        assert whole.evaluated_steps == continued.evaluated_steps
-        for step in whole.evaluated_steps:
-            one, two = (record.evaluation(step) for record in (whole, continued))
-            assert all(np.array_equal(one[name], two[name]) for name in one), step
+    _, status = kill_workers(command(results), log, 1, 6.0, np.random.default_rng())
+    assert status == 0, log.read_text()[-2000:]
+    assert log.read_text().count("goes on from step") >= 2
+    assert all(record.resources["processes"] >= 2 for record in find_runs(folder))
+    assert_identical(compared.parent, results)
 
 
 def test_workers_leave_checkpoints_when_their_parent_is_killed(tmp_path):
