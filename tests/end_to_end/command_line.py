@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 # Small enough for seconds, long enough to be interrupted between warm-up and end.
 SETTINGS = ("training.steps_per_epoch=16", "timing.block_seconds=0.1", "data.test=4")
@@ -32,6 +33,15 @@ def done(program: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, capture_output=True, text=True, env=os.environ, timeout=300)
 
 
+def started(program: Sequence[str], **pipes: Any) -> subprocess.Popen[Any]:
+    """As from a terminal: a shell makes background jobs deaf to Ctrl-C, and children inherit it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(program, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def interrupt_when(
     results: Path,
     told: Callable[[str], bool],
@@ -39,12 +49,9 @@ def interrupt_when(
     program: list[str] | None = None,
 ) -> tuple[int, str]:
     """Run, send a signal when a line for which `told` holds appears; exit status and stderr."""
-    # A shell starts background jobs deaf to Ctrl-C, and children inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
+    process = started(
         program or command(results), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
-    signal.signal(signal.SIGINT, before)
     lines = []
     assert process.stderr is not None
     for line in process.stderr:

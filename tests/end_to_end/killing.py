@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from command_line import experiment_folder
+from command_line import experiment_folder, started
 
 from backends.objective import RECORDED
 from harness.records import PARTIAL, find_runs, read_arrays
@@ -36,7 +36,7 @@ def is_worker(process: int) -> bool:
 
 def began(program: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as file:
-        return subprocess.Popen(program, stdout=file, stderr=file)
+        return started(program, stdout=file, stderr=file)
 
 
 def kill_workers(
