@@ -26,7 +26,7 @@ from harness.progress import Display, duration
 from harness.records import RunRecord, find_runs
 from harness.report import write_report
 from harness.run import Job
-from harness.training import Pace, train_seed
+from harness.training import Pace, finished, train_seed
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def jobs_left(
         jobs = []
         for backend in request.backends:
             record = RunRecord(device_folder / f"{backend}-seed{seed}")
-            if record.begun and record.complete:
+            if finished(record):
                 display.say(f"{backend}, seed {seed}: already trained, reused")
                 continue
             jobs.append(

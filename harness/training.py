@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.checkpoints import Checkpoints
 from harness.config import TimingSection
 from harness.errors import WorkerFailed
 from harness.progress import Display
@@ -55,11 +56,17 @@ def train_seed(
             if not (failure.passing and restarts_left):
                 raise
             display.say(f"{failure}. Starting anew from the last checkpoints")
-            jobs = [job for job in jobs if not _finished(RunRecord(Path(job.folder)))]
+            jobs = [job for job in jobs if not finished(RunRecord(Path(job.folder)))]
 
 
-def _finished(record: RunRecord) -> bool:
-    return record.begun and record.complete
+def finished(record: RunRecord) -> bool:
+    """Whether nothing is left to train. Of a run that was killed right after its end, what it had
+    no time to take away goes: its checkpoints.
+    """
+    complete = record.begun and record.complete
+    if complete:
+        Checkpoints(record.folder).remove()
+    return complete
 
 
 def _train_together(

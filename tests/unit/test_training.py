@@ -188,6 +188,9 @@ def test_a_run_that_was_complete_when_its_partner_died_is_not_trained_again(log,
     CountingWorker.fail_at, CountingWorker.failures = ("two", 30), [WorkerFailed("gone", "died")]
     status = {"backend": "one", "seed": 0, "state": "complete", "step": 30, "steps": 30}
     write_json(tmp_path / "one-seed0" / "status.json", status)
+    # Killed before it could take it away.
+    (tmp_path / "one-seed0" / "checkpoint-00000030.safetensors").write_bytes(b"")
     run(folder=tmp_path)
     after = log[log.index(("one", "close")) + 1 :]
     assert {entry[0] for entry in after} == {"two"}
+    assert not list(tmp_path.rglob("checkpoint-*"))
