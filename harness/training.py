@@ -60,8 +60,9 @@ def train_seed(
 
 
 def finished(record: RunRecord) -> bool:
-    """Whether nothing is left to train. Of a run that was killed right after its end, what it had
-    no time to take away goes: its checkpoints.
+    """Whether nothing is left to train.
+
+    Of a run that was killed right after its end the checkpoints go, which it had no time to remove.
     """
     complete = record.begun and record.complete
     if complete:
