@@ -24,10 +24,12 @@ MORE = ("--set", "training.steps_per_epoch=400")  # long enough for anything to 
 
 @contextmanager
 def training(program: list[str], results: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Yields once a worker has written a checkpoint."""
+    """Yields once a worker has written two checkpoints."""
     process = began(program, log)
     try:
-        wait_for(lambda: list(results.rglob("checkpoint-*.safetensors")) or ended(process), log)
+        wait_for(
+            lambda: ended(process) or len(list(results.glob("*/runs/*/*/checkpoint-*"))) >= 2, log
+        )
         assert not ended(process), log.read_text()[-2000:]
         yield process
     finally:
