@@ -70,9 +70,8 @@ def heartbeat(answer: TextIO) -> Callable[[], None]:
         now = time.monotonic()
         if now > last + ALIVE_SECONDS:
             last = now
-            with suppress(
-                BrokenPipeError
-            ):  # that the parent is gone is found out after the command
+            # That the parent is gone, `serve` finds out after the command.
+            with suppress(BrokenPipeError):
                 send(answer, {"alive": True})
 
     return beat
