@@ -10,9 +10,10 @@ RESULTS = (
     "processes of their own and timed in turns, block by block; the ratio is formed pair by pair, "
     "and its interval is a t interval of its logarithm over starts of both processes, since two "
     "processes of one program differ for as long as they live. Each interval stands for itself "
-    "(95 %): of twenty, one may miss. Steps here do not wait for data, which those of a training "
-    "may. First and second: in the order in which the backends were named; of two numbers in a "
-    "cell, the upper one is the first's. 95th pct.: the 95th percentile of blocks."
+    "(95 %): of twenty, one or two may miss, since starts end once it is narrow. Steps here do not "
+    "wait for data, which those of a training may. First and second: in the order in which the "
+    "backends were named; of two numbers in a cell, the upper one is the first's. 95th pct.: the "
+    "95th percentile of blocks."
 )
 DEVICES = (
     "Left: medians, and the span from the 5th to the 95th percentile of blocks. Right: 95 % "
