@@ -56,7 +56,8 @@ def _of_itself(record: Record, name: str, found: str) -> Verdict:
     return Verdict(
         "disagrees",
         f"A/A: {name} against itself, {found}: does not cover 1. By chance that happens once or"
-        " twice in twenty times; if it happens again, ratios from this machine are not to be believed.",
+        " twice in twenty times; if it happens again, ratios from this machine are not to be"
+        " believed.",
     )
 
 
