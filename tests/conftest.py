@@ -143,7 +143,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node) -> None:
     # Of a process that crashed there are none.
-    NOTES.update(getattr(node, "workeroutput", {}).get("notes", {}))
+    for title, text in getattr(node, "workeroutput", {}).get("notes", {}).items():
+        NOTES[title] = NOTES.get(title, "") + text
 
 
 @pytest.fixture(scope="session")
