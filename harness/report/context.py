@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from harness.imports.record import read_imported
 from harness.report import environment, notes, tables
+from harness.report.curves import chart_data
+from harness.report.divergence import why
 from harness.report.experiment import Experiment
 from harness.report.findings import Findings
 from harness.report.formatting import plural
+from harness.report.lead import lead
+from harness.report.reproduce import reproduction
 
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
 LONG = 8  # longer lists are folded away
@@ -37,6 +42,8 @@ def context(
         "findings": findings,
         "figures": list(figures),
         "about": _about(experiment),
+        "contents": _contents(experiment, findings),
+        "lead": lead(experiment, findings.metrics, findings.timing, findings.divergences),
         "unfinished": _unfinished(experiment),
         "warnings": environment.warnings(experiment),
         "fid": None if any(row.metric.name == "fid" for row in findings.metrics) else FID,
@@ -47,6 +54,11 @@ def context(
         ],
         "cases": notes.about_cases(experiment),
         "captions": notes.captions(experiment),
+        "why": why(experiment, list(findings.divergences)),
+        "curves": chart_data(experiment),
+        "imported": [
+            f"{each.title}: {' '.join(each.declared)}" for each in read_imported(experiment.folder)
+        ],
         "conventions": notes.about_conventions(experiment),
         "cycle": tables.cycle_table(experiment, findings.losses) if any_run else None,
         "losses_note": notes.about_losses(experiment),
@@ -69,6 +81,21 @@ def context(
         "counts": notes.about_counts(experiment),
         "audit": _audit(experiment),
         "configuration": tables.configuration_table(experiment),
+        "reproduce": reproduction(experiment),
+    }
+
+
+def _contents(experiment: Experiment, findings: Findings) -> dict[str, str]:
+    """Sections of the page by id, in order."""
+    runs = {"fast": "As fast?", "why": "Why?"} if experiment.runs else {}
+    return {
+        "answer": "Answer",
+        **({"same": "The same?"} if findings.metrics or findings.galleries else {}),
+        **runs,
+        "data": "Data",
+        **({"environment": "Environment"} if experiment.runs else {}),
+        "configuration": "Configuration",
+        "reproduce": "Reproduce",
     }
 
 

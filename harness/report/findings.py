@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.report.cases import case_galleries
+from harness.report.divergence import Divergence, divergences
 from harness.report.experiment import Experiment
 from harness.report.gallery import Gallery, galleries
 from harness.report.losses import LossRow, loss_rows
@@ -20,6 +21,7 @@ class Findings:
     metrics: tuple[MetricRow, ...]
     losses: tuple[LossRow, ...]
     timing: tuple[TimingRow, ...]
+    divergences: tuple[Divergence, ...]
     galleries: tuple[Gallery, ...]
     cases: tuple[Gallery, ...]
 
@@ -32,6 +34,7 @@ def find(experiment: Experiment) -> Findings:
         metrics=tuple(metrics),
         losses=tuple(loss_rows(experiment)),
         timing=tuple(timing),
+        divergences=tuple(divergences(experiment)),
         galleries=tuple(galleries(experiment)),
         cases=tuple(case_galleries(experiment)),
     )

@@ -14,6 +14,7 @@ from harness.report.experiment import Experiment
 
 ROWS = 6
 TILE = 160  # pixels a tile is shown at, at least; small images are enlarged by a whole factor
+TIMES = 4  # of how much a difference is shown
 LOSSLESS = 128  # up to this side a tile is PNG; larger photographs would swell the page
 GAP, HEADER = 6, 26  # pixels between tiles, and of a line of text
 
@@ -79,12 +80,21 @@ def galleries(experiment: Experiment) -> list[Gallery]:
             for backend, arrays in results.items()
             if name in arrays
         ]
+        count = len(columns)
+        if count == 3:
+            columns.append(_difference(*(column.images for column in columns[1:])))
         if truth in experiment.references:
             columns.append(Column("truth", experiment.references[truth]))
-        if len(columns) > 1 + (truth in experiment.references):
+        if count > 1:
             count = min(len(column.images) for column in columns)
             found.append(Gallery(name, title, note, tuple(columns), spaced(count)))
     return found
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> Column:
+    count = min(len(one), len(other))
+    gap = np.abs(one[:count].astype(np.int16) - other[:count])
+    return Column(f"difference × {TIMES}", np.minimum(TIMES * gap, 255).astype(np.uint8))  # noqa: RUF001
 
 
 def spaced(count: int, rows: int = ROWS) -> tuple[int, ...]:

@@ -49,6 +49,11 @@ CAPTIONS = {
     "devices": "Median training step on each device, and the 5th to the 95th percentile of its "
     "timed blocks, without warm-up. The scale is logarithmic: the same ratio is the same distance "
     "everywhere.",
+    "divergence": "How far the losses of two runs are apart, of their size: sum over all terms of "
+    "the absolute difference. Solid: two backends, same seed. Dashed: two seeds of one backend, "
+    "which share neither weights nor images. Medians over windows; dotted: one hundredth.",
+    "chart": "Drag across the curves to zoom; every point is the mean of the steps around it, at "
+    "most 400 a curve, then smoothed as chosen. Conventions differ by a factor, never in shape.",
     "clocks": "Mean over runs. Idle is waiting for the other backend's turn.",
 }
 

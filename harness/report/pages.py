@@ -16,6 +16,7 @@ from harness.report.context import context
 from harness.report.experiment import Experiment
 from harness.report.findings import Findings
 from harness.report.gallery import tile
+from harness.report.scripts import script, script_hashes
 
 # What Markdown could read as markup in a name; a pipe would end a table's cell.
 MARKDOWN = re.compile(r"([\\`*_\[\]{}#|~$!])")
@@ -48,13 +49,14 @@ def markdown(experiment: Experiment, findings: Findings, figures: dict[str, byte
 
 
 def render_html(template: str, given: dict[str, Any], figures: dict[str, bytes]) -> str:
-    """One self-contained page: images as data URIs, no script, nothing fetched.
+    """One self-contained page: images as data URIs, scripts in it, nothing fetched.
 
     `given`: the names used in the template; StrictUndefined refuses any other.
     """
     templates = _templates()
     templates.globals["figure"] = lambda name: data_uri(figures[name], "image/png")
     templates.globals["tile"] = lambda image: data_uri(*tile(image))
+    templates.globals |= {"script": script, "script_hashes": script_hashes}
     return templates.get_template(template).render(given)
 
 
@@ -62,6 +64,7 @@ def render_markdown(template: str, given: dict[str, Any]) -> str:
     """Markdown; images are files in figures/."""
     templates = _templates(finalize=escape_markdown)
     templates.globals["br"] = Markup("<br>")
+    templates.filters["code"] = code
     return re.sub(r"\n{3,}", "\n\n", templates.get_template(template).render(given))
 
 
@@ -75,6 +78,11 @@ def escape_markdown(value: Any) -> Any:
         return value
     line = MARKDOWN.sub(r"\\\1", " ".join(str(value).splitlines()))
     return Markup(escape(line, quote=False))  # noqa: S704 - escaped just here
+
+
+def code(text: str) -> Markup:
+    """Text for between fences of Markdown, where nothing is markup but the fence itself."""
+    return Markup(text.replace("```", "` ` `"))  # noqa: S704 - escaped just here
 
 
 def _templates(**options: Any) -> Environment:

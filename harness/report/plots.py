@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
 from backends.objective import LOSS_TERMS
 from harness.report.discriminator_plots import accuracy_figure, output_figure
-from harness.report.drawing import colour, curve, figure
+from harness.report.divergence import Divergence, divergence_figure
+from harness.report.drawing import PALETTE, colour, curve, figure
 from harness.report.experiment import Experiment
 from harness.report.losses import conventions, curves, cycle_curves
 from harness.report.score_plots import score_figure
 from harness.report.timing import block_times
 
 
-def figures(experiment: Experiment) -> dict[str, bytes]:
+def figures(experiment: Experiment, apart: Sequence[Divergence]) -> dict[str, bytes]:
     """File name in figures/ -> PNG; nothing where no run is complete."""
     if not experiment.runs:
         return {}
@@ -27,6 +30,7 @@ def figures(experiment: Experiment) -> dict[str, bytes]:
         f"blocks_{device}.png": block_figure(experiment, device) for device in experiment.devices
     }
     optional = {
+        "divergence.png": divergence_figure(experiment, apart, PALETTE) if apart else None,
         "devices.png": device_figure(experiment),
         "scores.png": score_figure(experiment),
         "discriminators.png": output_figure(experiment),

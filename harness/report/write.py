@@ -22,7 +22,7 @@ def write_report(experiment: Path) -> Path:
     """
     record = load(experiment)
     findings = find(record)
-    drawn = figures(record)
+    drawn = figures(record, findings.divergences)
     html = pages.html(record, findings, drawn)
     markdown = pages.markdown(record, findings, drawn)
     write_json(

@@ -1,0 +1,98 @@
+"""The answer in three sentences: the same, as fast, and why. Each is also in a section, in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.report.divergence import Divergence, share
+from harness.report.experiment import DIRECTIONS, Experiment
+from harness.report.formatting import bounds, fixed, listed, plural
+from harness.report.learnt import place
+from harness.report.scores import MetricRow, headline_rows
+from harness.report.timing import TimingRow
+from harness.statistics import MINIMUM_SEEDS
+
+VERDICTS = {
+    frozenset({"equivalent"}): "learn the same, within the margin fixed before training",
+    frozenset({"different"}): "do not learn the same",
+    frozenset({"cannot tell yet"}): "can neither be told apart nor called equivalent yet",
+}
+UNDECIDED = "learn neither surely the same nor surely not"
+
+
+def lead(
+    experiment: Experiment,
+    metrics: Sequence[MetricRow],
+    timing: Sequence[TimingRow],
+    found: Sequence[Divergence],
+) -> list[str]:
+    """Nothing where no two backends can be compared."""
+    if len(experiment.present) < 2:
+        return []
+    sentences = [
+        *_same(experiment, headline_rows(metrics)),
+        *_fast(experiment, timing),
+        *_why(experiment, found),
+    ]
+    return sentences
+
+
+def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> list[str]:
+    rows = [row for row in rows if row.difference.value is not None and len(row.scores) == 2]
+    if not rows:
+        return ["The translations have not been scored, so nothing is known of what was learnt."]
+    seeds = min(row.seeds for row in rows)
+    names = listed([experiment.title(name) for name in rows[0].scores])
+    gap = f"their {rows[0].title} {rows[0].metric.unit} is apart by {_gaps(experiment, rows)}"
+    if seeds < MINIMUM_SEEDS:
+        return [
+            f"Whether {names} learn the same cannot be told from {plural(seeds, 'seed')}: {gap}."
+        ]
+    verdicts = frozenset(row.verdict.label if row.verdict else "no verdict" for row in rows)
+    return [f"{names} {VERDICTS.get(verdicts, UNDECIDED)}: {gap}."]
+
+
+def _gaps(experiment: Experiment, rows: Sequence[MetricRow]) -> str:
+    """Both directions of a device; of several devices or pairs, the largest."""
+    if len(rows) <= len(DIRECTIONS):
+        return listed([_gap(row, experiment.path(row.direction)) for row in rows])
+    widest = max(rows, key=lambda row: abs(row.difference.value or 0.0))
+    return f"at most {_gap(widest, place(experiment, widest))}"
+
+
+def _gap(row: MetricRow, where: str) -> str:
+    digits, scale = row.metric.digits, row.metric.scale
+    gap, span = fixed(row.difference.value, digits, scale), bounds(row.difference, digits, scale)
+    return " ".join(filter(None, [gap, span, f"({where})"]))
+
+
+def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> list[str]:
+    rows = [
+        row
+        for row in timing
+        if row.quantity == "step_ms_median" and row.ratio.value is not None and len(row.values) == 2
+    ]
+    if not rows:
+        return []
+    first, second = (experiment.title(name) for name in rows[0].values)
+    ratios = [
+        f"{fixed(row.ratio.value, 2)} {bounds(row.ratio, 2)}".strip()
+        + f" times as long as {first}" * (i == 0)
+        + f" on {experiment.device_title(row.device)}"
+        for i, row in enumerate(rows)
+        if tuple(row.values) == tuple(rows[0].values)
+    ]
+    return [f"For a training step {second} took {listed(ratios)}."]
+
+
+def _why(experiment: Experiment, found: Sequence[Divergence]) -> list[str]:
+    if not found:
+        return []
+    each = found[0]
+    told = f"Their losses begin {share(each.at_start)} apart and end {share(each.at_end)} apart"
+    if each.seeds_at_end is None:
+        return [f"{told}; how far two runs of one framework end apart takes a second seed to tell."]
+    return [
+        f"{told}; those of two seeds of {experiment.title(each.first)} end"
+        f" {share(each.seeds_at_end)} apart."
+    ]

@@ -1,0 +1,143 @@
+// Loss curves to zoom in: any term, in any convention, drawn by uPlot from the data in the page.
+(() => {
+  "use strict";
+  const source = document.getElementById("curves");
+  if (!source) return;
+  const data = JSON.parse(source.textContent);
+  const $ = (name) => document.getElementById(`chart-${name}`);
+  const [area, termSelect, smoothing] = [$("area"), $("term"), $("smoothing")];
+  const shown = data.series.map(() => true);
+  let plot = null;
+  let range = null; // of steps; null: all of them
+
+  data.terms.forEach((term, i) => termSelect.add(new Option(term.title, i)));
+  const radios = data.conventions.map((name) => {
+    const label = document.createElement("label");
+    const radio = Object.assign(document.createElement("input"), {
+      type: "radio", name: "convention", value: name, checked: name === "mean",
+    });
+    label.append(radio, name);
+    $("convention").append(label);
+    return radio;
+  });
+  const outputs = data.series.map((series, i) => {
+    const label = document.createElement("label");
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true });
+    const swatch = document.createElement("span");
+    swatch.className = "swatch";
+    swatch.style.background = series.colour;
+    const output = document.createElement("output");
+    label.append(box, swatch, series.title, " ", output);
+    $("series").append(label);
+    box.addEventListener("change", () => {
+      shown[i] = box.checked;
+      plot.setSeries(i + 1, { show: box.checked });
+    });
+    return output;
+  });
+
+  const term = () => data.terms[termSelect.value];
+  const convention = () => radios.find((radio) => radio.checked).value;
+  const logarithmic = () => document.querySelector("input[name=scale]:checked").value === "log";
+
+  // Mean over so many points to either side, of what is there.
+  function smoothed(values, reach) {
+    if (!reach) return values;
+    return values.map((value, i) => {
+      if (value === null) return null;
+      const near = values.slice(Math.max(0, i - reach), i + reach + 1).filter((v) => v !== null);
+      return near.reduce((sum, each) => sum + each, 0) / near.length;
+    });
+  }
+
+  function tables() {
+    const { values, factors } = term();
+    const factor = factors[convention()];
+    const reach = Number(smoothing.value);
+    return values.map((curve, i) => {
+      const scaled = smoothed(curve ?? data.steps[i].map(() => null), reach)
+        .map((value) => (value === null ? null : value * factor))
+        .map((value) => (logarithmic() && value <= 0 ? null : value));
+      return [data.steps[i], scaled];
+    });
+  }
+
+  function draw() {
+    const ink = getComputedStyle(document.body);
+    const line = getComputedStyle(document.querySelector("thead th") ?? document.body).borderBottomColor;
+    const axis = { stroke: ink.color, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
+    plot?.destroy();
+    plot = new uPlot({
+      width: area.clientWidth,
+      height: Math.min(420, Math.max(260, area.clientWidth * 0.42)),
+      legend: { show: false },
+      cursor: { drag: { x: true, y: false } },
+      scales: {
+        x: { time: false },
+        y: logarithmic() ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low), high * 1.05 || 1] },
+      },
+      axes: [{ ...axis, label: "step" }, { ...axis, size: 74, label: convention() }],
+      series: [{}, ...data.series.map((series, i) => ({
+        label: series.title, stroke: series.colour, width: 1.6, spanGaps: true,
+        dash: series.dashed ? [6, 4] : undefined, show: shown[i], points: { show: false },
+      }))],
+      hooks: { setCursor: [read], setScale: [(_, scale) => scale === "x" && remember()] },
+    }, uPlot.join(tables()), area);
+    if (range) plot.setScale("x", range);
+  }
+
+  function read(drawn) {
+    const at = drawn.cursor.idx;
+    outputs.forEach((output, i) => {
+      const value = at === null || at === undefined ? null : drawn.data[i + 1][at];
+      output.textContent = typeof value === "number" ? `${value.toPrecision(4)} at ${drawn.data[0][at]}` : "";
+    });
+  }
+
+  function ends() {
+    const steps = data.steps.flat();
+    return [Math.min(...steps), Math.max(...steps)];
+  }
+
+  function remember() {
+    const { min, max } = plot?.scales.x ?? {};
+    if (min === undefined || min === null) return;
+    const [first, last] = ends();
+    range = min <= first && max >= last ? null : { min, max };
+  }
+
+  // Around the middle by a factor, or moved by a share of what is seen; never beyond the ends.
+  function look(factor, shift) {
+    const [first, last] = ends();
+    const { min, max } = plot.scales.x;
+    const width = Math.min((max - min) * factor, last - first);
+    const middle = (min + max) / 2 + shift * (max - min);
+    const from = Math.min(Math.max(first, middle - width / 2), last - width);
+    plot.setScale("x", { min: from, max: from + width });
+  }
+
+  function chooseTerm() {
+    for (const radio of radios) radio.disabled = !(radio.value in term().factors);
+    if (radios.find((radio) => radio.checked).disabled) radios.find((radio) => !radio.disabled).checked = true;
+    draw();
+  }
+
+  $("in").addEventListener("click", () => look(0.5, 0));
+  $("out").addEventListener("click", () => look(2, 0));
+  $("left").addEventListener("click", () => look(1, -0.25));
+  $("right").addEventListener("click", () => look(1, 0.25));
+  $("reset").addEventListener("click", () => {
+    range = null;
+    draw();
+  });
+  termSelect.addEventListener("change", chooseTerm);
+  smoothing.addEventListener("input", draw);
+  for (const radio of [...radios, ...document.querySelectorAll("input[name=scale]")]) {
+    radio.addEventListener("change", draw);
+  }
+  addEventListener("resize", draw);
+  addEventListener("themechange", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  document.getElementById("chart").hidden = false;
+  chooseTerm();
+})();

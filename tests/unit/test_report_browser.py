@@ -1,0 +1,317 @@
+"""The report in a real browser, offline: every control does what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_experiment import build
+
+from harness.records import RunRecord, find_runs, read_json, write_json
+from harness.report import write_report
+from harness.report.formatting import MINUS
+
+sync_api = pytest.importorskip("playwright.sync_api")
+EVIL = "<img src=x onerror=\"document.title='hacked'\"></script><script>document.title='hacked'"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = build(tmp_path_factory.mktemp("browser"), seeds=(0, 1, 2))
+    write_report(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("no Chromium here")
+    # As root it takes no sandbox, which is for pages that nobody wrote himself.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_api.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser, folder) -> Iterator[sync_api.Page]:
+    yield from opened(browser, folder)
+
+
+def opened(browser, folder: Path, **options) -> Iterator[sync_api.Page]:
+    """The report; whatever it asks of the network or complains about fails the test."""
+    context = browser.new_context(offline=True, **options)
+    shown, troubles = context.new_page(), []
+    shown.on("console", lambda said: troubles.append(said.text))
+    shown.on("pageerror", lambda error: troubles.append(str(error)))
+    shown.on("request", lambda sent: troubles.append(sent.url) if asked(sent.url) else None)
+    shown.goto((folder / "report.html").as_uri())
+    troubles.clear()  # the page itself
+    shown.reload()
+    yield shown
+    context.close()
+    assert not [each for each in troubles if not each.endswith("/report.html")]
+
+
+def asked(url: str) -> bool:
+    return not url.startswith(("data:", "blob:"))
+
+
+# ------------------------------------------------------------------------- each and every one
+
+# What a control is to change besides its own value; images, which are long, by their number.
+EFFECT = """() => JSON.stringify([location.hash, scrollY,
+    document.documentElement.outerHTML.replace(/src="data:[^"]*"/g, ''),
+    [...document.querySelectorAll('canvas')].map(e => e.toDataURL())])"""
+
+
+def operate(control: sync_api.Locator) -> bool:
+    """As a user would; False where there is nothing to choose."""
+    kind = control.evaluate("e => e.type || e.tagName.toLowerCase()")
+    if control.is_disabled():
+        return False
+    if kind == "select-one":
+        values = control.locator("option").evaluate_all("all => all.map(e => e.value)")
+        now = control.input_value()
+        others = [value for value in values if value != now]
+        control.select_option(others[-1])
+    elif kind == "range":
+        ends = control.get_attribute("min") or "", control.get_attribute("max") or ""
+        control.fill(ends[control.input_value() != ends[1]])
+    elif kind == "radio":
+        if control.is_checked():
+            return False
+        control.check()
+    else:
+        control.click()
+    return True
+
+
+def test_every_control_of_the_page_has_an_effect(page):
+    controls = page.locator("button:visible, input:visible, select:visible, summary, nav a")
+    texts = controls.evaluate_all("all => all.map(e => e.id || e.title || e.textContent.trim())")
+    assert len(texts) > 100 and {"theme", "chart-term", "chart-in", "Sort by this column"} <= {
+        *texts
+    }
+    page.locator("#chart-in").click()  # or there is nowhere to go and nothing to go back to
+    for number, name in enumerate(texts):
+        control = controls.nth(number)
+        if control.evaluate("e => e.className === 'tile'"):
+            continue  # they open what the next test is about
+        before = page.evaluate(EFFECT)
+        if operate(control):
+            assert page.evaluate(EFFECT) != before, name
+
+
+def test_every_control_of_the_viewer_has_an_effect(page):
+    page.locator(".tile").first.click()
+    dialog = page.locator("#viewer")
+    operated = set()
+    for view in ("slider", "difference", "all"):
+        dialog.locator(f"input[value={view}]").check()
+        controls = dialog.locator("button:visible, input:visible, select:visible")
+        for number in range(controls.count()):
+            control = controls.nth(number)
+            name = control.evaluate("e => e.id || e.value")
+            if name in ("viewer-close", "all", "slider", "difference"):
+                continue
+            before = page.evaluate(EFFECT)
+            assert operate(control) and page.evaluate(EFFECT) != before, (view, name)
+            operated.add(name)
+    assert operated == {
+        f"viewer-{name}"
+        for name in ("previous", "next", "first", "second", "zoom", "slider", "times")
+    }
+    dialog.locator("#viewer-close").click()
+    assert not dialog.is_visible()
+
+
+# ------------------------------------------------------------------------ what each one does
+
+
+def test_light_and_dark_are_chosen_and_remembered(page):
+    def background() -> str:
+        return page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+
+    light = background()
+    button = page.locator("#theme")
+    assert button.text_content() == "Theme: auto"
+    button.click()
+    assert background() == light
+    button.click()
+    assert button.text_content() == "Theme: dark" and background() != light
+    page.reload()
+    assert button.text_content() == "Theme: dark" and background() != light
+
+
+def test_a_table_sorts_by_numbers_both_ways_and_back(page):
+    table = page.locator("#same table")
+    head = table.locator("thead th").nth(2)
+
+    def column() -> list[float]:
+        cells = table.locator("tbody td:nth-child(3)").all_text_contents()
+        return [float(re.match(rf"\s*({MINUS}?[\d.,]+)", c)[1].replace(MINUS, "-")) for c in cells]
+
+    original = column()
+    for order, expected in (
+        ("ascending", sorted(original)),
+        ("descending", sorted(original, reverse=True)),
+        (None, original),
+    ):
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == order and column() == expected
+
+
+def test_the_viewer_shows_exact_differences(page, folder):
+    page.get_by_role("button", name="summer → winter, test image 2: PyTorch", exact=True).click()
+    page.locator("#viewer input[value=difference]").check()
+    runs = {run.backend: run for run in find_runs(folder) if run.seed == 0}
+    a, b = (runs[name].final_evaluation["ab"][2].astype(float) for name in ("torch", "tf"))
+    caption = page.locator("#viewer figcaption").text_content()
+    assert (
+        caption == f"|PyTorch {MINUS} TensorFlow| times 8; mean {np.abs(a - b).mean():.2f} of 255"
+    )
+    pixel = page.evaluate(
+        "() => [...document.querySelector('#viewer canvas').getContext('2d')"
+        ".getImageData(5, 9, 1, 1).data]"
+    )
+    assert pixel[:3] == np.minimum(8 * np.abs(a - b)[9, 5], 255).tolist()
+
+
+def test_the_viewer_goes_from_image_to_image_by_keyboard(page):
+    page.locator(".tile").first.focus()
+    page.keyboard.press("Enter")
+    title = page.locator("#viewer-title")
+    assert title.text_content() == "summer → winter, test image 0"
+    page.keyboard.press("ArrowRight")
+    assert title.text_content() == "summer → winter, test image 2"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert title.text_content() != "summer → winter, test image 0"  # around the end
+    page.keyboard.press("Escape")
+    assert not page.locator("#viewer").is_visible()
+
+
+def test_the_slider_uncovers_the_second_image(page):
+    page.locator(".tile").first.click()
+    page.locator("#viewer input[value=slider]").check()
+    over = page.locator("#viewer .both img").nth(1)
+    page.locator("#viewer-slider").fill("25")
+    assert "25%" in over.evaluate("e => getComputedStyle(e).clipPath")
+
+
+def hovered(page, name: str, share: float = 0.5) -> tuple[float, float]:
+    """Value and step that the chart says of a curve under the pointer."""
+    box = page.locator("#chart-area .u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+    label = page.locator("#chart-series label", has_text=name)
+    value, step = label.locator("output").text_content().split(" at ")
+    return float(value), float(step)
+
+
+def test_the_chart_shows_the_losses_that_were_recorded_in_any_convention(page, folder):
+    run = RunRecord(folder / "runs" / "cpu-example" / "torch-seed1")
+    page.locator("#chart-term").select_option(label="identity a")
+    page.locator("#chart-smoothing").fill("0")
+    page.locator("#chart").scroll_into_view_if_needed()
+    value, step = hovered(page, "PyTorch, seed 1")
+    recorded = run.losses["identity_a"].iloc[int(step)]
+    assert value == pytest.approx(recorded, rel=1e-3)
+    for convention, factor in (("unnormalised", 32 * 32 * 3), ("normalised", 0.5), ("weighted", 5)):
+        page.locator(f"#chart input[value={convention}]").check()
+        assert hovered(page, "PyTorch, seed 1")[0] == pytest.approx(factor * recorded, rel=1e-3)
+
+
+def test_a_term_without_a_convention_does_not_offer_it(page):
+    page.locator("#chart input[value=unnormalised]").check()
+    page.locator("#chart-term").select_option(label="adversarial ab")
+    assert page.locator("#chart input[value=unnormalised]").is_disabled()
+    assert page.locator("#chart input[value=mean]").is_checked()
+
+
+def test_the_chart_zooms_by_dragging_and_goes_back(page):
+    page.locator("#chart").scroll_into_view_if_needed()
+    whole = hovered(page, "PyTorch, seed 0", 0.98)[1]
+    box = page.locator("#chart-area .u-over").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.2 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.4 * box["width"], y, steps=5)
+    page.mouse.up()
+    assert hovered(page, "PyTorch, seed 0", 0.98)[1] == pytest.approx(0.4 * whole, abs=4)
+    page.locator("#chart-reset").click()
+    assert hovered(page, "PyTorch, seed 0", 0.98)[1] == whole
+
+
+def test_a_curve_can_be_hidden(page):
+    box = page.locator("#chart-series input").first
+    before = page.evaluate("() => document.querySelector('#chart canvas').toDataURL()")
+    box.uncheck()
+    assert page.evaluate("() => document.querySelector('#chart canvas').toDataURL()") != before
+
+
+# ---------------------------------------------------------------------------- for everybody
+
+
+def test_on_a_phone_nothing_but_tables_and_figures_scrolls_sideways(browser, folder):
+    for page in opened(browser, folder, viewport={"width": 360, "height": 740}, has_touch=True):
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        assert wide <= 360
+        page.locator(".tile").first.click()
+        assert page.locator("#viewer").bounding_box()["width"] <= 360
+
+
+def test_on_paper_all_is_unfolded(page):
+    folded = page.locator("details:not([open])")
+    before = folded.count()
+    assert before and page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == 0
+    page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert folded.count() == before
+    assert page.pdf()[:4] == b"%PDF"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(browser, folder, scheme):
+    """By the rules of axe-core for WCAG 2.2, A and AA."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    for page in opened(browser, folder, color_scheme=scheme, bypass_csp=True):
+        for opened_first in (False, True):
+            if opened_first:
+                page.locator(".tile").first.click()
+            found = axe.run(page, options={"runOnly": {"type": "tag", "values": tags}})
+            said = [
+                f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+                for each in found.response["violations"]
+            ]
+            assert not said, said
+
+
+def test_hostile_names_run_nothing(browser, tmp_path):
+    folder = build(tmp_path, dataset=EVIL)
+    record = read_json(folder / "experiment.json")
+    record["configuration"]["titles"] = {"a": EVIL, "b": "winter"}
+    write_json(folder / "experiment.json", record)
+    for path in folder.glob("runs/*/*/environment.json"):
+        write_json(path, {**read_json(path), "framework": EVIL + path.parent.name})
+    write_report(folder)
+    for page in opened(browser, folder):
+        page.locator(".tile").first.click()
+        assert page.locator("#viewer select option").first.text_content().startswith("original (<")
+        assert page.title() == f"{EVIL}: cyclebench report"
+        assert EVIL in page.locator("#chart-series").text_content()
+
+
+def test_it_opens_at_once_and_is_small(page, folder):
+    ready = page.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd")
+    assert 0 < ready < 5000, "milliseconds, on two busy cores"
+    assert (folder / "report.html").stat().st_size < 15e6
