@@ -106,7 +106,9 @@ def run_checkpoint(options: argparse.Namespace) -> int:
     from harness.config import load_experiment
     from harness.imports.checkpoint import import_checkpoint
 
-    experiment = load_experiment(None, options.preset, list(shared.overrides(options)))
+    experiment = load_experiment(
+        options.folder.resolve().name, options.preset, list(shared.overrides(options))
+    )
     folder = import_checkpoint(
         options.folder, experiment, options.to, options.epoch, swap=options.swap
     )

@@ -64,9 +64,11 @@ def write_imported(
     table, record = (folder / FOLDER / f"{imported.name}.{end}" for end in ("csv", "json"))
     if table.exists() or record.exists():
         raise UserError(f"{table}: already there; remove it, or give another --name")
+    said = {"declared": list(imported.declared), "assumed": list(assumed)}
+    document = {"title": imported.title, **said, **head}
+    check_shape(record, document, _Head, "give a shorter --title, or other names")
     write_table(table, imported.table)
-    described = {"title": imported.title, "declared": list(imported.declared)}
-    write_json(record, {**described, "assumed": list(assumed), **head})
+    write_json(record, document)
     return table
 
 
