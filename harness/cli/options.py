@@ -97,6 +97,10 @@ def text_or_none(text: str) -> str | None:
     return text or None
 
 
+def path(text: str) -> Path:
+    return _expanded(text)
+
+
 def path_or_none(text: str) -> Path | None:
     return _expanded(text) if text else None
 

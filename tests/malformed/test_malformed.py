@@ -9,6 +9,7 @@ import cases_domains
 import cases_downloads
 import cases_experiments
 import cases_images
+import cases_imports
 import cases_pages
 import cases_settings
 import pytest
@@ -17,6 +18,7 @@ from refusal import Refusal, refuse, summary
 
 KINDS = (
     cases_images,
+    cases_imports,
     cases_domains,
     cases_archives,
     cases_downloads,

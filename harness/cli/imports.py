@@ -1,0 +1,116 @@
+"""`cyclebench import`: losses and checkpoints of other CycleGAN code."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli import options as shared
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "import",
+        help="take in losses or a checkpoint of other CycleGAN code",
+        epilog="example: cyclebench import losses loss_log.txt --as authors"
+        " --to results/EXPERIMENT",
+    )
+    kinds = command.add_subparsers(required=True, metavar="KIND")
+    _add_losses(kinds)
+    _add_checkpoint(kinds)
+
+
+def _add_losses(kinds: shared.Commands) -> None:
+    losses = kinds.add_parser(
+        "losses",
+        help="curves for the report of an experiment",
+        epilog="example: cyclebench import losses events --as tensorboard --to results/EXPERIMENT"
+        " --term cycle_a=loss/cycle_x,weighted --set lambda_a=5",
+    )
+    losses.set_defaults(command=run_losses)
+    losses.add_argument("files", nargs="+", type=shared.path, metavar="FILE")
+    losses.add_argument(
+        "--as",
+        dest="source",
+        required=True,
+        choices=("authors", "lynnho", "tf-tutorial", "tensorboard", "tensorboard-csv"),
+        help="authors: loss_log.txt; tensorboard-csv: as TensorBoard downloads it, a file a curve;"
+        " else event files, or the folder of a run",
+    )
+    losses.add_argument("--to", type=shared.path, required=True, help="an experiment's folder")
+    losses.add_argument("--name", type=shared.text_or_none, help="of the import (the file's)")
+    losses.add_argument("--title", type=shared.text_or_none, help="of the curves in the report")
+    losses.add_argument(
+        "--term",
+        action="append",
+        default=[],
+        metavar="TERM=NAME[,WORD]",
+        help="which curve is which term, and what its code did: weighted, halved, summed (over both"
+        " directions), unit_range (images in [0, 1]); repeatable",
+    )
+    losses.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="weights",
+        metavar="WEIGHT=VALUE",
+        help="of that code: lambda_a (10), lambda_b (10), identity (0.5, relative to lambda)",
+    )
+    losses.add_argument("--swap", action="store_true", help="its domain A is B here")
+    losses.add_argument("--batch-size", type=shared.count, help="for authors (1)")
+    losses.add_argument(
+        "--images-per-epoch",
+        type=shared.count,
+        help="for authors: images of the larger training split (as the log tells)",
+    )
+
+
+def _add_checkpoint(kinds: shared.Commands) -> None:
+    checkpoint = kinds.add_parser(
+        "checkpoint",
+        help="the CycleGAN authors' four .pth files as a model both backends load",
+        epilog="example: cyclebench import checkpoint checkpoints/horse2zebra --preset paper"
+        " --to models/horse2zebra",
+    )
+    checkpoint.set_defaults(command=run_checkpoint)
+    checkpoint.add_argument("folder", type=shared.path, metavar="FOLDER")
+    checkpoint.add_argument("--preset", required=True, help="whose networks they are: paper")
+    shared.add_overrides(checkpoint)
+    checkpoint.add_argument("--to", type=shared.path, required=True, help="a new folder")
+    checkpoint.add_argument("--epoch", default="latest", help="files begin with it (latest)")
+    checkpoint.add_argument("--swap", action="store_true", help="its domain A is B here")
+
+
+def run_losses(options: argparse.Namespace) -> int:
+    from harness.imports.losses import Request, import_losses
+    from harness.imports.weights import parse_weights
+
+    request = Request(
+        files=options.files,
+        source=options.source,
+        to=options.to,
+        name=options.name,
+        title=options.title,
+        terms=options.term,
+        weights=parse_weights(options.weights),
+        swap=options.swap,
+        batch_size=options.batch_size,
+        images_per_epoch=options.images_per_epoch,
+    )
+    path, imported = import_losses(request)
+    print("\n".join(imported.declared))
+    print(f"Imported: {len(imported.table):,} steps in {path}")
+    return 0
+
+
+def run_checkpoint(options: argparse.Namespace) -> int:
+    from harness.config import load_experiment
+    from harness.imports.checkpoint import import_checkpoint
+
+    experiment = load_experiment(
+        options.folder.resolve().name, options.preset, list(shared.overrides(options))
+    )
+    folder = import_checkpoint(
+        options.folder, experiment, options.to, options.epoch, swap=options.swap
+    )
+    print(f"Model: {folder}")
+    return 0

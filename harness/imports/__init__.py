@@ -1,0 +1,1 @@
+"""What users of other CycleGAN code have: loss logs and checkpoints, in this project's terms."""

@@ -1,0 +1,63 @@
+"""What other code writes down under a name, and what makes a recorded `mean` of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from backends.objective import LOSS_TERMS
+
+# Where only one curve is written for both directions: the mean of both cycle terms.
+CYCLE = "cycle"
+TERMS = (*LOSS_TERMS, CYCLE)
+# Weights that other code may have multiplied in, with the CycleGAN authors' defaults.
+WEIGHTS = {"lambda_a": 10.0, "lambda_b": 10.0, "identity": 0.5}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One curve of another code: its `name` there, and which of TERMS it is.
+
+    `weights`: of WEIGHTS, multiplied in. `halved`: by a factor 1/2 besides, as of a discriminator.
+    `summed`: over both directions. `unit_range`: of absolute differences of images in [0, 1].
+    """
+
+    name: str
+    term: str
+    weights: tuple[str, ...] = ()
+    halved: bool = False
+    summed: bool = False
+    unit_range: bool = False
+
+    def factor(self, weights: Mapping[str, float]) -> float | None:
+        """Multiplier that makes the recorded `mean`; None where a weight of zero left nothing."""
+        weight = prod(weights[name] for name in self.weights)
+        if weight == 0:
+            return None
+        doubled = 2.0 if self.halved else 1.0
+        return doubled * (2.0 if self.unit_range else 1.0) / (2.0 if self.summed else 1.0) / weight
+
+    def sentence(self, weights: Mapping[str, float]) -> str:
+        """For readers: what it is, and what was done to it."""
+        done = []
+        if self.weights:
+            product = " x ".join(f"{name} ({weights[name]:g})" for name in self.weights)
+            done.append(f"divided by {product}")
+        if self.halved:
+            done.append("doubled, as its code halves it")
+        if self.summed:
+            done.append("halved, as its code adds up both directions")
+        if self.unit_range:
+            done.append("doubled, as its images are in [0, 1]")
+        changes = ", ".join(done) or "taken as it is: its code writes the mean, unweighted"
+        return f"{self.name} is {self.term}: {changes}."
+
+
+SWAPPED = str.maketrans("ab", "ba")
+
+
+def swapped(term: str) -> str:
+    """The same term where what other code calls A is domain B here."""
+    kind, _, side = term.partition("_")
+    return f"{kind}_{side.translate(SWAPPED)}" if side else kind

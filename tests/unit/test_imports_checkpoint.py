@@ -1,0 +1,225 @@
+"""The authors' checkpoints in and out: both backends compute what the networks there compute."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import authors_networks
+import numpy as np
+import pytest
+import torch
+from authors_networks import Patch, Pixel, ResNet, UNet, drawn
+from torch import nn
+
+import backends
+from backends.interface import Runtime
+from harness.config import Experiment, load_experiment
+from harness.errors import UserError
+from harness.imports.checkpoint import import_checkpoint
+from harness.imports.export_authors import export_authors
+from harness.imports.model_folder import read_model
+
+OURS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
+SMALL = ["data.load_size=32", "data.crop_size=32", "model.filters=3", "objective.pool_size=1"]
+SMALL += ["model.discriminator_filters=2"]
+BATCH = ["model.norm.kind=batch", "model.norm.affine=true", "model.bias=false"]
+Make = Callable[[], nn.Module]
+KINDS: dict[str, tuple[Make, Make, list[str]]] = {
+    "6 blocks": (lambda: ResNet(3, 6), lambda: Patch(2), ["model.blocks=6"]),
+    "9 blocks": (lambda: ResNet(3, 9), lambda: Patch(2), []),
+    "dropout": (lambda: ResNet(3, 2, dropout=True), lambda: Patch(2), ["model.blocks=2"]),
+    "batch norm": (
+        lambda: ResNet(3, 2, "batch"),
+        lambda: Patch(2, 2, "batch"),
+        ["model.blocks=2", "model.discriminator_layers=2", *BATCH],
+    ),
+    "u-net": (
+        lambda: UNet(3, 5),
+        lambda: Pixel(2),
+        ["model.generator=unet", "model.depth=5", "model.discriminator=pixel"],
+    ),
+    "u-net, batch norm": (
+        lambda: UNet(3, 5, "batch"),
+        lambda: Patch(2, 3, "batch"),
+        ["model.generator=unet", "model.depth=5", *BATCH],
+    ),
+}
+
+
+def experiment(settings: list[str]) -> Experiment:
+    return load_experiment("horses", "paper", [*SMALL, *settings])
+
+
+def networks(kind: str) -> dict[str, nn.Module]:
+    generator, discriminator, _ = KINDS[kind]
+    makes = (generator, generator, discriminator, discriminator)
+    made = {name: drawn(make(), i) for i, (name, make) in enumerate(zip(OURS, makes, strict=True))}
+    return made
+
+
+def save(folder: Path, made: dict[str, nn.Module], epoch: str = "latest") -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, network in made.items():
+        torch.save(network.state_dict(), folder / f"{epoch}_net_{name}.pth")
+    return folder
+
+
+def backend(name: str, model_folder: Path):
+    trained = read_model(model_folder)
+    model, objective = trained.experiment.networks(), trained.experiment.loss()
+    made = backends.load(name, model, objective, Runtime(threads=1))
+    made.load_state(trained.state)
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_backends_compute_what_the_authors_networks_do(tmp_path, eager, kind) -> None:
+    made = networks(kind)
+    settings = experiment(KINDS[kind][-1])
+    folder = import_checkpoint(save(tmp_path / "theirs", made), settings, tmp_path / "model")
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    for name in backends.available():
+        ours = backend(name, folder)
+        for network, theirs in made.items():
+            found = ours.activations(OURS[network], images)["output"]
+            with torch.no_grad():
+                expected = theirs(x).permute(0, 2, 3, 1).numpy()
+            assert np.ptp(expected) > 0.05  # or nothing would be tested
+            assert np.abs(found - expected).max() < 2e-5, (name, network)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "dropout"])
+def test_what_is_exported_is_what_was_imported_bit_for_bit(tmp_path, kind) -> None:
+    made = networks(kind)
+    settings = experiment(KINDS[kind][-1])
+    folder = import_checkpoint(save(tmp_path / "theirs", made), settings, tmp_path / "model")
+    files = export_authors(folder, tmp_path / "back")
+    assert [file.name for file in files] == [f"latest_net_{name}.pth" for name in OURS]
+    for name, file in zip(OURS, files, strict=True):
+        fresh = KINDS[kind][0 if name.startswith("G") else 1]()
+        found = torch.load(file, weights_only=True)
+        fresh.load_state_dict(found, strict=True)
+        expected = made[name].state_dict()
+        assert list(found) and found.keys() == expected.keys()
+        for key, tensor in expected.items():
+            assert torch.equal(found[key], tensor) and found[key].dtype == tensor.dtype, key
+    again = import_checkpoint(tmp_path / "back", settings, tmp_path / "again")
+    first, second = ((each / "state.safetensors").read_bytes() for each in (folder, again))
+    assert first == second
+
+
+def parallel(state: dict) -> dict:
+    return OrderedDict((f"module.{name}", tensor) for name, tensor in state.items())
+
+
+def of_2017(state: dict) -> dict:
+    """Instance norms had statistics then, which nothing read; of the stem's norm here."""
+    of_norm = {f"model.2.{name}": torch.ones(3) for name in ("running_mean", "running_var")}
+    return {**state, **of_norm, "model.2.num_batches_tracked": torch.tensor(4)}
+
+
+def with_metadata(state: dict) -> dict:
+    return {**state, "_metadata": {"": {"version": 1}}}
+
+
+@pytest.mark.parametrize("change", [parallel, of_2017, with_metadata])
+def test_names_that_other_versions_wrote_are_understood(tmp_path, change) -> None:
+    settings, made = experiment(["model.blocks=2"]), networks("dropout")
+    folder = save(tmp_path / "theirs", made, "200")
+    plain = import_checkpoint(folder, settings, tmp_path / "plain", "200")
+    state = made["G_B"].state_dict()
+    torch.save(change(state), folder / "200_net_G_B.pth")
+    found = import_checkpoint(folder, settings, tmp_path / "changed", "200")
+    assert (found / "state.safetensors").read_bytes() == (plain / "state.safetensors").read_bytes()
+
+
+def test_files_of_before_2020_are_read(tmp_path) -> None:
+    settings, made = experiment([]), networks("9 blocks")
+    folder = save(tmp_path / "theirs", made)
+    plain = import_checkpoint(folder, settings, tmp_path / "plain")
+    for name, network in made.items():
+        torch.save(network.state_dict(), folder / f"latest_net_{name}.pth",
+                   _use_new_zipfile_serialization=False)  # fmt: skip
+    old = import_checkpoint(folder, settings, tmp_path / "old")
+    assert (old / "state.safetensors").read_bytes() == (plain / "state.safetensors").read_bytes()
+
+
+def test_domains_can_be_the_other_way_round(tmp_path) -> None:
+    folder, settings = save(tmp_path / "theirs", networks("9 blocks")), experiment([])
+    plain = read_model(import_checkpoint(folder, settings, tmp_path / "plain")).state
+    swapped = read_model(import_checkpoint(folder, settings, tmp_path / "swapped", swap=True)).state
+    for ours, other in (
+        ("g_ab/stem/kernel", "g_ba/stem/kernel"),
+        ("d_a/head/bias", "d_b/head/bias"),
+    ):
+        assert np.array_equal(swapped[ours], plain[other])
+        assert not np.array_equal(swapped[ours], plain[ours])
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "says"),
+    [
+        ("9 blocks", ["model.blocks=6"], r"G_A\.pth: model\.blocks is 6, in the file 9; add --set "
+         "'model.blocks=9'"),
+        ("9 blocks", ["model.filters=4"], "model.filters is 4, in the file 3"),
+        ("9 blocks", ["model.discriminator_layers=2"], r"D_A\.pth: .*_layers is 2, in the file 3"),
+        ("9 blocks", ["model.discriminator=pixel"], "discriminator is pixel, in the file patch"),
+        ("9 blocks", BATCH, "norm.kind is batch, in the file instance"),
+        ("u-net", [], "generator is resnet, in the file unet"),
+        ("u-net", [*KINDS["u-net"][-1][:1], "model.depth=4"], "depth: 4, but .* 'model.depth=5'"),
+        ("batch norm", ["model.blocks=2"], "'model.norm.kind=batch model.norm.affine=true"),
+        ("9 blocks", ["data.channels_b=1", "objective.identity=0"], r"model\.26\.weight has shape"),
+        ("9 blocks", ["model.padding=same", "model.discriminator_tanh=true"],
+         "add --set 'model.padding=symmetric model.discriminator_tanh=false'"),
+    ],
+)  # fmt: skip
+def test_other_networks_are_refused_with_what_would_fit(tmp_path, kind, settings, says) -> None:
+    folder = save(tmp_path / "theirs", networks(kind))
+    with pytest.raises(UserError, match=says):
+        import_checkpoint(folder, experiment(settings), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_suggestion_is_one_that_works(tmp_path) -> None:
+    folder, settings = save(tmp_path / "theirs", networks("batch norm")), ["model.blocks=3"]
+    for _ in range(3):
+        try:
+            import_checkpoint(folder, experiment(settings), tmp_path / "model")
+            break
+        except UserError as error:
+            settings += str(error).partition("--set '")[2].rstrip("'").split()
+    assert read_model(tmp_path / "model").experiment.model.discriminator_layers == 2
+
+
+def test_a_network_that_is_not_there_is_named(tmp_path) -> None:
+    folder = save(tmp_path / "theirs", networks("9 blocks"), "200")
+    with pytest.raises(UserError, match=r"latest_net_G_A\.pth: no such file; .*--epoch 200 is"):
+        import_checkpoint(folder, experiment([]), tmp_path / "model")
+    (folder / "200_net_D_B.pth").unlink()
+    with pytest.raises(UserError, match=r"200_net_D_B\.pth: no such file; all four"):
+        import_checkpoint(folder, experiment([]), tmp_path / "model", "200")
+
+
+def test_nothing_is_written_over(tmp_path) -> None:
+    folder = save(tmp_path / "theirs", networks("9 blocks"))
+    model = import_checkpoint(folder, experiment([]), tmp_path / "model")
+    with pytest.raises(UserError, match="model: already there"):
+        import_checkpoint(folder, experiment([]), model)
+    with pytest.raises(UserError, match=r"latest_net_G_A\.pth: already there"):
+        export_authors(model, folder)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path) -> None:
+    with pytest.raises(UserError, match="no model there"):
+        export_authors(tmp_path, tmp_path / "out")
+
+
+def test_the_reference_networks_have_the_names_of_published_checkpoints() -> None:
+    """Names as in horse2zebra's own files: what the tests above map must be the real thing."""
+    names = set(authors_networks.ResNet(1, 9).state_dict())
+    assert {"model.1.weight", "model.10.conv_block.5.bias", "model.26.bias"} <= names
+    assert "model.model.1.model.3.model.1.weight" in authors_networks.UNet(1, 5).state_dict()
+    assert {"model.0.weight", "model.11.bias"} <= set(Patch(1).state_dict())
