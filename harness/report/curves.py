@@ -46,7 +46,7 @@ def chart_data(experiment: Experiment) -> Markup | None:
             *(_recorded(run, term) for run in runs),
             *(_imported(each, term) for each in imported),
         ]
-        values = [None if column is None else _numbers(_means(column)) for column in columns]
+        values = [_numbers(_means(column)) if len(column) else None for column in columns]
         title = TITLES.get(term, term.replace("_", " "))
         terms.append({"title": title, "factors": _factors(units, term), "values": values})
     document = {
@@ -93,22 +93,21 @@ def _recorded(run: RunRecord, term: str) -> np.ndarray:
     return curves([run], term)[0]
 
 
-def _imported(each: Imported, term: str) -> np.ndarray | None:
+def _imported(each: Imported, term: str) -> np.ndarray:
+    """Empty where the source has no such term; what it did not write at a step is filled in."""
     if term in each.table:
-        return each.table[term].to_numpy(np.float64)
+        return each.table[term].interpolate(limit_area="inside").to_numpy(np.float64)
     if term == BOTH and {"cycle_a", "cycle_b"} <= set(each.table):
-        return each.table[["cycle_a", "cycle_b"]].to_numpy(np.float64).mean(axis=1)
-    return None
+        return (_imported(each, "cycle_a") + _imported(each, "cycle_b")) / 2
+    return np.empty(0)
 
 
 def _means(values: np.ndarray) -> np.ndarray:
     """At most POINTS means of neighbours; NaN where one of them is: a gap stays to be seen."""
     if not len(values):
         return values
-    reach = math.ceil(len(values) / POINTS)
-    starts = np.arange(0, len(values), reach)
-    counts = np.diff([*starts, len(values)])
-    return np.add.reduceat(values, starts) / counts
+    starts = np.arange(0, len(values), math.ceil(len(values) / POINTS))
+    return np.add.reduceat(values, starts) / np.diff([*starts, len(values)])
 
 
 def _numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:

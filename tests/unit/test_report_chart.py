@@ -4,14 +4,17 @@ import json
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
 from report_experiment import STEPS, build
 
 from harness.config import load_experiment
+from harness.imports.record import Imported, write_imported
 from harness.records import RunRecord, read_json, read_table, write_json, write_table
-from harness.report import curves
+from harness.report import curves, pages
 from harness.report.curves import chart_data
 from harness.report.experiment import load
+from harness.report.findings import find
 from harness.report.reproduce import reproduction
 
 
@@ -50,6 +53,23 @@ def test_long_runs_are_thinned_by_means_and_gaps_stay(tmp_path, monkeypatch):
     assert len(values) == len(found["steps"][0]) == 50 and STEPS == 200
     assert values[1] is None and found["steps"][0][1] == 5.5
     assert values[2] == pytest.approx(table["cycle_a"][8:12].mean(), rel=1e-4)
+
+
+def test_curves_of_other_code_are_drawn_beside_in_the_same_units(tmp_path):
+    folder = build(tmp_path)
+    steps = np.arange(0, 4000, 2)
+    table = pd.DataFrame({"step": steps, "cycle_a": 0.5, "cycle_b": np.nan})
+    table.loc[::2, "cycle_b"] = 0.25  # written every other time
+    imported = Imported("theirs", "Their code", ("divided by lambda",), table)
+    write_imported(folder, imported, {"source": "authors"}, ("a batch of 1",))
+    found = chart(folder)
+    assert found["series"][2]["title"] == "Their code (imported)"
+    assert found["series"][2]["dashed"] and len(found["steps"][2]) == 400
+    values = {each["title"]: each["values"][2] for each in found["terms"]}
+    assert set(values["cycle, mean of both generators"][:-1]) == {0.375}
+    assert values["identity a"] is None
+    html = pages.html(load(folder), find(load(folder)), {})
+    assert "Their code: divided by lambda a batch of 1" in html
 
 
 def test_nothing_ends_the_block_and_nothing_trained_draws_nothing(tmp_path):
