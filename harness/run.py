@@ -38,6 +38,13 @@ BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_second
 LASTING = ("framework", "versions", "device", "threads", "precision", "compiled", "deterministic")
 
 
+# Of a run that diverges before its first checkpoint there is nothing to keep that is not known.
+FROM_SEED = (
+    "it began from the initial weights of its seed, and timing.checkpoint_steps=N would keep what"
+    " came between"
+)
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker is told, once. `images`: split name -> .npy file, as `open_images` takes it."""
@@ -173,7 +180,7 @@ class Run:
         rows = self.history.rows
         step, term = np.argwhere(~np.isfinite(rows[start:]))[0] + (start, 0)
         kept = [file.name for file in self.checkpoints.files]
-        before = f"the state before it is in {kept[0]}" if kept else "no checkpoint was made before"
+        before = f"the state before it is in {kept[0]}" if kept else FROM_SEED
         return f"diverged: {RECORDED[term]} is {rows[step, term]} at step {step}; {before}"
 
     def _pause(self, until: int) -> int:
