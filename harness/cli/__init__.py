@@ -23,6 +23,7 @@ from harness.cli import (
     report,
     scaling,
     study,
+    translate,
     verify,
     weights,
 )
@@ -39,6 +40,7 @@ COMMANDS = (
     study,
     report,
     verify,
+    translate,
     datasets,
     models,
     weights,
