@@ -13,7 +13,6 @@ import numpy as np
 from backends.interface import Direction
 from harness.compare import find_machine
 from harness.datasets.decode import bombs_refused
-from harness.datasets.layout import Progress
 from harness.datasets.resize import Fit, Resize, resize
 from harness.errors import UserError
 from harness.records import write_bytes
@@ -34,6 +33,7 @@ from harness.use.pictures import (
 from harness.use.sizes import Sizes, sizes_for
 
 Translator = Callable[[np.ndarray], np.ndarray]
+Stage = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many
 
 
 class Work(NamedTuple):
@@ -72,8 +72,8 @@ class Done:
     backend: str
 
 
-def translate(request: Request, progress: Progress) -> Done:
-    """Write a translation for every image. Raises UserError before the first, or not at all."""
+def translate(request: Request, progress: Stage) -> Done:
+    """Write a translation for every image. Whatever raises UserError does so before the first."""
     trained = read_model(request.model)
     direction = find_direction(trained, request.direction)
     backend = choose_backend(trained, request.backend)
@@ -128,7 +128,7 @@ class Reader:
         return np.asarray(image).reshape(image.height, image.width, self.channels)
 
 
-def _check(works: list[Work], reader: Reader, progress: Progress) -> None:
+def _check(works: list[Work], reader: Reader, progress: Stage) -> None:
     """All of them before anything is written: of a thousand images the last may be damaged."""
     for done, work in enumerate(works, 1):
         reader.read(work.source)
