@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import options as shared
+from harness.untrusted import printable
 
 if TYPE_CHECKING:
     from harness.use.export import Exported
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if not all(each.reproduced.ok for each in found):
         print("Nothing was written")
         return 1
-    print(f"{' and '.join(formats)} -> {options.to}")
+    print(f"{' and '.join(formats)} -> {printable(str(options.to))}")
     return 0
 
 

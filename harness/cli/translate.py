@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from harness.cli import options as shared
+from harness.untrusted import printable
 
 INTERRUPTED = 130
 
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         return INTERRUPTED
     images = "1 image" if done.images == 1 else f"{done.images} images"
     way = described(done.trained, done.direction)
-    print(f"{images} -> {options.to} ({way}, by {done.backend})")
+    print(f"{images} -> {printable(str(options.to))} ({way}, by {done.backend})")
     return 0
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from backends.interface import Direction
 from harness.errors import UserError
-from harness.untrusted import shown
+from harness.untrusted import printable, shown
 from harness.use.model import DIRECTIONS, TrainedModel
 
 
 def described(trained: TrainedModel, direction: Direction) -> str:
-    return f"{trained.source(direction)} to {trained.target(direction)}"
+    """In words; titles are whatever somebody has written into a file."""
+    return printable(f"{trained.source(direction)} to {trained.target(direction)}")
 
 
 def find_direction(trained: TrainedModel, asked: str) -> Direction:

@@ -105,9 +105,11 @@ def read_model(path: Path) -> TrainedModel:
         return _read_model_folder(path)
     if is_file(path / "experiment.json"):
         return _read_run(path, _only_run(path))
-    experiment = path.resolve().parent.parent.parent
-    if is_file(path / "status.json") and is_file(experiment / "experiment.json"):
-        return _read_run(experiment, RunRecord(path.resolve()))
+    if is_file(path / "status.json"):
+        run = path.resolve()
+        experiment = run.parent.parent.parent
+        if is_file(experiment / "experiment.json"):
+            return _read_run(experiment, RunRecord(run))
     raise UserError(
         f"{path}: no trained model there; name a run as"
         " results/<experiment>/runs/<device>/<backend>-seed<n>, or a model folder"

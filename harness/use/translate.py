@@ -138,10 +138,10 @@ def _check(works: list[Work], reader: Reader, progress: Stage) -> None:
 def _plan(request: Request) -> list[Work]:
     """What becomes of which file. Raises UserError where something would be lost."""
     place, to = request.pictures, request.to
+    if is_folder(place) and same(to, place):
+        raise UserError(f"{to}: holds the images themselves; give another folder")
     pictures = find_pictures(place, besides=to)
     if is_folder(place):
-        if same(to, place):
-            raise UserError(f"{to}: holds the images themselves; give another folder")
         targets = [to / renamed(each.relative_to(place), request.kind) for each in pictures]
     elif to.suffix.lower() in (".png", *JPEG_SUFFIXES) and not is_folder(to):
         if renamed(to, request.kind) != to:
