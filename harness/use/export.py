@@ -12,12 +12,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+import backends
 from backends.exporting import exporter, exporters
 from backends.interface import Direction
 from harness import provenance
 from harness.errors import UserError
 from harness.records import write_arrays, write_bytes, write_json
-from harness.untrusted import is_folder, shown
+from harness.untrusted import is_folder, printable, shown
 from harness.use.direction import described, find_direction
 from harness.use.loading import choose_backend, load_backend
 from harness.use.model import TrainedModel, generator_shapes, read_model
@@ -82,11 +83,19 @@ def write_model(folder: Path, trained: TrainedModel, directions: Sequence[Direct
     """A model folder with the generators of `directions`; `harness.use.model` reads it."""
     model = trained.configuration.networks()
     names = [name for each in directions for name in generator_shapes(model, each)]
-    configuration = trained.configuration.model_dump(exclude={"dataset", "preset"})
+    experiment, titles = trained.configuration, dict(trained.titles)
+    configuration: dict[str, Any] = {
+        **experiment.model_dump(exclude={"dataset", "preset"}),
+        "backends": list(backends.available()),
+        "titles": titles,
+    }
     document = {
+        "dataset": experiment.dataset,
+        "preset": experiment.preset,
+        "backend": trained.backend,
+        "origin": trained.origin,
+        "titles": titles,
         "configuration": configuration,
-        "titles": dict(trained.titles),
-        "origin": _origin(trained),
     }
     facts = {
         "directions": ",".join(directions),
@@ -126,7 +135,9 @@ def _onnx_models(
 ) -> dict[Direction, tuple[bytes, str, Reproduced]]:
     """Of each direction: the model, the backend it was compared with, and how."""
     name = choose_backend(trained, None)
-    backend = load_backend(trained, name, "cpu", provenance.default_threads(), precision="float32")
+    # As ONNX computes: in float32, and without the detours of `deterministic`.
+    plainly = {"precision": "float32", "deterministic": False}
+    backend = load_backend(trained, name, "cpu", provenance.default_threads(), **plainly)
     model, found = trained.configuration.networks(), {}
     for direction in directions:
         say(f"Exporting {described(trained, direction)}")
@@ -158,17 +169,13 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
     """What a program needs to know that only has the file."""
     rounding = ROUNDING[trained.configuration.model.rounding]
     return {
-        "title_a": trained.titles["a"],
-        "title_b": trained.titles["b"],
+        "title_a": printable(trained.titles["a"]),
+        "title_b": printable(trained.titles["b"]),
         "input": "uint8 / 127.5 - 1",
         "output": f"(x + 1) * 127.5 rounded {rounding}, then clipped to 0..255",
-        "model": trained.name,
+        "origin": printable(trained.origin),
         "written_by": f"cyclebench {provenance.describe()['cyclebench']}",
     }
-
-
-def _origin(trained: TrainedModel) -> dict[str, Any]:
-    return {"model": trained.name, "backend": trained.backend}
 
 
 def _record(

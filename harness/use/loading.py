@@ -16,8 +16,8 @@ def choose_backend(trained: TrainedModel, asked: str | None) -> str:
     if asked is not None:
         check_backends([asked])
         return asked
-    known = backends.available()
-    return trained.backend if trained.backend in known else known[0]
+    known, own = backends.available(), trained.backend
+    return own if own is not None and own in known else known[0]
 
 
 def load_backend(

@@ -37,25 +37,30 @@ class Titles(BaseModel):
 class Described(BaseModel):
     """model.json, as far as it is read; in experiment.json titles are in the configuration."""
 
+    dataset: Text = ""
+    preset: Text = ""
     configuration: dict[str, Any]
     titles: Titles
-    origin: dict[str, Any] = {}
+    origin: Text = ""
+    backend: Text | None = None
 
 
 @dataclass(frozen=True)
 class TrainedModel:
     """Generators and what is known of them.
 
-    `state`: canonical, at least every weight and running statistic of one generator. `backend`
-    trained it, as far as is known. `folder`: of the run, or the model folder.
+    `state`: canonical, at least every weight and running statistic of one generator. `folder`: of
+    the run, or the model folder. `backend` trained it, as far as is known. `origin`: where the
+    weights are from, in words.
     """
 
     configuration: Experiment
     titles: Mapping[str, str]
     state: State
     name: str
-    backend: str | None
     folder: Path
+    backend: str | None = None
+    origin: str = ""
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -137,19 +142,16 @@ def _read_run(experiment: Path, run: RunRecord) -> TrainedModel:
     document = read_json(path)
     configuration = document.get("configuration")
     titles = configuration.get("titles") if isinstance(configuration, dict) else None
-    name = f"{experiment.name}/{run.folder.name}"
-    described = _described(path, {**document, "titles": titles})
-    named = {key: document.get(key, "") for key in ("dataset", "preset")}
-    return _trained(path, described, named, run.folder, name, run.backend)
+    described = _described(path, {**document, "titles": titles, "backend": run.backend})
+    name = experiment.resolve().name
+    origin = f"{name}: {run.backend}, seed {run.seed}, {status['steps']} steps"
+    return _trained(path, described, run.folder, f"{name}/{run.folder.name}", origin)
 
 
 def _read_model_folder(folder: Path) -> TrainedModel:
     path = folder / "model.json"
     described = _described(path, read_json(path))
-    name, backend = folder.resolve().name, described.origin.get("backend")
-    named = {"dataset": name, "preset": "model"}
-    known = backend if isinstance(backend, str) else None
-    return _trained(path, described, named, folder, name, known)
+    return _trained(path, described, folder, folder.resolve().name, described.origin)
 
 
 def _described(path: Path, document: Mapping[str, Any]) -> Described:
@@ -158,16 +160,12 @@ def _described(path: Path, document: Mapping[str, Any]) -> Described:
 
 
 def _trained(
-    path: Path,
-    described: Described,
-    named: Mapping[str, Any],
-    folder: Path,
-    name: str,
-    backend: str | None,
+    path: Path, described: Described, folder: Path, name: str, origin: str
 ) -> TrainedModel:
     settings = {k: v for k, v in described.configuration.items() if k not in NOT_SETTINGS}
+    settings |= {"dataset": described.dataset, "preset": described.preset}
     try:
-        configuration = Experiment.model_validate({**settings, **named})
+        configuration = Experiment.model_validate(settings)
     except ValidationError as error:
         raise UserError(
             f"{path}: {one_line(error, Experiment)}; use the version of cyclebench that wrote it"
@@ -178,7 +176,8 @@ def _trained(
         _check(state, configuration)
     except ValueError as error:
         raise UserError(f"{file}: {error}; take it from where it was written") from None
-    return TrainedModel(configuration, described.titles.model_dump(), state, name, backend, folder)
+    titles = described.titles.model_dump()
+    return TrainedModel(configuration, titles, state, name, folder, described.backend, origin)
 
 
 def _check(state: State, configuration: Experiment) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,8 @@ from backends.interface import Direction
 from harness.compare import find_machine
 from harness.datasets.decode import bombs_refused
 from harness.datasets.resize import Fit, Resize, resize
-from harness.errors import UserError
+from harness.errors import UserError, WorkerFailed
+from harness.faults import diagnosis
 from harness.records import write_bytes
 from harness.untrusted import is_folder
 from harness.use.direction import find_direction
@@ -86,7 +88,8 @@ def translate(request: Request, progress: Stage) -> Done:
         for done, work in enumerate(works):
             progress("translate", done, len(works))
             image = reader.read(work.source)
-            made = translated(image, reader.sizes, lambda x: loaded.translate(x, direction))
+            with _enough_memory(work.source):
+                made = translated(image, reader.sizes, lambda x: loaded.translate(x, direction))
             write_bytes(work.target, encoded(made, request.kind))
         progress("translate", len(works), len(works))
     return Done(len(works), trained, direction, backend)
@@ -96,6 +99,19 @@ def translated(image: np.ndarray, sizes: Sizes, translator: Translator) -> np.nd
     """uint8 (H, W, C) to (H, W, C'), or to the size that the generator makes of its only one."""
     made = translator(sizes.padded(image)[None])[0]
     return made if sizes.only else made[: image.shape[0], : image.shape[1]]
+
+
+@contextmanager
+def _enough_memory(source: Path) -> Iterator[None]:
+    """What frameworks raise where there is not becomes WorkerFailed, with advice."""
+    try:
+        yield
+    except Exception as error:
+        if diagnosis(error)[0] != "memory":
+            raise
+        raise WorkerFailed(
+            f"{source}: too large for the memory there is; give a --size below, or a smaller copy"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ MODEL_FOLDERS: tuple[tuple[str, str, Spoil, str], ...] = (
     ("no titles", "model.json", put(GONE, "titles"), "model.json: titles: field required"),
     ("three titles", "model.json", put("x", "titles", "c"), "model.json: titles.c: "),
     ("no configuration", "model.json", put(GONE, "configuration"), "configuration: field required"),
-    ("an origin in words", "model.json", put("x", "origin"), "model.json: origin: "),
+    ("an origin that is a list", "model.json", put([], "origin"), "model.json: origin: "),
     ("of another version", "model.json", put(2, "schema_version"), "schema_version 2"),
     ("no weights", "state.safetensors", spoil.gone, "state.safetensors: no such file"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -147,7 +148,7 @@ def test_levels_are_those_of_the_backends(rounding):
     from harness.use.model import TrainedModel
 
     one = experiment("model.blocks=0", f"model.rounding={rounding}")
-    trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", None, None)
+    trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", Path())
     image = np.random.default_rng(0).integers(256, size=(1, 16, 16, 3), dtype=np.uint8)
     for name in backends.available():
         backend = load_backend(trained, name, "cpu", provenance.default_threads())

@@ -40,7 +40,8 @@ def test_a_model_folder_with_one_generator_is_read_and_can_be_loaded(tmp_path):
     trained = read_model(tmp_path / "winter")
     assert (trained.name, trained.backend, trained.directions) == ("winter", "tf", ("ab",))
     assert all(name.startswith("g_ab/") for name in trained.state)
-    assert trained.titles == TITLES
+    assert trained.titles == TITLES and trained.configuration == whole.configuration
+    assert trained.origin == whole.origin == "run: tf, seed 0, 20 steps"
     for name, array in whole.weights("ab").items():
         assert np.array_equal(trained.weights("ab")[name], array)
     model, objective, state = trained.loadable()

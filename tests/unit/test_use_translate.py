@@ -12,7 +12,8 @@ from trained_run import write_run
 
 from harness.cli import main
 from harness.datasets.resize import resize
-from harness.errors import UserError
+from harness.errors import UserError, WorkerFailed
+from harness.use import translate as translating
 from harness.use.translate import Request, translate
 
 
@@ -148,3 +149,23 @@ def test_the_command_says_how_many_images_went_where(request_, capsys):
     assert main([str(each) for each in (*arguments, *options)]) == 0
     said = capsys.readouterr()
     assert said.out == f"3 images -> {request_.to} (winter to summer, by torch)\n"
+
+
+def test_too_little_memory_is_said_with_what_to_do_and_what_is_done_stays(request_, monkeypatch):
+    real = translating.load_backend
+
+    class Small:
+        """Has no memory for 20 x 20 px, what the second image is mirrored to."""
+
+        def __init__(self, backend):
+            self.backend = backend
+
+        def translate(self, images, direction):
+            if images.shape[1] == 20 and images.shape[2] == 20:
+                raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+            return self.backend.translate(images, direction)
+
+    monkeypatch.setattr(translating, "load_backend", lambda *given: Small(real(*given)))
+    with pytest.raises(WorkerFailed, match=r"b.jpg: too large for the memory there is; give"):
+        translate(request_, quiet)
+    assert files(request_.to) == ["a.png"]
