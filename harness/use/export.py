@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,11 +19,11 @@ from backends.interface import Direction
 from harness import provenance
 from harness.errors import UserError
 from harness.records import write_arrays, write_bytes, write_json
-from harness.untrusted import is_folder, printable, shown
+from harness.untrusted import is_file, is_folder, printable, shown
 from harness.use.direction import described, find_direction
 from harness.use.loading import choose_backend, load_backend
 from harness.use.model import TrainedModel, generator_shapes, read_model
-from harness.use.pictures import check_folder
+from harness.use.pictures import check_folder, same
 from harness.use.reproduced import TOLERANCE, Reproduced, compare, sample_images
 
 Format = Literal["onnx", "safetensors"]
@@ -64,7 +65,7 @@ def export(request: Request, say: Callable[[str], object]) -> list[Exported]:
     directions = trained.directions if both else (find_direction(trained, request.direction),)
     names = [f"g_{each}.onnx" for each in directions] if "onnx" in formats else []
     names += ["model.json", "state.safetensors"] if "safetensors" in formats else []
-    _check_place(request, [*names, "export.json"])
+    _check_place(request, trained, [*names, "export.json"])
     models = _onnx_models(trained, directions, say) if "onnx" in formats else {}
     found = [
         Exported(request.to / f"g_{each}.onnx", each, described(trained, each), *model[1:])
@@ -122,8 +123,11 @@ def _formats(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def _check_place(request: Request, names: Sequence[str]) -> None:
+def _check_place(request: Request, trained: TrainedModel, names: Sequence[str]) -> None:
     check_folder(request.to)
+    records = ("experiment.json", "status.json")
+    if same(request.to, trained.folder) or any(is_file(request.to / name) for name in records):
+        raise UserError(f"{request.to}: holds what was trained; give another folder")
     for name in names:
         path = request.to / name
         if is_folder(path) or (os.path.lexists(path) and not request.overwrite):
@@ -155,12 +159,12 @@ def _onnx_models(
     return found
 
 
-def with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
+def with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
     """An ONNX model with `metadata_props`, checked as the standard has it."""
     import onnx
 
     document = onnx.load_from_string(content)
-    onnx.helper.set_model_props(document, metadata)
+    onnx.helper.set_model_props(document, facts)
     onnx.checker.check_model(document)
     return document.SerializeToString()
 
@@ -174,7 +178,7 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
         "input": "uint8 / 127.5 - 1",
         "output": f"(x + 1) * 127.5 rounded {rounding}, then clipped to 0..255",
         "origin": printable(trained.origin),
-        "written_by": f"cyclebench {provenance.describe()['cyclebench']}",
+        "written_by": f"cyclebench {metadata.version('cyclebench')}",
     }
 
 

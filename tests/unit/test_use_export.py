@@ -17,7 +17,7 @@ from backends.exporting import ONNX_INPUT, ONNX_OUTPUT, exporter, exporters
 from harness.cli import main
 from harness.errors import UserError
 from harness.use import export as exporting
-from harness.use.export import Request, export
+from harness.use.export import Request, export, write_model
 from harness.use.model import read_model
 from harness.use.reproduced import TOLERANCE, sample_images, to_levels
 
@@ -132,6 +132,14 @@ def test_what_was_exported_stays_unless_asked_for(exported):
     with pytest.raises(UserError, match=r"g_ab.onnx: is there already; add --overwrite"):
         export(Request(run, out), quiet)
     assert (out / "g_ab.onnx").stat().st_mtime_ns == before
+
+
+def test_a_run_is_not_written_over_by_its_own_export(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_model(tmp_path / "model", read_model(run), ["ab", "ba"])
+    for model, to in ((run, run), (run, run.parents[2]), (tmp_path / "model", tmp_path / "model")):
+        with pytest.raises(UserError, match="holds what was trained; give another folder"):
+            export(Request(model, to, formats=["safetensors"], overwrite=True), quiet)
 
 
 def test_no_backend_is_asked_by_name():

@@ -66,6 +66,15 @@ def test_what_needs_no_padding_is_translated_as_it_is(trained, loaded):
     assert np.array_equal(made, direct)
 
 
+@pytest.mark.usefixtures("eager")
+def test_what_was_mirrored_beyond_the_edge_is_cut_off_again(trained, loaded):
+    sizes, one = sizes_for(trained.configuration, "ab"), image(13, 21)
+    whole = loaded["torch"].translate(sizes.padded(one)[None], "ab")[0]
+    assert whole.shape > one.shape
+    made = translated(one, sizes, lambda x: loaded["torch"].translate(x, "ab"))
+    assert np.array_equal(made, whole[:13, :21])
+
+
 def test_missing_rows_are_mirrored_below_and_at_the_right():
     sizes = sizes_for(experiment(), "ab")
     one = image(9, 12)
