@@ -134,14 +134,17 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Named arrays as safetensors; the schema version is in the file's metadata."""
+def write_arrays(
+    path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, str] | None = None
+) -> None:
+    """Named arrays as safetensors; schema version and `facts` are in the file's metadata."""
     # Not `ascontiguousarray`, which would give scalars a dimension.
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    metadata = {"schema_version": str(SCHEMA_VERSION), **(facts or {})}
     with replacing(path) as temporary:
         try:
             # Straight into the file: `save` would put all of it together in memory first, twice.
-            save_file(contiguous, temporary, {"schema_version": str(SCHEMA_VERSION)})
+            save_file(contiguous, temporary, metadata)
         except SafetensorError as error:
             raise OSError(errno.EIO, str(error), str(path)) from None
 

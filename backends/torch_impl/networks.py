@@ -99,7 +99,8 @@ class Norm(nn.Module):
                 x = full(x)
                 x = x - torch.mean(x, (2, 3), keepdim=True)
             # Not `F.instance_norm`, which refuses the single pixel of a deep U-Net.
-            normalise = torch.instance_norm if x.is_cuda else image_by_image
+            whole = x.is_cuda or torch.compiler.is_exporting()
+            normalise = torch.instance_norm if whole else image_by_image
             return normalise(x, self.scale, self.offset, None, None, True, 0.0, epsilon, CUDNN)
         if self.training:
             self.average(full(x.detach()))

@@ -40,6 +40,11 @@ class Templates:
     def scaling(self) -> Path:
         return self.folder / "scaling"
 
+    @property
+    def trained(self) -> Path:
+        """An experiment with a run's weights; the same as a model folder in `model`."""
+        return self.folder / "trained"
+
 
 @dataclass
 class Place:

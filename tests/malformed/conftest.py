@@ -21,10 +21,12 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     import grid_study
     import report_experiment
     import scaling_record
+    import trained_run
 
     import harness.consistency.study
     import harness.estimate
-    import harness.metrics.evaluate  # noqa: F401
+    import harness.metrics.evaluate
+    import harness.use.translate  # noqa: F401
     from harness.bench.disk import write_record
     from harness.cli import main
     from harness.scaling.record import write_record as write_scaling
@@ -33,6 +35,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     report_experiment.build(made.experiment)
     grid_study.build_grid(made.study, grid_study.ONE_AXIS, seeds=(0,), begun=1)
     write_record(bench_records.several(1.2), made.bench / "one.json")
+    trained_run.write_model_folder(trained_run.write_run(made.trained), made.trained / "model")
     write_scaling(made.scaling / "one.json", scaling_record.record())
     main(["models", "--preset", "smoke"])
     return made

@@ -12,6 +12,7 @@ import cases_images
 import cases_imports
 import cases_pages
 import cases_settings
+import cases_use
 import pytest
 from case import Case, Place
 from refusal import Refusal, refuse, summary
@@ -27,6 +28,7 @@ KINDS = (
     cases_experiments,
     cases_pages,
     cases_arguments,
+    cases_use,
 )
 CASES = [case for kind in KINDS for case in kind.CASES]
 

@@ -1,0 +1,1 @@
+"""Trained generators put to use: images translated, networks handed to other programs."""

@@ -1,0 +1,203 @@
+"""Generators for other programs: an ONNX model each, and a model folder that `translate` reads."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+import backends
+from backends.exporting import exporter, exporters
+from backends.interface import Direction
+from harness import provenance
+from harness.errors import UserError
+from harness.records import write_arrays, write_bytes, write_json
+from harness.untrusted import is_file, is_folder, printable, shown
+from harness.use.direction import described, find_direction
+from harness.use.loading import choose_backend, load_backend
+from harness.use.model import TrainedModel, generator_shapes, read_model
+from harness.use.pictures import check_folder, same
+from harness.use.reproduced import TOLERANCE, Reproduced, compare, sample_images
+
+Format = Literal["onnx", "safetensors"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+ROUNDING = {"half_even": "to the nearest, halves to the even one", "down": "down"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """`direction`: ab, ba, both, or titles. `formats`: names of FORMATS."""
+
+    model: Path
+    to: Path
+    direction: str = "both"
+    formats: Sequence[str] = FORMATS
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An ONNX model and whether it does what it should; only then it is on disk."""
+
+    file: Path
+    direction: Direction
+    way: str
+    backend: str
+    reproduced: Reproduced
+
+
+def export(request: Request, say: Callable[[str], object]) -> list[Exported]:
+    """Write what is asked for, unless onnxruntime makes something else of an ONNX model.
+
+    Then nothing is written. Raises UserError, also where the packages for ONNX are missing.
+    """
+    formats = _formats(request.formats)
+    trained = read_model(request.model)
+    both = request.direction == "both"
+    directions = trained.directions if both else (find_direction(trained, request.direction),)
+    names = [f"g_{each}.onnx" for each in directions] if "onnx" in formats else []
+    names += ["model.json", "state.safetensors"] if "safetensors" in formats else []
+    _check_place(request, trained, [*names, "export.json"])
+    models = _onnx_models(trained, directions, say) if "onnx" in formats else {}
+    found = [
+        Exported(request.to / f"g_{each}.onnx", each, described(trained, each), *model[1:])
+        for each, model in models.items()
+    ]
+    if all(each.reproduced.ok for each in found):
+        for each in found:
+            write_bytes(each.file, models[each.direction][0])
+        if "safetensors" in formats:
+            write_model(request.to, trained, directions)
+        write_json(request.to / "export.json", _record(trained, directions, found))
+    return found
+
+
+def write_model(folder: Path, trained: TrainedModel, directions: Sequence[Direction]) -> None:
+    """A model folder with the generators of `directions`; `harness.use.model` reads it."""
+    model = trained.configuration.networks()
+    names = [name for each in directions for name in generator_shapes(model, each)]
+    experiment, titles = trained.configuration, dict(trained.titles)
+    configuration: dict[str, Any] = {
+        **experiment.model_dump(exclude={"dataset", "preset"}),
+        "backends": list(backends.available()),
+        "titles": titles,
+    }
+    document = {
+        "dataset": experiment.dataset,
+        "preset": experiment.preset,
+        "backend": trained.backend,
+        "origin": trained.origin,
+        "titles": titles,
+        "configuration": configuration,
+    }
+    facts = {
+        "directions": ",".join(directions),
+        **_facts(trained),
+        "configuration": json.dumps(configuration),
+    }
+    arrays = {name: trained.state[name] for name in names}
+    write_arrays(folder / "state.safetensors", arrays, facts)
+    write_json(folder / "model.json", document)
+
+
+def _formats(asked: Sequence[str]) -> tuple[str, ...]:
+    for name in asked:
+        if name not in FORMATS:
+            raise UserError(f"format {shown(name)}: unknown; any of {', '.join(FORMATS)}")
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if "onnx" in asked and missing:
+        raise UserError(
+            f"export: ONNX needs {', '.join(missing)}, not installed; pip install"
+            f" {' '.join(missing)}, or give --format safetensors"
+        )
+    if "onnx" in asked and not exporters():
+        raise UserError("export: no backend here writes ONNX; give --format safetensors")
+    return tuple(asked)
+
+
+def _check_place(request: Request, trained: TrainedModel, names: Sequence[str]) -> None:
+    check_folder(request.to)
+    records = ("experiment.json", "status.json")
+    if same(request.to, trained.folder) or any(is_file(request.to / name) for name in records):
+        raise UserError(f"{request.to}: holds what was trained; give another folder")
+    for name in names:
+        path = request.to / name
+        if is_folder(path) or (os.path.lexists(path) and not request.overwrite):
+            raise UserError(f"{path}: is there already; add --overwrite, or give another folder")
+
+
+def _onnx_models(
+    trained: TrainedModel, directions: Sequence[Direction], say: Callable[[str], object]
+) -> dict[Direction, tuple[bytes, str, Reproduced]]:
+    """Of each direction: the model, the backend it was compared with, and how."""
+    name = choose_backend(trained, None)
+    # As ONNX computes: in float32, and without the detours of `deterministic`.
+    plainly = {"precision": "float32", "deterministic": False}
+    backend = load_backend(trained, name, "cpu", provenance.default_threads(), **plainly)
+    model, found = trained.configuration.networks(), {}
+    for direction in directions:
+        say(f"Exporting {described(trained, direction)}")
+        spec = model.g_ab if direction == "ab" else model.g_ba
+        weights = {
+            key: array.astype(np.float32) for key, array in trained.weights(direction).items()
+        }
+        plain = exporter(exporters()[0]).export_onnx(spec, weights)
+        content = with_metadata(
+            plain, {"direction": described(trained, direction), **_facts(trained)}
+        )
+        images, of = sample_images(trained, direction)
+        reproduced = compare(content, backend, direction, images, of, model.rounding)
+        found[direction] = (content, name, reproduced)
+    return found
+
+
+def with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
+    """An ONNX model with `metadata_props`, checked as the standard has it."""
+    import onnx
+
+    document = onnx.load_from_string(content)
+    onnx.helper.set_model_props(document, facts)
+    onnx.checker.check_model(document)
+    return document.SerializeToString()
+
+
+def _facts(trained: TrainedModel) -> dict[str, str]:
+    """What a program needs to know that only has the file."""
+    rounding = ROUNDING[trained.configuration.model.rounding]
+    return {
+        "title_a": printable(trained.titles["a"]),
+        "title_b": printable(trained.titles["b"]),
+        "input": "uint8 / 127.5 - 1",
+        "output": f"(x + 1) * 127.5 rounded {rounding}, then clipped to 0..255",
+        "origin": printable(trained.origin),
+        "written_by": f"cyclebench {metadata.version('cyclebench')}",
+    }
+
+
+def _record(
+    trained: TrainedModel, directions: Sequence[Direction], found: Sequence[Exported]
+) -> dict[str, Any]:
+    return {
+        "kind": "export",
+        "model": trained.name,
+        "backend": trained.backend,
+        "directions": list(directions),
+        "tolerance": TOLERANCE,
+        "onnx": [
+            {
+                "file": each.file.name,
+                "direction": each.direction,
+                "compared_with": each.backend,
+                **asdict(each.reproduced),
+            }
+            for each in found
+        ],
+    }
