@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from harness.regression.measured import Measured, Place
 from harness.regression.sameness import check_same, check_yardsticks
 from harness.statistics import CONFIDENCE
 
+Key = TypeVar("Key")
 HEADLINE = "kid_efflite0"
 STEP_TIME, PEAK_MEMORY, RELATIVE_TIME = "step time", "peak memory", "step time relative"
 
@@ -64,7 +65,7 @@ def compare(
 ) -> Comparison:
     """Raises UserError where they are not of one experiment, but for the keys in `allow`."""
     allowed = check_same(new, baseline, allow)
-    common = sorted(new.places.keys() & baseline.places.keys())
+    common = _in_both(new.places, baseline.places)
     if not common:
         raise UserError(
             f"{new.name}: has {_said(new)}, {baseline.name} has {_said(baseline)}: no backend on a"
@@ -120,15 +121,18 @@ def _changes(
         (STEP_TIME, new.steps, baseline.steps, limits.time),
         (PEAK_MEMORY, new.memory, baseline.memory, limits.memory),
     ):
-        for key in sorted(values.keys() & before.keys()):
+        for key in _in_both(values, before):
             series = values[key], before[key]
             share = error if limit is None else error / checks
             found.append(_ratio(quantity, *key, series, limit, share))
-    for device, first, second in sorted(new.relative.keys() & baseline.relative.keys()):
+    for device, first, second in _in_both(new.relative, baseline.relative):
         series = new.relative[device, first, second], baseline.relative[device, first, second]
         found.append(_ratio(RELATIVE_TIME, device, f"{second}/{first}", series, None, error))
     margins = _margins(baseline)
-    for place in sorted(new.scores.keys() & baseline.scores.keys(), key=_order):
+    order = list(BY_NAME)
+    for place in sorted(
+        _in_both(new.scores, baseline.scores), key=lambda place: order.index(place.metric)
+    ):
         strict = place.metric in judged and place.metric in margins
         found += _score(new, baseline, place, strict, error / checks if strict else error)
     return found, [change for change in found if change.judged]
@@ -187,8 +191,8 @@ def _score(
     ]
 
 
-def _order(place: Place) -> tuple[Any, ...]:
-    return list(BY_NAME).index(place.metric), place.direction, place.device, place.backend
+def _in_both(new: Mapping[Key, Any], baseline: Mapping[Key, Any]) -> list[Key]:
+    return [key for key in new if key in baseline]
 
 
 def _circumstances(
@@ -204,7 +208,7 @@ def _circumstances(
 def _unmatched(new: Measured, baseline: Measured) -> list[str]:
     lines = []
     for one, other in ((new, baseline), (baseline, new)):
-        for key in sorted(one.places.keys() - other.places.keys()):
+        for key in (key for key in one.places if key not in other.places):
             where = one.places[key]
             side = "new" if one is new else "baseline"
             lines.append(f"only in the {side}: {where.framework} on {where.title}")

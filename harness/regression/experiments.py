@@ -15,7 +15,6 @@ from harness import provenance
 from harness.bench.disk import read_record
 from harness.bench.record import Record
 from harness.errors import UserError
-from harness.metrics.evaluate import is_scored
 from harness.metrics.table import BY_NAME
 from harness.records import RunRecord
 from harness.regression.measured import Measured, Place, Where, texts
@@ -33,14 +32,18 @@ def read_measured(path: Path) -> Measured:
     experiment = load(path)
     if not experiment.runs:
         raise UserError(f"{path}: no complete run in it; finish one first")
-    if experiment.metrics and not is_scored(path):
-        raise UserError(f"{path}: runs are newer than their scores; run `cyclebench report {path}`")
+    scored = {
+        (row["device"], row["backend"], row["seed"]) for row in experiment.metrics.get("scores", [])
+    }
+    for run in experiment.runs:
+        if scored and (run.device, run.backend, run.seed) not in scored:
+            raise UserError(f"{run.folder}: not scored yet; run `cyclebench report {path}`")
     return of_experiment(experiment)
 
 
 def of_experiment(experiment: Experiment) -> Measured:
     """Every complete run is one start of its backend's process."""
-    keys = sorted({(run.device, run.backend) for run in experiment.runs})
+    keys = [(device, name) for device in experiment.devices for name in experiment.on(device)]
     runs = {key: experiment.of(key[1], key[0]) for key in keys}
     steps = {key: _positive([_seconds(run) for run in here]) for key, here in runs.items()}
     peaks = {
@@ -48,7 +51,7 @@ def of_experiment(experiment: Experiment) -> Measured:
         for key, here in runs.items()
     }
     return Measured(
-        name=experiment.folder.resolve().name,
+        name=str(experiment.folder),
         kind="experiment",
         configuration=experiment.configuration,
         data=experiment.manifest.get("digest"),
@@ -84,7 +87,7 @@ def of_bench(path: Path, record: Record) -> Measured:
     keys = [(device, name) for name in record.backends]
     sides = {key: [start.sides[i] for start in record.starts] for i, key in enumerate(keys)}
     return Measured(
-        name=path.name,
+        name=str(path),
         kind="bench",
         configuration=record.configuration,
         data=None,
