@@ -48,7 +48,7 @@ def between_starts(
     differs from day to day is in the ratio and not in the interval. Below three starts on either
     side there are no bounds.
     """
-    if not new or not baseline:
+    if not len(new) or not len(baseline):
         return Interval(None)
     logs = [np.log(np.asarray(each, np.float64)) for each in (new, baseline)]
     gap = float(logs[0].mean() - logs[1].mean())
@@ -84,7 +84,7 @@ def score_change(
     `error` in place of 5 %. Below three seeds there is no claim.
     """
     interval = seed_interval(gaps, 1 - error)
-    if margin is None or not gaps:
+    if margin is None or not len(gaps):
         return interval, "shown only" if margin is None else "cannot tell"
     found = verdict(gaps, margin, error).label
     if found == "equivalent":

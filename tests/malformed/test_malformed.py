@@ -9,6 +9,7 @@ import cases_domains
 import cases_downloads
 import cases_experiments
 import cases_images
+import cases_merging
 import cases_pages
 import cases_settings
 import pytest
@@ -23,6 +24,7 @@ KINDS = (
     cases_digits,
     cases_settings,
     cases_experiments,
+    cases_merging,
     cases_pages,
     cases_arguments,
 )

@@ -1,4 +1,4 @@
-"""Folders of one experiment become one: what is counted together, what apart, what is left alone."""
+"""Folders of one experiment as one: what is counted together, what apart, what is left alone."""
 
 import json
 import shutil
