@@ -11,32 +11,68 @@ from harness.cli import options as shared
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "report",
-        help="score and report anew what is in an experiment folder; or a study's or bench's page",
-        epilog="example: cyclebench report results/seasons-quick-0123456789",
+        help="score and report anew an experiment folder, or several as one; or a study's or"
+        " bench's page",
+        epilog="example: cyclebench report results/seasons-quick-0123456789. Folders of one"
+        " experiment from several machines, days or seeds become one, and stay as they are:"
+        " cyclebench report here/seasons-quick-0123456789 there/seasons-quick-0123456789"
+        " --to results/merged",
     )
     command.set_defaults(command=run)
     command.add_argument(
-        "experiment", type=Path, help="a folder that `compare`, `study` or `bench` made"
+        "experiment",
+        type=Path,
+        nargs="+",
+        help="a folder that `compare`, `study` or `bench` made, or several of one experiment",
+    )
+    command.add_argument(
+        "--to",
+        type=shared.path_or_none,
+        help="where several folders are merged (default: merged/<experiment> beside the first)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     from harness.bench.disk import is_bench
     from harness.bench.page.write import write_page as write_bench_page
-    from harness.metrics.evaluate import evaluate
-    from harness.report import write_report
     from harness.report.check import check_records
     from harness.studies.page.write import write_page
     from harness.studies.record import is_study
 
-    if is_study(options.experiment):
-        print(f"Report: {write_page(options.experiment)}")
+    folder, *others = options.experiment
+    if others or options.to:
+        return _report(_merged(options.experiment, options.to))
+    if is_study(folder):
+        print(f"Report: {write_page(folder)}")
         return 0
-    if is_bench(options.experiment):
-        print(f"Report: {write_bench_page(options.experiment)}")
+    if is_bench(folder):
+        print(f"Report: {write_bench_page(folder)}")
         return 0
-    check_records(options.experiment)
+    check_records(folder)
+    return _report(folder)
+
+
+def _merged(folders: list[Path], to: Path | None) -> Path:
+    """Nothing is written before every record of every folder has been looked at."""
+    from harness.merging import check_target, default_folder, merge, read_sources
+    from harness.report.check import check_records
+
+    sources = read_sources(folders)
+    target = to or default_folder(sources)
+    check_target(target, sources)
+    for source in sources:
+        check_records(source.folder)
+    placed = merge(sources, target)
+    complete = sum(one.run.complete for one in placed)
+    print(f"Merged: {target} ({complete} complete of {len(placed)} runs)")
+    return target
+
+
+def _report(folder: Path) -> int:
+    from harness.metrics.evaluate import evaluate
+    from harness.report import write_report
+
     with shared.display() as display:
-        evaluate(options.experiment, display.stage)
-    print(f"Report: {write_report(options.experiment)}")
+        evaluate(folder, display.stage)
+    print(f"Report: {write_report(folder)}")
     return 0

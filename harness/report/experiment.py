@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.records import RunRecord, find_runs, read_arrays, read_json
-from harness.report.shapes import Audit, Head, Manifest, Metrics
+from harness.report.shapes import Audit, Head, Manifest, Merged, Metrics
 from harness.schema import Shape, check_shape, require
 
 DIRECTIONS = ("ab", "ba")
@@ -34,6 +34,7 @@ class Experiment:
     runs: tuple[RunRecord, ...]
     unfinished: tuple[RunRecord, ...]
     backends: tuple[str, ...]  # in the configuration's order, then by name; a place is a colour
+    merged: Mapping[str, Any] = field(default_factory=dict)  # empty: made by one `compare`
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -128,6 +129,7 @@ def load(folder: Path, scored: bool = True) -> Experiment:
     configured = record["configuration"].get("backends") or []
     backends = dict.fromkeys([*configured, *sorted({run.backend for run in runs})])
     scores, references = folder / "metrics.json", folder / "references.safetensors"
+    merged = folder / "merged.json"
     return Experiment(
         folder=folder,
         dataset=record["dataset"],
@@ -141,6 +143,7 @@ def load(folder: Path, scored: bool = True) -> Experiment:
         runs=complete,
         unfinished=tuple(run for run in runs if not run.complete),
         backends=tuple(backends),
+        merged=_read(merged, Merged) if merged.exists() else {},
     )
 
 

@@ -125,3 +125,14 @@ class Metrics(Shape):
     differences: list[Difference] = Field([])
     references: list[Reference] = Field([])
     discriminators: list[Judgement] = Field([])
+
+
+class MergedSource(Shape):
+    name: Text
+    finished: list[Text]
+
+
+class Merged(Shape):
+    """merged.json"""
+
+    sources: list[MergedSource]

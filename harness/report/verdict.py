@@ -28,19 +28,45 @@ class Answer:
 
 
 def scope(experiment: Experiment) -> str:
-    """How far any answer reaches: seeds and devices."""
+    """How far any answer reaches: seeds, devices, and the folders it was merged from."""
     if not experiment.runs:
         return "No run is complete yet: there is nothing to compare."
-    devices = listed([experiment.device_title(device) for device in experiment.devices])
-    seeds = plural(len(experiment.seeds), "seed")
-    if len(experiment.seeds) == 1:
-        return (
-            f"One seed, on {devices}. Training is chaotic: two runs that differ by one rounding "
-            "error drift apart, so there is no claim here beyond this run."
+    return f"{_seeds_and_devices(experiment)}{_merged_from(experiment)}"
+
+
+def _seeds_and_devices(experiment: Experiment) -> str:
+    seeds = {
+        device: {run.seed for run in experiment.runs if run.device == device}
+        for device in experiment.devices
+    }
+    # Every interval is over the seeds of one device.
+    most = max(len(each) for each in seeds.values())
+    if all(each == set(experiment.seeds) for each in seeds.values()):
+        devices = listed([experiment.device_title(device) for device in seeds])
+        where = f"{plural(most, 'seed')}, on {devices}"
+    else:
+        where = listed(
+            [f"{plural(len(seeds[d]), 'seed')} on {experiment.device_title(d)}" for d in seeds]
         )
-    if len(experiment.seeds) < MINIMUM_SEEDS:
-        return f"Only {seeds}, on {devices}: too few for any claim beyond these runs."
-    return f"{seeds[0].upper()}{seeds[1:]}, on {devices}. Intervals over seeds cover 95 %."
+    if most == 1:
+        return (
+            f"{where.replace('1 seed', 'One seed', 1)}. Training is chaotic: two runs that differ"
+            " by one rounding error drift apart, so there is no claim here beyond "
+            f"{'this run' if len(seeds) == 1 else 'these runs'}."
+        )
+    if most < MINIMUM_SEEDS:
+        return f"Only {where}: too few for any claim beyond these runs."
+    apart = "" if len(seeds) == 1 else ", on each device by itself"
+    return f"{where[0].upper()}{where[1:]}. Intervals over seeds{apart} cover 95 %."
+
+
+def _merged_from(experiment: Experiment) -> str:
+    sources = experiment.merged.get("sources", [])
+    if not sources:
+        return ""
+    days = sorted({day for source in sources for day in source["finished"]})
+    when = f", finished {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
+    return f" Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
 
 
 def answers(

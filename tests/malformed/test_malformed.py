@@ -10,6 +10,7 @@ import cases_downloads
 import cases_experiments
 import cases_images
 import cases_imports
+import cases_merging
 import cases_pages
 import cases_settings
 import cases_use
@@ -26,6 +27,7 @@ KINDS = (
     cases_digits,
     cases_settings,
     cases_experiments,
+    cases_merging,
     cases_pages,
     cases_arguments,
     cases_use,

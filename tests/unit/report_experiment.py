@@ -52,7 +52,6 @@ def build(
         "training": {"batch_size": 1, "epochs_constant": 1},
         "evaluation": {"margins": {metric.name: metric.margin for metric in METRICS} | MARGIN},
         "backends": list(backends),
-        "seeds": list(seeds),
         "titles": {"a": "summer", "b": "winter"},
     }
     write_json(

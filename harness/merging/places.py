@@ -1,0 +1,112 @@
+"""Where each run goes in a merged folder: no seed counts twice, no code is mixed with another.
+
+Reports make a row for each device, and every interval over seeds is about one device. What may not
+be counted together is therefore put under another name of the device: `<device>@2`, `@3`, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.merging.sources import Source, fingerprint
+from harness.records import RunRecord
+
+
+@dataclass(frozen=True)
+class Placed:
+    """`device`: name of the folder in `runs` that the run goes to. `sources`: places of those that
+    hold it among the folders given; the first gives the files.
+    """
+
+    run: RunRecord
+    device: str
+    fingerprint: str
+    sources: tuple[int, ...]
+
+
+@dataclass
+class _Session:
+    """Runs of one device and seed that one folder holds: trained in turns, and so kept together."""
+
+    seed: int
+    runs: dict[str, Placed]  # by backend
+
+    @property
+    def code(self) -> str | None:
+        """Digest of the sources and packages that decide results; None where no run says."""
+        found = [placed.run for placed in self.runs.values() if _has_environment(placed.run)]
+        return found[0].environment.get("source_digest") if found else None
+
+    def is_of(self, other: _Session) -> bool:
+        """Whether both are copies of one session, of which each may have other backends."""
+        common = self.runs.keys() & other.runs.keys()
+        return bool(common) and all(
+            self.runs[name].fingerprint == other.runs[name].fingerprint for name in common
+        )
+
+
+@dataclass
+class _Slot:
+    """Sessions that are counted together: of one code, each seed once."""
+
+    name: str
+    sessions: list[_Session] = field(default_factory=list)
+
+    def same(self, new: _Session) -> _Session | None:
+        return next((s for s in self.sessions if s.seed == new.seed and s.is_of(new)), None)
+
+    def takes(self, new: _Session) -> bool:
+        codes = {each.code for each in (*self.sessions, new)} - {None}
+        return len(codes) < 2 and all(each.seed != new.seed for each in self.sessions)
+
+
+def place(sources: Sequence[Source]) -> list[Placed]:
+    """Every run of every source, identical ones once, in the order of the sources.
+
+    A run goes to its device's folder unless that has its seed from another training, or runs that
+    were made by other code: then to the first `<device>@<n>` that has neither.
+    """
+    slots: dict[str, list[_Slot]] = {}
+    for number, source in enumerate(sources):
+        for device, session in _sessions(source, number):
+            here = slots.setdefault(device, [])
+            known = next((found for slot in here if (found := slot.same(session))), None)
+            if known:
+                _join(known, session)
+                continue
+            slot = next((slot for slot in here if slot.takes(session)), None)
+            if slot is None:
+                slot = _Slot(device if not here else f"{device}@{len(here) + 1}")
+                here.append(slot)
+            slot.sessions.append(session)
+    return [
+        Placed(placed.run, slot.name, placed.fingerprint, placed.sources)
+        for here in slots.values()
+        for slot in here
+        for session in slot.sessions
+        for placed in session.runs.values()
+    ]
+
+
+def _sessions(source: Source, number: int) -> list[tuple[str, _Session]]:
+    """With the device's name as it was before any merge."""
+    found: dict[tuple[str, int], _Session] = {}
+    for run in source.runs:
+        session = found.setdefault((run.device, run.seed), _Session(run.seed, {}))
+        session.runs[run.backend] = Placed(run, run.device, fingerprint(run), (number,))
+    return [(folder.partition("@")[0], session) for (folder, _), session in found.items()]
+
+
+def _join(known: _Session, copy: _Session) -> None:
+    for backend, placed in copy.runs.items():
+        had = known.runs.get(backend)
+        known.runs[backend] = (
+            Placed(had.run, had.device, had.fingerprint, had.sources + placed.sources)
+            if had
+            else placed
+        )
+
+
+def _has_environment(run: RunRecord) -> bool:
+    return (run.folder / "environment.json").exists()

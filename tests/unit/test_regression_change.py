@@ -1,0 +1,118 @@
+"""Changes against known truth: coverage, false alarms, and planted regressions."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.regression.change import between_starts, ratio_label, score_change
+from harness.statistics import Interval
+
+TRIALS = 1500
+
+
+def starts(rng, count, centre=0.1, spread=0.02):
+    return centre * rng.lognormal(0, spread, count)
+
+
+def share(found):
+    return sum(found) / len(found)
+
+
+def test_it_is_welchs_interval_of_the_logs():
+    rng = np.random.default_rng(0)
+    new, old = starts(rng, 7, 0.11, 0.05), starts(rng, 4, 0.1, 0.01)
+    found = between_starts(new, old, 0.9)
+    known = stats.ttest_ind(np.log(new), np.log(old), equal_var=False)
+    bounds = known.confidence_interval(0.9)
+    assert found.value == pytest.approx(np.exp(np.log(new).mean() - np.log(old).mean()))
+    assert (found.low, found.high) == pytest.approx((np.exp(bounds.low), np.exp(bounds.high)))
+
+
+@pytest.mark.parametrize("counts", [(3, 3), (3, 12), (6, 6)])
+def test_the_interval_covers_the_true_ratio(counts):
+    rng = np.random.default_rng(1)
+    covered = []
+    for _ in range(TRIALS):
+        found = between_starts(starts(rng, counts[0], 0.107, 0.03), starts(rng, counts[1]))
+        covered.append(found.low <= 1.07 <= found.high)
+    assert share(covered) > 0.935
+
+
+def test_no_bounds_below_three_starts_and_none_at_all_without_any():
+    assert between_starts([1.1, 1.1], [1.0] * 9) == Interval.of(1.1)
+    assert between_starts([], [1.0]) == Interval(None)
+    same = between_starts([2.0] * 3, [1.0] * 3)
+    assert (same.low, same.value, same.high) == pytest.approx((2, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "label"),
+    [
+        (1.051, 1.2, "regression"),
+        (1.049, 1.2, "cannot tell"),
+        (0.96, 1.04, "unchanged"),
+        (0.94, 1.04, "cannot tell"),
+        (0.8, 0.95, "improvement"),
+        (0.8, 0.96, "cannot tell"),
+        (None, None, "cannot tell"),
+    ],
+)
+def test_labels_ask_for_the_whole_interval(low, high, label):
+    assert ratio_label(Interval(1.0, low, high), 0.05) == label
+
+
+def test_a_ratio_at_the_limit_is_called_a_regression_no_more_often_than_stated():
+    """The worst case that is none: an A/A comparison is far from it."""
+    rng = np.random.default_rng(2)
+    at_limit, nothing = [], []
+    for _ in range(TRIALS):
+        old = starts(rng, 5)
+        at_limit.append(ratio_label(between_starts(starts(rng, 5, 0.105), old), 0.05))
+        nothing.append(ratio_label(between_starts(starts(rng, 5), old), 0.05))
+    assert share([each == "regression" for each in at_limit]) < 0.025 + 0.012
+    assert nothing.count("regression") == 0
+
+
+def test_a_planted_tenth_is_found():
+    rng = np.random.default_rng(3)
+    found = [
+        ratio_label(between_starts(starts(rng, 6, 0.11), starts(rng, 6)), 0.05)
+        for _ in range(TRIALS)
+    ]
+    assert share([each == "regression" for each in found]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("gaps", "better", "label"),
+    [
+        ([0.0, 0.0, 0.0], "lower", "unchanged"),
+        ([0.02, 0.021, 0.019], "lower", "regression"),
+        ([0.02, 0.021, 0.019], "higher", "improvement"),
+        ([-0.02, -0.021, -0.019], "higher", "regression"),
+        ([0.02, 0.021], "lower", "cannot tell"),
+        ([0.02, -0.01, 0.03], "lower", "cannot tell"),
+        ([], "lower", "cannot tell"),
+    ],
+)
+def test_scores_are_held_against_their_margin_seed_by_seed(gaps, better, label):
+    interval, found = score_change(gaps, 0.005, better, 0.05)
+    assert found == label
+    assert (interval.low is None) == (len(gaps) < 3)
+
+
+def test_a_score_without_margin_is_only_shown():
+    assert score_change([0.1, 0.1, 0.1], None, "lower", 0.05)[1] == "shown only"
+
+
+def test_an_unlucky_choice_of_seeds_is_rarely_a_regression():
+    """Of code that learns the same: chaotic training gives other scores with the same seeds."""
+    rng = np.random.default_rng(4)
+    labels = [
+        score_change(0.02 * rng.standard_normal(5), 0.005, "lower", 0.05)[1] for _ in range(TRIALS)
+    ]
+    assert labels.count("regression") / TRIALS < 0.025
+    worse = [
+        score_change(0.1 + 0.02 * rng.standard_normal(5), 0.005, "lower", 0.05)[1]
+        for _ in range(TRIALS)
+    ]
+    assert worse.count("regression") / TRIALS > 0.95
