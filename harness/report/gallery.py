@@ -15,6 +15,7 @@ from harness.report.experiment import Experiment
 ROWS = 6
 TILE = 160  # pixels a tile is shown at, at least; small images are enlarged by a whole factor
 TIMES = 4  # of how much a difference is shown
+QUALITY = 90  # a page of a comparison at 256 pixels has some two hundred
 LOSSLESS = 128  # up to this side a tile is PNG; larger photographs would swell the page
 GAP, HEADER = 6, 26  # pixels between tiles, and of a line of text
 
@@ -110,7 +111,7 @@ def tile(image: np.ndarray) -> tuple[bytes, str]:
     if max(picture.size) <= LOSSLESS:
         picture.save(buffer, "PNG", optimize=True)
         return buffer.getvalue(), "image/png"
-    picture.save(buffer, "JPEG", quality=95, subsampling=0)
+    picture.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue(), "image/jpeg"
 
 

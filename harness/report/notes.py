@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.report.experiment import Experiment
 from harness.report.formatting import fixed
-from harness.report.gallery import LOSSLESS, Gallery, shown_runs
+from harness.report.gallery import LOSSLESS, QUALITY, Gallery, shown_runs
 from harness.report.losses import conventions
 from harness.statistics import MINIMUM_SEEDS
 
@@ -126,7 +126,9 @@ def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
     several = len(experiment.seeds) > 1 or where
     seed = f"Seed {run.seed}{where}, after the last step. " if several else "After the last step. "
     large = galleries[0].columns[0].images.shape[2] > LOSSLESS
-    lossy = " Shown as JPEG (quality 95); evaluations/ holds the exact pixels." if large else ""
+    lossy = (
+        f" Shown as JPEG (quality {QUALITY}); evaluations/ holds the exact pixels." if large else ""
+    )
     chosen = ", ".join(str(index) for index in galleries[0].indices)
     return f"{seed}Test images {chosen}: evenly spaced, not chosen.{lossy}"
 
