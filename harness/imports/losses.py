@@ -114,7 +114,7 @@ def _about(source: Source, chosen: Sequence[Declared], given: Mapping[str, float
     guessed = [f"{name} {value:g}" for name, value in WEIGHTS.items() if name in used - set(given)]
     said = [source.note] if source.note else []
     if guessed:
-        said.append(f"Weights are the authors' defaults, {', '.join(guessed)}: nothing was said.")
+        said.append(f"Not given, so as the authors' code has it: {', '.join(guessed)}.")
     return said
 
 

@@ -167,7 +167,7 @@ def test_the_record_says_where_it_is_from(tmp_path: Path, folder: Path) -> None:
     (file,) = record["files"]
     assert file["name"] == "loss_log.txt" and len(file["sha256"]) == 64
     printed, weights, batches = record["assumed"]
-    assert "three decimals" in printed and "Batches are of 1 image" in batches
+    assert "three decimals" in printed and "batches are of 1 image" in batches
     assert "lambda_a 10, lambda_b 10, identity 0.5" in weights
     assert str(tmp_path) not in json.dumps(record)
 
