@@ -82,7 +82,7 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
 
 def run_losses(options: argparse.Namespace) -> int:
     from harness.imports.losses import Request, import_losses
-    from harness.imports.weights import parse_weights
+    from harness.imports.typed import parse_weights
 
     request = Request(
         files=options.files,

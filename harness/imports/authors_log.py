@@ -46,7 +46,7 @@ def read_log(path: Path, batch_size: int | None, images_per_epoch: int | None) -
     lines, assumed = _lines(path)
     batch = batch_size or 1
     if batch_size is None:
-        assumed.append("Batches are of 1 image, that code's default: nothing else was said.")
+        assumed.append("Not given, so as that code has it: batches are of 1 image.")
     for line in lines:
         if line.images % batch or not line.images or not line.epoch:
             raise UserError(

@@ -30,13 +30,10 @@ class Declared:
     summed: bool = False
     unit_range: bool = False
 
-    def factor(self, weights: Mapping[str, float]) -> float | None:
-        """Multiplier that makes the recorded `mean`; None where a weight of zero left nothing."""
-        weight = prod(weights[name] for name in self.weights)
-        if weight == 0:
-            return None
-        doubled = 2.0 if self.halved else 1.0
-        return doubled * (2.0 if self.unit_range else 1.0) / (2.0 if self.summed else 1.0) / weight
+    def divisor(self, weights: Mapping[str, float]) -> float:
+        """What a value is divided by to get the recorded `mean`; 0: nothing was measured."""
+        halves = self.halved + self.unit_range - self.summed
+        return prod(weights[name] for name in self.weights) / 2.0**halves
 
     def sentence(self, weights: Mapping[str, float]) -> str:
         """For readers: what it is, and what was done to it."""

@@ -16,12 +16,11 @@ from harness.imports.curves import Curves
 from harness.imports.declared import CYCLE, TERMS, WEIGHTS, Declared, swapped
 from harness.imports.event_files import read_events
 from harness.imports.record import Imported, write_imported
-from harness.imports.sources import SOURCES
+from harness.imports.sources import SOURCES, Source
 from harness.imports.tensorboard_csv import read_csvs
+from harness.imports.typed import declared_by
 from harness.sums import sha256
-from harness.untrusted import is_folder, shown
-
-WORDS = ("weighted", "halved", "summed", "unit_range")
+from harness.untrusted import is_folder
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def import_losses(request: Request) -> tuple[Path, Imported]:
                         " writes it")  # fmt: skip
     source, curves = SOURCES[request.source], _read(request)
     weights = {**WEIGHTS, **request.weights}
-    declared = [*source.curves, *(_declared(text) for text in request.terms)]
+    declared = [*source.curves, *(declared_by(text) for text in request.terms)]
     if request.swap:
         declared = [replace(each, term=swapped(each.term)) for each in declared]
     if any(each.term == CYCLE and each.weights for each in declared):
@@ -59,7 +58,7 @@ def import_losses(request: Request) -> tuple[Path, Imported]:
     name = request.name or _slug(request.files[0])
     title = request.title or f"{source.title}: {name}"
     imported = Imported(name, title, tuple(sentences), _table(columns))
-    said = (*curves.assumed, *assumed)
+    said = (*_about(source, chosen, request.weights), *curves.assumed, *assumed)
     head = {
         "source": request.source,
         "files": [{"name": file.name, "sha256": sha256(file)} for file in _hashed(request.files)],
@@ -78,31 +77,6 @@ def _read(request: Request) -> Curves:
     return read_events(request.files[0])
 
 
-def _declared(text: str) -> Declared:
-    """`cycle_a=TAG,weighted,...`. Raises UserError."""
-    term, equals, rest = text.partition("=")
-    name, words = rest, set()
-    while (cut := name.rpartition(","))[2] in WORDS:
-        words.add(cut[2])
-        name = cut[0]
-    if not equals or term not in TERMS or not name:
-        raise UserError(
-            f"--term {shown(text)}: write TERM=NAME, and behind commas what its code did"
-            f" ({', '.join(WORDS)}); TERM is one of {', '.join(TERMS)}"
-        )
-    weights = _weights(term) if "weighted" in words else ()
-    if "weighted" in words and not weights:
-        raise UserError(f"--term {shown(text)}: weighted: only cycle and identity terms have one")
-    return Declared(name, term, weights, *(word in words for word in WORDS[1:]))
-
-
-def _weights(term: str) -> tuple[str, ...]:
-    kind, _, side = term.partition("_")
-    if kind == "identity":
-        return (f"lambda_{side}", "identity")
-    return (f"lambda_{side or 'a'}",) if kind == "cycle" else ()
-
-
 def _check_equal(weights: Mapping[str, float]) -> None:
     if weights["lambda_a"] != weights["lambda_b"]:
         raise UserError("--set lambda_a, lambda_b: one curve for both directions was weighted;"
@@ -116,7 +90,7 @@ def _choose(
     weights: Mapping[str, float],
 ) -> tuple[list[Declared], list[str]]:
     """Those that are there, and a sentence about each. Raises UserError where there are none."""
-    asked = {_declared(text).name for text in request.terms}
+    asked = {declared_by(text).name for text in request.terms}
     names = ", ".join(sorted(curves.by_name)[:12])
     missing = sorted(asked - curves.by_name.keys())
     if missing:
@@ -134,6 +108,16 @@ def _choose(
     return there, [each.sentence(weights) for each in there]
 
 
+def _about(source: Source, chosen: Sequence[Declared], given: Mapping[str, float]) -> list[str]:
+    """What is taken for granted of the numbers, a sentence each."""
+    used = {name for each in chosen for name in each.weights}
+    guessed = [f"{name} {value:g}" for name, value in WEIGHTS.items() if name in used - set(given)]
+    said = [source.note] if source.note else []
+    if guessed:
+        said.append(f"Not given, so as the authors' code has it: {', '.join(guessed)}.")
+    return said
+
+
 def _columns(
     curves: Curves, chosen: Sequence[Declared], weights: Mapping[str, float], first_step: int
 ) -> tuple[dict[str, pd.Series], list[str]]:
@@ -142,9 +126,9 @@ def _columns(
     if first_step:
         assumed.append(f"Steps are counted from 0: that code begins with {first_step}.")
     for each in chosen:
-        given, factor = curves.by_name[each.name], each.factor(weights)
+        given, divisor = curves.by_name[each.name], each.divisor(weights)
         # A term of weight zero is not computed, and written as 0.
-        if factor is None or (each.weights and not given.values.any()):
+        if not divisor or (each.weights and not given.values.any()):
             assumed.append(f"{each.name} is left out: with a weight of zero nothing was measured.")
             continue
         finite = np.isfinite(given.values)
@@ -161,7 +145,7 @@ def _columns(
         if steps[0] < 0:
             raise UserError(f"{each.name}: begins at step {steps[0] + first_step}, but that code"
                             f" counts from {first_step}; is it another code's?")  # fmt: skip
-        found[each.term] = pd.Series(given.values[finite] * factor, steps)
+        found[each.term] = pd.Series(given.values[finite] / divisor, steps)
     if not found:
         raise UserError("nothing left to import: no curve has a finite number; give another file")
     return found, assumed

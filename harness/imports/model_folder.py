@@ -76,7 +76,7 @@ def read_model(folder: Path) -> TrainedModel:
         check_state(state, state_shapes(experiment.networks(), experiment.loss()))
     except ValueError as error:
         raise UserError(f"{folder / STATE}: not of {file.name} ({error}); make it anew") from None
-    return TrainedModel(experiment, titles, str(document.get("origin") or origin), state)
+    return TrainedModel(experiment, titles, origin or str(document.get("origin")), state)
 
 
 def _document(folder: Path) -> tuple[Path, str]:

@@ -64,6 +64,9 @@ def write_imported(
     table, record = (folder / FOLDER / f"{imported.name}.{end}" for end in ("csv", "json"))
     if table.exists() or record.exists():
         raise UserError(f"{table}: already there; remove it, or give another --name")
+    problem = _problem(imported.table)
+    if problem:
+        raise UserError(f"{table}: {problem}; nothing is written: are weights and files right?")
     said = {"declared": list(imported.declared), "assumed": list(assumed)}
     document = {"title": imported.title, **said, **head}
     check_shape(record, document, _Head, "give a shorter --title, or other names")

@@ -12,11 +12,13 @@ from harness.imports.declared import CYCLE, Declared
 class Source:
     """`curves`: those that are known; none where names are up to who wrote the code.
 
-    `first_step`: how the code numbers its first step, where it counts steps.
+    `note`: a sentence about the numbers. `first_step`: how the code numbers its first step, where
+    it counts steps.
     """
 
     title: str
     curves: tuple[Declared, ...]
+    note: str | None = None
     first_step: int = 0
 
 
@@ -37,6 +39,7 @@ AUTHORS = Source(
         Declared("Cyc_A", "cycle_a", ("lambda_a",)),
         Declared("Cyc_B", "cycle_b", ("lambda_b",)),
     ),
+    "Printed with three decimals; adversarial terms are of least squares, that code's default.",
 )
 
 # LynnHo/CycleGAN-Tensorflow-2, train.py: written before any weight is applied, real and fake term
@@ -53,6 +56,7 @@ LYNNHO = Source(
         Declared("D_losses/A_d_loss", "discriminator_a"),
         Declared("D_losses/B_d_loss", "discriminator_b"),
     ),
+    "Adversarial terms are of least squares, that code's default.",
     first_step=1,
 )
 
@@ -67,6 +71,7 @@ TUTORIAL = Source(
         Declared("disc_x_loss", "discriminator_a", halved=True),
         Declared("disc_y_loss", "discriminator_b", halved=True),
     ),
+    "Adversarial terms are cross entropies of logits: compare them with adversarial vanilla alone.",
 )
 
 TENSORBOARD = Source("TensorBoard", ())

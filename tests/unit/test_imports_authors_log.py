@@ -81,7 +81,7 @@ def test_numbers_that_are_none_are_kept_for_who_reads_on(tmp_path: Path) -> None
 
 def test_that_the_batch_is_one_is_said_where_nobody_said_it(tmp_path: Path) -> None:
     text = HEAD + line(1, 100, {"G_A": 1.0})
-    assert "Batches are of 1 image" in read(tmp_path, text, None).assumed[0]
+    assert "batches are of 1 image" in read(tmp_path, text, None).assumed[0]
     assert read(tmp_path, text, 4).by_name["G_A"].steps.tolist() == [24]
 
 

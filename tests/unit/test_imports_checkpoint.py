@@ -20,6 +20,7 @@ from harness.errors import UserError
 from harness.imports.checkpoint import import_checkpoint
 from harness.imports.export_authors import export_authors
 from harness.imports.model_folder import read_model
+from harness.records import read_json, write_json
 
 OURS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
 SMALL = ["data.load_size=32", "data.crop_size=32", "model.filters=3", "objective.pool_size=1"]
@@ -210,6 +211,23 @@ def test_nothing_is_written_over(tmp_path) -> None:
         import_checkpoint(folder, experiment([]), model)
     with pytest.raises(UserError, match=r"latest_net_G_A\.pth: already there"):
         export_authors(model, folder)
+
+
+def test_a_run_is_exported_once_it_is_complete(tmp_path) -> None:
+    settings, made = experiment(["model.blocks=2"]), networks("dropout")
+    model = import_checkpoint(save(tmp_path / "theirs", made), settings, tmp_path / "model")
+    run = tmp_path / "experiment/runs/cpu/tf-seed0"
+    write_json(tmp_path / "experiment/experiment.json", read_json(model / "model.json"))
+    status = {"backend": "tf", "seed": 0, "state": "running", "step": 1, "steps": 2}
+    write_json(run / "status.json", status)
+    (run / "state.safetensors").write_bytes((model / "state.safetensors").read_bytes())
+    with pytest.raises(UserError, match="running at step 1 of 2: no final weights"):
+        export_authors(run, tmp_path / "back")
+    write_json(run / "status.json", {**status, "state": "complete"})
+    export_authors(run, tmp_path / "back")
+    assert read_model(run).origin == "tf, seed 0, 2 steps"
+    found = torch.load(tmp_path / "back/latest_net_D_B.pth", weights_only=True)
+    assert torch.equal(found["model.0.weight"], made["D_B"].state_dict()["model.0.weight"])
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path) -> None:

@@ -166,8 +166,9 @@ def test_the_record_says_where_it_is_from(tmp_path: Path, folder: Path) -> None:
     assert record["title"] == "Theirs, 2018" and record["source"] == "authors"
     (file,) = record["files"]
     assert file["name"] == "loss_log.txt" and len(file["sha256"]) == 64
-    assert record["assumed"] == ["Batches are of 1 image, that code's default: nothing else was"
-                                 " said."]  # fmt: skip
+    printed, weights, batches = record["assumed"]
+    assert "three decimals" in printed and "batches are of 1 image" in batches
+    assert "lambda_a 10, lambda_b 10, identity 0.5" in weights
     assert str(tmp_path) not in json.dumps(record)
 
 
@@ -180,6 +181,7 @@ def test_the_record_says_where_it_is_from(tmp_path: Path, folder: Path) -> None:
         ({"terms": ("cycle_a=Z",)}, "no curve 'Z'; there are D_A"),
         ({"terms": ("cycle_a=G_A",)}, "two curves for"),
         ({"name": "../evil"}, "lower-case letters"),
+        ({"weights": {"lambda_a": 1e-300}}, "numbers that cannot be drawn"),
         ({"weights": {"lambda_a": 1.0}, "terms": ("cycle=G_A,weighted",)}, "both the same"),
     ],
 )
