@@ -49,7 +49,7 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
 
 COMMANDS = (
     "compare", "study", "report", "datasets", "fetch-weights", "parity", "consistency", "calibrate",
-    "bench", "bench-internal", "scaling", "estimate", "models", "verify",
+    "bench", "bench-internal", "scaling", "estimate", "models", "verify", "translate", "export",
 )  # fmt: skip
 
 
