@@ -49,8 +49,8 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
 
 COMMANDS = (
     "compare", "study", "report", "datasets", "fetch-weights", "parity", "consistency", "calibrate",
-    "bench", "bench-internal", "scaling", "estimate", "models", "verify", "import",
-    "export-authors",
+    "bench", "bench-internal", "scaling", "estimate", "models", "verify", "translate", "export",
+    "import", "export-authors",
 )  # fmt: skip
 
 
