@@ -21,6 +21,7 @@ def write_report(experiment: Path) -> Path:
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
     """
     record = load(experiment)
+    events = event_files(record)
     findings = find(record)
     drawn = figures(record)
     html = pages.html(record, findings, drawn)
@@ -29,7 +30,7 @@ def write_report(experiment: Path) -> Path:
         experiment / "summary.json",
         summary(record, findings.metrics, findings.losses, findings.timing),
     )
-    for name, content in event_files(record).items():
+    for name, content in events.items():
         write_bytes(experiment / name, content)
     for name, content in {**drawn, **sheets([*findings.galleries, *findings.cases])}.items():
         write_bytes(experiment / "figures" / name, content)
