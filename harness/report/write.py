@@ -11,11 +11,13 @@ from harness.report.findings import find
 from harness.report.gallery import sheets
 from harness.report.plots import figures
 from harness.report.summary import summary
+from harness.report.table_files import table_files
 from harness.report.tensorboard import event_files
 
 
 def write_report(experiment: Path) -> Path:
-    """Write summary.json, figures, TensorBoard files, report.md, report.html; return the latter.
+    """Write summary.json, tables, figures, TensorBoard files, report.md, report.html, and return
+    the latter's path.
 
     Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
@@ -30,7 +32,7 @@ def write_report(experiment: Path) -> Path:
         experiment / "summary.json",
         summary(record, findings.metrics, findings.losses, findings.timing),
     )
-    for name, content in events.items():
+    for name, content in {**events, **table_files(record, findings)}.items():
         write_bytes(experiment / name, content)
     for name, content in {**drawn, **sheets([*findings.galleries, *findings.cases])}.items():
         write_bytes(experiment / "figures" / name, content)
