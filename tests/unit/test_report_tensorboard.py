@@ -11,8 +11,9 @@ from report_experiment import STEPS, build, write_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
+from backends.objective import RECORDED
 from harness.errors import UserError
-from harness.records import read_arrays, read_json, write_arrays, write_bytes
+from harness.records import read_arrays, read_json, read_table, write_arrays, write_bytes
 from harness.report import write_report
 from harness.report.experiment import load
 from harness.report.tensorboard import FILE, event_files
@@ -142,6 +143,30 @@ def test_a_run_that_failed_shows_its_losses_and_one_without_any_record_is_left_o
     run = write_run(folder, "cpu-example", "torch", 3, state="running")
     (run / "losses.csv").unlink()
     assert event_files(load(folder)).keys() == files.keys()
+
+
+def test_an_interrupted_run_shows_its_losses_up_to_the_last_checkpoint(tmp_path):
+    folder = build(tmp_path, backends=("torch",))
+    run = write_run(folder, "cpu-example", "tf", 0, state="interrupted")
+    rows = run_losses(run)
+    (run / "losses.csv").unlink()
+    for step in (10, 20):
+        state = {"step": np.array(step), "g_ab/w": np.ones(3)}
+        write_arrays(run / f"checkpoint-{step:08d}.safetensors",
+                     {**state, "record/losses": rows[:step]})  # fmt: skip
+    (run / "checkpoint-00000030.safetensors").write_bytes(b"half")
+    [name] = [name for name in event_files(load(folder)) if "/tf-" in name]
+    write_bytes(folder / name, event_files(load(folder))[name])
+    found = points(reading((folder / name).parent), "cycle_a/weighted")
+    place = RECORDED.index("cycle_a")
+    assert found == [(i, pytest.approx(10 * rows[i, place])) for i in range(20)]
+
+
+def run_losses(run):
+    table = read_table(run / "losses.csv")
+    return np.stack(
+        [table[name] if name in table else np.zeros(len(table)) for name in RECORDED], 1
+    )
 
 
 def test_a_damaged_state_is_named_and_nothing_is_written(tmp_path):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
-from backends.objective import LOSS_TERMS, PENALTIES
+from backends.objective import LOSS_TERMS, PENALTIES, RECORDED
+from harness.checkpoints import Checkpoints
 from harness.records import RunRecord
 from harness.report.experiment import Experiment
 from harness.report.losses import CONVENTIONS, conventions
@@ -20,9 +22,7 @@ STEP_MS = "step_ms/median"
 
 def losses(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
     """Every term in each convention it has, accuracies in training, and the learning rate."""
-    if not (run.folder / "losses.csv").exists():
-        return
-    table, units = run.losses, conventions(experiment)
+    table, units = _recorded(run), conventions(experiment)
     steps = table["step"].to_numpy()
     penalised = units.objective.adversarial == "wasserstein_gp"
     for term in LOSS_TERMS + PENALTIES if penalised else LOSS_TERMS:
@@ -35,7 +35,9 @@ def losses(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
         for target in ("real", "fake"):
             values = table[f"accuracy_{target}_{side}"].to_numpy(np.float64)
             yield from curve(f"accuracy_{side}/{target}_in_training", steps, values)
-    yield from curve("learning_rate/generators", steps, table["learning_rate"].to_numpy(np.float64))
+    if "learning_rate" in table:  # checkpoints have the plan for it
+        rates = table["learning_rate"].to_numpy(np.float64)
+        yield from curve("learning_rate/generators", steps, rates)
 
 
 def scores(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
@@ -74,6 +76,15 @@ def curve(tag: str, steps: np.ndarray, values: np.ndarray) -> Iterator[Entry]:
         steps = steps[(starts + ends) // 2]
     for step, value in zip(steps.tolist(), values.tolist(), strict=True):
         yield scalar(step, tag, value)
+
+
+def _recorded(run: RunRecord) -> pd.DataFrame:
+    """A row a step; of a run under way or interrupted, up to its last checkpoint."""
+    if (run.folder / "losses.csv").exists():
+        return run.losses
+    table = pd.DataFrame(Checkpoints(run.folder).losses(), columns=list(RECORDED))
+    table["step"] = np.arange(len(table))
+    return table
 
 
 def _rows(experiment: Experiment, run: RunRecord, table: str) -> Iterator[dict]:
