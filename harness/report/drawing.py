@@ -44,7 +44,7 @@ METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 DPI = 150  # of PNG, and of what is pixels in SVG and PDF
-MANY = 1000  # points; of so many an SVG would be megabytes
+MANY = 1000  # points of a scatter; more of them are pixels in SVG and PDF
 GUIDE = "#777777"  # of lines to read a curve against
 Draw = Callable[[np.ndarray], None]
 POINTS = 1500  # a raw curve is thinned to this many points

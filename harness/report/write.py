@@ -16,15 +16,16 @@ from harness.report.tensorboard import event_files
 
 
 def write_report(experiment: Path) -> Path:
-    """Write summary.json, tables, figures, TensorBoard files, report.md, report.html, and return
-    the latter's path.
+    """Write report.html and what stands beside it; return the page's path.
+
+    Beside it: report.md, summary.json, figures/, tables/ and tensorboard/.
 
     Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
     """
     record = load(experiment)
-    events = event_files(record)
     findings = find(record)
+    numbers = {**event_files(record), **table_files(record, findings)}
     drawn = figures(record)
     html = pages.html(record, findings, drawn)
     markdown = pages.markdown(record, findings, drawn)
@@ -32,7 +33,7 @@ def write_report(experiment: Path) -> Path:
         experiment / "summary.json",
         summary(record, findings.metrics, findings.losses, findings.timing),
     )
-    for name, content in {**events, **table_files(record, findings)}.items():
+    for name, content in numbers.items():
         write_bytes(experiment / name, content)
     for name, content in {**drawn, **sheets([*findings.galleries, *findings.cases])}.items():
         write_bytes(experiment / "figures" / name, content)
