@@ -70,6 +70,20 @@ class Checkpoints:
             raise UserError(f"{damage}; to train this run anew, remove {self.folder}")
         return None
 
+    def losses(self) -> np.ndarray:
+        """Of the newest that is whole, without reading the state: (steps, len(RECORDED)).
+
+        No steps where there is none: to say so is up to who goes on from it.
+        """
+        for file in self.files:
+            try:
+                found = read_arrays(file, "record/losses").get("record/losses")
+            except UserError:
+                continue
+            if found is not None and found.ndim == 2 and found.shape[1] == len(RECORDED):
+                return found
+        return np.empty((0, len(RECORDED)))
+
     def remove(self) -> None:
         for file in self.files:
             file.unlink()

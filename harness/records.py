@@ -149,14 +149,18 @@ def write_arrays(
             raise OSError(errno.EIO, str(error), str(path)) from None
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of a file written by `write_arrays`. Raises UserError if damaged or missing."""
+def read_arrays(path: Path, prefix: str = "") -> dict[str, np.ndarray]:
+    """Every array of a file written by `write_arrays` whose name begins with `prefix`.
+
+    The others are not read. Raises UserError if the file is damaged or missing.
+    """
     try:
         check_file(path)
         with safe_open(str(path), framework="numpy") as file:
             version = int((file.metadata() or {}).get("schema_version", -1))
             # A sequence of names, not a mapping: the handle is no dict.
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `make compare` to make it") from None
     except DAMAGED_ARRAYS as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.report.drawing import GUIDE, colour, curve, figure
+from harness.report.drawing import GUIDE, Drawn, colour, curve, figure
 from harness.report.experiment import Experiment
 from harness.report.losses import conventions, curves
 
 BINS = 60
 
 
-def accuracy_figure(experiment: Experiment) -> bytes:
+def accuracy_figure(experiment: Experiment) -> Drawn:
     """Share of patches each discriminator judges rightly: in training, and on the test split."""
     names = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
 
@@ -30,7 +30,7 @@ def accuracy_figure(experiment: Experiment) -> bytes:
     return figure(2, 2, (11, 5.4), draw, "step")
 
 
-def output_figure(experiment: Experiment) -> bytes | None:
+def output_figure(experiment: Experiment) -> Drawn | None:
     """Histograms of their outputs, patch by patch, on the test split after the last step."""
     found = {name: _outputs(experiment, name) for name in experiment.present}
     if not all(found.values()):

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from backends.objective import LOSS_TERMS
 from harness.records import RunRecord
-from harness.report.drawing import GUIDE, figure
+from harness.report.drawing import GUIDE, Drawn, figure
 from harness.report.experiment import Experiment
 from harness.report.formatting import significant
 from harness.report.losses import TAIL, conventions, curves
@@ -104,7 +104,7 @@ def share(value: float) -> str:
 
 def divergence_figure(
     experiment: Experiment, found: Sequence[Divergence], tones: Sequence[str]
-) -> bytes:
+) -> Drawn:
     """Distance by step, both axes logarithmic; `tones`: a colour a pair."""
 
     def draw(axes: np.ndarray) -> None:

@@ -1,9 +1,11 @@
-"""How figures are drawn: style, one colour a backend everywhere, PNG bytes; no pyplot state."""
+"""How figures are drawn: style, one colour a backend everywhere, and as what they are saved."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 import matplotlib as mpl
@@ -28,10 +30,45 @@ STYLE: dict[str, Any] = {
     "ytick.color": "#555555",
     "grid.color": "#e6e6e6",
     "legend.frameon": False,
+    # In SVG, text is outlines: it looks the same where the font is not installed. In PDF the font
+    # itself is embedded (TrueType, as publishers ask), so text can be searched and copied.
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    # Else names of clips and markers in SVG would be random.
+    "svg.hashsalt": "cyclebench",
 }
+# Without dates, names and versions in them the same records give the same bytes.
+METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+DPI = 150  # of PNG, and of what is pixels in SVG and PDF
+MANY = 1000  # points of a scatter; more of them are pixels in SVG and PDF
 GUIDE = "#777777"  # of lines to read a curve against
 Draw = Callable[[np.ndarray], None]
 POINTS = 1500  # a raw curve is thinned to this many points
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure in every format it is saved in."""
+
+    png: bytes
+    svg: bytes
+    pdf: bytes
+
+
+def files(drawn: Mapping[str, Drawn]) -> dict[str, bytes]:
+    """File name of the PNG -> figure, as file name -> content: the PNG, and beside it the others.
+
+    Pages show the PNG; SVG and PDF are for papers.
+    """
+    return {
+        str(PurePath(name).with_suffix(f".{kind}")): content
+        for name, figure in drawn.items()
+        for kind, content in asdict(figure).items()
+    }
 
 
 def colour(experiment: Experiment, backend: str) -> str:
@@ -45,8 +82,8 @@ def figure(
     draw: Draw,
     xlabel: str,
     counting: bool = True,
-) -> bytes:
-    """Axes in the report's style, drawn by `draw(axes)`, one legend above them all; PNG bytes.
+) -> Drawn:
+    """Axes in the report's style, drawn by `draw(axes)`, one legend above them all.
 
     `counting`: x is whole numbers.
     """
@@ -67,10 +104,21 @@ def figure(
             legend = drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels))
             for text in legend.get_texts():
                 text.set_parse_math(False)
+        return _saved(drawn)
+
+
+def _saved(figure: Figure) -> Drawn:
+    """Laid out once, for the PNG: the others are the same picture, and cost less."""
+    for points in (each for axis in figure.axes for each in axis.collections):
+        if len(np.atleast_2d(points.get_offsets())) > MANY:
+            points.set_rasterized(True)
+    contents = {}
+    for kind, metadata in METADATA.items():
         buffer = io.BytesIO()
-        # Without the library's name and version in it the same records give the same bytes.
-        drawn.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-        return buffer.getvalue()
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+        figure.set_layout_engine(None)
+        contents[kind] = buffer.getvalue()
+    return Drawn(**contents)
 
 
 def curve(axis: Axes, values: np.ndarray, tone: str, label: str) -> None:

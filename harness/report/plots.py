@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from backends.objective import LOSS_TERMS
 from harness.report.discriminator_plots import accuracy_figure, output_figure
 from harness.report.divergence import Divergence, divergence_figure
-from harness.report.drawing import PALETTE, colour, curve, figure
+from harness.report.drawing import PALETTE, Drawn, colour, curve, figure, files
 from harness.report.experiment import Experiment
 from harness.report.losses import conventions, curves, cycle_curves
 from harness.report.score_plots import score_figure
@@ -18,7 +18,7 @@ from harness.report.timing import block_times
 
 
 def figures(experiment: Experiment, apart: Sequence[Divergence]) -> dict[str, bytes]:
-    """File name in figures/ -> PNG; nothing where no run is complete."""
+    """File name in figures/ -> PNG, SVG or PDF; nothing where no run is complete."""
     if not experiment.runs:
         return {}
     drawn = {
@@ -35,10 +35,11 @@ def figures(experiment: Experiment, apart: Sequence[Divergence]) -> dict[str, by
         "scores.png": score_figure(experiment),
         "discriminators.png": output_figure(experiment),
     }
-    return {**drawn, **{name: png for name, png in optional.items() if png}, **blocks}
+    found = {name: each for name, each in optional.items() if each}
+    return files({**drawn, **found, **blocks})
 
 
-def cycle_figure(experiment: Experiment) -> bytes:
+def cycle_figure(experiment: Experiment) -> Drawn:
     """Mean of both cycle losses, a panel a convention: the same curve on three scales."""
     units = conventions(experiment)
     labels = {
@@ -57,7 +58,7 @@ def cycle_figure(experiment: Experiment) -> bytes:
     return figure(1, 3, (11, 3.4), draw, "step")
 
 
-def loss_figure(experiment: Experiment) -> bytes:
+def loss_figure(experiment: Experiment) -> Drawn:
     """All eight terms as recorded: means over elements."""
 
     def draw(axes: np.ndarray) -> None:
@@ -70,7 +71,7 @@ def loss_figure(experiment: Experiment) -> bytes:
     return figure(4, 2, (11, 10), draw, "step")
 
 
-def block_figure(experiment: Experiment, device: str) -> bytes:
+def block_figure(experiment: Experiment, device: str) -> Drawn:
     """Milliseconds a step of every timed block, in the order in which the backends took turns."""
     backends = experiment.on(device)
 
@@ -93,7 +94,7 @@ def block_figure(experiment: Experiment, device: str) -> bytes:
     return figure(1, 1, (11, 3.0), draw, "block, in the order they ran")
 
 
-def device_figure(experiment: Experiment) -> bytes | None:
+def device_figure(experiment: Experiment) -> Drawn | None:
     """Median step time of every backend by device; None where there is but one to draw."""
     backends = experiment.present
     times = {

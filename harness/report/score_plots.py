@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.metrics.table import BY_NAME, Metric
-from harness.report.drawing import GUIDE, colour, figure
+from harness.report.drawing import GUIDE, Drawn, colour, figure
 from harness.report.experiment import DIRECTIONS, Experiment
 from harness.report.scores import Point, reference, score_curves
 
@@ -14,7 +14,7 @@ from harness.report.scores import Point, reference, score_curves
 DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerboard")
 
 
-def score_figure(experiment: Experiment) -> bytes | None:
+def score_figure(experiment: Experiment) -> Drawn | None:
     """A row a metric, a column a direction; None where nothing was scored."""
     found = {name: score_curves(experiment, name) for name in DRAWN}
     rows = [name for name in DRAWN if found[name]]

@@ -11,17 +11,21 @@ from harness.report.findings import find
 from harness.report.gallery import sheets
 from harness.report.plots import figures
 from harness.report.summary import summary
+from harness.report.table_files import table_files
 from harness.report.tensorboard import event_files
 
 
 def write_report(experiment: Path) -> Path:
-    """Write summary.json, figures, TensorBoard files, report.md, report.html; return the latter.
+    """Write report.html and what stands beside it; return the page's path.
+
+    Beside it: report.md, summary.json, figures/, tables/ and tensorboard/.
 
     Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
     """
     record = load(experiment)
     findings = find(record)
+    numbers = {**event_files(record), **table_files(record, findings)}
     drawn = figures(record, findings.divergences)
     html = pages.html(record, findings, drawn)
     markdown = pages.markdown(record, findings, drawn)
@@ -29,7 +33,7 @@ def write_report(experiment: Path) -> Path:
         experiment / "summary.json",
         summary(record, findings.metrics, findings.losses, findings.timing),
     )
-    for name, content in event_files(record).items():
+    for name, content in numbers.items():
         write_bytes(experiment / name, content)
     for name, content in {**drawn, **sheets([*findings.galleries, *findings.cases])}.items():
         write_bytes(experiment / "figures" / name, content)

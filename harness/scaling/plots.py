@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from harness.report.drawing import GUIDE, figure
+from harness.report.drawing import GUIDE, Drawn, figure, files
 from harness.scaling.findings import AxisFindings, Curve, Findings, Row
 
 COLUMNS = 2
@@ -15,21 +15,22 @@ MEGA = 1e6
 
 
 def figures(findings: Findings) -> dict[str, bytes]:
-    """File name -> PNG; without the axes that have no two points."""
+    """File name -> PNG, SVG or PDF; without the axes that have no two points."""
     axes = [each for each in findings.axes if any(len(curve.values) > 1 for curve in each.curves)]
     if not axes:
         return {}
-    return {
+    drawn = {
         name(findings, "time"): _grid(axes, _time_panel, "GFLOP a step"),
         name(findings, "memory"): _grid(axes, _memory_panel, "value of what is varied"),
     }
+    return files(drawn)
 
 
 def name(findings: Findings, kind: str) -> str:
     return f"{kind}-{findings.record.digest}.png"
 
 
-def _grid(axes: list[AxisFindings], panel, xlabel: str) -> bytes:
+def _grid(axes: list[AxisFindings], panel, xlabel: str) -> Drawn:
     columns = min(COLUMNS, len(axes))
     rows = -(-len(axes) // columns)
 

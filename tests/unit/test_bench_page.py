@@ -63,9 +63,10 @@ def test_the_page_fetches_nothing_and_has_every_figure(folder):
     html = (folder / "report.html").read_text()
     assert len(check_self_contained(html).images) == 4
     names = {path.name for path in (folder / "figures").iterdir()}
-    assert names == {"devices.png", "phases.png", "roofline.png", "blocks.png"}
+    figures = ("devices", "phases", "roofline", "blocks")
+    assert names == {f"{name}.{kind}" for name in figures for kind in ("png", "svg", "pdf")}
     shown = re.findall(r"\]\(([^)]+)\)", (folder / "report.md").read_text())
-    assert {name.removeprefix("figures/") for name in shown} == names
+    assert {name.removeprefix("figures/") for name in shown} == {f"{name}.png" for name in figures}
 
 
 def test_the_same_records_give_the_same_bytes_wherever_they_lie(folder, tmp_path):
@@ -104,7 +105,7 @@ def test_a_record_without_pieces_peaks_and_costs_is_shown_without_them(tmp_path)
     bare = replace(with_sides(several(1.2), phases=None, peaks=None, joules=None), costs={})
     write_record(bare, tmp_path / "a.json")
     write_page(tmp_path)
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"devices.png", "blocks.png"}
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"devices", "blocks"}
     html = (tmp_path / "report.html").read_text()
     assert "No step was timed in pieces" in html and "No record has counted operations" in html
 

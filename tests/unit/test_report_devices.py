@@ -82,7 +82,7 @@ def test_blocks_without_joules_are_left_out_of_the_median(two, tmp_path):
 
 def test_one_device_is_not_drawn_and_two_are(two, tmp_path):
     folder = copy(two, tmp_path)
-    png = device_figure(load(folder))
+    png = device_figure(load(folder)).png
     assert Image.open(io.BytesIO(png)).format == "PNG"
     assert figures(load(folder), ())["devices.png"] == png
     html, markdown = texts(folder, {"devices.png": png})

@@ -18,7 +18,7 @@ from harness.bench.page.entries import Entries, Entry
 from harness.bench.page.roofline import roofline_figure
 from harness.bench.record import Record
 from harness.bench.wording import PHASE_TITLES
-from harness.report.drawing import GUIDE, figure
+from harness.report.drawing import GUIDE, Drawn, figure, files
 
 COLD = "#bbbbbb"
 NARROW = 44  # characters of a label beside a row
@@ -26,8 +26,8 @@ PLAIN = FuncFormatter(lambda value, _: f"{value:,.6g}")
 
 
 def figures(entries: Entries) -> dict[str, bytes]:
-    """File name in figures/ -> PNG; what has nothing to show is left out."""
-    drawn = {}
+    """File name in figures/ -> PNG, SVG or PDF; what has nothing to show is left out."""
+    drawn: dict[str, Drawn] = {}
     if entries.results:
         drawn["devices.png"] = devices_figure(entries)
     if any(_in_pieces(entry) for entry in entries.results):
@@ -37,10 +37,10 @@ def figures(entries: Entries) -> dict[str, bytes]:
         drawn["roofline.png"] = roofs
     if entries.all:
         drawn["blocks.png"] = block_figure(entries)
-    return drawn
+    return files(drawn)
 
 
-def devices_figure(entries: Entries) -> bytes:
+def devices_figure(entries: Entries) -> Drawn:
     """A row a result: step times of both, and how many times as long the second takes."""
     size = (11, 1.3 + 0.75 * len(entries.results))
     return figure(1, 2, size, partial(draw_devices, entries.results), "", counting=False)
@@ -87,7 +87,7 @@ def _ratio(axis: Axes, entry: Entry, place: int) -> None:
     axis.plot([ratio.value], [place], "o", color=tone, markersize=6)
 
 
-def phase_figure(entries: Entries) -> bytes:
+def phase_figure(entries: Entries) -> Drawn:
     """A panel a result, of its own width: both backends' pieces, one bar below the other."""
     shown = [entry for entry in entries.results if _in_pieces(entry)]
 
@@ -122,7 +122,7 @@ def _bars(axis: Axes, entry: Entry) -> None:
     axis.grid(visible=False, axis="y")
 
 
-def block_figure(entries: Entries) -> bytes:
+def block_figure(entries: Entries) -> Drawn:
     """A panel a record: every block in the order it was timed."""
     shown = entries.all
 

@@ -16,7 +16,7 @@ from harness.bench.page.colours import colour
 from harness.bench.page.entries import Entry
 from harness.bench.quantities import compute_roof, peaks, whole
 from harness.bench.wording import PHASE_TITLES
-from harness.report.drawing import GUIDE, figure
+from harness.report.drawing import GUIDE, Drawn, figure
 
 # Whole steps are discs.
 MARKERS = {"generators_forward": "^", "generators_backward": "v", "discriminators": "s"}
@@ -49,7 +49,7 @@ def points(entry: Entry) -> list[Point]:
     return found
 
 
-def roofline_figure(results: Sequence[Entry]) -> bytes | None:
+def roofline_figure(results: Sequence[Entry]) -> Drawn | None:
     """A panel a result; None where no record has peaks and operations."""
     shown = [entry for entry in results if peaks(entry.record) and whole(entry.record)]
     if not shown:

@@ -1,4 +1,4 @@
-"""Figures of a study as PNG, in the style of the comparison's report."""
+"""Figures of a study, in the style of the comparison's report."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from matplotlib.ticker import NullLocator
 
 from harness.consistency.page.findings import DefaultRow, Findings, Study, floored, own_rows
 from harness.consistency.steps import floor
-from harness.report.drawing import PALETTE, figure
+from harness.report.drawing import PALETTE, Drawn, figure, files
 
 INK, FAINT = "#333333", "#b5b5b5"
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
 
 
 def figures(study: Study, findings: Findings) -> dict[str, bytes]:
-    """File name in figures/ -> PNG; only those there are numbers for."""
-    drawn = {}
+    """File name in figures/ -> PNG, SVG or PDF; only those there are numbers for."""
+    drawn: dict[str, Drawn] = {}
     table = study.divergence
     if table is not None and floored(table):
         drawn["divergence.png"] = divergence_figure(study, table)
@@ -27,14 +27,14 @@ def figures(study: Study, findings: Findings) -> dict[str, bytes]:
             drawn["ratio.png"] = ratio_figure(study, table)
     if any(_measured(row) for row in findings.defaults):
         drawn["defaults.png"] = defaults_figure(findings.defaults)
-    return drawn
+    return files(drawn)
 
 
 def colour(study: Study, backend: str) -> str:
     return PALETTE[study.backends.index(backend) % len(PALETTE)]
 
 
-def divergence_figure(study: Study, table: pd.DataFrame) -> bytes:
+def divergence_figure(study: Study, table: pd.DataFrame) -> Drawn:
     """Gap between backends as lines, each one's own sensitivity as a band: a panel a measure."""
 
     def draw(axes: np.ndarray) -> None:
@@ -68,7 +68,7 @@ def _band(
     axis.plot(middle.index, middle, color=tone, linewidth=1.3, label=f"{label} against itself")
 
 
-def ratio_figure(study: Study, table: pd.DataFrame) -> bytes:
+def ratio_figure(study: Study, table: pd.DataFrame) -> Drawn:
     """Gap over the sensitivity of both: 1 is what rounding does by itself."""
     first = study.backends[0]
 
@@ -89,7 +89,7 @@ def ratio_figure(study: Study, table: pd.DataFrame) -> bytes:
     return figure(1, 1, (11, 3.0), draw, "step", counting=False)
 
 
-def defaults_figure(rows: Sequence[DefaultRow]) -> bytes:
+def defaults_figure(rows: Sequence[DefaultRow]) -> Drawn:
     """Ranked by effect on the final scores; grey: not distinguishable from seed noise."""
     rows = [row for row in rows if _measured(row)]
     places = np.arange(len(rows))[::-1]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from harness.metrics.table import Metric
-from harness.report.drawing import figure
+from harness.report.drawing import Drawn, figure
 from harness.report.experiment import DIRECTIONS
 from harness.report.formatting import MINUS, fixed
 from harness.statistics import Interval
@@ -19,7 +19,7 @@ Read = Callable[[CellFindings], Interval | None]
 FAILED = "failed"
 
 
-def heat_figure(findings: Findings, metric: Metric) -> bytes:
+def heat_figure(findings: Findings, metric: Metric) -> Drawn:
     """A row a direction; a column a backend, and one for each pair's difference."""
     names = findings.study.backends
     pairs = [(names[0], other) for other in names[1:]]

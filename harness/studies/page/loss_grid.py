@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.records import RunRecord
-from harness.report.drawing import across, figure
+from harness.report.drawing import Drawn, across, figure
 from harness.report.experiment import Experiment
 from harness.report.losses import smooth
 from harness.studies.page.colours import colour
@@ -22,7 +22,7 @@ COLUMNS = 4
 POINTS = 600
 
 
-def loss_figure(findings: Findings) -> bytes | None:
+def loss_figure(findings: Findings) -> Drawn | None:
     """None where no training left a loss."""
     if not any(cell.experiment and _recorded(cell, name)
                for cell in findings.cells for name in findings.study.backends):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures of a study: scores as curves or heat maps, losses in one grid. PNG bytes."""
+"""Figures of a study: scores as curves or heat maps, losses in one grid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.metrics.table import Metric
-from harness.report.drawing import GUIDE, figure
+from harness.report.drawing import GUIDE, Drawn, figure, files
 from harness.report.experiment import DIRECTIONS
 from harness.report.scores import Score
 from harness.studies.axes import number
@@ -25,13 +25,13 @@ WIDE = 20  # numbers further apart than this are drawn on a logarithmic axis
 
 
 def figures(findings: Findings) -> dict[str, bytes]:
-    """File name in figures/ -> PNG; nothing where no training left a loss."""
+    """File name in figures/ -> PNG, SVG or PDF; nothing where no training left a loss."""
     drawn = {}
     for metric in findings.metrics:
         draw = heat_figure if is_heat_map(findings) else curve_figure
         drawn[f"{metric.name}.png"] = draw(findings, metric)
     losses = loss_figure(findings)
-    return {**drawn, **({"losses.png": losses} if losses else {})}
+    return files({**drawn, **({"losses.png": losses} if losses else {})})
 
 
 def is_heat_map(findings: Findings) -> bool:
@@ -39,7 +39,7 @@ def is_heat_map(findings: Findings) -> bool:
     return findings.study.x is None and len(findings.study.axes) == 2
 
 
-def curve_figure(findings: Findings, metric: Metric) -> bytes:
+def curve_figure(findings: Findings, metric: Metric) -> Drawn:
     """Score against one axis; a column a direction, a row a choice on all other axes."""
     study = findings.study
     along = study.axis(study.x) if study.x else 0
