@@ -12,6 +12,7 @@ from pathlib import Path
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
 from harness.datasets import Images, Prepared
+from harness.datasets.cache import cache_folder
 from harness.errors import UserError, WorkerFailed
 from harness.experiment import (
     decoded_images,
@@ -72,6 +73,7 @@ def compare(request: Request, display: Display) -> Path:
     check_precision(experiment, machine)
     prepared = prepare_data(experiment, request.data_dir, display)
     bench = set_up(experiment, prepared, request.results)
+    tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
         failures = train(bench, images, request, machine, display)
@@ -126,6 +128,15 @@ def find_machine(device: str | None) -> Machine:
 
 def default_preset(machine: Machine) -> str:
     return "paper" if machine.device == "cuda" else "quick"
+
+
+def tell(display: Display, machine: Machine, folder: Path, logs: Path) -> None:
+    """What was decided besides the preset, to those who asked for it."""
+    display.detail(f"Device: {machine.device_name} ({machine.device})")
+    display.detail(f"Threads: {machine.threads} a process, the CPUs that this one may use")
+    display.detail(f"Cache of data sets and decoded images: {cache_folder()}")
+    display.detail(f"Records go to {folder}")
+    display.detail(f"What worker processes print goes to {logs}")
 
 
 def _choose_preset(request: Request, machine: Machine, display: Display) -> str:

@@ -18,6 +18,8 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "experiment", type=Path, help="a folder that `compare`, `study` or `bench` made"
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,13 +32,13 @@ def run(options: argparse.Namespace) -> int:
     from harness.studies.record import is_study
 
     if is_study(options.experiment):
-        print(f"Report: {write_page(options.experiment)}")
+        shared.print_page(options, write_page(options.experiment), "table.csv")
         return 0
     if is_bench(options.experiment):
-        print(f"Report: {write_bench_page(options.experiment)}")
+        shared.print_page(options, write_bench_page(options.experiment), "table.csv")
         return 0
     check_records(options.experiment)
-    with shared.display() as display:
+    with shared.display(options) as display:
         evaluate(options.experiment, display.stage)
-    print(f"Report: {write_report(options.experiment)}")
+    shared.print_page(options, write_report(options.experiment), "summary.json")
     return 0
