@@ -255,3 +255,18 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError:
             raise UserError(f"{folder}: another cyclebench is writing there; wait for it") from None
         yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process is writing there, as `locked` lets it. Nothing is made or changed.
+
+    The lock is tried for an instant, shared: True where that cannot be done.
+    """
+    try:
+        with (folder / ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

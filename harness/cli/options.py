@@ -58,7 +58,7 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 def add_results(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--results", type=_results, default=Path("results"), help="where records go (results)"
+        "--results", type=results_folder, default=Path("results"), help="where records go (results)"
     )
 
 
@@ -184,7 +184,7 @@ def names_or_none(text: str) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip()) or None
 
 
-def _results(text: str) -> Path:
+def results_folder(text: str) -> Path:
     return _expanded(text or "results")
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from harness import provenance
 from harness.compare import Machine, check_precision, locked, tell
 from harness.config import check_backends, load_experiment
+from harness.device_memory import device_memory
 from harness.errors import WorkerFailed
 from harness.flops import step_flops
 from harness.progress import Display, duration
 from harness.scaling.axes import axes_of, choose
-from harness.scaling.device_memory import device_memory
 from harness.scaling.measure import Method, measure
 from harness.scaling.points import Point, make_points
 from harness.scaling.record import KIND, AxisRecord, Measured, Record, read_record, write_record
