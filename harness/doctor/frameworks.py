@@ -14,7 +14,7 @@ import backends
 from harness.doctor.check import Check, ok
 from harness.doctor.keras_settings import settings_file
 
-PATIENCE = 14.0  # seconds until every one has answered; a quiet machine takes three
+PATIENCE = 16.0  # seconds until every one has answered; a quiet machine takes five
 GPU_BUILDS = {
     "torch": "`pip install --force-reinstall torch` in the pinned version, from PyPI on Linux",
     "tf": "`pip uninstall tensorflow-cpu`, then `pip install 'tensorflow[and-cuda]'`, that version",
