@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 
 from command_line import done
@@ -23,7 +22,7 @@ def test_it_says_what_frameworks_see_and_writes_nothing(tmp_path, monkeypatch):
     # A machine on which much else runs may not answer in time, which is said.
     for name in ("backend torch", "backend tf"):
         assert "sees" in checks[name]["found"] or checks[name]["state"] == "warning", checks[name]
-    assert sorted(os.listdir(tmp_path)) == [], "no folder of Keras, Matplotlib or a cache"
+    assert list(tmp_path.iterdir()) == [], "no folder of Keras, Matplotlib or a cache"
 
 
 def test_a_problem_is_its_exit_status(tmp_path):
