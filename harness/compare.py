@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,7 @@ from harness.experiment import (
     prepare_data,
     write_experiment,
 )
+from harness.locks import locked
 from harness.metrics.evaluate import evaluate
 from harness.metrics.weights import try_once
 from harness.plan import epoch_steps, evaluation_steps, total_steps
@@ -239,34 +238,3 @@ def _say_estimate(
     said = ", ".join(f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items())
     scope = f"{len(paces) + len(whole)} runs of {steps} steps"
     display.say(f"Training takes about {duration(total)} from here: {scope} ({said})")
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Two comparisons writing one folder would spoil both."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"{folder}: another cyclebench is writing there; wait for it") from None
-        yield
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether a process is writing there, as `locked` lets it. Nothing is made or changed.
-
-    The lock is tried for an instant, shared: True where that cannot be done.
-    """
-    try:
-        with (folder / ".lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harness.compare import is_locked
 from harness.errors import UserError
+from harness.locks import is_locked
 from harness.overview.entry import Folder, Kind, Run
 from harness.overview.runs import last_change, runs_of
 from harness.records import read_json
