@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from harness import provenance
 from harness.config import Experiment, check_backends, load_experiment
 from harness.datasets import Images, Prepared
+from harness.datasets.cache import cache_folder
 from harness.errors import UserError, WorkerFailed
 from harness.experiment import (
     decoded_images,
@@ -19,6 +18,7 @@ from harness.experiment import (
     prepare_data,
     write_experiment,
 )
+from harness.locks import locked
 from harness.metrics.evaluate import evaluate
 from harness.metrics.weights import try_once
 from harness.plan import epoch_steps, evaluation_steps, total_steps
@@ -72,6 +72,7 @@ def compare(request: Request, display: Display) -> Path:
     check_precision(experiment, machine)
     prepared = prepare_data(experiment, request.data_dir, display)
     bench = set_up(experiment, prepared, request.results)
+    tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
         failures = train(bench, images, request, machine, display)
@@ -126,6 +127,15 @@ def find_machine(device: str | None) -> Machine:
 
 def default_preset(machine: Machine) -> str:
     return "paper" if machine.device == "cuda" else "quick"
+
+
+def tell(display: Display, machine: Machine, folder: Path, logs: Path) -> None:
+    """What was decided besides the preset, to those who asked for it."""
+    display.detail(f"Device: {machine.device_name} ({machine.device})")
+    display.detail(f"Threads: {machine.threads} a process, the CPUs that this one may use")
+    display.detail(f"Cache of data sets and decoded images: {cache_folder()}")
+    display.detail(f"Records go to {folder}")
+    display.detail(f"What worker processes print goes to {logs}")
 
 
 def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
@@ -228,19 +238,3 @@ def _say_estimate(
     said = ", ".join(f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items())
     scope = f"{len(paces) + len(whole)} runs of {steps} steps"
     display.say(f"Training takes about {duration(total)} from here: {scope} ({said})")
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Two comparisons writing one folder would spoil both."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"{folder}: another cyclebench is writing there; wait for it") from None
-        yield

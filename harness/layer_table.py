@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from backends.architecture import Layer, parameter_shapes
 from backends.cost import layer_flops, output_sizes, receptive_fields
@@ -49,6 +50,25 @@ def network_rows(model: Model) -> list[NetworkTable]:
         )
         for (_, shape), names in named.items()
     ]
+
+
+def as_json(network: NetworkTable) -> dict[str, Any]:
+    """Its layers with their configuration; FLOPs of one image, pixels along a side."""
+    return {
+        "title": network.title,
+        "parameters": network.parameters,
+        "flops_per_image": network.flops,
+        "layers": [
+            {
+                **asdict(row.layer),
+                "output": list(row.output),
+                "parameters": row.parameters,
+                "flops_per_image": row.flops,
+                "receptive_field_pixels": row.receptive_field,
+            }
+            for row in network.rows
+        ],
+    }
 
 
 def _rows(layers: tuple[Layer, ...], shape: ImageShape) -> tuple[LayerRow, ...]:

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from harness.screen import is_drawn_on
+
 LINE_SECONDS = 15.0
 
 
@@ -25,10 +27,14 @@ def duration(seconds: float) -> str:
 
 class Display:
     """Named bars. On a terminal they are redrawn at 4 Hz: less would stutter, more would steal
-    time from the workers; in a log file each writes a line now and then."""
+    time from the workers; in a log file each writes a line now and then.
 
-    def __init__(self, console: Console):
-        self.console = console
+    `quiet`: nothing is shown. `verbose`: also what was decided, and why.
+    """
+
+    def __init__(self, console: Console, quiet: bool = False, verbose: bool = False):
+        self.console, self.quiet, self.verbose = console, quiet, verbose
+        self._drawn = is_drawn_on(console) and not quiet
         self._bars = Progress(
             TextColumn("{task.description:<22}"),
             BarColumn(bar_width=24),
@@ -43,7 +49,7 @@ class Display:
         self._said: dict[str, float] = {}
 
     def __enter__(self) -> Display:
-        if self.console.is_terminal:
+        if self._drawn:
             self._bars.start()
         return self
 
@@ -53,16 +59,22 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.console.is_terminal:
+        if self._drawn:
             self._bars.stop()
 
     def say(self, line: str) -> None:
         """A line that stays. Names and paths are printed as they are, not as markup."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if not self.quiet:
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def detail(self, line: str) -> None:
+        """A line for those who asked for more."""
+        if self.verbose:
+            self.say(line)
 
     def update(self, name: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` of `name` is done."""
-        if not self.console.is_terminal:
+        if not self._drawn:
             self._line(name, done, total, note)
         elif name not in self._tasks:
             self._tasks[name] = self._bars.add_task(

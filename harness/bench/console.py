@@ -1,6 +1,9 @@
-"""What a bench found, on the screen."""
+"""What a bench found, on the screen and as JSON."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -12,6 +15,7 @@ from harness.bench.quantities import Performance, peaks, performance, roof, whol
 from harness.bench.record import Record
 from harness.bench.verdict import orders, verdict
 from harness.bench.wording import PHASE_TITLES
+from harness.screen import show
 
 
 def print_record(record: Record, console: Console) -> None:
@@ -21,7 +25,7 @@ def print_record(record: Record, console: Console) -> None:
         f" blocks in all, {cold} more left out as warm-up"
     )
     console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(_table(record))
+    show(_table(record), console)
     for line in sentences(record):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -29,6 +33,39 @@ def print_record(record: Record, console: Console) -> None:
 def sentences(record: Record) -> list[str]:
     """The answer, or what is missing for one."""
     return [verdict(record).text, *([orders(record)] if record.settled else [])]
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """What `print_record` says; of the ratio what is known, `settled` or not."""
+    return {
+        "preset": record.preset,
+        "changes": dict(record.changes),
+        "device": record.device,
+        "threads": record.threads,
+        "starts": len(record.starts),
+        "pairs": len(record.warm(0)),
+        "ratio": asdict(record.ratio),
+        "settled": record.settled,
+        "sides": [_side(record, side) for side in (0, 1)],
+        "answer": sentences(record),
+    }
+
+
+def _side(record: Record, side: int) -> dict[str, Any]:
+    found = performance(record, side)
+    return {
+        "backend": record.backends[side],
+        "framework": record.names[side],
+        "step_seconds": found.step,
+        "step_seconds_p95": found.slow_step,
+        "first_step_seconds": found.first_step,
+        "images_per_second": found.images_per_second,
+        "joules_per_image": found.joules_per_image,
+        "peak_memory_bytes": found.memory.bytes,
+        "peak_memory_kind": found.memory.kind,
+        "flops_per_second": found.flops,
+        "slow_outliers": found.outliers,
+    }
 
 
 def _table(record: Record) -> Table:

@@ -5,7 +5,7 @@ and `report.py` has benchmarks; `measure.py` runs one, `suite.py` each of them i
 own, so that the memory of one does not hide that of another; `rows.py` shows what came out.
 """
 
-from harness.bench_internal.rows import Row, print_rows, write_rows
+from harness.bench_internal.rows import Row, as_json, print_rows, write_rows
 from harness.bench_internal.suite import run_benchmarks
 
-__all__ = ["Row", "print_rows", "run_benchmarks", "write_rows"]
+__all__ = ["Row", "as_json", "print_rows", "run_benchmarks", "write_rows"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,7 @@ from harness import provenance
 from harness.bench_internal.measure import Benchmark, Measured
 from harness.errors import UserError
 from harness.records import write_json
+from harness.screen import show
 
 SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -57,7 +59,7 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
             f"{readable(row.per_item)} / {row.unit}",
             f"{row.peak_mb:,.0f} MB",
         )
-    console.print(table)
+    show(table, console)
 
 
 def readable(seconds: float) -> str:
@@ -67,13 +69,15 @@ def readable(seconds: float) -> str:
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """JSON: `machine {cpu, threads}`, `rows [{fields of Row}]`.
-
-    Raises UserError where `path` cannot be written.
-    """
+def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+    """`machine {cpu, threads}`, `rows [{fields of Row}]`."""
     machine = {"cpu": provenance.cpu_name(), "threads": provenance.default_threads()}
+    return {"machine": machine, "rows": [asdict(row) for row in rows]}
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """Raises UserError where `path` cannot be written."""
     try:
-        write_json(path, {"machine": machine, "rows": [asdict(row) for row in rows]})
+        write_json(path, as_json(rows))
     except OSError as error:
         raise UserError(f"--to {path}: cannot write there ({error.strerror})") from None

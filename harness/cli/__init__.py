@@ -15,12 +15,15 @@ from harness.cli import (
     bench_internal,
     calibrate,
     compare,
+    completion,
     consistency,
     datasets,
+    doctor,
     estimate,
     export,
     export_authors,
     imports,
+    listing,
     models,
     parity,
     regress,
@@ -44,7 +47,9 @@ COMMANDS = (
     study,
     report,
     regress,
+    listing,
     verify,
+    doctor,
     translate,
     export,
     datasets,
@@ -56,12 +61,13 @@ COMMANDS = (
     consistency,
     calibrate,
     bench_internal,
+    completion,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 (a check failed, or unexpectedly), 2 (bad input), 130 (interrupted)."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     # `kill` and a closing terminal are to leave checkpoints, as Ctrl-C does.
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)
@@ -90,7 +96,8 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(_fail(2, f"{message}; see {self.prog} --help"))
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Of all commands; nothing is imported for it."""
     parser = _Parser(
         prog="cyclebench",
         description="Do a PyTorch CycleGAN and a TensorFlow CycleGAN learn the same, equally fast?",

@@ -43,14 +43,16 @@ def add(commands: shared.Commands) -> None:
     )
     shared.add_results(command)
     shared.add_overrides(command)
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.bench.console import print_record
+    from harness.bench.console import as_json, print_record
     from harness.bench.disk import file_name, read_records, write_record
     from harness.bench.page.write import write_page
     from harness.bench.run import Request, bench
-    from harness.compare import check_precision, default_preset, find_machine, locked
+    from harness.compare import check_precision, default_preset, find_machine, locked, tell
     from harness.config import check_backends, load_experiment
 
     names = (options.aa, options.aa) if options.aa else options.backends
@@ -79,11 +81,17 @@ def run(options: argparse.Namespace) -> int:
             pairs=options.pairs,
             most_starts=options.starts,
         )
-        with shared.display() as display:
+        with shared.display(options) as display:
+            tell(display, machine, folder, request.logs)
             record = bench(request, display)
         file = folder / file_name(record, label)
         write_record(record, file)
-        print_record(record, shared.table_console())
-        print(f"Record: {file}")
-        print(f"Report: {write_page(folder)}")
+        page = write_page(folder)
+    if options.json:
+        paths = {"record": str(file), "report": str(page)}
+        shared.print_json({**paths, **as_json(record)})
+    else:
+        print_record(record, shared.table_console(options))
+        shared.print_more(options, f"Record: {file}")
+        print(f"Report: {page}")
     return 0 if not options.aa or record.agrees_with_itself else 1

@@ -20,15 +20,22 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as JSON"
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.bench_internal import print_rows, run_benchmarks, write_rows
+    from harness.bench_internal import as_json, print_rows, run_benchmarks, write_rows
     from harness.bench_internal.sizes import Sizes
 
-    with shared.display() as display:
+    with shared.display(options) as display:
         rows = run_benchmarks(Sizes(), options.only, display.stage)
-    print_rows(rows, shared.table_console())
     if options.to:
         write_rows(rows, options.to)
+    if options.json:
+        shared.print_json(as_json(rows))
+        return 0
+    print_rows(rows, shared.table_console(options))
+    if options.quiet:
+        print(f"Benchmarks: {len(rows)} done")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from harness.cli import options as shared
 
@@ -12,7 +11,7 @@ def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "calibrate",
         help="simulate how often the printed intervals cover a known truth",
-        epilog="example: cyclebench calibrate metrics --json calibration.json",
+        epilog="example: cyclebench calibrate metrics --to calibration.json",
     )
     command.set_defaults(command=run)
     command.add_argument("what", choices=("metrics",))
@@ -25,17 +24,26 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "--processes", type=shared.count, metavar="N", help="at once (default: one a core)"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
+    command.add_argument(
+        "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as well"
+    )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.metrics.calibration import calibrate, print_rows, write_rows
+    from harness.metrics.calibration import as_json, calibrate, print_rows, write_rows
     from harness.provenance import default_threads
 
-    with shared.display() as display:
+    with shared.display(options) as display:
         processes = default_threads() if options.processes is None else options.processes
         rows = calibrate(options.repeats, processes, display.stage)
-    print_rows(rows, shared.table_console())
+    if options.to:
+        write_rows(rows, options.to)
+    passed = sum(row.passed for row in rows)
     if options.json:
-        write_rows(rows, options.json)
-    return 0 if all(row.passed for row in rows) else 1
+        shared.print_json(as_json(rows))
+    else:
+        print_rows(rows, shared.table_console(options))
+        print(f"Calibration: {passed} of {len(rows)} rows pass")
+    return 0 if passed == len(rows) else 1

@@ -24,6 +24,8 @@ def add(commands: shared.Commands) -> None:
     shared.add_device(command)
     shared.add_results(command)
     shared.add_overrides(command)
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         results=options.results,
         overrides=shared.overrides(options),
     )
-    with shared.display() as display:
+    with shared.display(options) as display:
         report = compare(request, display)
-    print(f"Report: {report}")
+    shared.print_page(options, report, "summary.json")
     return 0

@@ -34,6 +34,8 @@ def add(commands: shared.Commands) -> None:
         default=20,
         help="pairs of runs in the calibration (default: 20)",
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         pairs=options.pairs,
     )
-    with shared.display() as display:
+    with shared.display(options) as display:
         page = study(asked, display)
-    print(f"Report: {page}")
+    shared.print_page(options, page, "consistency.json")
     return 0

@@ -22,17 +22,22 @@ def add(commands: shared.Commands) -> None:
         default="test",
         help="validation: a tenth of the training images in place of the test images",
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     from harness.config import load_experiment
     from harness.datasets import prepare
-    from harness.datasets.listing import catalogue_lines, finding_lines
+    from harness.datasets.listing import as_json, catalogue_lines, finding_lines
 
     if options.action == "list":
-        print("\n".join(catalogue_lines(options.data_dir)))
+        if options.json:
+            shared.print_json(as_json(options.data_dir))
+        else:
+            print("\n".join(catalogue_lines(options.data_dir)))
         return 0
-    with shared.display() as display:
+    with shared.display(options) as display:
         experiment = load_experiment(options.dataset, "quick", [])
         data = experiment.data
         prepared = prepare(
@@ -44,7 +49,12 @@ def run(options: argparse.Namespace) -> int:
             report=display.say,
             progress=display.stage,
         )
-    print(f"{prepared.manifest.name}: {prepared.located.folder}")
+    name, folder = prepared.manifest.name, str(prepared.located.folder)
+    if options.json:
+        audit = prepared.audit.to_json() if options.action == "audit" else {}
+        shared.print_json({"name": name, "folder": folder, **audit})
+        return 0
+    print(f"{name}: {folder}")
     if options.action == "audit":
         print("\n".join(finding_lines(prepared.audit)))
     return 0

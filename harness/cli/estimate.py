@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 from harness.cli import options as shared
@@ -45,7 +44,6 @@ def add(commands: shared.Commands) -> None:
         default=60.0,
         help="of timed training at most, all backends together (default: 60)",
     )
-    command.add_argument("--json", action="store_true", help="print the same as JSON")
     command.add_argument(
         "--check",
         type=shared.path_or_none,
@@ -54,6 +52,8 @@ def add(commands: shared.Commands) -> None:
     )
     shared.add_results(command)
     shared.add_overrides(command)
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
         print_estimate,
         read_price,
         read_recorded,
+        total_line,
     )
 
     price = read_price(options.price) if options.price else None
@@ -78,15 +79,17 @@ def run(options: argparse.Namespace) -> int:
     recorded = read_recorded(options.check, machine) if options.check else None
     work = recorded.work if recorded else _work(options, machine)
     request = Request(work, machine, options.results, options.seconds, options.data_dir)
-    with shared.display() as display:
+    with shared.display(options) as display:
         found = estimate(request, display)
     if options.json:
         document = as_json(found, machine, price)
         if recorded:
             document["check"] = check_json(found, recorded)
-        print(json.dumps(document, indent=2, allow_nan=False))
+        shared.print_json(document)
         return 0
-    console = shared.table_console()
+    if options.quiet:
+        print(total_line(found))
+    console = shared.table_console(options)
     print_estimate(found, machine, price, console)
     if recorded:
         print_check(found, recorded, console)

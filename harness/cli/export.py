@@ -39,19 +39,26 @@ def add(commands: shared.Commands) -> None:
         help="onnx,safetensors (default: both)",
     )
     command.add_argument("--overwrite", action="store_true", help="replace what is in OUT")
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from harness.use.export import FORMATS, Request, export
+    from harness.use.export import FORMATS, Request, as_json, export
 
     formats = options.format or FORMATS
     request = Request(options.model, options.to, options.direction, formats, options.overwrite)
-    with shared.display() as display:
+    with shared.display(options) as display:
         found = export(request, display.say)
+    ok = all(each.reproduced.ok for each in found)
+    if options.json:
+        written = str(options.to) if ok else None
+        shared.print_json({"folder": written, "ok": ok, "onnx": [as_json(each) for each in found]})
+        return 0 if ok else 1
     for each in found:
-        print(_line(each))
-    if not all(each.reproduced.ok for each in found):
+        shared.print_more(options, _line(each))
+    if not ok:
         print("Nothing was written")
         return 1
     print(f"{' and '.join(formats)} -> {printable(str(options.to))}")

@@ -17,10 +17,15 @@ def add(commands: shared.Commands) -> None:
     command.set_defaults(command=run)
     command.add_argument("run", type=shared.path, metavar="RUN", help="a run's or model's folder")
     command.add_argument("--to", type=shared.path, required=True, help="a new folder")
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     from harness.imports.export_authors import export_authors
 
-    print("\n".join(str(file) for file in export_authors(options.run, options.to)))
+    files = [str(file) for file in export_authors(options.run, options.to)]
+    if options.json:
+        shared.print_json({"files": files})
+    else:
+        print("\n".join(files))
     return 0

@@ -62,6 +62,7 @@ def _add_losses(kinds: shared.Commands) -> None:
         type=shared.count,
         help="for authors: images of the larger training split (as the log tells)",
     )
+    shared.add_json(losses)
 
 
 def _add_checkpoint(kinds: shared.Commands) -> None:
@@ -78,6 +79,7 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
     checkpoint.add_argument("--to", type=shared.path, required=True, help="a new folder")
     checkpoint.add_argument("--epoch", default="latest", help="files begin with it (latest)")
     checkpoint.add_argument("--swap", action="store_true", help="its domain A is B here")
+    shared.add_json(checkpoint)
 
 
 def run_losses(options: argparse.Namespace) -> int:
@@ -97,6 +99,9 @@ def run_losses(options: argparse.Namespace) -> int:
         images_per_epoch=options.images_per_epoch,
     )
     path, imported = import_losses(request)
+    if options.json:
+        shared.print_json({"table": str(path), "declared": list(imported.declared)})
+        return 0
     print("\n".join(imported.declared))
     print(f"Imported: {len(imported.table):,} steps in {path}")
     return 0
@@ -112,5 +117,8 @@ def run_checkpoint(options: argparse.Namespace) -> int:
     folder = import_checkpoint(
         options.folder, experiment, options.to, options.epoch, swap=options.swap
     )
-    print(f"Model: {folder}")
+    if options.json:
+        shared.print_json({"folder": str(folder)})
+    else:
+        print(f"Model: {folder}")
     return 0

@@ -23,17 +23,23 @@ def add(commands: shared.Commands) -> None:
     command.set_defaults(command=run)
     shared.add_preset(command, "quick")
     shared.add_overrides(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from harness.config import load_experiment
-    from harness.layer_table import network_rows
+    from harness.layer_table import as_json, network_rows
+    from harness.screen import show
 
     experiment = load_experiment(None, options.preset or "quick", list(shared.overrides(options)))
-    console = shared.table_console()
-    for network in network_rows(experiment.networks()):
+    networks = network_rows(experiment.networks())
+    if options.json:
+        shared.print_json({"networks": [as_json(network) for network in networks]})
+        return 0
+    console = shared.table_console(options)
+    for network in networks:
         table = Table(
             title=network.title,
             caption=f"{network.parameters:,} parameters, {network.flops / 1e9:,.3f} GFLOP an image",
@@ -52,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
                 f"{row.flops / 1e6:,.1f}",
                 f"{row.receptive_field} px",
             )
-        console.print(table)
+        show(table, console)
     return 0
 
 

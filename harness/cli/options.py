@@ -7,8 +7,10 @@ shell completion answer at once.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,7 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 def add_results(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--results", type=_results, default=Path("results"), help="where records go (results)"
+        "--results", type=results_folder, default=Path("results"), help="where records go (results)"
     )
 
 
@@ -75,21 +77,66 @@ def overrides(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(each for text in options.overrides for each in settings(text))
 
 
-def display() -> Display:
-    """Bars and lines on stderr."""
+def add_progress(command: argparse.ArgumentParser) -> None:
+    """For every command that says how far it is: see `display`."""
+    how_much = command.add_mutually_exclusive_group()
+    how_much.add_argument(
+        "-q", "--quiet", action="store_true", help="errors and the last line of the result only"
+    )
+    how_much.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also what is decided and why, and where logs are",
+    )
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON document and nothing else (keys: results/README.md)",
+    )
+
+
+def display(options: argparse.Namespace) -> Display:
+    """Bars and lines on stderr, as much as `add_progress` was asked for."""
     from rich.console import Console
 
     from harness.progress import Display
 
-    return Display(Console(stderr=True))
+    return Display(Console(stderr=True), options.quiet, options.verbose)
 
 
-def table_console() -> Console:
-    """As wide as the terminal; in a file or a pipe, wide enough that no cell of a table is cut."""
-    from rich.console import Console
+def table_console(options: argparse.Namespace) -> Console:
+    """For tables on stdout, which --quiet leaves out."""
+    from harness.screen import screen
 
-    console = Console()
-    return console if console.is_terminal else Console(width=180)
+    return screen(getattr(options, "quiet", False))
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One document for scripts, the schema version in front. Raises ValueError on NaN, infinity."""
+    from harness.records import SCHEMA_VERSION
+
+    whole = {"schema_version": SCHEMA_VERSION, **document}
+    print(json.dumps(whole, indent=2, allow_nan=False))
+
+
+def print_more(options: argparse.Namespace, line: str) -> None:
+    """A line of a result that is not its last."""
+    if not options.quiet:
+        print(line)
+
+
+def print_page(options: argparse.Namespace, page: Path, summary: str) -> None:
+    """Where a page is, and with --json the file with its numbers, called `summary`."""
+    if options.json:
+        folder = page.parent
+        paths = {"report": page, "folder": folder, "summary": folder / summary}
+        print_json({name: str(path) for name, path in paths.items()})
+    else:
+        print(f"Report: {page}")
 
 
 def text_or_none(text: str) -> str | None:
@@ -141,7 +188,7 @@ def names_or_none(text: str) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip()) or None
 
 
-def _results(text: str) -> Path:
+def results_folder(text: str) -> Path:
     return _expanded(text or "results")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from harness.cli import options as shared
 from harness.errors import UserError
@@ -14,27 +13,35 @@ def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "parity",
         help="check that all backends compute the same",
-        epilog="example: cyclebench parity --preset quick --json parity.json",
+        epilog="example: cyclebench parity --preset quick --to parity.json",
     )
     command.set_defaults(command=run)
     command.add_argument(
         "--preset", type=shared.text_or_none, default="quick", help="whose networks (quick)"
     )
     shared.add_backends(command)
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
+    command.add_argument(
+        "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as well"
+    )
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from harness.config import check_backends
-    from harness.consistency.parity import check_parity, print_rows, write_rows
+    from harness.consistency.parity import as_json, check_parity, print_rows, write_rows
 
     check_backends(list(options.backends))
     if len(options.backends) < 2:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
     rows = check_parity(options.preset or "quick", options.backends)
-    print_rows(rows, shared.table_console())
+    if options.to:
+        write_rows(rows, options.to)
+    passed = sum(row.passed for row in rows)
     if options.json:
-        write_rows(rows, options.json)
-    return 0 if all(row.passed for row in rows) else 1
+        shared.print_json(as_json(rows))
+    else:
+        print_rows(rows, shared.table_console(options))
+        print(f"Parity: {passed} of {len(rows)} rows pass")
+    return 0 if passed == len(rows) else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from harness.cli import options as shared
@@ -45,7 +44,7 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "--strict", action="store_true", help="exit status 3 where a check cannot tell"
     )
-    command.add_argument("--json", action="store_true", help="print the same as JSON")
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,9 +54,9 @@ def run(options: argparse.Namespace) -> int:
     new, baseline = (read_measured(path) for path in (options.new, options.baseline))
     found = compare(new, baseline, limits, options.allow)
     if options.json:
-        print(json.dumps(as_json(found), indent=2, allow_nan=False))
+        shared.print_json(as_json(found))
     else:
-        print_comparison(found, shared.table_console())
+        print_comparison(found, shared.table_console(options))
     if found.regressed:
         return REGRESSION
     return OPEN if options.strict and found.unsettled else 0

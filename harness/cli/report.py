@@ -30,6 +30,8 @@ def add(commands: shared.Commands) -> None:
         type=shared.path_or_none,
         help="where several folders are merged (default: merged/<experiment> beside the first)",
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,38 +43,39 @@ def run(options: argparse.Namespace) -> int:
 
     folder, *others = options.experiment
     if others or options.to:
-        return _report(_merged(options.experiment, options.to))
+        return _report(options, _merged(options))
     if is_study(folder):
-        print(f"Report: {write_page(folder)}")
+        shared.print_page(options, write_page(folder), "table.csv")
         return 0
     if is_bench(folder):
-        print(f"Report: {write_bench_page(folder)}")
+        shared.print_page(options, write_bench_page(folder), "table.csv")
         return 0
     check_records(folder)
-    return _report(folder)
+    return _report(options, folder)
 
 
-def _merged(folders: list[Path], to: Path | None) -> Path:
+def _merged(options: argparse.Namespace) -> Path:
     """Nothing is written before every record of every folder has been looked at."""
     from harness.merging import check_target, default_folder, merge, read_sources
     from harness.report.check import check_records
 
-    sources = read_sources(folders)
-    target = to or default_folder(sources)
+    sources = read_sources(options.experiment)
+    target = options.to or default_folder(sources)
     check_target(target, sources)
     for source in sources:
         check_records(source.folder)
     placed = merge(sources, target)
     complete = sum(one.run.complete for one in placed)
-    print(f"Merged: {target} ({complete} complete of {len(placed)} runs)")
+    with shared.display(options) as display:
+        display.say(f"Merged: {target} ({complete} complete of {len(placed)} runs)")
     return target
 
 
-def _report(folder: Path) -> int:
+def _report(options: argparse.Namespace, folder: Path) -> int:
     from harness.metrics.evaluate import evaluate
     from harness.report import write_report
 
-    with shared.display() as display:
+    with shared.display(options) as display:
         evaluate(folder, display.stage)
-    print(f"Report: {write_report(folder)}")
+    shared.print_page(options, write_report(folder), "summary.json")
     return 0

@@ -45,16 +45,18 @@ def add(commands: shared.Commands) -> None:
     )
     shared.add_results(command)
     shared.add_overrides(command)
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     from harness.compare import default_preset, find_machine
-    from harness.scaling import Request, print_record, scale, write_page
+    from harness.scaling import Request, as_json, print_record, scale, write_page
     from harness.scaling.axes import parse_values
     from harness.scaling.measure import Method
 
     if options.report_only:
-        print(f"Report: {write_page(options.results / 'scaling')}")
+        shared.print_page(options, write_page(options.results / "scaling"), "table.csv")
         return 0
     given = [each for text in options.values for each in shared.settings(text)]
     values = parse_values(given)
@@ -69,10 +71,14 @@ def run(options: argparse.Namespace) -> int:
         values=values,
         method=Method(options.pairs, options.block_seconds),
     )
-    with shared.display() as display:
+    with shared.display(options) as display:
         record, file = scale(request, display)
     page = write_page(request.folder)
-    print_record(record, shared.table_console())
-    print(f"Record: {file}")
+    if options.json:
+        paths = {"record": str(file), "report": str(page)}
+        shared.print_json({**paths, **as_json(record)})
+        return 0
+    print_record(record, shared.table_console(options))
+    shared.print_more(options, f"Record: {file}")
     print(f"Report: {page}")
     return 0

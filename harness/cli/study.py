@@ -33,6 +33,8 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "--report-only", action="store_true", help="train nothing; the page of what is there"
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         overrides=shared.overrides(options),
         report_only=options.report_only,
     )
-    with shared.display() as display:
+    with shared.display(options) as display:
         page = study(asked, display)
-    print(f"Report: {page}")
+    shared.print_page(options, page, "table.csv")
     return 0

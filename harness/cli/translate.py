@@ -50,6 +50,8 @@ def add(commands: shared.Commands) -> None:
     )
     command.add_argument("--overwrite", action="store_true", help="replace what is in OUT")
     shared.add_device(command)
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,11 +71,21 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
     )
     try:
-        with shared.display() as display:
+        with shared.display(options) as display:
             done = translate(request, display.stage)
     except KeyboardInterrupt:
         print("cyclebench: interrupted; begin again with --overwrite", file=sys.stderr)
         return INTERRUPTED
+    if options.json:
+        shared.print_json(
+            {
+                "folder": str(options.to),
+                "images": done.images,
+                "direction": done.direction,
+                "backend": done.backend,
+            }
+        )
+        return 0
     images = "1 image" if done.images == 1 else f"{done.images} images"
     way = described(done.trained, done.direction)
     print(f"{images} -> {printable(str(options.to))} ({way}, by {done.backend})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from harness.cli import options as shared
@@ -29,17 +28,19 @@ def add(commands: shared.Commands) -> None:
         help="name or folder of the images now (default: the name they had)",
     )
     command.add_argument("--data-dir", type=shared.path_or_none, help="folder that holds data sets")
-    command.add_argument("--json", action="store_true", help="print the same as JSON")
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     from harness.verify import Request, as_json, print_rows, verify
 
     request = Request(options.run, options.steps, options.dataset, options.data_dir)
-    with shared.display() as display:
+    with shared.display(options) as display:
         verified = verify(request, display)
     if options.json:
-        print(json.dumps(as_json(verified), indent=2, allow_nan=False))
+        shared.print_json(as_json(verified))
     else:
-        print_rows(verified, shared.table_console())
+        print_rows(verified, shared.table_console(options))
+        print(f"Verified: {verified.answer}")
     return 0 if verified.ok else 1

@@ -20,12 +20,17 @@ def add(commands: shared.Commands) -> None:
         type=shared.path_or_none,
         help="take them from there, on a machine without internet (default: download)",
     )
+    shared.add_progress(command)
+    shared.add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
     from harness.metrics.weights import fetch_weights
 
-    with shared.display() as display:
+    with shared.display(options) as display:
         path = fetch_weights(options.file, display.say, display.stage)
-    print(f"Weights: {path}")
+    if options.json:
+        shared.print_json({"weights": str(path)})
+    else:
+        print(f"Weights: {path}")
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.compare import locked
+from harness.compare import find_machine, locked, tell
 from harness.config import Experiment, check_backends, load_experiment
 from harness.consistency.defaults import DEFAULTS, switched
 from harness.consistency.page.write import write_page
@@ -76,6 +76,7 @@ def study(options: Options, display: Display) -> Path:
     entries = plan(options, whole.experiment)
     variants = [entry.variant for entry in entries]
     folder = _folder(options, followed, whole)
+    tell(display, find_machine("cpu"), folder, folder / "**" / "log*")
     with locked(folder):
         display.say(
             f"1 of 2: {options.steps} steps, followed one by one; "

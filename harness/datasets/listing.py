@@ -1,9 +1,12 @@
-"""Catalogue and audit as lines for a terminal."""
+"""Catalogue and audit as lines for a terminal, and the catalogue as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 from harness.datasets.audit import Audit
 from harness.datasets.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable
@@ -15,46 +18,87 @@ from harness.errors import UserError
 from harness.untrusted import printable
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A data set known by name. `folder`: of one that is here; `bytes`: to download, where known.
+
+    `place`: the same in words, or what is wrong with what was found.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    state: Literal["built in", "here", "to download", "not usable", "damaged"]
+    place: str
+    licence: str
+    folder: Path | None = None
+    bytes: int | None = None
+
+
+def catalogue(data_dir: Path | None) -> list[Listed]:
+    """Every data set known by name. Raises UserError for a `data_dir` that is not there."""
+    check_data_dir(data_dir)
+    return [_listed(entry, data_dir) for entry in CATALOGUE]
+
+
 def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
     """A line a data set: name, short names, where it is or how much there is to download, licence.
 
-    Then what else may be named.
-    Raises UserError for a `data_dir` that is not there; what else is wrong is told in its line.
+    Then what else may be named. Raises UserError as `catalogue` does.
     """
-    check_data_dir(data_dir)
-    for entry in CATALOGUE:
-        try:
-            place = _place(entry, data_dir)
-        except UserError as error:
-            place = str(error)
-        yield f"{entry.name:<24}{', '.join(entry.aliases):<26}{place} [{entry.licence}]"
+    for each in catalogue(data_dir):
+        yield f"{each.name:<24}{', '.join(each.aliases):<26}{each.place} [{each.licence}]"
     for names in pairable():
         yield f"any two of {names}: as A-B"
     yield f"any two folders of classes: {SYNTAX}"
 
 
-def _place(entry: Entry, data_dir: Path | None) -> str:
+def as_json(data_dir: Path | None) -> dict[str, Any]:
+    """`data_sets [{name, aliases, state, folder, bytes, licence, place}]`."""
+    rows = [
+        {**asdict(each), "folder": each.folder and str(each.folder)} for each in catalogue(data_dir)
+    ]
+    return {"data_sets": rows}
+
+
+def _listed(entry: Entry, data_dir: Path | None) -> Listed:
+    known = partial(Listed, entry.name, entry.aliases, licence=entry.licence)
     if isinstance(entry.source, BuiltIn):
-        return "built in"
-    if local := find_local(entry.name, data_dir):
-        return str(local.folder)
-    if isinstance(entry.source, Unusable):
-        return f"not usable here: {entry.source.reason}"
-    if isinstance(entry.source, Pair):
-        singles = (entry.source.a, entry.source.b)
-        return ", ".join(f"{name}: {_place_of_single(name, data_dir)}" for name in singles)
-    return _to_download((entry.source,))
+        return known("built in", "built in")
+    try:
+        if local := find_local(entry.name, data_dir):
+            return known("here", str(local.folder), folder=local.folder)
+        if isinstance(entry.source, Unusable):
+            return known("not usable", f"not usable here: {entry.source.reason}")
+        if isinstance(entry.source, Pair):
+            return _pair(entry.source, data_dir, known)
+    except UserError as error:
+        return known("damaged", str(error))
+    missing = (entry.source,)
+    return known("to download", _to_download(missing), bytes=_size(missing))
 
 
-def _place_of_single(name: str, data_dir: Path | None) -> str:
-    found = find_single(name, data_dir)
-    return str(found) if found else _to_download(archives_of(name))
+def _pair(source: Pair, data_dir: Path | None, known: Callable[..., Listed]) -> Listed:
+    found = {name: find_single(name, data_dir) for name in (source.a, source.b)}
+    place = ", ".join(
+        f"{name}: {folder or _to_download(archives_of(name))}" for name, folder in found.items()
+    )
+    missing = tuple(
+        archive for name, folder in found.items() if not folder for archive in archives_of(name)
+    )
+    if not missing:
+        return known("here", place)
+    return known("to download", place, bytes=_size(missing))
+
+
+def _size(archives: tuple[Archive, ...]) -> int | None:
+    """Bytes, None where one is not published."""
+    known = all(archive.size for archive in archives)
+    return sum(archive.size for archive in archives) if known else None
 
 
 def _to_download(archives: tuple[Archive, ...]) -> str:
-    known = all(archive.size for archive in archives)
-    size = f"{sum(archive.size for archive in archives) / 1e6:.0f} MB"
-    return f"to download, {size if known else 'size not published'}"
+    size = _size(archives)
+    return f"to download, {f'{size / 1e6:.0f} MB' if size else 'size not published'}"
 
 
 def finding_lines(audit: Audit) -> Iterator[str]:

@@ -5,7 +5,7 @@ from harness.estimate.counts import count_images, given_images
 from harness.estimate.estimate import Request, estimate
 from harness.estimate.predict import Estimate
 from harness.estimate.price import Price, read_price
-from harness.estimate.show import as_json, print_estimate
+from harness.estimate.show import as_json, print_estimate, total_line
 from harness.estimate.work import Work
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "print_estimate",
     "read_price",
     "read_recorded",
+    "total_line",
 ]

@@ -23,6 +23,7 @@ from harness.estimate.work import Counts, Work
 from harness.records import RunRecord, find_runs, read_json
 from harness.report.shapes import Head
 from harness.schema import check_shape, require
+from harness.screen import show
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def print_check(estimate: Estimate, recorded: Recorded, console: Console) -> Non
         if clock == "sum":
             table.add_section()
         table.add_row(clock, *(row[clock].text for row in found.values()))
-    console.print(table)
+    show(table, console)
     notes = [
         f"Recorded: means over {recorded.runs} runs. Scoring, report and the start of processes are"
         " on no clock and not checked."

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.compare import Machine, locked
+from harness.compare import Machine, locked, tell
 from harness.errors import WorkerFailed
 from harness.estimate.calibrate import Bench, calibrate
 from harness.estimate.measured import Calibration
@@ -37,6 +37,7 @@ def estimate(request: Request, display: Display) -> Estimate:
     """Raises WorkerFailed where a backend dies; its log is then left, and named."""
     work = request.work
     with _workplace(request.results) as folder:
+        tell(display, request.machine, folder, folder / "runs" / "*" / "log.txt")
         bench = Bench(request.machine, folder, request.seconds)
         measured = calibrate(work, bench, display)
         scoring = time_scoring(work, folder, display)

@@ -12,7 +12,7 @@ from harness.compare import Machine
 from harness.estimate.predict import Estimate, Range
 from harness.estimate.price import Price
 from harness.progress import duration
-from harness.records import SCHEMA_VERSION
+from harness.screen import show
 
 ROWS = {
     "start": "start of the process",
@@ -42,9 +42,18 @@ def print_estimate(
 ) -> None:
     for line in _head(estimate, machine):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(_table(estimate))
+    show(_table(estimate), console)
     for line in _answer(estimate, price):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def total_line(estimate: Estimate) -> str:
+    """The answer in a sentence."""
+    about, low, high = (
+        seconds_text(each)
+        for each in (estimate.total.value, estimate.total.low, estimate.total.high)
+    )
+    return f"In all about {about}: {low} to {high}, if nothing else runs on the machine."
 
 
 def _head(estimate: Estimate, machine: Machine) -> list[str]:
@@ -78,8 +87,7 @@ def _answer(estimate: Estimate, price: Price | None) -> list[str]:
     once = ", ".join(f"{SHARED[name]} {seconds_text(s)}" for name, s in estimate.shared.items())
     lines = [
         f"Training {backends} in turns, {seeds}: {seconds_text(runs)}. Then once: {once}.",
-        f"In all about {seconds_text(total.value)}: {seconds_text(total.low)} to"
-        f" {seconds_text(total.high)}, if nothing else runs on the machine.",
+        total_line(estimate),
     ]
     if price is not None:
         low, about, high = (price.text(each) for each in (total.low, total.value, total.high))
@@ -92,7 +100,6 @@ def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[s
     """All that `print_estimate` says; seconds."""
     work, counts = estimate.work, estimate.work.counts
     return {
-        "schema_version": SCHEMA_VERSION,
         "dataset": work.experiment.dataset,
         "preset": work.experiment.preset,
         "configuration": work.experiment.model_dump(mode="json", exclude={"dataset", "preset"}),

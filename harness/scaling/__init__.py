@@ -2,6 +2,6 @@
 
 from harness.scaling.page import write_page
 from harness.scaling.run import Request, scale
-from harness.scaling.screen import print_record
+from harness.scaling.screen import as_json, print_record
 
-__all__ = ["Request", "print_record", "scale", "write_page"]
+__all__ = ["Request", "as_json", "print_record", "scale", "write_page"]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import provenance
-from harness.compare import Machine, check_precision, locked
+from harness.compare import Machine, check_precision, locked, tell
 from harness.config import check_backends, load_experiment
+from harness.device_memory import device_memory
 from harness.errors import WorkerFailed
 from harness.flops import step_flops
 from harness.progress import Display, duration
 from harness.scaling.axes import axes_of, choose
-from harness.scaling.device_memory import device_memory
 from harness.scaling.measure import Method, measure
 from harness.scaling.points import Point, make_points
 from harness.scaling.record import KIND, AxisRecord, Measured, Record, read_record, write_record
@@ -54,6 +54,7 @@ def scale(request: Request, display: Display) -> tuple[Record, Path]:
     file = request.folder / f"{provenance.slug(base.preset)}-{device}-{record.digest}.json"
     # Another one at the same time would spoil both.
     with locked(request.folder):
+        tell(display, request.machine, request.folder, request.folder / "logs" / record.digest)
         record = _continued(record, file)
         done = {point.key for point in record.points if point.sides}
         todo = [point for point in points if point.key not in done]

@@ -23,6 +23,7 @@ from harness.compare import (
     locked,
     score,
     set_up,
+    tell,
     train,
 )
 from harness.config import check_backends
@@ -68,6 +69,7 @@ def study(options: Options, display: Display) -> Path:
         check_precision(cell.experiment, machine)
     places = _places(cells, request, display)
     folder = study_folder(options.results, name, places)
+    tell(display, machine, folder, options.results / "*" / "runs" / "*" / "*" / "log.txt")
     with locked(folder):
         write_record(folder, name, file, request, machine, places)
         failures = [] if options.report_only else _train(folder, places, request, machine, display)

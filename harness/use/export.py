@@ -182,6 +182,16 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
     }
 
 
+def as_json(exported: Exported) -> dict[str, Any]:
+    """A row of export.json (results/README.md)."""
+    return {
+        "file": exported.file.name,
+        "direction": exported.direction,
+        "compared_with": exported.backend,
+        **asdict(exported.reproduced),
+    }
+
+
 def _record(
     trained: TrainedModel, directions: Sequence[Direction], found: Sequence[Exported]
 ) -> dict[str, Any]:
@@ -191,13 +201,5 @@ def _record(
         "backend": trained.backend,
         "directions": list(directions),
         "tolerance": TOLERANCE,
-        "onnx": [
-            {
-                "file": each.file.name,
-                "direction": each.direction,
-                "compared_with": each.backend,
-                **asdict(each.reproduced),
-            }
-            for each in found
-        ],
+        "onnx": [as_json(each) for each in found],
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from harness.screen import show
 from harness.verify.verify import Verified
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def print_rows(verified: Verified, console: Console) -> None:
     for row in verified.rows:
         # As it is: paths may have brackets in them, which would be markup.
         table.add_row(*(Text(cell) for cell in (row.run, row.check, row.outcome, row.note)))
-    console.print(table)
+    show(table, console)
 
 
 def as_json(verified: Verified) -> dict[str, Any]:

@@ -47,7 +47,16 @@ class Verified:
     @property
     def ok(self) -> bool:
         """Whether nothing differs; what was not checked does not count."""
-        return all(row.outcome != "DIFFERS" for row in self.rows)
+        return not self._count("DIFFERS")
+
+    @property
+    def answer(self) -> str:
+        """In a line."""
+        found = {name: self._count(name) for name in ("ok", "DIFFERS", "not checked")}
+        return ", ".join(f"{count} {name}" for name, count in found.items())
+
+    def _count(self, outcome: str) -> int:
+        return sum(row.outcome == outcome for row in self.rows)
 
 
 def verify(request: Request, display: Display) -> Verified:

@@ -41,6 +41,14 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("an unknown axis", ("scaling", "--preset", "smoke", "--axes", "depth"), ("depth",)),
     ("values in words", ("scaling", "--preset", "smoke", "--values", "size=big"), ("size",)),
     ("nobody's results", ("compare", "--results", "~nobody-has-this/x"), ("no such user",)),
+    ("a list of nothing", ("list", "none"), ("none: no such folder", "make compare")),
+    ("a list of a device", ("list", "/dev/null", "--json"), ("/dev/null: no such folder",)),
+    ("nobody's list", ("list", "~nobody-has-this/x"), ("no such user",)),
+    ("an unknown shell", ("completion", "fish"), ("invalid choice: 'fish'",)),
+    ("no shell", ("completion",), ("required: shell",)),
+    ("quiet and verbose", ("compare", "--quiet", "--verbose"), ("not allowed with",)),
+    ("a file for a switch", ("parity", "--json", "rows.json"), ("unrecognized arguments: rows",)),
+    ("nobody's doctor", ("doctor", "--results", "~nobody-has-this"), ("no such user",)),
     ("nobody's data", ("datasets", "list", "--data-dir", "~nobody-has-this"), ("no such user",)),
 )  # fmt: skip
 

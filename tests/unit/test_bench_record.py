@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from backends.cost import Cost
 from backends.interface import Peaks
-from harness.bench.console import print_record, sentences
+from harness.bench.console import as_json, print_record, sentences
 from harness.bench.quantities import joules, peaks, performance, phase_gap, roof
 from harness.bench.verdict import verdict
 
@@ -157,3 +158,13 @@ def test_energy_that_could_not_be_read_is_absent_not_zero():
     partly = replace(several(1.2), starts=(replace(first, first=replace(first.first, joules=None)),
                                            *rest))  # fmt: skip
     assert joules(partly, 0) is None and joules(partly, 1) is not None
+
+
+def test_json_has_what_the_screen_says_unrounded():
+    one = several(1.2)
+    document = json.loads(json.dumps(as_json(one), allow_nan=False))
+    assert document["ratio"]["value"] == one.ratio.value and document["settled"] == one.settled
+    first, second = document["sides"]
+    assert (first["backend"], second["backend"]) == one.backends
+    assert second["step_seconds"] == performance(one, 1).step
+    assert document["answer"] == sentences(one)

@@ -1,10 +1,14 @@
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import scaling_record
 
-from harness.cli import main
+from harness.cli import main, make_parser
 from harness.cli.options import settings
+from harness.scaling.record import write_record
 
 
 def stderr_of(capsys, *arguments):
@@ -47,11 +51,18 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
     assert "--seeds" in capsys.readouterr().err
 
 
-COMMANDS = (
-    "compare", "study", "report", "datasets", "fetch-weights", "parity", "consistency", "calibrate",
-    "bench", "bench-internal", "scaling", "estimate", "models", "verify", "translate", "export",
-    "import", "export-authors",
-)  # fmt: skip
+COMMANDS = make_parser()._subparsers._group_actions[0].choices
+# What they print is not for scripts to read but for shells.
+NO_JSON = {"completion"}
+NO_PROGRESS = {
+    "completion", "list", "doctor", "models", "parity", "regress", "import", "export-authors",
+}  # fmt: skip
+
+
+def leaves(parser):
+    """The parser, or those of what it divides into."""
+    below = parser._subparsers
+    return [parser] if below is None else list(below._group_actions[0].choices.values())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -60,6 +71,16 @@ def test_every_help_page_shows_an_example(capsys, command):
         main([command, "--help"])
     assert stop.value.code == 0
     assert f"example: cyclebench {command}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_options_that_all_share(command):
+    for parser in leaves(COMMANDS[command]):
+        taken = parser._option_string_actions
+        assert ("--json" in taken) is (command not in NO_JSON)
+        if command not in NO_JSON:
+            assert taken["--json"].nargs == 0, "a switch: the document goes to stdout"
+        assert {"--quiet", "--verbose"} <= set(taken) or command in NO_PROGRESS
 
 
 def test_several_settings_in_one_option_are_told_apart():
@@ -82,6 +103,67 @@ def test_datasets_list_names_the_built_in_set(capsys):
     assert main(["datasets", "list"]) == 0
     out = capsys.readouterr().out
     assert "seasons" in out and "built in" in out and "summer2winter_yosemite" in out
+
+
+def one_document(capsys, *arguments, status=0):
+    """What a command prints on stdout with --json, which is to be JSON and nothing else."""
+    assert main([*arguments, "--json"]) == status
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("schema_version") == 1
+    return document
+
+
+def test_datasets_as_json_say_where_each_is(capsys, own_cache):
+    rows = {row["name"]: row for row in one_document(capsys, "datasets", "list")["data_sets"]}
+    assert rows["seasons"]["state"] == "built in" and rows["seasons"]["bytes"] is None
+    assert rows["horse2zebra"]["state"] == "to download" and rows["horse2zebra"]["bytes"] > 1e8
+
+
+def test_networks_as_json_are_whole(capsys):
+    networks = one_document(capsys, "models", "--preset", "smoke")["networks"]
+    for network in networks:
+        assert sum(layer["parameters"] for layer in network["layers"]) == network["parameters"]
+    assert networks[0]["layers"][0]["output"] == [32, 32, 4]
+
+
+def test_pages_as_json_say_where_they_are(capsys, tmp_path):
+    folder = tmp_path / "scaling"
+    write_record(folder / "one.json", scaling_record.record())
+    found = one_document(capsys, "scaling", "--report-only", "--results", str(tmp_path))
+    assert found == {
+        "report": str(folder / "report.html"),
+        "folder": str(folder),
+        "summary": str(folder / "table.csv"),
+    }
+    assert all(Path(each).exists() for each in found.values())
+
+
+def test_quiet_leaves_the_last_line_and_verbose_says_more(capsys, tmp_path, monkeypatch):
+    def compare(request, display):
+        display.say("Preset smoke")
+        display.detail("Threads: 2")
+        display.update("training", 0, 10)
+        return tmp_path / "report.html"
+
+    monkeypatch.setattr("harness.compare.compare", compare)
+    said = {}
+    for how in ((), ("--quiet",), ("--verbose",)):
+        assert main(["compare", *how]) == 0
+        out, said[how] = capsys.readouterr()
+        assert out == f"Report: {tmp_path / 'report.html'}\n"
+    assert said == {
+        (): "Preset smoke\n",
+        ("--quiet",): "",
+        ("--verbose",): "Preset smoke\nThreads: 2\n",
+    }
+
+
+@pytest.mark.parametrize("command", [["models", "--preset", "smoke"], ["datasets", "list"]])
+def test_in_a_pipe_there_are_no_boxes_and_no_colours(capsys, command):
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert out.isprintable() or not {each for each in out if not each.isprintable()} - {"\n"}
+    assert not any("\u2500" <= each <= "\u257f" for each in out) and "…" not in out
 
 
 def test_help_imports_no_library():

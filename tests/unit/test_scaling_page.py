@@ -1,6 +1,7 @@
 """The page of scaling records: what it says, what it must not say, that it fetches nothing."""
 
 import io
+import json
 import re
 
 import numpy as np
@@ -16,7 +17,7 @@ from harness.scaling.answers import answers
 from harness.scaling.findings import colour, find, ratio
 from harness.scaling.page import context, write_page
 from harness.scaling.record import AxisRecord, write_record
-from harness.scaling.screen import print_record
+from harness.scaling.screen import as_json, print_record
 
 EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
 
@@ -197,3 +198,12 @@ def test_the_terminal_shows_every_point_and_the_answers():
     assert (
         np.all([f"{n} " in text for n in (128, 192, 16)]) and f"{2000 * MIB / 1e9:.2f} GB" in text
     )
+
+
+def test_json_has_every_point_and_null_for_what_could_not_be_measured():
+    bad = record(*record().points, failed("size", 96, "no memory left"))
+    document = json.loads(json.dumps(as_json(bad), allow_nan=False))
+    rows = [row for row in document["points"] if row["value"] == 96]
+    assert rows and all(row["failed"] and row["step_seconds"] is None for row in rows)
+    assert any(row["step_seconds"] == bad.points[0].sides[0].step for row in document["points"])
+    assert document["answers"] and set(document["answers"][0]) == {"question", "answer"}

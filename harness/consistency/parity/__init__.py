@@ -6,6 +6,15 @@ what its checks measure, one function each.
 """
 
 from harness.consistency.parity.ladder import CHECKS, Rung, check_parity, climb
-from harness.consistency.parity.rows import Row, print_rows, write_rows
+from harness.consistency.parity.rows import Row, as_json, print_rows, write_rows
 
-__all__ = ["CHECKS", "Row", "Rung", "check_parity", "climb", "print_rows", "write_rows"]
+__all__ = [
+    "CHECKS",
+    "Row",
+    "Rung",
+    "as_json",
+    "check_parity",
+    "climb",
+    "print_rows",
+    "write_rows",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from harness.errors import UserError
 from harness.records import write_json
+from harness.screen import show
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,11 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
         margin = "exact" if row.measured == 0 else f"{row.margin:.1f}x"
         numbers = (f"{row.measured:.2g}", f"{row.tolerance:.2g}", margin)
         table.add_row(row.check, row.what, *numbers, "ok" if row.passed else "BREACH")
-    console.print(table)
+    show(table, console)
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """JSON: `rows [{check, what, measured (null: not finite), tolerance, passed}]`.
-
-    Raises UserError where `path` cannot be written.
-    """
+def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+    """`rows [{check, what, measured (null: not finite), tolerance, passed}]`."""
     table = [
         {
             **asdict(row),
@@ -55,7 +54,12 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
         }
         for row in rows
     ]
+    return {"rows": table}
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """Raises UserError where `path` cannot be written."""
     try:
-        write_json(path, {"rows": table})
+        write_json(path, as_json(rows))
     except OSError as error:
-        raise UserError(f"--json {path}: cannot write there ({error.strerror})") from None
+        raise UserError(f"--to {path}: cannot write there ({error.strerror})") from None

@@ -5,7 +5,7 @@
 judges them; `simulate.py` runs it all.
 """
 
-from harness.metrics.calibration.rows import Row, print_rows, write_rows
+from harness.metrics.calibration.rows import Row, as_json, print_rows, write_rows
 from harness.metrics.calibration.simulate import calibrate
 
-__all__ = ["Row", "calibrate", "print_rows", "write_rows"]
+__all__ = ["Row", "as_json", "calibrate", "print_rows", "write_rows"]

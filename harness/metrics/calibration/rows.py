@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.table import Table
 from harness.errors import UserError
 from harness.metrics.calibration.study import Kind, Line
 from harness.records import write_json
+from harness.screen import show
 from harness.statistics import clopper_pearson
 
 GROUPS: dict[Kind, str] = {
@@ -123,10 +125,11 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
         for row in chosen:
             table.add_row(*_cells(row))
         if chosen:
-            console.print(table)
+            show(table, console)
     console.print(
         "right: held the truth, or claimed nothing false. below/above: intervals wholly below or "
-        "above the truth. width: half the interval in standard deviations of the estimate."
+        "above the truth. width: half the interval in standard deviations of the estimate.",
+        soft_wrap=True,
     )
 
 
@@ -143,13 +146,14 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """JSON: `rows [{fields of Row, outcome, passed}]`, shares 0 to 1, null where there is none.
+def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+    """`rows [{fields of Row, outcome, passed}]`, shares 0 to 1, null where there is none."""
+    return {"rows": [{**asdict(row), "outcome": row.outcome, "passed": row.passed} for row in rows]}
 
-    Raises UserError where `path` cannot be written.
-    """
-    table = [{**asdict(row), "outcome": row.outcome, "passed": row.passed} for row in rows]
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """Raises UserError where `path` cannot be written."""
     try:
-        write_json(path, {"rows": table})
+        write_json(path, as_json(rows))
     except OSError as error:
-        raise UserError(f"--json {path}: cannot write there ({error.strerror})") from None
+        raise UserError(f"--to {path}: cannot write there ({error.strerror})") from None

@@ -1,0 +1,41 @@
+"""One process writes a folder at a time; others can see that it does."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import UserError
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Two comparisons writing one folder would spoil both."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{folder}: another cyclebench is writing there; wait for it") from None
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process is writing there, as `locked` lets it. Nothing is made or changed.
+
+    The lock is tried for an instant, shared: True where that cannot be done.
+    """
+    try:
+        with (folder / ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

@@ -1,0 +1,224 @@
+"""What is looked at before a comparison, each with what helps."""
+
+import os
+import sys
+
+import pytest
+from packaging.requirements import Requirement
+
+from harness.doctor import examine as examining
+from harness.doctor import frameworks, machine, packages, places
+from harness.doctor.check import Check, ok
+from harness.doctor.examine import Request, examine
+from harness.doctor.frameworks import Answer, check_gpu, judge
+from harness.doctor.keras_settings import check_keras
+from harness.doctor.show import answer, as_json
+from harness.doctor.variables import check_variables
+from harness.metrics.weights import OFFLINE_VARIABLE
+
+
+def state(checks, name):
+    """Of the check called so; None where there is none."""
+    return next((each.state for each in checks if each.name == name), None)
+
+
+@pytest.fixture
+def unprobed(monkeypatch):
+    """No processes of frameworks, which take seconds."""
+    monkeypatch.setattr(examining, "start_probes", lambda gpu: ())
+
+
+@pytest.mark.parametrize(
+    ("requirement", "said"),
+    [
+        ("numpy>=1", ""),
+        ("torch==2.13.0", ""),  # of which a build for the CPU is installed
+        ("numpy==1.0", "numpy is"),
+        ("no-such-package>=1", "no-such-package is missing"),
+        ("no-such-package; python_version < '3'", ""),
+        ("no-such-package; extra == 'cuda'", ""),
+    ],
+)
+def test_packages_are_those_asked_for(requirement, said):
+    found = packages.check_pins([Requirement(requirement)])
+    assert found.state == ("problem" if said else "ok")
+    assert said in found.found and bool(found.fix) is bool(said)
+
+
+@pytest.mark.parametrize(("version", "state"), [("3.11.7", "ok"), ("3.9.1", "problem")])
+def test_python_is_within_the_range(version, state):
+    assert packages.check_python("<3.13,>=3.10", version).state == state
+
+
+def test_two_packages_of_tensorflow_spoil_each_other(monkeypatch):
+    monkeypatch.setattr(packages, "_version", {}.get)
+    assert packages.check_tensorflow().state == "problem", "none"
+    both = dict.fromkeys(packages.TENSORFLOWS, "2.21.0")
+    monkeypatch.setattr(packages, "_version", both.get)
+    found = packages.check_tensorflow()
+    assert found.state == "problem" and "pip uninstall tensorflow tensorflow-cpu" in found.fix
+
+
+def test_a_framework_from_elsewhere_is_told(monkeypatch, tmp_path):
+    (tmp_path / "keras.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [each for each in sys.modules if each.split(".")[0] == "keras"]:
+        monkeypatch.delitem(sys.modules, name)
+    found = packages.check_origins()
+    assert found.state == "warning" and f"keras from {tmp_path}" in found.found
+
+
+SEEN = {"versions": {"torch": "2.13.0+cpu", "cuda": None}, "device": "cpu", "threads": 2}
+
+
+@pytest.mark.parametrize(
+    ("answers", "state", "says"),
+    [
+        ([Answer("torch", "cpu", SEEN)], "ok", "torch 2.13.0+cpu; sees cpu, 2 threads"),
+        ([Answer("torch", "cpu", {}, "ImportError: numpy")], "problem", "ImportError: numpy"),
+        ([Answer("torch", "cpu", {}, late=True)], "warning", "no answer within"),
+        (
+            [Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {}, "PyTorch sees no GPU")],
+            "problem",
+            "cannot use the GPU: PyTorch sees no GPU",
+        ),
+        (
+            [Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {**SEEN, "device": "H200"})],
+            "ok",
+            "sees H200",
+        ),
+    ],
+)
+def test_what_a_backend_answers_is_judged(answers, state, says):
+    found = judge("torch", answers)
+    assert found.state == state and says in found.found
+    assert bool(found.fix) is (state != "ok")
+
+
+def test_a_framework_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    """In a process: TensorFlow is put out of the way by a module of its name."""
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no such symbol')")
+    (tmp_path / "keras.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(frameworks, "PATIENCE", 60.0)
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("tf",))
+    [found] = frameworks.check_backends(frameworks.start_probes(None))
+    assert found.state == "problem" and "ImportError: no such symbol" in found.found
+
+
+def test_a_framework_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(frameworks, "PATIENCE", 0.2)
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
+    [found] = frameworks.check_backends(frameworks.start_probes(None))
+    assert found.state == "warning"
+
+
+def test_a_gpu_may_be_hidden(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert check_gpu(None).state == check_gpu("H200").state == "ok"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert check_gpu("H200").state == "problem" and check_gpu(None).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (None, "ok"),
+        ('{"backend": "tensorflow", "epsilon": 1e-07}', "ok"),
+        ('{"backend": "torch"}', "problem"),
+        ('{"floatx": "float16"}', "problem"),
+        ("{", "warning"),
+        ("[1]", "warning"),
+    ],
+)
+def test_settings_of_keras_can_change_networks(tmp_path, content, state):
+    if content is not None:
+        (tmp_path / "keras.json").write_text(content)
+    assert check_keras(tmp_path / "keras.json").state == state
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "state_then"),
+    [
+        ("KERAS_BACKEND", "torch", "problem"),
+        ("KERAS_BACKEND", "tensorflow", None),
+        ("CUDA_LAUNCH_BLOCKING", "1", "warning"),
+        ("CUDA_LAUNCH_BLOCKING", "0", None),
+        ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", "warning"),
+        ("LD_PRELOAD", "/lib/libjemalloc.so", "warning"),
+        ("CYCLEBENCH_MIRROR", "ftp://here", "problem"),
+        ("CYCLEBENCH_MIRROR", "http://here", "ok"),
+        (OFFLINE_VARIABLE, "1", "ok"),
+    ],
+)
+def test_variables_that_matter_are_named(variable, value, state_then):
+    assert state(check_variables({variable: value}), variable) == state_then
+
+
+def test_threads_and_libraries_in_the_environment(tmp_path):
+    assert state(check_variables({"OMP_NUM_THREADS": "1"}), "thread settings") == "warning"
+    assert state(check_variables({}), "thread settings") == "ok"
+    (tmp_path / "libcudnn.so.9").touch()
+    path = {"LD_LIBRARY_PATH": f"/nowhere:{tmp_path}"}
+    assert state(check_variables(path), "LD_LIBRARY_PATH") == "warning"
+
+
+def test_passwords_of_proxies_are_not_shown():
+    checks = check_variables({"https_proxy": "http://me:secret@proxy.example:3128"})
+    said = next(each.found for each in checks if each.name == "proxies")
+    assert said == "https_proxy proxy.example"
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (machine.check_load(0.05, 2), "ok"),
+        (machine.check_load(0.5, 2), "warning"),
+        (machine.check_cores(4, 8, None), "ok"),
+        (machine.check_cores(4, 8, 1.5), "warning"),
+        (machine.check_memory(8 * 2**30, 16 * 2**30), "ok"),
+        (machine.check_memory(2 * 2**30, 16 * 2**30), "warning"),
+        (machine.check_memory(2**30, 16 * 2**30), "problem"),
+    ],
+)
+def test_what_else_runs_and_what_is_left(found, state):
+    assert found.state == state and bool(found.fix) is (state != "ok")
+
+
+def test_folders_need_not_be_there_but_be_possible(tmp_path, monkeypatch):
+    assert places.check_folder("results", tmp_path / "new" / "er", "x").state == "ok"
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    assert places.check_folder("results", tmp_path / "file" / "x", "x").state == "problem"
+    monkeypatch.setattr(places.os, "access", lambda *_: False)
+    assert places.check_folder("results", tmp_path, "x").state == "problem"
+    monkeypatch.undo()
+    monkeypatch.setattr(places, "LITTLE", 2**62)
+    assert places.check_folder("results", tmp_path, "x").state == "warning"
+
+
+def test_data_sets_that_lack_something_are_told(own_cache, tmp_path):
+    (tmp_path / "data" / "maps" / "trainA").mkdir(parents=True)
+    checks = list(places.check_data(tmp_path / "data"))
+    assert state(checks, "data sets") == "ok" and state(checks, "data set maps") == "warning"
+    assert state(places.check_data(tmp_path / "none"), "data sets") == "problem"
+
+
+def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    before = sorted(os.walk(tmp_path))
+    names = [each.name for each in examine(Request(tmp_path / "results"))]
+    assert {"load", "cores", "packages", "GPU", "results", "cache", "Inception weights"} <= {*names}
+    assert sorted(os.walk(tmp_path)) == before
+
+
+def test_the_program_says_so_in_a_line_or_in_json_and_by_its_status(unprobed, own_cache, tmp_path):
+    checks = [ok("a", "good"), Check("b", "problem", "bad", "mend it")]
+    assert answer(checks) == "1 problem, 0 warnings, 2 checks"
+    assert as_json(checks)["ok"] is False and as_json(checks[:1])["ok"] is True
+    assert as_json(checks)["checks"][1] == {
+        "name": "b", "state": "problem", "found": "bad", "fix": "mend it",
+    }  # fmt: skip
