@@ -23,6 +23,13 @@ def add(commands: shared.Commands) -> None:
     command.add_argument("new", type=Path, metavar="NEW", help="experiment folder or bench record")
     command.add_argument("baseline", type=Path, metavar="BASELINE", help="what it was before")
     command.add_argument(
+        "earlier",
+        type=Path,
+        nargs="*",
+        metavar="EARLIER",
+        help="the baseline on other days, two at least: then intervals of times are over days",
+    )
+    command.add_argument(
         "--time", type=_share, default=0.05, help="by which a step may get longer (default: 5%%)"
     )
     command.add_argument(
@@ -51,8 +58,10 @@ def run(options: argparse.Namespace) -> int:
     from harness.regression import Limits, as_json, compare, print_comparison, read_measured
 
     limits = Limits(options.time, options.memory, options.scores)
-    new, baseline = (read_measured(path) for path in (options.new, options.baseline))
-    found = compare(new, baseline, limits, options.allow)
+    new, baseline, *earlier = (
+        read_measured(path) for path in (options.new, options.baseline, *options.earlier)
+    )
+    found = compare(new, baseline, limits, options.allow, earlier)
     if options.json:
         shared.print_json(as_json(found))
     else:

@@ -22,7 +22,8 @@ class Change:
 
     `limit`: what the change may be, as a share, or in the score's unit; None where nothing was said
     beforehand. `new`, `baseline`: means over `counts` starts, or over the seeds that both have.
-    `judged`: whether the exit status depends on it.
+    `days`: of the baseline, that the interval of a ratio is over; 1: over starts. `judged`: whether
+    the exit status depends on it.
     """
 
     quantity: str
@@ -36,6 +37,7 @@ class Change:
     counts: tuple[int, int]
     label: Label
     judged: bool
+    days: int = 1
 
 
 def between_starts(
@@ -60,6 +62,30 @@ def between_starts(
         return Interval.of(*[math.exp(gap)] * 3)
     freedom = total**2 / float((parts**2 / [len(each) - 1 for each in logs]).sum())
     half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(total)
+    return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
+
+
+def against_days(
+    new: Sequence[float], days: Sequence[Sequence[float]], confidence: float = CONFIDENCE
+) -> Interval:
+    """Ratio of `new`, measured on one day, over the mean of `days`; geometric means throughout.
+
+    The bounds are those between which lies the ratio of what differs by more than another such day
+    would: a t interval for one further day (variance 1 + 1 / days), so both the machine's own
+    differences from day to day and those of starts are in it. Without bounds below three days, and
+    where `new` has fewer starts than any day, and so more luck than they show. One day:
+    `between_starts`.
+    """
+    if len(days) == 1:
+        return between_starts(new, days[0], confidence)
+    if not len(new) or not days or not all(map(len, days)):
+        return Interval(None)
+    middles = np.array([np.log(day).mean() for day in days])
+    gap = float(np.log(new).mean() - middles.mean())
+    if len(days) < MINIMUM_SEEDS or len(new) < min(map(len, days)):
+        return Interval.of(math.exp(gap))
+    error = float(middles.std(ddof=1)) * math.sqrt(1 + 1 / len(days))
+    half = float(stats.t.ppf(0.5 + confidence / 2, len(days) - 1)) * error
     return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from harness.differences import differences
 from harness.errors import UserError
 from harness.metrics.table import BY_NAME
-from harness.regression.change import Change, between_starts, ratio_label, score_change
+from harness.regression.change import Change, against_days, ratio_label, score_change
 from harness.regression.measured import Measured, Place
 from harness.regression.sameness import check_same, check_yardsticks
 from harness.statistics import CONFIDENCE
@@ -34,15 +34,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`allowed`: what differs in the configuration, on purpose. `circumstances`: what differs
-    around the runs. `unmatched`: what only one of both has. `judged`: checks; their intervals hold
-    together at 95 %.
+    """`earlier`: the baseline on other days, for times and memory. `allowed`: what differs in the
+    configuration, on purpose. `circumstances`: what differs around the runs. `unmatched`: what only
+    one of both has. `judged`: checks; their intervals hold together at 95 %.
     """
 
     new: Measured
     baseline: Measured
     limits: Limits
     changes: tuple[Change, ...]
+    earlier: tuple[Measured, ...]
     allowed: tuple[str, ...]
     circumstances: tuple[str, ...]
     unmatched: tuple[str, ...]
@@ -61,10 +62,24 @@ class Comparison:
 
 
 def compare(
-    new: Measured, baseline: Measured, limits: Limits, allow: Sequence[str] = ()
+    new: Measured,
+    baseline: Measured,
+    limits: Limits,
+    allow: Sequence[str] = (),
+    earlier: Sequence[Measured] = (),
 ) -> Comparison:
-    """Raises UserError where they are not of one experiment, but for the keys in `allow`."""
+    """Raises UserError where they are not of one experiment, but for the keys in `allow`.
+
+    With `earlier`, two at least, intervals of times are over days of the baseline, not over starts.
+    """
     allowed = check_same(new, baseline, allow)
+    for each in earlier:
+        check_same(new, each, allow)
+    if len(earlier) == 1:
+        raise UserError(
+            f"{earlier[0].name}: two days of a baseline do not show how days differ; give one"
+            " baseline, or three"
+        )
     common = _in_both(new.places, baseline.places)
     if not common:
         raise UserError(
@@ -74,13 +89,14 @@ def compare(
     judged = _judged_scores(new, baseline, limits)
     check_yardsticks(new, baseline)
     # How many checks there are has to be known before any interval is.
-    number = len(_changes(new, baseline, limits, judged, 1)[1])
-    changes, _ = _changes(new, baseline, limits, judged, max(1, number))
+    days = (baseline, *earlier)
+    number = sum(change.judged for change in _changes(new, days, limits, judged, 1))
     return Comparison(
         new,
         baseline,
         limits,
-        tuple(changes),
+        tuple(_changes(new, days, limits, judged, max(1, number))),
+        tuple(earlier),
         allowed,
         tuple(_circumstances(new, baseline, common)),
         tuple(_unmatched(new, baseline)),
@@ -112,55 +128,62 @@ def _margins(baseline: Measured) -> Mapping[str, float]:
 
 
 def _changes(
-    new: Measured, baseline: Measured, limits: Limits, judged: Sequence[str], checks: int
-) -> tuple[list[Change], list[Change]]:
-    """All, and those that are judged, with intervals that hold together for `checks` of them."""
-    error = 1 - CONFIDENCE
+    new: Measured, days: Sequence[Measured], limits: Limits, judged: Sequence[str], checks: int
+) -> list[Change]:
+    """Intervals of what is judged hold together for `checks` of them; others each by itself."""
+    baseline, error = days[0], 1 - CONFIDENCE
     found: list[Change] = []
-    for quantity, values, before, limit in (
-        (STEP_TIME, new.steps, baseline.steps, limits.time),
-        (PEAK_MEMORY, new.memory, baseline.memory, limits.memory),
-    ):
-        for key in _in_both(values, before):
-            series = values[key], before[key]
+    for quantity, limit in ((STEP_TIME, limits.time), (PEAK_MEMORY, limits.memory)):
+        values, *before = [d.steps if quantity == STEP_TIME else d.memory for d in (new, *days)]
+        for device, backend in _in_both(values, before[0]):
+            series = [each[device, backend] for each in before if (device, backend) in each]
             share = error if limit is None else error / checks
-            found.append(_ratio(quantity, *key, series, limit, share))
-    for device, first, second in _in_both(new.relative, baseline.relative):
-        series = new.relative[device, first, second], baseline.relative[device, first, second]
-        found.append(_ratio(RELATIVE_TIME, device, f"{second}/{first}", series, None, error))
-    margins = _margins(baseline)
-    order = list(BY_NAME)
+            where = (quantity, device, backend)
+            found.append(_ratio(where, values[device, backend], series, limit, share))
+    for key in _in_both(new.relative, baseline.relative):
+        device, first, second = key
+        series = [day.relative[key] for day in days if key in day.relative]
+        where = (RELATIVE_TIME, device, f"{second}/{first}")
+        found.append(_ratio(where, new.relative[key], series, None, error))
+    margins, order = _margins(baseline), list(BY_NAME)
     for place in sorted(
         _in_both(new.scores, baseline.scores), key=lambda place: order.index(place.metric)
     ):
         strict = place.metric in judged and place.metric in margins
         found += _score(new, baseline, place, strict, error / checks if strict else error)
-    return found, [change for change in found if change.judged]
+    return found
 
 
 def _ratio(
-    quantity: str,
-    device: str,
-    backend: str,
-    series: tuple[Sequence[float], Sequence[float]],
+    where: tuple[str, str, str],
+    new: Sequence[float],
+    days: Sequence[Sequence[float]],
     limit: float | None,
     error: float,
 ) -> Change:
-    ratio = between_starts(*series, 1 - error)
-    means = [float(np.exp(np.mean(np.log(each)))) if each else None for each in series]
+    """`where`: quantity, device, backend. `days`: a number a start, of each day of the baseline."""
+    quantity, device, backend = where
+    ratio = against_days(new, days, 1 - error)
+    middles = [_middle(day) for day in days if len(day)]
     return Change(
         quantity=quantity,
         direction="",
         device=device,
         backend=backend,
-        new=means[0],
-        baseline=means[1],
+        new=_middle(new) if new else None,
+        baseline=_middle(middles) if middles else None,
         change=ratio,
         limit=limit,
-        counts=(len(series[0]), len(series[1])),
+        counts=(len(new), sum(map(len, days))),
         label="shown only" if limit is None else ratio_label(ratio, limit),
         judged=limit is not None,
+        days=len(days),
     )
+
+
+def _middle(values: Sequence[float]) -> float:
+    """Geometric mean."""
+    return float(np.exp(np.mean(np.log(values))))
 
 
 def _score(

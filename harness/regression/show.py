@@ -15,11 +15,13 @@ from harness.regression.comparison import PEAK_MEMORY, RELATIVE_TIME, STEP_TIME,
 from harness.regression.measured import Measured
 from harness.report.formatting import MINUS, fixed, listed, plural
 
-OTHER_DAY = (
+OVER_STARTS = (
     "Intervals of times are over starts of the processes: what the machine itself differs from day"
-    " to day is in the ratio, not in its interval. Where all backends moved alike, suspect the"
-    " machine; the time relative to the other backend, of blocks run in turns, shows that."
+    " to day is in the ratio, not in its interval; three baselines of different days put it there."
+    " Where all backends moved alike, suspect the machine: the time relative to the other backend,"
+    " of blocks run in turns, shows that."
 )
+OVER_DAYS = "Intervals of times are over {} of the baseline, and so about any such day."
 UNITS = {STEP_TIME: ("ms", 1e3, 2), PEAK_MEMORY: ("MiB", 2**-20, 0), RELATIVE_TIME: ("", 1.0, 3)}
 
 
@@ -60,9 +62,9 @@ def print_comparison(found: Comparison, console: Console) -> None:
             console.print(f"{title}:", *(f"  {line}" for line in lines), sep="\n", markup=False)
     if found.judged:
         count = plural(len(found.judged), "check")
-        console.print(
-            f"The intervals of the {count} hold together at 95 %, others each. {OTHER_DAY}"
-        )
+        days = 1 + len(found.earlier)
+        about = OVER_DAYS.format(plural(days, "day")) if days > 1 else OVER_STARTS
+        console.print(f"The intervals of the {count} hold together at 95 %, others each. {about}")
     console.print(sentence(found), markup=False)
 
 
@@ -70,6 +72,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
     return {
         "kind": "regression",
         "baseline": _head(found.baseline),
+        "earlier": [_head(each) for each in found.earlier],
         "new": _head(found.new),
         "limits": asdict(found.limits),
         "sentence": sentence(found),

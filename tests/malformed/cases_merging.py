@@ -121,6 +121,7 @@ CASES = [
          ("experiment.json: no such file",)),
     Case("regress: nothing complete", unfinished("regress"), ("no complete run in it",)),
     Case("regress: one folder", beside(*REGRESS[:2]), ("required: BASELINE",)),
+    Case("regress: two days", beside(*REGRESS, "{first}"), ("two days of a baseline",)),
     Case("regress: a limit of five", beside(*REGRESS, "--time", "5"), ("5% or 0.05",)),
     Case("regress: a limit below zero", beside(*REGRESS, "--memory=-1%"), ("5% or 0.05",)),
     Case("regress: an unknown metric", beside(*REGRESS, "--scores", "kid"),

@@ -197,6 +197,18 @@ def test_bench_records_are_held_against_each_other_start_by_start(tmp_path):
     assert status(new, old) == 1 and status(new, old, "--json") == 1
 
 
+def test_earlier_baselines_put_days_into_the_interval(make, capsys):
+    days = [slower(slower(make(f"day{i}"), f), f, "torch") for i, f in enumerate((1, 1.3, 0.8))]
+    new = slower(make("new"), 1.15)
+    assert status(new, days[0]) == 1
+    assert status(new, *days) == 0
+    assert "over 3 days" in capsys.readouterr().out
+    with pytest.raises(UserError, match="two days of a baseline"):
+        compare(*map(read_measured, (new, days[0])), Limits(), (), [read_measured(days[1])])
+    steps = [c for c in held(new, days[0]).changes if c.quantity == "step time"]
+    assert {(change.days, change.counts) for change in steps} == {(1, (4, 4))}
+
+
 def test_an_experiment_and_a_bench_record_do_not_go_together(make, tmp_path):
     write_record(bench_records.several(1.2), tmp_path / "one.json")
     with pytest.raises(UserError, match="of a bench"):

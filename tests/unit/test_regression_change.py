@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.regression.change import between_starts, ratio_label, score_change
+from harness.regression.change import (
+    against_days,
+    between_starts,
+    ratio_label,
+    score_change,
+)
 from harness.statistics import Interval
 
 TRIALS = 1500
@@ -43,6 +48,48 @@ def test_no_bounds_below_three_starts_and_none_at_all_without_any():
     assert between_starts([], [1.0]) == Interval(None)
     same = between_starts([2.0] * 3, [1.0] * 3)
     assert (same.low, same.value, same.high) == pytest.approx((2, 2, 2))
+
+
+def day(rng, centre=0.1, starts=6):
+    """The machine is another by 4 % every day, and each start by 1 %."""
+    return (centre * rng.lognormal(0, 0.04) * rng.lognormal(0, 0.01, starts)).tolist()
+
+
+def test_days_that_differ_need_an_interval_over_days():
+    rng = np.random.default_rng(6)
+    over_starts, over_days = [], []
+    for _ in range(TRIALS):
+        days, new = [day(rng) for _ in range(4)], day(rng)
+        for intervals, found in (
+            (over_starts, between_starts(new, days[0])),
+            (over_days, against_days(new, days)),
+        ):
+            intervals.append(found.low <= 1 <= found.high)
+    assert share(over_starts) < 0.5, "the reason why there is another"
+    assert 0.93 < share(over_days) < 0.97
+
+
+def test_another_day_is_rarely_a_regression_and_a_third_more_is_found():
+    rng = np.random.default_rng(7)
+
+    def regressions(centre):
+        labels = []
+        for _ in range(TRIALS):
+            found = against_days(day(rng, centre), [day(rng) for _ in range(5)])
+            labels.append(ratio_label(found, 0.05))
+        return share([each == "regression" for each in labels])
+
+    assert regressions(0.105) < 0.025 + 0.012
+    assert regressions(0.133) > 0.8
+
+
+def test_days_without_bounds():
+    days = [[1.0, 1.0], [1.1, 1.1], [1.2, 1.2]]
+    assert against_days([1.0] * 3, days).low is not None
+    assert against_days([1.0], days).low is None, "fewer starts than the days have"
+    assert against_days([1.0] * 3, days[:2]).low is None
+    assert against_days([1.0] * 3, [days[0], [], days[1]]) == Interval(None)
+    assert against_days([], days) == Interval(None)
 
 
 @pytest.mark.parametrize(
