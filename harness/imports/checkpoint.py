@@ -17,8 +17,8 @@ from harness.imports.authors_architecture import (
     check_generator,
 )
 from harness.imports.authors_names import STATISTICS, Spec, norm_modules, places
-from harness.imports.model_folder import TrainedModel, write_model
 from harness.imports.pth import read_tensors
+from harness.trained_model import TrainedModel, write_model
 
 # Their networks -> ours: G_A translates A to B, and D_A judges what G_A makes.
 NETWORKS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
@@ -35,6 +35,7 @@ def import_checkpoint(
     are missing, damaged or of other networks than the configuration's; then nothing is written.
     """
     check_architecture(experiment)
+    _check_free(to)
     model = experiment.networks()
     weights: dict[str, np.ndarray] = {}
     files = {name: folder / f"{epoch}_net_{name}.pth" for name in NETWORKS}
@@ -46,8 +47,8 @@ def import_checkpoint(
         found = canonical(file, tensors, getattr(model, ours))
         weights |= {f"{ours}/{name}": array for name, array in found.items()}
     origin = f"{epoch} of {folder.resolve().name}, a checkpoint of the CycleGAN authors' code"
-    trained = TrainedModel(experiment, {"a": "A", "b": "B"}, origin, _state(experiment, weights))
-    write_model(to, trained)
+    titles, state = {"a": "A", "b": "B"}, _state(experiment, weights)
+    write_model(to, TrainedModel(experiment, titles, state, to.name, to, origin=origin))
     return to
 
 
@@ -77,6 +78,11 @@ def _state(experiment: Experiment, weights: Mapping[str, np.ndarray]) -> dict[st
     shapes = state_shapes(experiment.networks(), experiment.loss())
     zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     return {**zeros, **weights, "step": np.array(0, np.int64)}
+
+
+def _check_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: already there; remove it, or give another --to")
 
 
 def _check_there(folder: Path, files: Mapping[str, Path]) -> None:

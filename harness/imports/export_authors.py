@@ -12,8 +12,8 @@ from harness.errors import UserError
 from harness.imports.authors_architecture import check_architecture
 from harness.imports.authors_names import Spec, norm_modules, places
 from harness.imports.checkpoint import NETWORKS
-from harness.imports.model_folder import read_model
 from harness.imports.pth import write_tensors
+from harness.trained_model import read_model
 
 
 def export_authors(run: Path, to: Path) -> tuple[Path, ...]:
@@ -23,12 +23,15 @@ def export_authors(run: Path, to: Path) -> tuple[Path, ...]:
     CycleGAN's default there). Raises UserError for networks that the other code has not.
     """
     model = read_model(run)
-    check_architecture(model.experiment)
+    check_architecture(model.configuration)
+    networks = model.configuration.networks()
+    missing = next((name for name in networks.parameter_shapes() if name not in model.state), None)
+    if missing:
+        raise UserError(f"{run}: no {missing} in it; all four networks are needed")
     files = {name: to / f"latest_net_{name}.pth" for name in NETWORKS}
     taken = next((file for file in files.values() if file.exists()), None)
     if taken:
         raise UserError(f"{taken}: already there; remove it, or give another --to")
-    networks = model.experiment.networks()
     for name, ours in NETWORKS.items():
         write_tensors(files[name], theirs(model.state, ours, getattr(networks, ours)))
     return tuple(files.values())

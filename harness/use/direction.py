@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backends.interface import Direction
 from harness.errors import UserError
+from harness.trained_model import DIRECTIONS, TrainedModel
 from harness.untrusted import printable, shown
-from harness.use.model import DIRECTIONS, TrainedModel
 
 
 def described(trained: TrainedModel, direction: Direction) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,16 +12,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-import backends
 from backends.exporting import exporter, exporters
 from backends.interface import Direction
 from harness import provenance
 from harness.errors import UserError
-from harness.records import write_arrays, write_bytes, write_json
+from harness.records import write_bytes, write_json
+from harness.trained_model import TrainedModel, read_model, write_model
 from harness.untrusted import is_file, is_folder, printable, shown
 from harness.use.direction import described, find_direction
 from harness.use.loading import choose_backend, load_backend
-from harness.use.model import TrainedModel, generator_shapes, read_model
 from harness.use.pictures import check_folder, same
 from harness.use.reproduced import TOLERANCE, Reproduced, compare, sample_images
 
@@ -75,37 +73,10 @@ def export(request: Request, say: Callable[[str], object]) -> list[Exported]:
         for each in found:
             write_bytes(each.file, models[each.direction][0])
         if "safetensors" in formats:
-            write_model(request.to, trained, directions)
+            facts = {"directions": ",".join(directions), **_facts(trained)}
+            write_model(request.to, trained, directions, facts)
         write_json(request.to / "export.json", _record(trained, directions, found))
     return found
-
-
-def write_model(folder: Path, trained: TrainedModel, directions: Sequence[Direction]) -> None:
-    """A model folder with the generators of `directions`; `harness.use.model` reads it."""
-    model = trained.configuration.networks()
-    names = [name for each in directions for name in generator_shapes(model, each)]
-    experiment, titles = trained.configuration, dict(trained.titles)
-    configuration: dict[str, Any] = {
-        **experiment.model_dump(exclude={"dataset", "preset"}),
-        "backends": list(backends.available()),
-        "titles": titles,
-    }
-    document = {
-        "dataset": experiment.dataset,
-        "preset": experiment.preset,
-        "backend": trained.backend,
-        "origin": trained.origin,
-        "titles": titles,
-        "configuration": configuration,
-    }
-    facts = {
-        "directions": ",".join(directions),
-        **_facts(trained),
-        "configuration": json.dumps(configuration),
-    }
-    arrays = {name: trained.state[name] for name in names}
-    write_arrays(folder / "state.safetensors", arrays, facts)
-    write_json(folder / "model.json", document)
 
 
 def _formats(asked: Sequence[str]) -> tuple[str, ...]:

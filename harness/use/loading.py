@@ -8,7 +8,7 @@ import backends
 from backends.interface import Backend, Runtime
 from harness.config import check_backends
 from harness.errors import UserError
-from harness.use.model import TrainedModel
+from harness.trained_model import TrainedModel
 
 
 def choose_backend(trained: TrainedModel, asked: str | None) -> str:

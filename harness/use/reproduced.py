@@ -11,7 +11,7 @@ from backends.exporting import ONNX_INPUT, ONNX_OUTPUT
 from backends.interface import Backend, Direction
 from harness.errors import UserError
 from harness.records import read_arrays
-from harness.use.model import TrainedModel
+from harness.trained_model import TrainedModel
 from harness.use.sizes import sizes_for
 
 # Of outputs in [-1, 1], an 80th of a level of uint8: float32 rounding through tens of layers.

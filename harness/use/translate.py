@@ -18,10 +18,10 @@ from harness.datasets.resize import Fit, Resize, resize
 from harness.errors import UserError, WorkerFailed
 from harness.faults import diagnosis
 from harness.records import write_bytes
+from harness.trained_model import TrainedModel, read_model
 from harness.untrusted import is_folder
 from harness.use.direction import find_direction
 from harness.use.loading import choose_backend, load_backend
-from harness.use.model import TrainedModel, read_model
 from harness.use.pictures import (
     JPEG_SUFFIXES,
     Format,

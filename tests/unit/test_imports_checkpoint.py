@@ -15,12 +15,13 @@ from torch import nn
 
 import backends
 from backends.interface import Runtime
+from harness import provenance
 from harness.config import Experiment, load_experiment
 from harness.errors import UserError
 from harness.imports.checkpoint import import_checkpoint
 from harness.imports.export_authors import export_authors
-from harness.imports.model_folder import read_model
 from harness.records import read_json, write_json
+from harness.trained_model import read_model
 
 OURS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
 SMALL = ["data.load_size=32", "data.crop_size=32", "model.filters=3", "objective.pool_size=1"]
@@ -69,8 +70,8 @@ def save(folder: Path, made: dict[str, nn.Module], epoch: str = "latest") -> Pat
 
 def backend(name: str, model_folder: Path):
     trained = read_model(model_folder)
-    model, objective = trained.experiment.networks(), trained.experiment.loss()
-    made = backends.load(name, model, objective, Runtime(threads=1))
+    model, objective = trained.configuration.networks(), trained.configuration.loss()
+    made = backends.load(name, model, objective, Runtime(threads=provenance.default_threads()))
     made.load_state(trained.state)
     return made
 
@@ -192,7 +193,7 @@ def test_the_suggestion_is_one_that_works(tmp_path) -> None:
             break
         except UserError as error:
             settings += str(error).partition("--set '")[2].rstrip("'").split()
-    assert read_model(tmp_path / "model").experiment.model.discriminator_layers == 2
+    assert read_model(tmp_path / "model").configuration.model.discriminator_layers == 2
 
 
 def test_a_network_that_is_not_there_is_named(tmp_path) -> None:
@@ -221,17 +222,17 @@ def test_a_run_is_exported_once_it_is_complete(tmp_path) -> None:
     status = {"backend": "tf", "seed": 0, "state": "running", "step": 1, "steps": 2}
     write_json(run / "status.json", status)
     (run / "state.safetensors").write_bytes((model / "state.safetensors").read_bytes())
-    with pytest.raises(UserError, match="running at step 1 of 2: no final weights"):
+    with pytest.raises(UserError, match="running at step 1 of 2; `make compare`"):
         export_authors(run, tmp_path / "back")
     write_json(run / "status.json", {**status, "state": "complete"})
     export_authors(run, tmp_path / "back")
-    assert read_model(run).origin == "tf, seed 0, 2 steps"
+    assert read_model(run).origin == "experiment: tf, seed 0, 2 steps"
     found = torch.load(tmp_path / "back/latest_net_D_B.pth", weights_only=True)
     assert torch.equal(found["model.0.weight"], made["D_B"].state_dict()["model.0.weight"])
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path) -> None:
-    with pytest.raises(UserError, match="no model there"):
+    with pytest.raises(UserError, match="no trained model there"):
         export_authors(tmp_path, tmp_path / "out")
 
 

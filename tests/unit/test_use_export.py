@@ -16,9 +16,9 @@ import backends
 from backends.exporting import ONNX_INPUT, ONNX_OUTPUT, exporter, exporters
 from harness.cli import main
 from harness.errors import UserError
+from harness.trained_model import read_model, write_model
 from harness.use import export as exporting
-from harness.use.export import Request, export, write_model
-from harness.use.model import read_model
+from harness.use.export import Request, export
 from harness.use.reproduced import TOLERANCE, sample_images, to_levels
 
 KINDS = {
@@ -152,8 +152,8 @@ def test_no_backend_is_asked_by_name():
 @pytest.mark.parametrize("rounding", ["half_even", "down"])
 def test_levels_are_those_of_the_backends(rounding):
     from harness import provenance
+    from harness.trained_model import TrainedModel
     from harness.use.loading import load_backend
-    from harness.use.model import TrainedModel
 
     one = experiment("model.blocks=0", f"model.rounding={rounding}")
     trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", Path())

@@ -9,8 +9,8 @@ from trained_run import experiment, write_run
 import backends
 from harness import provenance
 from harness.errors import UserError
+from harness.trained_model import read_model
 from harness.use.loading import choose_backend, load_backend
-from harness.use.model import read_model
 from harness.use.sizes import MOST_PIXELS, sizes_for
 from harness.use.translate import translated
 

@@ -10,8 +10,7 @@ import numpy as np
 from harness.config import Experiment, load_experiment
 from harness.initial import initial_state
 from harness.records import write_arrays, write_json
-from harness.use.export import write_model
-from harness.use.model import read_model
+from harness.trained_model import read_model, write_model
 
 TITLES = {"a": "summer", "b": "winter"}
 TINY = (

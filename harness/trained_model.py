@@ -6,7 +6,8 @@ writes, and what is imported from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,20 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import backends
 from backends.interface import Direction, State, check_state, state_shapes
 from backends.model import Model
 from backends.objective import Objective
 from harness.config import Experiment, one_line
 from harness.errors import UserError
-from harness.records import RunRecord, find_runs, read_arrays, read_json
+from harness.records import (
+    RunRecord,
+    find_runs,
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_json,
+)
 from harness.schema import Text, check_shape
 from harness.untrusted import is_file, shown
 
@@ -119,6 +128,40 @@ def read_model(path: Path) -> TrainedModel:
         f"{path}: no trained model there; name a run as"
         " results/<experiment>/runs/<device>/<backend>-seed<n>, or a model folder"
     )
+
+
+def write_model(
+    folder: Path,
+    trained: TrainedModel,
+    directions: Sequence[Direction] | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    """A model folder, for `read_model`: the generators of `directions` alone, or the whole state.
+
+    `facts`: for the metadata of the arrays, which other programs may read without model.json.
+    """
+    model = trained.configuration.networks()
+    names = [name for each in directions or () for name in generator_shapes(model, each)]
+    experiment, titles = trained.configuration, dict(trained.titles)
+    configuration: dict[str, Any] = {
+        **experiment.model_dump(exclude={"dataset", "preset"}),
+        "backends": list(backends.available()),
+        "titles": titles,
+    }
+    document = {
+        "dataset": experiment.dataset,
+        "preset": experiment.preset,
+        "backend": trained.backend,
+        "origin": trained.origin,
+        "titles": titles,
+        "configuration": configuration,
+    }
+    arrays = {name: trained.state[name] for name in (names or trained.state)}
+    # Several facts come in no certain order: without them the same state gives the same bytes.
+    metadata = {**facts, "configuration": json.dumps(configuration)} if facts else None
+    write_arrays(folder / "state.safetensors", arrays, metadata)
+    # Last: a folder that has it is whole.
+    write_json(folder / "model.json", document)
 
 
 def _only_run(experiment: Path) -> RunRecord:
