@@ -43,7 +43,10 @@ class Conv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.same:
             kernel, stride = self.kernel_size[0], self.stride[0]
-            rows, columns = (same_padding(size, kernel, stride) for size in x.shape[2:])
+            # Of all multiples of the stride the same is added, and only those are exported: what
+            # the exporter would make of a size that it does not know takes it minutes.
+            sizes = (stride, stride) if torch.compiler.is_exporting() else x.shape[2:]
+            rows, columns = (same_padding(size, kernel, stride) for size in sizes)
             x = F.pad(x, (*columns, *rows))
         return super().forward(x)
 

@@ -27,7 +27,8 @@ KINDS = {
         "model.norm.affine=true",
     ),
     "resized, batch norm": ("model.upsampling=resize_conv", "model.norm.kind=batch"),
-    "unet": ("model.generator=unet", "model.depth=4", "model.dropout=0.5", "model.rounding=down"),
+    "unet": ("model.generator=unet", "model.depth=4", "model.dropout=0.5", "model.rounding=down",
+             "model.padding=same"),
 }  # fmt: skip
 
 
