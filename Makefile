@@ -28,7 +28,7 @@ READY := $(VENV)/.ready-$(PINS)
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
-	report verify tensorboard weights datasets models lint setup clean
+	report verify tensorboard weights datasets models list doctor sample lint setup clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -55,7 +55,12 @@ help:
 	@echo "               all benches there, those of other machines that were copied there included"
 	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]  hashes,"
 	@echo "               records and images as they were, and the first steps trained again: the same?"
-	@echo "make tensorboard [RESULTS=results]  the scores over training, on this machine only"
+	@echo "make tensorboard [RESULTS=results]  every run's losses, scores, images, histograms and settings,"
+	@echo "               on this machine only"
+	@echo "make list      [RESULTS=results]  every experiment and run there, and its state"
+	@echo "make doctor    is this machine ready, and what helps where it is not"
+	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
+	@echo "               Everything else, merging, translating, exporting, importing: $(BIN)/cyclebench --help"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
 	@echo "make models    [PRESET=quick] [SET=...]  layers, parameters and FLOPs of the networks"
@@ -140,6 +145,15 @@ weights: $(READY)
 
 datasets: $(READY)
 	@$(BIN)/cyclebench datasets list --data-dir "$$DATA_DIR"
+
+list: $(READY)
+	@$(BIN)/cyclebench list "$$RESULTS"
+
+doctor: $(READY)
+	@$(BIN)/cyclebench doctor
+
+sample: $(READY)-test
+	@$(BIN)/python docs/make_sample.py
 
 models: $(READY)
 	@$(BIN)/cyclebench models --preset "$$PRESET" --set "$$SET"

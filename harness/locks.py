@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from harness.errors import UserError
+
+# `is_locked` of somebody who only looks holds it for less than a pause.
+TRIES, PAUSE = 3, 0.05  # seconds
 
 
 @contextmanager
@@ -19,11 +24,18 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"{folder}: another cyclebench is writing there; wait for it") from None
+        if not any(_taken(lock) for _ in range(TRIES)):
+            raise UserError(f"{folder}: another cyclebench is writing there; wait for it")
         yield
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(PAUSE)
+        return False
+    return True
 
 
 def is_locked(folder: Path) -> bool:
