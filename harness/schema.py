@@ -49,6 +49,8 @@ class Environment(Shape):
 
     framework: Text = ""
     device: Text = ""
+    device_kind: Text | None = None
+    git_revision: Text | None = None
     versions: dict[str, Any] = {}
 
 

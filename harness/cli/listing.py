@@ -27,15 +27,14 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    import time
-
+    from harness.dates import now
     from harness.overview import as_json, overview, print_folders
 
     folders = overview(options.results)
     if options.json:
         shared.print_json(as_json(folders))
     elif folders:
-        print_folders(folders, time.time(), shared.table_console(options))
+        print_folders(folders, now(), shared.table_console(options))
     else:
         print(f"{options.results}: nothing there yet")
     return 0

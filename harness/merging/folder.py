@@ -8,10 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from harness.dates import day
 from harness.differences import differences
 from harness.errors import UserError
 from harness.merging.places import Placed, place
@@ -121,8 +121,7 @@ def _of_environments(source: Source, key: str) -> list[str]:
 def _dates(runs: Iterable[RunRecord]) -> list[str]:
     """First and last day on which a run was completed, by the age of its status; [] for none."""
     ages = [(run.folder / "status.json").stat().st_mtime for run in runs if run.complete]
-    days = [datetime.fromtimestamp(age, timezone.utc).date().isoformat() for age in ages]
-    return sorted({min(days), max(days)}) if days else []
+    return sorted({day(min(ages)), day(max(ages))}) if ages else []
 
 
 def _write_head(made: Path, sources: Sequence[Source]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.dates import moment
 from harness.overview.entry import Folder, Run
 from harness.progress import duration
 from harness.screen import show
@@ -75,7 +75,7 @@ def _folder(folder: Folder) -> dict[str, Any]:
         "folder": str(folder.path),
         "about": folder.about,
         "busy": folder.busy,
-        "changed": _time(folder.changed),
+        "changed": moment(folder.changed),
         "report": folder.report and str(folder.report),
         "verdicts": dict(folder.verdicts),
         "damaged": folder.damaged,
@@ -85,9 +85,5 @@ def _folder(folder: Folder) -> dict[str, Any]:
 
 def _run(run: Run) -> dict[str, Any]:
     names = ("device", "backend", "seed", "state", "step", "steps", "why")
-    head = {"folder": str(run.folder), "changed": _time(run.changed)}
+    head = {"folder": str(run.folder), "changed": moment(run.changed)}
     return head | {name: getattr(run, name) for name in names}
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from harness import provenance
 from harness.bench.disk import read_record
 from harness.bench.record import Record
+from harness.dates import day
 from harness.errors import UserError
 from harness.metrics.table import BY_NAME
 from harness.records import RunRecord
@@ -159,7 +159,7 @@ def _revisions(environments: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _day(file: Path) -> str:
-    return datetime.fromtimestamp(file.stat().st_mtime, timezone.utc).date().isoformat()
+    return day(file.stat().st_mtime)
 
 
 def _positive(values: Sequence[float]) -> tuple[float, ...]:

@@ -46,6 +46,8 @@ def reproduction(experiment: Experiment) -> Reproduction:
             f"make verify RUN={folder} then says whether a run is what it claims: its hashes, and"
             " its first steps trained again, to the last bit on a CPU with the same versions and"
             " threads.",
+            "Beside this page: figures/ (PNG, SVG, PDF), tables/ (CSV in full, LaTeX),"
+            " tensorboard/, and summary.json and metrics.json for programs.",
         ),
     )
 

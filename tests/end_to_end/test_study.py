@@ -1,7 +1,7 @@
-"""A tiny study as a user runs it: reuse, divergence, interruption, the page."""
+"""A tiny study as a user runs it: reuse, divergence, the page; `make stress` interrupts it."""
 
 import pytest
-from command_line import done, interrupt_when, run, study
+from command_line import done, run, study
 
 from harness.records import find_runs, read_json, read_table
 
@@ -63,19 +63,3 @@ def test_a_diverged_cell_is_shown_and_is_not_trained_again(studied, file):
         again = done(study(results, file, *arguments))
         assert again.returncode == 0 and "starting" not in again.stderr
         assert (folder / "report.html").read_text() == page
-
-
-def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path, file):
-    arguments = ("--set", "training.steps_per_epoch=30", "--backends", "torch")
-    program = study(tmp_path, file, *arguments)
-    status, said = interrupt_when(
-        tmp_path, lambda line: line.startswith("Training takes about"), program=program
-    )
-    assert status == 130 and "goes on from here" in said
-    [folder] = (tmp_path / "studies").iterdir()
-    finished = done(program)
-    assert finished.returncode == 0, finished.stderr
-    assert "goes on from step" in finished.stderr
-    assert [folder] == list((tmp_path / "studies").iterdir())
-    first = folder / read_json(folder / "study.json")["cells"][0]["folder"]
-    assert all(run.complete and run.status["step"] == 60 for run in find_runs(first))

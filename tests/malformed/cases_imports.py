@@ -202,7 +202,7 @@ MODELS: tuple[tuple[str, str, Spoil, str], ...] = (
     ("of another depth", "model.json", put(2, "configuration", "model", "blocks"),
      "state: g_ab/block1/conv0/kernel is missing"),
     ("of a key nobody knows", "model.json", put(2, "configuration", "model", "blokcs"), "blokcs"),
-    ("without titles", "model.json", put(spoil.GONE, "configuration", "titles"), "titles"),
+    ("without titles", "model.json", put(spoil.GONE, "titles"), "titles"),
     ("that they cannot have", "model.json", put("same", "configuration", "model", "padding"),
      "model.padding: same, but the authors' code has no such networks"),
     ("not JSON", "model.json", replaced("{", "["), "not a record of cyclebench"),
