@@ -37,6 +37,7 @@ OTHERS = {
         "model.rounding=down",
         "model.discriminator_layers=2",
         "objective.halve_discriminator=false",
+        "objective.pool_size=8",
         "objective.update_order=discriminators_first",
         "optimiser.epsilon_hat=true",
         "optimiser.epsilon=1e-7",
