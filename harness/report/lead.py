@@ -76,7 +76,7 @@ def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> list[str]:
         return []
     first, second = (experiment.title(name) for name in rows[0].values)
     ratios = [
-        f"{fixed(row.ratio.value, 2)} {bounds(row.ratio, 2)}".strip()
+        f"{fixed(row.ratio.value, 3)} {bounds(row.ratio, 3)}".strip()
         + f" times as long as {first}" * (i == 0)
         + f" on {experiment.device_title(row.device)}"
         for i, row in enumerate(rows)
@@ -89,7 +89,10 @@ def _why(experiment: Experiment, found: Sequence[Divergence]) -> list[str]:
     if not found:
         return []
     each = found[0]
-    told = f"Their losses begin {share(each.at_start)} apart and end {share(each.at_end)} apart"
+    told = (
+        f"Their losses begin {share(each.at_start)} of their size apart and end"
+        f" {share(each.at_end)} apart"
+    )
     if each.seeds_at_end is None:
         return [f"{told}; how far two runs of one framework end apart takes a second seed to tell."]
     return [

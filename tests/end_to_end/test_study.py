@@ -16,6 +16,8 @@ set: {SETTINGS}
 grid: {{optimiser.learning_rate: [0.0002, 1.0e+30]}}
 """
 
+ONE = ("--backends", "torch")  # comparisons have both
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
@@ -29,11 +31,11 @@ def studied(tmp_path_factory, file):
     """Results of a study one cell of which a comparison had trained before; what it said."""
     results = tmp_path_factory.mktemp("results")
     settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
-    before = run(results, *settings, "--set", "optimiser.learning_rate=2e-4")
+    before = run(results, *ONE, *settings, "--set", "optimiser.learning_rate=2e-4")
     assert before.returncode == 0, before.stderr
     [cell] = results.iterdir()
     written = {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")}
-    finished = done(study(results, file))
+    finished = done(study(results, file, *ONE))
     assert finished.returncode == 0, finished.stderr
     assert {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")} == written
     return results, cell, finished.stderr
@@ -52,14 +54,14 @@ def test_a_diverged_cell_is_shown_and_is_not_trained_again(studied, file):
     results, _, _ = studied
     [folder] = (results / "studies").iterdir()
     second = folder / read_json(folder / "study.json")["cells"][1]["folder"]
-    assert [run.diverged for run in find_runs(second)] == [True, True]
+    assert [run.diverged for run in find_runs(second)] == [True]
     page = (folder / "report.html").read_text()
-    assert "2 of 4 did not, 2 failed" in page and "Nothing is scored yet" not in page
+    assert "1 of 2 did not, 1 failed" in page and "Nothing is scored yet" not in page
     table = read_table(folder / "table.csv")
-    assert table["runs_complete"].tolist() == [1, 1, 0, 0]
-    assert table["kid_efflite0_ab"].notna().tolist() == [True, True, False, False]
+    assert table["runs_complete"].tolist() == [1, 0]
+    assert table["kid_efflite0_ab"].notna().tolist() == [True, False]
     for arguments in ((), ("--report-only",)):
         (folder / "report.html").unlink()
-        again = done(study(results, file, *arguments))
+        again = done(study(results, file, *ONE, *arguments))
         assert again.returncode == 0 and "starting" not in again.stderr
         assert (folder / "report.html").read_text() == page

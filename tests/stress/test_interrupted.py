@@ -55,5 +55,8 @@ def test_a_scaling_run_measures_no_point_twice(tmp_path, note):
     found = done(program)
     assert found.returncode == 0, found.stderr
     assert "2 points, 1 of them measured already" in found.stderr
-    assert json.loads(file.read_text())["points"][0] == before[0], "measured once"
+    base, larger = json.loads(file.read_text())["points"]
+    assert base == before[0], "measured once"
+    assert larger["settings"] == {"model.filters": 8, "model.discriminator_filters": 8}
+    assert larger["flops"] > 2 * base["flops"]
     note("both: scaling interrupted: went on")

@@ -19,8 +19,6 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-# Made by a comparison, not kept in every checkout.
-MADE = ("docs/images", "docs/sample")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PATH = re.compile(r"(?<![\w/.-])(?:backends|harness|tests)/[\w/.*<>-]*")
@@ -56,8 +54,6 @@ def broken(page: Path) -> Iterator[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (page.parent / name).resolve() if name else page
-        if target.is_relative_to(ROOT) and str(target.relative_to(ROOT)).startswith(MADE):
-            continue
         if not target.exists() or (anchor and anchor not in anchors(target)):
             yield link
 
