@@ -53,8 +53,11 @@
   function tables() {
     const { values, factors } = term();
     const factor = factors[convention()];
-    const reach = Number(smoothing.value);
+    // The same share of every curve, so that a short one is not flattened.
+    const longest = Math.max(...data.steps.map((steps) => steps.length));
+    const share = Number(smoothing.value) / longest;
     return values.map((curve, i) => {
+      const reach = Math.round(share * data.steps[i].length);
       const scaled = smoothed(curve ?? data.steps[i].map(() => null), reach)
         .map((value) => (value === null ? null : value * factor))
         .map((value) => (logarithmic() && value <= 0 ? null : value));
