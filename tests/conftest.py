@@ -115,15 +115,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 def scope(nodeid: str) -> str:
     """What one process does as a whole.
 
-    Programs run as a user runs them take all cores: one at a time. Defects, which take minutes,
-    can be divided: by backend.
+    Programs run as a user runs them take all cores: one at a time. All of parity is measured
+    against healthy backends, which are climbed once.
     """
-    file, _, test = nodeid.partition("::")
-    if "/end_to_end/" in file:
-        return "end to end"
-    if file.endswith("/test_defects.py"):
-        return f"{file} {test.partition('[')[2].partition(':')[0]}"
-    return file
+    file = nodeid.partition("::")[0]
+    whole = (folder for folder in ("end_to_end", "parity") if f"/{folder}/" in file)
+    return next(whole, file)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -186,7 +186,7 @@ def test_real_photographs_with_leaks_are_compared_and_audited(photographs, tmp_p
     leaked = min((source / "testA").iterdir())
     (tmp_path / "data/summer2winter_yosemite/trainB/leak.jpg").symlink_to(leaked)
     done = run(
-        tmp_path / "results", "--backends", "tf", "--dataset", "summer2winter",
+        tmp_path / "results", "--backends", "torch", "--dataset", "summer2winter",
         "--data-dir", str(tmp_path / "data"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

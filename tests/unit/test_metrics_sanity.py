@@ -19,7 +19,7 @@ from harness.metrics.kid import kid, kid_replicates
 from harness.statistics import jackknife
 
 SIDE = 64
-DAMAGED = 36  # images of each rung
+DAMAGED = 24  # images of each rung
 SETS = {"seasons": 90, "summer2winter_yosemite": 119}  # images of each kind
 SCORES = {"kid": (kid, kid_replicates), "fd": (frechet_distance, frechet_replicates)}
 
