@@ -18,6 +18,8 @@ from harness.faults import ended
 from harness.run import Job
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+LAST = {"finish", "stop"}  # commands after which a worker ends by itself
+LEAVING_SECONDS = 10.0
 STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker is killed
 
 
@@ -39,6 +41,7 @@ class Child:
     ):
         self.name, self.log, self.patience = name, log, patience
         self._heard = b""
+        self._leaving = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
@@ -57,11 +60,15 @@ class Child:
 
     def request(self, **command: Any) -> dict[str, Any]:
         """Send one command and wait for its event. Raises WorkerFailed if the process died."""
+        self._leaving = bool(command.keys() & LAST)
         self._write(command)
         return self._read()
 
     def close(self) -> None:
-        """End the process now."""
+        """End the process: now, unless it is about to leave, and take its temporary files along."""
+        if self._leaving:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LEAVING_SECONDS)
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()

@@ -46,6 +46,23 @@ def test_commands_are_answered_one_by_one(child):
         assert len(long) == 200000
 
 
+@pytest.mark.parametrize("last", ["finish", "stop"])
+def test_one_that_was_told_to_end_is_let_end_and_takes_its_files_along(child, tmp_path, last):
+    file = tmp_path / "temporary"
+    file.touch()
+    with closing(child()) as one:
+        leave = f"say(step=1); time.sleep(0.3); os.unlink({str(file)!r}); sys.exit()"
+        assert one.request(**{"do": leave, last: True}) == {"step": 1}
+    assert not file.exists()
+
+
+def test_one_that_does_not_end_as_told_is_ended(child, monkeypatch):
+    monkeypatch.setattr(workers, "LEAVING_SECONDS", 0.2)
+    with closing(child()) as one:
+        one.request(do="say(step=1); time.sleep(60)", finish=True)
+    assert one._process.returncode == -9
+
+
 def test_signs_of_life_are_no_answers_and_keep_a_slow_worker_alive(child):
     beats = "[(say(alive=True), time.sleep(0.2)) for _ in range(10)]; say(done=True)"
     with closing(child(patience=1.5)) as one:
