@@ -302,8 +302,9 @@ def check_state(state: State, expected: Mapping[str, tuple[int, ...]]) -> None:
             raise ValueError(f"state: {name} is missing")
         if state[name].shape != shape:
             raise ValueError(f"state: {name} has shape {state[name].shape}, expected {shape}")
-        if state[name].dtype.kind != ("i" if name == "step" else "f"):
-            raise ValueError(f"state: {name} is {state[name].dtype}, which it cannot be")
+        kind, words = ("i", "whole numbers") if name == "step" else ("f", "floats")
+        if state[name].dtype.kind != kind:
+            raise ValueError(f"state: {name} is {state[name].dtype}, expected {words}")
     for name in state:
         if name not in expected:
             raise ValueError(f"state: {name} is unknown to this model")

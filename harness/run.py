@@ -36,8 +36,6 @@ BLOCK_COUNTS = ("start_step", "steps", "warmup")
 BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds", "joules")
 # Of environment.json: what has to stay for as long as a run takes, however often it is interrupted.
 LASTING = ("framework", "versions", "device", "threads", "precision", "compiled", "deterministic")
-
-
 # Of a run that diverges before its first checkpoint there is nothing to keep that is not known.
 FROM_SEED = (
     "it began from the initial weights of its seed, and timing.checkpoint_steps=N would keep what"

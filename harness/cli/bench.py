@@ -52,8 +52,9 @@ def run(options: argparse.Namespace) -> int:
     from harness.bench.disk import file_name, read_records, write_record
     from harness.bench.page.write import write_page
     from harness.bench.run import Request, bench
-    from harness.compare import check_precision, default_preset, find_machine, locked, tell
+    from harness.compare import check_precision, default_preset, find_machine, tell
     from harness.config import check_backends, load_experiment
+    from harness.locks import locked
 
     names = (options.aa, options.aa) if options.aa else options.backends
     check_backends(list(dict.fromkeys(names)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.compare import find_machine, locked, tell
+from harness.compare import find_machine, tell
 from harness.config import Experiment, check_backends, load_experiment
 from harness.consistency.defaults import DEFAULTS, switched
 from harness.consistency.page.write import write_page
@@ -24,6 +24,7 @@ from harness.consistency.trainings.runs import Runs, Variant
 from harness.datasets import Prepared
 from harness.errors import UserError
 from harness.experiment import decoded_images, experiment_folder, prepare_data
+from harness.locks import locked
 from harness.progress import Display
 from harness.records import write_json
 from harness.statistics import MINIMUM_SEEDS

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.compare import Machine, locked, tell
+from harness.compare import Machine, tell
 from harness.errors import WorkerFailed
 from harness.estimate.calibrate import Bench, calibrate
 from harness.estimate.measured import Calibration
@@ -16,6 +16,7 @@ from harness.estimate.predict import Estimate, predict
 from harness.estimate.preparing import time_preparing
 from harness.estimate.scoring import time_scoring
 from harness.estimate.work import Work
+from harness.locks import locked
 from harness.progress import Display
 
 

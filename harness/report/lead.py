@@ -10,14 +10,8 @@ from harness.report.formatting import bounds, fixed, listed, plural
 from harness.report.learnt import place
 from harness.report.scores import MetricRow, headline_rows
 from harness.report.timing import TimingRow
+from harness.report.verdict import different_in, outcome
 from harness.statistics import MINIMUM_SEEDS
-
-VERDICTS = {
-    frozenset({"equivalent"}): "learn the same, within the margin fixed before training",
-    frozenset({"different"}): "do not learn the same",
-    frozenset({"cannot tell yet"}): "can neither be told apart nor called equivalent yet",
-}
-UNDECIDED = "learn neither surely the same nor surely not"
 
 
 def lead(
@@ -48,8 +42,14 @@ def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> list[str]:
         return [
             f"Whether {names} learn the same cannot be told from {plural(seeds, 'seed')}: {gap}."
         ]
-    verdicts = frozenset(row.verdict.label if row.verdict else "no verdict" for row in rows)
-    return [f"{names} {VERDICTS.get(verdicts, UNDECIDED)}: {gap}."]
+    found = outcome(rows)
+    if found == "different":
+        said = f"do not learn the same ({different_in(experiment, rows)})"
+    elif found == "equivalent":
+        said = "learn the same, within the margin fixed before training"
+    else:
+        said = "can neither be told apart nor called equivalent yet"
+    return [f"{names} {said}: {gap}."]
 
 
 def _gaps(experiment: Experiment, rows: Sequence[MetricRow]) -> str:

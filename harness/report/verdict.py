@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.equivalence import MAXIMUM_SEEDS
 from harness.report.experiment import Experiment
@@ -91,16 +92,13 @@ def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> Answer:
             else "A comparison needs complete runs of two backends."
         )
         return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
-    labels = {row.verdict.label if row.verdict else "no verdict" for row in pairs}
-    fewest = min(row.seeds for row in pairs)
+    found, fewest = outcome(pairs), min(row.seeds for row in pairs)
     if fewest < MINIMUM_SEEDS:
         short, tone = f"Cannot tell yet: {plural(fewest, 'seed')}", "open"
-    elif labels == {"equivalent"}:
+    elif found == "equivalent":
         short, tone = "Yes, within the margin", "yes"
-    elif "different" in labels:
-        apart = [row for row in pairs if row.verdict and row.verdict.label == "different"]
-        places = list(dict.fromkeys(experiment.path(row.direction) for row in apart))
-        short, tone = f"No: different in {listed(places)}", "no"
+    elif found == "different":
+        short, tone = f"No: different in {different_in(experiment, pairs)}", "no"
     else:
         short, tone = "Cannot tell yet", "open"
     sentences = [_difference(experiment, row) for row in pairs]
@@ -109,6 +107,20 @@ def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> Answer:
         here = "this run" if fewest == 1 else "these runs"
         sentences.append(Sentence("", f"No claim beyond {here}: that takes at least {missing}."))
     return Answer(question, short, tone, tuple(sentences))
+
+
+def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
+    """Of all verdicts together: one that is different decides, all must be equivalent."""
+    labels = {row.verdict.label if row.verdict else "no verdict" for row in rows}
+    if "different" in labels:
+        return "different"
+    return "equivalent" if labels == {"equivalent"} else "open"
+
+
+def different_in(experiment: Experiment, rows: Sequence[MetricRow]) -> str:
+    """Directions with that verdict, in words."""
+    apart = [row for row in rows if row.verdict and row.verdict.label == "different"]
+    return listed(list(dict.fromkeys(experiment.path(row.direction) for row in apart)))
 
 
 def _difference(experiment: Experiment, row: MetricRow) -> Sentence:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import provenance
-from harness.compare import Machine, check_precision, locked, tell
+from harness.compare import Machine, check_precision, tell
 from harness.config import check_backends, load_experiment
 from harness.device_memory import device_memory
 from harness.errors import WorkerFailed
 from harness.flops import step_flops
+from harness.locks import locked
 from harness.progress import Display, duration
 from harness.scaling.axes import axes_of, choose
 from harness.scaling.measure import Method, measure

@@ -1,11 +1,16 @@
 """The three sentences at the top never say more than the records."""
 
+from dataclasses import replace
+
 import pytest
 from report_experiment import build
 
+from harness.equivalence import Verdict
 from harness.report.experiment import load
 from harness.report.findings import find
 from harness.report.lead import lead
+from harness.report.scores import headline_rows
+from harness.report.verdict import answers
 
 
 def sentences(folder):
@@ -40,3 +45,27 @@ def test_of_several_devices_the_largest_gap_is_named(tmp_path):
 @pytest.mark.parametrize("backends", [("torch",), ()])
 def test_without_two_backends_there_is_no_answer(tmp_path, backends):
     assert sentences(build(tmp_path, backends=backends)) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (("equivalent", "equivalent"), "learn the same, within the margin"),
+        (("different", "different"), "do not learn the same (summer → winter and winter → summer)"),
+        (("equivalent", "different"), "do not learn the same (winter → summer)"),
+        (("cannot tell yet", "different"), "do not learn the same (winter → summer)"),
+        (("equivalent", "cannot tell yet"), "can neither be told apart nor called equivalent yet"),
+        ((None, None), "can neither be told apart nor called equivalent yet"),
+    ],
+)
+def test_one_direction_that_differs_decides_and_the_box_below_agrees(tmp_path, labels, says):
+    experiment = load(build(tmp_path, seeds=(0, 1, 2)))
+    found = find(experiment)
+    rows = []
+    for row, label in zip(headline_rows(found.metrics), labels, strict=True):
+        verdict = None if label is None else Verdict(label, None, "")
+        rows.append(replace(row, verdict=verdict))
+    assert says in lead(experiment, rows, found.timing, found.divergences)[0]
+    box = answers(experiment, rows, found.timing)[0]
+    tones = {"learn the same": "yes", "do not": "no", "can neither": "open"}
+    assert box.tone == next(tone for start, tone in tones.items() if says.startswith(start))
