@@ -1,13 +1,16 @@
 """CycleGAN in several frameworks behind one interface. A framework is imported when asked for.
 
-A backend is a folder `<name>_impl` here. It has a function `prepare(runtime)` for what must be done
-before the framework is imported, and a module `backend` with a class `Backend` that follows
-`backends.interface.Backend`. Adding a folder adds a backend; nothing else has to change.
+A backend is a folder `<name>_impl` here. It has PACKAGES, the installed packages whose versions
+decide its numbers; a function `prepare(runtime)` for what must be done before the framework is
+imported; and a module `backend` with a class `Backend` that follows `backends.interface.Backend`.
+Adding a folder adds a backend; nothing else has to change.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,3 +35,31 @@ def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Bac
     package = f"backends.{name}_impl"
     importlib.import_module(package).prepare(runtime)
     return importlib.import_module(f"{package}.backend").Backend(model, objective, runtime)
+
+
+def packages(name: str) -> tuple[str, ...]:
+    """Packages that decide the numbers of backend `name`, as pip calls them. Imports no framework.
+
+    Of alternatives, such as a CPU and a GPU build, only one is installed.
+    """
+    return importlib.import_module(f"backends.{name}_impl").PACKAGES
+
+
+def interpreter_variable(name: str) -> str:
+    """The environment variable that names the Python of backend `name`."""
+    return f"CYCLEBENCH_PYTHON_{name.upper()}"
+
+
+def interpreter(name: str) -> Path:
+    """The Python that backend `name` runs in.
+
+    What `interpreter_variable` names, a program or the folder of an environment; else that of the
+    environment beside this one that `make setup` makes on GPU machines (`.venv-torch` beside
+    `.venv`); else this one. It need not exist: `harness.interpreters` checks.
+    """
+    named = os.environ.get(interpreter_variable(name))
+    if named:
+        path = Path(named).expanduser().absolute()
+        return path / "bin" / "python" if path.is_dir() else path
+    beside = Path(f"{sys.prefix}-{name}")
+    return beside / "bin" / "python" if beside.is_dir() else Path(sys.executable)

@@ -19,6 +19,7 @@ from backends.architecture import (
 from backends.model import ImageShape, Model
 from backends.objective import Objective
 from harness.errors import UserError
+from harness.interpreters import check_interpreters
 from harness.plain_yaml import parse_yaml
 from harness.possible import check_possible
 from harness.presets import preset_names, preset_text
@@ -173,13 +174,14 @@ def _on_top(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_backends(names: list[str]) -> None:
-    """Raises UserError for an unknown or repeated backend."""
+    """Raises UserError for an unknown or repeated backend, or one whose Python does not work."""
     for name in names:
         if name not in backends.available():
             known = ", ".join(backends.available())
             raise UserError(f"backends: {name!r} is unknown; any of {known}")
     if len(set(names)) != len(names) or not names:
         raise UserError("backends: name each backend once, separated by commas: torch,tf")
+    check_interpreters(names)
 
 
 def _set(settings: dict[str, Any], override: str) -> None:

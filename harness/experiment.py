@@ -56,9 +56,10 @@ def prepare_data(experiment: Experiment, data_dir: Path | None, display: Display
 
 
 def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared) -> Path:
-    """Named after all that decides the numbers: configuration, data, code."""
+    """Named after all that decides the numbers: configuration, data, code, packages."""
+    packages = provenance.in_one_line(provenance.deciding_packages())
     digest = experiment.digest(
-        prepared.manifest.digest, provenance.source_digest(), str(SCHEMA_VERSION)
+        prepared.manifest.digest, provenance.source_digest(), packages, str(SCHEMA_VERSION)
     )
     return results / f"{experiment.dataset}-{experiment.preset}-{digest}"
 
@@ -153,7 +154,12 @@ def write_experiment(
         "titles": {"a": title_a, "b": title_b},
     }
     digest = folder.name.rpartition("-")[2]
-    head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": digest}
+    head = {
+        "dataset": experiment.dataset,
+        "preset": experiment.preset,
+        "hash": digest,
+        "packages": provenance.deciding_packages(),
+    }
     documents = {
         "experiment.json": {**head, "configuration": configuration},
         "manifest.json": prepared.manifest.to_json(),

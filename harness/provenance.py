@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
-from contextlib import suppress
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
+
+import backends
+from harness import interpreters
 
 ROOT = Path(__file__).resolve().parent.parent
 # A change in one of these can change what a run learns or which files it reads.
@@ -28,12 +32,10 @@ DECIDING = (
     "harness/schedule.py",
     "harness/sections.py",
 )
-# The installed versions of these do, too. Two packages bring TensorFlow.
-DECIDING_PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow")
 
 
 def source_digest() -> str:
-    """SHA-256 over the Python files and package versions that decide a run's numbers."""
+    """SHA-256 over the Python files that decide a run's numbers."""
     files: list[Path] = []
     for name in DECIDING:
         path = ROOT / name
@@ -41,12 +43,20 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
-    for package in DECIDING_PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            # The public version: CPU and GPU builds of one release are to be compared.
-            version = metadata.version(package).partition("+")[0]
-            digest.update(f"{package.removesuffix('-cpu')} {version}\n".encode())
     return digest.hexdigest()
+
+
+def deciding_packages() -> dict[str, dict[str, str]]:
+    """The package versions that decide a run's numbers: of every backend that is installed, asked
+    of its own Python, and of this process, which decodes the images."""
+    found = {"harness": interpreters.shared_packages()}
+    found |= {name: interpreters.packages(name) for name in backends.available()}
+    return {name: versions for name, versions in found.items() if versions}
+
+
+def in_one_line(packages: Mapping[str, Mapping[str, str]]) -> str:
+    """What `deciding_packages` gives, as part of a name's digest."""
+    return json.dumps(packages, sort_keys=True)
 
 
 def git_revision() -> str | None:

@@ -15,7 +15,7 @@ import pandas as pd
 import backends
 from backends.interface import Domain, Runtime
 from backends.objective import RECORDED
-from harness import provenance
+from harness import interpreters, provenance
 from harness.checkpoints import Checkpoint, Checkpoints
 from harness.clocks import Clocks
 from harness.config import Experiment
@@ -88,6 +88,7 @@ class Run:
         self.checkpoints = Checkpoints(self.record.folder)
         environment = {"backend": job.backend, **self.backend.environment()}
         environment |= {"device": job.device_name, **provenance.describe()}
+        environment |= {"packages": interpreters.packages(job.backend)}
         saved = self.checkpoints.read()
         if saved is None:
             self._begin()

@@ -6,13 +6,13 @@ import json
 import os
 import select
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness import interpreters
 from harness.errors import UserError, WorkerFailed
 from harness.faults import ended
 from harness.run import Job
@@ -26,9 +26,10 @@ STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker i
 class Child:
     """A process that is sent JSON lines and answers each by one.
 
-    `module` is run with `first` as its first line; `begin` is what it answers. Its prints are to go
-    to the file `log`. `patience`: seconds without a word, after which it is killed while an answer
-    is waited for. Raises WorkerFailed where it dies, UserError where it refuses its input.
+    `module` is run, in the Python of `backend` where that is given, with `first` as its first line;
+    `begin` is what it answers. Its prints are to go to the file `log`. `patience`: seconds without
+    a word, after which it is killed while an answer is waited for. Raises WorkerFailed where it
+    dies, UserError where it refuses its input.
     """
 
     def __init__(
@@ -38,16 +39,17 @@ class Child:
         log: Path,
         first: dict[str, Any],
         patience: float | None = None,
+        backend: str | None = None,
     ):
         self.name, self.log, self.patience = name, log, patience
-        self._heard = b""
+        self._heard = bytearray()
         self._leaving = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            interpreters.command(backend, module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **QUIET},
+            env={**interpreters.environment(), **QUIET},
             # What a terminal or `kill` sends to the group is for the parent to act on.
             start_new_session=True,
         )
@@ -64,6 +66,12 @@ class Child:
         self._write(command)
         return self._read()
 
+    def exchange(self, command: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+        """As `request`, with bytes behind each line; `content` has their number in both."""
+        self._write({**command, "content": len(content)}, content)
+        event = self._read()
+        return event, self._take(event["content"])
+
     def close(self) -> None:
         """End the process: now, unless it is about to leave, and take its temporary files along."""
         if self._leaving:
@@ -73,10 +81,11 @@ class Child:
             self._process.kill()
         self._process.communicate()
 
-    def _write(self, command: dict[str, Any]) -> None:
+    def _write(self, command: dict[str, Any], content: bytes = b"") -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(_line(command))
+            self._process.stdin.write(content)
             self._process.stdin.flush()
         except BrokenPipeError:
             self._read()  # raises, with what the process said last
@@ -95,25 +104,37 @@ class Child:
         return event
 
     def _next_line(self) -> bytes:
-        """Raises WorkerFailed where none comes any more, or none for too long."""
+        since = time.monotonic()
+        while b"\n" not in self._heard:
+            self._hear(since)
+        line, _, rest = self._heard.partition(b"\n")
+        self._heard = bytearray(rest)
+        return bytes(line)
+
+    def _take(self, count: int) -> bytes:
+        since = time.monotonic()
+        while len(self._heard) < count:
+            self._hear(since)
+        content, self._heard = bytes(self._heard[:count]), self._heard[count:]
+        return content
+
+    def _hear(self, since: float) -> None:
+        """Raises WorkerFailed where nothing comes any more, or nothing for too long."""
         assert self._process.stdout is not None
         # Past Python's buffer, which `select` does not see.
-        pipe, since = self._process.stdout.fileno(), time.monotonic()
-        while b"\n" not in self._heard:
-            left = None if self.patience is None else since + self.patience - time.monotonic()
-            if not select.select([pipe], [], [], left and max(0.0, left))[0]:
-                self._process.kill()
-                raise WorkerFailed(
-                    f"{self.name}: did nothing for {self.patience:.0f} s (timing.patience_seconds)"
-                    f" and was killed; see {self.log}",
-                    "silent",
-                )
-            more = os.read(pipe, 1 << 16)
-            if not more:
-                raise self._ended()
-            self._heard += more
-        line, _, self._heard = self._heard.partition(b"\n")
-        return line
+        pipe = self._process.stdout.fileno()
+        left = None if self.patience is None else since + self.patience - time.monotonic()
+        if not select.select([pipe], [], [], left and max(0.0, left))[0]:
+            self._process.kill()
+            raise WorkerFailed(
+                f"{self.name}: did nothing for {self.patience:.0f} s (timing.patience_seconds)"
+                f" and was killed; see {self.log}",
+                "silent",
+            )
+        more = os.read(pipe, 1 << 20)
+        if not more:
+            raise self._ended()
+        self._heard += more
 
     def _ended(self) -> WorkerFailed:
         assert self._process.stderr is not None
@@ -130,7 +151,7 @@ class Worker(Child):
     def __init__(self, job: Job):
         name, log = f"{job.backend}, seed {job.seed}", Path(job.folder) / "log.txt"
         patience = job.experiment["timing"]["patience_seconds"]
-        super().__init__("harness.worker", name, log, asdict(job), patience)
+        super().__init__("harness.worker", name, log, asdict(job), patience, job.backend)
         self.job = job
         self.step: int = self.begin["step"]
         self.steps: int = self.begin["steps"]

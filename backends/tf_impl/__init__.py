@@ -4,6 +4,8 @@ import os
 
 from backends.interface import Runtime
 
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras")
+
 
 def prepare(runtime: Runtime) -> None:
     """Before TensorFlow is imported: it asks the environment whether to use oneDNN."""

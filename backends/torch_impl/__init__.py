@@ -4,6 +4,8 @@ import os
 
 from backends.interface import Runtime
 
+PACKAGES = ("torch",)
+
 
 def prepare(runtime: Runtime) -> None:
     """Before PyTorch is imported, and with it cuBLAS, which asks the environment."""

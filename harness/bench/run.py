@@ -162,4 +162,4 @@ def _start(request: Request, place: str, name: str) -> Child:
         "threads": request.machine.threads,
         "log": str(request.logs.resolve() / f"{place}-{name}.txt"),
     }
-    return Child("harness.bench.worker", name, Path(first["log"]), first)
+    return Child("harness.bench.worker", name, Path(first["log"]), first, backend=name)

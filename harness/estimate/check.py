@@ -46,12 +46,16 @@ def read_recorded(folder: Path, machine: Machine) -> Recorded:
     order = [*document["configuration"].get("backends", []), *sorted(present)]
     backends = tuple(name for name in dict.fromkeys(order) if name in present)
     clocks = {name: {clock: _mean(runs, name, clock) for clock in CLOCKS} for name in backends}
-    here = provenance.source_digest()
+    here, packages = provenance.source_digest(), provenance.deciding_packages()
     return Recorded(
         Work(_experiment(folder, document), _counts(folder), backends),
         clocks,
         len(runs),
-        all(run.environment.get("source_digest") == here for run in runs),
+        all(
+            run.environment.get("source_digest") == here
+            and run.environment.get("packages") == packages.get(run.backend)
+            for run in runs
+        ),
     )
 
 

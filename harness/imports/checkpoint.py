@@ -17,9 +17,10 @@ from harness.imports.authors_architecture import (
     check_generator,
 )
 from harness.imports.authors_names import STATISTICS, Spec, norm_modules, places
-from harness.imports.pth import read_tensors
+from harness.remote_backend import run_with
 from harness.trained_model import TrainedModel, write_model
 
+PTH = "torch"  # the backend whose framework reads and writes these files
 # Their networks -> ours: G_A translates A to B, and D_A judges what G_A makes.
 NETWORKS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
 SWAPPED = {"G_A": "g_ba", "G_B": "g_ab", "D_A": "d_a", "D_B": "d_b"}
@@ -41,7 +42,7 @@ def import_checkpoint(
     files = {name: folder / f"{epoch}_net_{name}.pth" for name in NETWORKS}
     _check_there(folder, files)
     for name, ours in (SWAPPED if swap else NETWORKS).items():
-        file, tensors = files[name], read_tensors(files[name])
+        file, tensors = files[name], run_with(PTH, "read_tensors", files[name])
         check = check_generator if ours.startswith("g_") else check_discriminator
         check(str(file), tensors, experiment)
         found = canonical(file, tensors, getattr(model, ours))

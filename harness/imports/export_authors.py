@@ -11,8 +11,8 @@ from backends.architecture import NormSpec
 from harness.errors import UserError
 from harness.imports.authors_architecture import check_architecture
 from harness.imports.authors_names import Spec, norm_modules, places
-from harness.imports.checkpoint import NETWORKS
-from harness.imports.pth import write_tensors
+from harness.imports.checkpoint import NETWORKS, PTH
+from harness.remote_backend import run_with
 from harness.trained_model import read_model
 
 
@@ -33,7 +33,8 @@ def export_authors(run: Path, to: Path) -> tuple[Path, ...]:
     if taken:
         raise UserError(f"{taken}: already there; remove it, or give another --to")
     for name, ours in NETWORKS.items():
-        write_tensors(files[name], theirs(model.state, ours, getattr(networks, ours)))
+        tensors = theirs(model.state, ours, getattr(networks, ours))
+        run_with(PTH, "write_tensors", files[name], tensors)
     return tuple(files.values())
 
 

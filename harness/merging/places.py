@@ -6,6 +6,7 @@ be counted together is therefore put under another name of the device: `<device>
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,12 +33,6 @@ class _Session:
     seed: int
     runs: dict[str, Placed]  # by backend
 
-    @property
-    def code(self) -> str | None:
-        """Digest of the sources and packages that decide results; None where no run says."""
-        found = [placed.run for placed in self.runs.values() if _has_environment(placed.run)]
-        return found[0].environment.get("source_digest") if found else None
-
     def is_of(self, other: _Session) -> bool:
         """Whether both are copies of one session, of which each may have other backends."""
         common = self.runs.keys() & other.runs.keys()
@@ -57,8 +52,8 @@ class _Slot:
         return next((s for s in self.sessions if s.seed == new.seed and s.is_of(new)), None)
 
     def takes(self, new: _Session) -> bool:
-        codes = {each.code for each in (*self.sessions, new)} - {None}
-        return len(codes) < 2 and all(each.seed != new.seed for each in self.sessions)
+        other_seeds = all(each.seed != new.seed for each in self.sessions)
+        return other_seeds and _of_one_code((*self.sessions, new))
 
 
 def place(sources: Sequence[Source]) -> list[Placed]:
@@ -106,6 +101,20 @@ def _join(known: _Session, copy: _Session) -> None:
             if had
             else placed
         )
+
+
+def _of_one_code(sessions: Sequence[_Session]) -> bool:
+    """Whether the same sources made all runs, and of each backend the same packages."""
+    sources: set[str | None] = set()
+    packages: dict[str, set[str]] = {}
+    for session in sessions:
+        for backend, placed in session.runs.items():
+            if _has_environment(placed.run):
+                environment = placed.run.environment
+                sources.add(environment.get("source_digest"))
+                said = json.dumps(environment.get("packages"), sort_keys=True)
+                packages.setdefault(backend, set()).add(said)
+    return len(sources) < 2 and all(len(said) < 2 for said in packages.values())
 
 
 def _has_environment(run: RunRecord) -> bool:

@@ -11,7 +11,7 @@ class Extractor:
 
     `module` has `load_extractor(weights)`, which gives a function from uint8 (N, H, W, 3) to
     float32 (N, `dimensions`). `preprocessing` names all that is done to the image: change the one,
-    change the other.
+    change the other. `backend`: whose Python has what the module imports.
     """
 
     name: str
@@ -19,6 +19,7 @@ class Extractor:
     dimensions: int
     weights_sha256: str
     preprocessing: str
+    backend: str = "torch"
 
 
 EFFICIENTNET = Extractor(

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-import harness
+from harness import interpreters
 from harness.errors import UserError
 from harness.metrics.extractors import Extractor
 from harness.records import read_arrays, write_arrays
@@ -76,7 +74,8 @@ def _extract(
                 np.lib.format.write_array(file, np.ascontiguousarray(images), (1, 0))
         report(stage, 0, total)
         arguments = [extractor.name, str(weights or ""), str(folder), *missing]
-        for message in stack.enter_context(closing(_run_extractor(folder, arguments))):
+        messages = _run_extractor(extractor.backend, folder, arguments)
+        for message in stack.enter_context(closing(messages)):
             report(stage, message["done"], total)
             if "finished" in message:
                 key = message["finished"]
@@ -87,11 +86,11 @@ def _extract(
                 (folder / f"{key}.images.npy").unlink()
 
 
-def _run_extractor(folder: Path, arguments: list[str]) -> Generator[dict[str, Any], None, None]:
+def _run_extractor(
+    backend: str, folder: Path, arguments: list[str]
+) -> Generator[dict[str, Any], None, None]:
     """The extractor's messages as they come: {"done": images so far} or {..., "finished": key}."""
-    source = str(Path(harness.__file__).parent.parent)
-    paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", "harness.metrics.extractor", *arguments]
+    command = [*interpreters.command(backend, "harness.metrics.extractor"), *arguments]
     with (folder / "stderr.txt").open("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command,
@@ -99,7 +98,7 @@ def _run_extractor(folder: Path, arguments: list[str]) -> Generator[dict[str, An
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env={**interpreters.environment(), "OMP_NUM_THREADS": "1"},
         )
         assert process.stdout is not None
         try:

@@ -99,4 +99,4 @@ def _start(point: Point, machine: Machine, name: str, logs: Path) -> Child:
         "threads": machine.threads,
         "log": str(logs.resolve() / f"{point.label.replace(' ', '-')}-{name}.txt"),
     }
-    return Child("harness.bench.worker", name, Path(first["log"]), first)
+    return Child("harness.bench.worker", name, Path(first["log"]), first, backend=name)

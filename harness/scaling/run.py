@@ -73,9 +73,8 @@ def _new_record(request: Request, base: Point) -> Record:
     machine, method = request.machine, request.method
     made_by = provenance.describe()
     # Points are reused only beside others of the same code, packages and way of measuring.
-    digest = base.experiment.digest(
-        *request.backends, machine.device_name, made_by["source_digest"], repr(method)
-    )
+    code = (made_by["source_digest"], provenance.in_one_line(provenance.deciding_packages()))
+    digest = base.experiment.digest(*request.backends, machine.device_name, *code, repr(method))
     return Record(
         kind=KIND,
         preset=base.experiment.preset,

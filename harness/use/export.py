@@ -12,11 +12,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from backends.exporting import exporter, exporters
-from backends.interface import Direction
+from backends import interpreter
+from backends.architecture import GeneratorSpec
+from backends.exporting import exporters
+from backends.interface import Direction, State
 from harness import provenance
 from harness.errors import UserError
 from harness.records import write_bytes, write_json
+from harness.remote_backend import run_with
 from harness.trained_model import TrainedModel, read_model, write_model
 from harness.untrusted import is_file, is_folder, printable, shown
 from harness.use.direction import described, find_direction
@@ -120,7 +123,7 @@ def _onnx_models(
         weights = {
             key: array.astype(np.float32) for key, array in trained.weights(direction).items()
         }
-        plain = exporter(exporters()[0]).export_onnx(spec, weights)
+        plain = _exported(exporters()[0], spec, weights)
         content = with_metadata(
             plain, {"direction": described(trained, direction), **_facts(trained)}
         )
@@ -128,6 +131,17 @@ def _onnx_models(
         reproduced = compare(content, backend, direction, images, of, model.rounding)
         found[direction] = (content, name, reproduced)
     return found
+
+
+def _exported(name: str, spec: GeneratorSpec, weights: State) -> bytes:
+    try:
+        return run_with(name, "export_onnx", name, spec, weights).tobytes()
+    except ImportError as error:
+        python = interpreter(name)
+        raise UserError(
+            f"export: {python}: {error}; {python} -m pip install {' '.join(PACKAGES)}, or give"
+            " --format safetensors"
+        ) from None
 
 
 def with_metadata(content: bytes, facts: dict[str, str]) -> bytes:

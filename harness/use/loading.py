@@ -8,16 +8,23 @@ import backends
 from backends.interface import Backend, Runtime
 from harness.config import check_backends
 from harness.errors import UserError
+from harness.interpreters import installed
+from harness.remote_backend import load_anywhere
 from harness.trained_model import TrainedModel
 
 
 def choose_backend(trained: TrainedModel, asked: str | None) -> str:
-    """The one asked for; or that which trained it, or the first there is. Raises UserError."""
+    """The one asked for; or that which trained it, or the first that is installed.
+
+    Raises UserError where there is none.
+    """
     if asked is not None:
         check_backends([asked])
         return asked
-    known, own = backends.available(), trained.backend
-    return own if own is not None and own in known else known[0]
+    here, own = installed(), trained.backend
+    if own in here or not here:
+        check_backends([own or backends.available()[0]])
+    return own if own in here else here[0]
 
 
 def load_backend(
@@ -32,7 +39,7 @@ def load_backend(
     asked = {**trained.configuration.runtime.model_dump(), "compile": "none", **changes}
     try:
         runtime = Runtime(device=device, threads=threads, **asked)  # type: ignore[arg-type]
-        backend = backends.load(name, model, objective, runtime)
+        backend = load_anywhere(name, model, objective, runtime)
     except ValueError as error:
         raise UserError(f"backend {name}: {error}; add --device cpu") from None
     backend.load_state(state)

@@ -12,6 +12,7 @@ from harness.config import Experiment, digest_of, one_line
 from harness.datasets import Manifest
 from harness.errors import UserError
 from harness.plan import Plan, make_plan
+from harness.provenance import in_one_line
 from harness.records import SCHEMA_VERSION, RunRecord, find_runs, read_json
 from harness.verify.found import Found, differs, ok
 
@@ -21,11 +22,16 @@ FOR_REPORTS = ("backends", "titles")
 
 @dataclass(frozen=True)
 class Recorded:
-    """`settings` as they were written down, `experiment` as they are understood now."""
+    """`settings` as they were written down, `experiment` as they are understood now.
+
+    `packages` as `provenance.deciding_packages` gave them; None in an older folder, where
+    `source_digest` is of the packages, too.
+    """
 
     folder: Path
     settings: dict[str, Any]
     experiment: Experiment
+    packages: dict[str, dict[str, str]] | None
     manifest: Manifest
     runs: tuple[RunRecord, ...]
 
@@ -58,22 +64,27 @@ def read_recorded(path: Path) -> Recorded:
     manifest = Manifest.from_json(read_json(folder / "manifest.json"))
     if not any(run.complete for run in runs):
         raise UserError(f"{path}: no complete run there to verify; `make compare` completes them")
-    return Recorded(folder, settings, experiment, manifest, runs)
+    return Recorded(folder, settings, experiment, document.get("packages"), manifest, runs)
 
 
 def check_configuration(recorded: Recorded) -> Found:
-    """The folder's name is made of the configuration, the images and the code."""
+    """The folder's name is made of the configuration, the images, the code and the packages."""
     name = recorded.folder.resolve().name.rpartition("-")[2]
     context = {str(run.environment.get("source_digest")) for run in recorded.runs if run.complete}
+    packages = [] if recorded.packages is None else [in_one_line(recorded.packages)]
     digests = {
-        digest_of(recorded.settings, recorded.manifest.digest, source, str(SCHEMA_VERSION))
+        digest_of(
+            recorded.settings, recorded.manifest.digest, source, *packages, str(SCHEMA_VERSION)
+        )
         for source in context
     }
     if digests == {name}:
-        return ok(f"configuration, images and code make the hash {name} of the folder's name")
+        return ok(
+            f"configuration, images, code and packages make the hash {name} of the folder's name"
+        )
     return differs(
-        f"configuration, images and code make {', '.join(sorted(digests))}, the folder's name says"
-        f" {name}: experiment.json, manifest.json or environment.json was changed"
+        f"configuration, images, code and packages make {', '.join(sorted(digests))}, the folder's"
+        f" name says {name}: experiment.json, manifest.json or environment.json was changed"
     )
 
 

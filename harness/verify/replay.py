@@ -28,6 +28,7 @@ from harness.workers import Worker
 DECIDING = (
     "framework",
     "versions",
+    "packages",
     "device",
     "driver",
     "threads",
@@ -135,7 +136,7 @@ def _reasons(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     fields = [{name: each.get(name) for name in DECIDING} for each in (before, now)]
     found = differences(*fields)
     if before.get("source_digest") != now["source_digest"]:
-        found.append("other code, or other packages, than trained it (source_digest)")
+        found.append("other code than trained it (source_digest)")
     if not (before["deterministic"] and now["deterministic"]):
         found.append("without runtime.deterministic this device need not add in the same order")
     if found:

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-import backends
 from backends.interface import Backend, Runtime
 from backends.model import Model
 from harness import provenance
 from harness.consistency.parity.subject import Subject, used_state
+from harness.remote_backend import Process, load_anywhere, load_in
 
-Precision = Literal["float32", "float64"]
+# `tf32`: float32 whose products are rounded to ten bits, which only some GPUs do.
+Precision = Literal["float32", "float64", "bfloat16", "tf32"]
 T = TypeVar("T")
 
 
-class Lab:
-    """One subject and the backends that are given it; the first of `names` is the reference."""
+@dataclass(frozen=True)
+class Site:
+    """A backend and the device it computes on."""
 
-    def __init__(self, subject: Subject, names: Sequence[str]):
-        self.subject, self.names = subject, tuple(names)
+    backend: str
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+class Lab:
+    """One subject and the backends that are given it; the first of `names` is the reference.
+
+    `sites`: what the names stand for, where that is more than a backend on the CPU. `reduced`:
+    precisions below float32 that are measured, too.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        names: Sequence[str],
+        sites: Mapping[str, Site] | None = None,
+        reduced: Sequence[Precision] = (),
+    ):
+        self.subject, self.names, self.reduced = subject, tuple(names), tuple(reduced)
+        self.sites = dict(sites or {name: Site(name) for name in names})
+        self._processes: dict[str, Process] = {}
         self._found: dict[tuple[Callable[..., Any], str], Any] = {}
         self._built: dict[tuple[str, str, Model], Backend] = {}
 
@@ -44,8 +66,21 @@ class Lab:
         backend.load_state(used_state(model, self.subject.objective))
         return backend
 
+    def computes(self, name: str, precision: Precision) -> bool:
+        """Whether there is something to measure: a CPU does not round products to TF32."""
+        return precision != "tf32" or self.sites[name].device != "cpu"
+
     def build(self, name: str, precision: Precision, model: Model | None = None) -> Backend:
         """One that nobody else has used or will use."""
-        asked = {**self.subject.experiment.runtime.model_dump(), "precision": precision}
+        site = self.sites[name]
+        reduced = {"precision": "float32" if precision == "tf32" else precision}
+        asked = {**self.subject.experiment.runtime.model_dump(), **reduced}
+        asked |= {"device": site.device, "tf32": precision == "tf32"}
         runtime = Runtime(threads=provenance.default_threads(), **asked)
-        return backends.load(name, model or self.subject.model, self.subject.objective, runtime)
+        what = (site.backend, model or self.subject.model, self.subject.objective, runtime)
+        if site.device == "cpu":
+            return load_anywhere(*what)
+        # A framework sees a GPU from its start on, or never: not in the process that uses the CPU.
+        if name not in self._processes:
+            self._processes[name] = Process(site.backend, f"-{site.device}")
+        return load_in(self._processes[name], *what)

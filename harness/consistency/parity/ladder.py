@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 from harness.config import load_experiment
 from harness.consistency.parity import (
@@ -16,11 +17,12 @@ from harness.consistency.parity import (
     losses,
     networks,
     pool,
+    reduced,
     tolerances,
     training,
 )
 from harness.consistency.parity.facts import Apart, Facts, largest, relative, share, worst
-from harness.consistency.parity.lab import Lab
+from harness.consistency.parity.lab import Lab, Precision, Site
 from harness.consistency.parity.rows import Row
 from harness.consistency.parity.subject import make_subject
 from harness.consistency.parity.tolerances import Tolerance
@@ -41,6 +43,7 @@ class Rung(IntEnum):
     FREEZING = 10
     EXCHANGE = 11
     TRAJECTORY = 12
+    REDUCED_PRECISION = 13
 
     @property
     def label(self) -> str:
@@ -53,7 +56,7 @@ class Check:
 
     `best`: of the groups, which are then one row, the least apart counts. `noise`: what a backend
     is off by itself; as often as tolerances.NOISE says the least of it is allowed, where that is
-    more than the tolerance.
+    more than the tolerance. `precision`: only for a lab that measures it.
     """
 
     rung: Rung
@@ -63,6 +66,7 @@ class Check:
     apart: Apart = relative
     best: bool = False
     noise: Callable[[Lab, str], float] | None = None
+    precision: Precision | None = None
 
     def allowed(self, lab: Lab) -> float:
         if self.noise is None:
@@ -123,19 +127,46 @@ CHECKS = (
     Check(Rung.TRAJECTORY, training.end_weights, tolerances.TRAJECTORY_WEIGHTS),
     Check(Rung.TRAJECTORY, training.end_moments, tolerances.TRAJECTORY_MOMENTS),
     Check(Rung.TRAJECTORY, training.end_images, tolerances.TRAJECTORY_IMAGES),
+    Check(
+        Rung.REDUCED_PRECISION,
+        reduced.bfloat16,
+        tolerances.BFLOAT16,
+        reduced.float64,
+        precision="bfloat16",
+    ),
+    Check(Rung.REDUCED_PRECISION, reduced.tf32, tolerances.TF32, reduced.float64, precision="tf32"),
 )
 
 
-def check_parity(preset: str, names: Sequence[str]) -> list[Row]:
-    """Rows of all checks with the networks and the objective of `preset`. Raises UserError."""
-    return list(climb(Lab(make_subject(load_experiment("seasons", preset, [])), names)))
+def check_parity(
+    preset: str,
+    names: Sequence[str],
+    device: Literal["cpu", "cuda"] = "cpu",
+    precisions: Sequence[Precision] = (),
+) -> list[Row]:
+    """Rows of all checks with the networks and the objective of `preset`. Raises UserError.
+
+    On another device than the CPU all backends there are held against the first one on the CPU.
+    `precisions`: below float32, that the device computes in.
+    """
+    subject = make_subject(load_experiment("seasons", preset, []))
+    if device == "cpu":
+        return list(climb(Lab(subject, names)))
+    sites = {names[0]: Site(names[0])}
+    sites |= {f"{name} on {device}": Site(name, device) for name in names}
+    return list(climb(Lab(subject, tuple(sites), sites, precisions)))
 
 
 def climb(lab: Lab) -> Iterator[Row]:
     """A row for each check, backend and group, in order; what has no row yet is not computed."""
     for check in CHECKS:
+        if check.precision is not None and check.precision not in lab.reduced:
+            continue
         reference = lab.names[0]
-        for name in lab.names if check.truth else lab.names[1:]:
+        names = lab.names if check.truth else lab.names[1:]
+        if check.precision is not None:
+            names = tuple(name for name in names if lab.computes(name, check.precision))
+        for name in names:
             try:
                 expected = lab.once(
                     check.truth or check.measure, name if check.truth else reference

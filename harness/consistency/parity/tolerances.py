@@ -51,4 +51,6 @@ CONTINUATION = Tolerance(5e-13, "float64 rounding, amplified by three steps of t
 TRAJECTORY = Tolerance(1e-13, "float64 rounding, amplified by twenty gentle steps of training")
 TRAJECTORY_WEIGHTS = Tolerance(1e-15, "after those steps, which are short: hardly more than stored")
 TRAJECTORY_MOMENTS = Tolerance(3e-12, "Adam's moments follow gradients, which rounding moves most")
+BFLOAT16 = Tolerance(1.0, "")
+TF32 = Tolerance(1.0, "")
 TRAJECTORY_IMAGES = Tolerance(2e-14, "what generators and layers put out along the way")

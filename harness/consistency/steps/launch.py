@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.interface import Runtime
+from harness import interpreters
 from harness.consistency.steps.trajectory import Task, Trajectory
 from harness.errors import WorkerFailed
 from harness.records import write_json
@@ -88,11 +87,11 @@ def _events(task: Task, folder: Path) -> Generator[dict[str, Any], None, None]:
     who = f"{task.backend}, {task.process}"
     with log_file.open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness.consistency.steps.trajectory"],
+            interpreters.command(task.backend, "harness.consistency.steps.trajectory"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, **QUIET},
+            env={**interpreters.environment(), **QUIET},
             text=True,
             encoding="utf-8",
             # What a terminal or `kill` sends to the group is for the parent to act on.

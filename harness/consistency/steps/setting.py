@@ -136,6 +136,7 @@ def setting(
     code = [(here / f"{name}.py").read_bytes() for name in ("trajectory", "distance")]
     deciding = (
         provenance.source_digest(),
+        provenance.in_one_line(provenance.deciding_packages()),
         hashlib.sha256(b"\0".join(code)).hexdigest(),
         json.dumps([steps, seed, device, threads]),
         # Decoded images are kept under names made of their contents.

@@ -1,0 +1,81 @@
+"""Values that go to and from a backend in another process: JSON, and arrays as safetensors.
+
+Never pickle: whatever the other side sends, only the types below come out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetSpec
+from backends.interface import Batch, PeakMemory, Peaks, PoolDecision, Runtime
+from backends.model import Model
+from backends.objective import Objective
+
+TYPES: dict[str, Any] = {
+    each.__name__: each
+    for each in (
+        Batch, DiscriminatorSpec, Model, NormSpec, Objective, PeakMemory, Peaks, PoolDecision,
+        ResNetSpec, Runtime, UNetSpec,
+    )
+}  # fmt: skip
+
+
+def pack(value: object) -> tuple[Any, bytes]:
+    """A value as JSON and the bytes of its arrays.
+
+    Takes None, booleans, numbers, texts, paths, lists, tuples, dictionaries with texts as keys,
+    NumPy arrays, and TYPES. Raises TypeError for anything else.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    packed = _pack(value, arrays)
+    return packed, save(arrays) if arrays else b""
+
+
+def unpack(packed: Any, content: bytes) -> Any:
+    """The inverse. Tuples stay tuples, arrays keep dtype and shape; they are the caller's own."""
+    return _unpack(packed, load(content) if content else {})
+
+
+def _pack(value: object, arrays: dict[str, np.ndarray]) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Path):
+        return {"path": str(value)}
+    if isinstance(value, (np.ndarray, np.generic)):
+        name = str(len(arrays))
+        arrays[name] = np.array(value, order="C")
+        return {"array": name}
+    if type(value).__name__ in TYPES:
+        names = (
+            [each.name for each in fields(value)] if is_dataclass(value) else value._fields  # type: ignore[attr-defined]
+        )
+        inside = {name: _pack(getattr(value, name), arrays) for name in names}
+        return {"type": type(value).__name__, "fields": inside}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_pack(each, arrays) for each in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _pack(each, arrays) for key, each in value.items()}}
+    raise TypeError(f"a {type(value).__name__} cannot go to another process")
+
+
+def _unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if not isinstance(packed, dict):
+        return packed
+    if "array" in packed:
+        return arrays[packed["array"]].copy()  # what safetensors gives cannot be written to
+    if "path" in packed:
+        return Path(packed["path"])
+    if "type" in packed:
+        inside = {name: _unpack(each, arrays) for name, each in packed["fields"].items()}
+        return TYPES[packed["type"]](**inside)
+    if "dict" in packed:
+        return {key: _unpack(each, arrays) for key, each in packed["dict"].items()}
+    kind = list if "list" in packed else tuple
+    return kind(_unpack(each, arrays) for each in packed["list" if kind is list else "tuple"])
