@@ -25,7 +25,7 @@ from backends.architecture import GeneratorSpec
 from backends.exporting import exporter
 from backends.interface import Backend, State
 from harness import wire
-from harness.worker import answering
+from harness.worker import answering, send
 
 # Whatever else needs a backend's framework: name -> module and function.
 FUNCTIONS = {
@@ -80,10 +80,9 @@ def serve(host: Host, requests: BinaryIO, answer: BinaryIO) -> None:
 
 def main() -> int:
     first = json.loads(sys.stdin.buffer.readline())
-    answer = answering(Path(first["log"])).buffer
-    answer.write(b'{"ready": true}\n')
-    answer.flush()
-    serve(Host(), sys.stdin.buffer, answer)
+    answer = answering(Path(first["log"]))  # kept: without it the buffer would be closed
+    send(answer, {"ready": True})
+    serve(Host(), sys.stdin.buffer, answer.buffer)
     return 0
 
 

@@ -7,6 +7,7 @@ as fits, and whoever uses what it returns need not know.
 from __future__ import annotations
 
 import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -34,11 +35,14 @@ RAISED: dict[str, type[Exception]] = {
 
 
 class Process:
-    """Runs `harness.backend_process` in the Python of backend `name`; `place` names its log."""
+    """Runs `harness.backend_process` in the Python of backend `name`.
 
-    def __init__(self, name: str, place: str = ""):
-        self.folder = tempfile.TemporaryDirectory(prefix="cyclebench-")
-        self.log = Path(self.folder.name) / f"{name}{place}.txt"
+    Its log stays where something went wrong; the messages name it.
+    """
+
+    def __init__(self, name: str):
+        self.log = Path(tempfile.mkdtemp(prefix="cyclebench-")) / f"{name}.txt"
+        self._failed = False
         first = {"log": str(self.log)}
         self._child = Child("harness.backend_process", name, self.log, first, PATIENCE, name)
         atexit.register(self.close)
@@ -46,18 +50,24 @@ class Process:
     def ask(self, verb: str, *given: object) -> Any:
         """Raises what the other side raised, as RAISED says, else WorkerFailed."""
         packed, content = wire.pack(given)
-        event, content = self._child.exchange({"verb": verb, "given": packed}, content)
-        if "raised" in event:
-            kind, message = event["raised"]
-            if kind in RAISED:
-                raise RAISED[kind](message)
-            raise WorkerFailed(f"{kind}: {message}")
-        return wire.unpack(event["returned"], content)
+        try:
+            event, content = self._child.exchange({"verb": verb, "given": packed}, content)
+        except WorkerFailed:
+            self._failed = True
+            raise
+        if "raised" not in event:
+            return wire.unpack(event["returned"], content)
+        kind, message = event["raised"]
+        if kind in RAISED:
+            raise RAISED[kind](message)
+        self._failed = True
+        raise WorkerFailed(f"{self._child.name}: {kind}: {message}; see {self.log}")
 
     def close(self) -> None:
         atexit.unregister(self.close)
         self._child.close()
-        self.folder.cleanup()
+        if not self._failed:
+            shutil.rmtree(self.log.parent, ignore_errors=True)
 
 
 class RemoteBackend:

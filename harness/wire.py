@@ -48,6 +48,8 @@ def _pack(value: object, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Path):
         return {"path": str(value)}
     if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.kind not in "biuf":
+            raise TypeError(f"an array of {value.dtype} cannot go to another process")
         name = str(len(arrays))
         arrays[name] = np.array(value, order="C")
         return {"array": name}

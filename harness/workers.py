@@ -32,6 +32,8 @@ class Child:
     dies, UserError where it refuses its input.
     """
 
+    limit = ""  # the key that says how long is too long
+
     def __init__(
         self,
         module: str,
@@ -127,8 +129,8 @@ class Child:
         if not select.select([pipe], [], [], left and max(0.0, left))[0]:
             self._process.kill()
             raise WorkerFailed(
-                f"{self.name}: did nothing for {self.patience:.0f} s (timing.patience_seconds)"
-                f" and was killed; see {self.log}",
+                f"{self.name}: did nothing for {self.patience:.0f} s{self.limit} and was killed;"
+                f" see {self.log}",
                 "silent",
             )
         more = os.read(pipe, 1 << 20)
@@ -147,6 +149,8 @@ class Child:
 
 class Worker(Child):
     """A running worker: one backend, one seed."""
+
+    limit = " (timing.patience_seconds)"
 
     def __init__(self, job: Job):
         name, log = f"{job.backend}, seed {job.seed}", Path(job.folder) / "log.txt"

@@ -21,6 +21,13 @@ def add(commands: shared.Commands) -> None:
     )
     shared.add_backends(command)
     command.add_argument(
+        "--device",
+        type=shared.text_or_none,
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where they compute (cpu); cuda: each there, against the first one on the CPU",
+    )
+    command.add_argument(
         "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as well"
     )
     shared.add_json(command)
@@ -29,13 +36,16 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from harness.compare import find_machine
     from harness.config import check_backends
     from harness.consistency.parity import as_json, check_parity, print_rows, write_rows
 
     check_backends(list(options.backends))
-    if len(options.backends) < 2:
+    device = options.device or "cpu"
+    if device == "cpu" and len(options.backends) < 2:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
-    rows = check_parity(options.preset or "quick", options.backends)
+    precisions = reduced_precisions(device)
+    rows = check_parity(options.preset or "quick", options.backends, device, precisions)
     if options.to:
         write_rows(rows, options.to)
     passed = sum(row.passed for row in rows)

@@ -82,5 +82,5 @@ class Lab:
             return load_anywhere(*what)
         # A framework sees a GPU from its start on, or never: not in the process that uses the CPU.
         if name not in self._processes:
-            self._processes[name] = Process(site.backend, f"-{site.device}")
+            self._processes[name] = Process(site.backend)
         return load_in(self._processes[name], *what)

@@ -131,10 +131,30 @@ CHECKS = (
         Rung.REDUCED_PRECISION,
         reduced.bfloat16,
         tolerances.BFLOAT16,
-        reduced.float64,
+        reduced.bfloat16_truth,
         precision="bfloat16",
     ),
-    Check(Rung.REDUCED_PRECISION, reduced.tf32, tolerances.TF32, reduced.float64, precision="tf32"),
+    Check(
+        Rung.REDUCED_PRECISION,
+        reduced.bfloat16_gradients,
+        tolerances.BFLOAT16_GRADIENT,
+        reduced.bfloat16_gradients_truth,
+        precision="bfloat16",
+    ),
+    Check(
+        Rung.REDUCED_PRECISION,
+        reduced.tf32,
+        tolerances.TF32,
+        reduced.tf32_truth,
+        precision="tf32",
+    ),
+    Check(
+        Rung.REDUCED_PRECISION,
+        reduced.tf32_gradients,
+        tolerances.TF32_GRADIENT,
+        reduced.tf32_gradients_truth,
+        precision="tf32",
+    ),
 )
 
 

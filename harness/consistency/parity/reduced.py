@@ -16,15 +16,58 @@ from harness.consistency.parity.subject import passing, standing
 
 
 def bfloat16(lab: Lab, name: str) -> Facts:
-    return _measured(lab, name, "bfloat16")
+    return _named("bfloat16", _forward(lab.once(_bfloat16, name)))
+
+
+def bfloat16_truth(lab: Lab, name: str) -> Facts:
+    return _named("bfloat16", _forward(lab.once(_float64, name)))
+
+
+def bfloat16_gradients(lab: Lab, name: str) -> Facts:
+    return _named("bfloat16", _gradients(lab.once(_bfloat16, name)))
+
+
+def bfloat16_gradients_truth(lab: Lab, name: str) -> Facts:
+    return _named("bfloat16", _gradients(lab.once(_float64, name)))
 
 
 def tf32(lab: Lab, name: str) -> Facts:
+    return _named("TF32", _forward(lab.once(_tf32, name)))
+
+
+def tf32_truth(lab: Lab, name: str) -> Facts:
+    return _named("TF32", _forward(lab.once(_float64, name)))
+
+
+def tf32_gradients(lab: Lab, name: str) -> Facts:
+    return _named("TF32", _gradients(lab.once(_tf32, name)))
+
+
+def tf32_gradients_truth(lab: Lab, name: str) -> Facts:
+    return _named("TF32", _gradients(lab.once(_float64, name)))
+
+
+def _forward(facts: Facts) -> Facts:
+    return {key: array for key, array in facts.items() if key[0] != "gradients"}
+
+
+def _gradients(facts: Facts) -> Facts:
+    return {key: array for key, array in facts.items() if key[0] == "gradients"}
+
+
+def _named(precision: str, facts: Facts) -> Facts:
+    return {(f"{precision}, {group}", detail): array for (group, detail), array in facts.items()}
+
+
+def _bfloat16(lab: Lab, name: str) -> Facts:
+    return _measured(lab, name, "bfloat16")
+
+
+def _tf32(lab: Lab, name: str) -> Facts:
     return _measured(lab, name, "tf32")
 
 
-def float64(lab: Lab, name: str) -> Facts:
-    """The truth for both."""
+def _float64(lab: Lab, name: str) -> Facts:
     return _measured(lab, name, "float64")
 
 

@@ -1,0 +1,129 @@
+"""A backend in another process, and one here, do the same to the last bit."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+import numpy as np
+import pytest
+from tiny_networks import NAMES, UNET, drawn_state, model
+
+import backends
+from backends.interface import Backend, Batch, PoolDecision, Runtime
+from backends.objective import Objective
+from harness import interpreters, remote_backend
+from harness.errors import WorkerFailed
+from harness.provenance import default_threads
+from harness.remote_backend import Process, load_anywhere, load_in, process_of, run_with
+
+NETWORKS, OBJECTIVE = model(), Objective(pool_size=2)
+DRAW = np.random.default_rng(5)
+IMAGES = DRAW.integers(256, size=(2, 16, 16, 3), dtype=np.uint8)
+STORE = PoolDecision(np.array([1, 2], np.int32), np.array([0, 0], np.int32))
+BATCH = Batch(IMAGES, IMAGES[::-1].copy(), STORE, STORE, np.zeros(2), np.zeros(2), {}, 1e-3, 1e-3)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def pair(request, tmp_path_factory):
+    """One here and one there, in a Python that differs from this one by its name."""
+    name = request.param
+    script = tmp_path_factory.mktemp("interpreter") / "python"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    runtime = Runtime(threads=default_threads())
+    here = backends.load(name, NETWORKS, OBJECTIVE, runtime)
+    process_of.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(backends.interpreter_variable(name), str(script))
+        assert not interpreters.is_own(name)
+        there = load_anywhere(name, NETWORKS, OBJECTIVE, runtime)
+        yield here, there
+        process_of(name).close()
+    process_of.cache_clear()
+
+
+def test_every_method_gives_the_same(pair):
+    found = []
+    for backend in pair:
+        backend.load_state(drawn_state(NETWORKS, OBJECTIVE))
+        gradients = backend.gradients(BATCH)
+        for _ in range(3):
+            backend.train_step(BATCH)
+        losses = backend.losses()
+        backend.apply_gradients(gradients, 1e-3, 2e-3)
+        found.append(
+            {
+                **backend.state(),
+                **{f"gradient of {name}": array for name, array in gradients.items()},
+                **backend.activations("g_ab", IMAGES, training=True),
+                "losses": losses,
+                "translated": backend.translate(IMAGES, "ba"),
+                "scores": backend.patch_scores(IMAGES, "b"),
+            }
+        )
+        assert backend.timed_step(BATCH)["generators_forward"] > 0
+        backend.synchronize()
+        assert backend.peak_memory().bytes > 2**20
+    here, there = found
+    assert here.keys() == there.keys()
+    for name, array in here.items():
+        assert array.dtype == there[name].dtype and np.array_equal(array, there[name]), name
+    assert pair[0].environment()["versions"] == pair[1].environment()["versions"]
+
+
+def test_what_it_refuses_is_refused_here(pair):
+    state = drawn_state(NETWORKS, OBJECTIVE)
+    del state["d_a/head/bias"]
+    for backend in pair:
+        with pytest.raises(ValueError, match=r"^state: d_a/head/bias is missing$"):
+            backend.load_state(state)
+
+
+def test_only_the_interface_is_called(pair):
+    _, there = pair
+    with pytest.raises(AttributeError):
+        there.trainer  # noqa: B018
+    process = there._process
+    with pytest.raises(WorkerFailed, match="KeyError"):
+        process.ask("call", there._number, "__class__", (), {})
+    with pytest.raises(WorkerFailed, match="KeyError"):
+        process.ask("run", "system", ("true",))
+
+
+def test_what_goes_wrong_there_is_said_and_the_process_goes_on(pair):
+    _, there = pair
+    with pytest.raises((WorkerFailed, ValueError)):
+        there.train_step(BATCH._replace(a=IMAGES[..., :1]))
+    assert there.translate(IMAGES, "ab").shape == IMAGES.shape
+
+
+def test_every_method_of_the_interface_can_be_called():
+    from harness.backend_process import METHODS
+
+    assert {name for name in dir(Backend) if not name.startswith("_")} == METHODS
+
+
+def test_one_that_dies_is_told_of(tmp_path):
+    with closing(Process("torch")) as process:
+        there = load_in(process, "torch", model(UNET), OBJECTIVE, Runtime(threads=1))
+        process._child._process.kill()
+        with pytest.raises(WorkerFailed, match="torch: killed"):
+            there.state()
+
+
+def test_one_that_hangs_is_ended(monkeypatch):
+    monkeypatch.setattr(remote_backend, "PATIENCE", 20.0)
+    with closing(Process("torch")) as process:
+        process._child.patience = 0.5
+        process._child._process.send_signal(19)  # SIGSTOP
+        with pytest.raises(WorkerFailed, match="did nothing for 0 s and was killed"):
+            process.ask("run", "read_tensors", ("nothing",))
+
+
+def test_files_of_pytorch_are_read_and_written_there(pair, tmp_path):
+    arrays = {"a.weight": DRAW.normal(size=(2, 3)).astype(np.float32), "count": np.array(3)}
+    run_with("torch", "write_tensors", tmp_path / "file.pth", arrays)
+    found = run_with("torch", "read_tensors", tmp_path / "file.pth")
+    assert found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], array) for name, array in arrays.items())
