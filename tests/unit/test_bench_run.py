@@ -24,7 +24,7 @@ class Answering:
     asked: list[tuple[str, dict[str, int]]]
     joules: float
 
-    def __init__(self, module, name, log, first):
+    def __init__(self, module, name, log, first, backend):
         self.name, self.phases, self.steps = name, 0, 0
         self.begin = {"environment": {"framework": name}, "setup_seconds": 1.0}
 

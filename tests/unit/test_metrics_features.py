@@ -93,7 +93,8 @@ def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, m
     sets = {"kept": drawings(2), "damaged": drawings(3), "absent": drawings(4)}
     started = []
 
-    def stand_in(folder, arguments):
+    def stand_in(backend, folder, arguments):
+        assert backend == "torch"
         assert arguments[:3] == ["efficientnet-lite0", "", str(folder)]
         keys = arguments[3:]
         started.append(keys)
@@ -136,7 +137,7 @@ def test_other_types_and_shapes_are_refused(images, tmp_path):
 
 
 def test_a_failing_extractor_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
     script = "#!/bin/sh\necho noise >&2\necho the last line >&2\nexit 3\n"
     (tmp_path / "python").write_text(script)
     (tmp_path / "python").chmod(0o755)
@@ -157,7 +158,7 @@ def test_the_fid_network_is_loaded_from_the_file_given_and_refused_if_it_is_anot
 
 
 def test_an_interrupted_extraction_ends_its_process_and_its_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
     (tmp_path / "python").write_text("#!/bin/sh\necho '{\"done\": 1}'\nexec sleep 20\n")
     (tmp_path / "python").chmod(0o755)
     started = []

@@ -14,6 +14,7 @@ from trained_run import drawn, experiment, write_run
 
 import backends
 from backends.exporting import ONNX_INPUT, ONNX_OUTPUT, exporter, exporters
+from harness import backend_process
 from harness.cli import main
 from harness.errors import UserError
 from harness.trained_model import read_model, write_model
@@ -106,7 +107,7 @@ def test_a_model_that_is_not_reproduced_is_not_kept(tmp_path, monkeypatch, capsy
         def export_onnx(self, spec, weights):
             return real(spec, {**weights, "head/bias": weights["head/bias"] + 1e-3})
 
-    monkeypatch.setattr(exporting, "exporter", lambda name: Careless())
+    monkeypatch.setattr(backend_process, "exporter", lambda name: Careless())
     arguments = ["export", str(run), "--to", str(tmp_path / "out"), "--direction", "ab"]
     assert main(arguments) == 1
     assert "NOT reproduced" in capsys.readouterr().out

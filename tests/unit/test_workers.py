@@ -71,7 +71,9 @@ def test_signs_of_life_are_no_answers_and_keep_a_slow_worker_alive(child):
 
 def test_one_that_hangs_is_killed_and_said_to_have_done_nothing(child):
     with closing(child(patience=0.3)) as one:
-        with pytest.raises(WorkerFailed, match=r"did nothing for 0 s and was killed; see") as failure:
+        with pytest.raises(
+            WorkerFailed, match=r"did nothing for 0 s and was killed; see"
+        ) as failure:
             one.request(do="os.kill(os.getpid(), signal.SIGSTOP)")
         assert failure.value.fault == "silent"
         one._process.wait(10)
