@@ -37,14 +37,15 @@ RAISED: dict[str, type[Exception]] = {
 class Process:
     """Runs `harness.backend_process` in the Python of backend `name`.
 
-    Its log stays where something went wrong; the messages name it.
+    `patience`: seconds without an answer after which it is ended. Its log stays where something
+    went wrong; the messages name it.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, patience: float = PATIENCE):
         self.log = Path(tempfile.mkdtemp(prefix="cyclebench-")) / f"{name}.txt"
         self._failed = False
         first = {"log": str(self.log)}
-        self._child = Child("harness.backend_process", name, self.log, first, PATIENCE, name)
+        self._child = Child("harness.backend_process", name, self.log, first, patience, name)
         atexit.register(self.close)
 
     def ask(self, verb: str, *given: object) -> Any:

@@ -1,0 +1,83 @@
+"""`cyclebench gpu-check`: the first minutes on a new GPU machine."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli import options as shared
+from harness.errors import UserError
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "gpu-check",
+        help="does everything run on this GPU, is it right, how fast is it? minutes; one page",
+        epilog="example: cyclebench gpu-check --backends torch --minutes 8",
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "--backends",
+        type=shared.names_or_none,
+        help="as torch,tf (default: those that are installed)",
+    )
+    command.add_argument(
+        "--device",
+        type=shared.text_or_none,
+        default="cuda",
+        help="cuda, or cpu to try the check itself (cuda)",
+    )
+    command.add_argument(
+        "--presets",
+        type=shared.names_or_none,
+        default=("quick", "paper"),
+        help="whose steps are timed; all settings with the last one (quick,paper)",
+    )
+    command.add_argument(
+        "--minutes", type=shared.positive, default=8.0, help="of all together, about (8)"
+    )
+    shared.add_results(command)
+    shared.add_progress(command)
+    shared.add_json(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from harness.compare import find_machine
+    from harness.config import check_backends, load_experiment
+    from harness.gpu_check.measure import Request, check
+    from harness.gpu_check.page import print_record, sentences, write_page
+    from harness.gpu_check.record import to_json
+    from harness.interpreters import installed
+    from harness.locks import locked
+    from harness.provenance import slug
+    from harness.records import write_json
+
+    names = options.backends or installed()
+    if not names:
+        raise UserError("gpu-check: no backend is installed; run `make setup`")
+    check_backends(list(names))
+    machine = find_machine(options.device or "cuda")
+    presets = options.presets or ("quick", "paper")
+    for preset in presets:
+        load_experiment(None, preset, [])
+    folder = options.results / "gpu-check" / slug(machine.device_name)
+    with locked(folder):
+        request = Request(
+            backends=tuple(names),
+            machine=machine,
+            logs=folder / "logs",
+            presets=presets,
+            seconds=60 * options.minutes,
+        )
+        with shared.display(options) as display:
+            record = check(request, display)
+        file = folder / "record.json"
+        write_json(file, to_json(record))
+        page = write_page(record, folder)
+    if options.json:
+        shared.print_json({"record": str(file), "report": str(page), **to_json(record)})
+    else:
+        print_record(record, shared.table_console(options))
+        for sentence in sentences(record):
+            print(sentence)
+        print(f"Record: {file}\nReport: {page}")
+    return 0 if record.ok else 1

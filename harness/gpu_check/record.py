@@ -1,0 +1,125 @@
+"""What a check of a GPU found, as one value: written, read, printed and shown on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+KIND = "gpu-check"
+State = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """One backend on the device. `seconds`: until it was built, its first step, a step after that.
+
+    `environment`: as Backend.environment. `why`: a line, where it failed; `log`: where more is.
+    """
+
+    backend: str
+    state: State
+    why: str = ""
+    environment: Mapping[str, Any] | None = None
+    setup_seconds: float | None = None
+    first_step_seconds: float | None = None
+    step_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Training steps of one setting. Per step: median and largest of `blocks`, seconds; joules.
+
+    `setting`: one of measure.SETTINGS; `preset`: whose networks and images; `peak_bytes`: by the
+    framework's allocator, after warm-up. `watts` and `clock_mhz`: of the device right after.
+    """
+
+    backend: str
+    preset: str
+    setting: str
+    state: State
+    why: str = ""
+    first_step_seconds: float | None = None
+    blocks: tuple[float, ...] = ()
+    peak_bytes: int | None = None
+    joules: float | None = None
+    clock_mhz: int | None = None
+    throttle_reasons: tuple[str, ...] = ()
+    flops: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        ordered = sorted(self.blocks)
+        return ordered[len(ordered) // 2] if ordered else None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The device's best by one backend, as backends.interface.Peaks has it, per second."""
+
+    backend: str
+    state: State
+    why: str = ""
+    matrix_flops: float | None = None
+    convolution_flops: float | None = None
+    bandwidth_bytes: float | None = None
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Whether the same steps, twice from the same state, each in a new process, gave the same bits.
+
+    `deterministic`: runtime.deterministic. `largest`: relative difference of a loss.
+    """
+
+    backend: str
+    deterministic: bool
+    state: State
+    why: str = ""
+    steps: int = 0
+    same: bool | None = None
+    largest: float | None = None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The ladder of `cyclebench parity` on the device. `rows`: as that command's JSON has them."""
+
+    state: State
+    why: str = ""
+    preset: str = ""
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def passed(self) -> int:
+        return sum(bool(row["passed"]) for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Record:
+    """`machine`: as provenance.describe, the GPU's state before the check in it. `seconds`: wall."""
+
+    device: str
+    device_kind: str
+    threads: int
+    finished: str
+    seconds: float
+    machine: Mapping[str, Any]
+    started: tuple[Started, ...]
+    parity: Parity
+    reached: tuple[Reached, ...]
+    timed: tuple[Timed, ...]
+    repeated: tuple[Repeated, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed that ran, and all that was computed was right."""
+        parts = (*self.started, self.parity, *self.reached, *self.timed, *self.repeated)
+        repeatable = all(each.same for each in self.repeated if each.deterministic and each.steps)
+        agree = self.parity.passed == len(self.parity.rows)
+        return repeatable and agree and all(part.state != "failed" for part in parts)
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """See results/README.md."""
+    return {"kind": KIND, "ok": record.ok, **asdict(record)}
