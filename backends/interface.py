@@ -53,7 +53,12 @@ class Runtime:
     """Where and how to compute.
 
     On the CPU: `threads` is the parallelism within an operation; `onednn` allows that library's
-    kernels; `channels_last` is a hint for frameworks that can store images either way.
+    kernels.
+
+    `channels_last`: whether a framework that can store images either way has channels last in
+    memory, all through a step, or first. None: as suits the device. TensorFlow chooses by itself,
+    whatever is said here: its graph has channels last, and on a GPU its layout pass turns that
+    around where it expects to gain by it.
 
     `precision` bfloat16: convolutions and what lies between them, forward and backward. Weights,
     moments, statistics of norms, images that generators put out, scores and losses are float32.
@@ -73,7 +78,7 @@ class Runtime:
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     tf32: bool = False
     onednn: bool = True
-    channels_last: bool = True
+    channels_last: bool | None = None
     compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
     deterministic: bool = False
 
@@ -177,6 +182,22 @@ def fastest(work: Callable[[], object], synchronize: Callable[[], None], times: 
     return min(seconds)
 
 
+def check_capability(runtime: Runtime, gpu: str, capability: tuple[int, int] | None) -> None:
+    """Raises ValueError where a GPU lacks the arithmetic that `runtime` asks for.
+
+    bfloat16 and TF32 came with compute capability 8.0 (CUDA C++ Programming Guide, arithmetic of
+    tensor cores). Older GPUs emulate the one, or fail in cuDNN, and take the other for float32.
+    None: the framework does not know it; nothing is refused then.
+    """
+    if capability is None or tuple(capability) >= (8, 0):
+        return
+    has = f"{gpu} has compute capability {capability[0]}.{capability[1]}, this needs 8.0 or more"
+    if runtime.precision == "bfloat16":
+        raise ValueError(f"runtime.precision: bfloat16: {has}; take float32")
+    if runtime.tf32:
+        raise ValueError(f"runtime.tf32: true: {has}; take false")
+
+
 def resident_peak() -> PeakMemory:
     """High-water mark of this process's own memory."""
     try:
@@ -196,6 +217,12 @@ class Backend(Protocol):
 
     def environment(self) -> dict[str, Any]:
         """JSON-ready: framework, versions, device, threads, precision actually in force.
+
+        `versions`: of Python packages. `libraries`: of what the framework computes with on a GPU,
+        `cuda_build` (the CUDA it was built for), `cudnn` and `cuda_runtime` (as this process has
+        loaded them, None where it has not); empty on the CPU.
+
+        `channels_last`: whether images are stored so; None where the framework decides by itself.
 
         `deterministic`: whether the same steps again are the same to the last bit.
 
@@ -274,8 +301,20 @@ class Backend(Protocol):
     def synchronize(self) -> None:
         """Wait until the device has done everything asked so far."""
 
+    def reset_peak_memory(self) -> None:
+        """Count the peak anew, and hand back what the device holds for nothing. Waits for it.
+
+        To be called after warm-up: what kernels tried out against each other took is then neither
+        in the peak nor kept from the other process on the device. On the CPU nothing happens: a
+        process cannot lower its own high-water mark.
+        """
+
     def peak_memory(self) -> PeakMemory:
-        """Since the backend was built."""
+        """Since `reset_peak_memory`, or since the backend was built.
+
+        On a GPU what the framework's allocator has given out: the context, and kernels loaded into
+        it, are not in it, some 0.3 to 0.7 GB a process.
+        """
 
     def peaks(self) -> Peaks:
         """The device's best, measured now: it takes a few seconds."""

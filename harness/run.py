@@ -166,6 +166,9 @@ class Run:
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
         self.blocks.append((start, until - start, int(warmup), *seconds, joules))
+        if warmup and self.step >= self.warm_until:
+            clocks.switch("warmup")
+            self.backend.reset_peak_memory()
         losses = self.history.rows[start:]
         if not np.isfinite(losses).all():
             raise Diverged(self._first_bad(start))

@@ -208,7 +208,7 @@ class RuntimeSection(Section):
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     tf32: bool = False
     onednn: bool = True
-    channels_last: bool = True
+    channels_last: bool | None = None
     compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
     deterministic: bool = False
 

@@ -48,6 +48,7 @@ class Backend:
             for network, shape in zip(self.networks, shapes, strict=True):
                 # Keras makes variables at the first call.
                 network(tf.zeros((1, *shape), self.dtype))
+                networks.use_kernels(network, whole_batch=runtime.device == "cuda")
             pool_a = ImagePool(objective.pool_size, model.shape_a, self.dtype)
             pool_b = ImagePool(objective.pool_size, model.shape_b, self.dtype)
             self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
@@ -146,6 +147,9 @@ class Backend:
     def synchronize(self) -> None:
         device.synchronize(self.device)
 
+    def reset_peak_memory(self) -> None:
+        device.reset_peak_memory(self.device)
+
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
@@ -168,7 +172,12 @@ class Backend:
         return network(self._images(images), training=False)[..., 0]
 
     def _tensors(self, batch: Batch) -> Batch:
-        """As they are. Python values would make tf.function trace anew every step."""
+        """As they are. Python values would make tf.function trace anew every step.
+
+        Mixing shares are left out, unless there is a gradient penalty.
+        """
+        if self.objective.adversarial != "wasserstein_gp":
+            batch = batch._replace(mix_a=(), mix_b=())
         with tf.device(self.device):
             rates = (batch.learning_rate, batch.discriminator_learning_rate)
             rate_g, rate_d = (tf.constant(rate, tf.float64) for rate in rates)
@@ -177,7 +186,9 @@ class Backend:
 
     def _cast(self, batch: Batch) -> Batch:
         """Images in [-1, 1] and mixing shares in the precision of the runtime."""
-        mix_a, mix_b = tf.cast(batch.mix_a, self.dtype), tf.cast(batch.mix_b, self.dtype)
+        mix_a, mix_b = tf.nest.map_structure(
+            lambda mix: tf.cast(mix, self.dtype), (batch.mix_a, batch.mix_b)
+        )
         images_a, images_b = self._images(batch.a), self._images(batch.b)
         return batch._replace(a=images_a, b=images_b, mix_a=mix_a, mix_b=mix_b)
 

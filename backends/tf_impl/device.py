@@ -12,7 +12,16 @@ from tensorflow import Tensor
 from tensorflow.python.framework import config
 from tensorflow.python.util import _pywrap_util_port
 
-from backends.interface import PEAK_SIZES, PeakMemory, Peaks, Runtime, fastest, resident_peak
+from backends import loaded_libraries
+from backends.interface import (
+    PEAK_SIZES,
+    PeakMemory,
+    Peaks,
+    Runtime,
+    check_capability,
+    fastest,
+    resident_peak,
+)
 
 # Fields of Runtime that here change how something is computed, but not what. `deterministic` is for
 # having the same again, not for having it otherwise.
@@ -24,8 +33,9 @@ def configure(runtime: Runtime) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if runtime.device == "cuda" and not gpus:
         raise ValueError("device cuda: TensorFlow sees no GPU")
-    if runtime.device == "cuda" and runtime.precision == "float64":
-        raise ValueError("precision float64: for the CPU only")
+    if runtime.device == "cuda":
+        details = tf.config.experimental.get_device_details(gpus[0])
+        check_capability(runtime, _gpu_name(), details.get("compute_capability"))
     if tf.config.threading.get_intra_op_parallelism_threads() != runtime.threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(runtime.threads)
@@ -62,20 +72,20 @@ def environment(runtime: Runtime) -> dict[str, Any]:
     """As it is in force, not as it was asked for."""
     cuda = runtime.device == "cuda"
     tf32 = cuda and tf.config.experimental.tensor_float_32_execution_enabled()
-    build = tf.sysconfig.get_build_info()
+    built_for = tf.sysconfig.get_build_info().get("cuda_version")
     return {
         "framework": "TensorFlow",
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "numpy": np.__version__,
-            "cuda": build.get("cuda_version") if cuda else None,
-            "cudnn": build.get("cudnn_version") if cuda else None,
         },
+        "libraries": {"cuda_build": built_for, **loaded_libraries.find()} if cuda else {},
         "device": _gpu_name() if cuda else "cpu",
         "device_kind": runtime.device,
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
+        "channels_last": None,  # TensorFlow chooses for every operation
         "deterministic": not cuda or config.is_op_determinism_enabled(),
         "compiled": "tf.function" + (" with XLA" if runtime.compile != "none" else ""),
         "neutral_options": NEUTRAL_OPTIONS,
@@ -85,6 +95,13 @@ def environment(runtime: Runtime) -> dict[str, Any]:
 def synchronize(device: str) -> None:
     if device.startswith("/GPU"):
         tf.test.experimental.sync_devices()
+
+
+def reset_peak_memory(device: str) -> None:
+    """TensorFlow hands no memory back: it has no call for it."""
+    if device.startswith("/GPU"):
+        synchronize(device)
+        tf.config.experimental.reset_memory_stats("GPU:0")
 
 
 def peak_memory(device: str) -> PeakMemory:

@@ -40,9 +40,15 @@ class Backend:
             generator(model.g_ab), generator(model.g_ba),
             Discriminator(model.d_a), Discriminator(model.d_b),
         )  # fmt: skip
-        layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
+        cuda, channels_last = runtime.device == "cuda", device.channels_last(runtime)
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
         for network in self.networks:
-            network.to(self.device, self.dtype, memory_format=layout)
+            network.to(self.device, self.dtype, memory_format=self.layout)
+            networks.use_kernels(
+                network,
+                whole_batch=cuda and not channels_last,
+                pads_in_pieces=cuda and channels_last,
+            )
             if runtime.compile != "none":
                 network.forward = torch.compile(
                     network.forward, mode=runtime.compile, dynamic=False
@@ -135,6 +141,9 @@ class Backend:
     def synchronize(self) -> None:
         device.synchronize(self.device)
 
+    def reset_peak_memory(self) -> None:
+        device.reset_peak_memory(self.device)
+
     def peak_memory(self) -> PeakMemory:
         return device.peak_memory(self.device)
 
@@ -156,19 +165,22 @@ class Backend:
             torch.compiler.cudagraph_mark_step_begin()
 
     def _tensors(self, batch: Batch) -> Batch:
-        """Images and masks NCHW; what only decides (pools, rates) stays as it is."""
+        """Images and masks NCHW; what only decides (pools, rates) stays as it is.
+
+        So do mixing shares, unless there is a gradient penalty.
+        """
         kept = {
-            name: tuple(
-                torch.from_numpy(mask).to(self.device).permute(0, 3, 1, 2) for mask in masks
-            )
+            name: tuple(device.to_nchw(mask, self.device, self.layout) for mask in masks)
             for name, masks in batch.kept.items()
         }
-        mix_a, mix_b = (
-            torch.as_tensor(mix, dtype=self.dtype, device=self.device)
-            for mix in (batch.mix_a, batch.mix_b)
-        )
+        if self.objective.adversarial == "wasserstein_gp":
+            mix_a, mix_b = (
+                device.to_device(mix, self.device).to(self.dtype)
+                for mix in (batch.mix_a, batch.mix_b)
+            )
+            batch = batch._replace(mix_a=mix_a, mix_b=mix_b)
         images_a, images_b = self._images(batch.a), self._images(batch.b)
-        return batch._replace(a=images_a, b=images_b, mix_a=mix_a, mix_b=mix_b, kept=kept)
+        return batch._replace(a=images_a, b=images_b, kept=kept)
 
     def _images(self, images: np.ndarray) -> torch.Tensor:
-        return device.to_tensor(images, self.device, self.dtype, self.runtime.channels_last)
+        return device.to_tensor(images, self.device, self.dtype, self.layout)

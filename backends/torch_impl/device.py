@@ -9,7 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.interface import PEAK_SIZES, PeakMemory, Peaks, Runtime, fastest, resident_peak
+from backends import loaded_libraries
+from backends.interface import (
+    PEAK_SIZES,
+    PeakMemory,
+    Peaks,
+    Runtime,
+    check_capability,
+    fastest,
+    resident_peak,
+)
 
 # Fields of Runtime that here change how something is computed, but not what. `deterministic` is for
 # having the same again, not for having it otherwise.
@@ -20,8 +29,9 @@ def configure(runtime: Runtime) -> torch.device:
     """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: PyTorch sees no GPU")
-    if runtime.device == "cuda" and runtime.precision == "float64":
-        raise ValueError("precision float64: for the CPU only")
+    if runtime.device == "cuda":
+        gpu = torch.cuda.get_device_name()
+        check_capability(runtime, gpu, torch.cuda.get_device_capability())
     torch.set_num_threads(runtime.threads)
     torch.backends.mkldnn.set_flags(runtime.onednn)
     torch.backends.cuda.matmul.allow_tf32 = runtime.tf32
@@ -46,22 +56,24 @@ def set_deterministic(on: bool) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = not on
 
 
+def channels_last(runtime: Runtime) -> bool:
+    """Whether images are stored so. On a GPU kernels for instance norm want channels first."""
+    return runtime.device == "cpu" if runtime.channels_last is None else runtime.channels_last
+
+
 def environment(runtime: Runtime) -> dict[str, Any]:
     """As it is in force, not as it was asked for."""
     cuda = runtime.device == "cuda"
     tf32 = cuda and torch.backends.cudnn.allow_tf32
     return {
         "framework": "PyTorch",
-        "versions": {
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "cuda": torch.version.cuda if cuda else None,
-            "cudnn": str(torch.backends.cudnn.version()) if cuda else None,
-        },
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "libraries": {"cuda_build": torch.version.cuda, **loaded_libraries.find()} if cuda else {},
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "device_kind": runtime.device,
         "threads": torch.get_num_threads(),
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
+        "channels_last": channels_last(runtime),
         "deterministic": not cuda or torch.are_deterministic_algorithms_enabled(),
         "compiled": "eager" if runtime.compile == "none" else f"torch.compile, {runtime.compile}",
         "neutral_options": NEUTRAL_OPTIONS,
@@ -71,6 +83,13 @@ def environment(runtime: Runtime) -> dict[str, Any]:
 def synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def peak_memory(device: torch.device) -> PeakMemory:
@@ -106,13 +125,28 @@ def peaks(device: torch.device, precision: str) -> Peaks:
         )  # fmt: skip
 
 
+def to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """Without waiting for what the device is at.
+
+    From pinned memory: of any other a copy blocks. PyTorch gives a pinned buffer out again only
+    when the copies that were made of it have ended, so it may go out of scope here.
+    """
+    tensor = torch.from_numpy(array)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def to_nchw(array: np.ndarray, device: torch.device, layout: torch.memory_format) -> Tensor:
+    """NHWC to NCHW, which is stored as `layout`."""
+    return to_device(array, device).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+
+
 def to_tensor(
-    images: np.ndarray, device: torch.device, dtype: torch.dtype, channels_last: bool
+    images: np.ndarray, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
 ) -> Tensor:
     """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NCHW in [-1, 1]."""
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    tensor = torch.from_numpy(images).to(device, non_blocking=True)
-    tensor = tensor.permute(0, 3, 1, 2).contiguous(memory_format=layout)
+    tensor = to_nchw(images, device, layout)
     return tensor.to(dtype) / 127.5 - 1 if tensor.dtype == torch.uint8 else tensor.to(dtype)
 
 

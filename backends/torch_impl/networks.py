@@ -71,21 +71,24 @@ class ResizeConv(Conv):
 
     def __init__(self, before: int, after: int, bias: bool):
         super().__init__(before, after, 3, bias=bias)
+        self.pads_in_pieces = False
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(reflect(F.interpolate(x, scale_factor=2, mode="nearest"), 1))
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        return super().forward(reflect(x, 1, self.pads_in_pieces))
 
 
 class Norm(nn.Module):
     """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing.
 
     `centred`: an image's mean is taken out first. Of a single pixel nothing is left then; kernels
-    compute x * a + b, and what that leaves is rounding, made 300 times larger.
+    compute x * a + b, and what that leaves is rounding, made 300 times larger. `whole_batch`:
+    images of a batch go through one kernel; see `use_kernels`.
     """
 
     def __init__(self, channels: int, spec: NormSpec | None, centred: bool = False):
         super().__init__()
-        self.spec, self.centred = spec, centred
+        self.spec, self.centred, self.whole_batch = spec, centred, False
         affine = spec is not None and spec.affine
         self.scale = nn.Parameter(torch.ones(channels)) if affine else None
         self.offset = nn.Parameter(torch.zeros(channels)) if affine else None
@@ -102,7 +105,7 @@ class Norm(nn.Module):
                 x = full(x)
                 x = x - torch.mean(x, (2, 3), keepdim=True)
             # Not `F.instance_norm`, which refuses the single pixel of a deep U-Net.
-            whole = x.is_cuda or torch.compiler.is_exporting()
+            whole = self.whole_batch or torch.compiler.is_exporting()
             normalise = torch.instance_norm if whole else image_by_image
             return normalise(x, self.scale, self.offset, None, None, True, 0.0, epsilon, CUDNN)
         if self.training:
@@ -118,7 +121,10 @@ class Norm(nn.Module):
 
 
 def image_by_image(x: Tensor, *rest) -> Tensor:
-    """`torch.instance_norm`, ten times as fast on a CPU where channels come last (PyTorch 2.13)."""
+    """`torch.instance_norm`, ten times as fast on a CPU where channels come last (PyTorch 2.13).
+
+    It leaves channels last where they are, for which that function copies into another layout.
+    """
     images = [torch.batch_norm(image, *rest) for image in x.split(1)]
     return torch.cat(images) if len(images) > 1 else images[0]
 
@@ -129,14 +135,28 @@ def apart(network: nn.Module) -> bool:
     return all(spec is None or spec.kind != "batch" for spec in norms)
 
 
+def use_kernels(network: nn.Module, *, whole_batch: bool, pads_in_pieces: bool) -> None:
+    """Which of several ways to the same numbers layers take: it depends on device and layout.
+
+    `whole_batch`: one kernel for an instance norm of all images, which wants channels first; else
+    one for every image. `pads_in_pieces`: reflection that leaves channels last where they are,
+    which CUDA's kernel for it does not.
+    """
+    for module in network.modules():
+        if isinstance(module, Norm):
+            module.whole_batch = whole_batch
+        elif isinstance(module, (ResizeConv, ResidualBlock, ResNet)):
+            module.pads_in_pieces = pads_in_pieces
+
+
 def full(x: Tensor) -> Tensor:
     """In float32, if it was bfloat16."""
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-def reflect(x: Tensor, padding: int) -> Tensor:
+def reflect(x: Tensor, padding: int, in_pieces: bool) -> Tensor:
     """Reflection without repeating the edge."""
-    if torch.are_deterministic_algorithms_enabled():
+    if in_pieces or torch.are_deterministic_algorithms_enabled():
         return reflect_in_pieces(x, padding)
     return F.pad(x, (padding, padding, padding, padding), mode="reflect")
 
@@ -162,10 +182,12 @@ class ResidualBlock(nn.Module):
         self.conv0_norm = Norm(channels, spec.norm)
         self.conv1 = Conv(channels, channels, 3, bias=spec.bias)
         self.conv1_norm = Norm(channels, spec.norm)
+        self.pads_in_pieces = False
 
     def forward(self, x: Tensor) -> Tensor:
-        y = relu(self.conv0_norm(self.conv0(reflect(x, 1))))
-        return x + self.conv1_norm(self.conv1(reflect(y, 1)))
+        pieces = self.pads_in_pieces
+        y = relu(self.conv0_norm(self.conv0(reflect(x, 1, pieces))))
+        return x + self.conv1_norm(self.conv1(reflect(y, 1, pieces)))
 
 
 def upsampling(before: int, after: int, spec: ResNetSpec) -> ConvTranspose | ResizeConv:
@@ -193,18 +215,19 @@ class ResNet(nn.Module):
         self.up1 = upsampling(2 * f, f, spec)
         self.up1_norm = Norm(f, spec.norm)
         self.head = Conv(f, spec.out_channels, 7)
-        self.apart = apart(self)
+        self.apart, self.pads_in_pieces = apart(self), False
 
     def forward(self, x: Tensor, kept: Kept = ()) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H', W'). Has no dropout."""
-        x = relu(self.stem_norm(self.stem(reflect(x, self.stem_padding))))
+        pieces = self.pads_in_pieces
+        x = relu(self.stem_norm(self.stem(reflect(x, self.stem_padding, pieces))))
         x = relu(self.down0_norm(self.down0(x)))
         x = relu(self.down1_norm(self.down1(x)))
         for name in self.blocks:
             x = getattr(self, name)(x)
         x = relu(self.up0_norm(self.up0(x)))
         x = relu(self.up1_norm(self.up1(x)))
-        return torch.tanh(full(self.head(reflect(x, self.head_padding))))
+        return torch.tanh(full(self.head(reflect(x, self.head_padding, pieces))))
 
 
 class UNet(nn.Module):

@@ -39,14 +39,16 @@ class ImagePool:
             shown.append(self.images[slot].clone() if action == POOL_SWAP else fake)
             if action != POOL_PASS:
                 self.images[slot] = fake
-        drawn = self.images[decision.drawn.tolist()]
-        return [torch.stack(shown), drawn] if len(drawn) else [torch.stack(shown)]
+        # One by one: a list of places would go to the device first, and be waited for.
+        drawn = [self.images[slot] for slot in decision.drawn.tolist()]
+        return [torch.stack(shown), torch.stack(drawn)] if drawn else [torch.stack(shown)]
 
 
 class Adam(torch.optim.Adam):
     """Kingma & Ba 2015; epsilon is added after bias correction, unless it is asked for before.
 
-    `clip`: the largest absolute value that a step leaves any parameter.
+    `clip`: the largest absolute value that a step leaves any parameter. `count`: steps taken, also
+    kept here: to read the kernel's own count, on the device, would be to wait for the device.
     """
 
     def __init__(
@@ -56,18 +58,27 @@ class Adam(torch.optim.Adam):
         super().__init__(parameters, betas=betas, eps=objective.epsilon, fused=True)
         self.beta2, self.epsilon = objective.beta2, objective.epsilon
         self.epsilon_hat, self.clip = objective.epsilon_hat, clip
+        self.count = 0
         for parameter in parameters:
+            # As torch.optim makes it for the fused kernel, which takes no tensor of another device.
             self.state[parameter] = {
-                "step": torch.tensor(0.0),
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
 
+    @torch.no_grad()
+    def set_count(self, count: int) -> None:
+        """As after `count` steps."""
+        self.count = count
+        for state in self.state.values():
+            state["step"].fill_(count)
+
     def apply(self, learning_rate: float) -> None:
+        self.count += 1
         epsilon = self.epsilon
         if self.epsilon_hat:
-            count = int(next(iter(self.state.values()))["step"]) + 1
-            epsilon /= math.sqrt(1 - self.beta2**count)
+            epsilon /= math.sqrt(1 - self.beta2**self.count)
         for group in self.param_groups:
             group["lr"], group["eps"] = learning_rate, epsilon
         self.step()

@@ -55,7 +55,8 @@ def load_state(trainer: Trainer, state: State) -> None:
         adam = _adam(trainer, name).state[parameter]
         adam["exp_avg"].copy_(from_canonical(state[f"adam_m/{name}"], parameter))
         adam["exp_avg_sq"].copy_(from_canonical(state[f"adam_v/{name}"], parameter))
-        adam["step"].fill_(int(state["step"]))
+    for each in (trainer.adam_g, trainer.adam_d):
+        each.set_count(int(state["step"]))
     for name, statistic in statistics(trainer.networks).items():
         statistic.copy_(from_canonical(state[name], statistic))
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
@@ -70,7 +71,7 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
         state[name] = to_canonical(parameter)
         state[f"adam_m/{name}"] = to_canonical(adam["exp_avg"])
         state[f"adam_v/{name}"] = to_canonical(adam["exp_avg_sq"])
-        state["step"] = np.array(int(adam["step"]), np.int64)
+    state["step"] = np.array(trainer.adam_g.count, np.int64)
     for name, statistic in statistics(trainer.networks).items():
         state[name] = to_canonical(statistic)
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):

@@ -86,7 +86,7 @@ def _timed(request: Request, number: int, meter: Meter) -> Start:
         again = [sides[i].request(steps=1)["seconds"] for i in (0, 1)]
         steps = max(1, round(request.block_seconds / max(again)))
         for i in _order(number):
-            sides[i].request(steps=steps)
+            sides[i].request(steps=steps, warmup=True)
         blocks: tuple[list[Block], list[Block]] = ([], [])
         for pair in range(request.pairs):
             # A B, B A, A B, ...: neither is always first.

@@ -1,8 +1,9 @@
 """One backend in a process of its own, timed in blocks when its parent says so.
 
 JSON lines, as in harness.worker. In: what to build; then `{"steps": n}`, each answered by the
-seconds that so many steps took; `{"phases": n}`: by the seconds of the pieces of each of so many
-steps; `{"memory": true}`; `{"peaks": true}`. Blocked in a read in between.
+seconds that so many steps took, and with `"warmup": true` the last ones before the peak of memory
+counts; `{"phases": n}`: by the seconds of the pieces of each of so many steps; `{"memory": true}`;
+`{"peaks": true}`. Blocked in a read in between.
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ class Stopwatch:
 
 def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
     if "steps" in command:
-        return {"seconds": stopwatch.train(command["steps"])}
+        seconds = stopwatch.train(command["steps"])
+        if command.get("warmup"):
+            stopwatch.backend.reset_peak_memory()
+        return {"seconds": seconds}
     if "phases" in command:
         return {"phases": stopwatch.in_pieces(command["phases"])}
     return stopwatch.memory() if "memory" in command else stopwatch.peaks()

@@ -68,7 +68,7 @@ def _timed(
         again = {name: sides[name].request(steps=1)["seconds"] for name in backends}
         steps = method.steps(max(again.values()))
         for name in _order(backends, turn):
-            sides[name].request(steps=steps)  # warm-up
+            sides[name].request(steps=steps, warmup=True)
         seconds: dict[str, list[float]] = {name: [] for name in backends}
         for pair in range(method.pairs):
             # A B, B A, A B, ...: neither is always first.

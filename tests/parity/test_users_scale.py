@@ -62,7 +62,7 @@ def test_gradients_of_one_image_are_the_same_by_other_kernels(option):
     model, objective = experiment.networks(), experiment.loss()
     scenes = [render(0, season, experiment.data.load_size)[None] for season in ("summer", "winter")]
     batch = make_plan(experiment, 0, 1, 1).batch(0, *scenes)
-    usual = Runtime(threads=provenance.default_threads(), precision="float64")
+    usual = Runtime(threads=provenance.default_threads(), precision="float64", channels_last=True)
     found = []
     for runtime in (usual, replace(usual, **{option: not getattr(usual, option)})):
         backend = backends.load("torch", model, objective, runtime)

@@ -6,9 +6,10 @@ itself under changes that are mathematically neutral.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -117,6 +118,13 @@ def _flipped(runtime: Runtime, option: str) -> Runtime:
     return Runtime(**{**asdict(runtime), option: not getattr(runtime, option)})
 
 
+def _in_force(runtime: Runtime, environment: Mapping[str, Any]) -> Runtime:
+    """With what a backend chose where the choice was left to it: only that can be flipped."""
+    left = [name for name, value in asdict(runtime).items() if value is None]
+    chosen: dict[str, Any] = {name: environment.get(name) for name in left}
+    return replace(runtime, **chosen)
+
+
 def _neutral(study: Setting, names: Sequence[str]) -> list[Neutral]:
     environments = {
         name: read_json(environment_file(study.folder, name, "default")) for name in names
@@ -127,7 +135,11 @@ def _neutral(study: Setting, names: Sequence[str]) -> list[Neutral]:
         change
         for name, environment in environments.items()
         for change in neutral_changes(
-            name, study.runtime, environment["deterministic"], own[name], known
+            name,
+            _in_force(study.runtime, environment),
+            environment["deterministic"],
+            own[name],
+            known,
         )
     ]
 
