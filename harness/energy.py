@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+
+from harness import gpu
 
 POWERCAP = Path("/sys/class/powercap")
 
@@ -16,22 +15,22 @@ POWERCAP = Path("/sys/class/powercap")
 class Meter:
     """Counts the joules of a device; two readings subtracted are what it used in between.
 
-    Of "cuda": the first visible GPU as a whole, by NVML's counter, which is renewed ten to fifty
-    times a second (Volta and newer). Of "cpu": all processor packages, by RAPL; Linux, often for
-    the superuser only. It wraps after some minutes of full power: a stretch between two readings
-    must be shorter. What other programs and an idle device use is in both, and what the rest of the
-    machine uses in neither.
+    Of "cuda": the GPU that CUDA will use as a whole, by NVML's counter, which is renewed ten to
+    fifty times a second (Volta and newer); of a slice of one (MIG) there is none. Of "cpu": all
+    processor packages, by RAPL; Linux, often for the superuser only. It wraps after some minutes of
+    full power: a stretch between two readings must be shorter. What other programs and an idle
+    device use is in both, and what the rest of the machine uses in neither.
 
-    `source`: "NVML", "RAPL", or None where nothing can be read. `powercap` and `nvml`, which has
-    the functions of the module pynvml, are where to read. Never raises.
+    `source`: "NVML", "RAPL", or None where nothing can be read. `powercap`: where to read.
+    Never raises.
     """
 
-    def __init__(self, device: str, powercap: Path = POWERCAP, nvml: Any = None) -> None:
+    def __init__(self, device: str, powercap: Path = POWERCAP) -> None:
         self.source: str | None = None
         self._read: Callable[[], float] | None = None
         # A driver can fail in any way, and training must not end because nobody counts its joules.
         try:
-            self._read = _gpu_counter(nvml) if device == "cuda" else _package_counter(powercap)
+            self._read = _gpu_counter() if device == "cuda" else _package_counter(powercap)
         except Exception:
             return
         if self.joules() is not None:
@@ -84,27 +83,11 @@ def _number(file: Path) -> int:
     return int(file.read_text("ascii"))
 
 
-def _gpu_counter(nvml: Any) -> Callable[[], float]:
-    nvml = nvml or _pynvml()
-    nvml.nvmlInit()
-    gpu = _first_visible(nvml)
-    return lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu) / 1000  # millijoules
-
-
-def _pynvml() -> ModuleType:
-    # Only where there is a GPU to read: it loads the driver's library.
-    import pynvml
-
-    return pynvml
-
-
-def _first_visible(nvml: Any) -> Any:
-    """NVML's handle of the GPU that CUDA calls its first."""
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip()
-    if first.startswith("GPU-"):
-        return nvml.nvmlDeviceGetHandleByUUID(first)
-    gpus = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-    unlike = len({nvml.nvmlDeviceGetName(gpu) for gpu in gpus}) > 1
-    if unlike and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-        raise LookupError("CUDA puts the fastest GPU first, NVML goes by slots")
-    return dict(enumerate(gpus))[int(first)]
+def _gpu_counter() -> Callable[[], float]:
+    used = gpu.find_gpu()
+    if used is None:
+        raise LookupError(gpu.why_no_gpu())
+    nvml = gpu.load_nvml()
+    # Of a slice NVML counts nothing, and what the whole card uses is also the other slices'.
+    handle = nvml.nvmlDeviceGetHandleByUUID(used.uuid)
+    return lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000  # millijoules

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import backends
 from harness import interpreters
+from harness.gpu import Gpu, find_gpu, gpu_state
 
 ROOT = Path(__file__).resolve().parent.parent
 # A change in one of these can change what a run learns or which files it reads.
@@ -72,8 +72,9 @@ def git_revision() -> str | None:
 
 
 def gpu_name() -> str | None:
-    """Name of the first NVIDIA GPU, or None where the driver shows none."""
-    return _nvidia_smi("name")
+    """Name of the GPU that CUDA will use, or None where there is none: see `harness.gpu`."""
+    gpu = find_gpu()
+    return gpu.name if gpu else None
 
 
 def default_device() -> Literal["cpu", "cuda"]:
@@ -108,10 +109,15 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def describe() -> dict[str, Any]:
-    """What of environment.json is no framework's business."""
+def describe(device: str) -> dict[str, Any]:
+    """What of environment.json is no framework's business. `device`: "cpu" or "cuda".
+
+    `gpu` and `driver` are of the GPU that is used; None on the CPU, where no driver is asked.
+    """
+    gpu = find_gpu() if device == "cuda" else None
     return {
-        "driver": _nvidia_smi("driver_version"),
+        "driver": gpu.driver if gpu else None,
+        "gpu": _describe_gpu(gpu) if gpu else None,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git_revision": git_revision(),
@@ -120,14 +126,16 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _nvidia_smi(field: str) -> str | None:
-    if shutil.which("nvidia-smi") is None:
-        return None
-    try:
-        lines = _output("nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader").splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return lines[0].strip() if lines else None
+def _describe_gpu(gpu: Gpu) -> dict[str, Any]:
+    """JSON-ready. Cards of one name at 150 and 450 W are two different machines."""
+    return {
+        "name": gpu.name,
+        "uuid": gpu.uuid,
+        "memory": gpu.memory,
+        "capability": list(gpu.capability),
+        "driver_cuda": list(gpu.driver_cuda),
+        **gpu_state(gpu),
+    }
 
 
 def _output(*command: str) -> str:

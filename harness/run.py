@@ -87,7 +87,7 @@ class Run:
         self.step = 0
         self.checkpoints = Checkpoints(self.record.folder)
         environment = {"backend": job.backend, **self.backend.environment()}
-        environment |= {"device": job.device_name, **provenance.describe()}
+        environment |= {"device": job.device_name, **provenance.describe(job.device)}
         environment |= {"packages": interpreters.packages(job.backend)}
         saved = self.checkpoints.read()
         if saved is None:

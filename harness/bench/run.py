@@ -65,7 +65,7 @@ def bench(request: Request, display: Display) -> Record:
         changes=changes(experiment),
         device=request.machine.device_name,
         threads=request.machine.threads,
-        machine=provenance.describe(),
+        machine=provenance.describe(request.machine.device),
         width=request.width,
         starts=tuple(starts),
         costs=step_costs(experiment),

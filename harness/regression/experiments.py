@@ -15,6 +15,7 @@ from harness.bench.disk import read_record
 from harness.bench.record import Record
 from harness.dates import day
 from harness.errors import UserError
+from harness.gpu import lasting
 from harness.metrics.table import BY_NAME
 from harness.records import RunRecord
 from harness.regression.measured import Measured, Place, Where, texts
@@ -98,7 +99,7 @@ def of_bench(path: Path, record: Record) -> Measured:
             for key, name in zip(keys, record.names, strict=True)
         },
         environments={
-            key: texts({**record.machine, **_without_names(side.environment)} for side in here)
+            key: texts(_without_names({**record.machine, **side.environment}) for side in here)
             for key, here in sides.items()
         },
         steps={
@@ -150,7 +151,7 @@ def _circumstances(run: RunRecord, backends: Sequence[str]) -> dict[str, Any]:
 
 
 def _without_names(environment: Any) -> dict[str, Any]:
-    return {key: value for key, value in environment.items() if key not in NAMES}
+    return {key: value for key, value in lasting(environment).items() if key not in NAMES}
 
 
 def _revisions(environments: Sequence[Any]) -> tuple[str, ...]:

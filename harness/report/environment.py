@@ -13,7 +13,11 @@ from harness.report.experiment import Experiment
 FIELDS = (
     ("framework", "Framework"),
     ("versions", "Versions"),
+    ("libraries", "CUDA libraries"),
     ("device", "Device"),
+    ("gpu", "GPU"),
+    ("power_limit", "Power limit"),
+    ("max_clocks", "Highest clocks"),
     ("driver", "Driver"),
     ("threads", "Threads"),
     ("precision", "Precision"),
@@ -24,7 +28,17 @@ FIELDS = (
     ("cyclebench", "cyclebench"),
 )
 SAME_EVERYWHERE = ("precision", "deterministic", "git_revision", "source_digest", "cyclebench")
-SAME_ON_A_DEVICE = ("device", "device_kind", "driver", "threads", "platform", "python")
+SAME_ON_A_DEVICE = ("device", "device_kind", "threads", "platform", "python")
+# Of the GPU, where both runs have one and say it. Whoever compares speeds should know.
+SAME_ON_A_GPU = ("driver", "gpu", "power_limit", "max_clocks")
+# Empty on a CPU, and in records from before they were written: then the table has no such row.
+ONLY_OF_GPUS = ("libraries", "gpu", "power_limit", "max_clocks")
+# Libraries that came among the versions before they had a place of their own.
+LIBRARIES = {"cuda": "cuda_build", "cudnn": "cudnn"}
+
+
+TITLES = {"driver": "driver", "gpu": "GPU", "power_limit": "power limit of the GPU",
+          "max_clocks": "highest clocks of the GPU"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,26 +48,83 @@ class Group:
     device: str
     backend: str
     seeds: tuple[int, ...]
-    values: dict[str, str]  # field -> text
+    values: dict[str, str]  # field -> text; without ONLY_OF_GPUS that it has not
 
 
 def groups(experiment: Experiment) -> list[Group]:
-    """One for each distinct environment, by device and backend."""
+    """One for each distinct environment, by device and backend.
+
+    Cards of one kind that are as fast are one environment, whichever of them a run was given.
+    """
     seeds: dict[tuple[str, str, str], list[RunRecord]] = {}
     for device in experiment.devices:
         for backend in experiment.on(device):
             for run in experiment.of(backend, device):
-                key = json.dumps(run.environment, sort_keys=True)
+                key = json.dumps(shown(run.environment), sort_keys=True)
                 seeds.setdefault((device, backend, key), []).append(run)
     return [
         Group(
             device,
             backend,
             tuple(run.seed for run in runs),
-            {field: _text(runs[0].environment.get(field)) for field, _ in FIELDS},
+            {
+                field: _text(values.get(field))
+                for field, _ in FIELDS
+                if field in values or field not in ONLY_OF_GPUS
+            },
         )
         for (device, backend, _), runs in seeds.items()
+        for values in (shown(runs[0].environment),)
     ]
+
+
+def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """environment.json with what it says of a GPU in words: what is shown, and compared."""
+    versions, libraries = _separated(environment)
+    gpu = environment.get("gpu") or {}
+    of_gpu = {
+        "libraries": libraries,
+        "gpu": _gpu(gpu),
+        "power_limit": _power_limit(gpu),
+        "max_clocks": _clocks(gpu.get("max_clocks") or {}),
+    }
+    return {
+        **{name: value for name, value in environment.items() if name not in ONLY_OF_GPUS},
+        "versions": versions,
+        **{field: value for field, value in of_gpu.items() if value},
+    }
+
+
+def _separated(environment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Packages, and libraries of CUDA: each framework brings its own, which are no difference."""
+    versions = dict(environment["versions"])
+    before = {new: versions.pop(old, None) for old, new in LIBRARIES.items()}
+    libraries = before | dict(environment.get("libraries") or {})
+    return versions, {name: value for name, value in libraries.items() if value is not None}
+
+
+def _gpu(gpu: Mapping[str, Any]) -> str:
+    parts = []
+    if memory := gpu.get("memory"):
+        parts.append(f"{memory / 2**30:.1f} GiB")
+    for key, name in (("capability", "compute capability"), ("driver_cuda", "driver for CUDA")):
+        if number := gpu.get(key):
+            parts.append(f"{name} {'.'.join(map(str, number))}")
+    if gpu.get("ecc") is not None:
+        parts.append(f"ECC {'on' if gpu['ecc'] else 'off'}")
+    return ", ".join(parts)
+
+
+def _power_limit(gpu: Mapping[str, Any]) -> str:
+    limit, default = gpu.get("power_limit_watts"), gpu.get("default_power_limit_watts")
+    if limit is None:
+        return ""
+    return f"{limit:g} W" + (f" (default {default:g} W)" if default not in (None, limit) else "")
+
+
+def _clocks(clocks: Mapping[str, Any]) -> str:
+    parts = {name: clocks.get(f"{name}_mhz") for name in ("graphics", "memory")}
+    return ", ".join(f"{name} {mhz} MHz" for name, mhz in parts.items() if mhz is not None)
 
 
 def warnings(experiment: Experiment) -> list[str]:
@@ -65,13 +136,17 @@ def warnings(experiment: Experiment) -> list[str]:
         here = [run for run in experiment.runs if run.device == device]
         for field in SAME_ON_A_DEVICE:
             lines += _differing(field, _values(here, field))
-    packages = {name for run in experiment.runs for name in run.environment["versions"]}
-    for package in sorted(packages):
-        found = {
-            run: run.environment["versions"][package]
-            for run in experiment.runs
-            if package in run.environment["versions"]
+        on_gpus = {
+            run: shown(run.environment)
+            for run in here
+            if run.environment.get("device_kind") == "cuda"
         }
+        for field in SAME_ON_A_GPU:
+            known = {run: each[field] for run, each in on_gpus.items() if each.get(field)}
+            lines += _differing(TITLES[field], known)
+    versions = {run: shown(run.environment)["versions"] for run in experiment.runs}
+    for package in sorted({name for each in versions.values() for name in each}):
+        found = {run: each[package] for run, each in versions.items() if package in each}
         lines += _differing(f"version of {package}", found)
     return lines
 

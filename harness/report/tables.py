@@ -185,8 +185,9 @@ def environment_table(experiment: Experiment) -> Table:
         tone = colour(experiment, group.backend)
         header.append(Cell(f"{group.device} / {group.backend}", seeds, tone))
     body = [
-        (Cell(title), *(Cell(group.values[field]) for group in found))
+        (Cell(title), *(Cell(group.values.get(field, MISSING)) for group in found))
         for field, title in environment.FIELDS
+        if any(field in group.values for group in found)
     ]
     return Table(tuple(header), tuple(body), numeric=False)
 

@@ -71,7 +71,7 @@ def scale(request: Request, display: Display) -> tuple[Record, Path]:
 
 def _new_record(request: Request, base: Point) -> Record:
     machine, method = request.machine, request.method
-    made_by = provenance.describe()
+    made_by = provenance.describe(machine.device)
     # Points are reused only beside others of the same code, packages and way of measuring.
     code = (made_by["source_digest"], provenance.in_one_line(provenance.deciding_packages()))
     digest = base.experiment.digest(*request.backends, machine.device_name, *code, repr(method))

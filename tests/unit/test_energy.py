@@ -3,52 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_gpus import Card, Nvml, machine
 
 from harness.energy import Meter
 
 RANGE = 1_000_000_000  # microjoules
-
-
-class Nvml:
-    """As the module pynvml: GPUs with their names, and millijoules so far by handle."""
-
-    def __init__(self, **names: str) -> None:
-        self.names = names
-        self.millijoules = {uuid: 1000 * (i + 1) for i, uuid in enumerate(names)}
-        self.begun = False
-
-    def nvmlInit(self) -> None:
-        self.begun = True
-
-    def nvmlDeviceGetCount(self) -> int:
-        return len(self.names)
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
-        return list(self.names)[index]
-
-    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
-        if uuid.removeprefix("GPU-") not in self.names:
-            raise RuntimeError("not found")
-        return uuid.removeprefix("GPU-")
-
-    def nvmlDeviceGetName(self, gpu: str) -> str:
-        return self.names[gpu]
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, gpu: str) -> int:
-        if not self.begun or gpu not in self.millijoules:
-            raise RuntimeError("not supported")
-        return self.millijoules[gpu]
-
-
-@pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
-        monkeypatch.delenv(name, raising=False)
+ONE, TWO = Card(number=1, millijoules=1000), Card(number=2, millijoules=2000)
 
 
 def zone(powercap: Path, folder: str, name: str, microjoules: int) -> Path:
@@ -124,37 +88,33 @@ def test_a_reading_that_fails_on_the_way_is_none_and_the_next_counts_on(tmp_path
     assert meter.since(before) == 7
 
 
-def test_a_gpu_counts_in_joules():
-    nvml = Nvml(one="A")
-    meter = Meter("cuda", nvml=nvml)
-    assert meter.source == "NVML" and meter.joules() == 1
-    before = meter.joules()
-    nvml.millijoules["one"] += 2500
-    assert meter.since(before) == 2.5
+def test_a_gpu_counts_in_joules_and_it_is_the_one_that_cuda_uses():
+    nvml = Nvml([ONE, TWO])
+    with machine(ONE, TWO, nvml=nvml, CUDA_VISIBLE_DEVICES="1"):
+        meter = Meter("cuda")
+        assert meter.source == "NVML" and meter.joules() == 2
+        before = meter.joules()
+        nvml.nvmlDeviceGetTotalEnergyConsumption = lambda card: card.millijoules + 2500
+        assert meter.since(before) == 2.5
 
 
 @pytest.mark.parametrize(
-    ("visible", "joules"),
-    [(None, 1), ("0", 1), ("1,0", 2), (" 1 , 0", 2), ("GPU-two", 2), ("GPU-other", None),
-     ("", None), ("-1", None), ("7", None), ("MIG-two", None)],
-)  # fmt: skip
-def test_the_gpu_is_the_first_that_is_visible(monkeypatch, visible, joules):
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    meter = Meter("cuda", nvml=Nvml(one="A", two="A"))
-    assert meter.joules() == joules
-    assert meter.source == (None if joules is None else "NVML")
+    "given",
+    [
+        {"CUDA_VISIBLE_DEVICES": ""},  # hidden
+        {"nvml": False},
+        {"nvml": Nvml([TWO])},  # another card than CUDA's
+        {"driver": OSError("no driver")},
+    ],
+)
+def test_where_nothing_counts_it_is_none(given):
+    with machine(ONE, **given):
+        assert Meter("cuda").source is None and Meter("cuda").joules() is None
 
 
-def test_of_unlike_gpus_the_first_is_known_only_by_their_slots(monkeypatch):
-    assert Meter("cuda", nvml=Nvml(slow="A", fast="B")).joules() is None
-    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    assert Meter("cuda", nvml=Nvml(slow="A", fast="B")).joules() == 1
-
-
-def test_a_gpu_without_a_counter_and_a_machine_without_a_driver_are_none(monkeypatch):
-    old = Nvml(one="A")
-    old.millijoules.clear()
-    assert Meter("cuda", nvml=old).source is None and Meter("cuda", nvml=old).joules() is None
-    monkeypatch.setitem(sys.modules, "pynvml", None)  # as if not installed
-    assert Meter("cuda").source is None
+def test_a_gpu_without_a_counter_and_a_slice_are_none():
+    old = Card(silent=("nvmlDeviceGetTotalEnergyConsumption",))
+    with machine(old):
+        assert Meter("cuda").source is None
+    with machine(ONE, Card("a slice", number=7, slice_of=1)):
+        assert Meter("cuda").source is None, "the card counts other slices as well"

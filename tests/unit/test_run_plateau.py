@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_gpus import Card, Nvml, machine
 from losing_backend import EPOCHS, LEVELS, OVERRIDES, PER_EPOCH, Losing, begin
 
 import backends
@@ -98,33 +99,23 @@ def test_as_many_test_images_are_translated_as_are_asked_for(tmp_path: Path) -> 
     assert len(begin(tmp_path).test_a) == 8
 
 
-class Metered:
-    """NVML of a GPU that uses 5 joules a step of a run, and one whenever it is looked at."""
+class Metered(Nvml):
+    """Of a GPU that uses 5 joules a step of a run, and one whenever it is looked at."""
 
     def __init__(self, run: Run) -> None:
+        super().__init__([Card()])
         self.run, self.looks = run, 0
 
-    def nvmlInit(self) -> None: ...
-
-    def nvmlDeviceGetCount(self) -> int:
-        return 1
-
-    def nvmlDeviceGetName(self, gpu: int) -> str:
-        return "GPU"
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
-        return index
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, gpu: int) -> int:
+    def nvmlDeviceGetTotalEnergyConsumption(self, card: Card) -> int:
         self.looks += 1
         steps = len(self.run.backend.batches)  # type: ignore[attr-defined]
         return 5000 * steps + 1000 * self.looks
 
 
-def test_blocks_have_the_joules_of_their_own_steps(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+def test_blocks_have_the_joules_of_their_own_steps(tmp_path: Path) -> None:
     run = begin(tmp_path)
-    run.meter = Meter("cuda", nvml=Metered(run))
+    with machine(Card(), nvml=Metered(run)):
+        run.meter = Meter("cuda")
     for until in (3, 13, 40):
         run.train(until)
     # From 3 to 13 there are three stretches, since epochs end at 5 and 10: each is looked at twice.

@@ -10,7 +10,7 @@ from harness.bench.page.entries import Entries, Entry
 from harness.bench.page.numbers import ms, signed
 from harness.bench.quantities import Performance
 from harness.bench.verdict import missing_starts
-from harness.report.environment import FIELDS
+from harness.report.environment import FIELDS, shown
 from harness.report.formatting import MISSING, bounds, fixed, plural, prefixed, significant
 from harness.report.tables import Cell, Table
 
@@ -116,7 +116,7 @@ def environment_table(entries: Entries) -> Table:
         record = entry.record
         for start in record.starts:
             for side in start.sides:
-                of = {**record.machine, **side.environment, "device": record.device}
+                of = shown({**record.machine, **side.environment, "device": record.device})
                 head = Cell(record.device, side.backend, colour(side.backend))
                 found.setdefault(json.dumps([side.backend, of], sort_keys=True), (head, of))
     # Rows that nobody has would be empty.

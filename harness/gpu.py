@@ -1,0 +1,323 @@
+"""NVIDIA GPUs of this machine: which one CUDA will use, and the state it is in. Never raises.
+
+Which one, the driver's own library says, libcuda.so.1: it follows CUDA_VISIBLE_DEVICES, knows
+slices of a card (MIG), and is there in containers that have no nvidia-smi. Limits, clocks and what
+else runs come from NVML (package nvidia-ml-py), which follows neither and is asked by UUID.
+Functions and numbers are those of the CUDA Driver API and the NVML API Reference, NVIDIA.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+LIBRARY = "libcuda.so.1"
+KERNEL_MODULE = Path("/proc/driver/nvidia/version")
+# Of the driver's errors those that a user can do something about: name, and what it comes from.
+ERRORS = {
+    3: ("CUDA_ERROR_NOT_INITIALIZED", ""),
+    34: ("CUDA_ERROR_STUB_LIBRARY", "a toolkit's stub is loaded in place of the driver's library"),
+    46: ("CUDA_ERROR_DEVICE_UNAVAILABLE", "another process has it, or it may not be used"),
+    100: ("CUDA_ERROR_NO_DEVICE", ""),
+    101: ("CUDA_ERROR_INVALID_DEVICE", ""),
+    304: ("CUDA_ERROR_OPERATING_SYSTEM", "/dev/nvidia* cannot be used from here"),
+    802: ("CUDA_ERROR_SYSTEM_NOT_READY", "the NVIDIA Fabric Manager may not be running"),
+    803: (
+        "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
+        "its library and the kernel module are of different versions; restart the machine",
+    ),
+    804: (
+        "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE",
+        "a forward-compatibility library is loaded that this GPU does not support",
+    ),
+    999: ("CUDA_ERROR_UNKNOWN", "the kernel module nvidia_uvm may be missing or need a restart"),
+}
+NO_DEVICE = 100
+CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
+GRAPHICS, MEMORY = 0, 2  # nvmlClockType_t
+COMPUTE_MODES = ("DEFAULT", "EXCLUSIVE_THREAD", "PROHIBITED", "EXCLUSIVE_PROCESS")
+# Of `gpu_state`: what is another a second later.
+MOMENTARY = ("clocks", "other_processes", "free_bytes", "throttle_reasons")
+# Bits of nvmlDeviceGetCurrentClocksEventReasons, called throttle reasons before.
+THROTTLE_REASONS = {
+    0x1: "idle",
+    0x2: "application clocks",
+    0x4: "power limit",
+    0x8: "hardware slowdown",
+    0x10: "sync boost",
+    0x20: "thermal limit",
+    0x40: "hardware thermal slowdown",
+    0x80: "power brake",
+    0x100: "display clocks",
+}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU, or a slice of one, as CUDA sees it.
+
+    `uuid`: "GPU-..." or "MIG-...". `memory`: bytes in all. `capability`: compute capability, (9, 0)
+    of an H100. `driver`: the version, "580.95.05". `driver_cuda`: the highest CUDA version that the
+    driver supports, (13, 0). `bus_id`: of the card in its slot, "0000:65:00.0".
+    """
+
+    name: str
+    uuid: str
+    memory: int
+    capability: tuple[int, int]
+    driver: str | None
+    driver_cuda: tuple[int, int]
+    bus_id: str | None = None
+
+    @property
+    def is_slice(self) -> bool:
+        return self.uuid.startswith("MIG-")
+
+
+@dataclass(frozen=True)
+class Found:
+    """`gpus`: all that CUDA may use, in its order. `why`: a clause, where there is none."""
+
+    gpus: tuple[Gpu, ...]
+    why: str = ""
+
+
+class DriverError(Exception):
+    """What a function of the driver returned, other than success."""
+
+    def __init__(self, code: int):
+        super().__init__(code)
+        self.code = code
+
+
+def find_gpu() -> Gpu | None:
+    """The GPU that CUDA will use: the first visible one. Asked once per process."""
+    return next(iter(visible_gpus()), None)
+
+
+def visible_gpus() -> tuple[Gpu, ...]:
+    """All that CUDA may use, in its order: by slot, as nvidia-smi lists them."""
+    return _found().gpus
+
+
+def why_no_gpu() -> str:
+    """Why `find_gpu` finds none, as a clause: "there is no NVIDIA driver (libcuda.so.1)"."""
+    return _found().why
+
+
+def gpu_state(gpu: Gpu) -> dict[str, Any]:
+    """What NVML says of it now, JSON-ready; None where it does not say.
+
+    `power_limit_watts`, `default_power_limit_watts`; `max_clocks {graphics_mhz, memory_mhz}`;
+    `persistence`, `ecc`, `mig` (true: switched on); `compute_mode`, one of COMPUTE_MODES. And
+    MOMENTARY: `clocks`, as `max_clocks`; `other_processes {count, bytes}`: those that compute
+    there, but for this one and other parts of this program; `free_bytes`; `throttle_reasons`: what
+    holds the clocks back. Of a slice `other_processes` and `free_bytes` are its own, all else is
+    the whole card's.
+
+    In a container NVML counts processes by the numbers they have outside: then this program's own
+    may be among the others, or none are seen.
+    """
+    try:
+        nvml = load_nvml()
+    except Exception:  # not installed, or without a driver: as if it answered nothing
+        nvml = None
+    own = _ask(lambda: nvml.nvmlDeviceGetHandleByUUID(gpu.uuid))
+    card = own
+    if gpu.is_slice:
+        card = _ask(lambda: nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(own))
+    if card is None:
+        card = _ask(lambda: nvml.nvmlDeviceGetHandleByPciBusId(gpu.bus_id))
+    if own is None and not gpu.is_slice:
+        own = card
+
+    def switched_on(value: Any) -> bool:
+        return bool(value[0] if isinstance(value, list) else value)  # [now, after a restart]
+
+    return {
+        "power_limit_watts": _ask(lambda: nvml.nvmlDeviceGetPowerManagementLimit(card) / 1000),
+        "default_power_limit_watts": _ask(
+            lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(card) / 1000
+        ),
+        "max_clocks": {
+            "graphics_mhz": _ask(lambda: nvml.nvmlDeviceGetMaxClockInfo(card, GRAPHICS)),
+            "memory_mhz": _ask(lambda: nvml.nvmlDeviceGetMaxClockInfo(card, MEMORY)),
+        },
+        "persistence": _ask(lambda: switched_on(nvml.nvmlDeviceGetPersistenceMode(card))),
+        "compute_mode": _ask(lambda: COMPUTE_MODES[nvml.nvmlDeviceGetComputeMode(card)]),
+        "ecc": _ask(lambda: switched_on(nvml.nvmlDeviceGetEccMode(card))),
+        "mig": _ask(lambda: switched_on(nvml.nvmlDeviceGetMigMode(card))),
+        "clocks": {
+            "graphics_mhz": _ask(lambda: nvml.nvmlDeviceGetClockInfo(card, GRAPHICS)),
+            "memory_mhz": _ask(lambda: nvml.nvmlDeviceGetClockInfo(card, MEMORY)),
+        },
+        "other_processes": _ask(lambda: _other_processes(nvml, own)),
+        "free_bytes": _ask(lambda: int(nvml.nvmlDeviceGetMemoryInfo(own).free)),
+        "throttle_reasons": _ask(lambda: _throttle_reasons(nvml, card)),
+    }
+
+
+def lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What environment.json says, without the state that a GPU was in at that very moment."""
+    gpu = environment.get("gpu")
+    if not isinstance(gpu, Mapping):
+        return dict(environment)
+    kept = {name: value for name, value in gpu.items() if name not in MOMENTARY}
+    return {**environment, "gpu": kept}
+
+
+def forget() -> None:
+    """Ask the driver anew next time: for tests, which replace `load_driver` and `load_nvml`."""
+    _found.cache_clear()
+
+
+def load_driver() -> Any:
+    """The driver's library. Raises OSError where there is none."""
+    return ctypes.CDLL(LIBRARY)
+
+
+def load_nvml() -> Any:
+    """The module pynvml, ready to be asked. Raises whatever it does without a driver."""
+    # Only where there is a GPU to ask about: it loads a library of the driver's.
+    import pynvml
+
+    pynvml.nvmlInit()
+    return pynvml
+
+
+@cache
+def _found() -> Found:
+    # Before the driver starts, and for all processes that inherit it: else CUDA puts the fastest
+    # first, and an index in CUDA_VISIBLE_DEVICES is another card than nvidia-smi shows under it.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    try:
+        driver = load_driver()
+    except OSError as error:
+        if "cannot open shared object file: No such file" in str(error):
+            return Found((), f"there is no NVIDIA driver ({LIBRARY})")
+        return Found((), f"the NVIDIA driver cannot be loaded ({error})")
+    try:
+        _check(driver.cuInit(0))
+        count = _number(driver.cuDeviceGetCount)
+        if count == 0:
+            raise DriverError(NO_DEVICE)
+        return Found(tuple(_describe(driver, index) for index in range(count)))
+    except DriverError as error:
+        return Found((), _why(error.code))
+    except Exception as error:  # such as a function that a library of that name does not have
+        return Found((), f"the NVIDIA driver cannot be asked ({error})")
+
+
+def _why(code: int) -> str:
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if code == NO_DEVICE and hidden is not None:
+        count = _ask(lambda: load_nvml().nvmlDeviceGetCount())
+        if count != 0:
+            of = f" of the {count} in this machine" if count else ""
+            return f"CUDA_VISIBLE_DEVICES={hidden[:100]!r} leaves no NVIDIA GPU{of} visible"
+    if code == NO_DEVICE:
+        return "the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE, 100)"
+    name, hint = ERRORS.get(code, ("error", ""))
+    return f"the NVIDIA driver fails: {name}, {code}" + (f" ({hint})" if hint else "")
+
+
+def _describe(driver: Any, index: int) -> Gpu:
+    name, bus_id = (ctypes.create_string_buffer(size) for size in (256, 32))
+    memory, device = ctypes.c_size_t(), _number(driver.cuDeviceGet, index)
+    _check(driver.cuDeviceGetName(name, len(name), device))
+    _check(driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device))
+    located = driver.cuDeviceGetPCIBusId(bus_id, len(bus_id), device) == 0
+    version = _number(driver.cuDriverGetVersion)
+    return Gpu(
+        name=name.value.decode(errors="replace"),
+        uuid=_uuid(driver, device, name.value),
+        memory=memory.value,
+        capability=(
+            _number(driver.cuDeviceGetAttribute, CAPABILITY_MAJOR, device),
+            _number(driver.cuDeviceGetAttribute, CAPABILITY_MINOR, device),
+        ),
+        driver=_driver_version(),
+        driver_cuda=(version // 1000, version % 1000 // 10),
+        bus_id=bus_id.value.decode(errors="replace") if located else None,
+    )
+
+
+def _uuid(driver: Any, device: int, name: bytes) -> str:
+    """Of a slice its own: the older function of that name gives the whole card's."""
+    own, card = ctypes.create_string_buffer(16), ctypes.create_string_buffer(16)
+    _check(driver.cuDeviceGetUuid_v2(own, device))
+    older = getattr(driver, "cuDeviceGetUuid", None)
+    differs = older is not None and older(card, device) == 0 and card.raw != own.raw
+    prefix = "MIG" if differs or b" MIG " in name else "GPU"
+    return f"{prefix}-{uuid.UUID(bytes=own.raw)}"
+
+
+def _driver_version() -> str | None:
+    with suppress(Exception):
+        version = load_nvml().nvmlSystemGetDriverVersion()
+        return version.decode() if isinstance(version, bytes) else str(version)
+    with suppress(OSError):
+        found = re.search(r"Module\S*(?: for \S+)?\s+(\d+[\d.]+)", KERNEL_MODULE.read_text("utf-8"))
+        return found.group(1) if found else None
+    return None
+
+
+def _number(function: Callable[..., int], *arguments: int) -> int:
+    """Of a function of the driver that writes an int to where its first argument points."""
+    value = ctypes.c_int()
+    _check(function(ctypes.byref(value), *arguments))
+    return value.value
+
+
+def _check(code: int) -> None:
+    if code:
+        raise DriverError(code)
+
+
+def _ask(question: Callable[[], Any]) -> Any:
+    """Cards, drivers and permissions differ in what may be asked: None where it may not."""
+    try:
+        return question()
+    except Exception:
+        return None
+
+
+def _other_processes(nvml: Any, handle: Any) -> dict[str, int | None]:
+    ours = _our_processes()
+    others = [
+        each for each in nvml.nvmlDeviceGetComputeRunningProcesses(handle) if each.pid not in ours
+    ]
+    sizes = [each.usedGpuMemory for each in others]
+    known = None not in sizes  # Windows' driver, below WSL too, does not say
+    return {"count": len(others), "bytes": sum(sizes) if known else None}
+
+
+def _our_processes() -> set[int]:
+    """This one, what it has started, and other workers of what has started it."""
+    me = psutil.Process()
+    ours = {me.pid, *(child.pid for child in me.children(recursive=True))}
+    with suppress(psutil.Error):
+        parent = me.parent()
+        for sibling in parent.children() if parent else ():
+            with suppress(psutil.Error):
+                if any(part.startswith("harness.") for part in sibling.cmdline()):
+                    ours.add(sibling.pid)
+    return ours
+
+
+def _throttle_reasons(nvml: Any, handle: Any) -> list[str]:
+    name = "nvmlDeviceGetCurrentClocksEventReasons"
+    if not hasattr(nvml, name):
+        name = "nvmlDeviceGetCurrentClocksThrottleReasons"
+    bits = getattr(nvml, name)(handle)
+    return [reason for bit, reason in THROTTLE_REASONS.items() if bits & bit]
