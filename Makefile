@@ -11,24 +11,29 @@ RESULTS  ?= results
 SET      ?=
 # Variable of `make stress`: kills of workers, and of parents, for each backend.
 KILLS    ?= 25
-# Variables of `make setup`.
+# Variables of `make setup`. BUILD: cpu, cuda or cuda12; empty: what the machine's driver can run.
 PYTHON   ?= python3
+BUILD    ?=
 PIP_ARGS ?=
 
-VENV := .venv
-BIN  := $(VENV)/bin
-# With an NVIDIA driver the GPU builds are installed, otherwise the CPU ones.
-BUILD := $(if $(shell nvidia-smi -L 2>/dev/null),cuda,cpu)
-# An environment is ready when a stamp with Python's version and the checksum of the pins is in it.
-VERSION := $(shell "$(PYTHON)" -c 'import sys; print("py%d.%d" % sys.version_info[:2])' 2>/dev/null)
-PINS  := $(BUILD)-$(VERSION)-$(firstword $(shell cksum pyproject.toml))
-READY := $(VENV)/.ready-$(PINS)
+# Makes the environments .venv, and on GPU machines .venv-torch and .venv-tf, where they are not
+# there, and knows which one runs on this machine. PYTHON counts where somebody has named it.
+ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
+	{ echo "cyclebench: PYTHON=$$PYTHON is not there; name another: PYTHON=python3.12" >&2; exit 2; }; \
+	"$$PYTHON" -ES -m harness.environments
+OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
+# Starts a program of the environment, which is made before where it has to be.
+START = $(ENVIRONMENTS) run $(OPTIONS)
+# The same with what tests need: both frameworks in one environment, in CPU builds. On a GPU machine
+# that is .venv-test.
+START_TEST = $(START) --extra test
 
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
-export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
+export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
-	report verify tensorboard weights datasets models list doctor sample lint setup clean
+	report verify tensorboard weights datasets models list doctor sample lint setup \
+	check-environments clean
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -60,16 +65,18 @@ help:
 	@echo "make list      [RESULTS=results]  every experiment and run there, and its state"
 	@echo "make doctor    is this machine ready, and what helps where it is not"
 	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
-	@echo "               Everything else, merging, translating, exporting, importing: $(BIN)/cyclebench --help"
+	@echo "               Everything else, merging, translating, exporting, importing: .venv/bin/cyclebench --help"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
 	@echo "make models    [PRESET=quick] [SET=...]  layers, parameters and FLOPs of the networks"
 	@echo "make lint      ruff, mypy, import-linter"
-	@echo "make setup     the environment $(VENV)"
-	@echo "make clean     remove the environment and caches; results stay"
+	@echo "make setup     [BUILD=cpu] [PYTHON=python3.12] [PIP_ARGS=...]  the environment .venv; with a GPU,"
+	@echo "               or with BUILD=cuda, .venv-torch and .venv-tf beside it"
+	@echo "make check-environments  do two packages of an environment write the same files?"
+	@echo "make clean     remove the environments and caches; results stay"
 
-compare: $(READY)
-	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+compare:
+	@$(START) cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
 
@@ -77,8 +84,8 @@ compare: $(READY)
 estimate: override export PRICE := $(value PRICE)
 estimate: export IMAGES := $(IMAGES)
 estimate: export CHECK := $(CHECK)
-estimate: $(READY)
-	@$(BIN)/cyclebench estimate --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+estimate:
+	@$(START) cyclebench estimate --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" \
 		--price "$$PRICE" --images "$$IMAGES" --check "$$CHECK" --set "$$SET"
 
@@ -88,103 +95,90 @@ study: export STUDY := $(STUDY)
 study: export DATASET := $(call asked,DATASET)
 study: export SEEDS := $(call asked,SEEDS)
 study: export BACKENDS := $(call asked,BACKENDS)
-study: $(READY)
-	@$(BIN)/cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
+study:
+	@$(START) cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" -- "$$STUDY"
 
-test: $(READY)-test $(READY)-reference
-	$(BIN)/python -m pytest --numprocesses auto
+test:
+	@$(START_TEST) python -m pytest --numprocesses auto
 
 stress: export KILLS := $(KILLS)
-stress: $(READY)-test
-	$(BIN)/python -m pytest tests/stress --numprocesses auto
+stress:
+	@$(START_TEST) python -m pytest tests/stress --numprocesses auto
 
-parity: $(READY)
-	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
+parity:
+	@$(START) cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
 
-consistency: $(READY)
-	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
+consistency:
+	@$(START) cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
 		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
-calibrate: $(READY)
-	@$(BIN)/cyclebench calibrate metrics
+calibrate:
+	@$(START) cyclebench calibrate metrics
 
 bench: export AA := $(AA)
-bench: $(READY)
-	@$(BIN)/cyclebench bench --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+bench:
+	@$(START) cyclebench bench --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
 		--aa "$$AA" --results "$$RESULTS" --set "$$SET"
 
 scaling: export AXES := $(AXES)
 scaling: export VALUES := $(VALUES)
-scaling: $(READY)
-	@$(BIN)/cyclebench scaling --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+scaling:
+	@$(START) cyclebench scaling --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
 		--axes "$$AXES" --values "$$VALUES" --results "$$RESULTS" --set "$$SET"
 
 bench-internal: export ONLY := $(ONLY)
 bench-internal: export TO := $(TO)
-bench-internal: $(READY)
-	@$(BIN)/cyclebench bench-internal --only "$$ONLY" --to "$$TO"
+bench-internal:
+	@$(START) cyclebench bench-internal --only "$$ONLY" --to "$$TO"
 
 report: export RUN := $(RUN)
-report: $(READY)
+report:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
-	@$(BIN)/cyclebench report "$$RUN"
+	@$(START) cyclebench report "$$RUN"
 
 verify: export RUN := $(RUN)
 verify: export STEPS := $(or $(STEPS),20)
-verify: $(READY)
+verify:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make verify RUN=results/<experiment>" >&2; exit 2; }
-	@$(BIN)/cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" -- "$$RUN"
+	@$(START) cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" -- "$$RUN"
 
-tensorboard: $(READY)
-	@$(BIN)/tensorboard --logdir "$$RESULTS" --host 127.0.0.1
+tensorboard:
+	@$(START) tensorboard --logdir "$$RESULTS" --host 127.0.0.1
 
 weights: export FILE := $(FILE)
-weights: $(READY)
-	@$(BIN)/cyclebench fetch-weights "$$FILE"
+weights:
+	@$(START) cyclebench fetch-weights "$$FILE"
 
-datasets: $(READY)
-	@$(BIN)/cyclebench datasets list --data-dir "$$DATA_DIR"
+datasets:
+	@$(START) cyclebench datasets list --data-dir "$$DATA_DIR"
 
-list: $(READY)
-	@$(BIN)/cyclebench list "$$RESULTS"
+list:
+	@$(START) cyclebench list "$$RESULTS"
 
-doctor: $(READY)
-	@$(BIN)/cyclebench doctor
+doctor:
+	@$(START) cyclebench doctor
 
-sample: $(READY)-test
-	@$(BIN)/python docs/make_sample.py
+sample:
+	@$(START_TEST) python docs/make_sample.py
 
-models: $(READY)
-	@$(BIN)/cyclebench models --preset "$$PRESET" --set "$$SET"
+models:
+	@$(START) cyclebench models --preset "$$PRESET" --set "$$SET"
 
-lint: $(READY)-lint
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+lint:
+	@$(START) --extra lint ruff check .
+	@$(START) --extra lint ruff format --check .
+	@$(START) --extra lint mypy
+	@$(START) --extra lint lint-imports
 
-setup: $(READY)
+# With `make -n` it says what it would do.
+setup:
+	+@$(ENVIRONMENTS) setup $(OPTIONS) $(if $(findstring n,$(firstword -$(MAKEFLAGS))),--dry-run)
 
-$(READY):
-	@echo "Setting up $(VENV) ($(BUILD) builds): a minute or two, once"
-	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
-		{ echo "cyclebench: PYTHON=$$PYTHON is not Python 3.10 to 3.12; name one that is" >&2; exit 2; }
-	@"$$PYTHON" -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[$(BUILD)]'
-	@touch $@
-
-$(READY)-%: $(READY)
-	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[$(BUILD),$*]'
-	@touch $@
-
-# An independent implementation of FID for the tests to compare with. Outside the environment, since
-# what it asks for beside itself (torchvision) has no build for every PyTorch.
-$(READY)-reference: $(READY)
-	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --upgrade --no-deps \
-		--target $(VENV)/reference torch-fidelity==0.4.0
-	@touch $@
+check-environments:
+	@$(ENVIRONMENTS) check
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .venv.lock
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find backends harness tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,9 @@ from harness.cli import options as shared
 from harness.errors import UserError
 
 
+MODERN = (8, 0)  # compute capability from which on GPUs compute in bfloat16 and TF32
+
+
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "parity",
@@ -37,14 +40,21 @@ def run(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from harness.compare import find_machine
+    from harness.compare import find_machine
     from harness.config import check_backends
     from harness.consistency.parity import as_json, check_parity, print_rows, write_rows
+    from harness.consistency.parity.lab import Precision
+    from harness.gpu import find_gpu
 
     check_backends(list(options.backends))
     device = options.device or "cpu"
     if device == "cpu" and len(options.backends) < 2:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
-    precisions = reduced_precisions(device)
+    precisions: tuple[Precision, ...] = ()
+    if device != "cpu":
+        find_machine(device)  # refuses it where there is none
+        gpu = find_gpu()
+        precisions = ("bfloat16", "tf32") if gpu and gpu.capability >= MODERN else ()
     rows = check_parity(options.preset or "quick", options.backends, device, precisions)
     if options.to:
         write_rows(rows, options.to)
