@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Literal
 
 from harness.cli import options as shared
 from harness.errors import UserError
-
 
 MODERN = (8, 0)  # compute capability from which on GPUs compute in bfloat16 and TF32
 
@@ -40,14 +40,13 @@ def run(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from harness.compare import find_machine
-    from harness.compare import find_machine
     from harness.config import check_backends
     from harness.consistency.parity import as_json, check_parity, print_rows, write_rows
     from harness.consistency.parity.lab import Precision
     from harness.gpu import find_gpu
 
     check_backends(list(options.backends))
-    device = options.device or "cpu"
+    device: Literal["cpu", "cuda"] = options.device or "cpu"
     if device == "cpu" and len(options.backends) < 2:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
     precisions: tuple[Precision, ...] = ()

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -113,7 +113,7 @@ def check(request: Request, display: Display) -> Record:
 
 
 def _points(
-    request: Request, running: list[str], environments: dict[str, dict[str, Any]]
+    request: Request, running: list[str], environments: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, str]]:
     """Preset, setting and backend: the plain setting of every preset first, then the others."""
     first = next(iter(SETTINGS))
@@ -227,7 +227,8 @@ def _timed(
             again = child.request(steps=2)["seconds"] / 2
             steps = max(1, round(BLOCK_SECONDS / again))
             child.request(steps=steps, warmup=True)
-            before, blocks = meter.joules(), []
+            before = meter.joules()
+            blocks: list[float] = []
             # At least three, unless a step takes that long.
             while len(blocks) < BLOCKS and (clock.left > LEAST or len(blocks) < 3):
                 blocks.append(child.request(steps=steps)["seconds"] / steps)
@@ -262,7 +263,7 @@ def _repeated(
     try:
         experiment = _experiment(request.presets[0], {"deterministic": deterministic})
         runtime = Runtime(
-            device=request.machine.device,
+            device=request.machine.device,  # type: ignore[arg-type]
             threads=request.machine.threads,
             **experiment.runtime.model_dump(),
         )
@@ -288,12 +289,11 @@ def _losses(name: str, experiment: Experiment, runtime: Runtime, limit: float) -
 
 def _batches(experiment: Experiment) -> list[Batch]:
     data = experiment.data
-    images = [
-        stream(0, f"gpu-check {domain}").integers(
-            256, size=(IMAGES, data.load(domain), data.load(domain), data.channels(domain)),
-            dtype=np.uint8,
-        )
-        for domain in "ab"
-    ]  # fmt: skip
-    plan = make_plan(experiment, 0, IMAGES, IMAGES)
-    return [plan.batch(step % plan.steps, *images) for step in range(STEPS)]
+
+    def noise(domain: str) -> np.ndarray:
+        side, channels = data.load(domain), data.channels(domain)
+        shape = (IMAGES, side, side, channels)
+        return stream(0, f"gpu-check {domain}").integers(256, size=shape, dtype=np.uint8)
+
+    plan, a, b = make_plan(experiment, 0, IMAGES, IMAGES), noise("a"), noise("b")
+    return [plan.batch(step % plan.steps, a, b) for step in range(STEPS)]

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from harness.gpu_check.record import Record, Repeated, Started, Timed
+from harness.gpu_check.record import Reached, Record, Repeated, Started, Timed
 from harness.report.formatting import listed, plural, prefixed, significant
 from harness.report.learnt import Sentence
 from harness.report.pages import write_pages
@@ -90,8 +90,8 @@ def _title(record: Record, backend: str) -> str:
 def _runs(record: Record) -> Answer:
     question = f"Does everything run on {record.device}?"
     failed = [each for each in record.started if each.state == "failed"]
-    later = [each for each in (*record.reached, *record.timed, *record.repeated)
-             if each.state == "failed"]  # fmt: skip
+    parts: list[Reached | Timed | Repeated] = [*record.reached, *record.timed, *record.repeated]
+    later = [each for each in parts if each.state == "failed"]
     good = [_title(record, each.backend) for each in record.started if each.state == "ok"]
     said = [Sentence(f"{each.backend}:", each.why) for each in failed]
     said += [Sentence(f"{each.backend}{_where(each)}:", each.why) for each in later]

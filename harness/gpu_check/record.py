@@ -14,7 +14,7 @@ State = Literal["ok", "failed", "skipped"]
 class Started:
     """One backend on the device. `seconds`: until it was built, its first step, a step after that.
 
-    `environment`: as Backend.environment. `why`: a line, where it failed; `log`: where more is.
+    `environment`: as Backend.environment. `why`: a line, where it failed.
     """
 
     backend: str
@@ -97,7 +97,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class Record:
-    """`machine`: as provenance.describe, the GPU's state before the check in it. `seconds`: wall."""
+    """`machine`: as provenance.describe, with the GPU's state before the check. `seconds`: wall."""
 
     device: str
     device_kind: str
@@ -114,7 +114,8 @@ class Record:
     @property
     def ok(self) -> bool:
         """Whether nothing failed that ran, and all that was computed was right."""
-        parts = (*self.started, self.parity, *self.reached, *self.timed, *self.repeated)
+        parts: list[Started | Parity | Reached | Timed | Repeated] = [self.parity]
+        parts += [*self.started, *self.reached, *self.timed, *self.repeated]
         repeatable = all(each.same for each in self.repeated if each.deterministic and each.steps)
         agree = self.parity.passed == len(self.parity.rows)
         return repeatable and agree and all(part.state != "failed" for part in parts)
