@@ -32,7 +32,7 @@ START_TEST = $(START) --extra test
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
-	report verify tensorboard weights datasets models list doctor sample lint setup \
+	report verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean
 
 help:
@@ -47,7 +47,10 @@ help:
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make stress    [KILLS=25]  trainings killed at random moments, full disks and other faults:"
 	@echo "               what goes on must be the same to the last bit; a quarter of an hour or two"
-	@echo "make parity    [PRESET=quick]  do all backends compute the same?"
+	@echo "make gpu-check [BACKENDS=torch] [MINUTES=7] [RESULTS=results]  the first minutes on a new GPU:"
+	@echo "               does everything run, is it right, how fast is it? a page, and a record to carry"
+	@echo "make parity    [PRESET=quick] [DEVICE=cuda]  do all backends compute the same? on a GPU: there,"
+	@echo "               against the CPU"
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
 	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
 	@echo "make calibrate do the intervals of a report cover the truth? simulated, a few minutes"
@@ -107,7 +110,7 @@ stress:
 	@$(START_TEST) python -m pytest tests/stress --numprocesses auto
 
 parity:
-	@$(START) cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS"
+	@$(START) cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE"
 
 consistency:
 	@$(START) cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
@@ -172,6 +175,13 @@ lint:
 	@$(START) --extra lint lint-imports
 
 # With `make -n` it says what it would do.
+# Without BACKENDS: those that are installed.
+gpu-check: export BACKENDS := $(call asked,BACKENDS)
+gpu-check: export MINUTES := $(or $(MINUTES),7)
+gpu-check:
+	@$(START) cyclebench gpu-check --backends "$$BACKENDS" --minutes "$$MINUTES" --device "$$DEVICE" \
+		--results "$$RESULTS"
+
 setup:
 	+@$(ENVIRONMENTS) setup $(OPTIONS) $(if $(findstring n,$(firstword -$(MAKEFLAGS))),--dry-run)
 

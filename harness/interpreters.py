@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0  # seconds; on a cold network disk Python itself takes some
 OLDEST = (3, 10)
 # What a process of a backend imports besides its framework.
-MODULES = ("numpy", "pandas", "PIL", "psutil", "pydantic", "safetensors", "yaml")
+MODULES = ("numpy", "pandas", "PIL", "platformdirs", "psutil", "pydantic", "safetensors", "yaml")
 # Decide a run's numbers, too: drawing of plans, decoding of images.
 SHARED_PACKAGES = ("numpy", "pillow")
 

@@ -12,7 +12,7 @@ def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "gpu-check",
         help="does everything run on this GPU, is it right, how fast is it? minutes; one page",
-        epilog="example: cyclebench gpu-check --backends torch --minutes 8",
+        epilog="example: cyclebench gpu-check --backends torch --minutes 7",
     )
     command.set_defaults(command=run)
     command.add_argument(
@@ -33,7 +33,7 @@ def add(commands: shared.Commands) -> None:
         help="whose steps are timed; all settings with the last one (quick,paper)",
     )
     command.add_argument(
-        "--minutes", type=shared.positive, default=8.0, help="of all together, about (8)"
+        "--minutes", type=shared.positive, default=7.0, help="of all together, about (7)"
     )
     shared.add_results(command)
     shared.add_progress(command)

@@ -26,7 +26,6 @@ def add(commands: shared.Commands) -> None:
     command.add_argument(
         "--device",
         type=shared.text_or_none,
-        choices=("cpu", "cuda"),
         default="cpu",
         help="where they compute (cpu); cuda: each there, against the first one on the CPU",
     )
@@ -47,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
 
     check_backends(list(options.backends))
     device: Literal["cpu", "cuda"] = options.device or "cpu"
+    find_machine(device)  # refuses one that is unknown or not there
     if device == "cpu" and len(options.backends) < 2:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
     precisions: tuple[Precision, ...] = ()
     if device != "cpu":
-        find_machine(device)  # refuses it where there is none
         gpu = find_gpu()
         precisions = ("bfloat16", "tf32") if gpu and gpu.capability >= MODERN else ()
     rows = check_parity(options.preset or "quick", options.backends, device, precisions)

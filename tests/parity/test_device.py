@@ -1,0 +1,65 @@
+"""The ladder on another device, against the CPU. The device is a CPU under another name here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import SMALL_POOL
+
+from backends.objective import Objective
+from harness.config import load_experiment
+from harness.consistency.parity import climb, lab
+from harness.consistency.parity.lab import Lab, Site
+from harness.consistency.parity.ladder import CHECKS
+from harness.consistency.parity.subject import make_subject
+
+ON_DEVICE = "torch on cuda"
+
+
+@pytest.fixture
+def on_device(monkeypatch):
+    """A lab whose second site is PyTorch in another process; `change` is done to its objective."""
+    labs = []
+
+    def made(change=lambda objective: objective):
+        real = lab.load_in
+
+        def load_in(process, name, model, objective, runtime):
+            assert runtime.device == "cuda"
+            return real(process, name, model, change(objective), replace(runtime, device="cpu"))
+
+        monkeypatch.setattr(lab, "load_in", load_in)
+        subject = make_subject(load_experiment("seasons", "smoke", [SMALL_POOL]), 4)
+        sites = {"torch": Site("torch"), ON_DEVICE: Site("torch", "cuda")}
+        labs.append(Lab(subject, tuple(sites), sites, ("bfloat16", "tf32")))
+        return labs[-1]
+
+    yield made
+    for each in labs:
+        for process in each._processes.values():
+            process.close()
+
+
+def test_every_rung_is_climbed_there(on_device):
+    rows = list(climb(on_device()))
+    breached = [row for row in rows if not row.passed]
+    assert not breached
+    there = {row.check for row in rows if row.what.startswith(ON_DEVICE)}
+    assert there == {check.rung.label for check in CHECKS}
+    # Of the CPU nothing is asked that a GPU alone does.
+    reduced = [row for row in rows if row.check.startswith("13")]
+    assert {row.what.partition(",")[0] for row in reduced if "TF32" in row.what} == {ON_DEVICE}
+    assert {row.what.partition(",")[0] for row in reduced if "bfloat16" in row.what} == {
+        "torch",
+        ON_DEVICE,
+    }
+
+
+def test_what_the_device_does_otherwise_is_named(on_device):
+    def off(objective: Objective) -> Objective:
+        return replace(objective, lambda_a=1.05 * objective.lambda_a)
+
+    rows = climb(on_device(off))
+    first = next(row for row in rows if not row.passed)
+    assert first.what.startswith(ON_DEVICE) and first.check == "04 gradients"

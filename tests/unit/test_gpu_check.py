@@ -1,0 +1,158 @@
+"""What a check of a GPU records, and what its page says of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.cli import main
+from harness.compare import Machine
+from harness.errors import WorkerFailed
+from harness.gpu_check import measure
+from harness.gpu_check.measure import SETTINGS, Request, check
+from harness.gpu_check.page import answers, sentences, write_page
+from harness.gpu_check.record import Parity, Reached, Record, Repeated, Started, Timed, to_json
+from harness.progress import Display
+from harness.screen import screen
+
+ENVIRONMENT = {"framework": "PyTorch", "versions": {"torch": "2.13.0"}, "precision": "float32",
+               "libraries": {"cudnn": "9.20.0"}, "neutral_options": ["channels_last"]}  # fmt: skip
+ROW = {"check": "02 activations", "what": "torch on cuda, d_a: head", "measured": 2e-14,
+       "tolerance": 1e-13, "passed": True}  # fmt: skip
+GOOD = Record(
+    device="NVIDIA H200",
+    device_kind="cuda",
+    threads=16,
+    finished="2026-11-29T00:00:00+00:00",
+    seconds=200.0,
+    machine={"driver": "580.95", "python": "3.12.1", "gpu": {"capability": [9, 0], "ecc": None}},
+    started=(Started("torch", "ok", "", ENVIRONMENT, 3.0, 2.0, 0.02),),
+    parity=Parity("ok", "", "smoke", (ROW,)),
+    reached=(Reached("torch", "ok", "", 4e13, 3e13, 3.9e12),),
+    timed=(
+        Timed("torch", "paper", "float32", "ok", "", 4.0, (0.2, 0.1, 0.12), 2**31, 60.0, 1980),
+        Timed("torch", "paper", "bfloat16", "ok", "", 4.0, (0.05, 0.06, 0.05), 2**30, 30.0, 1900),
+    ),
+    repeated=(
+        Repeated("torch", True, "ok", "", 10, True, 0.0),
+        Repeated("torch", False, "ok", "", 10, False, 1e-7),
+    ),
+)
+
+
+def test_a_good_one(tmp_path):
+    assert GOOD.ok
+    assert [answer.tone for answer in answers(GOOD)] == ["yes", "yes", "yes", "open"]
+    page = write_page(GOOD, tmp_path).read_text("utf-8")
+    twin = (tmp_path / "report.md").read_text("utf-8")
+    for text in (page, twin):
+        for said in ("PyTorch can train there", "1 of 1 parity checks", "9.20.0", "9.0", "1980"):
+            assert said in text
+    [fastest] = answers(GOOD)[3].sentences
+    assert "bfloat16" in fastest.text and "2.40 times" in fastest.text
+    json.dumps(to_json(GOOD), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "question", "said"),
+    [
+        ({"started": (Started("tf", "failed", "no GPU seen"),)}, 0, "tf cannot take a training"),
+        ({"parity": Parity("ok", "", "smoke", (ROW, {**ROW, "passed": False}))}, 1, "1 of 2"),
+        ({"parity": Parity("failed", "not done after 9 s")}, 1, "not done after 9 s"),
+        ({"repeated": (Repeated("torch", True, "ok", "", 10, False, 1e-7),)}, 2, "Not even with"),
+        ({"timed": (Timed("torch", "paper", "TF32", "failed", "no kernel"),)}, 0, "1 measurement"),
+    ],
+)
+def test_what_is_wrong_is_said_and_is_not_ok(changed, question, said):
+    record = replace(GOOD, **changed)
+    assert not record.ok
+    assert answers(record)[question].tone == "no"
+    assert said in sentences(record)[question]
+
+
+def test_what_was_not_reached_is_neither_right_nor_wrong(tmp_path):
+    skipped = {"parity": Parity("skipped", "no time was left"), "timed": (), "repeated": ()}
+    record = replace(GOOD, **skipped)
+    assert record.ok
+    assert [answer.tone for answer in answers(record)] == ["yes", "open", "open", "open"]
+    write_page(record, tmp_path)
+
+
+def test_names_from_outside_are_text_on_the_page(tmp_path):
+    page = write_page(replace(GOOD, device="<script>alert(1)</script>"), tmp_path)
+    assert "<script>alert(1)" not in page.read_text("utf-8")
+
+
+# ------------------------------------------------------------------------------- measuring
+
+
+@pytest.fixture
+def request_of(tmp_path):
+    def made(**changed):
+        machine = Machine("cpu", "a CPU", 1)
+        given = {
+            "backends": ("torch",),
+            "machine": machine,
+            "logs": tmp_path,
+            "presets": ("smoke",),
+        }
+        return Request(**{**given, **changed})
+
+    return made
+
+
+def test_pieces_are_measured_for_real(request_of, monkeypatch):
+    monkeypatch.setattr(measure, "BLOCK_SECONDS", 0.02)
+    asked, display = request_of(), Display(screen(quiet=True))
+    rest = ("torch", measure.Clock(500), display)
+    started = measure._started(asked, *rest)
+    assert started.state == "ok" and started.step_seconds > 0
+    timed = measure._timed(asked, "torch", "smoke", "bfloat16", *rest[1:])
+    assert timed.state == "ok" and len(timed.blocks) == measure.BLOCKS and timed.seconds > 0
+    assert timed.peak_bytes > 2**20 and timed.flops > 1e6 and timed.joules is None
+    repeated = measure._repeated(asked, "torch", True, *rest[1:])
+    assert repeated.same and repeated.largest == 0 and repeated.steps == measure.STEPS
+
+
+def test_another_bit_is_noticed(request_of, monkeypatch):
+    losses = iter([np.full((2, 3), 0.5), np.array([[0.5] * 3, [0.5, 0.5, 0.5 + 1e-12]])])
+    monkeypatch.setattr(measure, "_losses", lambda *arguments: next(losses))
+    clock, display = measure.Clock(500), Display(screen(quiet=True))
+    repeated = measure._repeated(request_of(), "torch", True, clock, display)
+    assert not repeated.same and repeated.largest == pytest.approx(2e-12, rel=1e-3)
+
+
+def test_what_dies_is_recorded_and_the_rest_goes_on(request_of, monkeypatch):
+    def dies(*arguments, **named):
+        raise WorkerFailed("torch: killed (SIGKILL); see log")
+
+    monkeypatch.setattr(measure, "Child", dies)
+    record = check(request_of(), Display(screen(quiet=True)))
+    assert record.started[0].state == "failed" and "SIGKILL" in record.started[0].why
+    assert record.parity.state == "skipped" and not record.timed and not record.ok
+
+
+def test_no_time_is_left(request_of):
+    record = check(request_of(seconds=1.0), Display(screen(quiet=True)))
+    assert record.started[0].state == "skipped" and record.ok
+
+
+def test_the_plain_setting_of_every_preset_comes_first_and_layouts_go_to_who_has_them(request_of):
+    environments = {"torch": {"neutral_options": ["channels_last"]}, "tf": {"neutral_options": []}}
+    asked = request_of(presets=("smoke", "quick"))
+    points = list(measure._points(asked, ["torch", "tf"], environments))
+    assert points[:4] == [
+        (preset, "float32", name) for preset in ("smoke", "quick") for name in ("torch", "tf")
+    ]
+    assert {setting for _, setting, name in points if name == "torch"} == set(SETTINGS)
+    assert not any("layout" in s or "channels" in s for _, s, name in points if name == "tf")
+
+
+def test_without_a_gpu_it_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert main(["gpu-check"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "device cuda" in error
