@@ -18,15 +18,22 @@ from harness.experiment import (
     prepare_data,
     write_experiment,
 )
+from harness.flops import step_flops
+from harness.gpu import find_gpu, why_no_gpu
+from harness.larger import sentence, training_seconds
 from harness.locks import locked
 from harness.metrics.evaluate import evaluate
 from harness.metrics.weights import try_once
 from harness.plan import epoch_steps, evaluation_steps, total_steps
+from harness.presets import DEFAULT
 from harness.progress import Display, duration
 from harness.records import RunRecord, find_runs
 from harness.report import write_report
 from harness.run import Job
-from harness.training import Pace, finished, train_seed
+from harness.training import Estimate, Pace, finished, train_seed
+
+# Compute capability that bfloat16 and TF32 begin with (CUDA C++ Programming Guide, NVIDIA).
+AMPERE = (8, 0)
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Machine:
+    """`why`: a clause, where the CPU is used for want of a GPU that CUDA can use."""
+
     device: str
     device_name: str
     threads: int
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,16 +76,18 @@ def compare(request: Request, display: Display) -> Path:
     """
     check_backends(list(request.backends))
     machine = find_machine(request.device)
-    experiment = load_experiment(
-        request.dataset, _choose_preset(request, machine, display), list(request.overrides)
-    )
+    preset = request.preset or DEFAULT
+    experiment = load_experiment(request.dataset, preset, list(request.overrides))
     check_precision(experiment, machine)
+    _say_choices(request, machine, display)
     prepared = prepare_data(experiment, request.data_dir, display)
     bench = set_up(experiment, prepared, request.results)
     tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
-        failures = train(bench, images, request, machine, display)
+        larger = partial(_say_larger, display, bench, images)
+        told = _say_nothing if request.preset else larger
+        failures = train(bench, images, request, machine, display, told=told)
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
         report = score(bench.folder, display)
@@ -109,43 +121,49 @@ def score(folder: Path, display: Display) -> Path:
 
 
 def check_precision(experiment: Experiment, machine: Machine) -> None:
-    """Raises UserError for what the device cannot do."""
-    if machine.device == "cuda" and experiment.runtime.precision == "float64":
-        raise UserError("runtime.precision: float64 is for the CPU only; add --device cpu")
+    """Raises UserError for what the device cannot do, before anything starts."""
+    gpu = find_gpu() if machine.device == "cuda" else None
+    if gpu is None or gpu.capability >= AMPERE:
+        return
+    needs = f"compute capability {AMPERE[0]}.{AMPERE[1]}"
+    has = f"needs a GPU of {needs}; {gpu.name} has {gpu.capability[0]}.{gpu.capability[1]}"
+    if experiment.runtime.precision == "bfloat16":
+        raise UserError(f"runtime.precision: bfloat16 {has}; take float32")
+    if experiment.runtime.tf32:
+        raise UserError(f"runtime.tf32: TF32 {has}; leave it false")
 
 
 def find_machine(device: str | None) -> Machine:
     """Raises UserError where a GPU is asked for and none is there."""
-    device = device or provenance.default_device()
+    asked, device = device, device or provenance.default_device()
     if device not in ("cpu", "cuda"):
         raise UserError(f"device: {device!r} is unknown; cpu or cuda")
-    if device == "cuda" and provenance.gpu_name() is None:
-        raise UserError("device cuda: no NVIDIA GPU is visible (nvidia-smi); use --device cpu")
+    if device == "cuda" and find_gpu() is None:
+        raise UserError(f"device cuda: {why_no_gpu()}; use --device cpu")
     threads = provenance.default_threads()
-    return Machine(device, provenance.device_name(device, threads), threads)
-
-
-def default_preset(machine: Machine) -> str:
-    return "paper" if machine.device == "cuda" else "quick"
+    why = "" if asked or device == "cuda" else why_no_gpu()
+    return Machine(device, provenance.device_name(device, threads), threads, why)
 
 
 def tell(display: Display, machine: Machine, folder: Path, logs: Path) -> None:
     """What was decided besides the preset, to those who asked for it."""
-    display.detail(f"Device: {machine.device_name} ({machine.device})")
+    why = f", since {machine.why}" if machine.why else ""
+    display.detail(f"Device: {machine.device_name} ({machine.device}){why}")
     display.detail(f"Threads: {machine.threads} a process, the CPUs that this one may use")
     display.detail(f"Cache of data sets and decoded images: {cache_folder()}")
     display.detail(f"Records go to {folder}")
     display.detail(f"What worker processes print goes to {logs}")
 
 
-def _choose_preset(request: Request, machine: Machine, display: Display) -> str:
-    if request.preset is not None:
-        display.say(f"Preset {request.preset}, on {machine.device_name}")
-        return request.preset
-    preset = default_preset(machine)
-    why = "a GPU was found" if machine.device == "cuda" else "no GPU was found"
-    display.say(f"Preset {preset}, since {why} ({machine.device_name}); --preset changes it")
-    return preset
+def _say_choices(request: Request, machine: Machine, display: Display) -> None:
+    preset = request.preset or f"{DEFAULT}, the default"
+    why = f", since {machine.why}" if machine.why else ""
+    change = "" if request.preset else "; --preset changes it"
+    display.say(f"Preset {preset}{change}. On {machine.device_name}{why}")
+
+
+def _say_nothing(paces: dict[str, Pace]) -> None:
+    """Where nothing is to be said of the pace."""
 
 
 def train(
@@ -155,10 +173,12 @@ def train(
     machine: Machine,
     display: Display,
     give_up: Callable[[RunRecord], bool] = lambda run: False,
+    told: Estimate = _say_nothing,
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running.
 
-    `give_up`: of a run that is not complete, whether to leave it as it is.
+    `give_up`: of a run that is not complete, whether to leave it as it is. `told`: is called once,
+    with the pace of the first seed's backends.
     """
     todo = [
         [job for job in jobs if not _left_alone(job, give_up)]
@@ -172,7 +192,8 @@ def train(
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]
-        estimate = partial(_say_estimate, display, later, steps, evaluations)
+        then = told if done == 0 else _say_nothing
+        estimate = partial(_say_estimate, display, later, steps, evaluations, then)
         try:
             train_seed(jobs, bench.experiment.timing, display, estimate)
         except WorkerFailed as failure:
@@ -226,9 +247,15 @@ def jobs_left(
 
 
 def _say_estimate(
-    display: Display, later: list[str], steps: int, evaluations: int, paces: dict[str, Pace]
+    display: Display,
+    later: list[str],
+    steps: int,
+    evaluations: int,
+    then: Estimate,
+    paces: dict[str, Pace],
 ) -> None:
-    """`later`: backends of seeds to come, which take all `steps` and `evaluations`."""
+    """`later`: backends of seeds to come, which take all `steps` and `evaluations`. `then`: says
+    what follows from the pace besides."""
     slowest = max(paces.values(), key=lambda pace: pace.left)
     whole = [
         replace(paces.get(backend, slowest), steps_left=steps, evaluations_left=evaluations)
@@ -238,3 +265,15 @@ def _say_estimate(
     said = ", ".join(f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items())
     scope = f"{len(paces) + len(whole)} runs of {steps} steps"
     display.say(f"Training takes about {duration(total)} from here: {scope} ({said})")
+    then(paces)
+
+
+def _say_larger(
+    display: Display, bench: Bench, images: Mapping[str, Images], paces: dict[str, Pace]
+) -> None:
+    flops = step_flops(bench.experiment)
+    counts = (len(images["trainA"]), len(images["trainB"]))
+    speeds = [flops / pace.step for pace in paces.values()]
+    seconds = training_seconds(bench.experiment.dataset, counts, speeds)
+    if seconds is not None:
+        display.say(sentence(seconds, len(speeds), "here"))

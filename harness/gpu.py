@@ -86,10 +86,14 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Found:
-    """`gpus`: all that CUDA may use, in its order. `why`: a clause, where there is none."""
+    """`gpus`: all that CUDA may use, in its order. `why`: a clause, where there is none.
+
+    `expected`: a driver is here, and CUDA_VISIBLE_DEVICES or an error keeps its GPUs from use.
+    """
 
     gpus: tuple[Gpu, ...]
     why: str = ""
+    expected: bool = True
 
 
 class DriverError(Exception):
@@ -113,6 +117,11 @@ def visible_gpus() -> tuple[Gpu, ...]:
 def why_no_gpu() -> str:
     """Why `find_gpu` finds none, as a clause: "there is no NVIDIA driver (libcuda.so.1)"."""
     return _found().why
+
+
+def gpu_is_expected() -> bool:
+    """Where `find_gpu` finds none: whether one is hidden, or a driver is here that fails."""
+    return _found().expected
 
 
 def gpu_state(gpu: Gpu) -> dict[str, Any]:
@@ -204,7 +213,7 @@ def _found() -> Found:
         driver = load_driver()
     except OSError as error:
         if "cannot open shared object file: No such file" in str(error):
-            return Found((), f"there is no NVIDIA driver ({LIBRARY})")
+            return Found((), f"there is no NVIDIA driver ({LIBRARY})", expected=False)
         return Found((), f"the NVIDIA driver cannot be loaded ({error})")
     try:
         _check(driver.cuInit(0))
@@ -213,22 +222,24 @@ def _found() -> Found:
             raise DriverError(NO_DEVICE)
         return Found(tuple(_describe(driver, index) for index in range(count)))
     except DriverError as error:
-        return Found((), _why(error.code))
+        return _without(error.code)
     except Exception as error:  # such as a function that a library of that name does not have
         return Found((), f"the NVIDIA driver cannot be asked ({error})")
 
 
-def _why(code: int) -> str:
+def _without(code: int) -> Found:
+    """A driver that returns `code` in place of a GPU."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if code == NO_DEVICE and hidden is not None:
-        count = _ask(lambda: load_nvml().nvmlDeviceGetCount())
-        if count != 0:
-            of = f" of the {count} in this machine" if count else ""
-            return f"CUDA_VISIBLE_DEVICES={hidden[:100]!r} leaves no NVIDIA GPU{of} visible"
+    count = _ask(lambda: load_nvml().nvmlDeviceGetCount()) if code == NO_DEVICE else None
+    if code == NO_DEVICE and hidden is not None and count != 0:
+        of = f" of the {count} in this machine" if count else ""
+        return Found((), f"CUDA_VISIBLE_DEVICES={hidden[:100]!r} leaves no NVIDIA GPU{of} visible")
     if code == NO_DEVICE:
-        return "the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE, 100)"
+        why = "the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE, 100)"
+        return Found((), why, expected=bool(count))
     name, hint = ERRORS.get(code, ("error", ""))
-    return f"the NVIDIA driver fails: {name}, {code}" + (f" ({hint})" if hint else "")
+    said = f"the NVIDIA driver fails: {name}, {code}"
+    return Found((), f"{said} ({hint})" if hint else said)
 
 
 def _describe(driver: Any, index: int) -> Gpu:

@@ -52,9 +52,10 @@ def run(options: argparse.Namespace) -> int:
     from harness.bench.disk import file_name, read_records, write_record
     from harness.bench.page.write import write_page
     from harness.bench.run import Request, bench
-    from harness.compare import check_precision, default_preset, find_machine, tell
+    from harness.compare import check_precision, find_machine, tell
     from harness.config import check_backends, load_experiment
     from harness.locks import locked
+    from harness.presets import DEFAULT
 
     names = (options.aa, options.aa) if options.aa else options.backends
     check_backends(list(dict.fromkeys(names)))
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             "bench: two backends are timed against each other; give --backends torch,tf"
         )
     machine = find_machine(options.device)
-    preset = options.preset or default_preset(machine)
+    preset = options.preset or DEFAULT
     experiment = load_experiment(None, preset, list(shared.overrides(options)))
     check_precision(experiment, machine)
     folder = options.results / "bench"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from harness.cli import options as shared
 
@@ -11,8 +12,9 @@ def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "doctor",
         help="look at packages, GPU, threads, disk, data sets, weights; say what helps",
-        epilog="example: cyclebench doctor. It writes nothing and asks no network. The exit status"
-        " is 1 if there is a problem; warnings are worth knowing before numbers are believed.",
+        epilog="example: cyclebench doctor. It trains a step with every backend, asks no network,"
+        " and writes nothing but logs of what fails. The exit status is 1 if there is a problem;"
+        " warnings are worth knowing before numbers are believed.",
     )
     command.set_defaults(command=run)
     command.add_argument("--data-dir", type=shared.path_or_none, help="folder that holds data sets")
@@ -24,7 +26,10 @@ def run(options: argparse.Namespace) -> int:
     from harness.doctor.examine import Request, examine
     from harness.doctor.show import answer, as_json, print_checks
 
-    checks = list(examine(Request(options.results, options.data_dir)))
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    checks = list(examine(Request(options.results, options.data_dir), say))
     if options.json:
         shared.print_json(as_json(checks))
     else:

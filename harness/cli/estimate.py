@@ -98,12 +98,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _work(options: argparse.Namespace, machine: Machine) -> Work:
     """What `make compare` with these options would do. Raises UserError as it does."""
-    from harness.compare import check_precision, default_preset
+    from harness.compare import check_precision
     from harness.config import check_backends, load_experiment
     from harness.estimate import Work, count_images, given_images
+    from harness.presets import DEFAULT
 
     check_backends(list(options.backends))
-    preset = options.preset or default_preset(machine)
+    preset = options.preset or DEFAULT
     experiment = load_experiment(options.dataset, preset, list(shared.overrides(options)))
     check_precision(experiment, machine)
     counts = (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import backends
 from harness.errors import UserError
-from harness.presets import preset_names
+from harness.presets import DEFAULT, preset_names
 from harness.untrusted import expanded, shown
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def add_backends(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_preset(command: argparse.ArgumentParser, default: str = "by device") -> None:
+def add_preset(command: argparse.ArgumentParser, default: str = DEFAULT) -> None:
     command.add_argument(
         "--preset",
         type=text_or_none,

@@ -50,7 +50,8 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.compare import default_preset, find_machine
+    from harness.compare import find_machine
+    from harness.presets import DEFAULT
     from harness.scaling import Request, as_json, print_record, scale, write_page
     from harness.scaling.axes import parse_values
     from harness.scaling.measure import Method
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     values = parse_values(given)
     machine = find_machine(options.device)
     request = Request(
-        preset=options.preset or default_preset(machine),
+        preset=options.preset or DEFAULT,
         machine=machine,
         backends=options.backends,
         results=options.results,

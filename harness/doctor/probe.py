@@ -1,13 +1,16 @@
-"""A process that builds one backend's networks and says which device it has: one JSON line."""
+"""A process that trains one step with one backend: JSON lines of what it is doing, and what it saw.
+
+A framework that imports, and even sees its GPU, may still be without a kernel, or with a cuDNN that
+refuses to work: only a step tells.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 
-import backends
-from backends.interface import Runtime
 from harness import provenance
+from harness.bench.worker import Stopwatch
 from harness.config import load_experiment
 
 
@@ -16,12 +19,22 @@ def main() -> None:
     name, device = sys.argv[1:]
     # Keras imports it where it is there, which takes seconds the first time, and makes folders.
     sys.modules["matplotlib"] = None  # type: ignore[assignment]
-    experiment = load_experiment(None, "smoke", [])
-    runtime = Runtime(device=device, threads=provenance.default_threads())  # type: ignore[arg-type]
-    model, objective = experiment.networks(), experiment.loss()
-    environment = backends.load(name, model, objective, runtime).environment()
-    kept = ("framework", "versions", "device", "threads")
-    print(json.dumps({key: environment[key] for key in kept}))
+    say("doing", "starting")
+    experiment = load_experiment(None, "smoke", []).model_dump()
+    threads = provenance.default_threads()
+    of = {"backend": name, "device": device, "threads": threads, "experiment": experiment}
+    subject = Stopwatch(of)
+    say("doing", "training one step")
+    subject.train(1)
+    say("doing", "translating one image")
+    subject.backend.translate(subject.images_a[:1], "ab")
+    environment = subject.backend.environment()
+    kept = ("framework", "versions", "libraries", "device", "threads")
+    say("seen", {key: environment[key] for key in kept if key in environment})
+
+
+def say(what: str, value: object) -> None:
+    print(json.dumps({what: value}), flush=True)
 
 
 if __name__ == "__main__":

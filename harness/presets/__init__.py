@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from importlib import resources
 
+# Minutes on any machine, with or without a GPU.
+DEFAULT = "quick"
+
 
 def preset_names() -> list[str]:
     files = resources.files(__name__).iterdir()

@@ -69,7 +69,7 @@ def context(
             for device in experiment.devices
             if findings.metrics
         ],
-        "timing_note": notes.TIMING,
+        "timing_note": notes.about_timing(experiment),
         "timing": {
             device: (
                 tables.timing_tables(experiment, findings.timing, device),

@@ -17,7 +17,7 @@ FIELDS = (
     ("device", "Device"),
     ("gpu", "GPU"),
     ("power_limit", "Power limit"),
-    ("max_clocks", "Highest clocks"),
+    ("max_clocks", "Clock limits"),
     ("driver", "Driver"),
     ("threads", "Threads"),
     ("precision", "Precision"),
@@ -33,12 +33,16 @@ SAME_ON_A_DEVICE = ("device", "device_kind", "threads", "platform", "python")
 SAME_ON_A_GPU = ("driver", "gpu", "power_limit", "max_clocks")
 # Empty on a CPU, and in records from before they were written: then the table has no such row.
 ONLY_OF_GPUS = ("libraries", "gpu", "power_limit", "max_clocks")
-# Libraries that came among the versions before they had a place of their own.
-LIBRARIES = {"cuda": "cuda_build", "cudnn": "cudnn"}
+# By key of `libraries`: in words, and as it was called among the versions before.
+LIBRARIES = {
+    "cuda_build": ("built for CUDA", "cuda"),
+    "cudnn": ("cuDNN", "cudnn"),
+    "cuda_runtime": ("CUDA runtime", ""),
+}
 
 
 TITLES = {"driver": "driver", "gpu": "GPU", "power_limit": "power limit of the GPU",
-          "max_clocks": "highest clocks of the GPU"}  # fmt: skip
+          "max_clocks": "clock limit of the GPU"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,14 @@ def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 def _separated(environment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Packages, and libraries of CUDA: each framework brings its own, which are no difference."""
-    versions = dict(environment["versions"])
-    before = {new: versions.pop(old, None) for old, new in LIBRARIES.items()}
-    libraries = before | dict(environment.get("libraries") or {})
-    return versions, {name: value for name, value in libraries.items() if value is not None}
+    versions, now = dict(environment["versions"]), environment.get("libraries") or {}
+    libraries = {}
+    for key, (words, before) in LIBRARIES.items():
+        version = now.get(key) or versions.get(before)
+        versions.pop(before, None)
+        if version is not None:
+            libraries[words] = version
+    return versions, libraries
 
 
 def _gpu(gpu: Mapping[str, Any]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from harness.larger import sentence, training_seconds
+from harness.presets import DEFAULT
 from harness.report.experiment import Experiment
 from harness.report.formatting import fixed
 from harness.report.gallery import LOSSLESS, QUALITY, Gallery, shown_runs
 from harness.report.losses import conventions
+from harness.report.timing import flops_per_second
 from harness.statistics import MINIMUM_SEEDS
 
 # What a metric is, by the first of those that are explained together.
@@ -97,6 +100,20 @@ def about_metrics(experiment: Experiment) -> str:
         brackets = "Values are means over two seeds, which is too few for an interval."
     scored = {score["metric"] for score in experiment.metrics.get("scores", [])}
     return " ".join([*(text for name, text in METRICS.items() if name in scored), LAST, brackets])
+
+
+def about_timing(experiment: Experiment) -> str:
+    """How times were measured; of the default preset also what the largest would take at most."""
+    found = []
+    for device in experiment.devices if experiment.preset == DEFAULT else ():
+        speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
+        counts = experiment.audit["counts"]
+        known = [speed for speed in speeds if speed]
+        seconds = training_seconds(experiment.dataset, (counts["trainA"], counts["trainB"]), known)
+        if seconds and len(known) == len(speeds):
+            where = f"on {experiment.device_title(device)}"
+            found.append(sentence(seconds, len(speeds), where))
+    return " ".join([TIMING, *found])
 
 
 def about_cases(experiment: Experiment) -> str:

@@ -88,7 +88,7 @@ def timing_rows(experiment: Experiment) -> list[TimingRow]:
         "images_per_second": lambda runs: _scaled(_steps_per_second(runs), 2 * batch),
         "warmup_seconds": lambda runs: _clock(runs, "warmup"),
         "peak_memory_bytes": _peak_memory,
-        "flops_per_second": _flops_per_second,
+        "flops_per_second": flops_per_second,
         "joules_per_image": lambda runs: _scaled(
             block_times(runs, step_joules).median(), 1 / (2 * batch)
         ),
@@ -141,7 +141,8 @@ def _steps_per_second(runs: Sequence[RunRecord]) -> float:
     return float(steps.sum() / (times.to_numpy() * steps).sum())
 
 
-def _flops_per_second(runs: Sequence[RunRecord]) -> float | None:
+def flops_per_second(runs: Sequence[RunRecord]) -> float | None:
+    """Convolutions of timed blocks; None where none was timed or none were counted."""
     flops = _average(runs, lambda run: run.resources.get("flops_per_step"))
     return None if flops is None else _scaled(_steps_per_second(runs), flops)
 

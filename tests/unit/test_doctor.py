@@ -7,10 +7,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from harness.doctor import examine as examining
-from harness.doctor import frameworks, machine, packages, places
+from harness.doctor import machine, packages, places
 from harness.doctor.check import Check, ok
 from harness.doctor.examine import Request, examine
-from harness.doctor.frameworks import Answer, check_gpu, judge
 from harness.doctor.keras_settings import check_keras
 from harness.doctor.show import answer, as_json
 from harness.doctor.variables import check_variables
@@ -25,7 +24,7 @@ def state(checks, name):
 @pytest.fixture
 def unprobed(monkeypatch):
     """No processes of frameworks, which take seconds."""
-    monkeypatch.setattr(examining, "start_probes", lambda gpu: ())
+    monkeypatch.setattr(examining, "start_probes", lambda gpu, one_by_one: ())
 
 
 @pytest.mark.parametrize(
@@ -66,60 +65,6 @@ def test_a_framework_from_elsewhere_is_told(monkeypatch, tmp_path):
         monkeypatch.delitem(sys.modules, name)
     found = packages.check_origins()
     assert found.state == "warning" and f"keras from {tmp_path}" in found.found
-
-
-SEEN = {"versions": {"torch": "2.13.0+cpu", "cuda": None}, "device": "cpu", "threads": 2}
-
-
-@pytest.mark.parametrize(
-    ("answers", "state", "says"),
-    [
-        ([Answer("torch", "cpu", SEEN)], "ok", "torch 2.13.0+cpu; sees cpu, 2 threads"),
-        ([Answer("torch", "cpu", {}, "ImportError: numpy")], "problem", "ImportError: numpy"),
-        ([Answer("torch", "cpu", {}, late=True)], "warning", "no answer within"),
-        (
-            [Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {}, "PyTorch sees no GPU")],
-            "problem",
-            "cannot use the GPU: PyTorch sees no GPU",
-        ),
-        (
-            [Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {**SEEN, "device": "H200"})],
-            "ok",
-            "sees H200",
-        ),
-    ],
-)
-def test_what_a_backend_answers_is_judged(answers, state, says):
-    found = judge("torch", answers)
-    assert found.state == state and says in found.found
-    assert bool(found.fix) is (state != "ok")
-
-
-def test_a_framework_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
-    """In a process: TensorFlow is put out of the way by a module of its name."""
-    (tmp_path / "tensorflow.py").write_text("raise ImportError('no such symbol')")
-    (tmp_path / "keras.py").touch()
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(frameworks, "PATIENCE", 60.0)
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("tf",))
-    [found] = frameworks.check_backends(frameworks.start_probes(None))
-    assert found.state == "problem" and "ImportError: no such symbol" in found.found
-
-
-def test_a_framework_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
-    (tmp_path / "torch.py").write_text("import time; time.sleep(60)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(frameworks, "PATIENCE", 0.2)
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
-    [found] = frameworks.check_backends(frameworks.start_probes(None))
-    assert found.state == "warning"
-
-
-def test_a_gpu_may_be_hidden(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert check_gpu(None).state == check_gpu("H200").state == "ok"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert check_gpu("H200").state == "problem" and check_gpu(None).state == "ok"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,222 @@
+"""Backends that are asked to train one step, in processes of their own; frameworks made up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.doctor import frameworks, probe
+from harness.doctor.causes import cause
+from harness.doctor.frameworks import Answer, check_backends, judge, start_probes
+
+SEEN = {"versions": {"torch": "2.13.0", "cuda": None}, "device": "cpu", "threads": 2}
+ON_GPU = {**SEEN, "device": "H200", "libraries": {"cudnn": "9.20.0"}}
+
+
+@pytest.fixture
+def logs(tmp_path, monkeypatch):
+    """The folder for temporary files."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+@pytest.fixture
+def framework(tmp_path, monkeypatch, logs):
+    """Writes a module that is imported in place of PyTorch, the only backend there is then."""
+
+    def write(text):
+        (tmp_path / "torch.py").write_text(text)
+
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
+    return write
+
+
+@pytest.mark.parametrize(
+    ("answers", "state", "says"),
+    [
+        ([Answer("torch", "cpu", SEEN)], "ok", "torch 2.13.0; trains on cpu, 2 threads"),
+        ([Answer("torch", "cpu", {}, "ImportError: numpy")], "problem", "ImportError: numpy"),
+        ([Answer("torch", "cpu", {}, "starting", late=True)], "warning",
+         "no answer within 60 s on cpu: it was starting"),
+        ([Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {}, "training", late=True)],
+         "warning", "no answer within 240 s on cuda: it was training"),
+        ([Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {}, "no GPU")], "problem",
+         "torch 2.13.0; cannot use the GPU: no GPU"),
+        ([Answer("torch", "cpu", SEEN), Answer("torch", "cuda", ON_GPU)], "ok",
+         "torch 2.13.0, cudnn 9.20.0; trains on H200"),
+    ],
+)  # fmt: skip
+def test_what_a_backend_answers_is_judged(answers, state, says):
+    found = judge("torch", answers)
+    assert found.state == state and says in found.found
+    assert bool(found.fix) is (state != "ok")
+
+
+def test_a_probe_trains_a_step_and_translates_and_says_what_it_is_at(monkeypatch, capsys):
+    done = []
+
+    class Backend:
+        def translate(self, images, direction):
+            done.append(("translate", len(images), direction))
+
+        def environment(self):
+            return {**ON_GPU, "framework": "PyTorch", "precision": "float32"}
+
+    class Stopwatch:
+        backend, images_a = Backend(), [0, 1]
+
+        def __init__(self, of):
+            done.append((of["backend"], of["device"], of["experiment"]["preset"]))
+
+        def train(self, steps):
+            done.append(("train", steps))
+
+    monkeypatch.setattr(probe, "Stopwatch", Stopwatch)
+    monkeypatch.setattr(probe.sys, "argv", ["probe", "torch", "cuda"])
+    monkeypatch.setitem(probe.sys.modules, "matplotlib", None)
+    probe.main()
+    assert done == [("torch", "cuda", "smoke"), ("train", 1), ("translate", 1, "ab")]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["doing"] for line in lines[:-1]] == [
+        "starting", "training one step", "translating one image",
+    ]  # fmt: skip
+    assert lines[-1]["seen"] == {**ON_GPU, "framework": "PyTorch"}
+
+
+def test_pytorch_trains_a_step_here_and_leaves_no_log(monkeypatch, logs):
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
+    [found] = check_backends(start_probes(False))
+    assert found.state == "ok" and "trains on cpu" in found.found
+    assert list(logs.iterdir()) == []
+
+
+def test_what_fails_is_told_in_a_line_and_kept_whole(framework, logs):
+    framework("import sys; print('a first line', file=sys.stderr)\nraise ImportError('no symbol')")
+    [found] = check_backends(start_probes(False))
+    assert found.state == "problem" and found.found == "does not train: ImportError: no symbol"
+    [log] = logs.iterdir()
+    assert f"what it wrote: {log}" in found.fix and "\n" not in found.fix
+    assert "a first line" in log.read_text() and "Traceback" in log.read_text()
+
+
+def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(framework):
+    framework(
+        "import os, sys\n"
+        "assert os.environ['TF_CPP_MIN_LOG_LEVEL'] == '0'\n"
+        "print('2026 W tensorflow/gpu_device.cc:2343] Cannot dlopen some GPU libraries. x',"
+        " file=sys.stderr)\n"
+        "raise ValueError('device cuda: no GPU is seen')"
+    )
+    probes = start_probes(True)
+    assert [(each.backend, each.device) for each in probes] == [("torch", "cpu"), ("torch", "cuda")]
+    on_cpu, on_gpu = (each.answer(lambda line: None) for each in probes)
+    assert on_gpu.why == "Cannot dlopen some GPU libraries. x"
+    assert on_cpu.why == "ValueError: device cuda: no GPU is seen"
+
+
+def test_a_framework_that_hangs_is_given_up_and_its_processes_end(framework, monkeypatch, tmp_path):
+    monkeypatch.setattr(frameworks, "LIMITS", {"cpu": 3.0, "cuda": 3.0})
+    monkeypatch.setattr(frameworks, "PATIENCE", 0.1)
+    child = tmp_path / "child"
+    # What it has started holds its pipe open, and would keep whoever reads it waiting.
+    framework(
+        "import pathlib, subprocess, sys, time\n"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"pathlib.Path({str(child)!r}).write_text(str(p.pid))\n"
+        'print(\'{"doing": "compiling"}\', flush=True)\ntime.sleep(60)'
+    )
+    said, began = [], time.monotonic()
+    [found] = check_backends(start_probes(False), said.append)
+    assert time.monotonic() - began < 30
+    assert found.state == "warning" and "no answer within 3 s on cpu: it was" in found.found
+    assert said == ["Waiting for torch to train a step on cpu, 3 s at most"]
+    if child.exists():
+        assert "compiling" in found.found
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{child.read_text()}").exists() and time.monotonic() < deadline:
+            state = Path(f"/proc/{child.read_text()}/stat").read_text().split()[2]
+            if state == "Z":
+                break
+            time.sleep(0.05)
+        else:
+            assert not Path(f"/proc/{child.read_text()}").exists()
+
+
+def test_a_process_that_is_stopped_is_given_up(framework, monkeypatch):
+    monkeypatch.setattr(frameworks, "LIMITS", {"cpu": 1.0, "cuda": 1.0})
+    framework("import time; time.sleep(60)")
+    [one] = start_probes(False)
+    os.kill(one._process.pid, signal.SIGSTOP)
+    [found] = check_backends([one])
+    assert found.state == "warning" and one._process.returncode == -signal.SIGKILL
+
+
+def test_of_a_gpu_that_takes_one_process_they_are_asked_one_by_one(framework, monkeypatch):
+    framework("raise ImportError")
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch", "another"))
+    probes = start_probes(True, one_by_one=True)
+    running = [each._process is not None for each in probes]
+    assert running == [True, False, True, False]
+    first, second = probes[1], probes[3]
+    first.answer(lambda line: None)
+    assert first._process.returncode and second._process is None
+    assert second.answer(lambda line: None).why
+    for each in probes:
+        each.stop()
+
+
+def test_without_a_place_for_logs_there_is_none(framework, monkeypatch):
+    def full(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    framework("raise ImportError('no symbol')")
+    [found] = check_backends(start_probes(False))
+    assert found.state == "problem" and "what it wrote" not in found.fix
+
+
+TORCH_OLD = (
+    "/x/torch/cuda/__init__.py:180: UserWarning: CUDA initialization: The NVIDIA driver on your"
+    " system is too old (found version 12040). Please update\n  return torch._C\n"
+    'Traceback (most recent call last):\n  File "x"\nValueError: device cuda: PyTorch sees no GPU'
+)
+CHAIN = (
+    "Traceback (most recent call last):\n  File x\nImportError: libcudart.so.12: cannot open shared"
+    " object file\n\nDuring handling of the above exception\nTraceback (most recent call last):\n"
+    "RuntimeError: it did not work"
+)
+NOISE = (
+    "E0000 00:00:1 2 cuda_dnn.cc:8579] Unable to register cuDNN factory: already registered\n"
+    "2026 E cuda_driver.cc:266] failed call to cuInit: CUDA_ERROR_NO_DEVICE\n"
+    "ModuleNotFoundError: No module named 'numpy'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "device", "status", "said"),
+    [
+        (TORCH_OLD, "cuda", 1, "CUDA initialization: The NVIDIA driver on your system is too old"
+         " (found version 12040). Please update"),
+        (TORCH_OLD, "cpu", 1, "ValueError: device cuda: PyTorch sees no GPU"),
+        (CHAIN, "cuda", 1, "ImportError: libcudart.so.12: cannot open shared object file"),
+        (NOISE, "cpu", 1, "ModuleNotFoundError: No module named 'numpy'"),
+        (NOISE, "cuda", 1, "failed call to cuInit: CUDA_ERROR_NO_DEVICE"),
+        ("RuntimeError: cuDNN error: CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH", "cuda", 1,
+         "RuntimeError: cuDNN error: CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH"),
+        ("first\nlast\n", "cpu", 3, "last"),
+        ("first\nlast\n", "cpu", -11, "killed (SIGSEGV)"),
+        ("", "cuda", 7, "ended with status 7"),
+        ("ValueError: " + "x" * 999, "cpu", 1, "ValueError: " + "x" * 288),
+    ],
+)  # fmt: skip
+def test_the_first_line_that_names_a_cause_is_told(written, device, status, said):
+    assert cause(written, device, status) == said

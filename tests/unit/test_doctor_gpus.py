@@ -1,0 +1,199 @@
+"""What facts about a GPU mean for a comparison; the GPUs are made up."""
+
+from __future__ import annotations
+
+import pytest
+from fake_gpus import Card, Driver, Nvml, machine
+
+from harness.doctor import examine as examining
+from harness.doctor.examine import Request, examine
+from harness.doctor.gpus import WHEELS, check_gpus
+from harness.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
+
+GIB = 2**30
+BOTH = ("torch", "tf")
+A100 = Card("NVIDIA A100", 40 * GIB, (8, 0), free=39 * GIB)
+H100, T4 = Card(), Card("Tesla T4", 15 * GIB, (7, 5), free=14 * GIB)
+V100 = Card("Tesla V100", 16 * GIB, (7, 0), free=15 * GIB)
+B200 = Card("NVIDIA B200", 180 * GIB, (10, 0))
+RTX5090 = Card("NVIDIA GeForce RTX 5090", 32 * GIB, (12, 0), free=31 * GIB)
+
+
+def checks(*cards, names=BOTH, environment=None, **given):
+    """By name."""
+    with machine(*cards, **given):
+        gpus = visible_gpus()
+        state = gpu_state(gpus[0]) if gpus else {}
+        usual = not gpu_is_expected()
+        found = list(check_gpus(gpus, why_no_gpu(), usual, state, names, environment or {}))
+    assert all(bool(each.fix) is (each.state != "ok") for each in found)
+    return {each.name: each for each in found}
+
+
+def test_a_usual_gpu_is_all_right():
+    found = checks(A100)
+    assert {each.state for each in found.values()} == {"ok"}
+    assert found["GPU"].found == "NVIDIA A100, 40.0 GiB, compute capability 8.0"
+    assert found["driver"].found == "580.95.05, for CUDA up to 13.0"
+    assert {"compute mode", "GPU memory", "power limit"} < set(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ({"driver": OSError("libcuda.so.1: cannot open shared object file: No such file")}, "ok"),
+        ({"driver": Driver([], code=100), "nvml": Nvml([])}, "ok"),
+        ({"driver": Driver([A100], code=803)}, "warning"),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, "warning"),
+        ({"driver": Driver([], code=100), "nvml": Nvml([A100])}, "warning"),
+    ],
+)
+def test_without_a_gpu_the_reason_is_told(given, state):
+    [found] = checks(A100, **given).values()
+    assert found.name == "GPU" and found.state == state
+    assert found.found.startswith("none: ") and "the CPU is used" in found.found
+    hidden = "CUDA_VISIBLE_DEVICES" in given
+    assert ("unset CUDA_VISIBLE_DEVICES" in found.fix) is hidden
+
+
+@pytest.mark.parametrize(
+    ("version", "names", "says"),
+    [
+        (12040, BOTH, "PyTorch 2.13 of PyPI needs CUDA 13.0"),
+        (12040, ("tf",), None),
+        (11080, BOTH, "PyTorch 2.13 of PyPI needs CUDA 13.0, TensorFlow 2.21 needs CUDA 12.0"),
+        (13000, BOTH, None),
+    ],
+)
+def test_a_driver_that_is_too_old_for_a_build_is_told(version, names, says):
+    found = checks(A100, names=names, driver=Driver([A100], version=version))["driver"]
+    assert found.state == ("warning" if says else "ok")
+    assert found.found.endswith(says or f"CUDA up to {version // 1000}.{version % 1000 // 10}")
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "says"),
+    [(0, "ok", "DEFAULT"), (2, "problem", "PROHIBITED"), (3, "problem", "EXCLUSIVE_PROCESS")],
+)
+def test_a_gpu_that_takes_one_process_is_told(mode, state, says):
+    found = checks(Card(mode=mode))["compute mode"]
+    assert found.state == state and found.found.startswith(says)
+    assert ("BACKENDS=torch" in found.fix) is (mode == 3)
+
+
+@pytest.mark.parametrize(
+    ("free", "state"), [(79 * GIB, "ok"), (3 * GIB, "warning"), (GIB, "problem")]
+)
+def test_memory_that_is_left_is_told(free, state):
+    assert checks(Card(free=free))["GPU memory"].state == state
+
+
+@pytest.mark.parametrize(
+    ("processes", "says"), [({1: 3 * GIB}, "1, with 3.0 GiB"), ({1: None}, "1"), ({}, "none")]
+)
+def test_other_processes_are_told(processes, says):
+    found = checks(Card(processes=processes))["other processes on the GPU"]
+    assert found.found == says and found.state == ("warning" if processes else "ok")
+
+
+def test_a_power_limit_below_the_default_is_told():
+    found = checks(Card(watts=150.0, default_watts=450.0))["power limit"]
+    assert found.state == "warning" and found.found.startswith("150 W, 450 W by default")
+    assert "nvidia-smi -pl 450" in found.fix
+
+
+@pytest.mark.parametrize(("bits", "told"), [(0x1, False), (0x4, False), (0x20, True), (0x80, True)])
+def test_clocks_that_heat_or_power_holds_back_are_told(bits, told):
+    assert ("GPU clocks" in checks(Card(reasons=bits))) is told
+
+
+def test_an_old_card_beside_a_new_one_keeps_pytorch_from_both():
+    old = Card("Quadro K620", 2 * GIB, (5, 0), number=5)
+    new = Card("NVIDIA A100", 40 * GIB, (8, 0), number=6, free=39 * GIB)
+    for cards in ((old, new), (new, old)):
+        found = checks(*cards)["older GPU"]
+        assert found.state == "problem" and "Quadro K620" in found.found
+        assert f"CUDA_VISIBLE_DEVICES={new.uuid}" in found.fix
+    assert "older GPU" not in checks(old, new, CUDA_VISIBLE_DEVICES="1")
+    assert "older GPU" not in checks(old, new, names=("tf",))
+    assert "older GPU" not in checks(A100, T4)
+
+
+@pytest.mark.parametrize(
+    ("card", "torch", "tf"),
+    [
+        (V100, "has no code", None),
+        (T4, None, None),
+        (A100, None, None),
+        (Card("RTX 4090", capability=(8, 9)), None, None),
+        (H100, None, "at its first use"),
+        (B200, None, "has no code"),
+        (RTX5090, None, "has no code"),
+    ],
+)
+def test_what_builds_hold_for_a_card_is_told(card, torch, tf):
+    found = checks(card)
+    for name, said in (("torch", torch), ("tf", tf)):
+        check = found.get(f"kernels of {name}")
+        assert (said in check.found) if said else check is None
+
+
+def test_on_blackwell_there_is_pytorch_and_on_volta_tensorflow():
+    assert checks(B200)["kernels of tf"].fix.startswith("BACKENDS=torch")
+    assert checks(V100)["kernels of torch"].fix.startswith("BACKENDS=tf")
+    assert checks(B200, names=("tf",))["kernels of tf"].fix == "another build"
+    assert "kernels of tf" not in checks(B200, names=("torch",))
+
+
+@pytest.mark.parametrize(
+    ("size", "state"),
+    [(None, "warning"), ("268435456", "warning"), ("4294967296", "ok"), ("4G", "warning")],
+)
+def test_kernels_compiled_at_first_use_need_a_place(size, state):
+    environment = {} if size is None else {"CUDA_CACHE_MAXSIZE": size}
+    assert checks(H100, environment=environment)["kernels of tf"].state == state
+
+
+def test_cards_without_bfloat16_are_told():
+    assert "bfloat16" in checks(T4)["precision"].found
+    assert "precision" not in checks(A100)
+
+
+def test_of_several_the_first_is_used():
+    assert "the first of 2 visible ones" in checks(A100, H100)["GPU"].found
+
+
+def test_without_nvml_there_is_still_what_the_driver_says():
+    assert set(checks(A100, nvml=False)) == {"GPU", "driver"}
+
+
+def test_a_backend_of_which_nothing_is_known_is_left_alone():
+    assert "jax" not in WHEELS
+    assert {each.state for each in checks(B200, names=("jax",)).values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("cards", "asked"),
+    [((), (False, False)), ((A100,), (True, False)), ((Card(mode=3),), (True, True))],
+)
+def test_an_examination_probes_as_the_gpu_allows_and_ends_what_it_has_started(
+    monkeypatch, tmp_path, cards, asked
+):
+    ended, given = [], []
+
+    class Probe:
+        def stop(self):
+            ended.append(self)
+
+    def start(gpu, one_by_one):
+        given.append((gpu, one_by_one))
+        return (Probe(),)
+
+    monkeypatch.setattr(examining, "start_probes", start)
+    monkeypatch.setattr(examining, "check_machine", lambda: ())
+    monkeypatch.setattr(examining, "check_packages", lambda: iter(()))
+    with machine(*cards):
+        walk = examine(Request(tmp_path))
+        assert next(walk).name == "GPU"
+        walk.close()  # as Ctrl-C does
+    assert given == [asked] and len(ended) == 1
