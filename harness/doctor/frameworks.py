@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import backends
+from harness import interpreters
 from harness.doctor.causes import cause
 from harness.doctor.check import Check, ok
 from harness.doctor.keras_settings import settings_file
+from harness.errors import UserError
 
 # Seconds from a process's start until it is given up: a quiet machine takes ten on the CPU. On a
 # GPU a framework may have to compile its kernels first, which the driver keeps for the next time.
@@ -48,6 +49,7 @@ class Probe:
     def __init__(self, backend: str, device: str) -> None:
         self.backend, self.device, self.limit = backend, device, LIMITS[device]
         self._process: subprocess.Popen[str] | None = None
+        self._refused = ""  # why its Python cannot be used
         self._written: IO[bytes] | None = None
 
     def start(self) -> None:
@@ -56,16 +58,25 @@ class Probe:
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         if "KERAS_HOME" not in os.environ and not settings_file().exists():
             quiet["KERAS_HOME"] = os.devnull
+        try:
+            interpreters.check_interpreters([self.backend])
+        except UserError as error:
+            self._refused = str(error)
+            return
         self._written = _scratch()
         self._began = time.monotonic()
         self._process = subprocess.Popen(
-            [_interpreter(self.backend), "-m", "harness.doctor.probe", self.backend, self.device],
+            [
+                *interpreters.command(self.backend, "harness.doctor.probe"),
+                self.backend,
+                self.device,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._written,
             text=True,
             errors="replace",
-            env={**os.environ, **quiet},
+            env={**interpreters.environment(), **quiet},
             start_new_session=True,  # so that what it has started ends with it
         )
 
@@ -74,8 +85,10 @@ class Probe:
 
         `say` is told what is waited for, where it takes long.
         """
-        if self._process is None:
+        if self._process is None and not self._refused:
             self.start()
+        if self._refused:
+            return Answer(self.backend, self.device, {}, self._refused)
         process, written = self._process, self._written
         assert process is not None and written is not None
         until = self._began + self.limit
@@ -171,10 +184,6 @@ def judge(name: str, answers: list[Answer]) -> Check:
 
 def _with_log(fix: str, answer: Answer) -> str:
     return f"{fix}; {EVERYTHING_WRITTEN}{answer.log}" if answer.log else fix
-
-
-def _interpreter(backend: str) -> str:
-    return sys.executable
 
 
 def _scratch() -> IO[bytes]:
