@@ -25,6 +25,7 @@ from harness.errors import UserError
 # GPU a framework may have to compile its kernels first, which the driver keeps for the next time.
 LIMITS = {"cpu": 60.0, "cuda": 240.0}
 PATIENCE = 10.0  # seconds, after which the user is told what is waited for
+PROBE = "harness.doctor.probe"
 EVERYTHING_WRITTEN = "the whole of what it wrote: "
 
 
