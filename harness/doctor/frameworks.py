@@ -15,10 +15,6 @@ from harness.doctor.check import Check, ok
 from harness.doctor.keras_settings import settings_file
 
 PATIENCE = 16.0  # seconds until every one has answered; a quiet machine takes five
-GPU_BUILDS = {
-    "torch": "`pip install --force-reinstall torch` in the pinned version, from PyPI on Linux",
-    "tf": "`pip uninstall tensorflow-cpu`, then `pip install 'tensorflow[and-cuda]'`, that version",
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def judge(name: str, answers: list[Answer]) -> Check:
     said = ", ".join(f"{package} {version}" for package, version in versions.items() if version)
     blind = next((each for each in answers if each.device == "cuda" and not each.seen), None)
     if blind is not None:
-        fix = GPU_BUILDS.get(name, "install its build for GPUs") + ", or ask for --device cpu"
+        fix = "`make setup BUILD=cuda` installs builds for GPUs; or ask for --device cpu"
         return Check(title, "problem", f"{said}; cannot use the GPU: {blind.why}", fix)
     device = answers[-1].seen["device"]
     return ok(title, f"{said}; sees {device}, {first.seen['threads']} threads")

@@ -109,7 +109,7 @@ def prepare(options: argparse.Namespace) -> int:
     program = choice.programs / options.program[0]
     if not program.exists():
         raise UserError(f"{program} is not there; remove that environment, then `make setup`")
-    os.execv(str(program), [str(program), *options.program[1:]])
+    os.execv(str(program), [str(program), *options.program[1:]])  # noqa: S606
 
 
 def make_ready(choice: Choice, thorough: bool) -> None:

@@ -79,9 +79,7 @@ def install(wanted: Wanted, creator: Path, say: Say) -> None:
         write_stamp(folder, stamp)
         make_venv(folder, creator)
     began = before is None or before.state == BEGUN
-    stamp = replace(
-        stamp, python="{}.{}".format(*version), state=BEGUN if began else UPDATING
-    )
+    stamp = replace(stamp, python="{}.{}".format(*version), state=BEGUN if began else UPDATING)
     write_stamp(folder, stamp)
     pip = pip_for(folder, creator)
     project = f".[{','.join(wanted.extras)}]"
@@ -133,7 +131,7 @@ def run_pip(command: list[str], folder: Path, say: Say) -> None:
     command = [*command, "--progress-bar", "off", *arguments]
     log = folder / "pip.log"
     unreachable, last = False, ""
-    with log.open("w", encoding="utf-8") as kept, subprocess.Popen(
+    process = subprocess.Popen(
         command,
         cwd=str(ROOT),
         env=environment_of_pip(),
@@ -142,7 +140,8 @@ def run_pip(command: list[str], folder: Path, say: Say) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    ) as process:
+    )
+    with process, log.open("w", encoding="utf-8") as kept:
         assert process.stdout is not None
         for line in process.stdout:
             kept.write(line)
