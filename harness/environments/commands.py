@@ -22,8 +22,14 @@ from harness.environments.project import ROOT, check_python
 from harness.environments.stamps import interpreter, version_of
 from harness.errors import UserError
 
-# GB: what pip downloads, and what then lies on the disk.
-SIZES = {"cpu": (1, 3), "harness": (0.2, 1), "torch": (2.5, 6), "tf-cuda": (3, 7)}
+# GB: what pip downloads, and what then lies on the disk. Of `cpu` more where pip finds PyTorch's
+# build for GPUs only, as on PyPI.
+SIZES = {
+    "cpu": ("1 to 3", "3 to 7"),
+    "harness": ("0.2", "0.6"),
+    "torch": ("3", "6"),
+    "tf-cuda": ("3", "7"),
+}
 # There where the kernel has NVIDIA's driver; a look at it costs nothing.
 KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
 LOCK = ROOT / ".venv.lock"
@@ -119,8 +125,9 @@ def make_ready(choice: Choice, thorough: bool) -> None:
     for each in choice.environments:
         if each.is_ready and not (thorough and missing(each.folder, each.extras)):
             continue
-        download, disk = size(each)
-        fresh = f", about {download:g} GB to download, {disk:g} GB on disk" if download else ""
+        # For what is there already the difference is not known.
+        sizes = [] if each.folder.exists() else [SIZES[x] for x in each.extras if x in SIZES]
+        fresh = "".join(f", about {down} GB to download, {disk} GB on disk" for down, disk in sizes)
         tell(f"setting up {each.folder.name} ({described(each, choice)}){fresh}")
         install(each, creator_for(choice.base), tell)
 
@@ -135,13 +142,6 @@ def broken(choice: Choice) -> bool:
 def creator_for(base: Path) -> Path:
     """All environments of a family get the Python of the harness's."""
     return interpreter(base) if version_of(base) else Path(sys.executable)
-
-
-def size(each: Wanted) -> tuple[float, float]:
-    """GB to download and on disk, roughly; 0 for what is there and only brought up to date."""
-    if each.folder.exists():
-        return 0, 0
-    return next((SIZES[extra] for extra in each.extras if extra in SIZES), (0, 0))
 
 
 def described(each: Wanted, choice: Choice) -> str:
