@@ -1,4 +1,4 @@
-"""Environments are made, found and kept: with fake Pythons and a fake driver, nothing downloaded."""
+"""Environments are made, found and kept: fake Pythons, a fake driver, nothing downloaded."""
 
 import ast
 import ctypes
@@ -396,18 +396,31 @@ def test_pip_is_kept_from_other_places(monkeypatch):
     assert found["PIP_INDEX_URL"] == "https://mirror.example"
 
 
-def test_the_second_of_two_waits_and_finds_it_done(root, told, capsys):
-    made(root, pins="of another time")
+def while_another_sets_up(root, capsys, arguments, meanwhile):
+    """`arguments` are run while another has the lock; `meanwhile`: what that one then does."""
     with (root / ".venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        second = threading.Thread(target=commands.main, args=(["setup"],))
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        second = threading.Thread(target=commands.main, args=(arguments,))
         second.start()
         while "waiting" not in capsys.readouterr().err:
             assert second.is_alive()
-        made(root)
+        meanwhile()
         fcntl.flock(lock, fcntl.LOCK_UN)
         second.join(60)
+
+
+def test_the_second_of_two_waits_and_finds_it_done(root, capsys):
+    made(root, pins="of another time")
+    while_another_sets_up(root, capsys, ["setup"], lambda: made(root))
     assert not (root.parent / "told").exists(), "nothing was installed twice"
+
+
+def test_what_another_has_added_meanwhile_stays(root, capsys):
+    made(root)
+    while_another_sets_up(
+        root, capsys, ["setup", "--extra", "lint"], lambda: made(root, extras=("cpu", "test"))
+    )
+    assert stamps.read_stamp(root / ".venv").extras == ("cpu", "test", "lint")
 
 
 # ------------------------------------------------------------------------- programs and Pythons
@@ -471,7 +484,7 @@ def test_a_python_that_is_here_is_proposed(root, tmp_path, monkeypatch):
     (tmp_path / "bin" / "python3.13").write_text("#!/bin/sh\nexit 127\n")
     (tmp_path / "bin" / "python3.13").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    with pytest.raises(UserError, match="PYTHON=python3.12, which is here"):
+    with pytest.raises(UserError, match="use PYTHON=python3[.]12, which"):
         project.check_python((3, 14))
 
 
