@@ -1,4 +1,4 @@
-"""What `python3 -m harness.environments` does: setup, run, bin, check, wheels."""
+"""What `python3 -m harness.environments` does: setup, ready, bin, check, wheels."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     described = {
         "setup": "make what is not there, bring up to date what is",
-        "run": "the same where it has to be, then start a program of the environment",
-        "bin": "print the folder of the environment's programs; nothing is made",
+        "ready": "the same where it has to be, then print the folder of the environment's programs",
+        "bin": "print that folder; nothing is made",
     }
     for name, text in described.items():
         one = commands.add_parser(name, help=text)
@@ -73,8 +73,6 @@ def parser() -> argparse.ArgumentParser:
         )
         if name == "setup":
             one.add_argument("--dry-run", action="store_true", help="only say what it would do")
-        if name == "run":
-            one.add_argument("program", nargs=argparse.REMAINDER)
     for name, text in (
         ("check", "files that two packages of an environment both write"),
         ("wheels", "the same of wheels, for each folder and for all in one environment"),
@@ -85,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def prepare(options: argparse.Namespace) -> int:
-    """setup, run and bin."""
+    """setup, ready and bin."""
     if options.this_python:
         check_python(this_version())
     version = this_version() if options.this_python else None
@@ -112,10 +110,8 @@ def prepare(options: argparse.Namespace) -> int:
         return 0
     if choice.build == "cpu" and not choice.chosen and KERNEL_DRIVER.exists():
         tell(f"an NVIDIA driver is here, but {choice.base.name} has CPU builds: `make setup`")
-    program = choice.programs / options.program[0]
-    if not program.exists():
-        raise UserError(f"{program} is not there; remove that environment, then `make setup`")
-    os.execv(str(program), [str(program), *options.program[1:]])  # noqa: S606
+    print(os.path.relpath(str(choice.programs)))
+    return 0
 
 
 def make_ready(choice: Choice, thorough: bool) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -426,28 +425,45 @@ def test_what_another_has_added_meanwhile_stays(root, capsys):
 # ------------------------------------------------------------------------- programs and Pythons
 
 
-def test_a_program_is_started_with_its_arguments(root, monkeypatch, capfd):
-    folder = made(root)
-    (folder / "bin" / "cyclebench").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
-    (folder / "bin" / "cyclebench").chmod(stat.S_IRWXU)
-    started = []
-    monkeypatch.setattr(os, "execv", lambda program, arguments: started.append(arguments))
-    commands.main(["run", "--build", "", "cyclebench", "verify", "--steps", "2", "--", "-x", ""])
-    assert started == [
-        [str(folder / "bin" / "cyclebench"), "verify", "--steps", "2", "--", "-x", ""]
-    ]
-    assert commands.main(["run", "gone"]) == 2
-    assert capfd.readouterr().err.count("\n") == 1
+MAKEFILE = """
+include {root}/Makefile
+mine: export RESULTS = a  'b' $$(c)
+mine:
+\t@$(BIN)/program "$$RESULTS" -- -x ""
+"""
+
+
+def test_make_starts_a_program_of_the_environment(tmp_path, monkeypatch):
+    """The Makefile itself, with an environment for these sources that is ready, or cannot be."""
+    program = made(tmp_path) / "bin" / "program"
+    program.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    program.chmod(0o755)
+    fake = tmp_path / "python3"
+    fake.write_text(f'#!/bin/sh\n[ -n "$BUILD" ] && exit 2\necho "{program.parent}"\n')
+    fake.chmod(0o755)
+    (tmp_path / "test.mk").write_text(MAKEFILE.format(root=REAL))
+
+    def make(*arguments):
+        command = ["make", "-f", str(tmp_path / "test.mk"), "mine", *arguments]
+        # As if no other make had started this test.
+        kept = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "BUILD", "PYTHON")}
+        return subprocess.run(command, cwd=REAL, capture_output=True, text=True, env=kept)
+
+    assert make(f"PYTHON={fake}").stdout == "a  'b' $(c)|--|-x||"
+    failed = make(f"PYTHON={fake}", "BUILD=x")
+    assert failed.returncode == 2 and failed.stdout == ""
+    missing = make("PYTHON=/none/python3")
+    first, *_ = missing.stderr.splitlines()
+    assert missing.returncode == 2 and first.startswith("cyclebench: PYTHON=/none/python3 is not")
 
 
 def test_a_gpu_that_is_not_used_is_told(root, monkeypatch, capsys):
     made(root)
-    monkeypatch.setattr(os, "execv", lambda *_: None)
     (root / "none").touch()
-    commands.main(["run", "python"])
+    commands.main(["ready"])
     assert "has CPU builds: `make setup`" in capsys.readouterr().err
     made(root, chosen=True)
-    commands.main(["run", "python"])
+    commands.main(["ready"])
     assert capsys.readouterr().err == ""
 
 
@@ -484,7 +500,7 @@ def test_a_python_that_is_here_is_proposed(root, tmp_path, monkeypatch):
     (tmp_path / "bin" / "python3.13").write_text("#!/bin/sh\nexit 127\n")
     (tmp_path / "bin" / "python3.13").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    with pytest.raises(UserError, match="use PYTHON=python3[.]12, which"):
+    with pytest.raises(UserError, match=r"use PYTHON=python3\.12, which"):
         project.check_python((3, 14))
 
 
