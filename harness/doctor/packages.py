@@ -139,11 +139,8 @@ def check_python(environment: Environment) -> Check:
 
 def check_pins(environment: Environment) -> Check:
     """What pyproject.toml asks for in such an environment."""
-    needed = [
-        each
-        for each in parsed(environment.requires.get(OWN, ()))
-        if applies(each, environment) and each.name != OWN
-    ]
+    requirements = parsed(environment.requires.get(OWN, ()))
+    needed = [each for each in requirements if applies(each, environment)]
     wrong = [said for each in needed if (said := unmet(each, environment.versions))]
     if not wrong:
         return ok(environment.title("packages"), f"all {len(needed)} as asked for")

@@ -27,7 +27,7 @@ from harness.errors import UserError
 SIZES = {
     "cpu": ("1 to 3", "3 to 7"),
     "harness": ("0.2", "0.6"),
-    "torch": ("3", "6"),
+    "torch": ("3", "5"),
     "tf-cuda": ("3", "7"),
 }
 # There where the kernel has NVIDIA's driver; a look at it costs nothing.

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -352,6 +353,29 @@ def test_a_failed_setup_says_why_and_is_not_taken_for_ready(root, monkeypatch, c
     [line] = [each for each in capsys.readouterr().err.splitlines() if says in each]
     assert "make setup" in line and stamps.read_stamp(root / ".venv").state == stamps.BEGUN
     assert not choose(Request(), never).environments[0].is_ready
+
+
+def test_a_setup_that_is_interrupted_goes_on_the_next_time(tmp_path):
+    """The program itself, in a copy of the sources, with Ctrl-C while pip works."""
+    root = tmp_path / "checkout"
+    shutil.copytree(REAL / "harness" / "environments", root / "harness" / "environments")
+    for name in ("harness/__init__.py", "harness/errors.py", "pyproject.toml"):
+        shutil.copy(REAL / name, root / name)
+    python = fake_python(root / ".venv" / "bin" / "python", pip="sleep 60")
+    told = tmp_path / "told"
+    command = [sys.executable, "-ES", "-m", "harness.environments", "setup", "--build", "cpu"]
+    how = {"cwd": root, "env": {**os.environ, "FAKE_LOG": str(told)}, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(command, **how, **pipes) as process:
+        while not told.exists():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) == 130
+        assert "interrupted; the same command goes on" in process.stderr.read()
+    assert stamps.read_stamp(root / ".venv").state == stamps.BEGUN
+    fake_python(python)
+    done = subprocess.run(command, **how, capture_output=True)
+    assert done.returncode == 0 and stamps.read_stamp(root / ".venv").state == stamps.READY
 
 
 def test_large_downloads_are_told_as_they_begin(root, monkeypatch, capsys):
