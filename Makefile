@@ -22,11 +22,13 @@ ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
 	{ echo "cyclebench: PYTHON=$$PYTHON is not there; name another: PYTHON=python3.12" >&2; exit 2; }; \
 	"$$PYTHON" -ES -m harness.environments
 OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
-# Starts a program of the environment, which is made before where it has to be.
-START = $(ENVIRONMENTS) run $(OPTIONS)
+# At the beginning of a line: the folder of the environment's programs, made before where it has to
+# be. By `exec`, so that what ends make ends the program.
+BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS))" && exec "$$bin"
 # The same with what tests need: both frameworks in one environment, in CPU builds. On a GPU machine
 # that is .venv-test.
-START_TEST = $(START) --extra test
+TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bin"
+LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bin"
 
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS
@@ -79,7 +81,7 @@ help:
 	@echo "make clean     remove the environments and caches; results stay"
 
 compare:
-	@$(START) cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
 
@@ -88,7 +90,7 @@ estimate: override export PRICE := $(value PRICE)
 estimate: export IMAGES := $(IMAGES)
 estimate: export CHECK := $(CHECK)
 estimate:
-	@$(START) cyclebench estimate --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+	@$(BIN)/cyclebench estimate --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" \
 		--price "$$PRICE" --images "$$IMAGES" --check "$$CHECK" --set "$$SET"
 
@@ -99,89 +101,89 @@ study: export DATASET := $(call asked,DATASET)
 study: export SEEDS := $(call asked,SEEDS)
 study: export BACKENDS := $(call asked,BACKENDS)
 study:
-	@$(START) cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
+	@$(BIN)/cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" -- "$$STUDY"
 
 test:
-	@$(START_TEST) python -m pytest --numprocesses auto
+	@$(TEST_BIN)/python -m pytest --numprocesses auto
 
 stress: export KILLS := $(KILLS)
 stress:
-	@$(START_TEST) python -m pytest tests/stress --numprocesses auto
+	@$(TEST_BIN)/python -m pytest tests/stress --numprocesses auto
 
 parity:
-	@$(START) cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE"
+	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE"
 
 consistency:
-	@$(START) cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
+	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
 		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
 calibrate:
-	@$(START) cyclebench calibrate metrics
+	@$(BIN)/cyclebench calibrate metrics
 
 bench: export AA := $(AA)
 bench:
-	@$(START) cyclebench bench --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+	@$(BIN)/cyclebench bench --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
 		--aa "$$AA" --results "$$RESULTS" --set "$$SET"
 
 scaling: export AXES := $(AXES)
 scaling: export VALUES := $(VALUES)
 scaling:
-	@$(START) cyclebench scaling --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+	@$(BIN)/cyclebench scaling --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
 		--axes "$$AXES" --values "$$VALUES" --results "$$RESULTS" --set "$$SET"
 
 bench-internal: export ONLY := $(ONLY)
 bench-internal: export TO := $(TO)
 bench-internal:
-	@$(START) cyclebench bench-internal --only "$$ONLY" --to "$$TO"
+	@$(BIN)/cyclebench bench-internal --only "$$ONLY" --to "$$TO"
 
 report: export RUN := $(RUN)
 report:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
-	@$(START) cyclebench report "$$RUN"
+	@$(BIN)/cyclebench report "$$RUN"
 
 verify: export RUN := $(RUN)
 verify: export STEPS := $(or $(STEPS),20)
 verify:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make verify RUN=results/<experiment>" >&2; exit 2; }
-	@$(START) cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" -- "$$RUN"
+	@$(BIN)/cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" -- "$$RUN"
 
 tensorboard:
-	@$(START) tensorboard --logdir "$$RESULTS" --host 127.0.0.1
+	@$(BIN)/tensorboard --logdir "$$RESULTS" --host 127.0.0.1
 
 weights: export FILE := $(FILE)
 weights:
-	@$(START) cyclebench fetch-weights "$$FILE"
+	@$(BIN)/cyclebench fetch-weights "$$FILE"
 
 datasets:
-	@$(START) cyclebench datasets list --data-dir "$$DATA_DIR"
+	@$(BIN)/cyclebench datasets list --data-dir "$$DATA_DIR"
 
 list:
-	@$(START) cyclebench list "$$RESULTS"
+	@$(BIN)/cyclebench list "$$RESULTS"
 
 doctor:
-	@$(START) cyclebench doctor
+	@$(BIN)/cyclebench doctor
 
 sample:
-	@$(START_TEST) python docs/make_sample.py
+	@$(TEST_BIN)/python docs/make_sample.py
 
 models:
-	@$(START) cyclebench models --preset "$$PRESET" --set "$$SET"
+	@$(BIN)/cyclebench models --preset "$$PRESET" --set "$$SET"
 
 lint:
-	@$(START) --extra lint ruff check .
-	@$(START) --extra lint ruff format --check .
-	@$(START) --extra lint mypy
-	@$(START) --extra lint lint-imports
+	@$(LINT_BIN)/ruff check .
+	@$(LINT_BIN)/ruff format --check .
+	@$(LINT_BIN)/mypy
+	@$(LINT_BIN)/lint-imports
 
-# With `make -n` it says what it would do.
 # Without BACKENDS: those that are installed.
 gpu-check: export BACKENDS := $(call asked,BACKENDS)
 gpu-check: export MINUTES := $(or $(MINUTES),7)
 gpu-check:
-	@$(START) cyclebench gpu-check --backends "$$BACKENDS" --minutes "$$MINUTES" --device "$$DEVICE" \
+	@$(BIN)/cyclebench gpu-check --backends "$$BACKENDS" --minutes "$$MINUTES" --device "$$DEVICE" \
 		--results "$$RESULTS"
 
+# With `make -n` it says what it would do.
 setup:
 	+@$(ENVIRONMENTS) setup $(OPTIONS) $(if $(findstring n,$(firstword -$(MAKEFLAGS))),--dry-run)
 

@@ -15,6 +15,9 @@ from threadpoolctl import threadpool_limits
 from harness import provenance
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Tests are of what a CPU computes, to the last bit, on a machine with a GPU, too: no program that
+# they start may see it.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 # No test may depend on whether this machine can download FID's weights.
 os.environ["CYCLEBENCH_OFFLINE"] = "1"
 # PyTorch's threads wait for each other spinning, which takes eight times as long where another

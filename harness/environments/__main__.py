@@ -2,7 +2,7 @@
 
 import sys
 
-if sys.version_info < (3, 8):
+if sys.version_info < (3, 8):  # noqa: UP036
     sys.stderr.write(
         "cyclebench: Python %d.%d is too old; name another, as in `make setup PYTHON=python3.12`\n"  # noqa: UP031
         % sys.version_info[:2]

@@ -1,4 +1,4 @@
-"""What `python3 -m harness.environments` does: setup, run, bin, check, wheels."""
+"""What `python3 -m harness.environments` does: setup, ready, bin, check, wheels."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ from harness.environments.project import ROOT, check_python
 from harness.environments.stamps import interpreter, version_of
 from harness.errors import UserError
 
-# GB: what pip downloads, and what then lies on the disk.
-SIZES = {"cpu": (1, 3), "harness": (0.2, 1), "torch": (2.5, 6), "tf-cuda": (3, 7)}
+# GB: what pip downloads, and what then lies on the disk. Of `cpu` more where pip finds PyTorch's
+# build for GPUs only, as on PyPI.
+SIZES = {
+    "cpu": ("1 to 3", "3 to 7"),
+    "harness": ("0.2", "0.6"),
+    "torch": ("3", "5"),
+    "tf-cuda": ("3", "7"),
+}
 # There where the kernel has NVIDIA's driver; a look at it costs nothing.
 KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
 LOCK = ROOT / ".venv.lock"
@@ -55,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     described = {
         "setup": "make what is not there, bring up to date what is",
-        "run": "the same where it has to be, then start a program of the environment",
-        "bin": "print the folder of the environment's programs; nothing is made",
+        "ready": "the same where it has to be, then print the folder of the environment's programs",
+        "bin": "print that folder; nothing is made",
     }
     for name, text in described.items():
         one = commands.add_parser(name, help=text)
@@ -67,8 +73,6 @@ def parser() -> argparse.ArgumentParser:
         )
         if name == "setup":
             one.add_argument("--dry-run", action="store_true", help="only say what it would do")
-        if name == "run":
-            one.add_argument("program", nargs=argparse.REMAINDER)
     for name, text in (
         ("check", "files that two packages of an environment both write"),
         ("wheels", "the same of wheels, for each folder and for all in one environment"),
@@ -79,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def prepare(options: argparse.Namespace) -> int:
-    """setup, run and bin."""
+    """setup, ready and bin."""
     if options.this_python:
         check_python(this_version())
     version = this_version() if options.this_python else None
@@ -106,10 +110,8 @@ def prepare(options: argparse.Namespace) -> int:
         return 0
     if choice.build == "cpu" and not choice.chosen and KERNEL_DRIVER.exists():
         tell(f"an NVIDIA driver is here, but {choice.base.name} has CPU builds: `make setup`")
-    program = choice.programs / options.program[0]
-    if not program.exists():
-        raise UserError(f"{program} is not there; remove that environment, then `make setup`")
-    os.execv(str(program), [str(program), *options.program[1:]])
+    print(os.path.relpath(str(choice.programs)))
+    return 0
 
 
 def make_ready(choice: Choice, thorough: bool) -> None:
@@ -119,8 +121,9 @@ def make_ready(choice: Choice, thorough: bool) -> None:
     for each in choice.environments:
         if each.is_ready and not (thorough and missing(each.folder, each.extras)):
             continue
-        download, disk = size(each)
-        fresh = f", about {download:g} GB to download, {disk:g} GB on disk" if download else ""
+        # For what is there already the difference is not known.
+        sizes = [] if each.folder.exists() else [SIZES[x] for x in each.extras if x in SIZES]
+        fresh = "".join(f", about {down} GB to download, {disk} GB on disk" for down, disk in sizes)
         tell(f"setting up {each.folder.name} ({described(each, choice)}){fresh}")
         install(each, creator_for(choice.base), tell)
 
@@ -135,13 +138,6 @@ def broken(choice: Choice) -> bool:
 def creator_for(base: Path) -> Path:
     """All environments of a family get the Python of the harness's."""
     return interpreter(base) if version_of(base) else Path(sys.executable)
-
-
-def size(each: Wanted) -> tuple[float, float]:
-    """GB to download and on disk, roughly; 0 for what is there and only brought up to date."""
-    if each.folder.exists():
-        return 0, 0
-    return next((SIZES[extra] for extra in each.extras if extra in SIZES), (0, 0))
 
 
 def described(each: Wanted, choice: Choice) -> str:

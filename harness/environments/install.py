@@ -29,6 +29,7 @@ Say = Callable[[str], None]
 # What pip says of a wheel, and the size from which on the user is told, in MB.
 DOWNLOADING = re.compile(r"^\s*Downloading (\S+?)-(\d\S*?)-\S+\.whl \((\d+(?:\.\d+)?) MB\)")
 LARGE = 50.0
+LOG = "pip.log"
 NO_NETWORK = re.compile(
     r"Failed to establish a new connection|Name or service not known|ProxyError|"
     r"Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
@@ -79,10 +80,9 @@ def install(wanted: Wanted, creator: Path, say: Say) -> None:
         write_stamp(folder, stamp)
         make_venv(folder, creator)
     began = before is None or before.state == BEGUN
-    stamp = replace(
-        stamp, python="{}.{}".format(*version), state=BEGUN if began else UPDATING
-    )
+    stamp = replace(stamp, python="{}.{}".format(*version), state=BEGUN if began else UPDATING)
     write_stamp(folder, stamp)
+    (folder / LOG).write_text("", encoding="utf-8")
     pip = pip_for(folder, creator)
     project = f".[{','.join(wanted.extras)}]"
     index = ["--extra-index-url", wanted.index] if wanted.index else []
@@ -128,12 +128,12 @@ def venv_package(creator: Path) -> str:
 
 
 def run_pip(command: list[str], folder: Path, say: Say) -> None:
-    """Tells of large downloads as they begin; all that pip says goes to `pip.log` in the folder."""
+    """Tells of large downloads as they begin; all that pip says goes to LOG in the folder."""
     arguments = shlex.split(os.environ.get("PIP_ARGS", ""))
     command = [*command, "--progress-bar", "off", *arguments]
-    log = folder / "pip.log"
+    log = folder / LOG
     unreachable, last = False, ""
-    with log.open("w", encoding="utf-8") as kept, subprocess.Popen(
+    process = subprocess.Popen(
         command,
         cwd=str(ROOT),
         env=environment_of_pip(),
@@ -142,7 +142,8 @@ def run_pip(command: list[str], folder: Path, say: Say) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    ) as process:
+    )
+    with process, log.open("a", encoding="utf-8") as kept:
         assert process.stdout is not None
         for line in process.stdout:
             kept.write(line)

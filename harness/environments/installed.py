@@ -138,7 +138,8 @@ def describe(packages: list[str]) -> dict[str, Any]:
     """The environment that this runs in: `python` (3.11.7), `prefix`, `versions` of all packages,
     `requires` and `origins` of those named (what they ask for; where they are imported from),
     `python_range` of the first of them, and `shared` as `shared_files` gives it."""
-    versions, requires, origins = {}, {}, {}
+    versions: dict[str, str] = {}
+    requires, origins = {}, {}
     for each in metadata.distributions():
         name = each.metadata["Name"]
         if name:

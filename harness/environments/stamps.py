@@ -61,9 +61,7 @@ def read_stamp(folder: Path) -> Stamp | None:
     try:
         found = json.loads((folder / NAME).read_text(encoding="utf-8"))
         stamp = Stamp(**{each.name: found[each.name] for each in fields(Stamp)})
-        return replace(
-            stamp, extras=tuple(stamp.extras), requirements=tuple(stamp.requirements)
-        )
+        return replace(stamp, extras=tuple(stamp.extras), requirements=tuple(stamp.requirements))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -83,9 +81,7 @@ def version_of(folder: Path) -> Version | None:
     """Of its Python; None where that does not run on this node."""
     command = [str(interpreter(folder)), "-ISc", "import sys; print(*sys.version_info[:2])"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=True
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
         major, minor = done.stdout.split()
         return int(major), int(minor)
     except (OSError, ValueError, subprocess.SubprocessError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -19,6 +21,7 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PATH = re.compile(r"(?<![\w/.-])(?:backends|harness|tests)/[\w/.*<>-]*")
@@ -35,7 +38,13 @@ def name(page: Path) -> str:
 
 
 def code(page: Path) -> str:
+    if page in NOTEBOOKS:
+        return "\n".join("".join(cell["source"]) for cell in cells(page))
     return "\n".join(CODE.findall(page.read_text("utf-8")))
+
+
+def cells(notebook: Path) -> list[dict[str, Any]]:
+    return json.loads(notebook.read_text("utf-8"))["cells"]
 
 
 def slug(heading: str) -> str:
@@ -79,7 +88,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert sorted(broken(page)) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=name)
 def test_make_targets_and_commands_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
@@ -93,6 +102,21 @@ def test_keys_and_paths_exist(page: Path) -> None:
     assert sorted(named - {*keys(Experiment)}) == []
     paths = [path for path in PATH.findall(code(page)) if not PLACEHOLDER.search(path)]
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=name)
+def test_notebooks_are_valid(notebook: Path) -> None:
+    """Format 4.5, without outputs; what is no command of the shell is Python."""
+    document = json.loads(notebook.read_text("utf-8"))
+    assert (document["nbformat"], document["nbformat_minor"]) == (4, 5)
+    names = [cell["id"] for cell in document["cells"]]
+    assert len(set(names)) == len(names)
+    for cell in document["cells"]:
+        assert cell["cell_type"] in ("code", "markdown") and cell["metadata"] == {}
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+            ast.parse("".join(line for line in cell["source"] if line[0] not in "!%"))
+    assert {"setup", "compare"} <= set(MAKE.findall(code(notebook)))
 
 
 def test_the_pages_name_something_of_each_kind() -> None:

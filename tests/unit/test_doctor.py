@@ -1,10 +1,9 @@
 """What is looked at before a comparison, each with what helps."""
 
 import os
-import sys
+import venv
 
 import pytest
-from packaging.requirements import Requirement
 
 from harness.doctor import examine as examining
 from harness.doctor import machine, packages, places
@@ -13,6 +12,7 @@ from harness.doctor.examine import Request, examine
 from harness.doctor.keras_settings import check_keras
 from harness.doctor.show import answer, as_json
 from harness.doctor.variables import check_variables
+from harness.environments import installed
 from harness.metrics.weights import OFFLINE_VARIABLE
 
 
@@ -27,6 +27,12 @@ def unprobed(monkeypatch):
     monkeypatch.setattr(examining, "start_probes", lambda gpu, one_by_one: ())
 
 
+def environment(serves=("torch", "tf"), is_own=True, **fields):
+    """This one, with other fields."""
+    described = installed.describe([packages.OWN, *packages.FRAMEWORKS, "numpy"])
+    return packages.Environment(tuple(serves), is_own, **{**described, **fields})
+
+
 @pytest.mark.parametrize(
     ("requirement", "said"),
     [
@@ -35,36 +41,76 @@ def unprobed(monkeypatch):
         ("numpy==1.0", "numpy is"),
         ("no-such-package>=1", "no-such-package is missing"),
         ("no-such-package; python_version < '3'", ""),
-        ("no-such-package; extra == 'cuda'", ""),
+        ("no-such-package; extra == 'tf-cuda'", ""),
+        ("no-such-package; extra == 'harness'", "no-such-package is missing"),
     ],
 )
 def test_packages_are_those_asked_for(requirement, said):
-    found = packages.check_pins([Requirement(requirement)])
+    found = packages.check_pins(environment(requires={packages.OWN: [requirement]}))
     assert found.state == ("problem" if said else "ok")
     assert said in found.found and bool(found.fix) is bool(said)
 
 
+def test_an_environment_of_one_backend_needs_its_own_packages_only():
+    asked_for = ["a; extra == 'harness'", "b; extra == 'tf'", "c; extra == 'tf-cuda'", "d>=1"]
+    of_tf = environment(("tf",), False, requires={packages.OWN: asked_for},
+                        versions={"tensorflow": "2.21.0", "d": "1"})  # fmt: skip
+    found = packages.check_pins(of_tf)
+    assert (found.name, found.found) == ("packages of tf", "c is missing")
+
+
 @pytest.mark.parametrize(("version", "state"), [("3.11.7", "ok"), ("3.9.1", "problem")])
 def test_python_is_within_the_range(version, state):
-    assert packages.check_python("<3.13,>=3.10", version).state == state
+    of_it = environment(python_range="<3.13,>=3.10", python=version)
+    assert packages.check_python(of_it).state == state
 
 
-def test_two_packages_of_tensorflow_spoil_each_other(monkeypatch):
-    monkeypatch.setattr(packages, "_version", {}.get)
-    assert packages.check_tensorflow().state == "problem", "none"
+def test_two_packages_of_tensorflow_spoil_each_other():
+    assert packages.check_tensorflow(environment(versions={})).state == "problem", "none"
     both = dict.fromkeys(packages.TENSORFLOWS, "2.21.0")
-    monkeypatch.setattr(packages, "_version", both.get)
-    found = packages.check_tensorflow()
-    assert found.state == "problem" and "pip uninstall tensorflow tensorflow-cpu" in found.fix
+    found = packages.check_tensorflow(environment(versions=both, prefix="/x/.venv"))
+    assert found.state == "problem" and found.fix == "remove /x/.venv, then `make setup`"
 
 
-def test_a_framework_from_elsewhere_is_told(monkeypatch, tmp_path):
-    (tmp_path / "keras.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in [each for each in sys.modules if each.split(".")[0] == "keras"]:
-        monkeypatch.delitem(sys.modules, name)
-    found = packages.check_origins()
+def test_files_that_two_packages_write_are_told_with_the_one_thing_that_helps(monkeypatch):
+    shared = [{"packages": ["nvidia-cudnn-cu12", "nvidia-cudnn-cu13"], "files": 2, "different": 1,
+               "example": "nvidia/cudnn/lib/libcudnn.so.9"}]  # fmt: skip
+    monkeypatch.delenv("CYCLEBENCH_PYTHON_TF", raising=False)
+    spoilt = environment(("tf",), False, prefix="/x/.venv-tf", shared=shared)
+    found = packages.check_shared_files(spoilt)
+    assert found.state == "problem" and found.fix == "remove /x/.venv-tf, then `make setup`"
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TF", "/x/.venv-tf/bin/python")
+    assert packages.check_shared_files(spoilt).fix.startswith("unset CYCLEBENCH_PYTHON_TF")
+    same = environment(shared=[{**shared[0], "different": 0}])
+    assert packages.check_shared_files(same).state == "ok"
+
+
+def test_a_framework_from_elsewhere_is_told(tmp_path):
+    found = packages.check_origins(environment(origins={"keras": str(tmp_path / "keras.py")}))
     assert found.state == "warning" and f"keras from {tmp_path}" in found.found
+
+
+def test_the_environment_of_another_interpreter_describes_itself(tmp_path, monkeypatch):
+    """A venv that is empty but for one package of the harness's name."""
+    other = tmp_path / ".venv-tf"
+    venv.create(other, symlinks=True)
+    python = other / "bin" / "python"
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TF", str(python))
+    names = {each.name: each for each in packages.check_packages()}
+    assert names["packages"].state == "ok"
+    assert names["cyclebench of tf"].state == "problem"
+    folder = next(other.glob("lib/python3*/site-packages")) / "cyclebench-0.1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: cyclebench\nVersion: 0.1.0\nRequires-Python: >=3.10\n"
+        "Requires-Dist: numpy==2.4.6\n"
+    )
+    names = {each.name: each for each in packages.check_packages()}
+    assert names["Python of tf"].state == "ok" and str(other) in names["Python of tf"].found
+    assert names["packages of tf"].found == "numpy is missing"
+    python.unlink()
+    names = {each.name: each for each in packages.check_packages()}
+    assert str(other) in names["environment of tf"].fix
 
 
 @pytest.mark.parametrize(
