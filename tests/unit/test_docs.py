@@ -39,7 +39,8 @@ def name(page: Path) -> str:
 
 def code(page: Path) -> str:
     if page in NOTEBOOKS:
-        return "\n".join("".join(cell["source"]) for cell in cells(page))
+        of_code = (cell for cell in cells(page) if cell["cell_type"] == "code")
+        return "\n".join("".join(cell["source"]) for cell in of_code)
     return "\n".join(CODE.findall(page.read_text("utf-8")))
 
 
