@@ -285,6 +285,18 @@ def test_the_environment_has_a_column_for_each_that_differs():
     )
 
 
+def test_gpus_are_told_in_words_and_their_state_at_that_moment_is_not():
+    one = several(1.2)
+    gpu = {"power_limit_watts": 150.0, "default_power_limit_watts": 450.0}
+    busy, idle = (
+        replace(one, machine={**one.machine, "gpu": {**gpu, "free_bytes": free}}) for free in (1, 9)
+    )
+    table = environment_table(entries(busy, idle))
+    assert len(table.header) == 1 + 2
+    assert ["Power limit", *["150 W (default 450 W)"] * 2] in rows(table)
+    assert not [row for row in rows(environment_table(entries(one))) if row[0] == "GPU"]
+
+
 def test_the_csv_has_a_row_a_backend_and_marks_checks(folder):
     table = read_table(folder / "table.csv")
     assert len(table) == 6 and list(table["check"]) == [False] * 4 + [True] * 2

@@ -155,6 +155,16 @@ def test_circumstances_are_listed_once_for_all_backends(make):
     )
 
 
+def test_the_state_of_a_gpu_at_that_moment_is_no_circumstance(make):
+    new, old = make("new"), make("old")
+    for folder, free, watts in ((old, 70, 450.0), (new, 60, 150.0)):
+        gpu = {"name": "a", "free_bytes": free, "power_limit_watts": watts}
+        for path in folder.glob("runs/*/*/environment.json"):
+            write_json(path, {**read_json(path), "gpu": gpu})
+    (line,) = held(new, old).circumstances
+    assert line == "PyTorch, TensorFlow: gpu.power_limit_watts 450.0 (now 150.0)"
+
+
 def test_other_images_other_yardsticks_and_other_devices_are_refused(make):
     old = make("old")
     images = make("images")
