@@ -5,6 +5,7 @@ On a GPU itself nothing here has run.
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
 
@@ -133,7 +134,7 @@ def test_layers_compute_the_same_and_keep_to_the_layout(way, spec, count):
     other = torch_networks.generator(spec).double()
     other.load_state_dict(usual.state_dict())
     other.to(memory_format=layout)
-    torch_networks.use_kernels(other, whole_batch=whole, pads_in_pieces=pieces)
+    torch_networks.use_kernels(other, torch_networks.Kernels(whole, pieces))
     kept = []
 
     def look(module, inputs, output):
@@ -206,15 +207,25 @@ def test_it_is_one_kernel_whatever_the_batch(count, norms):
 
 def test_a_networks_norms_are_told_how(name):
     """By default, on the CPU, image by image."""
-    network = build(name, model(RESNET), Objective(identity=0)).networks.g_ab
+    backend = build(name, model(RESNET), Objective(identity=0))
+    backend.load_state(drawn_state(model(RESNET), Objective(identity=0)))
+    network = backend.networks.g_ab
+    weights = importlib.import_module(f"backends.{name}_impl.weights")
     module = torch_networks if name == "torch" else backends.tf_impl.networks
     layers = network.modules() if name == "torch" else network._flatten_layers()
     norms = [layer for layer in layers if isinstance(layer, module.Norm)]
-    assert len(norms) == 5 and not any(norm.whole_batch for norm in norms)
-    more = {"pads_in_pieces": True} if name == "torch" else {}
-    module.use_kernels(network, whole_batch=True, **more)
-    assert all(norm.whole_batch for norm in norms)
-    assert not more or network.pads_in_pieces
+    assert len(norms) == 5 and {norm.kernels for norm in norms} == {module.Kernels()}
+    statistics, parameters = (
+        len(each(backend.networks)) for each in (weights.statistics, weights.parameters)
+    )
+    module.use_kernels(network, module.Kernels(whole_batch=True))
+    assert {norm.kernels for norm in norms} == {module.Kernels(whole_batch=True)}
+    assert len(weights.statistics(backend.networks)) == statistics
+    assert len(weights.parameters(backend.networks)) == parameters
+    images = batch().a
+    found = backend.activations("g_ab", images)["output"]
+    module.use_kernels(network, module.Kernels())
+    np.testing.assert_allclose(found, backend.activations("g_ab", images)["output"], atol=1e-12)
 
 
 # ------------------------------------------------------------------------------------ memory
