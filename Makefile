@@ -14,6 +14,9 @@ KILLS    ?= 25
 # Variables of `make setup`.
 PYTHON   ?= python3
 PIP_ARGS ?=
+# Variables of `make gpu-dry-run`: builds for CUDA, as pip takes them.
+GPU_TORCH      ?= torch==2.13.0
+GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -25,10 +28,10 @@ PINS  := $(BUILD)-$(VERSION)-$(firstword $(shell cksum pyproject.toml))
 READY := $(VENV)/.ready-$(PINS)
 
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
-export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON
+export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON GPU_TORCH GPU_TENSORFLOW
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
-	report verify tensorboard weights datasets models list doctor sample lint setup clean
+	report verify tensorboard weights datasets models list doctor sample lint setup clean gpu-dry-run
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -64,6 +67,8 @@ help:
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
 	@echo "make models    [PRESET=quick] [SET=...]  layers, parameters and FLOPs of the networks"
+	@echo "make gpu-dry-run  what a step would do on a GPU, found without one: layouts, copies, kernels;"
+	@echo "               downloads both frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make setup     the environment $(VENV)"
 	@echo "make clean     remove the environment and caches; results stay"
@@ -164,6 +169,21 @@ lint: $(READY)-lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Not part of `make test`: it needs the CUDA builds, which keep out of each other's way, and of
+# $(VENV), in environments of their own. No GPU, no driver.
+gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready
+	@for name in torch tf; do \
+		PYTHONPATH=. .gpu-dry-run/$$name/bin/python -m pytest tests/gpu_dry_run \
+			--confcutdir tests/gpu_dry_run -p no:cacheprovider || exit 1; done
+
+.gpu-dry-run/torch/.ready: export NEEDED := $(GPU_TORCH)
+.gpu-dry-run/tf/.ready: export NEEDED := $(GPU_TENSORFLOW)
+.gpu-dry-run/%/.ready:
+	@echo "Installing $$NEEDED into .gpu-dry-run/$*, once: some 3 GB to download, 6 GB on disk"
+	@"$$PYTHON" -m venv --clear .gpu-dry-run/$*
+	@.gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) "$$NEEDED" numpy pytest
+	@touch $@
+
 setup: $(READY)
 
 $(READY):
@@ -186,5 +206,5 @@ $(READY)-reference: $(READY)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .gpu-dry-run build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find backends harness tests -name __pycache__ -type d -prune -exec rm -rf {} +

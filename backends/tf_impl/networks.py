@@ -118,8 +118,8 @@ class Norm(layers.Layer):
             x = x - tf.reduce_mean(x, axes, keepdims=True)
         if self.spec.kind == "instance" and self.fused and x.dtype != "float64":
             if self.kernels.whole_batch:
-                offset = self.zeros if offset is None else offset
-                return tf.cast(whole_batch(x, scale, offset, self.spec.epsilon), given)
+                y = whole_batch(x, scale, offset, self.spec.epsilon, self.zeros)
+                return tf.cast(y, given)
             return tf.cast(image_by_image(x, scale, offset, self.spec.epsilon), given)
         x = full(x)
         if self.spec.kind == "instance" or training:
@@ -155,25 +155,29 @@ def image_by_image(x: Tensor, scale, offset, epsilon: float) -> Tensor:
     return tf.concat(images, 0) if len(images) > 1 else images[0]
 
 
-def whole_batch(x: Tensor, scale, offset, epsilon: float) -> Tensor:
-    """The same with one kernel: channels of all images side by side, as channels of one image."""
+def whole_batch(x: Tensor, scale, offset, epsilon: float, zeros=None) -> Tensor:
+    """The same with one kernel: channels of all images side by side, as channels of one image.
+
+    `zeros`: what to add where there is no offset.
+    """
     count, height, width, channels = x.shape
     if count == 1:
         return as_batch(x, scale, offset, epsilon)
     scale, side_by_side = None if scale is None else tf.tile(scale, [count]), count * channels
+    # On a GPU TensorFlow computes bfloat16 with channels last, and would turn the other back.
     if x.dtype == "bfloat16":
-        # On a GPU TensorFlow computes this with channels last, and would turn the other back.
+        offset = None if offset is None else tf.tile(offset, [count])
         y = tf.reshape(tf.transpose(x, [1, 2, 0, 3]), [1, height, width, side_by_side])
-        y = tf.reshape(as_batch(y, scale, None, epsilon), [height, width, count, channels])
-        y = tf.transpose(y, [2, 0, 1, 3])
-    else:
-        # And float32 with channels first: it leaves out a transpose next to one of its own.
-        y = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [1, side_by_side, height, width])
-        y = as_batch(y, scale, None, epsilon, "NCHW")
-        y = tf.transpose(tf.reshape(y, [count, channels, height, width]), [0, 2, 3, 1])
-    # By an operation for which TensorFlow turns the layout itself: behind any other all would be
-    # turned to channels last and back, up to the next convolution.
-    return y if offset is None else tf.nn.bias_add(y, tf.cast(offset, y.dtype))
+        y = tf.reshape(as_batch(y, scale, offset, epsilon), [height, width, count, channels])
+        return tf.transpose(y, [2, 0, 1, 3])
+    # And float32 with channels first: it leaves out a transpose next to one of its own.
+    y = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [1, side_by_side, height, width])
+    y = as_batch(y, scale, None, epsilon, "NCHW")
+    y = tf.transpose(tf.reshape(y, [count, channels, height, width]), [0, 2, 3, 1])
+    # The offset by an operation for which TensorFlow turns the layout itself: behind any other all
+    # would be turned to channels last and back, up to the next convolution.
+    added = zeros if offset is None else offset
+    return y if added is None else tf.nn.bias_add(y, added)
 
 
 def as_batch(x: Tensor, scale, offset, epsilon: float, data_format: str = "NHWC") -> Tensor:
