@@ -155,6 +155,22 @@ def test_layers_compute_the_same_and_keep_to_the_layout(way, spec, count):
     assert len(kept) > 5 and all(kept)
 
 
+@pytest.mark.parametrize("pieces", [True, False])
+def test_with_channels_last_padding_is_not_by_the_kernel_that_turns_them(monkeypatch, pieces):
+    """On a CPU that one keeps to the layout."""
+    modes, pad = set(), torch.nn.functional.pad
+
+    def watched(x, sides, mode="constant", value=None):
+        modes.add(mode)
+        return pad(x, sides, mode, value)
+
+    network = torch_networks.generator(GENERATORS["pixels doubled"])
+    torch_networks.use_kernels(network, torch_networks.Kernels(pads_in_pieces=pieces))
+    monkeypatch.setattr(torch.nn.functional, "pad", watched)
+    network(torch.zeros(1, 3, 16, 16))
+    assert ("reflect" in modes) is not pieces
+
+
 # ------------------------------------------------------------- TensorFlow's norm of a whole batch
 
 
