@@ -15,6 +15,9 @@ KILLS    ?= 25
 PYTHON   ?= python3
 BUILD    ?=
 PIP_ARGS ?=
+# Variables of `make gpu-dry-run`: builds for CUDA, as pip takes them.
+GPU_TORCH      ?= torch==2.13.0
+GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
 
 # Makes the environments .venv, and on GPU machines .venv-torch and .venv-tf, where they are not
 # there, and knows which one runs on this machine. PYTHON counts where somebody has named it.
@@ -31,11 +34,12 @@ TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bi
 LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bin"
 
 # Recipes read these from the environment: nothing a user types becomes part of a shell command.
-export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS
+export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
+	GPU_TORCH GPU_TENSORFLOW
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
 	report verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
-	check-environments clean
+	check-environments clean gpu-dry-run
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
@@ -74,6 +78,8 @@ help:
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make datasets  the data sets known by name"
 	@echo "make models    [PRESET=quick] [SET=...]  layers, parameters and FLOPs of the networks"
+	@echo "make gpu-dry-run  what a step would do on a GPU, found without one: layouts, copies, kernels;"
+	@echo "               downloads both frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make setup     [BUILD=cpu] [PYTHON=python3.12] [PIP_ARGS=...]  the environment .venv; with a GPU,"
 	@echo "               or with BUILD=cuda, .venv-torch and .venv-tf beside it"
@@ -176,6 +182,21 @@ lint:
 	@$(LINT_BIN)/mypy
 	@$(LINT_BIN)/lint-imports
 
+# Not part of `make test`: it needs the CUDA builds, which keep out of each other's way, and of
+# .venv, in environments of their own. No GPU, no driver.
+gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready
+	@for name in torch tf; do \
+		PYTHONPATH=. .gpu-dry-run/$$name/bin/python -m pytest tests/gpu_dry_run \
+			--confcutdir tests/gpu_dry_run -p no:cacheprovider || exit 1; done
+
+.gpu-dry-run/torch/.ready: export NEEDED := $(GPU_TORCH)
+.gpu-dry-run/tf/.ready: export NEEDED := $(GPU_TENSORFLOW)
+.gpu-dry-run/%/.ready:
+	@echo "Installing $$NEEDED into .gpu-dry-run/$*, once: some 3 GB to download, 6 GB on disk"
+	@"$$PYTHON" -m venv --clear .gpu-dry-run/$*
+	@.gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) "$$NEEDED" numpy pytest
+	@touch $@
+
 # Without BACKENDS: those that are installed.
 gpu-check: export BACKENDS := $(call asked,BACKENDS)
 gpu-check: export MINUTES := $(or $(MINUTES),7)
@@ -191,6 +212,6 @@ check-environments:
 	@$(ENVIRONMENTS) check
 
 clean:
-	rm -rf .venv .venv-* .venv.lock
+	rm -rf .venv .venv-* .venv.lock .gpu-dry-run
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find backends harness tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -44,11 +44,12 @@ class Backend:
                 Discriminator(model.d_a, twice, name="d_a", dtype=policy),
                 Discriminator(model.d_b, twice, name="d_b", dtype=policy),
             )
+            kernels = networks.Kernels(whole_batch=runtime.device == "cuda")
             shapes = (model.shape_a, model.shape_b) * 2
             for network, shape in zip(self.networks, shapes, strict=True):
                 # Keras makes variables at the first call.
                 network(tf.zeros((1, *shape), self.dtype))
-                networks.use_kernels(network, whole_batch=runtime.device == "cuda")
+                networks.use_kernels(network, kernels)
             pool_a = ImagePool(objective.pool_size, model.shape_a, self.dtype)
             pool_b = ImagePool(objective.pool_size, model.shape_b, self.dtype)
             self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))

@@ -7,11 +7,12 @@ of backends/architecture.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import tensorflow as tf
 from keras import Model, layers
-from tensorflow import Tensor
+from tensorflow import Tensor, Variable
 
 from backends.architecture import (
     DiscriminatorSpec,
@@ -25,6 +26,16 @@ from backends.architecture import (
 )
 
 Kept = Sequence[Tensor]  # which activations dropout leaves, (N, H, W, C), a tensor a layer
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Which of several ways to the same numbers layers take: it depends on the device.
+
+    `whole_batch`: one kernel for an instance norm of all images; else one for every image.
+    """
+
+    whole_batch: bool = False
 
 
 class Conv(layers.Conv2D):
@@ -78,17 +89,18 @@ class Norm(layers.Layer):
 
     `centred`: an image's mean is taken out first. Of a single pixel nothing is left then; kernels
     compute x * a + b, and what that leaves is rounding, made 300 times larger. `twice`: can be
-    differentiated twice, which takes a little longer. `whole_batch`: images of a batch go through
-    one kernel; see `use_kernels`.
+    differentiated twice, which takes a little longer.
     """
 
     def __init__(self, spec: NormSpec | None, centred: bool = False, twice: bool = False, **rest):
         super().__init__(**rest)
-        self.spec, self.centred, self.whole_batch = spec, centred, False
+        self.spec, self.centred, self.kernels = spec, centred, Kernels()
         self.moments, self.fused = moments if twice else tf.nn.moments, not twice
+        self.zeros: Variable | None = None
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         channels, affine = (shape[-1],), self.spec is not None and self.spec.affine
+        self.channels = shape[-1]
         add = partial(self.add_weight, channels, autocast=False)
         self.scale = add("ones", name="scale") if affine else None
         self.offset = add("zeros", name="offset") if affine else None
@@ -105,8 +117,10 @@ class Norm(layers.Layer):
             x = full(x)
             x = x - tf.reduce_mean(x, axes, keepdims=True)
         if self.spec.kind == "instance" and self.fused and x.dtype != "float64":
-            normalise = whole_batch if self.whole_batch else image_by_image
-            return tf.cast(normalise(x, scale, offset, self.spec.epsilon), given)
+            if self.kernels.whole_batch:
+                y = whole_batch(x, scale, offset, self.spec.epsilon, self.zeros)
+                return tf.cast(y, given)
+            return tf.cast(image_by_image(x, scale, offset, self.spec.epsilon), given)
         x = full(x)
         if self.spec.kind == "instance" or training:
             mean, variance = self.moments(x, axes, keepdims=True)
@@ -141,22 +155,29 @@ def image_by_image(x: Tensor, scale, offset, epsilon: float) -> Tensor:
     return tf.concat(images, 0) if len(images) > 1 else images[0]
 
 
-def whole_batch(x: Tensor, scale, offset, epsilon: float) -> Tensor:
-    """The same with one kernel: channels of all images side by side, as channels of one image."""
+def whole_batch(x: Tensor, scale, offset, epsilon: float, zeros=None) -> Tensor:
+    """The same with one kernel: channels of all images side by side, as channels of one image.
+
+    `zeros`: what to add where there is no offset.
+    """
     count, height, width, channels = x.shape
     if count == 1:
         return as_batch(x, scale, offset, epsilon)
-    scale, offset = (None if each is None else tf.tile(each, [count]) for each in (scale, offset))
-    side_by_side = count * channels
+    scale, side_by_side = None if scale is None else tf.tile(scale, [count]), count * channels
+    # On a GPU TensorFlow computes bfloat16 with channels last, and would turn the other back.
     if x.dtype == "bfloat16":
-        # On a GPU TensorFlow computes this with channels last, and would turn the other back.
+        offset = None if offset is None else tf.tile(offset, [count])
         y = tf.reshape(tf.transpose(x, [1, 2, 0, 3]), [1, height, width, side_by_side])
-        y = as_batch(y, scale, offset, epsilon)
-        return tf.transpose(tf.reshape(y, [height, width, count, channels]), [2, 0, 1, 3])
-    # And float32 with channels first: what is transposed here it has already, and leaves out.
+        y = tf.reshape(as_batch(y, scale, offset, epsilon), [height, width, count, channels])
+        return tf.transpose(y, [2, 0, 1, 3])
+    # And float32 with channels first: it leaves out a transpose next to one of its own.
     y = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [1, side_by_side, height, width])
-    y = as_batch(y, scale, offset, epsilon, "NCHW")
-    return tf.transpose(tf.reshape(y, [count, channels, height, width]), [0, 2, 3, 1])
+    y = as_batch(y, scale, None, epsilon, "NCHW")
+    y = tf.transpose(tf.reshape(y, [count, channels, height, width]), [0, 2, 3, 1])
+    # The offset by an operation for which TensorFlow turns the layout itself: behind any other all
+    # would be turned to channels last and back, up to the next convolution.
+    added = zeros if offset is None else offset
+    return y if added is None else tf.nn.bias_add(y, added)
 
 
 def as_batch(x: Tensor, scale, offset, epsilon: float, data_format: str = "NHWC") -> Tensor:
@@ -179,14 +200,14 @@ def apart(network: Model) -> bool:
     return all(spec is None or spec.kind != "batch" for spec in norms)
 
 
-def use_kernels(network: Model, *, whole_batch: bool) -> None:
-    """Which of several ways to the same numbers layers take: it depends on the device.
-
-    `whole_batch`: one kernel for an instance norm of all images; else one for every image.
-    """
+def use_kernels(network: Model, kernels: Kernels) -> None:
+    """Of a network that has been called."""
     for layer in network._flatten_layers(include_self=False):
         if isinstance(layer, Norm):
-            layer.whole_batch = whole_batch
+            layer.kernels = kernels
+            if kernels.whole_batch and layer.scale is None:
+                # A variable: an offset that is constantly zero TensorFlow would leave out.
+                layer.zeros = Variable(tf.zeros(layer.channels), trainable=False)
 
 
 def full(x: Tensor) -> Tensor:

@@ -42,13 +42,12 @@ class Backend:
         )  # fmt: skip
         cuda, channels_last = runtime.device == "cuda", device.channels_last(runtime)
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        kernels = networks.Kernels(
+            whole_batch=cuda and not channels_last, pads_in_pieces=cuda and channels_last
+        )
         for network in self.networks:
             network.to(self.device, self.dtype, memory_format=self.layout)
-            networks.use_kernels(
-                network,
-                whole_batch=cuda and not channels_last,
-                pads_in_pieces=cuda and channels_last,
-            )
+            networks.use_kernels(network, kernels)
             if runtime.compile != "none":
                 network.forward = torch.compile(
                     network.forward, mode=runtime.compile, dynamic=False

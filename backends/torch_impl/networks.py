@@ -7,6 +7,7 @@ of backends/architecture.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,6 +30,19 @@ Kept = Sequence[Tensor]  # which activations dropout leaves, (N, C, H, W), a ten
 
 
 CUDNN = torch.backends.cudnn.enabled
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Which of several ways to the same numbers layers take: it depends on device and layout.
+
+    `whole_batch`: one kernel for an instance norm of all images, which wants channels first; else
+    one for every image. `pads_in_pieces`: reflection that leaves channels last where they are,
+    which CUDA's kernel for it does not.
+    """
+
+    whole_batch: bool = False
+    pads_in_pieces: bool = False
 
 
 class Conv(nn.Conv2d):
@@ -71,24 +85,23 @@ class ResizeConv(Conv):
 
     def __init__(self, before: int, after: int, bias: bool):
         super().__init__(before, after, 3, bias=bias)
-        self.pads_in_pieces = False
+        self.kernels = Kernels()
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return super().forward(reflect(x, 1, self.pads_in_pieces))
+        return super().forward(reflect(x, 1, self.kernels))
 
 
 class Norm(nn.Module):
     """Each channel to mean 0, biased variance 1: over each image, or over the batch; or nothing.
 
     `centred`: an image's mean is taken out first. Of a single pixel nothing is left then; kernels
-    compute x * a + b, and what that leaves is rounding, made 300 times larger. `whole_batch`:
-    images of a batch go through one kernel; see `use_kernels`.
+    compute x * a + b, and what that leaves is rounding, made 300 times larger.
     """
 
     def __init__(self, channels: int, spec: NormSpec | None, centred: bool = False):
         super().__init__()
-        self.spec, self.centred, self.whole_batch = spec, centred, False
+        self.spec, self.centred, self.kernels = spec, centred, Kernels()
         affine = spec is not None and spec.affine
         self.scale = nn.Parameter(torch.ones(channels)) if affine else None
         self.offset = nn.Parameter(torch.zeros(channels)) if affine else None
@@ -105,7 +118,7 @@ class Norm(nn.Module):
                 x = full(x)
                 x = x - torch.mean(x, (2, 3), keepdim=True)
             # Not `F.instance_norm`, which refuses the single pixel of a deep U-Net.
-            whole = self.whole_batch or torch.compiler.is_exporting()
+            whole = self.kernels.whole_batch or torch.compiler.is_exporting()
             normalise = torch.instance_norm if whole else image_by_image
             return normalise(x, self.scale, self.offset, None, None, True, 0.0, epsilon, CUDNN)
         if self.training:
@@ -135,18 +148,10 @@ def apart(network: nn.Module) -> bool:
     return all(spec is None or spec.kind != "batch" for spec in norms)
 
 
-def use_kernels(network: nn.Module, *, whole_batch: bool, pads_in_pieces: bool) -> None:
-    """Which of several ways to the same numbers layers take: it depends on device and layout.
-
-    `whole_batch`: one kernel for an instance norm of all images, which wants channels first; else
-    one for every image. `pads_in_pieces`: reflection that leaves channels last where they are,
-    which CUDA's kernel for it does not.
-    """
+def use_kernels(network: nn.Module, kernels: Kernels) -> None:
     for module in network.modules():
-        if isinstance(module, Norm):
-            module.whole_batch = whole_batch
-        elif isinstance(module, (ResizeConv, ResidualBlock, ResNet)):
-            module.pads_in_pieces = pads_in_pieces
+        if hasattr(module, "kernels"):
+            module.kernels = kernels
 
 
 def full(x: Tensor) -> Tensor:
@@ -154,9 +159,9 @@ def full(x: Tensor) -> Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-def reflect(x: Tensor, padding: int, in_pieces: bool) -> Tensor:
+def reflect(x: Tensor, padding: int, kernels: Kernels) -> Tensor:
     """Reflection without repeating the edge."""
-    if in_pieces or torch.are_deterministic_algorithms_enabled():
+    if kernels.pads_in_pieces or torch.are_deterministic_algorithms_enabled():
         return reflect_in_pieces(x, padding)
     return F.pad(x, (padding, padding, padding, padding), mode="reflect")
 
@@ -170,9 +175,13 @@ def reflect_in_pieces(x: Tensor, padding: int) -> Tensor:
     return x
 
 
-def relu(x: Tensor) -> Tensor:
-    """In place: nothing else needs what a norm or a convolution has put out."""
-    return F.relu(x, inplace=True)
+def in_place(kernels: Kernels) -> bool:
+    """Of what follows a norm: nothing else needs what that, or a convolution, has put out.
+
+    Not where it was of a whole batch: `torch.instance_norm` puts out a view, and to differentiate
+    what changes a view in place takes PyTorch three copies of it.
+    """
+    return not kernels.whole_batch
 
 
 class ResidualBlock(nn.Module):
@@ -182,12 +191,12 @@ class ResidualBlock(nn.Module):
         self.conv0_norm = Norm(channels, spec.norm)
         self.conv1 = Conv(channels, channels, 3, bias=spec.bias)
         self.conv1_norm = Norm(channels, spec.norm)
-        self.pads_in_pieces = False
+        self.kernels = Kernels()
 
     def forward(self, x: Tensor) -> Tensor:
-        pieces = self.pads_in_pieces
-        y = relu(self.conv0_norm(self.conv0(reflect(x, 1, pieces))))
-        return x + self.conv1_norm(self.conv1(reflect(y, 1, pieces)))
+        y = self.conv0_norm(self.conv0(reflect(x, 1, self.kernels)))
+        y = F.relu(y, in_place(self.kernels))
+        return x + self.conv1_norm(self.conv1(reflect(y, 1, self.kernels)))
 
 
 def upsampling(before: int, after: int, spec: ResNetSpec) -> ConvTranspose | ResizeConv:
@@ -215,19 +224,20 @@ class ResNet(nn.Module):
         self.up1 = upsampling(2 * f, f, spec)
         self.up1_norm = Norm(f, spec.norm)
         self.head = Conv(f, spec.out_channels, 7)
-        self.apart, self.pads_in_pieces = apart(self), False
+        self.apart, self.kernels = apart(self), Kernels()
 
     def forward(self, x: Tensor, kept: Kept = ()) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H', W'). Has no dropout."""
-        pieces = self.pads_in_pieces
-        x = relu(self.stem_norm(self.stem(reflect(x, self.stem_padding, pieces))))
-        x = relu(self.down0_norm(self.down0(x)))
-        x = relu(self.down1_norm(self.down1(x)))
+        inplace = in_place(self.kernels)
+        x = reflect(x, self.stem_padding, self.kernels)
+        x = F.relu(self.stem_norm(self.stem(x)), inplace)
+        x = F.relu(self.down0_norm(self.down0(x)), inplace)
+        x = F.relu(self.down1_norm(self.down1(x)), inplace)
         for name in self.blocks:
             x = getattr(self, name)(x)
-        x = relu(self.up0_norm(self.up0(x)))
-        x = relu(self.up1_norm(self.up1(x)))
-        return torch.tanh(full(self.head(reflect(x, self.head_padding, pieces))))
+        x = F.relu(self.up0_norm(self.up0(x)), inplace)
+        x = F.relu(self.up1_norm(self.up1(x)), inplace)
+        return torch.tanh(full(self.head(reflect(x, self.head_padding, self.kernels))))
 
 
 class UNet(nn.Module):
@@ -252,7 +262,7 @@ class UNet(nn.Module):
             setattr(self, f"{name}_norm", Norm(channels[i], spec.norm))
             given = 2 * channels[i]
         self.head = ConvTranspose(given, spec.out_channels, 4, crop, bias=True)
-        self.apart = apart(self)
+        self.apart, self.kernels = apart(self), Kernels()
 
     def forward(self, x: Tensor, kept: Kept = ()) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W).
@@ -263,12 +273,12 @@ class UNet(nn.Module):
         for name in self.downs:
             skips.append(getattr(self, f"{name}_norm")(getattr(self, name)(x)))
             x = F.leaky_relu(skips[-1], self.slope)
-        x = relu(skips.pop())
+        x = F.relu(skips.pop(), in_place(self.kernels))
         for name, skip in zip(self.ups, reversed(skips), strict=True):
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
             if name in masks:
                 x = x * masks[name].to(x.dtype) / (1 - self.rate)
-            x = relu(torch.cat((x, skip), 1))
+            x = F.relu(torch.cat((x, skip), 1), inplace=True)
         return torch.tanh(full(self.head(x)))
 
 
@@ -290,13 +300,13 @@ class Discriminator(nn.Module):
             setattr(self, name, Conv(*size, stride, padding=padding, same=same, bias=bias))
             setattr(self, f"{name}_norm", Norm(channels[i + 1], norm))
         self.head = Conv(channels[-1], 1, kernel, padding=padding, same=same)
-        self.apart = apart(self)
+        self.apart, self.kernels = apart(self), Kernels()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] to (N, 1, h, w): one score per patch."""
         for name in self.convs:
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
-            x = F.leaky_relu(x, self.slope, inplace=True)
+            x = F.leaky_relu(x, self.slope, in_place(self.kernels))
         x = full(self.head(x))
         return torch.tanh(x) if self.tanh else x
 

@@ -112,7 +112,7 @@ def no_statistics(backend: str) -> Plant:
 
 
 def reflection(mode: str) -> Plant:
-    def torch_reflect(real, x, padding, in_pieces):
+    def torch_reflect(real, x, padding, kernels):
         from torch.nn import functional
 
         return functional.pad(x, (padding,) * 4, mode=mode)

@@ -5,8 +5,10 @@ On a GPU itself nothing here has run.
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -133,7 +135,7 @@ def test_layers_compute_the_same_and_keep_to_the_layout(way, spec, count):
     other = torch_networks.generator(spec).double()
     other.load_state_dict(usual.state_dict())
     other.to(memory_format=layout)
-    torch_networks.use_kernels(other, whole_batch=whole, pads_in_pieces=pieces)
+    torch_networks.use_kernels(other, torch_networks.Kernels(whole, pieces))
     kept = []
 
     def look(module, inputs, output):
@@ -151,6 +153,22 @@ def test_layers_compute_the_same_and_keep_to_the_layout(way, spec, count):
     for one, two in zip(other.parameters(), usual.parameters(), strict=True):
         torch.testing.assert_close(one.grad, two.grad, rtol=1e-7, atol=1e-9)
     assert len(kept) > 5 and all(kept)
+
+
+@pytest.mark.parametrize("pieces", [True, False])
+def test_with_channels_last_padding_is_not_by_the_kernel_that_turns_them(monkeypatch, pieces):
+    """On a CPU that one keeps to the layout."""
+    modes, pad = set(), torch.nn.functional.pad
+
+    def watched(x, sides, mode="constant", value=None):
+        modes.add(mode)
+        return pad(x, sides, mode, value)
+
+    network = torch_networks.generator(GENERATORS["pixels doubled"])
+    torch_networks.use_kernels(network, torch_networks.Kernels(pads_in_pieces=pieces))
+    monkeypatch.setattr(torch.nn.functional, "pad", watched)
+    network(torch.zeros(1, 3, 16, 16))
+    assert ("reflect" in modes) is not pieces
 
 
 # ------------------------------------------------------------- TensorFlow's norm of a whole batch
@@ -184,6 +202,10 @@ def test_instance_norm_of_a_whole_batch_is_that_of_every_image(count, affine, pr
     parameters = (scale, offset) if affine else (None, None)
     expected = normalised(image_by_image, x, *parameters, weights, compiled=False)
     found = normalised(whole_batch, x, *parameters, weights, compiled=True)
+    if not affine:
+        with_zeros = partial(whole_batch, zeros=tf.zeros(4))
+        again = normalised(with_zeros, x, *parameters, weights, compiled=True)
+        np.testing.assert_array_equal(again[0], found[0])
     tolerance = 2e-5 if precision == "float32" else 0.04
     assert len(found) == len(expected) == (4 if affine else 2)
     for one, two in zip(found, expected, strict=True):
@@ -206,15 +228,25 @@ def test_it_is_one_kernel_whatever_the_batch(count, norms):
 
 def test_a_networks_norms_are_told_how(name):
     """By default, on the CPU, image by image."""
-    network = build(name, model(RESNET), Objective(identity=0)).networks.g_ab
+    backend = build(name, model(RESNET), Objective(identity=0))
+    backend.load_state(drawn_state(model(RESNET), Objective(identity=0)))
+    network = backend.networks.g_ab
+    weights = importlib.import_module(f"backends.{name}_impl.weights")
     module = torch_networks if name == "torch" else backends.tf_impl.networks
     layers = network.modules() if name == "torch" else network._flatten_layers()
     norms = [layer for layer in layers if isinstance(layer, module.Norm)]
-    assert len(norms) == 5 and not any(norm.whole_batch for norm in norms)
-    more = {"pads_in_pieces": True} if name == "torch" else {}
-    module.use_kernels(network, whole_batch=True, **more)
-    assert all(norm.whole_batch for norm in norms)
-    assert not more or network.pads_in_pieces
+    assert len(norms) == 5 and {norm.kernels for norm in norms} == {module.Kernels()}
+    statistics, parameters = (
+        len(each(backend.networks)) for each in (weights.statistics, weights.parameters)
+    )
+    module.use_kernels(network, module.Kernels(whole_batch=True))
+    assert {norm.kernels for norm in norms} == {module.Kernels(whole_batch=True)}
+    assert len(weights.statistics(backend.networks)) == statistics
+    assert len(weights.parameters(backend.networks)) == parameters
+    images = batch().a
+    found = backend.activations("g_ab", images)["output"]
+    module.use_kernels(network, module.Kernels())
+    np.testing.assert_allclose(found, backend.activations("g_ab", images)["output"], atol=1e-12)
 
 
 # ------------------------------------------------------------------------------------ memory
