@@ -44,6 +44,25 @@ class Status(Shape):
     why: str | None = None
 
 
+class Clocks(Shape):
+    """MHz."""
+
+    graphics_mhz: Number | None = None
+    memory_mhz: Number | None = None
+
+
+class GpuFacts(Shape):
+    """Of environment.json what a report shows of a GPU."""
+
+    memory: Whole | None = None
+    capability: list[Whole] | None = None
+    driver_cuda: list[Whole] | None = None
+    power_limit_watts: Number | None = None
+    default_power_limit_watts: Number | None = None
+    max_clocks: Clocks | None = None
+    ecc: bool | None = None
+
+
 class Environment(Shape):
     """environment.json; which of these there must be, the reader says: see `require`."""
 
@@ -52,6 +71,8 @@ class Environment(Shape):
     device_kind: Text | None = None
     git_revision: Text | None = None
     versions: dict[str, Any] = {}
+    libraries: dict[str, Any] = {}
+    gpu: GpuFacts | None = None
 
 
 class Memory(Shape):

@@ -24,5 +24,7 @@ def test_it_says_what_frameworks_see_what_is_wrong_and_writes_nothing(tmp_path, 
     assert problems and all(each["fix"] for each in problems)
     # A machine on which much else runs may not answer in time, which is said.
     for name in ("backend torch", "backend tf"):
-        assert "sees" in checks[name]["found"] or checks[name]["state"] == "warning", checks[name]
+        assert "trains on" in checks[name]["found"] or checks[name]["state"] == "warning", checks[
+            name
+        ]
     assert list(tmp_path.iterdir()) == [results], "no folder of Keras, Matplotlib or a cache"
