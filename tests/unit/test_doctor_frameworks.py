@@ -132,7 +132,8 @@ def interpreter(tmp_path, monkeypatch, logs):
         program.write_text(f"#!{sys.executable} -S\n{text}")
         program.chmod(0o755)
 
-    monkeypatch.setattr(frameworks, "_interpreter", lambda backend: str(tmp_path / "python"))
+    run = lambda backend, module: [str(tmp_path / "python"), "-m", module]  # noqa: E731
+    monkeypatch.setattr(frameworks.interpreters, "command", run)
     monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
     return write
 
@@ -172,7 +173,7 @@ def test_a_process_that_is_stopped_is_given_up(interpreter, monkeypatch):
 
 def test_of_a_gpu_that_takes_one_process_they_are_asked_one_by_one(framework, monkeypatch):
     framework("raise ImportError")
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch", "another"))
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch", "tf"))
     probes = start_probes(True, one_by_one=True)
     running = [each._process is not None for each in probes]
     assert running == [True, False, True, False]
