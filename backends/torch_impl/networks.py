@@ -195,7 +195,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv0_norm(self.conv0(reflect(x, 1, self.kernels)))
-        y = F.relu(y, in_place(self.kernels))
+        y = F.relu(y, inplace=in_place(self.kernels))
         return x + self.conv1_norm(self.conv1(reflect(y, 1, self.kernels)))
 
 
@@ -230,13 +230,13 @@ class ResNet(nn.Module):
         """(N, in_channels, H, W) in [-1, 1] to (N, out_channels, H', W'). Has no dropout."""
         inplace = in_place(self.kernels)
         x = reflect(x, self.stem_padding, self.kernels)
-        x = F.relu(self.stem_norm(self.stem(x)), inplace)
-        x = F.relu(self.down0_norm(self.down0(x)), inplace)
-        x = F.relu(self.down1_norm(self.down1(x)), inplace)
+        x = F.relu(self.stem_norm(self.stem(x)), inplace=inplace)
+        x = F.relu(self.down0_norm(self.down0(x)), inplace=inplace)
+        x = F.relu(self.down1_norm(self.down1(x)), inplace=inplace)
         for name in self.blocks:
             x = getattr(self, name)(x)
-        x = F.relu(self.up0_norm(self.up0(x)), inplace)
-        x = F.relu(self.up1_norm(self.up1(x)), inplace)
+        x = F.relu(self.up0_norm(self.up0(x)), inplace=inplace)
+        x = F.relu(self.up1_norm(self.up1(x)), inplace=inplace)
         return torch.tanh(full(self.head(reflect(x, self.head_padding, self.kernels))))
 
 
@@ -273,7 +273,7 @@ class UNet(nn.Module):
         for name in self.downs:
             skips.append(getattr(self, f"{name}_norm")(getattr(self, name)(x)))
             x = F.leaky_relu(skips[-1], self.slope)
-        x = F.relu(skips.pop(), in_place(self.kernels))
+        x = F.relu(skips.pop(), inplace=in_place(self.kernels))
         for name, skip in zip(self.ups, reversed(skips), strict=True):
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
             if name in masks:
@@ -306,7 +306,7 @@ class Discriminator(nn.Module):
         """(N, in_channels, H, W) in [-1, 1] to (N, 1, h, w): one score per patch."""
         for name in self.convs:
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
-            x = F.leaky_relu(x, self.slope, in_place(self.kernels))
+            x = F.leaky_relu(x, self.slope, inplace=in_place(self.kernels))
         x = full(self.head(x))
         return torch.tanh(x) if self.tanh else x
 

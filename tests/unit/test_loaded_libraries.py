@@ -24,13 +24,17 @@ print(json.dumps(loaded_libraries.find()))
 """
 
 
+def made(folder: Path, name: str, source: str) -> Path:
+    """A shared library of C source; `name` has two underscores for a dot."""
+    path = folder / name.replace("__", ".")
+    command = [str(COMPILER), "-shared", "-fPIC", "-x", "c", "-", "-o", str(path)]
+    subprocess.run(command, input=source.encode(), check=True)
+    return path
+
+
 def told(folder: Path, **libraries: str) -> dict[str, str | None]:
-    """`libraries`: file name, with dots for underscores -> C source."""
-    paths = []
-    for name, source in libraries.items():
-        paths.append(folder / name.replace("__", "."))
-        command = [COMPILER, "-shared", "-fPIC", "-x", "c", "-", "-o", str(paths[-1])]
-        subprocess.run(command, input=source.encode(), check=True)
+    """What a process says that has loaded libraries of these names and sources."""
+    paths = [made(folder, name, source) for name, source in libraries.items()]
     command = [sys.executable, "-c", ASK, *map(str, paths)]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
@@ -67,13 +71,20 @@ def test_what_fails_or_has_no_such_function_says_nothing(tmp_path: Path) -> None
     assert found == {"cudnn": None, "cuda_runtime": None}
 
 
+@pytest.mark.skipif(COMPILER is None, reason="no C compiler to make libraries with")
 def test_nothing_is_loaded_to_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is named in the maps, but is no longer mapped, or never was."""
+    """A file that is named in the maps, and could be loaded, but is not; one that is gone."""
+    library = made(tmp_path, "libcudnn__so__9", CUDNN.format(92800))
     maps = tmp_path / "maps"
     line = "7f00-7f01 r-xp 00000000 08:01 42    "
-    maps.write_text(f"{line}{tmp_path}/libcudnn.so.9 (deleted)\n7f02-7f03 rw-p 0 00:00 0\n"
-                    f"{line}{tmp_path}/libcudnn.so.9\n")  # fmt: skip
+    maps.write_text(f"{line}{library}\n7f02-7f03 rw-p 0 00:00 0\n{line}/gone/libcudart.so.12\n")
     monkeypatch.setattr(loaded_libraries, "MAPS", maps)
     assert loaded_libraries.find() == {"cudnn": None, "cuda_runtime": None}
+    assert str(library) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+
+
+def test_where_there_are_no_maps_nothing_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loaded_libraries, "MAPS", tmp_path / "not there")
     assert loaded_libraries.find() == {"cudnn": None, "cuda_runtime": None}
