@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from contextlib import closing
 
@@ -113,3 +114,38 @@ def test_an_interrupted_one_that_hangs_is_killed(child, monkeypatch):
         one._write({"do": "time.sleep(600)"})
         workers.Worker.interrupt(one)
         assert one._process.wait(10) == -9
+
+
+def test_it_runs_in_the_python_of_its_backend(tmp_path, monkeypatch):
+    (tmp_path / "obedient.py").write_text(textwrap.dedent(MODULE))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nTOLD="by the script" exec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(script))
+    begin = {"begin": "say(told=os.environ.get('TOLD'))"}
+    for backend, told in (("torch", "by the script"), ("tf", None), (None, None)):
+        one = Child("obedient", "one", tmp_path / "log.txt", begin, backend=backend)
+        with closing(one):
+            assert one.begin == {"told": told}
+
+
+def test_bytes_go_along_with_lines(tmp_path, monkeypatch):
+    """More than a pipe holds, in both directions, and what is left over is the next answer's."""
+    (tmp_path / "echo.py").write_text(
+        textwrap.dedent("""
+        import json, sys
+        sys.stdin.buffer.readline()
+        print("{}", flush=True)
+        for line in sys.stdin.buffer:
+            content = sys.stdin.buffer.read(json.loads(line)["content"])[::-1]
+            head = json.dumps({"content": len(content)}).encode()
+            sys.stdout.buffer.write(head + b"\\n" + content)
+            sys.stdout.buffer.flush()
+        """)
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with closing(Child("echo", "echo", tmp_path / "log.txt", {}, 60.0)) as one:
+        for content in (bytes(range(256)) * 20_000, b"", b"\n{}\n"):
+            event, found = one.exchange({}, content)
+            assert event == {"content": len(content)} and found == content[::-1]
