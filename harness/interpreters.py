@@ -148,11 +148,14 @@ def _answer(name: str, python: Path, asked: tuple[str, ...]) -> Answer:
 
 
 def _refused(name: str, python: Path, what: str) -> UserError:
-    variable = backends.interpreter_variable(name)
+    return UserError(f"backend {name}: {python} {what}; {remedy(name)}")
+
+
+def remedy(name: str) -> str:
+    """What to do where the Python of backend `name` does not do."""
+    variable, python = backends.interpreter_variable(name), backends.interpreter(name)
     if os.environ.get(variable):
-        fix = f"set {variable} to the Python of an environment that has what it needs, or unset it"
-    elif python == Path(sys.executable):
-        fix = "run `make setup`"
-    else:
-        fix = f"remove {python.parent.parent} and run `make setup`"
-    return UserError(f"backend {name}: {python} {what}; {fix}")
+        return f"set {variable} to the Python of an environment that has what it needs, or unset it"
+    if python == Path(sys.executable):
+        return "run `make setup`"
+    return f"remove {python.parent.parent} and run `make setup`"

@@ -21,6 +21,7 @@ from packaging.specifiers import SpecifierSet
 import backends
 from harness.doctor.check import Check, ok
 from harness.environments import installed
+from harness.interpreters import remedy
 
 OWN = "cyclebench"
 SETUP = "`make setup`"
@@ -82,8 +83,7 @@ def check_packages() -> Iterator[Check]:
             description = installed.describe(names) if is_own else ask(python, names)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             said = f"{python} does not describe its packages ({type(error).__name__})"
-            fix = f"remove {python.parent.parent}, then {SETUP}"
-            yield Check(f"environment of {', '.join(of)}", "problem", said, fix)
+            yield Check(f"environment of {', '.join(of)}", "problem", said, remedy(of[0]))
             continue
         yield from check_environment(Environment(tuple(of), is_own, **description))
 
