@@ -32,7 +32,8 @@ Kept = Sequence[Tensor]  # which activations dropout leaves, (N, H, W, C), a ten
 class Kernels:
     """Which of several ways to the same numbers layers take: it depends on the device.
 
-    `whole_batch`: one kernel for an instance norm of all images; else one for every image.
+    `whole_batch`: one kernel for an instance norm of all images, else one for every image; and for
+    a batch norm with its statistics one, else several operations.
     """
 
     whole_batch: bool = False
@@ -116,11 +117,16 @@ class Norm(layers.Layer):
         if self.spec.kind == "instance" and self.centred:
             x = full(x)
             x = x - tf.reduce_mean(x, axes, keepdims=True)
-        if self.spec.kind == "instance" and self.fused and x.dtype != "float64":
+        fused = self.fused and x.dtype != "float64"
+        if self.spec.kind == "instance" and fused:
             if self.kernels.whole_batch:
                 y = whole_batch(x, scale, offset, self.spec.epsilon, self.zeros)
                 return tf.cast(y, given)
             return tf.cast(image_by_image(x, scale, offset, self.spec.epsilon), given)
+        if self.spec.kind == "batch" and training and fused and self.kernels.whole_batch:
+            y, mean, variance = as_batch(x, scale, offset, self.spec.epsilon)
+            self.average(x, mean, variance, is_unbiased=True)
+            return y
         x = full(x)
         if self.spec.kind == "instance" or training:
             mean, variance = self.moments(x, axes, keepdims=True)
@@ -131,11 +137,12 @@ class Norm(layers.Layer):
         y = tf.nn.batch_normalization(x, mean, variance, offset, scale, self.spec.epsilon)
         return tf.cast(y, given)
 
-    def average(self, x: Tensor, mean: Tensor, variance: Tensor) -> None:
+    def average(self, x: Tensor, mean: Tensor, variance: Tensor, is_unbiased=False) -> None:
         """Take this batch into the running statistics."""
-        if self.spec.unbiased:
-            count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), x.dtype)
-            variance = variance * count / (count - 1)
+        if self.spec.unbiased != is_unbiased:
+            count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), variance.dtype)
+            factor = count / (count - 1)
+            variance = variance * factor if self.spec.unbiased else variance / factor
         for running, new in ((self.mean.value, mean), (self.variance.value, variance)):
             running.assign_add((new - running) * self.spec.momentum)
 
@@ -151,7 +158,7 @@ def moments(x: Tensor, axes: list[int], keepdims: bool = True) -> tuple[Tensor, 
 
 def image_by_image(x: Tensor, scale, offset, epsilon: float) -> Tensor:
     """Instance norm by the kernel for batches: on a CPU three times as fast (TensorFlow 2.21)."""
-    images = [as_batch(image, scale, offset, epsilon) for image in tf.split(x, x.shape[0])]
+    images = [as_batch(image, scale, offset, epsilon)[0] for image in tf.split(x, x.shape[0])]
     return tf.concat(images, 0) if len(images) > 1 else images[0]
 
 
@@ -162,17 +169,17 @@ def whole_batch(x: Tensor, scale, offset, epsilon: float, zeros=None) -> Tensor:
     """
     count, height, width, channels = x.shape
     if count == 1:
-        return as_batch(x, scale, offset, epsilon)
+        return as_batch(x, scale, offset, epsilon)[0]
     scale, side_by_side = None if scale is None else tf.tile(scale, [count]), count * channels
     # On a GPU TensorFlow computes bfloat16 with channels last, and would turn the other back.
     if x.dtype == "bfloat16":
         offset = None if offset is None else tf.tile(offset, [count])
         y = tf.reshape(tf.transpose(x, [1, 2, 0, 3]), [1, height, width, side_by_side])
-        y = tf.reshape(as_batch(y, scale, offset, epsilon), [height, width, count, channels])
+        y = tf.reshape(as_batch(y, scale, offset, epsilon)[0], [height, width, count, channels])
         return tf.transpose(y, [2, 0, 1, 3])
     # And float32 with channels first: it leaves out a transpose next to one of its own.
     y = tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [1, side_by_side, height, width])
-    y = as_batch(y, scale, None, epsilon, "NCHW")
+    y, *_ = as_batch(y, scale, None, epsilon, "NCHW")
     y = tf.transpose(tf.reshape(y, [count, channels, height, width]), [0, 2, 3, 1])
     # The offset by an operation for which TensorFlow turns the layout itself: behind any other all
     # would be turned to channels last and back, up to the next convolution.
@@ -180,17 +187,23 @@ def whole_batch(x: Tensor, scale, offset, epsilon: float, zeros=None) -> Tensor:
     return y if added is None else tf.nn.bias_add(y, added)
 
 
-def as_batch(x: Tensor, scale, offset, epsilon: float, data_format: str = "NHWC") -> Tensor:
-    """Each channel to mean 0, biased variance 1 over all images; None is a scale of 1, offset 0."""
+def as_batch(
+    x: Tensor, scale, offset, epsilon: float, data_format: str = "NHWC"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Each channel to mean 0, biased variance 1 over all images; None is a scale of 1, offset 0.
+
+    Returns that, and of every channel the mean and the unbiased variance, in float32.
+    """
     channels, none = (x.shape[data_format.index("C")],), tf.zeros((0,))
     options = {"mean": none, "variance": none, "epsilon": epsilon, "data_format": data_format}
-    return tf.raw_ops.FusedBatchNormV3(
+    found = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=tf.ones(channels) if scale is None else scale,
         offset=tf.zeros(channels) if offset is None else offset,
         is_training=True,
         **options,
-    ).y
+    )
+    return found.y, found.batch_mean, found.batch_variance
 
 
 def apart(network: Model) -> bool:

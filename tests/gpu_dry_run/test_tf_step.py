@@ -23,6 +23,11 @@ TRANSPOSES = {
     "resnet batch 4 bfloat16": 324,
     "resnet WGAN-GP batch 1 float32": 80,
     "resnet WGAN-GP batch 4 float32": 80,
+    # Around the masks of dropout and the joints of skips, too.
+    "unet batch 1 float32": 200,
+    "unet batch 4 float32": 200,
+    "unet batch 1 bfloat16": 0,
+    "unet batch 4 bfloat16": 0,
 }
 
 
@@ -53,6 +58,12 @@ def test_a_norm_is_one_kernel_whatever_the_batch(counts, setting):
     """
     fused = 3 * 23 + (0 if setting.adversarial == "wasserstein_gp" else 2 * 2 * 3)
     assert counts[setting].norms == counts[setting].norm_gradients == fused
+
+
+@each([setting for setting in SETTINGS if setting.networks == "unet"])
+def test_a_batch_norm_is_one_kernel(counts, setting):
+    """9 a generator and 3 a discriminator, in six passes each: batches may not be joined here."""
+    assert counts[setting].norms == counts[setting].norm_gradients == 6 * (9 + 3)
 
 
 @each([setting for setting in SETTINGS if str(setting) in TRANSPOSES])

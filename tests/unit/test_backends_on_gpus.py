@@ -31,6 +31,7 @@ from backends.architecture import NormSpec, ResNetSpec
 from backends.interface import POOL_STORE, Runtime, check_capability
 from backends.objective import Objective
 from backends.tf_impl import device as of_tf
+from backends.tf_impl import networks as tf_networks
 from backends.tf_impl.networks import image_by_image, whole_batch
 from backends.torch_impl import device as of_torch
 from backends.torch_impl import networks as torch_networks
@@ -214,6 +215,40 @@ def test_instance_norm_of_a_whole_batch_is_that_of_every_image(count, affine, pr
         eager = normalised(whole_batch, x, *parameters, weights, compiled=False)
         for one, two in zip(eager, expected, strict=True):
             np.testing.assert_allclose(one, two, rtol=tolerance, atol=tolerance * np.abs(two).max())
+
+
+@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("unbiased", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_batch_norm_by_one_kernel_is_that_by_several_operations(count, unbiased, precision):
+    draw = np.random.default_rng(count)
+    x = tf.cast(draw.normal(3, 2, (count, 6, 5, 4)), precision)
+    weights = tf.constant(draw.normal(size=x.shape), "float32")
+    spec, found = NormSpec(kind="batch", affine=True, momentum=0.1, unbiased=unbiased), []
+    for whole in (False, True):
+        norm = tf_networks.Norm(spec, dtype="mixed_bfloat16" if precision == "bfloat16" else None)
+        norm.build(x.shape)
+        norm.kernels = tf_networks.Kernels(whole_batch=whole)
+        norm.scale.assign([1.0, 2.0, -1.0, 0.5])
+        norm.offset.assign([0.0, 1.0, 2.0, 3.0])
+        inside = [norm.scale.value, norm.offset.value]
+        with tf.GradientTape() as tape:
+            tape.watch([x, *inside])
+            y = norm(x, training=True)
+            total = tf.reduce_sum(tf.cast(y, "float32") * weights)
+        assert y.dtype == precision
+        kept = (norm.mean.value, norm.variance.value)
+        found.append(
+            [tf.cast(each, "float64") for each in (y, *kept, *tape.gradient(total, [x, *inside]))]
+        )
+    # In bfloat16 the one kernel rounds what it puts out, and so did the last of the operations.
+    tolerance = 2e-5 if precision == "float32" else 0.03
+    for several, one in zip(*found, strict=True):
+        size = np.abs(several).max()
+        np.testing.assert_allclose(one, several, rtol=tolerance, atol=tolerance * size)
+    moved = np.abs(found[0][2].numpy() - 1).max()  # of the variance, at the first step
+    assert moved > 0.1
 
 
 @pytest.mark.usefixtures("tensorflow")
