@@ -86,5 +86,5 @@ def begin(folder: Path, *overrides: str) -> Run:
         np.save(folder / f"{split}.npy", np.zeros((8, side, side, 3), np.uint8))
     images = {f"{s}{d}": str(folder / f"{s}.npy") for s in ("train", "test") for d in "AB"}
     settings = load_experiment("any", "smoke", [*OVERRIDES, *overrides]).model_dump()
-    job = Job("any", 0, str(folder), "cpu", "a CPU", 2, settings, images)
+    job = Job("torch", 0, str(folder), "cpu", "a CPU", 2, settings, images)
     return Run(job, Clocks())

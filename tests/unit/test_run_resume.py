@@ -107,7 +107,7 @@ def test_a_run_that_diverges_says_where_and_keeps_the_state_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backends, "load", Exploding)
-    folder = tmp_path / "any-seed0"
+    folder = tmp_path / "torch-seed0"
     folder.mkdir()
     run = begin(folder)
     run.train(10)

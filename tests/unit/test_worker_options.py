@@ -43,7 +43,7 @@ def begin(experiment: Experiment, folder: Path, monkeypatch: pytest.MonkeyPatch)
         for side in "AB"
     }
     settings = experiment.model_dump()
-    run = Run(Job("any", 5, str(folder), "cpu", "a CPU", 2, settings, images), Clocks())
+    run = Run(Job("torch", 5, str(folder), "cpu", "a CPU", 2, settings, images), Clocks())
     assert isinstance(run.backend, Listening)
     return run.backend
 
