@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import backends
 from backends.interface import Domain, Runtime
 from backends.objective import RECORDED
 from harness import interpreters, provenance
@@ -26,6 +25,7 @@ from harness.errors import Diverged, UserError
 from harness.flops import step_flops
 from harness.history import History
 from harness.initial import initial_state
+from harness.loading import load_here
 from harness.plan import evaluation_steps, evenly, make_plan
 from harness.records import RunRecord, write_arrays, write_json, write_table
 from harness.schedule import plateaus
@@ -80,7 +80,7 @@ class Run:
             threads=job.threads,
             **self.experiment.runtime.model_dump(),
         )
-        self.backend = backends.load(job.backend, self.model, self.objective, runtime)
+        self.backend = load_here(job.backend, self.model, self.objective, runtime)
         self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective.weights)
         self.meter = Meter(job.device)
         self.blocks: list[tuple[float, ...]] = []

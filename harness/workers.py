@@ -17,7 +17,8 @@ from harness.errors import UserError, WorkerFailed
 from harness.faults import ended
 from harness.run import Job
 
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+# Warnings are kept: in them TensorFlow says why it sees no GPU.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1", "PYTHONUNBUFFERED": "1"}
 LAST = {"finish", "stop"}  # commands after which a worker ends by itself
 LEAVING_SECONDS = 10.0
 STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker is killed

@@ -32,7 +32,7 @@ def configure(runtime: Runtime) -> str:
     """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
     gpus = tf.config.list_physical_devices("GPU")
     if runtime.device == "cuda" and not gpus:
-        raise ValueError("device cuda: TensorFlow sees no GPU")
+        raise ValueError(f"device cuda: TensorFlow sees no GPU: {why_no_gpu()}")
     if runtime.device == "cuda":
         details = tf.config.experimental.get_device_details(gpus[0])
         check_capability(runtime, _gpu_name(), details.get("compute_capability"))
@@ -53,6 +53,13 @@ def configure(runtime: Runtime) -> str:
     tf.config.experimental.enable_tensor_float_32_execution(runtime.tf32)
     set_deterministic(runtime.deterministic)
     return "/GPU:0" if runtime.device == "cuda" else "/CPU:0"
+
+
+def why_no_gpu() -> str:
+    """The build; what is wrong with the driver TensorFlow says in warnings alone."""
+    if not tf.test.is_built_with_cuda():
+        return "TensorFlow not compiled with CUDA enabled"
+    return "its warnings on standard error say why"
 
 
 def set_deterministic(on: bool) -> None:

@@ -28,7 +28,7 @@ NEUTRAL_OPTIONS = ("onednn", "channels_last")
 def configure(runtime: Runtime) -> torch.device:
     """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
     if runtime.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda: PyTorch sees no GPU")
+        raise ValueError(f"device cuda: PyTorch sees no GPU: {why_no_gpu()}")
     if runtime.device == "cuda":
         gpu = torch.cuda.get_device_name()
         check_capability(runtime, gpu, torch.cuda.get_device_capability())
@@ -39,6 +39,15 @@ def configure(runtime: Runtime) -> torch.device:
     torch.backends.cudnn.benchmark = runtime.device == "cuda" and not runtime.deterministic
     set_deterministic(runtime.deterministic)
     return torch.device(runtime.device)
+
+
+def why_no_gpu() -> str:
+    """As PyTorch says it: the build, or what is wrong with the driver."""
+    try:
+        torch.cuda.init()
+    except Exception as error:
+        return str(error).splitlines()[0]
+    return "it counts none"
 
 
 def set_deterministic(on: bool) -> None:

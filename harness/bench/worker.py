@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-import backends
 from backends.interface import PHASES, Batch, Runtime
 from harness.config import Experiment
 from harness.draw import stream
-from harness.errors import Diverged
+from harness.errors import Diverged, UserError
 from harness.initial import initial_state
+from harness.loading import load_here
 from harness.plan import make_plan
 from harness.worker import answering, failure, send
 
@@ -42,7 +42,7 @@ class Stopwatch:
             **self.experiment.runtime.model_dump(),
         )
         model, objective = self.experiment.networks(), self.experiment.loss()
-        self.backend = backends.load(first["backend"], model, objective, runtime)
+        self.backend = load_here(first["backend"], model, objective, runtime)
         weights = self.experiment.model.initial_weights
         self.backend.load_state(initial_state(model, objective, 0, weights))
         self.plan = make_plan(self.experiment, 0, IMAGES, IMAGES)
@@ -116,6 +116,9 @@ def main() -> int:
         send(answer, stopwatch.facts())
         for line in iter(sys.stdin.readline, ""):
             send(answer, answer_to(stopwatch, json.loads(line)))
+    except UserError as error:
+        send(answer, {"refused": str(error)})
+        return 2
     except Exception as error:
         traceback.print_exc()
         send(answer, failure(error))

@@ -8,7 +8,9 @@ from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP, Batch, PoolDeci
 from backends.objective import RECORDED
 from harness import provenance
 from harness.config import load_experiment
+from harness.errors import UserError
 from harness.initial import initial_state
+from harness.loading import load_here
 
 NAMES = backends.available()
 
@@ -180,8 +182,10 @@ def test_a_cuda_device_is_refused_where_there_is_none(setting):
     if provenance.gpu_name():
         pytest.skip("this machine has a GPU")
     for name in NAMES:
-        with pytest.raises(ValueError, match="sees no GPU"):
+        with pytest.raises(ValueError, match="sees no GPU: .* not compiled with CUDA"):
             backends.load(name, *setting, Runtime("cuda", provenance.default_threads()))
+        with pytest.raises(UserError, match=rf"^backend {name}: device cuda: .*`make doctor`"):
+            load_here(name, *setting, Runtime("cuda", provenance.default_threads()))
 
 
 def test_environment_names_what_is_in_force(backend):
