@@ -20,6 +20,7 @@ MISSING = re.compile(r"cannot open shared object file|undefined symbol|version `
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Diverged)\b")
 # Where in a framework's sources a line was written, and when.
 ORIGIN = re.compile(r"^.*?(\.cc:\d+\] |\.py:\d+: \w*Warning: )")
+OURS = "harness.errors.UserError: "
 LONGEST = 300  # characters
 
 
@@ -34,7 +35,7 @@ def cause(written: str, device: str, status: int) -> str:
     for sign in signs:
         for line in lines:
             if sign.search(line):
-                return ORIGIN.sub("", line).strip()[:LONGEST]
+                return ORIGIN.sub("", line).strip().removeprefix(OURS)[:LONGEST]
     if lines and status >= 0:
         return lines[-1].strip()[:LONGEST]
     return ended(status)[1]

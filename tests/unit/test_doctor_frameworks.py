@@ -120,7 +120,7 @@ def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(framework):
     assert [(each.backend, each.device) for each in probes] == [("torch", "cpu"), ("torch", "cuda")]
     on_cpu, on_gpu = (each.answer(lambda line: None) for each in probes)
     assert on_gpu.why == "Cannot dlopen some GPU libraries. x"
-    assert on_cpu.why == "ValueError: device cuda: no GPU is seen"
+    assert on_cpu.why == "backend torch: device cuda: no GPU is seen"
 
 
 @pytest.fixture
