@@ -32,9 +32,6 @@ from harness.report import write_report
 from harness.run import Job
 from harness.training import Estimate, Pace, finished, train_seed
 
-# Compute capability that bfloat16 and TF32 begin with (CUDA C++ Programming Guide, NVIDIA).
-AMPERE = (8, 0)
-
 
 @dataclass(frozen=True)
 class Request:
@@ -123,7 +120,7 @@ def score(folder: Path, display: Display) -> Path:
 def check_precision(experiment: Experiment, machine: Machine) -> None:
     """Raises UserError for what the device cannot do, before anything starts."""
     gpu = find_gpu() if machine.device == "cuda" else None
-    if gpu is None or gpu.capability >= AMPERE:
+    if gpu is None or gpu.has_bfloat16:
         return
     needs = f"compute capability {AMPERE[0]}.{AMPERE[1]}"
     has = f"needs a GPU of {needs}; {gpu.name} has {gpu.capability[0]}.{gpu.capability[1]}"

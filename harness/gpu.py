@@ -80,6 +80,11 @@ class Gpu:
     bus_id: str | None = None
 
     @property
+    def has_bfloat16(self) -> bool:
+        """And TF32: both came with compute capability 8.0."""
+        return self.capability >= (8, 0)
+
+    @property
     def is_slice(self) -> bool:
         return self.uuid.startswith("MIG-")
 

@@ -9,8 +9,6 @@ from typing import Literal
 from harness.cli import options as shared
 from harness.errors import UserError
 
-MODERN = (8, 0)  # compute capability from which on GPUs compute in bfloat16 and TF32
-
 
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
@@ -52,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     precisions: tuple[Precision, ...] = ()
     if device != "cpu":
         gpu = find_gpu()
-        precisions = ("bfloat16", "tf32") if gpu and gpu.capability >= MODERN else ()
+        precisions = ("bfloat16", "tf32") if gpu and gpu.has_bfloat16 else ()
     rows = check_parity(options.preset or "quick", options.backends, device, precisions)
     if options.to:
         write_rows(rows, options.to)

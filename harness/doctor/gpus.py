@@ -20,7 +20,6 @@ LITTLE, TOO_LITTLE = 4 * GIB, 3 * GIB // 2
 CACHE = 4 * GIB  # bytes of compiled kernels that the driver is to keep: CUDA_CACHE_MAXSIZE
 SLOWED = ("hardware slowdown", "thermal limit", "hardware thermal slowdown", "power brake")
 OLDEST = (7, 5)  # compute capability that PyTorch's cuDNN begins with
-BFLOAT16 = (8, 0)  # and bfloat16, TF32
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def check_gpus(
     yield _driver(gpu, names)
     yield from _ages(gpus, names)
     yield from _codes(gpu, names, environment)
-    if gpu.capability < BFLOAT16:
+    if not gpu.has_bfloat16:
         yield ok("precision", "float32 (and float64, slow): bfloat16 and TF32 begin with compute"
                               f" capability {dotted(BFLOAT16)}")  # fmt: skip
     yield from _mode(state.get("compute_mode"))

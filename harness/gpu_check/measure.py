@@ -103,6 +103,7 @@ def check(request: Request, display: Display) -> Record:
         threads=request.machine.threads,
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=clock.used,
+        presets=request.presets,
         machine=machine,
         started=started,
         parity=parity,
@@ -213,13 +214,24 @@ def _reached(request: Request, name: str, clock: Clock, display: Display) -> Rea
         return Reached(name, "failed", _why(error))
 
 
+def _lacking(changes: Mapping[str, Any], device: str) -> str:
+    """Why a device cannot compute so; empty where it can."""
+    if device == "cpu":
+        return "a CPU has no TF32" if "tf32" in changes else ""
+    found, asked = gpu.find_gpu(), "tf32" in changes or "precision" in changes
+    if found is None or not asked or found.has_bfloat16:
+        return ""
+    return f"compute capability {found.capability[0]}.{found.capability[1]} has neither of the two"
+
+
 def _timed(
     request: Request, name: str, preset: str, setting: str, clock: Clock, display: Display
 ) -> Timed:
-    display.say(f"{name}, {preset}: {setting}")
-    if clock.left < LEAST:
-        return Timed(name, preset, setting, "skipped", "no time was left")
     device, meter = request.machine.device, Meter(request.machine.device)
+    lacking = _lacking(SETTINGS[setting], device)
+    if lacking or clock.left < LEAST:
+        return Timed(name, preset, setting, "skipped", lacking or "no time was left")
+    display.say(f"{name}, {preset}: {setting}")
     try:
         experiment = _experiment(preset, SETTINGS[setting])
         with closing(_child(request, name, experiment, f"{preset}-{setting}", clock.left)) as child:

@@ -53,7 +53,7 @@ def write_page(record: Record, folder: Path) -> Path:
     """report.html and report.md; returns the path of the former."""
     given = {
         "device": record.device,
-        "about": f"{record.finished}, {record.seconds:.0f} s",
+        "about": [record.finished, f"{record.seconds:.0f} s"],
         "answers": answers(record),
         "parts": parts(record),
         "figures": [],
@@ -147,23 +147,25 @@ def _fastest(record: Record) -> Answer:
     done = [each for each in record.timed if each.seconds is not None]
     if not done:
         return Answer(question, "Nothing was timed.", "open", ())
-    preset, said = done[-1].preset, []
+    preset, best = done[-1].preset, []
     for name in dict.fromkeys(each.backend for each in done):
         own = [each for each in done if (each.backend, each.preset) == (name, preset)]
         if own:
-            best = min(own, key=lambda each: each.seconds or 0.0)
-            first = own[0]
-            ratio = (first.seconds or 0.0) / (best.seconds or 1.0)
-            text = f"{best.setting}, {prefixed(best.seconds, 's')} a step, {ratio:.2f} times as"
-            said.append(Sentence(f"{_title(record, name)}:", f"{text} fast as {first.setting}"))
-    short = f"See below; one process each, {preset}, not timed in turns: `make bench` compares."
-    return Answer(question, short, "open", tuple(said))
+            fastest = min(own, key=lambda each: each.seconds or 0.0)
+            ratio = (own[0].seconds or 0.0) / (fastest.seconds or 1.0)
+            speed = f"{ratio:.2f} times the speed of {own[0].setting}"
+            best.append(f"{_title(record, name)}: {fastest.setting}, {speed}")
+    how = (
+        f"Steps of preset {preset}, a process for each setting, one after the other. The two"
+        " frameworks are not to be compared by these times: make bench times them in turns."
+    )
+    return Answer(question, f"{'; '.join(best)}.", "open", (Sentence("", how),))
 
 
 def parts(record: Record) -> list[Part]:
     return [
         Part("The device", "", _device(record)),
-        Part("The frameworks there", "Preset of the first steps as in the table below, first row.",
+        Part("The frameworks there", f"Networks and images of preset {record.presets[0]}.",
              _frameworks(record)),
         Part("Step times", "Median over blocks after warm-up, a process each. Memory: the most that"
              " the framework's allocator gave out after warm-up; on a CPU the process's own.",
@@ -186,7 +188,7 @@ def _device(record: Record) -> Table:
         rows.append((key.replace("_", " ").capitalize(), _text(record.machine.get(key))))
     facts = record.machine.get("gpu") or {}
     rows += [(title, _text(facts[key], key)) for key, title in GPU_FACTS.items() if key in facts]
-    return _rows(("", ""), rows)
+    return _rows(("Fact", "Value"), rows)
 
 
 def _text(value: Any, key: str = "") -> str:

@@ -97,13 +97,17 @@ class Parity:
 
 @dataclass(frozen=True)
 class Record:
-    """`machine`: as provenance.describe, with the GPU's state before the check. `seconds`: wall."""
+    """`machine`: as provenance.describe, with the GPU's state before the check. `seconds`: wall.
+
+    `presets`: whose networks and images; the first one's where nothing else is said.
+    """
 
     device: str
     device_kind: str
     threads: int
     finished: str
     seconds: float
+    presets: tuple[str, ...]
     machine: Mapping[str, Any]
     started: tuple[Started, ...]
     parity: Parity

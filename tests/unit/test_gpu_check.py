@@ -11,6 +11,7 @@ import pytest
 from harness.cli import main
 from harness.compare import Machine
 from harness.errors import WorkerFailed
+from harness.gpu import Gpu
 from harness.gpu_check import measure
 from harness.gpu_check.measure import SETTINGS, Request, check
 from harness.gpu_check.page import answers, sentences, write_page
@@ -28,6 +29,7 @@ GOOD = Record(
     threads=16,
     finished="2026-11-29T00:00:00+00:00",
     seconds=200.0,
+    presets=("quick", "paper"),
     machine={"driver": "580.95", "python": "3.12.1", "gpu": {"capability": [9, 0], "ecc": None}},
     started=(Started("torch", "ok", "", ENVIRONMENT, 3.0, 2.0, 0.02),),
     parity=Parity("ok", "", "smoke", (ROW,)),
@@ -51,8 +53,7 @@ def test_a_good_one(tmp_path):
     for text in (page, twin):
         for said in ("PyTorch can train there", "1 of 1 parity checks", "9.20.0", "9.0", "1980"):
             assert said in text
-    [fastest] = answers(GOOD)[3].sentences
-    assert "bfloat16" in fastest.text and "2.40 times" in fastest.text
+    assert answers(GOOD)[3].short == "PyTorch: bfloat16, 2.40 times the speed of float32."
     json.dumps(to_json(GOOD), allow_nan=False)
 
 
@@ -156,3 +157,16 @@ def test_without_a_gpu_it_is_one_line(capsys, monkeypatch):
     assert main(["gpu-check"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "device cuda" in error
+
+
+def test_what_a_gpu_has_not_is_left_out_and_no_failure(request_of, monkeypatch):
+    found = [Gpu("T4", "GPU-0", 2**34, (7, 5), None, (12, 4))]
+    monkeypatch.setattr(measure.gpu, "find_gpu", lambda: found[0])
+    asked = request_of(machine=Machine("cuda", "T4", 1))
+    rest = (measure.Clock(500), Display(screen(quiet=True)))
+    for setting in ("TF32", "bfloat16"):
+        timed = measure._timed(asked, "torch", "smoke", setting, *rest)
+        assert timed.state == "skipped" and "7.5" in timed.why
+    assert measure._lacking({"channels_last": True}, "cuda") == ""
+    found[0] = replace(found[0], capability=(8, 0))
+    assert measure._lacking({"tf32": True}, "cuda") == ""
