@@ -19,7 +19,7 @@ from harness.experiment import (
     write_experiment,
 )
 from harness.flops import step_flops
-from harness.gpu import find_gpu, why_no_gpu
+from harness.gpu import BFLOAT16, find_gpu, why_no_gpu
 from harness.larger import sentence, training_seconds
 from harness.locks import locked
 from harness.metrics.evaluate import evaluate
@@ -122,7 +122,7 @@ def check_precision(experiment: Experiment, machine: Machine) -> None:
     gpu = find_gpu() if machine.device == "cuda" else None
     if gpu is None or gpu.has_bfloat16:
         return
-    needs = f"compute capability {AMPERE[0]}.{AMPERE[1]}"
+    needs = f"compute capability {BFLOAT16[0]}.{BFLOAT16[1]}"
     has = f"needs a GPU of {needs}; {gpu.name} has {gpu.capability[0]}.{gpu.capability[1]}"
     if experiment.runtime.precision == "bfloat16":
         raise UserError(f"runtime.precision: bfloat16 {has}; take float32")

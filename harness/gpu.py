@@ -44,6 +44,8 @@ ERRORS = {
 }
 NO_DEVICE = 100
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
+# Compute capability that bfloat16 and TF32 begin with (CUDA C++ Programming Guide, NVIDIA).
+BFLOAT16 = (8, 0)
 GRAPHICS, MEMORY = 0, 2  # nvmlClockType_t
 COMPUTE_MODES = ("DEFAULT", "EXCLUSIVE_THREAD", "PROHIBITED", "EXCLUSIVE_PROCESS")
 # Of `gpu_state`: what is another a second later.
@@ -81,8 +83,8 @@ class Gpu:
 
     @property
     def has_bfloat16(self) -> bool:
-        """And TF32: both came with compute capability 8.0."""
-        return self.capability >= (8, 0)
+        """And TF32."""
+        return self.capability >= BFLOAT16
 
     @property
     def is_slice(self) -> bool:

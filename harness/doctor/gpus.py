@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.doctor.check import Check, ok
-from harness.gpu import Gpu
+from harness.gpu import BFLOAT16, Gpu
 
 GIB = 2**30
 # Two processes have a context each, of up to 0.7 GB, besides what they train.
