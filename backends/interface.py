@@ -219,8 +219,9 @@ class Backend(Protocol):
         """JSON-ready: framework, versions, device, threads, precision actually in force.
 
         `versions`: of Python packages. `libraries`: of what the framework computes with on a GPU,
-        `cuda_build` (the CUDA it was built for), `cudnn` and `cuda_runtime` (as this process has
-        loaded them, None where it has not); empty on the CPU.
+        `cuda_build` and `architectures` (the CUDA and the kinds of GPU it was built for), `cudnn`
+        and `cuda_runtime` (as this process has loaded them, None where it has not); empty on the
+        CPU.
 
         `channels_last`: whether images are stored so; None where the framework decides by itself.
 

@@ -9,6 +9,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -109,6 +110,14 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def own_version() -> str:
+    """As installed; where it is not, as in a clone that is run in place, as its sources say."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version("cyclebench")
+    found = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    return found.group(1) if found else "unknown"
+
+
 def describe(device: str) -> dict[str, Any]:
     """What of environment.json is no framework's business. `device`: "cpu" or "cuda".
 
@@ -122,7 +131,7 @@ def describe(device: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "git_revision": git_revision(),
         "source_digest": source_digest(),
-        "cyclebench": metadata.version("cyclebench"),
+        "cyclebench": own_version(),
     }
 
 

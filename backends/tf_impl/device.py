@@ -79,7 +79,6 @@ def environment(runtime: Runtime) -> dict[str, Any]:
     """As it is in force, not as it was asked for."""
     cuda = runtime.device == "cuda"
     tf32 = cuda and tf.config.experimental.tensor_float_32_execution_enabled()
-    built_for = tf.sysconfig.get_build_info().get("cuda_version")
     return {
         "framework": "TensorFlow",
         "versions": {
@@ -87,7 +86,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
             "keras": keras.__version__,
             "numpy": np.__version__,
         },
-        "libraries": {"cuda_build": built_for, **loaded_libraries.find()} if cuda else {},
+        "libraries": libraries() if cuda else {},
         "device": _gpu_name() if cuda else "cpu",
         "device_kind": runtime.device,
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
@@ -97,6 +96,13 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "compiled": "tf.function" + (" with XLA" if runtime.compile != "none" else ""),
         "neutral_options": NEUTRAL_OPTIONS,
     }
+
+
+def libraries() -> dict[str, Any]:
+    """What TensorFlow was built for, and what this process has loaded."""
+    build = tf.sysconfig.get_build_info()
+    kinds = {"cuda_build": "cuda_version", "architectures": "cuda_compute_capabilities"}
+    return {**{name: build.get(key) for name, key in kinds.items()}, **loaded_libraries.find()}
 
 
 def synchronize(device: str) -> None:

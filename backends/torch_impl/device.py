@@ -77,7 +77,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
     return {
         "framework": "PyTorch",
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
-        "libraries": {"cuda_build": torch.version.cuda, **loaded_libraries.find()} if cuda else {},
+        "libraries": libraries() if cuda else {},
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "device_kind": runtime.device,
         "threads": torch.get_num_threads(),
@@ -87,6 +87,12 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "compiled": "eager" if runtime.compile == "none" else f"torch.compile, {runtime.compile}",
         "neutral_options": NEUTRAL_OPTIONS,
     }
+
+
+def libraries() -> dict[str, Any]:
+    """What PyTorch was built for, and what this process has loaded."""
+    built_for = {"cuda_build": torch.version.cuda, "architectures": torch.cuda.get_arch_list()}
+    return {**built_for, **loaded_libraries.find()}
 
 
 def synchronize(device: torch.device) -> None:

@@ -6,7 +6,6 @@ import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -163,7 +162,7 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
         "input": "uint8 / 127.5 - 1",
         "output": f"(x + 1) * 127.5 rounded {rounding}, then clipped to 0..255",
         "origin": printable(trained.origin),
-        "written_by": f"cyclebench {metadata.version('cyclebench')}",
+        "written_by": f"cyclebench {provenance.own_version()}",
     }
 
 
