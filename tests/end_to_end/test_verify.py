@@ -12,11 +12,19 @@ import pytest
 from command_line import done
 from rich.console import Console
 
+from harness.config import digest_of
 from harness.progress import Display
-from harness.records import find_runs, read_json, read_table, write_json, write_table
+from harness.records import (
+    SCHEMA_VERSION,
+    find_runs,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+)
 from harness.sums import check_sums, write_sums
 from harness.verify import Request, verify
-from harness.verify.recorded import read_recorded
+from harness.verify.recorded import check_configuration, read_recorded
 from harness.verify.records import check_blocks, check_evaluations, check_losses, check_weights
 
 STEPS = 3
@@ -168,3 +176,23 @@ def test_what_is_no_experiment_and_images_that_are_gone_are_one_line(folder, cap
     assert main(["verify", str(folder)]) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
     assert "my-photos: its images are not here; give --data-dir" in line
+
+
+def test_packages_are_part_of_the_folders_name(folder):
+    assert check_configuration(read_recorded(folder)).outcome == "ok"
+    document = read_json(folder / "experiment.json")
+    document["packages"]["torch"]["torch"] = "1.0"
+    write_json(folder / "experiment.json", document)
+    assert check_configuration(read_recorded(folder)).outcome == "differs"
+
+
+def test_a_folder_from_before_packages_were_told_apart_is_read(folder):
+    document = read_json(folder / "experiment.json")
+    del document["packages"]
+    write_json(folder / "experiment.json", document)
+    recorded = read_recorded(folder)
+    source = recorded.runs[0].environment["source_digest"]
+    context = (recorded.manifest.digest, source, str(SCHEMA_VERSION))
+    old = folder.with_name(f"seasons-smoke-{digest_of(recorded.settings, *context)}")
+    folder.rename(old)
+    assert check_configuration(read_recorded(old)).outcome == "ok"

@@ -42,11 +42,13 @@ def on_device(monkeypatch):
 
 
 def test_every_rung_is_climbed_there(on_device):
-    rows = list(climb(on_device()))
+    lab_there = on_device()
+    rows = list(climb(lab_there))
     breached = [row for row in rows if not row.passed]
     assert not breached
     there = {row.check for row in rows if row.what.startswith(ON_DEVICE)}
     assert there == {check.rung.label for check in CHECKS}
+    assert len(lab_there._processes) == 2, "TF32 is for a whole process"
     # Of the CPU nothing is asked that a GPU alone does.
     reduced = [row for row in rows if row.check.startswith("13")]
     assert {row.what.partition(",")[0] for row in reduced if "TF32" in row.what} == {ON_DEVICE}

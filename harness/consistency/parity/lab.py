@@ -41,7 +41,7 @@ class Lab:
     ):
         self.subject, self.names, self.reduced = subject, tuple(names), tuple(reduced)
         self.sites = dict(sites or {name: Site(name) for name in names})
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[tuple[str, bool], Process] = {}
         self._found: dict[tuple[Callable[..., Any], str], Any] = {}
         self._built: dict[tuple[str, str, Model], Backend] = {}
 
@@ -81,6 +81,8 @@ class Lab:
         if site.device == "cpu":
             return load_anywhere(*what)
         # A framework sees a GPU from its start on, or never: not in the process that uses the CPU.
-        if name not in self._processes:
-            self._processes[name] = Process(site.backend)
-        return load_in(self._processes[name], *what)
+        # And TF32 is switched for a whole process: where it is on, float32 is not measured.
+        key = (name, precision == "tf32")
+        if key not in self._processes:
+            self._processes[key] = Process(site.backend)
+        return load_in(self._processes[key], *what)
