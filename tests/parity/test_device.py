@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import SMALL_POOL
 
 from backends.objective import Objective
-from harness.config import load_experiment
-from harness.consistency.parity import climb, lab
+from harness.consistency.parity import climb, lab, training
 from harness.consistency.parity.lab import Lab, Site
 from harness.consistency.parity.ladder import CHECKS
-from harness.consistency.parity.subject import make_subject
 
 ON_DEVICE = "torch on cuda"
 
 
 @pytest.fixture
-def on_device(monkeypatch):
-    """A lab whose second site is PyTorch in another process; `change` is done to its objective."""
+def on_device(healthy, rows, monkeypatch):
+    """A lab whose second site is PyTorch in another process; `change` is done to its objective.
+
+    What is known of the first from climbing with two backends is not measured again.
+    """
     labs = []
 
     def made(change=lambda objective: objective):
@@ -30,9 +30,12 @@ def on_device(monkeypatch):
             return real(process, name, model, change(objective), replace(runtime, device="cpu"))
 
         monkeypatch.setattr(lab, "load_in", load_in)
-        subject = make_subject(load_experiment("seasons", "smoke", [SMALL_POOL]), 4)
         sites = {"torch": Site("torch"), ON_DEVICE: Site("torch", "cuda")}
-        labs.append(Lab(subject, tuple(sites), sites, ("bfloat16", "tf32")))
+        labs.append(Lab(healthy.subject, tuple(sites), sites, ("bfloat16", "tf32")))
+        labs[-1].adopt(healthy, ["torch"])
+        for function in (training.taken, training.given, training.continued):
+            labs[-1]._found.pop((function, "torch"), None)  # of all backends there were
+        labs[-1]._found.pop((training.uninterrupted, "torch"), None)
         return labs[-1]
 
     yield made
