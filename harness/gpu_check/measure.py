@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backends.interface import Batch, Runtime
-from harness import gpu, interpreters, provenance
+from harness import dates, gpu, interpreters, provenance
 from harness.compare import Machine
 from harness.config import Experiment, load_experiment
 from harness.draw import stream
@@ -101,7 +100,7 @@ def check(request: Request, display: Display) -> Record:
         device=request.machine.device_name,
         device_kind=request.machine.device,
         threads=request.machine.threads,
-        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        finished=dates.moment(dates.now()),
         seconds=clock.used,
         presets=request.presets,
         machine=machine,

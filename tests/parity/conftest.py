@@ -20,7 +20,7 @@ SMALL_POOL = "objective.pool_size=8"
 def healthy() -> Lab:
     """Both backends as they are: what is measured of one serves for judging a defective other."""
     subject = make_subject(load_experiment("seasons", "smoke", [SMALL_POOL]), gradient_batches=4)
-    return Lab(subject, ("torch", "tf"))
+    return Lab(subject, ("torch", "tf"), reduced=("bfloat16",))
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,15 @@ def reflection(mode: str) -> Plant:
     return wrapped("torch", "networks.reflect", torch_reflect)
 
 
+def after_bfloat16(backend: str) -> Plant:
+    """Only where bfloat16 becomes float32 again."""
+
+    def change(real, x):
+        return 1.3 * real(x) if "bfloat16" in str(x.dtype) else real(x)
+
+    return wrapped(backend, "networks.full", change)
+
+
 def strided_same(backend: str) -> Plant:
     """TensorFlow's SAME in the strided convolutions: more after than before."""
 

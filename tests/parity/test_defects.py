@@ -54,7 +54,7 @@ def check(monkeypatch, healthy, defect, record_property):
     if defect.backend == "plan":
         lab = Lab(healthy.subject, ("torch",))
     else:
-        lab = Lab(healthy.subject, healthy.names)
+        lab = Lab(healthy.subject, healthy.names, reduced=healthy.reduced)
         lab.adopt(healthy, [name for name in healthy.names if name != defect.backend])
     defect.plant(monkeypatch)
     breach = next((row for row in climb(lab) if not row.passed), None)

@@ -109,7 +109,7 @@ def test_backends_agree_on_other_experiments(eager, overrides):
     subject = make_subject(load_experiment("seasons", "smoke", overrides), gradient_batches=2)
     subject = replace(subject, batches=subject.batches[:6])
     rows = list(climb(Lab(subject, ("torch", "tf"))))
-    assert {row.check for row in rows} == {rung.label for rung in Rung}
+    assert {row.check for row in rows} == {r.label for r in Rung if r != Rung.REDUCED_PRECISION}
     assert [row for row in rows if not row.passed] == []
 
 

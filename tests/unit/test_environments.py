@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -366,9 +367,13 @@ def test_a_setup_that_is_interrupted_goes_on_the_next_time(tmp_path):
     command = [sys.executable, "-ES", "-m", "harness.environments", "setup", "--build", "cpu"]
     how = {"cwd": root, "env": {**os.environ, "FAKE_LOG": str(told)}, "text": True}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
-    with subprocess.Popen(command, **how, **pipes) as process:
+    # Where the tests run in a shell's background Ctrl-C is ignored, and by what they start, too.
+    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    with subprocess.Popen(command, **how, **pipes, preexec_fn=heed) as process:
+        until = time.monotonic() + 60
         while not told.exists():
-            assert process.poll() is None
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(30) == 130
         assert "interrupted; the same command goes on" in process.stderr.read()
@@ -425,8 +430,11 @@ def while_another_sets_up(root, capsys, arguments, meanwhile):
         fcntl.flock(lock, fcntl.LOCK_SH)
         second = threading.Thread(target=commands.main, args=(arguments,))
         second.start()
-        while "waiting" not in capsys.readouterr().err:
-            assert second.is_alive()
+        said, until = "", time.monotonic() + 60
+        while "waiting" not in said:
+            said += capsys.readouterr().err
+            assert second.is_alive() and time.monotonic() < until
+            time.sleep(0.01)
         meanwhile()
         fcntl.flock(lock, fcntl.LOCK_UN)
         second.join(60)
@@ -471,7 +479,8 @@ def test_make_starts_a_program_of_the_environment(tmp_path, monkeypatch):
     def make(*arguments):
         command = ["make", "-f", str(tmp_path / "test.mk"), "mine", *arguments]
         # As if no other make had started this test.
-        kept = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "BUILD", "PYTHON")}
+        given = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "PYTHON")
+        kept = {name: value for name, value in os.environ.items() if name not in given}
         return subprocess.run(command, cwd=REAL, capture_output=True, text=True, env=kept)
 
     assert make(f"PYTHON={fake}").stdout == "a  'b' $(c)|--|-x||"

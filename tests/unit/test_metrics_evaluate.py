@@ -198,7 +198,7 @@ def test_progress_reaches_the_number_of_evaluations(experiment):
 def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, monkeypatch):
     started = []
 
-    def stand_in(folder, arguments):
+    def stand_in(backend, folder, arguments):
         keys = arguments[3:]
         started.append(keys)
         for key in keys:

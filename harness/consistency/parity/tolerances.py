@@ -52,7 +52,7 @@ TRAJECTORY = Tolerance(1e-13, "float64 rounding, amplified by twenty gentle step
 TRAJECTORY_WEIGHTS = Tolerance(1e-15, "after those steps, which are short: hardly more than stored")
 TRAJECTORY_MOMENTS = Tolerance(3e-12, "Adam's moments follow gradients, which rounding moves most")
 TRAJECTORY_IMAGES = Tolerance(2e-14, "what generators and layers put out along the way")
-# Measured in bfloat16 on a CPU: outputs 0.02 to 0.08, losses 0.01 to 0.05, gradients 0.33 to 0.53.
+# Measured in bfloat16 on a CPU: outputs 0.02 to 0.08, losses 0.01 to 0.06, gradients 0.33 to 0.53.
 # Gradients jump at kinks of ReLU and L1; one that has nothing to do with the truth is 1.4 off, and
 # none at all 1.
 BFLOAT16 = Tolerance(0.15, "eight bits of a number, through some twenty layers")
