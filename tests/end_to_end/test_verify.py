@@ -183,7 +183,7 @@ def test_packages_are_part_of_the_folders_name(folder):
     document = read_json(folder / "experiment.json")
     document["packages"]["torch"]["torch"] = "1.0"
     write_json(folder / "experiment.json", document)
-    assert check_configuration(read_recorded(folder)).outcome == "differs"
+    assert check_configuration(read_recorded(folder)).outcome == "DIFFERS"
 
 
 def test_a_folder_from_before_packages_were_told_apart_is_read(folder):
