@@ -54,7 +54,7 @@ def test_every_rung_is_climbed_there(on_device):
     assert len(lab_there._processes) == 2, "TF32 is for a whole process"
     # Of the CPU nothing is asked that a GPU alone does.
     reduced = [row for row in rows if row.check.startswith("13")]
-    assert {row.what.partition(",")[0] for row in reduced if "TF32" in row.what} == {ON_DEVICE}
+    assert {row.what.partition(",")[0] for row in reduced if "tf32" in row.what} == {ON_DEVICE}
     assert {row.what.partition(",")[0] for row in reduced if "bfloat16" in row.what} == {
         "torch",
         ON_DEVICE,

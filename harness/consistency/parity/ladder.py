@@ -75,6 +75,13 @@ class Check:
         return max(self.tolerance.value, tolerances.NOISE * quietest)
 
 
+# Precision, whether of its gradients, and what is allowed.
+REDUCED: tuple[tuple[Precision, bool, Tolerance], ...] = (
+    ("bfloat16", False, tolerances.BFLOAT16),
+    ("bfloat16", True, tolerances.BFLOAT16_GRADIENT),
+    ("tf32", False, tolerances.TF32),
+    ("tf32", True, tolerances.TF32_GRADIENT),
+)
 CHECKS = (
     Check(Rung.PARAMETERS, networks.shapes, tolerances.EXACT, networks.shapes_of_the_table),
     Check(Rung.ACTIVATIONS, networks.activations, tolerances.ACTIVATION),
@@ -127,33 +134,15 @@ CHECKS = (
     Check(Rung.TRAJECTORY, training.end_weights, tolerances.TRAJECTORY_WEIGHTS),
     Check(Rung.TRAJECTORY, training.end_moments, tolerances.TRAJECTORY_MOMENTS),
     Check(Rung.TRAJECTORY, training.end_images, tolerances.TRAJECTORY_IMAGES),
-    Check(
-        Rung.REDUCED_PRECISION,
-        reduced.bfloat16,
-        tolerances.BFLOAT16,
-        reduced.bfloat16_truth,
-        precision="bfloat16",
-    ),
-    Check(
-        Rung.REDUCED_PRECISION,
-        reduced.bfloat16_gradients,
-        tolerances.BFLOAT16_GRADIENT,
-        reduced.bfloat16_gradients_truth,
-        precision="bfloat16",
-    ),
-    Check(
-        Rung.REDUCED_PRECISION,
-        reduced.tf32,
-        tolerances.TF32,
-        reduced.tf32_truth,
-        precision="tf32",
-    ),
-    Check(
-        Rung.REDUCED_PRECISION,
-        reduced.tf32_gradients,
-        tolerances.TF32_GRADIENT,
-        reduced.tf32_gradients_truth,
-        precision="tf32",
+    *(
+        Check(
+            Rung.REDUCED_PRECISION,
+            reduced.facts(precision, precision, of_gradients),
+            tolerance,
+            reduced.facts("float64", precision, of_gradients),
+            precision=precision,
+        )
+        for precision, of_gradients, tolerance in REDUCED
     ),
 )
 
