@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from backends.architecture import (
     DiscriminatorSpec,
     GeneratorSpec,
@@ -85,3 +87,13 @@ class Model:
                 if doubled and layer.name.endswith("/conv1") and layer.norm and layer.norm.affine:
                     found[f"{name}_norm/offset"] = f"{name}/kernel"
         return found
+
+
+def levels(dtype: str) -> np.ndarray:
+    """What the networks get for each level of an image: (256,), level / 127.5 - 1.
+
+    Looked up, not computed on the device: compilers and GPUs multiply by 1 / 127.5 instead, which
+    changes the last bit of 111 of the 256 levels in float32.
+    """
+    number = np.dtype(dtype).type
+    return np.arange(256, dtype=dtype) / number(127.5) - number(1)

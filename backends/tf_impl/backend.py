@@ -20,7 +20,7 @@ from backends.interface import (
     check_state,
     state_shapes,
 )
-from backends.model import Model
+from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
 from backends.tf_impl import device, networks, weights
 from backends.tf_impl.losses import Networks
@@ -38,6 +38,7 @@ class Backend:
         policy = "mixed_bfloat16" if runtime.precision == "bfloat16" else self.dtype
         twice = objective.adversarial == "wasserstein_gp"
         with tf.device(self.device):
+            self.levels = tf.constant(levels(self.dtype))
             self.networks = Networks(
                 generator(model.g_ab, name="g_ab", dtype=policy),
                 generator(model.g_ba, name="g_ba", dtype=policy),
@@ -194,4 +195,4 @@ class Backend:
         return batch._replace(a=images_a, b=images_b, mix_a=mix_a, mix_b=mix_b)
 
     def _images(self, images: tf.Tensor) -> tf.Tensor:
-        return device.to_tensor(images, self.dtype)
+        return device.to_tensor(images, self.levels)

@@ -147,9 +147,14 @@ def peaks(device: str, precision: str) -> Peaks:
         )  # fmt: skip
 
 
-def to_tensor(images: Tensor, dtype: str) -> Tensor:
-    """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NHWC in [-1, 1]."""
-    return tf.cast(images, dtype) / 127.5 - 1 if images.dtype == "uint8" else tf.cast(images, dtype)
+def to_tensor(images: Tensor, levels: Tensor) -> Tensor:
+    """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NHWC in [-1, 1].
+
+    `levels`: as backends.model.levels.
+    """
+    if images.dtype == "uint8":
+        return tf.gather(levels, tf.cast(images, "int32"))
+    return tf.cast(images, levels.dtype)
 
 
 def to_images(tensor: Tensor, rounding: str) -> Tensor:

@@ -21,7 +21,7 @@ from backends.interface import (
     check_state,
     state_shapes,
 )
-from backends.model import Model
+from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
 from backends.torch_impl import device, networks, weights
 from backends.torch_impl.losses import Networks
@@ -36,6 +36,7 @@ class Backend:
         self.model, self.objective, self.runtime = model, objective, runtime
         self.device = device.configure(runtime)
         self.dtype = getattr(torch, runtime.stored)
+        self.levels = torch.from_numpy(levels(runtime.stored)).to(self.device)
         self.networks = Networks(
             generator(model.g_ab), generator(model.g_ba),
             Discriminator(model.d_a), Discriminator(model.d_b),
@@ -144,7 +145,7 @@ class Backend:
         device.reset_peak_memory(self.device)
 
     def peak_memory(self) -> PeakMemory:
-        return device.peak_memory(self.device)
+        return device.peak_memory(self.device, self.runtime.compile != "none")
 
     def peaks(self) -> Peaks:
         return device.peaks(self.device, self.runtime.precision)
@@ -182,4 +183,4 @@ class Backend:
         return batch._replace(a=images_a, b=images_b, kept=kept)
 
     def _images(self, images: np.ndarray) -> torch.Tensor:
-        return device.to_tensor(images, self.device, self.dtype, self.layout)
+        return device.to_tensor(images, self.levels, self.layout)

@@ -107,10 +107,12 @@ def reset_peak_memory(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def peak_memory(device: torch.device) -> PeakMemory:
-    if device.type == "cuda":
-        return PeakMemory(torch.cuda.max_memory_allocated(), "device")
-    return resident_peak()
+def peak_memory(device: torch.device, compiled: bool) -> PeakMemory:
+    if device.type != "cuda":
+        return resident_peak()
+    # What a CUDA graph works in counts as reserved, not as allocated.
+    torch_peak = torch.cuda.max_memory_reserved if compiled else torch.cuda.max_memory_allocated
+    return PeakMemory(torch_peak(), "device")
 
 
 def peaks(device: torch.device, precision: str) -> Peaks:
@@ -157,12 +159,14 @@ def to_nchw(array: np.ndarray, device: torch.device, layout: torch.memory_format
     return to_device(array, device).permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
 
-def to_tensor(
-    images: np.ndarray, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
-) -> Tensor:
-    """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NCHW in [-1, 1]."""
-    tensor = to_nchw(images, device, layout)
-    return tensor.to(dtype) / 127.5 - 1 if tensor.dtype == torch.uint8 else tensor.to(dtype)
+def to_tensor(images: np.ndarray, levels: Tensor, layout: torch.memory_format) -> Tensor:
+    """NHWC, uint8 in [0, 255] or floats in [-1, 1] already, to NCHW in [-1, 1].
+
+    `levels`: as backends.model.levels, on the device that the images are to be on.
+    """
+    tensor = to_device(images, levels.device)
+    values = levels[tensor.int()] if tensor.dtype == torch.uint8 else tensor.to(levels.dtype)
+    return values.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
 
 def to_images(tensor: Tensor, rounding: str) -> np.ndarray:

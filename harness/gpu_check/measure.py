@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backends.interface import Batch, Runtime
+from backends.objective import LOSS_TERMS
 from harness import dates, gpu, interpreters, provenance
 from harness.compare import Machine
 from harness.config import Experiment, load_experiment
@@ -262,6 +263,8 @@ def _timed(
             flops=step_flops(experiment),
         )
     except FAILURES as error:
+        if clock.left < 1:
+            return Timed(name, preset, setting, "skipped", "not done when the time was up")
         return Timed(name, preset, setting, "failed", _why(error))
 
 
@@ -281,8 +284,10 @@ def _repeated(
         one, other = (_losses(name, experiment, runtime, clock.left) for _ in range(2))
     except FAILURES as error:
         return Repeated(name, deterministic, "failed", _why(error))
-    size = np.maximum(np.abs(one), np.finfo(np.float64).tiny)
-    largest = float((np.abs(other - one) / size).max())
+    # Accuracies are counts: one decision more or less is a jump.
+    losses, others = (values[:, : len(LOSS_TERMS)] for values in (one, other))
+    size = np.maximum(np.abs(losses), np.finfo(np.float64).tiny)
+    largest = float((np.abs(others - losses) / size).max())
     same = bool(np.array_equal(one, other))
     return Repeated(name, deterministic, "ok", "", STEPS, same, largest)
 

@@ -1,7 +1,4 @@
-"""What backends decide for a GPU, as far as it can be seen without one; tests/gpu_dry_run goes on.
-
-On a GPU itself nothing here has run.
-"""
+"""What backends decide for a GPU, as far as it can be seen without one; tests/gpu_dry_run goes on."""
 
 from __future__ import annotations
 
@@ -29,6 +26,7 @@ from tiny_networks import (
 import backends
 from backends.architecture import NormSpec, ResNetSpec
 from backends.interface import POOL_STORE, Runtime, check_capability
+from backends.model import levels
 from backends.objective import Objective
 from backends.tf_impl import device as of_tf
 from backends.tf_impl import networks as tf_networks
@@ -124,6 +122,26 @@ GENERATORS = {
     "pixels doubled": ResNetSpec(filters=4, blocks=1, upsampling="resize_conv"),
     "U-Net": replace(UNET, norm=NormSpec(affine=True)),
 }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", ["eagerly", "in a graph", "by XLA"])
+def test_compilers_do_not_change_what_a_level_stands_for(dtype, compiled):
+    # Division by a constant becomes multiplication by its reciprocal, another number in the end.
+    of_tf.configure(Runtime(threads=provenance.default_threads()))
+    image = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    number = np.dtype(dtype).type
+    right = image.astype(dtype) / number(127.5) - number(1)
+
+    of_torch_now = of_torch.to_tensor(image, torch.from_numpy(levels(dtype)), torch.channels_last)
+    assert np.array_equal(of_torch_now.permute(0, 2, 3, 1).numpy(), right)
+
+    def scaled(image):
+        return of_tf.to_tensor(image, tf.constant(levels(dtype)))
+
+    ways = {"in a graph": None, "by XLA": True}
+    work = tf.function(scaled, jit_compile=ways[compiled]) if compiled in ways else scaled
+    assert np.array_equal(work(tf.constant(image)).numpy(), right)
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
