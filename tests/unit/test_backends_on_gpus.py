@@ -1,4 +1,4 @@
-"""What backends decide for a GPU, as far as it can be seen without one; tests/gpu_dry_run goes on."""
+"""What backends decide for a GPU, seen without one; tests/gpu_dry_run goes on."""
 
 from __future__ import annotations
 
