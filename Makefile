@@ -23,7 +23,7 @@ GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
 # there, and knows which one runs on this machine. PYTHON counts where somebody has named it.
 ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
 	{ echo "cyclebench: PYTHON=$$PYTHON is not there; name another: PYTHON=python3.12" >&2; exit 2; }; \
-	"$$PYTHON" -ES -m harness.environments
+	"$$PYTHON" -ES -m harness.tools.environments
 OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
 # At the beginning of a line: the folder of the environment's programs, made before where it has to
 # be. By `exec`, so that what ends make ends the program.
@@ -125,7 +125,7 @@ consistency:
 		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
 calibrate:
-	@$(BIN)/cyclebench calibrate metrics
+	@$(BIN)/python -m benchmarks.coverage
 
 bench: export AA := $(AA)
 bench:
@@ -141,7 +141,7 @@ scaling:
 bench-internal: export ONLY := $(ONLY)
 bench-internal: export TO := $(TO)
 bench-internal:
-	@$(BIN)/cyclebench bench-internal --only "$$ONLY" --to "$$TO"
+	@$(BIN)/python -m benchmarks --only "$$ONLY" --to "$$TO"
 
 report: export RUN := $(RUN)
 report:
@@ -214,4 +214,4 @@ check-environments:
 clean:
 	rm -rf .venv .venv-* .venv.lock .gpu-dry-run
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
-	find backends harness tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find backends benchmarks harness tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -55,7 +55,7 @@ def interpreter(name: str) -> Path:
 
     What `interpreter_variable` names, a program or the folder of an environment; else that of the
     environment beside this one that `make setup` makes on GPU machines (`.venv-torch` beside
-    `.venv`); else this one. It need not exist: `harness.interpreters` checks.
+    `.venv`); else this one. It need not exist: `harness.system.interpreters` checks.
     """
     named = os.environ.get(interpreter_variable(name))
     if named:

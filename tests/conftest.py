@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_limits
 
-from harness import provenance
+from harness.system import provenance
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Tests are of what a CPU computes, to the last bit, on a machine with a GPU, too: no program that

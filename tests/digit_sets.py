@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.datasets.layout import SPLITS
+from harness.data.layout import SPLITS
 
 Digits = tuple[np.ndarray, np.ndarray]
 """Images uint8 (N, h, w) or (N, h, w, 3), and what they show, int (N,)."""

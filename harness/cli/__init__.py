@@ -12,8 +12,6 @@ from typing import NoReturn
 
 from harness.cli import (
     bench,
-    bench_internal,
-    calibrate,
     compare,
     completion,
     consistency,
@@ -35,9 +33,9 @@ from harness.cli import (
     verify,
     weights,
 )
-from harness.errors import UserError, WorkerFailed
-from harness.faults import MORE_SPACE, disk_full
-from harness.untrusted import printable
+from harness.processes.faults import MORE_SPACE, disk_full
+from harness.system.errors import UserError, WorkerFailed
+from harness.system.untrusted import printable
 
 INTERRUPTED = 130
 COMMANDS = (
@@ -61,15 +59,18 @@ COMMANDS = (
     gpu_check,
     parity,
     consistency,
-    calibrate,
-    bench_internal,
     completion,
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0, 1 (a check failed, or unexpectedly), 2 (bad input), 130 (interrupted)."""
-    options = make_parser().parse_args(arguments)
+def main(
+    arguments: Sequence[str] | None = None, parser: argparse.ArgumentParser | None = None
+) -> int:
+    """Exit status: 0, 1 (a check failed, or unexpectedly), 2 (bad input), 130 (interrupted).
+
+    `parser`: of another program, which sets `command` as those of this one do.
+    """
+    options = (parser or make_parser()).parse_args(arguments)
     # `kill` and a closing terminal are to leave checkpoints, as Ctrl-C does.
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, f"unexpected failure: {summary}; the traceback is in {log}")
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as all of the program does; subcommands' parsers, too."""
 
     def error(self, message: str) -> NoReturn:
@@ -100,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
 def make_parser() -> argparse.ArgumentParser:
     """Of all commands; nothing is imported for it."""
-    parser = _Parser(
+    parser = Parser(
         prog="cyclebench",
         description="Do a PyTorch CycleGAN and a TensorFlow CycleGAN learn the same, equally fast?",
         epilog="example: cyclebench compare --dataset seasons",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.cli import options as shared
-from harness.errors import UserError
+from harness.system.errors import UserError
 
 
 def add(commands: shared.Commands) -> None:
@@ -48,14 +48,15 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.bench.console import as_json, print_record
-    from harness.bench.disk import file_name, read_records, write_record
-    from harness.bench.page.write import write_page
-    from harness.bench.run import Request, bench
-    from harness.compare import check_precision, find_machine, tell
-    from harness.config import check_backends, load_experiment
-    from harness.locks import locked
-    from harness.presets import DEFAULT
+    from harness.config.experiment import check_backends, load_experiment
+    from harness.config.presets import DEFAULT
+    from harness.studies.timing.console import as_json, print_record
+    from harness.studies.timing.disk import file_name, read_records, write_record
+    from harness.studies.timing.page.write import write_page
+    from harness.studies.timing.run import Request, bench
+    from harness.system.lock import locked
+    from harness.system.machine import find_machine
+    from harness.training.jobs import check_precision, tell
 
     names = (options.aa, options.aa) if options.aa else options.backends
     check_backends(list(dict.fromkeys(names)))

@@ -29,7 +29,8 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.compare import Request, compare
+    from harness.studies.comparison import compare
+    from harness.training.jobs import Request
 
     request = Request(
         dataset=options.dataset,

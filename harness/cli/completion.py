@@ -75,9 +75,9 @@ WORDS = {
 
 def _values(name: str) -> list[str]:
     import backends
-    from harness.datasets.catalogue import CATALOGUE
-    from harness.presets import preset_names
-    from harness.studies.file import shipped
+    from harness.config.presets import preset_names
+    from harness.data.catalogue import CATALOGUE
+    from harness.studies.grid.file import shipped
 
     known = backends.available()
     values = {

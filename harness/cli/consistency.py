@@ -39,7 +39,7 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.consistency.study import Options, study
+    from harness.studies.consistency.study import Options, study
 
     asked = Options(
         dataset=options.dataset or "seasons",

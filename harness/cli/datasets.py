@@ -27,9 +27,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.config import load_experiment
-    from harness.datasets import prepare
-    from harness.datasets.listing import as_json, catalogue_lines, finding_lines
+    from harness.config.experiment import load_experiment
+    from harness.data import prepare
+    from harness.data.listing import as_json, catalogue_lines, finding_lines
 
     if options.action == "list":
         if options.json:

@@ -23,8 +23,8 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.doctor.examine import Request, examine
-    from harness.doctor.show import answer, as_json, print_checks
+    from harness.tools.doctor.examine import Request, examine
+    from harness.tools.doctor.show import answer, as_json, print_checks
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)

@@ -6,11 +6,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from harness.cli import options as shared
-from harness.errors import UserError
+from harness.system.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.compare import Machine
-    from harness.estimate import Work
+    from harness.studies.estimate import Work
+    from harness.system.machine import Machine
 
 
 def add(commands: shared.Commands) -> None:
@@ -57,8 +57,7 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.compare import find_machine
-    from harness.estimate import (
+    from harness.studies.estimate import (
         Request,
         as_json,
         check_json,
@@ -69,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
         read_recorded,
         total_line,
     )
+    from harness.system.machine import find_machine
 
     price = read_price(options.price) if options.price else None
     machine, overrides = find_machine(options.device), shared.overrides(options)
@@ -98,10 +98,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _work(options: argparse.Namespace, machine: Machine) -> Work:
     """What `make compare` with these options would do. Raises UserError as it does."""
-    from harness.compare import check_precision
-    from harness.config import check_backends, load_experiment
-    from harness.estimate import Work, count_images, given_images
-    from harness.presets import DEFAULT
+    from harness.config.experiment import check_backends, load_experiment
+    from harness.config.presets import DEFAULT
+    from harness.studies.estimate import Work, count_images, given_images
+    from harness.training.jobs import check_precision
 
     check_backends(list(options.backends))
     preset = options.preset or DEFAULT

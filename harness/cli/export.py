@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import options as shared
-from harness.untrusted import printable
+from harness.system.untrusted import printable
 
 if TYPE_CHECKING:
-    from harness.use.export import Exported
+    from harness.tools.translate.export import Exported
 
 
 def add(commands: shared.Commands) -> None:
@@ -45,7 +45,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from harness.use.export import FORMATS, Request, as_json, export
+    from harness.tools.translate.export import FORMATS, Request, as_json, export
 
     formats = options.format or FORMATS
     request = Request(options.model, options.to, options.direction, formats, options.overwrite)
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _line(each: Exported) -> str:
-    from harness.use.reproduced import TOLERANCE
+    from harness.tools.translate.reproduced import TOLERANCE
 
     made = each.reproduced
     verdict = "reproduced" if made.ok else "NOT reproduced"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.cli import options as shared
-from harness.errors import UserError
+from harness.system.errors import UserError
 
 
 def add(commands: shared.Commands) -> None:
@@ -41,15 +41,15 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.compare import find_machine
-    from harness.config import check_backends, load_experiment
-    from harness.gpu_check.measure import Request, check
-    from harness.gpu_check.page import print_record, sentences, write_page
-    from harness.gpu_check.record import to_json
-    from harness.interpreters import installed
-    from harness.locks import locked
-    from harness.provenance import slug
-    from harness.records import write_json
+    from harness.config.experiment import check_backends, load_experiment
+    from harness.studies.gpu_check.measure import Request, check
+    from harness.studies.gpu_check.page import print_record, sentences, write_page
+    from harness.studies.gpu_check.record import to_json
+    from harness.system.files import write_json
+    from harness.system.interpreters import installed
+    from harness.system.lock import locked
+    from harness.system.machine import find_machine
+    from harness.system.provenance import slug
 
     names = options.backends or installed()
     if not names:

@@ -83,8 +83,8 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
 
 
 def run_losses(options: argparse.Namespace) -> int:
-    from harness.imports.losses import Request, import_losses
-    from harness.imports.typed import parse_weights
+    from harness.tools.imports.losses import Request, import_losses
+    from harness.tools.imports.typed import parse_weights
 
     request = Request(
         files=options.files,
@@ -108,8 +108,8 @@ def run_losses(options: argparse.Namespace) -> int:
 
 
 def run_checkpoint(options: argparse.Namespace) -> int:
-    from harness.config import load_experiment
-    from harness.imports.checkpoint import import_checkpoint
+    from harness.config.experiment import load_experiment
+    from harness.tools.imports.checkpoint import import_checkpoint
 
     experiment = load_experiment(
         options.folder.resolve().name, options.preset, list(shared.overrides(options))

@@ -27,8 +27,8 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.dates import now
-    from harness.overview import as_json, overview, print_folders
+    from harness.system.dates import now
+    from harness.tools.list_runs import as_json, overview, print_folders
 
     folders = overview(options.results)
     if options.json:

@@ -29,9 +29,9 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from harness.config import load_experiment
-    from harness.layer_table import as_json, network_rows
-    from harness.screen import show
+    from harness.config.experiment import load_experiment
+    from harness.system.terminal_tables import show
+    from harness.tools.layer_table import as_json, network_rows
 
     experiment = load_experiment(None, options.preset or "quick", list(shared.overrides(options)))
     networks = network_rows(experiment.networks())

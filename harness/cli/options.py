@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import backends
-from harness.errors import UserError
-from harness.presets import DEFAULT, preset_names
-from harness.untrusted import expanded, shown
+from harness.config.presets import DEFAULT, preset_names
+from harness.system.errors import UserError
+from harness.system.untrusted import expanded, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.progress import Display
+    from harness.system.progress import Display
 
 Commands = Any  # argparse does not name the type that `add_subparsers` returns
 
@@ -103,21 +103,21 @@ def display(options: argparse.Namespace) -> Display:
     """Bars and lines on stderr, as much as `add_progress` was asked for."""
     from rich.console import Console
 
-    from harness.progress import Display
+    from harness.system.progress import Display
 
     return Display(Console(stderr=True), options.quiet, options.verbose)
 
 
 def table_console(options: argparse.Namespace) -> Console:
     """For tables on stdout, which --quiet leaves out."""
-    from harness.screen import screen
+    from harness.system.terminal_tables import screen
 
     return screen(getattr(options, "quiet", False))
 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """One document for scripts, the schema version in front. Raises ValueError on NaN, infinity."""
-    from harness.records import SCHEMA_VERSION
+    from harness.system.files import SCHEMA_VERSION
 
     whole = {"schema_version": SCHEMA_VERSION, **document}
     print(json.dumps(whole, indent=2, allow_nan=False))

@@ -7,7 +7,7 @@ import os
 from typing import Literal
 
 from harness.cli import options as shared
-from harness.errors import UserError
+from harness.system.errors import UserError
 
 
 def add(commands: shared.Commands) -> None:
@@ -36,11 +36,11 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from harness.compare import find_machine
-    from harness.config import check_backends
-    from harness.consistency.parity import as_json, check_parity, print_rows, write_rows
-    from harness.consistency.parity.lab import Precision
-    from harness.gpu import find_gpu
+    from harness.config.experiment import check_backends
+    from harness.studies.parity import as_json, check_parity, print_rows, write_rows
+    from harness.studies.parity.lab import Precision
+    from harness.system.gpu import find_gpu
+    from harness.system.machine import find_machine
 
     check_backends(list(options.backends))
     device: Literal["cpu", "cuda"] = options.device or "cpu"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.cli import options as shared
-from harness.untrusted import shown
+from harness.system.untrusted import shown
 
 REGRESSION, OPEN = 1, 3
 
@@ -55,7 +55,7 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.regression import Limits, as_json, compare, print_comparison, read_measured
+    from harness.studies.regression import Limits, as_json, compare, print_comparison, read_measured
 
     limits = Limits(options.time, options.memory, options.scores)
     new, baseline, *earlier = (

@@ -35,11 +35,11 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.bench.disk import is_bench
-    from harness.bench.page.write import write_page as write_bench_page
-    from harness.report.check import check_records
-    from harness.studies.page.write import write_page
-    from harness.studies.record import is_study
+    from harness.report.comparison.check import check_records
+    from harness.studies.grid.page.write import write_page
+    from harness.studies.grid.record import is_study
+    from harness.studies.timing.disk import is_bench
+    from harness.studies.timing.page.write import write_page as write_bench_page
 
     folder, *others = options.experiment
     if others or options.to:
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _merged(options: argparse.Namespace) -> Path:
     """Nothing is written before every record of every folder has been looked at."""
-    from harness.merging import check_target, default_folder, merge, read_sources
-    from harness.report.check import check_records
+    from harness.report.comparison.check import check_records
+    from harness.tools.merge import check_target, default_folder, merge, read_sources
 
     sources = read_sources(options.experiment)
     target = options.to or default_folder(sources)
@@ -73,7 +73,7 @@ def _merged(options: argparse.Namespace) -> Path:
 
 def _report(options: argparse.Namespace, folder: Path) -> int:
     from harness.metrics.evaluate import evaluate
-    from harness.report import write_report
+    from harness.report.comparison import write_report
 
     with shared.display(options) as display:
         evaluate(folder, display.stage)

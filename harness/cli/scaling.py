@@ -50,11 +50,11 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.compare import find_machine
-    from harness.presets import DEFAULT
-    from harness.scaling import Request, as_json, print_record, scale, write_page
-    from harness.scaling.axes import parse_values
-    from harness.scaling.measure import Method
+    from harness.config.presets import DEFAULT
+    from harness.studies.scaling import Request, as_json, print_record, scale, write_page
+    from harness.studies.scaling.axes import parse_values
+    from harness.studies.scaling.measure import Method
+    from harness.system.machine import find_machine
 
     if options.report_only:
         shared.print_page(options, write_page(options.results / "scaling"), "table.csv")

@@ -38,7 +38,7 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.studies.run import Options, study
+    from harness.studies.grid.run import Options, study
 
     asked = Options(
         study=options.study,

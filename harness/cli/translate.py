@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from harness.cli import options as shared
-from harness.untrusted import printable
+from harness.system.untrusted import printable
 
 INTERRUPTED = 130
 
@@ -56,8 +56,8 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from harness.use.direction import described
-    from harness.use.translate import Request, translate
+    from harness.tools.translate.direction import described
+    from harness.tools.translate.translate import Request, translate
 
     request = Request(
         model=options.model,

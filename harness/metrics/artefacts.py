@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import uniform_filter
 
-from harness.statistics import LeftOut, Replicates, mean_replicates
+from harness.statistics.intervals import LeftOut, Replicates, mean_replicates
 
 SMALLEST = 16
 WINDOW = 32

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from harness.errors import UserError
 from harness.metrics.extractors import EFFICIENTNET
+from harness.system.errors import UserError
 
 SIDE = 224
 

@@ -12,7 +12,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.objective import Objective
-from harness.errors import UserError
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.discriminators import judgements
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
@@ -28,8 +27,10 @@ from harness.metrics.scoring import (
     reference_scores,
 )
 from harness.metrics.weights import find_weights
-from harness.records import RunRecord, find_runs, read_arrays, read_json, write_json
-from harness.statistics import jackknife
+from harness.records.run import RunRecord, find_runs
+from harness.statistics.intervals import jackknife
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, read_json, write_json
 
 REFERENCES = ("real_a", "real_b", "floor_a", "floor_b")
 Row = dict[str, Any]

@@ -26,8 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import UserError
 from harness.metrics.extractors import EXTRACTORS
+from harness.system.errors import UserError
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 GROUP = 8  # images a core takes before progress is told

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from harness import interpreters
-from harness.errors import UserError
 from harness.metrics.extractors import Extractor
-from harness.records import read_arrays, write_arrays
+from harness.system import interpreters
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, write_arrays
 
 Report = Callable[[str, int, int], None]
 """Called with (what is being done, how many are done, out of how many)."""

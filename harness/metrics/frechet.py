@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from harness.statistics import LeftOut, Replicates, leave_out
+from harness.statistics.intervals import LeftOut, Replicates, leave_out
 
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:

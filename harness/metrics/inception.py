@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.errors import UserError
 from harness.metrics.extractors import INCEPTION
 from harness.metrics.inception_graph import ConvNormRelu, build_network
+from harness.system.errors import UserError
 
 SIDE = 299
 BATCH = 8  # images whose activations are in memory at once

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import UserError
 from harness.metrics.judge import RECIPE, Judge, judge_images, train_judge
 from harness.metrics.scoring import DIRECTIONS, Direction
-from harness.records import read_arrays, write_arrays
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, write_arrays
 
 Arrays = Mapping[str, np.ndarray]
 

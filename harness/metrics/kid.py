@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from harness.statistics import LeftOut, Replicates, blocks_of
+from harness.statistics.intervals import LeftOut, Replicates, blocks_of
 
 
 def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

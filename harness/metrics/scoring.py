@@ -11,7 +11,7 @@ from harness.metrics import pixel
 from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
 from harness.metrics.frechet import frechet_distance, frechet_replicates
 from harness.metrics.kid import kid, kid_replicates
-from harness.statistics import Interval, Replicates, mean_replicates, share_replicates
+from harness.statistics.intervals import Interval, Replicates, mean_replicates, share_replicates
 
 Arrays = Mapping[str, np.ndarray]
 

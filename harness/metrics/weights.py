@@ -11,14 +11,14 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.error import HTTPError
 
-from harness.datasets.cache import cache_folder, explained_writes
-from harness.datasets.connection import check_url, open_url
-from harness.datasets.download import digest_of, download
-from harness.datasets.fetch import MIRROR_VARIABLE, Report, StageProgress
-from harness.errors import UserError
+from harness.data.cache import cache_folder, explained_writes
+from harness.data.connection import check_url, open_url
+from harness.data.download import digest_of, download
+from harness.data.fetch import MIRROR_VARIABLE, Report, StageProgress
 from harness.metrics.extractors import INCEPTION
-from harness.records import write_bytes
-from harness.untrusted import expanded, is_file
+from harness.system.errors import UserError
+from harness.system.files import write_bytes
+from harness.system.untrusted import expanded, is_file
 
 FILE_NAME = "pt_inception-2015-12-05-6726825d.pth"
 SIZE = 95_628_359  # bytes

@@ -1,5 +1,1 @@
-"""Tables, plots and pages of an experiment folder: a pure function of its files."""
-
-from harness.report.write import write_report
-
-__all__ = ["write_report"]
+"""Pages, tables and figures: a pure function of records."""

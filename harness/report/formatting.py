@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.statistics import Interval
+from harness.statistics.intervals import Interval
 
 MISSING = "–"  # noqa: RUF001 - a dash, typeset
 NO_BREAK = "\u00a0"  # keeps an interval on one line

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.records import RunRecord
-from harness.report.experiment import Experiment
+from harness.records.experiment import Experiment
+from harness.records.run import RunRecord
 
 ROWS = 6
 TILE = 160  # pixels a tile is shown at, at least; small images are enlarged by a whole factor

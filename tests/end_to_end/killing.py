@@ -13,7 +13,8 @@ import numpy as np
 from command_line import experiment_folder, started
 
 from backends.objective import RECORDED
-from harness.records import PARTIAL, find_runs, read_arrays
+from harness.records.run import find_runs
+from harness.system.files import PARTIAL, read_arrays
 
 PATIENCE = 300.0  # seconds that anything here may take before it is a failure
 
@@ -29,7 +30,7 @@ def workers_of(parent: int) -> list[int]:
 
 def is_worker(process: int) -> bool:
     try:
-        return b"harness.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return b"harness.training.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return False
 

@@ -8,7 +8,7 @@ import pytest
 
 from backends.interface import PHASES
 from harness.cli import main
-from harness.records import read_table
+from harness.system.files import read_table
 
 QUICKLY = ["--starts", "1", "--pairs", "2", "--block-seconds", "0.01", "--preset", "smoke"]
 

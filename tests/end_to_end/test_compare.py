@@ -10,8 +10,9 @@ from killing import assert_identical, kill_workers
 from page_reader import check_self_contained
 
 from backends.objective import RECORDED
-from harness.checkpoints import Checkpoints
-from harness.records import find_runs, read_arrays
+from harness.records.run import find_runs
+from harness.system.files import read_arrays
+from harness.training.checkpoints import Checkpoints
 
 STEPS = 64
 

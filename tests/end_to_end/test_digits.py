@@ -9,7 +9,7 @@ import numpy as np
 from command_line import experiment_folder, run
 from digit_sets import bundled_digits, published_digits, write_digit_set
 
-from harness.records import read_arrays
+from harness.system.files import read_arrays
 
 TRAIN, TEST = 1200, 50
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from command_line import done
 
-from harness.estimate.predict import CLOCKS
+from harness.studies.estimate.predict import CLOCKS
 
 
 def test_an_estimate_of_a_finished_comparison_is_of_its_size(compared, tmp_path):

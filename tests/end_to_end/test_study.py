@@ -3,7 +3,8 @@
 import pytest
 from command_line import done, run, study
 
-from harness.records import find_runs, read_json, read_table
+from harness.records.run import find_runs
+from harness.system.files import read_json, read_table
 
 # The second rate is as far as one can go: it diverges within a few steps.
 SETTINGS = {"training.epochs_constant": 1, "training.epochs_decay": 1, "data.test": 4,

@@ -13,9 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from report_experiment import STEPS, build
 
-from harness.records import write_bytes
-from harness.report.experiment import load
-from harness.report.tensorboard import event_files
+from harness.records.experiment import load
+from harness.report.comparison.tensorboard import event_files
+from harness.system.files import write_bytes
 
 PATIENCE = 90  # seconds; it loads TensorFlow where that is installed
 SERVER = Path(sys.executable).with_name("tensorboard")

@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 import backends
-from harness.config import load_experiment
-from harness.consistency.defaults import DEFAULTS
-from harness.consistency.steps.divergence import divergence
-from harness.consistency.steps.effects import IDENTICAL, default_effects
-from harness.consistency.steps.floor import not_neutral, summarise
-from harness.consistency.steps.setting import clean
-from harness.datasets.seasons import render
+from harness.config.experiment import load_experiment
+from harness.data.seasons import render
+from harness.studies.consistency.defaults import DEFAULTS
+from harness.studies.consistency.steps.divergence import divergence
+from harness.studies.consistency.steps.effects import IDENTICAL, default_effects
+from harness.studies.consistency.steps.floor import not_neutral, summarise
+from harness.studies.consistency.steps.setting import clean
 
 STEPS = 6
 NAMES = backends.available()

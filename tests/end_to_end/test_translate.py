@@ -10,7 +10,8 @@ import pytest
 from command_line import done
 from PIL import Image
 
-from harness.records import RunRecord, find_runs, read_arrays, read_json
+from harness.records.run import RunRecord, find_runs
+from harness.system.files import read_arrays, read_json
 
 PROGRAM = (sys.executable, "-m", "harness.cli")
 

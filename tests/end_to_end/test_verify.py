@@ -12,20 +12,19 @@ import pytest
 from command_line import done
 from rich.console import Console
 
-from harness.config import digest_of
-from harness.progress import Display
-from harness.records import (
-    SCHEMA_VERSION,
-    find_runs,
-    read_json,
-    read_table,
-    write_json,
-    write_table,
+from harness.config.experiment import digest_of
+from harness.records.run import find_runs
+from harness.system.checksums import check_sums, write_sums
+from harness.system.files import SCHEMA_VERSION, read_json, read_table, write_json, write_table
+from harness.system.progress import Display
+from harness.tools.verify import Request, verify
+from harness.tools.verify.recorded import check_configuration, read_recorded
+from harness.tools.verify.records import (
+    check_blocks,
+    check_evaluations,
+    check_losses,
+    check_weights,
 )
-from harness.sums import check_sums, write_sums
-from harness.verify import Request, verify
-from harness.verify.recorded import check_configuration, read_recorded
-from harness.verify.records import check_blocks, check_evaluations, check_losses, check_weights
 
 STEPS = 3
 CHECKS = ["files", "losses", "blocks", "evaluations", "weights", "replay"]
@@ -103,7 +102,7 @@ def test_another_configuration_or_device_is_found_and_not_replayed(folder, monke
     for name in ("torch", "tf"):
         assert rows[name, "replay"].note == "not replayed: see configuration"
     write_json(file, {k: v for k, v in sound.items() if k != "schema_version"})
-    monkeypatch.setattr("harness.provenance.cpu_name", lambda: "another CPU")
+    monkeypatch.setattr("harness.system.provenance.cpu_name", lambda: "another CPU")
     found, rows = verified(folder)
     assert found.ok
     for name in ("torch", "tf"):
@@ -113,7 +112,9 @@ def test_another_configuration_or_device_is_found_and_not_replayed(folder, monke
 
 
 def test_an_image_that_is_another_now_is_found(folder, monkeypatch):
-    monkeypatch.setattr("harness.provenance.cpu_name", lambda: "another CPU")  # nothing to replay
+    monkeypatch.setattr(
+        "harness.system.provenance.cpu_name", lambda: "another CPU"
+    )  # nothing to replay
     _, rows = verified(folder)
     found = rows["experiment", "data"]
     assert found.outcome == "ok" and found.note.startswith("32 images in ")

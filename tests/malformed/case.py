@@ -86,7 +86,7 @@ class Place:
         """Downloads give up within tenths of a second, and try again at once."""
         from functools import partial
 
-        from harness.datasets import connection, download, fetch
+        from harness.data import connection, download, fetch
         from harness.metrics import weights
 
         soon = partial(download.download, timeout=0.3, pause=0.0)

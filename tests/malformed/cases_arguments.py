@@ -30,7 +30,6 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("one backend for two", ("bench", "--backends", "torch"), ("bench: two backends",)),
     ("a width of NaN", ("bench", "--width", "nan"), ("--width", "give a number above zero")),
     ("no starts", ("bench", "--starts", "0"), ("--starts", "give a whole number above zero")),
-    ("fewer than no repeats", ("calibrate", "metrics", "--repeats", "-5"), ("--repeats", "above")),
     ("no steps", ("consistency", "--steps", "0"), ("--steps", "above zero")),
     ("too few seeds", ("consistency", "--seeds", "1"), ("seeds: 1 is too few", "at least 3")),
     ("a price in words", ("estimate", "--price", "cheap"), ("--price cheap: give what an hour",)),

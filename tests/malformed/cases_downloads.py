@@ -79,7 +79,7 @@ def begun(content: bytes) -> Callable[[Place], Arguments]:
         folder.mkdir(parents=True)
         (folder / ".grumpifycat.zip.part").write_bytes(b"PK")
         # Without a list of checksums beside it, the published one holds.
-        place.patch.setattr("harness.datasets.fetch.fetch_text", lambda url: None)
+        place.patch.setattr("harness.data.fetch.fetch_text", lambda url: None)
         return audit(place, "grumpifycat") if arguments else ()
 
     return prepare

@@ -181,8 +181,8 @@ def record(file: str, change: Spoil) -> Callable[[Place], Arguments]:
     """The export of an imported model, of which a file is spoilt."""
 
     def prepare(place: Place) -> Arguments:
-        from harness.config import load_experiment
-        from harness.imports.checkpoint import import_checkpoint
+        from harness.config.experiment import load_experiment
+        from harness.tools.imports.checkpoint import import_checkpoint
 
         model(lambda path: None)(place)
         settings = load_experiment("x", "smoke", SMALL.split())

@@ -23,13 +23,9 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     import scaling_record
     import trained_run
 
-    import harness.consistency.study
-    import harness.estimate
-    import harness.metrics.evaluate
-    import harness.use.translate  # noqa: F401
-    from harness.bench.disk import write_record
     from harness.cli import main
-    from harness.scaling.record import write_record as write_scaling
+    from harness.studies.scaling.record import write_record as write_scaling
+    from harness.studies.timing.disk import write_record
 
     made = Templates(tmp_path_factory.mktemp("templates"))
     report_experiment.build(made.experiment)

@@ -16,26 +16,21 @@ from datasets_helpers import picture, zipped_set
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.bench.disk import read_record as read_bench
-from harness.config import load_experiment
-from harness.datasets.archive import unpack
-from harness.datasets.decode import UnreadableImage, bombs_refused, decode
-from harness.datasets.formats import idx as idx_format
-from harness.datasets.formats import npz as npz_format
-from harness.datasets.labels import read_lines
-from harness.datasets.ragged import open_images
-from harness.errors import UserError
-from harness.records import (
-    RunRecord,
-    read_arrays,
-    read_json,
-    read_table,
-    write_arrays,
-)
-from harness.report.experiment import load
-from harness.scaling.record import read_record as read_scaling
-from harness.studies.file import parse_study
-from harness.studies.record import read_record as read_study
+from harness.config.experiment import load_experiment
+from harness.data.archive import unpack
+from harness.data.decode import UnreadableImage, bombs_refused, decode
+from harness.data.formats import idx as idx_format
+from harness.data.formats import npz as npz_format
+from harness.data.image_arrays import open_images
+from harness.data.labels import read_lines
+from harness.records.experiment import load
+from harness.records.run import RunRecord
+from harness.studies.grid.file import parse_study
+from harness.studies.grid.record import read_record as read_study
+from harness.studies.scaling.record import read_record as read_scaling
+from harness.studies.timing.disk import read_record as read_bench
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, read_json, read_table, write_arrays
 
 # The same examples every time, on any machine.
 few = settings(
@@ -179,10 +174,10 @@ def with_junk(path: Path, data: st.DataObject) -> None:
 
 def bench_page(folder: Path) -> None:
     """All but the figures."""
-    from harness.bench.page.csv import csv_table
-    from harness.bench.page.entries import find
-    from harness.bench.page.write import context
-    from harness.report.pages import render_markdown
+    from harness.report.render import render_markdown
+    from harness.studies.timing.page.csv import csv_table
+    from harness.studies.timing.page.entries import find
+    from harness.studies.timing.page.write import context
 
     entries = find({"one.json": read_bench(folder / "one.json")})
     csv_table(entries)
@@ -190,10 +185,10 @@ def bench_page(folder: Path) -> None:
 
 
 def scaling_page(folder: Path) -> None:
-    from harness.report.pages import render_markdown
-    from harness.scaling.findings import find
-    from harness.scaling.page import context
-    from harness.scaling.tables import csv_table
+    from harness.report.render import render_markdown
+    from harness.studies.scaling.findings import find
+    from harness.studies.scaling.page import context
+    from harness.studies.scaling.tables import csv_table
 
     findings = find(read_scaling(folder / "one.json"))
     csv_table([findings])
@@ -201,18 +196,18 @@ def scaling_page(folder: Path) -> None:
 
 
 def report_page(folder: Path) -> None:
-    from harness.report import pages
-    from harness.report.findings import find
+    from harness.report import render
+    from harness.report.comparison.findings import find
 
     experiment = load(folder)
-    pages.markdown(experiment, find(experiment), {})
+    render.markdown(experiment, find(experiment), {})
 
 
 def study_page(folder: Path) -> None:
-    from harness.report.pages import render_markdown
-    from harness.studies.page.csv import csv_table
-    from harness.studies.page.findings import find
-    from harness.studies.page.write import context
+    from harness.report.render import render_markdown
+    from harness.studies.grid.page.csv import csv_table
+    from harness.studies.grid.page.findings import find
+    from harness.studies.grid.page.write import context
 
     findings = find(read_study(folder))
     csv_table(findings)

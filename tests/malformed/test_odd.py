@@ -17,10 +17,10 @@ from page_reader import check_self_contained, outside_fences
 from PIL import Image
 from refusal import run
 
-from harness.datasets import load_images, prepare
-from harness.report import pages
-from harness.report.experiment import load
-from harness.report.findings import find
+from harness.data import load_images, prepare
+from harness.records.experiment import load
+from harness.report import render
+from harness.report.comparison.findings import find
 
 SIDE = 12
 EXIF_ORIENTATION = 0x0112
@@ -146,14 +146,14 @@ def test_hostile_names_stay_text_on_a_page(name: str, place: Place) -> None:
     document["dataset"] = document["configuration"]["titles"]["a"] = data_set.manifest.name
     (folder / "experiment.json").write_text(json.dumps(document))
     experiment = load(folder)
-    assert name in check_self_contained(pages.html(experiment, find(experiment), {})).text
+    assert name in check_self_contained(render.html(experiment, find(experiment), {})).text
     # A bracket with a backslash in front of it is a bracket, and no link.
-    markdown = outside_fences(pages.markdown(experiment, find(experiment), {}))
+    markdown = outside_fences(render.markdown(experiment, find(experiment), {}))
     assert "<script" not in markdown and not re.search(r"(?<!\\)\]\(javascript", markdown)
 
 
 def test_a_study_called_oddly_is_read(place: Place) -> None:
-    from harness.studies.file import read_study
+    from harness.studies.grid.file import read_study
 
     path: Path = place.folder / "été <b> & 😀.yaml"
     path.write_text("description: x\npreset: smoke\ngrid: {model.blocks: [1]}\n")

@@ -12,12 +12,12 @@ import spoil
 from datasets_helpers import write_set
 from refusal import snapshot
 
-from harness.checkpoints import Checkpoints
-from harness.clocks import Clocks
-from harness.config import load_experiment
-from harness.datasets import load_images, prepare
-from harness.errors import UserError
-from harness.run import Job, Run
+from harness.config.experiment import load_experiment
+from harness.data import load_images, prepare
+from harness.system.errors import UserError
+from harness.training.checkpoints import Checkpoints
+from harness.training.clocks import Clocks
+from harness.training.run import Job, Run
 
 SETTINGS = ("objective.pool_size=2",)
 KERNEL = "g_ab/stem/kernel"

@@ -7,10 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
-from harness.config import load_experiment
-from harness.consistency.parity import Row, climb, print_rows
-from harness.consistency.parity.lab import Lab
-from harness.consistency.parity.subject import make_subject
+from harness.config.experiment import load_experiment
+from harness.studies.parity import Row, climb, print_rows
+from harness.studies.parity.lab import Lab
+from harness.studies.parity.subject import make_subject
 
 # Filled and used as one of 50 is, by a fifth of the images. `make parity` takes the preset's.
 SMALL_POOL = "objective.pool_size=8"

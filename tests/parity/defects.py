@@ -13,7 +13,7 @@ import plant_networks as on
 import plant_training as of
 
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP
-from harness.consistency.parity import Rung
+from harness.studies.parity import Rung
 
 
 @dataclass(frozen=True)

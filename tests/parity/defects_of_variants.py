@@ -9,7 +9,7 @@ import plant_training as of
 import plant_variants as with_
 from defects import Defect, both
 
-from harness.consistency.parity import Rung
+from harness.studies.parity import Rung
 
 # Of the preset `smoke`; as little as a defect needs.
 SMALL = [

@@ -270,10 +270,10 @@ def fakes_after_the_update(backend: str) -> Plant:
 
 
 def plan(name: str, change: Callable[..., Any]) -> Plant:
-    """`change(real, ...)` in place of a function of harness/plan.py: all backends are wrong."""
+    """`change(real, ...)` in place of a function of harness/plan/plan.py: all are wrong."""
 
     def plant(monkeypatch: MonkeyPatch) -> None:
-        from harness import plan
+        from harness.plan import plan
 
         real = getattr(plan, name)
         monkeypatch.setattr(plan, name, lambda *a, **k: change(real, *a, **k))

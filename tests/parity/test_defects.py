@@ -7,10 +7,10 @@ import pytest
 from defects import DEFECTS
 from defects_of_variants import OF_VARIANTS, SUBJECTS
 
-from harness.config import load_experiment
-from harness.consistency.parity import Rung, climb
-from harness.consistency.parity.lab import Lab
-from harness.consistency.parity.subject import make_subject
+from harness.config.experiment import load_experiment
+from harness.studies.parity import Rung, climb
+from harness.studies.parity.lab import Lab
+from harness.studies.parity.subject import make_subject
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from backends.objective import Objective
-from harness.consistency.parity import climb, lab, training
-from harness.consistency.parity.lab import Lab, Site
-from harness.consistency.parity.ladder import CHECKS
+from harness.studies.parity import climb, lab, training
+from harness.studies.parity.lab import Lab, Site
+from harness.studies.parity.ladder import CHECKS
 
 ON_DEVICE = "torch on cuda"
 

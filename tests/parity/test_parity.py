@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.config import load_experiment
-from harness.consistency import parity
-from harness.consistency.parity import CHECKS, Row, Rung, climb, tolerances
-from harness.consistency.parity.facts import relative, worst
-from harness.consistency.parity.lab import Lab
-from harness.consistency.parity.ladder import Check
-from harness.consistency.parity.subject import make_subject, used_state
-from harness.consistency.parity.tolerances import Tolerance
-from harness.records import read_json
+from harness.config.experiment import load_experiment
+from harness.studies import parity
+from harness.studies.parity import CHECKS, Row, Rung, climb, tolerances
+from harness.studies.parity.facts import relative, worst
+from harness.studies.parity.lab import Lab
+from harness.studies.parity.ladder import Check
+from harness.studies.parity.subject import make_subject, used_state
+from harness.studies.parity.tolerances import Tolerance
+from harness.system.files import read_json
 
 # Every option that changes what is computed, in a few experiments.
 OTHERS = {

@@ -11,9 +11,9 @@ from torch import nn
 
 import backends
 from backends.objective import LOSS_TERMS
-from harness.config import load_experiment
-from harness.consistency.parity.lab import Lab
-from harness.consistency.parity.subject import make_subject, passing, standing, used_state
+from harness.config.experiment import load_experiment
+from harness.studies.parity.lab import Lab
+from harness.studies.parity.subject import make_subject, passing, standing, used_state
 
 
 class Residual(nn.Module):

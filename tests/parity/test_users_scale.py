@@ -10,11 +10,11 @@ import pytest
 import backends
 from backends.interface import Runtime
 from backends.objective import LOSS_TERMS
-from harness import provenance
-from harness.config import load_experiment
-from harness.datasets.seasons import render
-from harness.initial import initial_state
-from harness.plan import make_plan
+from harness.config.experiment import load_experiment
+from harness.data.seasons import render
+from harness.plan.initial_weights import initial_state
+from harness.plan.plan import make_plan
+from harness.system import provenance
 
 SCENES, STEPS = 4, 20
 

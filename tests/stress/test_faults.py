@@ -17,7 +17,8 @@ import pytest
 from command_line import done, experiment_folder, interrupt_when
 from killing import assert_identical, began, workers_of
 
-from harness.records import find_runs, read_arrays, read_json, write_arrays, write_json
+from harness.records.run import find_runs
+from harness.system.files import read_arrays, read_json, write_arrays, write_json
 
 MORE = ("--set", "training.steps_per_epoch=400")  # long enough for anything to happen in it
 

@@ -7,7 +7,8 @@ import sys
 
 from command_line import done, interrupt_when, study
 
-from harness.records import find_runs, read_json
+from harness.records.run import find_runs
+from harness.system.files import read_json
 
 STUDY = """
 description: Tiny

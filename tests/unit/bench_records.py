@@ -8,9 +8,9 @@ import numpy as np
 
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
-from harness.bench.record import Record, Side, Start
-from harness.bench.setting import changes
-from harness.config import load_experiment
+from harness.config.changed_keys import changes
+from harness.config.experiment import load_experiment
+from harness.studies.timing.record import Record, Side, Start
 
 FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow"}
 # Of a step: 10 GFLOP and 1 GB, 10 a byte.

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.datasets.layout import SPLITS
-from harness.datasets.local import Located
-from harness.datasets.locate import locate
+from harness.data.find_local import Located
+from harness.data.find_or_fetch import locate
+from harness.data.layout import SPLITS
 
 
 def find(dataset: str, data_dir: Path | None = None, **options: Any) -> Located:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness import gpu
+from harness.system import gpu
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from report_experiment import build
 
-from harness.compare import Bench, Machine, Request
-from harness.studies.file import parse_study
-from harness.studies.grid import make_cells
-from harness.studies.record import Place, study_folder, write_record
+from harness.studies.grid.file import parse_study
+from harness.studies.grid.grid import make_cells
+from harness.studies.grid.record import Place, study_folder, write_record
+from harness.system.machine import Machine
+from harness.training.jobs import Bench, Request
 
 MACHINE = Machine("cpu", "cpu example", 2)
 TWO_BY_TWO = """

@@ -9,9 +9,9 @@ import numpy as np
 from backends.interface import Batch, PeakMemory, Runtime, State
 from backends.model import Model
 from backends.objective import RECORDED, Objective
-from harness.clocks import Clocks
-from harness.config import load_experiment
-from harness.run import Job, Run
+from harness.config.experiment import load_experiment
+from harness.training.clocks import Clocks
+from harness.training.run import Job, Run
 
 PER_EPOCH, EPOCHS = 5, 8
 OVERRIDES = [

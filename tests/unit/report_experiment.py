@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from report_scores import metrics_record
 
-from harness.metrics.table import METRICS
-from harness.records import write_arrays, write_json, write_table
+from harness.statistics.metric_table import METRICS
+from harness.system.files import write_arrays, write_json, write_table
 
 STEPS = 200
 MARGIN = {"kid_efflite0": 0.01}

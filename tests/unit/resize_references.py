@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.datasets.resize import Resize
+from harness.data.resize import Resize
 
 
 def noise(height: int, width: int) -> np.ndarray:

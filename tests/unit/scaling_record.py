@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.scaling.record import AxisRecord, Failure, Measured, Memory, Record, Side
+from harness.studies.scaling.record import AxisRecord, Failure, Measured, Memory, Record, Side
 
 TRUTH = {"torch": (0.005, 20e9), "tf": (0.002, 10e9)}
 FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow"}

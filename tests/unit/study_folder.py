@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.config import load_experiment
-from harness.consistency.defaults import DEFAULTS
-from harness.consistency.steps.effects import YARDSTICK, Effect
-from harness.metrics.table import METRICS
-from harness.records import write_json, write_table
+from harness.config.experiment import load_experiment
+from harness.statistics.metric_table import METRICS
+from harness.studies.consistency.defaults import DEFAULTS
+from harness.studies.consistency.steps.effects import YARDSTICK, Effect
+from harness.system.files import write_json, write_table
 
 CHANGES = "norm epsilon"
 METRIC_NAMES = ("kid_efflite0", "cycle_psnr")

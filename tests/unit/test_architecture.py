@@ -24,9 +24,9 @@ from backends.cost import (
     receptive_fields,
 )
 from harness.cli import main
-from harness.config import load_experiment
-from harness.layer_table import network_rows
-from harness.presets import preset_names
+from harness.config.experiment import load_experiment
+from harness.config.presets import preset_names
+from harness.tools.layer_table import network_rows
 
 # As the authors of pix2pix define their unet_256 for this norm.
 PIX2PIX = UNetSpec(norm=NormSpec("batch", affine=True), bias=False)

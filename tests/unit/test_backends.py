@@ -6,11 +6,11 @@ import pytest
 import backends
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP, Batch, PoolDecision, Runtime
 from backends.objective import RECORDED
-from harness import provenance
-from harness.config import load_experiment
-from harness.errors import UserError
-from harness.initial import initial_state
-from harness.loading import load_here
+from harness.config.experiment import load_experiment
+from harness.plan.initial_weights import initial_state
+from harness.processes.loading import load_here
+from harness.system import provenance
+from harness.system.errors import UserError
 
 NAMES = backends.available()
 

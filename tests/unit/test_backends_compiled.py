@@ -9,8 +9,8 @@ from tiny_networks import NAMES, SIZE, batch, build, decide, drawn_state, model
 
 from backends.interface import POOL_SWAP
 from backends.objective import Objective
-from harness.config import load_experiment
-from harness.errors import UserError
+from harness.config.experiment import load_experiment
+from harness.system.errors import UserError
 
 COMPILED = {"torch": "torch.compile, default", "tf": "tf.function with XLA"}
 RATES = {"learning_rate": 1e-2, "discriminator_learning_rate": 1e-3}

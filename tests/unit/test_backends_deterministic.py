@@ -19,8 +19,8 @@ from backends.objective import Objective
 from backends.tf_impl import device as of_tf
 from backends.torch_impl import device as of_torch
 from backends.torch_impl.networks import reflect_in_pieces
-from harness import provenance
-from harness.config import load_experiment
+from harness.config.experiment import load_experiment
+from harness.system import provenance
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 DEVICES = {"torch": of_torch, "tf": of_tf}

@@ -34,10 +34,10 @@ from backends.tf_impl.networks import image_by_image, whole_batch
 from backends.torch_impl import device as of_torch
 from backends.torch_impl import networks as torch_networks
 from backends.torch_impl.training import Adam
-from harness import provenance
-from harness.bench import worker
-from harness.config import Experiment, load_experiment
-from harness.consistency.steps.divergence import _in_force
+from harness.config.experiment import Experiment, load_experiment
+from harness.studies.consistency.steps.divergence import _in_force
+from harness.system import provenance
+from harness.training import timed_worker
 
 RATES = {"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
 
@@ -367,10 +367,10 @@ def test_a_stopwatch_counts_its_peak_from_what_it_is_told_is_warm_up():
             return 1.5
 
     timed = Timed()
-    assert worker.answer_to(timed, {"steps": 2}) == {"seconds": 1.5}
+    assert timed_worker.answer_to(timed, {"steps": 2}) == {"seconds": 1.5}
     assert not hasattr(timed.backend, "reset_after")
-    assert worker.answer_to(timed, {"steps": 3, "warmup": True}) == {"seconds": 1.5}
-    worker.answer_to(timed, {"steps": 4})
+    assert timed_worker.answer_to(timed, {"steps": 3, "warmup": True}) == {"seconds": 1.5}
+    timed_worker.answer_to(timed, {"steps": 4})
     assert timed.backend.reset_after == 5
 
 

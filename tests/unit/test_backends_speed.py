@@ -12,8 +12,8 @@ from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetS
 from backends.objective import LOSS_TERMS, Objective
 from backends.tf_impl import networks as of_tf
 from backends.torch_impl import networks as of_torch
-from harness.config import load_experiment
-from harness.errors import UserError
+from harness.config.experiment import load_experiment
+from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tensorflow", "eager")
 IDENTITY = Objective(identity=0.5)

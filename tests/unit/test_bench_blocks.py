@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bench_records import noisy
 
-from harness.bench.blocks import cold_blocks, drift, more_starts, outliers
-from harness.statistics import LEAST_STARTS, Interval, over_starts
+from harness.statistics.intervals import LEAST_STARTS, Interval, over_starts
+from harness.statistics.timed_blocks import cold_blocks, drift, more_starts, outliers
 
 # --------------------------------------------------------------------------------- the series
 

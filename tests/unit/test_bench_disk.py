@@ -9,8 +9,8 @@ import pytest
 from bench_records import noisy, record, several, with_sides
 
 from backends.interface import PHASES
-from harness.bench.disk import file_name, is_bench, read_record, read_records, write_record
-from harness.errors import UserError
+from harness.studies.timing.disk import file_name, is_bench, read_record, read_records, write_record
+from harness.system.errors import UserError
 
 
 def written(path, one):

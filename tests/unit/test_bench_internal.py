@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.bench_internal import rows, suite
-from harness.bench_internal.measure import measure
-from harness.bench_internal.sizes import Sizes
-from harness.cli import main
+from benchmarks import rows, suite
+from benchmarks.__main__ import main
+from benchmarks.measure import measure
+from benchmarks.sizes import Sizes
 
 TINY = Sizes(
     planned_steps=5,
@@ -51,8 +51,8 @@ def test_memory_is_measured_in_a_process_of_its_own(tmp_path):
 
 
 def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("harness.bench_internal.sizes.Sizes", lambda: TINY)
-    assert main(["bench-internal", "--only", "table", "--to", str(tmp_path / "bench.json")]) == 0
+    monkeypatch.setattr("benchmarks.__main__.Sizes", lambda: TINY)
+    assert main(["--only", "table", "--to", str(tmp_path / "bench.json")]) == 0
     out = capsys.readouterr().out
     assert "record: table written" in out and "record: table read" in out
     written = json.loads((tmp_path / "bench.json").read_text())
@@ -61,7 +61,7 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys, monkeypatc
 
 
 def test_a_name_that_no_benchmark_has_is_refused(capsys):
-    assert main(["bench-internal", "--only", "nothing"]) == 2
+    assert main(["--only", "nothing"]) == 2
     assert "--only nothing: no such benchmark" in capsys.readouterr().err
 
 

@@ -13,18 +13,18 @@ from bench_records import PEAKS, record, several, with_sides
 from matplotlib.figure import Figure
 from page_reader import check_self_contained
 
-from harness.bench.disk import write_record
-from harness.bench.page.answers import answers
-from harness.bench.page.csv import csv_table
-from harness.bench.page.entries import find
-from harness.bench.page.notes import texts
-from harness.bench.page.pieces import limit_table, phase_table
-from harness.bench.page.plots import draw_devices, figures
-from harness.bench.page.roofline import points
-from harness.bench.page.tables import environment_table, result_table, steadiness_table
-from harness.bench.page.write import write_page
 from harness.cli import main
-from harness.records import read_table
+from harness.studies.timing.disk import write_record
+from harness.studies.timing.page.answers import answers
+from harness.studies.timing.page.csv import csv_table
+from harness.studies.timing.page.entries import find
+from harness.studies.timing.page.notes import texts
+from harness.studies.timing.page.pieces import limit_table, phase_table
+from harness.studies.timing.page.plots import draw_devices, figures
+from harness.studies.timing.page.roofline import points
+from harness.studies.timing.page.tables import environment_table, result_table, steadiness_table
+from harness.studies.timing.page.write import write_page
+from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x* $\\frac$ & \"'"
 

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from backends.cost import Cost
 from backends.interface import Peaks
-from harness.bench.console import as_json, print_record, sentences
-from harness.bench.quantities import joules, peaks, performance, phase_gap, roof
-from harness.bench.verdict import verdict
+from harness.studies.timing.console import as_json, print_record, sentences
+from harness.studies.timing.quantities import joules, peaks, performance, phase_gap, roof
+from harness.studies.timing.verdict import verdict
 
 
 def printed(one):

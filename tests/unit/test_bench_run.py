@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from backends.interface import PHASES
-from harness.bench import run
-from harness.bench.run import PEAK_STARTS, Request, bench
-from harness.compare import Machine
-from harness.config import load_experiment
-from harness.flops import step_costs
-from harness.statistics import LEAST_STARTS
+from harness.config.experiment import load_experiment
+from harness.plan.step_cost import step_costs
+from harness.statistics.intervals import LEAST_STARTS
+from harness.studies.timing import run
+from harness.studies.timing.run import PEAK_STARTS, Request, bench
+from harness.system.machine import Machine
 
 SECONDS = {"torch": 0.1, "tf": 0.12}
 WATTS = {"torch": 50, "tf": 100}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from backends.objective import RECORDED
-from harness.checkpoints import Checkpoint, Checkpoints
-from harness.errors import UserError
+from harness.system.errors import UserError
+from harness.training.checkpoints import Checkpoint, Checkpoints
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_one_before_the_last_two_goes_only_once_the_new_one_is_there(kept, m
     def full(path, arrays):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("harness.checkpoints.write_arrays", full)
+    monkeypatch.setattr("harness.training.checkpoints.write_arrays", full)
     with pytest.raises(OSError, match="No space"):
         write(kept, 3)
     assert [int(file.stem[-1]) for file in kept.files] == [2, 1]

@@ -8,7 +8,7 @@ import scaling_record
 
 from harness.cli import main, make_parser
 from harness.cli.options import settings
-from harness.scaling.record import write_record
+from harness.studies.scaling.record import write_record
 
 
 def stderr_of(capsys, *arguments):
@@ -92,7 +92,7 @@ def test_unexpected_failures_leave_a_traceback_in_a_log_and_status_1(capsys, tmp
     def explode(*_):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("harness.compare.compare", explode)
+    monkeypatch.setattr("harness.studies.comparison.compare", explode)
     status, err = stderr_of(capsys, "compare", "--results", str(tmp_path))
     assert status == 1
     assert "RuntimeError: boom" in err and "Traceback" not in err
@@ -145,7 +145,7 @@ def test_quiet_leaves_the_last_line_and_verbose_says_more(capsys, tmp_path, monk
         display.update("training", 0, 10)
         return tmp_path / "report.html"
 
-    monkeypatch.setattr("harness.compare.compare", compare)
+    monkeypatch.setattr("harness.studies.comparison.compare", compare)
     said = {}
     for how in ((), ("--quiet",), ("--verbose",)):
         assert main(["compare", *how]) == 0

@@ -4,15 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.clocks import NAMES, Clocks
-from harness.provenance import ROOT
+from harness.system.provenance import ROOT
+from harness.training.clocks import NAMES, Clocks
 
 
 def test_clocks_sum_to_the_wall_clock(monkeypatch):
     """On a clock of its own, which no other process of the machine can hold up."""
     now = 1000.0
     # Nothing else of the module `time`: only that one is the wall clock.
-    monkeypatch.setattr("harness.clocks.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr("harness.training.clocks.time", SimpleNamespace(perf_counter=lambda: now))
     clocks = Clocks()
     now += 0.5
     for name, seconds in (("data", 0.25), ("train", 4.0), ("idle", 2.0), ("train", 1.0)):

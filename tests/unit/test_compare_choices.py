@@ -10,15 +10,16 @@ import pytest
 from fake_gpus import Card, Driver, machine
 from rich.console import Console
 
-from harness import compare as comparing
-from harness.compare import Bench, Request, check_precision, find_machine
-from harness.config import load_experiment
-from harness.errors import UserError
-from harness.flops import step_flops
-from harness.larger import sentence, training_seconds
-from harness.plan import total_steps
-from harness.progress import Display
-from harness.training import Pace
+from harness.config.experiment import load_experiment
+from harness.plan.larger_preset import sentence, training_seconds
+from harness.plan.plan import total_steps
+from harness.plan.step_cost import step_flops
+from harness.studies import comparison as comparing
+from harness.system.errors import UserError
+from harness.system.machine import find_machine
+from harness.system.progress import Display
+from harness.training.jobs import Bench, Request, check_precision
+from harness.training.turns import Pace
 
 T4 = Card("Tesla T4", 15 * 2**30, (7, 5))
 H100 = Card()

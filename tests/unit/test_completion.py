@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from harness.cli import main, make_parser
-from harness.presets import preset_names
+from harness.config.presets import preset_names
 
 TRY = """
 source "$1"; shift

@@ -1,9 +1,9 @@
 import pytest
 
-from harness.config import check_backends, load_experiment
-from harness.errors import UserError
-from harness.plan import evaluation_steps
-from harness.presets import preset_names
+from harness.config.experiment import check_backends, load_experiment
+from harness.config.presets import preset_names
+from harness.plan.plan import evaluation_steps
+from harness.system.errors import UserError
 
 
 def test_every_preset_loads_and_paper_is_the_published_one():

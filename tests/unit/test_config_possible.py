@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.config import load_experiment
-from harness.errors import UserError
-from harness.layer_table import network_rows
-from harness.presets import preset_names
+from harness.config.experiment import load_experiment
+from harness.config.presets import preset_names
+from harness.system.errors import UserError
+from harness.tools.layer_table import network_rows
 
 UNET = ("model.generator=unet", "model.depth=3")
 TWO = ("data.crop_size_b=60", "data.load_size_b=72", "objective.identity=0")

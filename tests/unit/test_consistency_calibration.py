@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.consistency.trainings.calibration import (
+from harness.statistics.equivalence import verdict
+from harness.statistics.intervals import Interval
+from harness.studies.consistency.trainings.calibration import (
     _pair_up,
     calibrate,
     place_of,
@@ -14,8 +16,6 @@ from harness.consistency.trainings.calibration import (
     variance_ratio,
     verdicts,
 )
-from harness.equivalence import verdict
-from harness.statistics import Interval
 
 NEVER = 1e-9  # a margin so small that "different" means: not zero
 

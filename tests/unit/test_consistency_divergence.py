@@ -9,17 +9,23 @@ import pandas as pd
 import pytest
 
 from backends.interface import Runtime
-from harness.config import load_experiment
-from harness.consistency.defaults import DEFAULTS, switched
-from harness.consistency.steps import distance
-from harness.consistency.steps.distance import MEASURES, Sample, distances, nudge
-from harness.consistency.steps.divergence import neutral_changes
-from harness.consistency.steps.effects import YARDSTICK, early_step, effect_of
-from harness.consistency.steps.floor import early_steps, floor, late_steps, not_neutral, summarise
-from harness.consistency.steps.launch import Planned, pending
-from harness.consistency.steps.setting import setting
-from harness.consistency.steps.trajectory import Against, Trajectory, start_of
-from harness.errors import UserError
+from harness.config.experiment import load_experiment
+from harness.studies.consistency.defaults import DEFAULTS, switched
+from harness.studies.consistency.steps import distance
+from harness.studies.consistency.steps.distance import MEASURES, Sample, distances, nudge
+from harness.studies.consistency.steps.divergence import neutral_changes
+from harness.studies.consistency.steps.effects import YARDSTICK, early_step, effect_of
+from harness.studies.consistency.steps.floor import (
+    early_steps,
+    floor,
+    late_steps,
+    not_neutral,
+    summarise,
+)
+from harness.studies.consistency.steps.launch import Planned, pending
+from harness.studies.consistency.steps.setting import setting
+from harness.studies.consistency.steps.trajectory import Against, Trajectory, start_of
+from harness.system.errors import UserError
 
 STEPS = 40
 

@@ -7,12 +7,12 @@ import pytest
 from page_reader import check_self_contained
 from study_folder import CHANGES, PAIRS, SEEDS, build_study
 
-from harness.consistency.page.answers import answers
-from harness.consistency.page.findings import find, load, own_rows
-from harness.consistency.page.write import context, write_page
-from harness.errors import UserError
-from harness.records import read_json, write_json
-from harness.report.pages import render_html, render_markdown
+from harness.report.render import render_html, render_markdown
+from harness.studies.consistency.page.answers import answers
+from harness.studies.consistency.page.findings import find, load, own_rows
+from harness.studies.consistency.page.write import context, write_page
+from harness.system.errors import UserError
+from harness.system.files import read_json, write_json
 
 EVIL = "<script>alert(1)</script>|*x*"
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.consistency.trainings.default_scores import score_effects, two_sample_interval
-from harness.consistency.trainings.seeds import Subject, final_scores, seed_rows
-from harness.metrics.table import BY_NAME
-from harness.records import write_json
+from harness.statistics.metric_table import BY_NAME
+from harness.studies.consistency.trainings.default_scores import score_effects, two_sample_interval
+from harness.studies.consistency.trainings.seeds import Subject, final_scores, seed_rows
+from harness.system.files import write_json
 
 KID, PSNR = (Subject(BY_NAME[name], "ab") for name in ("kid_efflite0", "cycle_psnr"))
 

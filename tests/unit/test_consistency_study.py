@@ -3,10 +3,10 @@
 import pytest
 
 from harness.cli import main
-from harness.config import load_experiment
-from harness.consistency.defaults import DEFAULTS, switched
-from harness.consistency.study import DEFAULT_SEEDS, Options, plan, planted
-from harness.plan import evenly
+from harness.config.experiment import load_experiment
+from harness.plan.plan import evenly
+from harness.studies.consistency.defaults import DEFAULTS, switched
+from harness.studies.consistency.study import DEFAULT_SEEDS, Options, plan, planted
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from datasets_helpers import zip_of, zipped_set
 
-from harness.datasets import archive as module
-from harness.datasets.archive import unpack, unpack_classes
-from harness.datasets.layout import SPLITS
-from harness.errors import UserError
+from harness.data import archive as module
+from harness.data.archive import unpack, unpack_classes
+from harness.data.layout import SPLITS
+from harness.system.errors import UserError
 
 OTHERS = {f"set/{split}/a.png": b"image" for split in SPLITS}
 

@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.datasets import prepare
-from harness.datasets.digits import typeset, write_digits
-from harness.datasets.digits.handwritten import Handwritten
-from harness.datasets.labels import read_labels
-from harness.datasets.layout import SPLITS
-from harness.errors import UserError
+from harness.data import prepare
+from harness.data.digits import typeset, write_digits
+from harness.data.digits.handwritten import Handwritten
+from harness.data.labels import read_labels
+from harness.data.layout import SPLITS
 from harness.metrics.judge import judge_images, train_judge
+from harness.system.errors import UserError
 
 COUNTS = {"trainA": 400, "trainB": 400, "testA": 120, "testB": 120}
 
@@ -190,7 +190,7 @@ def test_turn_slant_and_shift_go_where_they_should(monkeypatch: pytest.MonkeyPat
 
 def test_another_process_draws_the_same_bits(written: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from harness.datasets.digits import write_digits;"
+        "import sys; from pathlib import Path; from harness.data.digits import write_digits;"
         "write_digits(Path(sys.argv[1]), 32, 20, 120)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "d")], check=True)

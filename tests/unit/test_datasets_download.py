@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site
 
-from harness.datasets.connection import fetch_text
-from harness.datasets.download import download
-from harness.errors import UserError
+from harness.data.connection import fetch_text
+from harness.data.download import download
+from harness.system.errors import UserError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site, everything_in, find, write_set
 
-from harness.datasets.catalogue import CATALOGUE, BuiltIn
-from harness.datasets.layout import ALL_SPLITS, SPLITS
-from harness.datasets.locate import locate
-from harness.errors import UserError
+from harness.data.catalogue import CATALOGUE, BuiltIn
+from harness.data.find_or_fetch import locate
+from harness.data.layout import ALL_SPLITS, SPLITS
+from harness.system.errors import UserError
 
-module = sys.modules["harness.datasets.locate"]
+module = sys.modules["harness.data.find_or_fetch"]
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -32,7 +32,7 @@ def test_seasons_is_drawn_once_for_each_size_and_count(
             (folder / split).mkdir(parents=True)
 
     fake = types.SimpleNamespace(write_seasons=write_seasons)
-    monkeypatch.setitem(sys.modules, "harness.datasets.seasons", fake)
+    monkeypatch.setitem(sys.modules, "harness.data.seasons", fake)
     write_set(tmp_path / "data" / "seasons")
     first = find("seasons", tmp_path / "data")
     assert first.folder.parent == own_cache / "datasets"
@@ -52,7 +52,7 @@ def test_seasons_of_an_impossible_size_is_refused(
         raise ValueError("cannot draw size=8")
 
     fake = types.SimpleNamespace(write_seasons=write_seasons)
-    monkeypatch.setitem(sys.modules, "harness.datasets.seasons", fake)
+    monkeypatch.setitem(sys.modules, "harness.data.seasons", fake)
     with pytest.raises(UserError, match="seasons: cannot draw size=8"):
         find("seasons")
 
@@ -105,9 +105,9 @@ def test_more_handwritten_digits_than_there_are_is_one_line(own_cache: Path) -> 
 
 def test_the_catalogue_leaves_what_draws_until_something_is_drawn() -> None:
     code = (
-        "import sys, harness.datasets.locate;"
-        "print([m for m in ('sklearn', 'matplotlib', 'harness.datasets.seasons',"
-        " 'harness.datasets.digits') if m in sys.modules])"
+        "import sys, harness.data.find_or_fetch;"
+        "print([m for m in ('sklearn', 'matplotlib', 'harness.data.seasons',"
+        " 'harness.data.digits') if m in sys.modules])"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == "[]"

@@ -12,10 +12,10 @@ from datasets_helpers import png, write_set
 from PIL import Image
 from resize_references import by_weights, luma, noise
 
-from harness.datasets import Manifest, Ragged, load_images, prepare
-from harness.datasets.images import Channels
-from harness.datasets.resize import Fit, Resize, bilinear_aliased, fitted, recipe, resize
-from harness.errors import UserError
+from harness.data import Manifest, Ragged, load_images, prepare
+from harness.data.images import Channels
+from harness.data.resize import Fit, Resize, bilinear_aliased, fitted, recipe, resize
+from harness.system.errors import UserError
 
 METHODS: tuple[Resize, ...] = ("bicubic", "bilinear", "bilinear_aliased")
 FITS: tuple[Fit, ...] = ("stretch", "centre", "shorter_side")

@@ -18,8 +18,8 @@ from datasets_helpers import present
 from datasets_published import some_digits
 from scipy.io import savemat
 
-from harness.datasets.formats import idx, libsvm, mat, npz
-from harness.errors import UserError
+from harness.data.formats import idx, libsvm, mat, npz
+from harness.system.errors import UserError
 
 GREY = some_digits(12, (28, 28))
 SMALL = some_digits(23, (16, 16))

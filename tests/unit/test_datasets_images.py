@@ -11,8 +11,8 @@ import pytest
 from datasets_helpers import picture, png, write_set
 from PIL import Image
 
-from harness.datasets import Manifest, load_images, prepare
-from harness.errors import UserError
+from harness.data import Manifest, load_images, prepare
+from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from digit_sets import bundled_digits, published_digits, write_digit_set, write_labels
 
-from harness.datasets import Manifest, labels, load_images, prepare
-from harness.datasets.labels import read_labels
-from harness.datasets.layout import SPLITS
-from harness.datasets.manifest import ImageFile
-from harness.errors import UserError
+from harness.data import Manifest, labels, load_images, prepare
+from harness.data.labels import read_labels
+from harness.data.layout import SPLITS
+from harness.data.manifest import ImageFile
+from harness.system.errors import UserError
 
 NAMES = {
     "trainA": ("0.png", "1.png", "2.png"),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site, find, write_set
 
-from harness.datasets.local import Located, find_local
-from harness.errors import UserError
+from harness.data.find_local import Located, find_local
+from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site, everything_in, find, picture, png, zip_of, zipped_set
 
-from harness.datasets.catalogue import CATALOGUE, Archive, find_entry
-from harness.datasets.layout import missing_splits
-from harness.datasets.local import Located
-from harness.datasets.pairs import archives_of
-from harness.datasets.parts import part_of
-from harness.datasets.singles import SINGLES
-from harness.errors import UserError
+from harness.data.catalogue import CATALOGUE, Archive, find_entry
+from harness.data.find_local import Located
+from harness.data.layout import missing_splits
+from harness.data.pairs import archives_of
+from harness.data.single_domains import SINGLES
+from harness.data.split_rule import part_of
+from harness.system.errors import UserError
 
-module = sys.modules["harness.datasets.locate"]
+module = sys.modules["harness.data.find_or_fetch"]
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

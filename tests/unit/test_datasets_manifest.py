@@ -14,11 +14,11 @@ import pytest
 from datasets_helpers import picture, png, write_set
 from PIL import Image, ImageFile
 
-from harness.datasets import Audit, Manifest, Prepared, audit, build_manifest, prepare, scan
-from harness.datasets.audit import Duplicate, is_finding
-from harness.datasets.local import Located
-from harness.datasets.manifest import ImageFile as ManifestFile
-from harness.errors import UserError
+from harness.data import Audit, Manifest, Prepared, audit, build_manifest, prepare, scan
+from harness.data.audit import Duplicate, is_finding
+from harness.data.find_local import Located
+from harness.data.manifest import ImageFile as ManifestFile
+from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

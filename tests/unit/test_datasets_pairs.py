@@ -15,13 +15,13 @@ from datasets_published import some_digits, write_domain, write_files
 from PIL import Image
 
 from harness.cli import main
-from harness.datasets import Prepared, prepare
-from harness.datasets import pairs as module
-from harness.datasets.labels import read_labels
-from harness.datasets.layout import SPLITS
-from harness.datasets.listing import catalogue_lines
-from harness.datasets.parts import part_of
-from harness.errors import UserError
+from harness.data import Prepared, prepare
+from harness.data import pairs as module
+from harness.data.labels import read_labels
+from harness.data.layout import SPLITS
+from harness.data.listing import catalogue_lines
+from harness.data.split_rule import part_of
+from harness.system.errors import UserError
 
 MNIST = some_digits(13, (28, 28), 1), some_digits(11, (28, 28), 2)
 USPS = some_digits(15, (16, 16), 3), some_digits(12, (16, 16), 4)

@@ -9,11 +9,11 @@ import pytest
 from datasets_helpers import picture, png, present, write_set
 from datasets_published import write_domain
 
-from harness.datasets import Prepared, prepare
-from harness.datasets.labels import read_labels, write_lines
-from harness.datasets.layout import SPLITS
-from harness.datasets.parts import part_of
-from harness.errors import UserError
+from harness.data import Prepared, prepare
+from harness.data.labels import read_labels, write_lines
+from harness.data.layout import SPLITS
+from harness.data.split_rule import part_of
+from harness.system.errors import UserError
 
 NAMES = [f"class{index % 7}__real_{index:06d}.jpg" for index in range(5000)]
 VALIDATION = [2, 6, 8, 15, 23, 31, 35]

@@ -13,9 +13,9 @@ import pytest
 from datasets_helpers import png, write_set
 from PIL import Image
 
-from harness.datasets import Manifest, Ragged, load_images, open_images, prepare
-from harness.datasets.ragged import open_ragged, write_ragged
-from harness.errors import UserError
+from harness.data import Manifest, Ragged, load_images, open_images, prepare
+from harness.data.image_arrays import open_ragged, write_ragged
+from harness.system.errors import UserError
 
 SHAPES = ((10, 14), (13, 10), (10, 10))
 
@@ -82,7 +82,7 @@ def test_images_are_views_of_the_file_that_cannot_be_written_to(manifest: Manife
 def test_another_process_opens_either_kind_by_its_path_alone(manifest: Manifest) -> None:
     ragged, array = load(manifest), load_images(manifest, "testA", 8)
     code = (
-        "import sys; from pathlib import Path; from harness.datasets import open_images\n"
+        "import sys; from pathlib import Path; from harness.data import open_images\n"
         "for path in sys.argv[1:]:\n"
         "    images = open_images(Path(path))\n"
         "    print(type(images).__name__, [i.shape for i in images], sum(int(i.sum()) for i in"

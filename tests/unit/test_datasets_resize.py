@@ -13,11 +13,11 @@ from PIL import Image
 from resize_references import noise
 from rich.console import Console
 
-from harness.config import load_experiment
-from harness.datasets import Prepared, load_images, prepare
-from harness.datasets.resize import Resize, bilinear_aliased, recipe, resize
-from harness.experiment import decoded_images
-from harness.progress import Display
+from harness.config.experiment import load_experiment
+from harness.data import Prepared, load_images, prepare
+from harness.data.resize import Resize, bilinear_aliased, recipe, resize
+from harness.system.progress import Display
+from harness.training.experiment_folder import decoded_images
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

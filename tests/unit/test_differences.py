@@ -1,4 +1,4 @@
-from harness.differences import differences, flat
+from harness.config.differences import differences, flat
 
 
 def test_keys_are_dotted_and_an_empty_mapping_is_a_value():

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from harness.cli import COMMANDS
-from harness.config import Experiment
+from harness.config.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -126,7 +126,7 @@ def test_the_pages_name_something_of_each_kind() -> None:
     assert {"compare", "stress"} <= set(MAKE.findall(text))
     assert {"report", "doctor"} <= set(COMMAND.findall(text))
     assert {"model.norm.epsilon", "timing.checkpoint_seconds"} <= set(KEY.findall(text))
-    assert "harness/datasets/catalogue.py" not in PATH.findall("see/harness/datasets/catalogue.py")
+    assert "harness/data/catalogue.py" not in PATH.findall("see/harness/data/catalogue.py")
     assert slug("Is it slower, or worse, than it was?") == "is-it-slower-or-worse-than-it-was"
 
 

@@ -5,15 +5,15 @@ import venv
 
 import pytest
 
-from harness.doctor import examine as examining
-from harness.doctor import machine, packages, places
-from harness.doctor.check import Check, ok
-from harness.doctor.examine import Request, examine
-from harness.doctor.keras_settings import check_keras
-from harness.doctor.show import answer, as_json
-from harness.doctor.variables import check_variables
-from harness.environments import installed
 from harness.metrics.weights import OFFLINE_VARIABLE
+from harness.tools.doctor import examine as examining
+from harness.tools.doctor import machine, packages, places
+from harness.tools.doctor.check import Check, ok
+from harness.tools.doctor.examine import Request, examine
+from harness.tools.doctor.keras_settings import check_keras
+from harness.tools.doctor.show import answer, as_json
+from harness.tools.doctor.variables import check_variables
+from harness.tools.environments import installed
 
 
 def state(checks, name):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from fake_gpus import Card, Driver, Nvml, machine
 
-from harness.doctor import examine as examining
-from harness.doctor.examine import Request, examine
-from harness.doctor.gpus import WHEELS, check_gpus
-from harness.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
+from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
+from harness.tools.doctor import examine as examining
+from harness.tools.doctor.examine import Request, examine
+from harness.tools.doctor.gpus import WHEELS, check_gpus
 
 GIB = 2**30
 BOTH = ("torch", "tf")

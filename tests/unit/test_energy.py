@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fake_gpus import Card, Nvml, machine
 
-from harness.energy import Meter
+from harness.system.energy_meter import Meter
 
 RANGE = 1_000_000_000  # microjoules
 ONE, TWO = Card(number=1, millijoules=1000), Card(number=2, millijoules=2000)

@@ -19,16 +19,21 @@ from pathlib import Path
 
 import pytest
 
-from harness.environments import choose as choosing
-from harness.environments import commands, driver, install, installed, project, stamps
-from harness.environments.choose import Request, choose
-from harness.environments.driver import Driver, build_for, read_driver
-from harness.errors import UserError
+from harness.system.errors import UserError
+from harness.tools.environments import choose as choosing
+from harness.tools.environments import commands, driver, install, installed, project, stamps
+from harness.tools.environments.choose import Request, choose
+from harness.tools.environments.driver import Driver, build_for, read_driver
 
 HERE = sys.version_info[:2]
 PYTHON = "{}.{}".format(*HERE)
 H200 = Driver((13, 0), ((9, 0),))
 REAL = Path(__file__).parents[2]
+# What `python -m harness.tools.environments` imports besides: Python's own library only.
+NEEDED = (
+    "harness/__init__.py", "harness/system/__init__.py", "harness/system/errors.py",
+    "harness/tools/__init__.py",
+)  # fmt: skip
 
 # Answers what programs of this package ask a Python; `pip` writes down how it was called.
 FAKE = """#!/bin/sh
@@ -359,12 +364,14 @@ def test_a_failed_setup_says_why_and_is_not_taken_for_ready(root, monkeypatch, c
 def test_a_setup_that_is_interrupted_goes_on_the_next_time(tmp_path):
     """The program itself, in a copy of the sources, with Ctrl-C while pip works."""
     root = tmp_path / "checkout"
-    shutil.copytree(REAL / "harness" / "environments", root / "harness" / "environments")
-    for name in ("harness/__init__.py", "harness/errors.py", "pyproject.toml"):
+    here = Path("harness/tools/environments")
+    shutil.copytree(REAL / here, root / here)
+    (root / "harness/system").mkdir()
+    for name in (*NEEDED, "pyproject.toml"):
         shutil.copy(REAL / name, root / name)
     python = fake_python(root / ".venv" / "bin" / "python", pip="sleep 60")
     told = tmp_path / "told"
-    command = [sys.executable, "-ES", "-m", "harness.environments", "setup", "--build", "cpu"]
+    command = [sys.executable, "-ES", "-m", "harness.tools.environments", "setup", "--build", "cpu"]
     how = {"cwd": root, "env": {**os.environ, "FAKE_LOG": str(told)}, "text": True}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
     # Where the tests run in a shell's background Ctrl-C is ignored, and by what they start, too.
@@ -540,10 +547,10 @@ def test_a_python_that_is_here_is_proposed(root, tmp_path, monkeypatch):
 
 def test_an_old_python_gets_as_far_as_saying_so():
     """3.8 reads all of it, any one the first file."""
-    for file in [*sorted((REAL / "harness" / "environments").glob("*.py")),
-                 REAL / "harness" / "__init__.py", REAL / "harness" / "errors.py"]:  # fmt: skip
+    for file in [*sorted((REAL / "harness" / "tools" / "environments").glob("*.py")),
+                 *(REAL / name for name in NEEDED)]:  # fmt: skip
         ast.parse(file.read_text(), str(file), feature_version=(3, 8))
-    first = (REAL / "harness" / "environments" / "__main__.py").read_text()
+    first = (REAL / "harness" / "tools" / "environments" / "__main__.py").read_text()
     assert "annotations" not in first and "version_info < (3, 8)" in first
 
 

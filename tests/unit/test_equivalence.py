@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.equivalence import verdict
+from harness.statistics.equivalence import verdict
 
 
 @pytest.mark.parametrize(("count", "missing"), [(0, 3), (1, 2), (2, 1)])

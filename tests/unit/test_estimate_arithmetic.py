@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.compare import Machine
-from harness.config import load_experiment
-from harness.errors import UserError
-from harness.estimate.calibrate import evaluated
-from harness.estimate.measured import (
+from harness.config.experiment import load_experiment
+from harness.studies.estimate.calibrate import evaluated
+from harness.studies.estimate.measured import (
     Calibration,
     Extraction,
     Measured,
     Scoring,
     relative_spread,
 )
-from harness.estimate.predict import CHECKED, predict
-from harness.estimate.price import read_price
-from harness.estimate.show import as_json, print_estimate
-from harness.estimate.work import Counts, Work
+from harness.studies.estimate.predict import CHECKED, predict
+from harness.studies.estimate.price import read_price
+from harness.studies.estimate.show import as_json, print_estimate
+from harness.studies.estimate.work import Counts, Work
+from harness.system.errors import UserError
+from harness.system.machine import Machine
 
 MACHINE = Machine("cpu", "a machine, 2 threads", 2)
 MEASURED = Measured(

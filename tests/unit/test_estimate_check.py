@@ -9,10 +9,11 @@ from rich.console import Console
 from test_estimate_arithmetic import MACHINE, calibration, work
 
 from harness.cli import main
-from harness.errors import UserError
-from harness.estimate.check import check, check_json, print_check, read_recorded
-from harness.estimate.predict import CLOCKS, predict
-from harness.records import RunRecord, write_json
+from harness.records.run import RunRecord
+from harness.studies.estimate.check import check, check_json, print_check, read_recorded
+from harness.studies.estimate.predict import CLOCKS, predict
+from harness.system.errors import UserError
+from harness.system.files import write_json
 
 CLOCK_SECONDS = dict.fromkeys(CLOCKS, 10.0) | {"idle": 99.0, "wall": 179.0}
 
@@ -40,7 +41,7 @@ def folder(tmp_path):
         split: [{"name": f"{i}.png", "sha256": "ab"} for i in range(count)]
         for split, count in splits.items()
     }
-    from harness.datasets import ImageFile, Manifest
+    from harness.data import ImageFile, Manifest
 
     listed = {split: tuple(ImageFile(**each) for each in of) for split, of in files.items()}
     write_json(tmp_path / "manifest.json", Manifest("seasons", listed).to_json())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from harness.config import load_experiment
-from harness.datasets.catalogue import CATALOGUE, Archive
-from harness.datasets.parts import part_of
-from harness.errors import UserError
-from harness.estimate.counts import count_images, given_images
-from harness.estimate.published import SETS
+from harness.config.experiment import load_experiment
+from harness.data.catalogue import CATALOGUE, Archive
+from harness.data.split_rule import part_of
+from harness.studies.estimate.counts import count_images, given_images
+from harness.studies.estimate.published import SETS
+from harness.system.errors import UserError
 
 
 def counted(dataset, data_dir=None, *settings, preset="quick"):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.config import load_experiment
-from harness.datasets import prepare
-from harness.estimate.counts import count_images
-from harness.estimate.preparing import time_preparing
-from harness.estimate.work import Work
+from harness.config.experiment import load_experiment
+from harness.data import prepare
+from harness.studies.estimate.counts import count_images
+from harness.studies.estimate.preparing import time_preparing
+from harness.studies.estimate.work import Work
 
 
 def work(dataset=None, *settings):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.config import load_experiment
-from harness.errors import UserError
-from harness.experiment import experiment_folder, prepare_data, write_experiment
-from harness.records import read_json, write_json
+from harness.config.experiment import load_experiment
+from harness.system.errors import UserError
+from harness.system.files import read_json, write_json
+from harness.training.experiment_folder import experiment_folder, prepare_data, write_experiment
 
 
 class Silent:

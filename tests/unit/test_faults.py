@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from harness.errors import Diverged, WorkerFailed
-from harness.faults import diagnosis, ended
+from harness.processes.faults import diagnosis, ended
+from harness.system.errors import Diverged, WorkerFailed
 
 
 class OutOfMemoryError(RuntimeError):

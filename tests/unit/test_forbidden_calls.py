@@ -79,7 +79,7 @@ def test_each_of_these_would_be_found(source: str) -> None:
         "import numpy as np\nnp.load(path, allow_pickle=False)",
         "import torch\ntorch.load(path, map_location='cpu', weights_only=True)",
         "import subprocess\nsubprocess.run(['ls'], shell=False)",
-        "from importlib import import_module\nimport_module(f'harness.datasets.{name}')",
+        "from importlib import import_module\nimport_module(f'harness.data.{name}')",
         "frame.eval_columns, self.exec, job.compile",
         "import json\njson.load(file)",
     ],

@@ -10,9 +10,17 @@ import sys
 import pytest
 from fake_gpus import Card, Driver, Nvml, machine
 
-from harness import provenance
-from harness.device_memory import device_memory
-from harness.gpu import MOMENTARY, Gpu, find_gpu, gpu_state, lasting, visible_gpus, why_no_gpu
+from harness.system import provenance
+from harness.system.device_memory import device_memory
+from harness.system.gpu import (
+    MOMENTARY,
+    Gpu,
+    find_gpu,
+    gpu_state,
+    lasting,
+    visible_gpus,
+    why_no_gpu,
+)
 
 T400 = Card("NVIDIA T400", 2 * 2**30, (7, 5), number=1)
 A100 = Card("NVIDIA A100-SXM4-80GB", 80 * 2**30, (8, 0), number=2)
@@ -200,7 +208,7 @@ def test_workers_of_one_program_are_no_others():
     command = [sys.executable, "-c", sleep]
     started = [
         subprocess.Popen([*command, name], stdout=subprocess.PIPE)
-        for name in ("harness.worker", "another")
+        for name in ("harness.training.worker", "another")
     ]
     try:
         for process in started:

@@ -9,15 +9,23 @@ import numpy as np
 import pytest
 
 from harness.cli import main
-from harness.compare import Machine
-from harness.errors import WorkerFailed
-from harness.gpu import Gpu
-from harness.gpu_check import measure
-from harness.gpu_check.measure import SETTINGS, Request, check
-from harness.gpu_check.page import answers, sentences, write_page
-from harness.gpu_check.record import Parity, Reached, Record, Repeated, Started, Timed, to_json
-from harness.progress import Display
-from harness.screen import screen
+from harness.studies.gpu_check import measure
+from harness.studies.gpu_check.measure import SETTINGS, Request, check
+from harness.studies.gpu_check.page import answers, sentences, write_page
+from harness.studies.gpu_check.record import (
+    Parity,
+    Reached,
+    Record,
+    Repeated,
+    Started,
+    Timed,
+    to_json,
+)
+from harness.system.errors import WorkerFailed
+from harness.system.gpu import Gpu
+from harness.system.machine import Machine
+from harness.system.progress import Display
+from harness.system.terminal_tables import screen
 
 ENVIRONMENT = {"framework": "PyTorch", "versions": {"torch": "2.13.0"}, "precision": "float32",
                "libraries": {"cudnn": "9.20.0"}, "neutral_options": ["channels_last"]}  # fmt: skip

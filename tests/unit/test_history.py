@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from backends.objective import LOSS_TERMS, RECORDED
-from harness.history import History
+from harness.training.loss_history import History
 
 STEPS, PER_EPOCH = 23, 5
 WEIGHTS = {term: 1.0 + i for i, term in enumerate(LOSS_TERMS)}

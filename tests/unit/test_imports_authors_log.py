@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from authors_files import HEAD, NAMES, line, line_of_2025, log, places, value
 
-from harness.errors import UserError
-from harness.imports.authors_log import read_log
+from harness.system.errors import UserError
+from harness.tools.imports.authors_log import read_log
 
 
 def read(tmp_path: Path, text: str, batch: int | None = 1, images: int | None = None):

@@ -15,13 +15,13 @@ from torch import nn
 
 import backends
 from backends.interface import Runtime
-from harness import provenance
-from harness.config import Experiment, load_experiment
-from harness.errors import UserError
-from harness.imports.checkpoint import import_checkpoint
-from harness.imports.export_authors import export_authors
-from harness.records import read_json, write_json
-from harness.trained_model import read_model
+from harness.config.experiment import Experiment, load_experiment
+from harness.system import provenance
+from harness.system.errors import UserError
+from harness.system.files import read_json, write_json
+from harness.tools.imports.checkpoint import import_checkpoint
+from harness.tools.imports.export_authors import export_authors
+from harness.tools.trained_model import read_model
 
 OURS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
 SMALL = ["data.load_size=32", "data.crop_size=32", "model.filters=3", "objective.pool_size=1"]

@@ -11,8 +11,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from harness.errors import UserError
-from harness.imports.event_files import read_events
+from harness.system.errors import UserError
+from harness.tools.imports.event_files import read_events
 
 SCALARS = [(step, tag, step / 8 + len(tag)) for step in (1, 2, 3) for tag in ("g", "loss/d")]
 

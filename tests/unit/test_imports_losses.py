@@ -12,11 +12,10 @@ import pytest
 from authors_files import NAMES
 from event_writer import write_events
 
-from harness.errors import UserError
-from harness.imports.declared import TERMS
-from harness.imports.losses import Request, import_losses
-from harness.imports.record import Imported, read_imported
-from harness.records import write_json
+from harness.records.imported_losses import TERMS, Imported, read_imported
+from harness.system.errors import UserError
+from harness.system.files import write_json
+from harness.tools.imports.losses import Request, import_losses
 
 # Losses of one step in the recorded `mean`, from which each code's own numbers are made below.
 MEANS = {

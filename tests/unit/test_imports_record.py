@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.errors import UserError
-from harness.imports.record import Imported, read_imported, write_imported
+from harness.records.imported_losses import Imported, read_imported, write_imported
+from harness.system.errors import UserError
 
 TABLE = pd.DataFrame({"step": [0, 5], "cycle_a": [0.1, np.nan], "cycle": [np.nan, 1 / 3]})
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import backends
-from harness import interpreters, provenance
-from harness.config import check_backends
-from harness.errors import UserError
+from harness.config.experiment import check_backends
+from harness.system import interpreters, provenance
+from harness.system.errors import UserError
 
 FULL = {"python": [3, 11, 7], "missing": [], "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"}}
 

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from harness import locks
-from harness.errors import UserError
-from harness.locks import is_locked, locked
+from harness.system import lock
+from harness.system.errors import UserError
+from harness.system.lock import is_locked, locked
 
 
 def test_a_folder_is_written_by_one_at_a_time(tmp_path):
@@ -27,7 +27,7 @@ def test_a_folder_is_written_by_one_at_a_time(tmp_path):
 
 
 def test_somebody_who_only_looks_turns_no_writer_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "PAUSE", 0.2)
+    monkeypatch.setattr(lock, "PAUSE", 0.2)
     (tmp_path / ".lock").touch()
     with (tmp_path / ".lock").open("rb") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)

@@ -8,12 +8,18 @@ import pytest
 from report_experiment import build, write_run
 
 from harness.cli import main
-from harness.errors import UserError
-from harness.merging import default_folder, merge, read_sources
-from harness.merging import folder as folder_module
 from harness.metrics import evaluate as evaluate_module
-from harness.records import (
-    find_runs,
+from harness.records.experiment import load
+from harness.records.run import find_runs
+from harness.report.comparison.environment import warnings
+from harness.report.comparison.findings import find
+from harness.report.comparison.scores import metric_rows
+from harness.report.comparison.summary import summary
+from harness.report.comparison.timing import timing_rows
+from harness.report.comparison.verdict import scope
+from harness.system.checksums import sha256, write_sums
+from harness.system.errors import UserError
+from harness.system.files import (
     read_arrays,
     read_json,
     read_table,
@@ -21,14 +27,8 @@ from harness.records import (
     write_json,
     write_table,
 )
-from harness.report.environment import warnings
-from harness.report.experiment import load
-from harness.report.findings import find
-from harness.report.scores import metric_rows
-from harness.report.summary import summary
-from harness.report.timing import timing_rows
-from harness.report.verdict import scope
-from harness.sums import sha256, write_sums
+from harness.tools.merge import default_folder, merge, read_sources
+from harness.tools.merge import folder as folder_module
 
 CPU = "cpu-example"
 

@@ -12,9 +12,9 @@ from scipy.ndimage import gaussian_filter
 
 from backends.architecture import ResNetSpec
 from backends.torch_impl.networks import ResNet
-from harness.datasets.seasons import render
+from harness.data.seasons import render
 from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
-from harness.statistics import blocks_of, jackknife
+from harness.statistics.intervals import blocks_of, jackknife
 
 # set, domain, side in pixels, images
 SETS = [
@@ -211,7 +211,7 @@ def test_a_pattern_is_found_in_one_corner_in_one_colour_and_with_changing_streng
 
 
 def new_generator(seed, filters, blocks, resize):
-    """As harness.plan draws it: kernels N(0, 0.02), biases zero."""
+    """As harness.plan.plan draws it: kernels N(0, 0.02), biases zero."""
     upsampling = "resize_conv" if resize else "transposed"
     network = ResNet(ResNetSpec(filters=filters, blocks=blocks, upsampling=upsampling))
     draw = torch.Generator().manual_seed(seed)

@@ -10,9 +10,8 @@ from rich.console import Console
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from harness.errors import UserError
-from harness.metrics.calibration import calibrate, candidates, print_rows, write_rows
-from harness.metrics.calibration.populations import (
+from benchmarks.coverage import calibrate, candidates, print_rows, write_rows
+from benchmarks.coverage.populations import (
     DIMENSIONS,
     GaussianFeatures,
     Normal,
@@ -21,8 +20,8 @@ from harness.metrics.calibration.populations import (
     moments_of_product,
     rectified_features,
 )
-from harness.metrics.calibration.rows import make_row
-from harness.metrics.calibration.samples import (
+from benchmarks.coverage.rows import make_row
+from benchmarks.coverage.samples import (
     RATIO,
     block_times,
     energies,
@@ -31,11 +30,12 @@ from harness.metrics.calibration.samples import (
     seed_scores,
     skewed_scores,
 )
-from harness.metrics.calibration.simulate import STUDIES, repeat, rows_of
-from harness.metrics.calibration.study import Line, Study
+from benchmarks.coverage.simulate import STUDIES, repeat, rows_of
+from benchmarks.coverage.study import Line, Study
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
-from harness.statistics import Interval, jackknife, mean_replicates
+from harness.statistics.intervals import Interval, jackknife, mean_replicates
+from harness.system.errors import UserError
 
 
 @pytest.fixture(autouse=True, scope="module")

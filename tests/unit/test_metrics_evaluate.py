@@ -3,15 +3,15 @@ import json
 import numpy as np
 import pytest
 
-from harness.errors import UserError
 from harness.metrics import evaluate as module
 from harness.metrics import features as features_module
 from harness.metrics.evaluate import evaluate
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
 from harness.metrics.scoring import spaced
-from harness.metrics.table import BY_NAME
-from harness.records import read_arrays, read_json, write_arrays, write_json
+from harness.statistics.metric_table import BY_NAME
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, read_json, write_arrays, write_json
 
 COUNT_A, COUNT_B, SIDE = 7, 5, 16
 

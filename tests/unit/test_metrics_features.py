@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.errors import UserError
 from harness.metrics import features as module
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features, features_key
+from harness.system.errors import UserError
 
 DIMENSIONS = EFFICIENTNET.dimensions
 DATA = os.environ.get("CYCLEBENCH_DATA")

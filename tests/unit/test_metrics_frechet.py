@@ -5,7 +5,7 @@ import pytest
 from scipy import linalg
 
 from harness.metrics.frechet import frechet_distance, frechet_replicates
-from harness.statistics import blocks_of
+from harness.statistics.intervals import blocks_of
 
 
 def gaussian(covariance, mean, count, seed):

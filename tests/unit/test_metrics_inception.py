@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import UserError
 from harness.metrics.weights import SIZE
+from harness.system.errors import UserError
 
 torch = pytest.importorskip("torch")
 module = pytest.importorskip("harness.metrics.inception")

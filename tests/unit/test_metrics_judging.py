@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.errors import UserError
 from harness.metrics import judging as module
 from harness.metrics.judging import read_judges
-from harness.records import write_arrays
+from harness.system.errors import UserError
+from harness.system.files import write_arrays
 
 SIDE, CLASSES = 16, 3
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from harness.datasets.seasons import render
+from harness.data.seasons import render
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
 from harness.metrics.frechet import frechet_distance, frechet_replicates
 from harness.metrics.kid import kid, kid_replicates
-from harness.statistics import jackknife
+from harness.statistics.intervals import jackknife
 
 SIDE = 64
 DAMAGED = 24  # images of each rung

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site
 
-from harness.errors import UserError
 from harness.metrics import weights as module
 from harness.metrics.weights import FILE_NAME, fetch_weights, find_weights, try_once
+from harness.system.errors import UserError
 
 CONTENT = bytes(range(256)) * 2048  # 0.5 MiB, in the place of 96 MB
 PUBLISHED = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -249,7 +249,7 @@ def test_the_publisher_is_asked_where_no_mirror_is_named(
 def test_a_second_call_continues_a_broken_download(
     cache: Path, mirror: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.datasets.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("harness.data.download.time.sleep", lambda seconds: None)
     mirror.drops = [1000] * 4
     message = refusal(fetch)
     assert "broke off after 4000 of" in message and "cyclebench fetch-weights PATH" in message

@@ -11,13 +11,13 @@ import report_experiment
 import scaling_record
 from rich.console import Console
 
-from harness.bench.disk import write_record
 from harness.cli import main
-from harness.errors import UserError
-from harness.overview import as_json, overview, print_folders
-from harness.records import write_json
-from harness.report import write_report
-from harness.scaling.record import write_record as write_scaling
+from harness.report.comparison import write_report
+from harness.studies.scaling.record import write_record as write_scaling
+from harness.studies.timing.disk import write_record
+from harness.system.errors import UserError
+from harness.system.files import write_json
+from harness.tools.list_runs import as_json, overview, print_folders
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP
-from harness.config import load_experiment
-from harness.draw import pool_decisions, stream
-from harness.initial import initial_state
-from harness.plan import make_plan
-from harness.schedule import factors
-from harness.sections import TrainingSection
+from harness.config.experiment import load_experiment
+from harness.config.sections import TrainingSection
+from harness.plan.initial_weights import initial_state
+from harness.plan.learning_rate import factors
+from harness.plan.plan import make_plan
+from harness.plan.random_streams import pool_decisions, stream
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from keras.initializers import GlorotUniform
 
-from harness.config import load_experiment
-from harness.initial import glorot_limit, initial_state
-from harness.plan import make_plan, total_steps
+from harness.config.experiment import load_experiment
+from harness.plan.initial_weights import glorot_limit, initial_state
+from harness.plan.plan import make_plan, total_steps
 
 # Keras draws weights.
 pytestmark = pytest.mark.usefixtures("tensorflow")

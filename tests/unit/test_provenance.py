@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from harness import provenance
+from harness.system import provenance
 
 
 def test_the_version_is_the_installed_one_or_that_of_the_sources(monkeypatch):

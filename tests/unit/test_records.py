@@ -3,11 +3,10 @@ import pandas as pd
 import pytest
 from safetensors import SafetensorError
 
-from harness import records
-from harness.errors import UserError
-from harness.records import (
-    RunRecord,
-    find_runs,
+from harness.records.run import RunRecord, find_runs
+from harness.system import files
+from harness.system.errors import UserError
+from harness.system.files import (
     read_arrays,
     read_json,
     read_table,
@@ -41,7 +40,7 @@ def test_arrays_come_back_with_dtype_and_shape(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     target = tmp_path / "status.json"
     write_json(target, {"step": 1})
-    monkeypatch.setattr(records.os, "fsync", lambda fd: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(files.os, "fsync", lambda fd: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         write_json(target, {"step": 2})
     assert read_json(target)["step"] == 1
@@ -52,7 +51,7 @@ def test_arrays_that_cannot_be_written_are_an_os_error_and_leave_nothing(tmp_pat
     def fail(arrays, name, metadata):
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr(records, "save_file", fail)
+    monkeypatch.setattr(files, "save_file", fail)
     with pytest.raises(OSError, match="No space left"):
         write_arrays(tmp_path / "a.safetensors", {"a": np.zeros(3)})
     assert not list(tmp_path.iterdir())
@@ -60,7 +59,7 @@ def test_arrays_that_cannot_be_written_are_an_os_error_and_leave_nothing(tmp_pat
 
 def test_arrays_are_flushed_in_the_file_that_takes_the_name(tmp_path, monkeypatch):
     flushed = []
-    monkeypatch.setattr(records.os, "fsync", lambda fd: flushed.append(records.os.fstat(fd)))
+    monkeypatch.setattr(files.os, "fsync", lambda fd: flushed.append(files.os.fstat(fd)))
     write_arrays(tmp_path / "a.safetensors", {"a": np.zeros(3)})
     file, folder = flushed
     written = (tmp_path / "a.safetensors").stat()

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from report_experiment import build
 
-from harness.bench.disk import write_record
 from harness.cli import main
-from harness.errors import UserError
-from harness.records import read_json, read_table, write_json, write_table
-from harness.regression import Limits, as_json, compare, read_measured
-from harness.regression.measured import Measured, Where
+from harness.studies.regression import Limits, as_json, compare, read_measured
+from harness.studies.regression.measured import Measured, Where
+from harness.studies.timing.disk import write_record
+from harness.system.errors import UserError
+from harness.system.files import read_json, read_table, write_json, write_table
 
 SEEDS = (0, 1, 2, 3)
 
@@ -236,7 +236,7 @@ def test_json_has_all_of_it(make, capsys):
 
 def measured(rng, factor=1.0, shift=0.0):
     """Six starts and five seeds of two backends, as chaotic as real ones."""
-    from harness.regression.measured import Place
+    from harness.studies.regression.measured import Place
 
     keys = [("cpu", "torch"), ("cpu", "tf")]
     empty = Measured(

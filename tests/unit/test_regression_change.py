@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.regression.change import (
-    against_days,
-    between_starts,
-    ratio_label,
-    score_change,
-)
-from harness.statistics import Interval
+from harness.statistics.change import against_days, between_starts, ratio_label, score_change
+from harness.statistics.intervals import Interval
 
 TRIALS = 1500
 

@@ -12,11 +12,12 @@ from tiny_networks import NAMES, UNET, drawn_state, model
 import backends
 from backends.interface import Backend, Batch, PoolDecision, Runtime
 from backends.objective import Objective
-from harness import interpreters, remote_backend
-from harness.consistency.parity.facts import relative
-from harness.errors import WorkerFailed
-from harness.provenance import default_threads
-from harness.remote_backend import Process, load_anywhere, load_in, process_of, run_with
+from harness.processes import remote_backend
+from harness.processes.remote_backend import Process, load_anywhere, load_in, process_of, run_with
+from harness.studies.parity.facts import relative
+from harness.system import interpreters
+from harness.system.errors import WorkerFailed
+from harness.system.provenance import default_threads
 
 NETWORKS, OBJECTIVE = model(), Objective(pool_size=2)
 DRAW = np.random.default_rng(5)
@@ -105,7 +106,7 @@ def test_what_goes_wrong_there_is_said_and_the_process_goes_on(pair):
 
 
 def test_every_method_of_the_interface_can_be_called():
-    from harness.backend_process import METHODS
+    from harness.processes.backend_process import METHODS
 
     assert {name for name in dir(Backend) if not name.startswith("_")} == METHODS
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from report_experiment import build
 
-from harness.records import RunRecord, find_runs, read_json, write_json
+from harness.records.run import RunRecord, find_runs
 from harness.report import write_report
 from harness.report.formatting import MINUS
+from harness.system.files import read_json, write_json
 
 sync_api = pytest.importorskip("playwright.sync_api")
 EVIL = "<img src=x onerror=\"document.title='hacked'\"></script><script>document.title='hacked'"

@@ -8,14 +8,16 @@ import pandas as pd
 import pytest
 from report_experiment import STEPS, build
 
-from harness.config import load_experiment
-from harness.imports.record import Imported, write_imported
-from harness.records import RunRecord, read_json, read_table, write_json, write_table
-from harness.report import curves, pages
-from harness.report.curves import chart_data
-from harness.report.experiment import load
-from harness.report.findings import find
-from harness.report.reproduce import reproduction
+from harness.config.experiment import load_experiment
+from harness.records.experiment import load
+from harness.records.imported_losses import Imported, write_imported
+from harness.records.run import RunRecord
+from harness.report import render
+from harness.report.comparison import curves
+from harness.report.comparison.curves import chart_data
+from harness.report.comparison.findings import find
+from harness.report.comparison.reproduce import reproduction
+from harness.system.files import read_json, read_table, write_json, write_table
 
 
 def chart(folder):
@@ -68,7 +70,7 @@ def test_curves_of_other_code_are_drawn_beside_in_the_same_units(tmp_path):
     values = {each["title"]: each["values"][2] for each in found["terms"]}
     assert set(values["cycle, mean of both generators"][:-1]) == {0.375}
     assert values["identity a"] is None
-    html = pages.html(load(folder), find(load(folder)), {})
+    html = render.html(load(folder), find(load(folder)), {})
     assert "Their code: divided by lambda a batch of 1" in html
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.report import losses
-from harness.report.losses import smooth
+from harness.report.comparison import losses
+from harness.report.comparison.losses import smooth
 
 STEPS = 60_000
 

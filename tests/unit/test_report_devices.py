@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 from report_experiment import WATTS, build
 
-from harness.records import read_table, write_table
-from harness.report import pages
-from harness.report.experiment import load
-from harness.report.findings import find
-from harness.report.plots import device_figure
-from harness.report.timing import step_seconds, timing_rows
+from harness.records.experiment import load
+from harness.report import render
+from harness.report.comparison.findings import find
+from harness.report.comparison.plots import device_figure
+from harness.report.comparison.timing import step_seconds, timing_rows
+from harness.system.files import read_table, write_table
 
 ENERGY = "Energy a training image"
 
@@ -35,7 +35,7 @@ def change_blocks(folder, device, backend, change):
 def texts(folder, drawn):
     experiment = load(folder)
     found = find(experiment)
-    return pages.html(experiment, found, drawn), pages.markdown(experiment, found, drawn)
+    return render.html(experiment, found, drawn), render.markdown(experiment, found, drawn)
 
 
 def energy(folder):

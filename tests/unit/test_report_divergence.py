@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from report_experiment import STEPS, build
 
-from harness.records import RunRecord, read_table, write_table
-from harness.report.divergence import divergences, share, why
-from harness.report.experiment import load
+from harness.records.experiment import load
+from harness.records.run import RunRecord
+from harness.report.comparison.divergence import divergences, share, why
+from harness.system.files import read_table, write_table
 
 
 def moved(folder, seed, factor):
@@ -61,7 +62,7 @@ def test_two_seeds_of_one_backend_are_the_measure(tmp_path):
 def test_terms_that_are_not_trained_on_do_not_count(tmp_path):
     folder = build(tmp_path)
     place = folder / "runs" / "cpu-example"
-    from harness.records import read_json, write_json
+    from harness.system.files import read_json, write_json
 
     record = read_json(folder / "experiment.json")
     record["configuration"]["objective"]["identity"] = 0.0

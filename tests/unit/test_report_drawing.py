@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.report.drawing import DPI, MANY, figure, files
+from harness.report.figures import DPI, MANY, figure, files
 
 INCHES = (4, 3)
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,14 +8,14 @@ import pytest
 from fake_gpus import Card, machine
 from report_experiment import build
 
-from harness import provenance
-from harness.records import read_json, write_json
-from harness.report import pages
-from harness.report.environment import groups, warnings
-from harness.report.experiment import load
-from harness.report.findings import find
-from harness.report.notes import about_timing
-from harness.report.timing import flops_per_second
+from harness.records.experiment import load
+from harness.report import render
+from harness.report.comparison.environment import groups, warnings
+from harness.report.comparison.findings import find
+from harness.report.comparison.notes import about_timing
+from harness.report.comparison.timing import flops_per_second
+from harness.system import provenance
+from harness.system.files import read_json, write_json
 
 DEVICE = "gpu-example"
 CARDS = {"torch": Card(), "tf": Card()}
@@ -39,7 +39,7 @@ def on_gpus(folder, cards, **changes):
 
 def rows(experiment):
     found = find(experiment)
-    text = pages.markdown(experiment, found, {})
+    text = render.markdown(experiment, found, {})
     table = text[text.index("## Environment") :].partition("## Configuration")[0]
     return {cells[1].strip(): [c.strip() for c in cells[2:-1]] for line in table.splitlines()
             if len(cells := line.split("|")) > 3}  # fmt: skip
@@ -139,7 +139,7 @@ def test_a_report_of_the_default_preset_says_what_the_largest_would_take(tmp_pat
         assert float(said.replace(",", "")) in (
             pytest.approx(days, rel=0.06), pytest.approx(24 * days, rel=0.06)
         )  # fmt: skip
-    assert "PRESET=paper would take at most" in pages.markdown(experiment, find(experiment), {})
+    assert "PRESET=paper would take at most" in render.markdown(experiment, find(experiment), {})
 
 
 def test_without_times_nothing_is_said_of_the_largest(tmp_path):

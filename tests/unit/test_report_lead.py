@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from report_experiment import build
 
-from harness.equivalence import Verdict
-from harness.report.experiment import load
-from harness.report.findings import find
-from harness.report.lead import lead
-from harness.report.scores import headline_rows
-from harness.report.verdict import answers
+from harness.records.experiment import load
+from harness.report.comparison.findings import find
+from harness.report.comparison.lead import lead
+from harness.report.comparison.scores import headline_rows
+from harness.report.comparison.verdict import answers
+from harness.statistics.equivalence import Verdict
 
 
 def sentences(folder):

@@ -7,15 +7,16 @@ import pytest
 from report_experiment import STEPS, build
 
 from harness.metrics.pixel import mae
-from harness.records import read_arrays, read_json, write_arrays, write_json
-from harness.report import pages, write_report
-from harness.report.cases import EACH, case_galleries
-from harness.report.discriminator_plots import output_figure
-from harness.report.experiment import load
-from harness.report.findings import find
+from harness.records.experiment import load
+from harness.report import render
+from harness.report.comparison import write_report
+from harness.report.comparison.cases import EACH, case_galleries
+from harness.report.comparison.discriminator_plots import output_figure
+from harness.report.comparison.findings import find
+from harness.report.comparison.score_plots import score_figure
+from harness.report.comparison.scores import Point, metric_rows, score_curves
 from harness.report.formatting import fixed
-from harness.report.score_plots import score_figure
-from harness.report.scores import Point, metric_rows, score_curves
+from harness.system.files import read_arrays, read_json, write_arrays, write_json
 
 
 @pytest.fixture(scope="module")
@@ -150,4 +151,4 @@ def test_few_test_images_are_not_shown_twice(tmp_path):
 def _texts(folder):
     experiment = load(folder)
     found = find(experiment)
-    return pages.html(experiment, found, {}), pages.markdown(experiment, found, {})
+    return render.html(experiment, found, {}), render.markdown(experiment, found, {})

@@ -10,14 +10,14 @@ from page_reader import Page, check_self_contained, outside_fences
 from PIL import Image
 from report_experiment import build, write_run
 
-from harness.errors import UserError
-from harness.records import read_json, write_json
-from harness.report import pages, write_report
-from harness.report.context import FID
-from harness.report.drawing import colour
-from harness.report.experiment import load
-from harness.report.findings import find
+from harness.records.experiment import load
+from harness.report import render, write_report
+from harness.report.comparison.context import FID
+from harness.report.comparison.findings import find
+from harness.report.figures import colour
 from harness.report.gallery import Column, Gallery, galleries, sheet, spaced, tile
+from harness.system.errors import UserError
+from harness.system.files import read_json, write_json
 
 EVIL = "<script>alert(1)</script>|*x*"
 
@@ -26,7 +26,7 @@ def page(folder):
     """HTML and Markdown without drawing any figure."""
     experiment = load(folder)
     found = find(experiment)
-    return pages.html(experiment, found, {}), pages.markdown(experiment, found, {})
+    return render.html(experiment, found, {}), render.markdown(experiment, found, {})
 
 
 @pytest.fixture(scope="module")

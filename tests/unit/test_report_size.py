@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 from report_experiment import build
 
-from harness.records import read_arrays, write_arrays
-from harness.report import pages
-from harness.report.experiment import load
-from harness.report.findings import find
+from harness.records.experiment import load
+from harness.report import render
+from harness.report.comparison.findings import find
+from harness.system.files import read_arrays, write_arrays
 
 SIDE = 256
 FIGURES = 2e6  # bytes that figures add, of which none are drawn here
@@ -38,5 +38,5 @@ def test_a_page_of_photographs_is_below_15_mb(tmp_path, photographs):
             arrays[name] = np.clip(grainy, 0, 255).astype(np.uint8)
         write_arrays(file, arrays)
     experiment = load(folder)
-    page = pages.html(experiment, find(experiment), {})
+    page = render.html(experiment, find(experiment), {})
     assert 5e6 < len(page) < 15e6 - FIGURES

@@ -7,11 +7,11 @@ import pytest
 from report_experiment import STEPS, build, write_run
 from report_scores import final_score
 
-from harness.errors import UserError
-from harness.records import read_json, read_table, write_json, write_table
-from harness.report.experiment import load
-from harness.report.findings import find
-from harness.report.summary import summary
+from harness.records.experiment import load
+from harness.report.comparison.findings import find
+from harness.report.comparison.summary import summary
+from harness.system.errors import UserError
+from harness.system.files import read_json, read_table, write_json, write_table
 
 METRIC_KEYS = {
     "metric", "direction", "device", "torch", "tf", "difference", "verdict", "floor",

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from report_experiment import STEPS, build, write_run
 
-from harness.records import read_json, write_json
-from harness.report.experiment import load
-from harness.report.findings import find
+from harness.records.experiment import load
+from harness.report.comparison.findings import find
+from harness.report.comparison.summary import summary
+from harness.report.comparison.table_files import table_files
+from harness.report.comparison.tables import Cell, Table
 from harness.report.formatting import MINUS, MISSING
 from harness.report.latex import LONG, document, escape
-from harness.report.summary import summary
-from harness.report.table_files import table_files
-from harness.report.tables import Cell, Table
+from harness.system.files import read_json, write_json
 
 NAMES = {"scores", "cycle", "losses", "timing", "clocks", "environment", "configuration"}
 EVIL = r"a_b%c&d#e{f}g~h^i\j$k"

@@ -12,13 +12,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from backends.objective import RECORDED
-from harness.errors import UserError
-from harness.records import read_arrays, read_json, read_table, write_arrays, write_bytes
-from harness.report import write_report
-from harness.report.experiment import load
-from harness.report.tensorboard import FILE, event_files
-from harness.report.tensorboard.evaluations import ROWS, SHOWN
-from harness.report.tensorboard.scalars import POINTS, curve
+from harness.records.experiment import load
+from harness.report.comparison import write_report
+from harness.report.comparison.tensorboard import FILE, event_files
+from harness.report.comparison.tensorboard.evaluations import ROWS, SHOWN
+from harness.report.comparison.tensorboard.scalars import POINTS, curve
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, read_json, read_table, write_arrays, write_bytes
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +181,8 @@ def test_a_damaged_state_is_named_and_nothing_is_written(tmp_path):
 def test_the_bytes_are_the_same_in_another_process_and_no_framework_is_loaded(folder):
     program = (
         "import sys, hashlib; from pathlib import Path;"
-        "from harness.report.experiment import load;"
-        "from harness.report.tensorboard import event_files;"
+        "from harness.records.experiment import load;"
+        "from harness.report.comparison.tensorboard import event_files;"
         "files = event_files(load(Path(sys.argv[1])));"
         "print(hashlib.sha256(b''.join(files.values())).hexdigest());"
         "assert not {'torch', 'tensorflow'} & set(sys.modules)"

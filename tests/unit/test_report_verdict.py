@@ -3,9 +3,9 @@
 import pytest
 from report_experiment import build
 
-from harness.records import read_json, read_table, write_json, write_table
-from harness.report.experiment import load
-from harness.report.findings import find
+from harness.records.experiment import load
+from harness.report.comparison.findings import find
+from harness.system.files import read_json, read_table, write_json, write_table
 
 
 def answers(folder):

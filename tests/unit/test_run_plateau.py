@@ -11,11 +11,11 @@ from fake_gpus import Card, Nvml, machine
 from losing_backend import EPOCHS, LEVELS, OVERRIDES, PER_EPOCH, Losing, begin
 
 import backends
-from harness.config import load_experiment
-from harness.energy import Meter
-from harness.records import read_arrays
-from harness.run import Run
-from harness.schedule import plateaus
+from harness.config.experiment import load_experiment
+from harness.plan.learning_rate import plateaus
+from harness.system.energy_meter import Meter
+from harness.system.files import read_arrays
+from harness.training.run import Run
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from losing_backend import Losing, begin
 import backends
 from backends.interface import Batch
 from backends.objective import RECORDED
-from harness.errors import Diverged, UserError
-from harness.records import read_arrays, read_json, write_arrays, write_json
+from harness.system.errors import Diverged, UserError
+from harness.system.files import read_arrays, read_json, write_arrays, write_json
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ from rich.console import Console
 from scaling_record import MIB, failed, point, record
 
 from harness.cli import main
-from harness.records import read_table
-from harness.report.pages import render_html, render_markdown
-from harness.scaling.answers import answers
-from harness.scaling.findings import colour, find, ratio
-from harness.scaling.page import context, write_page
-from harness.scaling.record import AxisRecord, write_record
-from harness.scaling.screen import as_json, print_record
+from harness.report.render import render_html, render_markdown
+from harness.studies.scaling.answers import answers
+from harness.studies.scaling.findings import colour, find, ratio
+from harness.studies.scaling.page import context, write_page
+from harness.studies.scaling.record import AxisRecord, write_record
+from harness.studies.scaling.screen import as_json, print_record
+from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
 

@@ -4,15 +4,15 @@ import pytest
 from scaling_record import failed, point, record
 
 from harness.cli import main
-from harness.config import load_experiment
-from harness.errors import UserError, WorkerFailed
-from harness.faults import ended
-from harness.flops import step_flops
-from harness.scaling.axes import axes_of, choose, default_values, parse_values, settings
-from harness.scaling.measure import Method, failure
-from harness.scaling.points import BASE, Point, make_points
-from harness.scaling.record import find_records, read_record, write_record
-from harness.scaling.run import estimate
+from harness.config.experiment import load_experiment
+from harness.plan.step_cost import step_flops
+from harness.processes.faults import ended
+from harness.studies.scaling.axes import axes_of, choose, default_values, parse_values, settings
+from harness.studies.scaling.measure import Method, failure
+from harness.studies.scaling.points import BASE, Point, make_points
+from harness.studies.scaling.record import find_records, read_record, write_record
+from harness.studies.scaling.run import estimate
+from harness.system.errors import UserError, WorkerFailed
 
 
 def points_of(preset, names=None, values=None, overrides=()):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.schedule import factors, plateaus
-from harness.sections import TrainingSection
+from harness.config.sections import TrainingSection
+from harness.plan.learning_rate import factors, plateaus
 
 
 def training(**settings) -> TrainingSection:

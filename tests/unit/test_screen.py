@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from harness.progress import Display
-from harness.screen import UNBOUNDED, is_drawn_on, show
+from harness.system.progress import Display
+from harness.system.terminal_tables import UNBOUNDED, is_drawn_on, show
 
 DRAWN = set("┃│━─┏└")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.datasets.seasons import FIRST_SCENE, render, write_seasons
-from harness.datasets.seasons.noise import lattice
-from harness.datasets.seasons.scene import compose
-from harness.datasets.seasons.survey import CONIFER, FOREST, LAKE, MEADOW, ROCK, SKY, survey
-from harness.errors import UserError
+from harness.data.seasons import FIRST_SCENE, render, write_seasons
+from harness.data.seasons.noise import lattice
+from harness.data.seasons.scene import compose
+from harness.data.seasons.survey import CONIFER, FOREST, LAKE, MEADOW, ROCK, SKY, survey
+from harness.system.errors import UserError
 
 SPLITS = ("trainA", "trainB", "testA", "testB", "testA_in_B", "testB_in_A")
 
@@ -92,7 +92,7 @@ def test_render_is_a_square_rgb_picture_of_the_asked_size():
 
 def test_another_process_draws_the_same_bits():
     code = (
-        "import hashlib; from harness.datasets.seasons import render;"
+        "import hashlib; from harness.data.seasons import render;"
         "print(hashlib.sha256(render(11, 'winter', 72).tobytes()).hexdigest())"
     )
     other = subprocess.run(

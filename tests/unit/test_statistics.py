@@ -8,7 +8,7 @@ from scipy import stats
 
 from harness.metrics.frechet import frechet_replicates
 from harness.metrics.kid import kid_replicates
-from harness.statistics import (
+from harness.statistics.intervals import (
     LEAST_STARTS,
     Interval,
     LeftOut,

@@ -3,9 +3,9 @@
 import pytest
 
 from harness.cli import main
-from harness.errors import UserError
-from harness.studies.file import parse_study, read_study, shipped
-from harness.studies.grid import make_cells
+from harness.studies.grid.file import parse_study, read_study, shipped
+from harness.studies.grid.grid import make_cells
+from harness.system.errors import UserError
 
 HEAD = "description: x\npreset: smoke\n"
 GOOD = (

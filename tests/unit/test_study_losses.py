@@ -3,9 +3,10 @@
 import numpy as np
 from report_experiment import build
 
-from harness.records import RunRecord, read_json, write_json, write_table
-from harness.report.experiment import load
-from harness.studies.page.losses import loss_curves, steady_from
+from harness.records.experiment import load
+from harness.records.run import RunRecord
+from harness.studies.grid.page.losses import loss_curves, steady_from
+from harness.system.files import read_json, write_json, write_table
 
 
 def test_generator_loss_is_the_weighted_sum(tmp_path):

@@ -10,16 +10,17 @@ from page_reader import check_self_contained
 from report_experiment import write_run
 
 from harness.cli import main
-from harness.metrics.table import BY_NAME
-from harness.records import RunRecord, read_json, read_table, write_json, write_table
-from harness.studies.page.answers import answers
-from harness.studies.page.csv import csv_table
-from harness.studies.page.findings import find, relative_time
-from harness.studies.page.notes import texts
-from harness.studies.page.plots import is_heat_map, places
-from harness.studies.page.tables import cost_table, score_table
-from harness.studies.page.write import write_page
-from harness.studies.record import is_study, read_record
+from harness.records.run import RunRecord
+from harness.statistics.metric_table import BY_NAME
+from harness.studies.grid.page.answers import answers
+from harness.studies.grid.page.csv import csv_table
+from harness.studies.grid.page.findings import find, relative_time
+from harness.studies.grid.page.notes import texts
+from harness.studies.grid.page.plots import is_heat_map, places
+from harness.studies.grid.page.tables import cost_table, score_table
+from harness.studies.grid.page.write import write_page
+from harness.studies.grid.record import is_study, read_record
+from harness.system.files import read_json, read_table, write_json, write_table
 
 KID = BY_NAME["kid_efflite0"]
 

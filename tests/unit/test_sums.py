@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UserError
-from harness.records import read_json
-from harness.sums import CHUNK, check_sums, sha256, write_sums
+from harness.system.checksums import CHUNK, check_sums, sha256, write_sums
+from harness.system.errors import UserError
+from harness.system.files import read_json
 
 FILES = (
     "environment.json", "losses.csv", "blocks.csv", "resources.json", "state.safetensors",

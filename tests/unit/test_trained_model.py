@@ -9,10 +9,10 @@ import pytest
 from trained_run import TITLES, experiment, write_run
 
 from backends.interface import check_state, state_shapes
-from harness.errors import UserError
-from harness.records import read_arrays, write_arrays
-from harness.trained_model import read_model, write_model
-from harness.use.direction import find_direction
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, write_arrays
+from harness.tools.trained_model import read_model, write_model
+from harness.tools.translate.direction import find_direction
 
 
 def test_a_run_is_read_with_its_configuration_titles_and_weights(tmp_path):

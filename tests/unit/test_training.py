@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import training
-from harness.config import TimingSection
-from harness.errors import WorkerFailed
-from harness.records import write_json
-from harness.training import Pace
-from harness.workers import Worker
+from harness.config.experiment import TimingSection
+from harness.system.errors import WorkerFailed
+from harness.system.files import write_json
+from harness.training import turns
+from harness.training.turns import Pace
+from harness.training.worker_process import Worker
 
 TIMING = TimingSection(warmup_steps=2, block_seconds=1.0)
 
@@ -63,7 +63,7 @@ class Silent:
 def log(monkeypatch):
     CountingWorker.log, CountingWorker.start, CountingWorker.fail_at = [], {}, None
     CountingWorker.marks, CountingWorker.failures = (), [KeyboardInterrupt()]
-    monkeypatch.setattr(training, "Worker", CountingWorker)
+    monkeypatch.setattr(turns, "Worker", CountingWorker)
     return CountingWorker.log
 
 
@@ -73,7 +73,7 @@ def run(estimate=lambda paces: None, folder="nowhere", restarts=3):
         for name in ("one", "two")
     ]
     timing = TIMING.model_copy(update={"restarts": restarts})
-    training.train_seed(jobs, timing, Silent(), estimate)
+    turns.train_seed(jobs, timing, Silent(), estimate)
 
 
 def blocks(log):

@@ -14,13 +14,13 @@ from trained_run import drawn, experiment, write_run
 
 import backends
 from backends.exporting import ONNX_INPUT, ONNX_OUTPUT, exporter, exporters
-from harness import backend_process
 from harness.cli import main
-from harness.errors import UserError
-from harness.trained_model import read_model, write_model
-from harness.use import export as exporting
-from harness.use.export import Request, export
-from harness.use.reproduced import TOLERANCE, sample_images, to_levels
+from harness.processes import backend_process
+from harness.system.errors import UserError
+from harness.tools.trained_model import read_model, write_model
+from harness.tools.translate import export as exporting
+from harness.tools.translate.export import Request, export
+from harness.tools.translate.reproduced import TOLERANCE, sample_images, to_levels
 
 KINDS = {
     "resnet that grows": (
@@ -153,9 +153,9 @@ def test_no_backend_is_asked_by_name():
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("rounding", ["half_even", "down"])
 def test_levels_are_those_of_the_backends(rounding):
-    from harness import provenance
-    from harness.trained_model import TrainedModel
-    from harness.use.loading import load_backend
+    from harness.system import provenance
+    from harness.tools.trained_model import TrainedModel
+    from harness.tools.translate.loading import load_backend
 
     one = experiment("model.blocks=0", f"model.rounding={rounding}")
     trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", Path())

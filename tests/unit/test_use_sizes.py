@@ -7,12 +7,12 @@ import pytest
 from trained_run import experiment, write_run
 
 import backends
-from harness import provenance
-from harness.errors import UserError
-from harness.trained_model import read_model
-from harness.use.loading import choose_backend, load_backend
-from harness.use.sizes import MOST_PIXELS, sizes_for
-from harness.use.translate import translated
+from harness.system import provenance
+from harness.system.errors import UserError
+from harness.tools.trained_model import read_model
+from harness.tools.translate.loading import choose_backend, load_backend
+from harness.tools.translate.sizes import MOST_PIXELS, sizes_for
+from harness.tools.translate.translate import translated
 
 KINDS = {
     "resnet": (),

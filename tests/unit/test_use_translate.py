@@ -11,10 +11,10 @@ from PIL import Image
 from trained_run import write_run
 
 from harness.cli import main
-from harness.datasets.resize import resize
-from harness.errors import UserError, WorkerFailed
-from harness.use import translate as translating
-from harness.use.translate import Request, translate
+from harness.data.resize import resize
+from harness.system.errors import UserError, WorkerFailed
+from harness.tools.translate import translate as translating
+from harness.tools.translate.translate import Request, translate
 
 
 def quiet(name: str, done: int, total: int) -> None:

@@ -11,7 +11,7 @@ from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetS
 from backends.interface import Batch, PoolDecision, Runtime
 from backends.model import Model
 from backends.objective import Objective
-from harness import wire
+from harness.processes import wire
 
 
 def there_and_back(value):

@@ -11,11 +11,12 @@ import backends
 from backends.interface import Runtime, State
 from backends.model import Model
 from backends.objective import Objective
-from harness.clocks import Clocks
-from harness.config import Experiment, load_experiment
-from harness.initial import initial_state
-from harness.records import RunRecord, write_arrays
-from harness.run import Job, Run
+from harness.config.experiment import Experiment, load_experiment
+from harness.plan.initial_weights import initial_state
+from harness.records.run import RunRecord
+from harness.system.files import write_arrays
+from harness.training.clocks import Clocks
+from harness.training.run import Job, Run
 
 
 class Listening:

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from harness import workers
-from harness.errors import UserError, WorkerFailed
-from harness.workers import Child
+from harness.processes import process
+from harness.processes.process import Child
+from harness.system.errors import UserError, WorkerFailed
 
 # Answers each command by running it.
 MODULE = """
@@ -58,7 +58,7 @@ def test_one_that_was_told_to_end_is_let_end_and_takes_its_files_along(child, tm
 
 
 def test_one_that_does_not_end_as_told_is_ended(child, monkeypatch):
-    monkeypatch.setattr(workers, "LEAVING_SECONDS", 0.2)
+    monkeypatch.setattr(process, "LEAVING_SECONDS", 0.2)
     with closing(child()) as one:
         one.request(do="say(step=1); time.sleep(60)", finish=True)
     assert one._process.returncode == -9
@@ -109,10 +109,10 @@ def test_one_that_dies_before_it_is_asked_says_why(child):
 
 
 def test_an_interrupted_one_that_hangs_is_killed(child, monkeypatch):
-    monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(process, "STOP_SECONDS", 0.2)
     with closing(child()) as one:
         one._write({"do": "time.sleep(600)"})
-        workers.Worker.interrupt(one)
+        process.Worker.interrupt(one)
         assert one._process.wait(10) == -9
 
 

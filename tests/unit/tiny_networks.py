@@ -12,8 +12,8 @@ from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
 from backends.interface import POOL_PASS, Backend, Batch, PoolDecision, Runtime
 from backends.model import Model
 from backends.objective import RECORDED, Objective
-from harness import provenance
-from harness.initial import initial_state
+from harness.plan.initial_weights import initial_state
+from harness.system import provenance
 
 Precision = Literal["float32", "float64", "bfloat16"]
 NAMES = backends.available()

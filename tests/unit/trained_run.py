@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config import Experiment, load_experiment
-from harness.initial import initial_state
-from harness.records import write_arrays, write_json
-from harness.trained_model import read_model, write_model
+from harness.config.experiment import Experiment, load_experiment
+from harness.plan.initial_weights import initial_state
+from harness.system.files import write_arrays, write_json
+from harness.tools.trained_model import read_model, write_model
 
 TITLES = {"a": "summer", "b": "winter"}
 TINY = (

@@ -1,0 +1,131 @@
+"""Intervals that are in use elsewhere, and that reports do not print: why not is what rows show.
+
+Those that are printed come from `harness.statistics.intervals`. `value` is
+always the estimate itself.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from harness.metrics.frechet import frechet_distance
+from harness.metrics.kid import kernel
+from harness.statistics.intervals import CONFIDENCE, Interval, Replicates, jackknife
+
+TAILS = (0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2)
+SIZES = 15  # of the extrapolation, as Chong & Forsyth have it
+SUBSETS = 100  # as torch-fidelity and torchmetrics have it
+
+
+def unpaired(first: Replicates, second: Replicates) -> Interval:
+    """Difference of two models' scores as if each had test images of its own."""
+    return jackknife(Replicates(first.value - second.value, first.sides + second.sides))
+
+
+def bootstrap_kid(
+    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, draws: int = 400
+) -> Interval:
+    """Percentile bootstrap over images: features (n, d) and (m, d) are drawn with replacement."""
+    kernels = kernel(x, x), kernel(y, y), kernel(x, y)
+    times_x, times_y = (
+        rng.multinomial(len(each), np.full(len(each), 1 / len(each)), draws).astype(np.float64)
+        for each in (x, y)
+    )
+    drawn = _kid_of_copies(*kernels, times_x, times_y)
+    value = _kid_of_copies(*kernels, np.ones((1, len(x))), np.ones((1, len(y))))
+    return Interval.of(float(value[0]), *np.quantile(drawn, TAILS))
+
+
+def _kid_of_copies(
+    xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, times_x: np.ndarray, times_y: np.ndarray
+) -> np.ndarray:
+    """KID (draws,) where image i is there times_x[draw, i] times; copies count as images."""
+
+    def within(kernels: np.ndarray, times: np.ndarray) -> np.ndarray:
+        total = np.einsum("di,di->d", times @ kernels, times)
+        count = len(kernels)
+        return (total - times @ np.diag(kernels)) / (count * (count - 1))
+
+    across = np.einsum("di,di->d", times_x @ xy, times_y) / xy.size
+    return within(xx, times_x) + within(yy, times_y) - 2 * across
+
+
+def subset_kid(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, size: int) -> Interval:
+    """Mean +- 1.96 standard deviations of KID over random subsets of `size`, as libraries print."""
+    xx, yy, xy = kernel(x, x), kernel(y, y), kernel(x, y)
+    values = []
+    for _ in range(SUBSETS):
+        i, j = (rng.permutation(len(each))[:size] for each in (x, y))
+        ones = np.ones((1, size))
+        values += list(
+            _kid_of_copies(xx[np.ix_(i, i)], yy[np.ix_(j, j)], xy[np.ix_(i, j)], ones, ones)
+        )
+    mean, half = float(np.mean(values)), 1.96 * float(np.std(values))
+    return Interval.of(mean, mean - half, mean + half)
+
+
+def bootstrap_frechet(
+    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, draws: int = 100
+) -> Interval:
+    """Percentile bootstrap over images of features (n, d) and (m, d)."""
+    x, y = _in_their_span(x, y)
+    drawn = [
+        frechet_distance(*(each[rng.integers(len(each), size=len(each))] for each in (x, y)))
+        for _ in range(draws)
+    ]
+    return Interval.of(frechet_distance(x, y), *np.quantile(drawn, TAILS))
+
+
+def extrapolated_frechet(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Interval:
+    """FID-infinity (arXiv:1911.07023): a line through distances at fewer images, at 1/N = 0.
+
+    The interval is that of the line's intercept.
+    """
+    x, y = _in_their_span(x, y)
+    count = min(len(x), len(y))
+    sizes = np.linspace(count // 2, count, SIZES).astype(int)
+    values = [
+        frechet_distance(*(each[rng.permutation(len(each))[:size]] for each in (x, y)))
+        for size in sizes
+    ]
+    line = stats.linregress(1 / sizes, values)
+    half = float(stats.t.ppf(TAILS[1], SIZES - 2)) * line.intercept_stderr
+    return Interval.of(line.intercept, line.intercept - half, line.intercept + half)
+
+
+def _in_their_span(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates in the n + m directions the rows span: distances stay, at a tenth of the cost."""
+    rows = np.concatenate([x, y]).astype(np.float64)
+    coordinates = np.asarray(np.linalg.qr(rows.T, "r")).T
+    return coordinates[: len(x)], coordinates[len(x) :]
+
+
+def student(values: np.ndarray) -> Interval:
+    """t interval of the mean of independent values (n,), however few."""
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
+    half = float(stats.t.ppf(TAILS[1], len(values) - 1)) * error
+    return Interval.of(mean, mean - half, mean + half)
+
+
+def bootstrap_mean(values: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> Interval:
+    """Percentile bootstrap of the mean of values (n,)."""
+    means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
+    return Interval.of(float(values.mean()), *np.quantile(means, TAILS))
+
+
+def bootstrap_median(values: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> Interval:
+    """Percentile bootstrap of the median of values (n,)."""
+    medians = np.median(values[rng.integers(len(values), size=(draws, len(values)))], axis=1)
+    return Interval.of(float(np.median(values)), *np.quantile(medians, TAILS))
+
+
+def ratio_of_means(
+    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, draws: int = 1000
+) -> Interval:
+    """Mean time over mean time, percentile bootstrap over pairs of blocks (pairs,)."""
+    drawn = rng.integers(len(a), size=(draws, len(a)))
+    ratios = a[drawn].mean(axis=1) / b[drawn].mean(axis=1)
+    return Interval.of(float(a.mean() / b.mean()), *np.quantile(ratios, TAILS))

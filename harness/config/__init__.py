@@ -1,0 +1,1 @@
+"""What an experiment is: its settings, their presets and what they allow."""

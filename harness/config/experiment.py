@@ -1,0 +1,235 @@
+"""One frozen, validated experiment: preset plus overrides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+import backends
+from backends.architecture import (
+    DiscriminatorSpec,
+    GeneratorSpec,
+    ResNetSpec,
+    UNetSpec,
+)
+from backends.model import ImageShape, Model
+from backends.objective import Objective
+from harness.config.constraints import check_possible
+from harness.config.presets import preset_names, preset_text
+from harness.config.sections import (
+    DataSection,
+    EvaluationSection,
+    ModelSection,
+    ObjectiveSection,
+    OptimiserSection,
+    RuntimeSection,
+    Section,
+    TimingSection,
+    TrainingSection,
+)
+from harness.system.errors import UserError
+from harness.system.interpreters import check_interpreters
+from harness.system.strict_yaml import parse_yaml
+from harness.system.untrusted import LONGEST, shown
+
+DEEPEST = 4  # parts of a key: model.discriminator_norm.kind has three
+MOST_SAID = 1000  # characters of what is wrong
+
+
+class Experiment(Section):
+    """Everything that decides the numbers of a run, but for its seed, backend and device."""
+
+    dataset: str
+    preset: str
+    data: DataSection = DataSection()
+    model: ModelSection = ModelSection()
+    objective: ObjectiveSection = ObjectiveSection()
+    optimiser: OptimiserSection = OptimiserSection()
+    training: TrainingSection = TrainingSection()
+    runtime: RuntimeSection = RuntimeSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    timing: TimingSection = TimingSection()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Experiment:
+        check_possible(self)
+        return self
+
+    def networks(self) -> Model:
+        """The four networks as the backends take them."""
+        shape_a, shape_b = (
+            (self.data.crop(d), self.data.crop(d), self.data.channels(d)) for d in "ab"
+        )
+        return Model(
+            shape_a,
+            shape_b,
+            g_ab=self._generator(shape_a, shape_b),
+            g_ba=self._generator(shape_b, shape_a),
+            d_a=self._discriminator(shape_a),
+            d_b=self._discriminator(shape_b),
+            rounding=self.model.rounding,
+        )
+
+    def _generator(self, shape: ImageShape, target: ImageShape) -> GeneratorSpec:
+        m, growth = self.model, (target[0] - shape[0]) // 2
+        common: dict[str, Any] = {
+            "in_channels": shape[-1],
+            "out_channels": target[-1],
+            "filters": m.filters,
+            "norm": m.norm.spec(),
+            "bias": m.bias,
+            "padding": m.padding,
+            "transposed_crop": m.transposed_crop,
+        }
+        if m.generator == "unet":
+            return UNetSpec(
+                **common,
+                depth=m.depth,
+                kernel=m.unet_kernel,
+                slope=m.unet_slope,
+                norm_ends=m.unet_norm_ends,
+                dropout=m.dropout,
+            )
+        return ResNetSpec(
+            **common,
+            blocks=m.blocks,
+            stem_bias=m.stem_bias,
+            upsampling=m.upsampling,
+            stem_padding=3 + max(growth, 0),
+            head_padding=3 + min(growth, 0),
+        )
+
+    def _discriminator(self, shape: ImageShape) -> DiscriminatorSpec:
+        m = self.model
+        return DiscriminatorSpec(
+            in_channels=shape[-1],
+            kind=m.discriminator,
+            filters=m.discriminator_filters,
+            layers=m.discriminator_layers,
+            slope=m.slope,
+            norm=(m.discriminator_norm or m.norm).spec(),
+            norm_first=m.discriminator_norm_first,
+            bias=m.bias if m.discriminator_bias is None else m.discriminator_bias,
+            padding=m.discriminator_padding or m.padding,
+            tanh=m.discriminator_tanh,
+        )
+
+    def loss(self) -> Objective:
+        """Objective and optimiser as the backends take them."""
+        rates = {"learning_rate", "discriminator_learning_rate"}
+        optimiser = self.optimiser.model_dump(exclude=rates)
+        objective = self.objective.model_dump(exclude={"pool"})
+        if self.objective.pool == "none":
+            objective["pool_size"] = 0
+        return Objective(**objective, **optimiser)
+
+    def digest(self, *context: str) -> str:
+        """Hash of the configuration and of `context` (data, code): names the experiment."""
+        return digest_of(self.model_dump(), *context)
+
+
+def digest_of(settings: Mapping[str, Any], *context: str) -> str:
+    """As `Experiment.digest`, of a configuration as it was written down."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256("\n".join((text, *context)).encode()).hexdigest()[:10]
+
+
+def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> Experiment:
+    """`dataset` None: the preset's own, or else the built-in seasons.
+
+    Raises UserError for an unknown preset or key, a wrong type or an impossible combination.
+    """
+    if preset not in preset_names():
+        raise UserError(f"preset {preset!r}: unknown; one of {', '.join(preset_names())}")
+    settings = _preset(preset)
+    own = settings.pop("dataset", "seasons")
+    for override in overrides:
+        _set(settings, override)
+    try:
+        return Experiment(dataset=own if dataset is None else dataset, preset=preset, **settings)
+    except ValidationError as error:
+        raise UserError(one_line(error, Experiment)) from None
+
+
+def _preset(name: str) -> dict[str, Any]:
+    """Settings of a preset's file, on top of those of the preset that it `extends`."""
+    text = preset_text(name)
+    settings = parse_yaml(text)
+    del settings["description"]
+    return (
+        _on_top(_preset(settings.pop("extends")), settings) if "extends" in settings else settings
+    )
+
+
+def _on_top(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Section by section, key by key."""
+    return base | {
+        key: _on_top(base[key], value) if key in base and isinstance(value, dict) else value
+        for key, value in settings.items()
+    }
+
+
+def check_backends(names: list[str]) -> None:
+    """Raises UserError for an unknown or repeated backend, or one whose Python does not work."""
+    for name in names:
+        if name not in backends.available():
+            known = ", ".join(backends.available())
+            raise UserError(f"backends: {name!r} is unknown; any of {known}")
+    if len(set(names)) != len(names) or not names:
+        raise UserError("backends: name each backend once, separated by commas: torch,tf")
+    check_interpreters(names)
+
+
+def _set(settings: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    path = key.strip().split(".")
+    override = override if len(override) <= LONGEST else f"{override[:LONGEST]}..."
+    if not equals or not 2 <= len(path) <= DEEPEST or path[0] in ("dataset", "preset"):
+        raise UserError(f"--set {override}: write section.key=value, such as model.blocks=3")
+    try:
+        value = parse_yaml(text)
+    except ValueError as error:
+        raise UserError(
+            f"--set {override}: {shown(text)} is not a YAML value here ({error}); write"
+            " section.key=value, such as model.blocks=3"
+        ) from None
+    if path[:2] == ["evaluation", "margins"] and len(path) == 3:
+        # One margin changes, the others keep their defaults.
+        defaults = EvaluationSection().margins
+        margins = settings.setdefault("evaluation", {}).setdefault("margins", dict(defaults))
+        if not isinstance(margins, dict):
+            raise UserError(f"--set {override}: margins is a value, not a section")
+        margins[path[2]] = value
+        return
+    section = settings
+    for name in path[:-1]:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {override}: {name} is a value, not a section")
+    section[path[-1]] = value
+
+
+def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that is wrong: the key's full path, what was given, what is allowed."""
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        *parents, name = [str(part) for part in first["loc"]]
+        section: Any = model
+        for parent in parents:
+            annotation = section.model_fields[parent].annotation
+            # Of a section that may be null, the section.
+            section = next(iter(get_args(annotation)), annotation)
+        fixed = ("dataset", "preset") if section is Experiment else ()
+        allowed = [f.alias or key for key, f in section.model_fields.items() if key not in fixed]
+        return f"{path[:LONGEST]}: unknown key {shown(name)}; allowed: {', '.join(allowed)}"
+    if not path:
+        return message[:MOST_SAID]
+    return (
+        f"{path[:LONGEST]}: {message[0].lower()}{message[1:MOST_SAID]}, got {shown(first['input'])}"
+    )

@@ -1,0 +1,249 @@
+"""The sections of a configuration: keys, types and defaults, as the YAML files have them.
+
+Defaults are the CycleGAN authors' PyTorch code; a preset says what it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from backends.architecture import NormSpec
+from harness.statistics.metric_table import METRICS
+
+# Each far beyond what anybody trains, and small enough that looking at a configuration, or planning
+# what it asks for, ends in reasonable time and memory.
+MOST_STEPS = 100_000_000
+Positive = Annotated[int, Field(strict=True, ge=1, le=MOST_STEPS)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=16_384)]
+Images = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Filters = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Blocks = Annotated[int, Field(strict=True, ge=0, le=1_000)]
+Halvings = Annotated[int, Field(strict=True, ge=1, le=16)]  # layers of stride 2
+Batch = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Pool = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Epochs = Annotated[int, Field(strict=True, ge=0, le=100_000)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSection(Section):
+    """Images, squares of `crop_size` pixels cut out of larger ones. `train` and `test` count the
+    images of a built-in set, per domain.
+
+    Sizes and channels (1: grey, 3: RGB) are of both domains, or of A where B has its own
+    `load_size_b`, `crop_size_b`, `channels_b`.
+
+    `augmentation`: whole images resized to `load_size` and cropped at random (at the same size:
+    not at all), or random squares of images whose shorter side is made `load_size`. `augment`:
+    anew each time, or once per image as a cache after augmentation does.
+
+    `resize`: bicubic or bilinear with antialias; bilinear_aliased, as `tf.image.resize` does by
+    itself, is for training images alone: test images are then bicubic, as the yardstick is.
+
+    `hold_out`: what is translated and scored. The test split, after training on all else; or, to
+    choose hyper-parameters, a validation split that training leaves out.
+    """
+
+    load_size: Pixels = 286
+    crop_size: Pixels = 256
+    load_size_b: Pixels | None = None
+    crop_size_b: Pixels | None = None
+    channels_a: Literal[1, 3] = 3
+    channels_b: Literal[1, 3] = 3
+    augmentation: Literal["resize_crop", "square_crop"] = "resize_crop"
+    flip: bool = True
+    resize: Literal["bicubic", "bilinear", "bilinear_aliased"] = "bicubic"
+    augment: Literal["fresh", "frozen"] = "fresh"
+    hold_out: Literal["test", "validation"] = "test"
+    train: Images = 400
+    test: Images = 120
+
+    def load(self, domain: str) -> int:
+        """Pixels that images of "a" or "b" are resized to before cropping."""
+        return (self.load_size_b if domain == "b" else None) or self.load_size
+
+    def crop(self, domain: str) -> int:
+        """Pixels of a side of what the networks see of "a" or "b"."""
+        return (self.crop_size_b if domain == "b" else None) or self.crop_size
+
+    def channels(self, domain: str) -> Literal[1, 3]:
+        return self.channels_b if domain == "b" else self.channels_a
+
+
+class NormSection(Section):
+    """See backends.architecture.NormSpec."""
+
+    kind: Literal["instance", "batch", "none"] = "instance"
+    affine: bool = False
+    epsilon: PositiveFloat = 1e-5
+    momentum: Fraction = 0.1
+    unbiased: bool = True
+
+    def spec(self) -> NormSpec | None:
+        return None if self.kind == "none" else NormSpec(**self.model_dump())
+
+
+class ModelSection(Section):
+    """See ResNetSpec, UNetSpec and DiscriminatorSpec in backends.architecture.
+
+    `generator`: resnet has `blocks`, `stem_bias` and `upsampling`; unet has `depth`, `unet_kernel`,
+    `unet_slope`, `unet_norm_ends` and `dropout`. Discriminators have the generators' `norm`, `bias`
+    and `padding` unless they are given their own.
+    """
+
+    generator: Literal["resnet", "unet"] = "resnet"
+    filters: Filters = 64
+    blocks: Blocks = 9
+    stem_bias: bool = False
+    upsampling: Literal["transposed", "resize_conv"] = "transposed"
+    depth: Halvings = 8
+    unet_kernel: Literal[3, 4] = 4
+    unet_slope: Weight = 0.2
+    unet_norm_ends: bool = False
+    dropout: Fraction = 0.0
+    norm: NormSection = NormSection()
+    bias: bool = True
+    padding: Literal["symmetric", "same"] = "symmetric"
+    transposed_crop: Literal["first", "last"] = "first"
+    discriminator: Literal["patch", "strided", "pixel"] = "patch"
+    discriminator_filters: Filters = 64
+    discriminator_layers: Halvings = 3
+    discriminator_norm: NormSection | None = None
+    discriminator_norm_first: bool = False
+    discriminator_bias: bool | None = None
+    discriminator_padding: Literal["symmetric", "same"] | None = None
+    discriminator_tanh: bool = False
+    slope: Weight = 0.2
+    rounding: Literal["half_even", "down"] = "half_even"
+    initial_weights: Literal["normal", "glorot_uniform"] = "normal"
+
+
+class ObjectiveSection(Section):
+    """See backends.objective.Objective.
+
+    `pool`: of past fakes that a discriminator is shown. reference, as the CycleGAN authors' code:
+    one image each, `pool_size` are kept; half_new: all new fakes and as many out of a buffer that
+    holds one image of each of the last `pool_size` batches (Shrivastava et al. 2017), with a loss
+    term for each; none: new fakes only.
+    """
+
+    adversarial: Literal["least_squares", "vanilla", "hinge", "wasserstein", "wasserstein_gp"] = (
+        "least_squares"
+    )
+    clip: PositiveFloat = 0.01
+    gradient_penalty: Weight = 10.0
+    lambda_a: Weight = 10.0
+    lambda_b: Weight = 10.0
+    cycle_norm: Literal["l1", "l2"] = "l1"
+    identity: Weight = 0.5
+    identity_unit: Literal["relative", "absolute"] = "relative"
+    identity_norm: Literal["l1", "l2"] = "l1"
+    pool: Literal["reference", "half_new", "none"] = "reference"
+    pool_size: Pool = 50
+    halve_discriminator: bool = True
+    update_order: Literal["generators_first", "discriminators_first", "simultaneous"] = (
+        "generators_first"
+    )
+
+
+class OptimiserSection(Section):
+    """Adam. `discriminator_learning_rate`: null takes the generators'."""
+
+    learning_rate: PositiveFloat = 2e-4
+    discriminator_learning_rate: PositiveFloat | None = None
+    beta1: Fraction = 0.5
+    beta2: Fraction = 0.999
+    epsilon: PositiveFloat = 1e-8
+    epsilon_hat: bool = False
+
+
+class TrainingSection(Section):
+    """How long, on which pairs, at which learning rate.
+
+    `steps_per_epoch`: null takes the images of a train split divided by the batch. `steps`: budget
+    of the whole run in place of the two numbers of epochs, whose ratio then says when the rate
+    begins to fall.
+
+    `pairing`: random_b, A shuffled and B at random with replacement, the larger split is an epoch;
+    oversample, both shuffled, and images of the smaller split come again until the larger has been
+    shown; zip, both shuffled side by side, and the smaller split ends an epoch.
+
+    `policy`: how the rate falls after `epochs_constant`; see harness.plan.learning_rate.
+    `decay`: after each
+    epoch or after each step. `warmup_epochs`: first, it rises by equal steps to the whole.
+    """
+
+    batch_size: Batch = 1
+    epochs_constant: Epochs = 100
+    epochs_decay: Epochs = 100
+    steps_per_epoch: Positive | None = None
+    steps: Positive | None = None
+    pairing: Literal["random_b", "oversample", "zip"] = "random_b"
+    policy: Literal["linear", "step", "cosine", "plateau", "constant"] = "linear"
+    decay: Literal["epoch", "step"] = "epoch"
+    step_epochs: Positive = 50
+    step_factor: PositiveFloat = 0.1
+    plateau_patience: Count = 5
+    plateau_threshold: Weight = 0.01
+    plateau_factor: PositiveFloat = 0.2
+    warmup_epochs: Count = 0
+
+    @property
+    def epochs(self) -> int:
+        return self.epochs_constant + self.epochs_decay
+
+
+class RuntimeSection(Section):
+    """See backends.interface.Runtime."""
+
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    tf32: bool = False
+    onednn: bool = True
+    channels_last: bool | None = None
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
+    deterministic: bool = False
+
+
+class EvaluationSection(Section):
+    """When the test images are translated and scored, and what counts as equivalent.
+
+    Before and after training always; in between after every `evaluate_every` epochs or steps (0:
+    not at all). `images`: at most so many of a domain, evenly spaced; null takes all. `margins`:
+    of a metric, within which two backends are equivalent; fixed before training.
+    """
+
+    evaluate_every: Count = 1
+    evaluate_unit: Literal["epochs", "steps"] = "epochs"
+    images: Positive | None = None
+    margins: dict[str, PositiveFloat] = {metric.name: metric.margin for metric in METRICS}
+
+    @model_validator(mode="after")
+    def _margins_are_of_known_metrics(self) -> EvaluationSection:
+        known = {metric.name for metric in METRICS}
+        if set(self.margins) != known:
+            wrong = sorted(set(self.margins) ^ known)
+            raise ValueError(f"margins: one per metric is needed; missing or unknown: {wrong}")
+        return self
+
+
+class TimingSection(Section):
+    warmup_steps: Positive = 5
+    block_seconds: Seconds = 2.0
+    # A checkpoint after so many seconds, and after so many steps where that is given.
+    checkpoint_seconds: Seconds = 120.0
+    checkpoint_steps: Positive | None = None
+    # A worker that has done nothing for so long is taken for hung, and killed. Compiling a network,
+    # which may take many minutes, counts as one thing.
+    patience_seconds: Seconds = 1800.0
+    # How often the workers of a seed are started anew after one was killed, or hung.
+    restarts: Annotated[int, Field(strict=True, ge=0)] = 3

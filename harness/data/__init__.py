@@ -1,0 +1,97 @@
+"""Data sets: found or fetched, listed file by file, audited, decoded once.
+
+prepared = prepare("summer2winter", Path("data"))
+images = load_images(prepared.manifest, "trainA", size=286)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.data.audit import Audit, audit
+from harness.data.catalogue import CATALOGUE, Entry, find_entry
+from harness.data.fetch import Report, StageProgress
+from harness.data.find_local import Located, find_local
+from harness.data.find_or_fetch import locate
+from harness.data.image_arrays import Images, Ragged, open_images
+from harness.data.images import load_images
+from harness.data.labels import read_labels
+from harness.data.manifest import ImageFile, Manifest, build_manifest
+from harness.data.resize import Fit, Resize
+from harness.data.scan import scan
+from harness.data.split_rule import HoldOut
+
+__all__ = [
+    "CATALOGUE",
+    "Audit",
+    "Entry",
+    "Fit",
+    "HoldOut",
+    "ImageFile",
+    "Images",
+    "Located",
+    "Manifest",
+    "Prepared",
+    "Ragged",
+    "Resize",
+    "audit",
+    "build_manifest",
+    "find_entry",
+    "find_local",
+    "load_images",
+    "locate",
+    "open_images",
+    "prepare",
+    "scan",
+]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready for training: where it is, which files count, what to know about them."""
+
+    located: Located
+    manifest: Manifest
+    audit: Audit
+
+
+def prepare(
+    dataset: str,
+    data_dir: Path | None = None,
+    *,
+    size: int = 64,
+    counts: tuple[int, int] = (200, 64),
+    hold_out: HoldOut = "test",
+    report: Report = lambda line: None,
+    progress: StageProgress | None = None,
+) -> Prepared:
+    """Locate a data set, look at every file once, and list and audit what is there.
+
+    `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only.
+    `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
+    choose settings on; see `locate`. `report` gets lines for the user, `progress` (stage, done,
+    total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and "examine"
+    (files). Raises UserError as `locate`, `scan`, `build_manifest` and `read_labels` do.
+    """
+    located = locate(
+        dataset,
+        data_dir,
+        size=size,
+        counts=counts,
+        hold_out=hold_out,
+        report=report,
+        progress=progress,
+    )
+    facts = scan(located.folder, progress and partial(progress, "examine"))
+    manifest = build_manifest(located, facts)
+    read_labels(manifest)  # a damaged labels.csv is to be known before any image is decoded
+    found = audit(manifest, facts)
+    if found.unreadable:
+        first = found.unreadable[0]
+        report(
+            f"{manifest.name}: left out {len(found.unreadable)} unreadable files"
+            f" (the first: {first.split}/{first.name}, {first.problem})"
+        )
+    return Prepared(located, manifest, found)

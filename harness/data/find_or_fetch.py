@@ -1,0 +1,181 @@
+"""From what the user typed to a folder with images: local folders, the cache, a download."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from functools import partial
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.data.archive import unpack
+from harness.data.cache import cache_folder, explained_writes
+from harness.data.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable, find_entry
+from harness.data.class_pairs import SYNTAX, find_class_pair
+from harness.data.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
+from harness.data.find_local import Located, find_local
+from harness.data.layout import SPLITS
+from harness.data.linking import pair_of_classes
+from harness.data.pairs import archives_of, make_pair
+from harness.data.single_domains import pairable
+from harness.data.sources import file_name
+from harness.data.split_rule import HoldOut
+from harness.data.validation_split import validation_of
+from harness.system.errors import UserError
+from harness.system.untrusted import expanded, shown
+
+DRAWING = Path(__file__).parent
+
+
+def locate(
+    dataset: str,
+    data_dir: Path | None,
+    *,
+    size: int,
+    counts: tuple[int, int],
+    hold_out: HoldOut = "test",
+    report: Report = lambda line: None,
+    progress: StageProgress | None = None,
+) -> Located:
+    """Find a data set, or make or fetch it into the cache.
+
+    `dataset` is a name of the catalogue, two sets of one domain that belong together as `svhn-usps`
+    or `sketch-real`, a folder, or `FOLDER:A-B` for two folders of classes. Looked for, in this
+    order: a folder given by path; `data_dir`; the cache; the publisher's address, or the mirror
+    named by CYCLEBENCH_MIRROR. `size` (pixels) and `counts` (train and test images of a domain)
+    matter to built-in sets only, which are never looked for elsewhere. `hold_out`: "test"
+    is all there is to train on and the test images; "validation" a tenth of the training images,
+    chosen by name, in place of the test images, and the rest to train on. `report` gets a line on
+    what is done. Raises UserError if nothing can be had: what was tried and where to put the files.
+    """
+    if hold_out not in ("test", "validation"):
+        raise UserError(f"hold_out: {hold_out!r} is not known; give test or validation")
+    located = _located(dataset, data_dir, size, counts, report, progress)
+    _check_names(located.name)
+    if hold_out == "test":
+        return located
+    name = f"{located.name}-validation"
+    folder = validation_of(name, located.folder, progress and partial(progress, "link"))
+    report(f"{name}: part of the training images in place of the test images, in {folder}")
+    return Located(name, folder, located.titles)
+
+
+def _located(
+    dataset: str,
+    data_dir: Path | None,
+    size: int,
+    counts: tuple[int, int],
+    report: Report,
+    progress: StageProgress | None,
+) -> Located:
+    entry = find_entry(dataset)
+    if entry is not None and isinstance(entry.source, BuiltIn):
+        return _draw(entry, entry.source, size, counts, report, progress)
+    data_dir = data_dir and expanded(data_dir)
+    found = find_local(dataset, data_dir)
+    if found is not None:
+        report(f"{found.name}: found in {found.folder}")
+        return found
+    if (domains := find_class_pair(dataset, data_dir)) is not None:
+        return _of_classes(*domains, report, progress)
+    if entry is None:
+        raise UserError(_unknown(dataset, data_dir))
+    return _made(entry, data_dir, report, progress)
+
+
+def _check_names(*names: str) -> None:
+    """What records and pages are to name must be text. Raises UserError."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{name!a}: a folder whose name is not UTF-8; rename it") from None
+
+
+def _of_classes(a: Path, b: Path, report: Report, progress: StageProgress | None) -> Located:
+    name = f"{a.parent.name}-{a.name}-{b.name}"
+    _check_names(name)
+    folder = pair_of_classes(name, a, b, progress and partial(progress, "link"))
+    report(f"{name}: links to the images of {a} and {b} in {folder}")
+    return Located(name, folder, (a.name, b.name))
+
+
+def _made(
+    entry: Entry, data_dir: Path | None, report: Report, progress: StageProgress | None
+) -> Located:
+    """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
+    folder = cache_folder() / "datasets" / entry.name
+    source = entry.source
+    if isinstance(source, Unusable):
+        raise UserError(f"{entry.name}: {source.reason}; give another data set ({source.url})")
+    try:
+        if isinstance(source, Pair):
+            folder = make_pair(entry, source, data_dir, report, progress)
+        elif isinstance(source, Archive):
+            unpacker = partial(unpack, untested=source.untested)
+            fetch_and_unpack(entry.name, entry.licence, source, folder, unpacker, report, progress)
+    except Unavailable as error:
+        raise UserError(f"{error}. {_advice(entry, data_dir)}") from None
+    return Located(entry.name, folder, entry.titles)
+
+
+def _unknown(dataset: str, data_dir: Path | None) -> str:
+    names = ", ".join(entry.name for entry in CATALOGUE)
+    where = f" and not in {data_dir}" if data_dir else ""
+    return (
+        f"{shown(dataset)}: not a known data set{where}; give one of {names},"
+        f" A-B for two of {' or of '.join(pairable())},"
+        f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
+    )
+
+
+def _advice(entry: Entry, data_dir: Path | None) -> str:
+    tried = [*([str(data_dir)] if data_dir else []), str(cache_folder() / "datasets")]
+    put = f"{entry.name} into {data_dir or 'DATA_DIR'}/{entry.name}/{{{','.join(SPLITS)}}}"
+    if isinstance(entry.source, Pair):
+        names = [
+            file_name(archive)
+            for single in (entry.source.a, entry.source.b)
+            for archive in archives_of(single)
+        ]
+        put = f"{', '.join(names)} into {data_dir or 'DATA_DIR'}"
+    return (
+        f"Not in {' nor in '.join(tried)} either: put {put} and give DATA_DIR,"
+        " or use DATASET=seasons, which needs no files"
+    )
+
+
+def _draw(
+    entry: Entry,
+    source: BuiltIn,
+    size: int,
+    counts: tuple[int, int],
+    report: Report,
+    progress: StageProgress | None,
+) -> Located:
+    """The built-in set, drawn into the cache unless this very version of it is there."""
+    train, test = counts
+    name = f"{entry.name}-{size}px-{train}x{test}-{_version_of_drawing(source)}"
+    folder = cache_folder() / "datasets" / name
+    if not all((folder / part).exists() for part in source.parts):
+        report(f"{entry.name}: drawing {train} + {test} images a domain of {size} px into {folder}")
+        write = getattr(import_module(f"harness.data.{source.package}"), source.writer)
+        with explained_writes(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+            try:
+                write(folder, size, train, test, progress and partial(progress, "draw"))
+            except ValueError as error:
+                raise UserError(f"{entry.name}: {error}; give other sizes or counts") from None
+    return Located(entry.name, folder, entry.titles)
+
+
+def _version_of_drawing(source: BuiltIn, code: Path = DRAWING) -> str:
+    """Changes with the code that draws, so that an older drawing is never taken for this one's."""
+    digest = hashlib.sha256()
+    for path in sorted((code / source.package).glob("*.py")):
+        digest.update(path.read_bytes())
+    for library in source.libraries:
+        digest.update(f"{library} {version(library)}\n".encode())
+    return digest.hexdigest()[:8]

@@ -1,0 +1,158 @@
+"""Images of different sizes in one file that is mapped, not read.
+
+The file: an .npy array of all pixels, uint8 (bytes,), image after image; then, right behind it, an
+.npy array of their shapes, int64 (n, 3). `np.load` opens the pixels by themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, SupportsIndex
+
+import numpy as np
+
+from harness.data.npy import read_header
+from harness.system.errors import UserError
+
+SUFFIX = ".ragged"  # of a path of the cache; arrays have .npy
+SHAPE_DTYPE = np.dtype("<i8")
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """A read-only sequence of images, uint8 (H, W, C), each with its own H and W.
+
+    `filename` is the absolute path of its file, `pixels` all its bytes, uint8 (bytes,), mapped from
+    there; `shapes` int64 (n, 3) are those of the images.
+    """
+
+    filename: str
+    pixels: np.ndarray
+    shapes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, index: SupportsIndex) -> np.ndarray:
+        """Image number `index`, from the end if negative, as a view. Raises IndexError."""
+        number = operator.index(index)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"image {number} of {len(self)}")
+        number %= len(self)
+        height, width, channels = self.shapes[number].tolist()
+        start = self._starts[number]
+        return self.pixels[start : start + height * width * channels].reshape(
+            height, width, channels
+        )
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def nbytes(self) -> int:
+        """Of all pixels."""
+        return self.pixels.nbytes
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *np.cumsum(self.shapes.prod(axis=1)).tolist()]
+
+
+Images = np.ndarray | Ragged  # uint8 (n, H, W, C), or each image with its own H and W
+
+
+def open_images(path: Path) -> Images:
+    """Images of the cache, memory-mapped, read-only: uint8 (n, H, W, C), or a Ragged.
+
+    `path` is the `filename` of what `load_images` returned. Raises UserError for any other file,
+    and where a part is missing or damaged.
+    """
+    try:
+        return open_ragged(path) if path.suffix == SUFFIX else open_array(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: not decoded images of cyclebench ({error}); remove it, it will be made again"
+        ) from None
+
+
+def open_array(path: Path) -> np.memmap:
+    """uint8 (n, H, W, C). Raises OSError, and ValueError for anything else, also if cut short."""
+    images = _mapped(path)
+    if images.ndim != 4:
+        raise ValueError(f"an array {images.shape}")
+    if path.stat().st_size != images.offset + images.nbytes:
+        raise ValueError("not of the size its header says")
+    return images
+
+
+def open_ragged(path: Path) -> Ragged:
+    """Raises OSError, and ValueError for anything else, also if a part of it is missing."""
+    pixels = _mapped(path)
+    if pixels.ndim != 1:
+        raise ValueError(f"an array {pixels.shape}")
+    with path.open("rb") as file:
+        file.seek(pixels.offset + pixels.nbytes)
+        shapes = _read_shapes(file)
+    # In Python's integers, as damaged shapes may be too large for NumPy's.
+    if sum(math.prod(shape) for shape in shapes.tolist()) != pixels.nbytes:
+        raise ValueError("not as many pixels as its images have")
+    return Ragged(str(pixels.filename), np.asarray(pixels), shapes)
+
+
+def write_ragged(file: BinaryIO, images: Iterable[np.ndarray]) -> None:
+    """Write images, uint8 (H, W, C), one at a time, to the start of `file`, which can seek."""
+    _write_header(file, "|u1", (0,))
+    start, shapes = file.tell(), []
+    for image in images:
+        shapes.append(image.shape)
+        file.write(image.tobytes())
+    end = file.tell()
+    _write_header(file, SHAPE_DTYPE.str, (len(shapes), 3))
+    file.write(np.array(shapes, SHAPE_DTYPE).tobytes())
+    file.seek(0)
+    _write_header(file, "|u1", (end - start,))
+    if file.tell() != start:  # NumPy leaves room in a header for the first axis to grow
+        raise RuntimeError("the header of an .npy file has another length for another shape")
+
+
+def _write_header(file: BinaryIO, descr: str, shape: tuple[int, ...]) -> None:
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _mapped(path: Path) -> np.memmap:
+    """The array at the start of a file. Raises OSError, or ValueError if it is not uint8."""
+    with path.open("rb") as file:
+        shape, column_order, dtype = read_header(file)
+        start, size = file.tell(), os.fstat(file.fileno()).st_size
+    if dtype != np.uint8 or column_order:
+        raise ValueError("not an .npy file of bytes")
+    if math.prod(shape) > size - start:
+        raise ValueError("shorter than its header says")
+    return np.memmap(path, np.uint8, "r", start, shape)
+
+
+def _read_shapes(file: BinaryIO) -> np.ndarray:
+    """int64 (n, 3), read-only, which must be all that is left of the file. Raises ValueError."""
+    start, size = file.tell(), os.fstat(file.fileno()).st_size
+    shape, column_order, dtype = read_header(file)
+    left = size - file.tell()
+    if (
+        len(shape) != 2
+        or shape[1] != 3
+        or column_order
+        or dtype != SHAPE_DTYPE
+        or left != 24 * shape[0]
+    ):
+        raise ValueError(f"not the shapes of images: {dtype} {shape} after {start} bytes")
+    shapes = np.frombuffer(file.read(left), SHAPE_DTYPE).reshape(shape).astype(np.int64)
+    if (shapes < 1).any():
+        raise ValueError("an image without pixels")
+    shapes.flags.writeable = False
+    return shapes

@@ -1,0 +1,189 @@
+"""Decoded images: resized once, kept as one memory-mapped file a split, read by every worker."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, get_args
+
+import numpy as np
+
+from harness.data.cache import cache_folder, explained_writes
+from harness.data.decode import UnreadableImage, bombs_refused, decode
+from harness.data.image_arrays import SUFFIX, Images, open_array, open_ragged, write_ragged
+from harness.data.layout import Progress
+from harness.data.manifest import ImageFile, Manifest
+from harness.data.resize import Fit, Resize, recipe, resize
+from harness.system.errors import UserError
+from harness.system.untrusted import check_file
+
+Channels = Literal[1, 3]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What becomes of an image."""
+
+    size: int
+    method: Resize
+    channels: Channels
+    fit: Fit
+
+    @property
+    def ragged(self) -> bool:
+        return self.fit == "shorter_side"
+
+    def check(self) -> None:
+        """Raises UserError for what there is no way to do."""
+        if self.size < 1:
+            raise UserError(
+                f"image size: {self.size} is not possible; give a number of pixels above zero"
+            )
+        for name, value, possible in (
+            ("resize", self.method, get_args(Resize)),
+            ("channels", self.channels, get_args(Channels)),
+            ("fit", self.fit, get_args(Fit)),
+        ):
+            if value not in possible:
+                known = ", ".join(str(each) for each in possible)
+                raise UserError(f"{name}: {value} is not possible; give one of {known}")
+
+    def path(self, files: tuple[ImageFile, ...]) -> Path:
+        """Where these files in this form are kept: another form, other files, another path."""
+        made = recipe(self.method, self.channels, self.fit)
+        text = "\n".join([made, str(self.size), *(file.sha256 for file in files)])
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return cache_folder() / "images" / f"{key}{SUFFIX if self.ragged else '.npy'}"
+
+
+def load_images(
+    manifest: Manifest,
+    split: str,
+    size: int,
+    progress: Progress | None = None,
+    method: Resize = "bicubic",
+    *,
+    channels: Channels = 3,
+    fit: Fit = "stretch",
+) -> Images:
+    """The images of a split in the manifest's order: uint8 (n, size, size, channels), read-only.
+
+    Resized by `method` after `fit`, see harness.data.resize; an image that has the size already
+    is left as it is by all of them. "shorter_side" keeps aspect ratios: the result is a Ragged, of
+    images (H, W, channels). One channel is ITU-R 601 luma of the RGB image, as PIL's "L".
+    Memory-mapped from the cache, made there if absent or damaged. Raises UserError if the set has
+    no such split, an argument is none of those possible, or its files have to be decoded and are no
+    longer the manifest's.
+    """
+    if split not in manifest.splits:
+        raise UserError(
+            f"{manifest.name}: has no split {split}; it has {', '.join(manifest.splits)}"
+        )
+    form = _Form(size, method, channels, fit)
+    form.check()
+    files = manifest.splits[split]
+    path = form.path(files)
+    images = _open_cached(path, len(files), form)
+    if images is None:
+        with explained_writes(path):
+            _write(path, manifest, split, form, progress)
+        images = _open_cached(path, len(files), form)
+    if images is None:
+        raise UserError(f"{path}: cannot be read back after writing; check the disk")
+    return images
+
+
+def _open_cached(path: Path, count: int, form: _Form) -> Images | None:
+    """The cached images, or None where they are absent, cut short or something else."""
+    try:
+        if not form.ragged:
+            array = open_array(path)
+            expected = (count, form.size, form.size, form.channels)
+            return array if array.shape == expected else None
+        images = open_ragged(path)
+    except (OSError, ValueError):
+        return None
+    sizes, channels = images.shapes[:, :2], images.shapes[:, 2]
+    sound = (
+        len(images) == count
+        and (sizes.min(axis=1) == form.size).all()
+        and (channels == form.channels).all()
+    )
+    return images if sound else None
+
+
+def _write(
+    path: Path, manifest: Manifest, split: str, form: _Form, progress: Progress | None
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        # Plain writes, not a writable memory map: there a full disk would be a bus error.
+        decoded = _decoded(manifest, split, form, progress)
+        with os.fdopen(handle, "wb") as file, closing(decoded) as images:
+            if form.ragged:
+                write_ragged(file, images)
+            else:
+                _write_array(file, images, len(manifest.splits[split]), form)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _write_array(file: BinaryIO, images: Iterator[np.ndarray], count: int, form: _Form) -> None:
+    shape = (count, form.size, form.size, form.channels)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for image in images:
+        file.write(image.tobytes())
+
+
+def _decoded(
+    manifest: Manifest, split: str, form: _Form, progress: Progress | None
+) -> Generator[np.ndarray, None, None]:
+    """The split's images one after the other, decoded by several threads."""
+    files = manifest.splits[split]
+    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            decoded = pool.map(lambda file: _decode(manifest, split, file, form), files)
+            for done, image in enumerate(decoded, 1):
+                yield image
+                if progress:
+                    progress(done, len(files))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _decode(manifest: Manifest, split: str, file: ImageFile, form: _Form) -> np.ndarray:
+    """One resized image. The file must still be the one the manifest was made of."""
+    if manifest.folder is None:
+        raise UserError(
+            f"{manifest.name}: its images are not in the cache; run `make compare`"
+            " where the data set is"
+        )
+    path = manifest.folder / split / file.name
+    try:
+        check_file(path)
+        content = path.read_bytes()
+        changed = hashlib.sha256(content).hexdigest() != file.sha256
+        image, _ = decode(content)
+    except (OSError, ValueError, UnreadableImage):
+        changed = True
+    if changed:
+        raise UserError(f"{path}: changed since the manifest was made; start the comparison again")
+    if form.channels == 1:
+        image = image.convert("L")
+    try:
+        return resize(image, form.size, form.method, form.fit)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; remove it or choose another fit") from None

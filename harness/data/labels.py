@@ -1,0 +1,163 @@
+"""Optional labels of a data set: `labels.csv` beside its split folders. Only a judge reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.data.layout import SPLITS
+from harness.system.errors import UserError
+
+if TYPE_CHECKING:  # manifest imports local, which imports linking, which writes labels
+    from harness.data.manifest import Manifest
+
+FILE_NAME = "labels.csv"
+HEADER = ["split", "name", "label"]
+UNLABELLED = -1
+MOST_BYTES = 64 * 2**20
+MOST_CLASSES = 1000
+LONGEST_LABEL = 64
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the images of a data set show.
+
+    `classes`: the labels of its images, sorted; as numbers where all are whole numbers. `codes`:
+    for each of trainA, trainB, testA, testB, int64 (n,) in the manifest's order: the position in
+    `classes`, -1 where unlabelled.
+    """
+
+    classes: tuple[str, ...]
+    codes: Mapping[str, np.ndarray]
+
+
+def read_labels(manifest: Manifest) -> Labels | None:
+    """The labels of the manifest's images; None where its folder is not here or has no labels.csv.
+
+    The file is CSV in UTF-8 with the header `split,name,label`, then a line for each labelled
+    image: `name` without folder, `label` any short text. Lines about files that are not in the
+    manifest, such as an unreadable image, are ignored. Raises UserError, with the line's number,
+    for anything else, and where no line is about an image of the set.
+    """
+    path = manifest.folder / FILE_NAME if manifest.folder else None
+    pairs = None if path is None else read_lines(path)
+    if path is None or pairs is None:
+        return None
+    positions = {
+        (split, file.name): position
+        for split in SPLITS
+        for position, file in enumerate(manifest.splits[split])
+    }
+    found = {key: label for key, label in pairs.items() if key in positions}
+    classes = _sorted(set(found.values()))
+    if not found:
+        raise UserError(
+            f"{path}: no line is about an image of this data set; `name` is a file's name without"
+            f" folder, `split` one of {', '.join(SPLITS)}"
+        )
+    if len(classes) > MOST_CLASSES:
+        raise UserError(
+            f"{path}: {len(classes)} different labels; give {MOST_CLASSES} at most, or remove it"
+        )
+    codes = {split: np.full(len(manifest.splits[split]), UNLABELLED, np.int64) for split in SPLITS}
+    code_of = {label: code for code, label in enumerate(classes)}
+    for (split, name), label in found.items():
+        codes[split][positions[split, name]] = code_of[label]
+    return Labels(classes, codes)
+
+
+def read_lines(path: Path) -> dict[tuple[str, str], str] | None:
+    """(split, name) -> label for every line of a labels.csv; None where there is no such file.
+
+    Raises UserError as `read_labels` does.
+    """
+    if not (path.exists() or path.is_symlink()):
+        return None
+    return dict(_lines(path, _read(path)))
+
+
+def write_lines(path: Path, lines: Iterable[tuple[tuple[str, str], str]]) -> None:
+    """A labels.csv of ((split, name), label). Names and labels are taken as they are."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        writer.writerows((split, name, label) for (split, name), label in lines)
+
+
+def _read(path: Path) -> str:
+    """The text of the file. Raises UserError where it is none."""
+    if not path.is_file():  # a pipe would be waited on for ever
+        raise UserError(f"{path}: not a file that can be read; replace it or remove it")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
+    if len(content) > MOST_BYTES:
+        raise UserError(f"{path}: larger than {MOST_BYTES >> 20} MiB; is it the right file?")
+    if b"\0" in content:
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise UserError(f"{path}:{line}: a NUL byte; save it as UTF-8 text")
+    try:
+        return content.decode("utf-8-sig")  # spreadsheets put a mark in front
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: not UTF-8; save it as UTF-8 text") from None
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """((split, name), label) of every line but the header and empty ones, checked."""
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    seen: set[tuple[str, str]] = set()
+    try:
+        if next(rows, None) != HEADER:
+            raise ValueError(f"the header is not {','.join(HEADER)}; put that in front")
+        for row in rows:
+            if not row:
+                continue
+            key, label = _checked(row)
+            if key in seen:
+                raise ValueError(f"a second line about {_shown('/'.join(key))}; keep one of them")
+            seen.add(key)
+            yield key, label
+    except csv.Error as error:
+        raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); quote it properly") from None
+    except ValueError as error:
+        raise UserError(f"{path}:{max(1, rows.line_num)}: {error}") from None
+
+
+def _checked(row: list[str]) -> tuple[tuple[str, str], str]:
+    """Raises ValueError saying what is wrong and what to do."""
+    if len(row) != len(HEADER):
+        raise ValueError(
+            f"{len(row)} fields, not {len(HEADER)}; write {','.join(HEADER)}, quoting commas"
+        )
+    split, name, label = row[0], row[1], row[2].strip()
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {_shown(split)}; give one of {', '.join(SPLITS)}")
+    if not label:
+        raise ValueError(f"no label for {_shown(name)}; give one or remove the line")
+    if len(label) > LONGEST_LABEL:
+        raise ValueError(f"a label of {len(label)} characters; give {LONGEST_LABEL} at most")
+    if not label.isprintable():
+        raise ValueError(f"label {_shown(label)} has characters that do not print; remove them")
+    return (split, name), label
+
+
+def _shown(text: str) -> str:
+    """On one line, whatever is in it, and not too long."""
+    return repr(text if len(text) <= 80 else text[:80] + "...")
+
+
+def _sorted(labels: set[str]) -> tuple[str, ...]:
+    if all(re.fullmatch("-?[0-9]+", label) for label in labels):
+        return tuple(sorted(labels, key=lambda label: (int(label), label)))
+    return tuple(sorted(labels))

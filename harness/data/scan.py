@@ -1,0 +1,160 @@
+"""One pass over a data set: every file read and decoded once, the findings kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+
+from harness.data.cache import cache_folder, explained_writes
+from harness.data.decode import EXTENSIONS, UnreadableImage, bombs_refused, decode
+from harness.data.layout import ALL_SPLITS, Progress
+from harness.system.errors import UserError
+from harness.system.files import read_json, write_json
+from harness.system.untrusted import check_file, is_file, is_folder
+
+# What a cached finding depends on besides the file itself.
+SCANNER = f"1 pillow {PIL.__version__}"
+MAX_FILE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What one file turned out to be; `problem` says why it cannot be used, None where it can.
+
+    `sha256` is of the file's bytes, `pixels` a digest of size and decoded RGB values.
+    """
+
+    split: str
+    name: str
+    sha256: str = ""
+    pixels: str = ""
+    greyscale: bool = False
+    problem: str | None = None
+
+
+def scan(folder: Path, progress: Progress | None = None) -> tuple[FileFacts, ...]:
+    """Facts of every image file of every split present, ordered by split, then by name.
+
+    Files are decoded once: a later scan looks only at size and times of change. Hidden files and
+    files without an image's extension are ignored. Raises UserError if a folder cannot be listed
+    or the cache cannot be written.
+    """
+    files = [(split, path) for split in ALL_SPLITS for path in image_files(folder / split)]
+    cache = cache_folder() / "scans" / f"{_digest(os.fsencode(folder.resolve()))[:32]}.json"
+    known = _read_cache(cache)
+    facts: list[FileFacts] = []
+    fresh: dict[str, Any] = {}
+    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        examined = pool.map(lambda item: _examine_cached(item[0], item[1], known), files)
+        try:
+            for seen, fact in examined:
+                facts.append(fact)
+                if fact.sha256:  # a file that could not even be read may be readable tomorrow
+                    fresh[f"{fact.split}/{fact.name}"] = {"stamp": seen, **asdict(fact)}
+                if progress:
+                    progress(len(facts), len(files))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    if fresh != known:
+        with explained_writes(cache):
+            write_json(cache, {"scanner": SCANNER, "files": fresh})
+    return tuple(facts)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files directly in `folder`, by name; none if there is no such folder."""
+    if not is_folder(folder):
+        return []
+    try:
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be listed ({error.strerror}); check its rights"
+        ) from None
+    return [path for path in paths if _looks_like_image(path)]
+
+
+def _looks_like_image(path: Path) -> bool:
+    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+        return False
+    return is_file(path) or path.is_symlink()  # a broken link is an unreadable file, not nothing
+
+
+def _examine_cached(split: str, path: Path, known: dict[str, Any]) -> tuple[list[int], FileFacts]:
+    now = stamp(path)
+    entry = known.get(f"{split}/{path.name}")
+    if entry is not None and entry["stamp"] == now:
+        return now, FileFacts(**{key: entry[key] for key in FileFacts.__dataclass_fields__})
+    return now, examine(split, path)
+
+
+def stamp(path: Path) -> list[int]:
+    """Size and times of change; nothing for a broken link.
+
+    The status time is one of them, as it moves also when a copy keeps the old times.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def examine(split: str, path: Path) -> FileFacts:
+    """Read and decode one file. Never raises for a bad file: the facts say what is wrong."""
+    try:
+        path.name.encode()
+        check_file(path, MAX_FILE_BYTES)
+        content = path.read_bytes()
+    except UnicodeEncodeError:
+        # As text, for it is put on pages.
+        name = path.name.encode(errors="backslashreplace").decode()
+        return FileFacts(split, name, problem="its name is not UTF-8")
+    except OSError as error:
+        return FileFacts(split, path.name, problem=f"cannot be read: {error.strerror}")
+    except ValueError as error:
+        return FileFacts(split, path.name, problem=f"cannot be read: {error}")
+    sha256 = _digest(content)
+    try:
+        image, _ = decode(content)
+    except UnreadableImage as error:
+        return FileFacts(split, path.name, sha256, problem=str(error))
+    pixels = np.ascontiguousarray(image)
+    # No copies: an image may have 89 million pixels, and several are looked at at once.
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.data)
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    grey = bool((red == green).all() and (red == blue).all())
+    return FileFacts(split, path.name, sha256, digest.hexdigest(), grey)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_cache(path: Path) -> dict[str, Any]:
+    """Cached findings by `split/name`; empty where there are none of this scanner."""
+    try:
+        document = read_json(path)
+        files = document["files"] if document["scanner"] == SCANNER else {}
+        return {name: entry for name, entry in files.items() if _is_entry(entry)}
+    except (UserError, KeyError, AttributeError, TypeError):
+        return {}
+
+
+def _is_entry(entry: dict[str, Any]) -> bool:
+    texts = [entry[key] for key in ("split", "name", "sha256", "pixels")]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(entry["greyscale"], bool)
+        and isinstance(entry["problem"], str | None)
+        and "stamp" in entry
+    )

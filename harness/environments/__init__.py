@@ -1,9 +1,0 @@
-"""Makes the environments that programs run in: `python3 -m harness.environments COMMAND`.
-
-On a machine without an NVIDIA GPU one environment, `.venv`, has all. With one, each framework has
-an environment of its own, since the wheels of PyTorch and TensorFlow for GPUs bring CUDA libraries
-of different versions into the same files: `.venv` for the harness, `.venv-torch`, `.venv-tf`.
-
-Only the standard library is used here, and Python 3.8 is enough: this runs before anything is
-installed, with whatever `python3` there is, and says so where that is the wrong one.
-"""

@@ -1,0 +1,1 @@
+"""Every random choice of a training, its learning rates and initial weights, drawn once."""

@@ -1,0 +1,52 @@
+"""The weights that a run begins with, drawn once with NumPy and given to all backends."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from backends.interface import state_shapes
+from backends.model import Model
+from backends.objective import Objective
+from harness.plan.random_streams import stream
+
+
+def initial_state(
+    model: Model,
+    objective: Objective,
+    seed: int,
+    initial_weights: Literal["normal", "glorot_uniform"] = "normal",
+) -> dict[str, np.ndarray]:
+    """Weights newly drawn, biases 0, no steps taken, empty pools. float32, `step` int64.
+
+    normal, the authors' choice: kernels N(0, 0.02) as DCGAN, scales of norms N(1, 0.02).
+    glorot_uniform, Keras's: kernels as `glorot_limit`, scales 1. Running means 0, variances 1.
+    """
+    shapes = state_shapes(model, objective)
+    state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    state["step"] = np.array(0, np.int64)
+    for name in model.statistic_shapes():
+        if name.endswith("_norm/variance"):
+            state[name] += 1
+    normal = initial_weights == "normal"
+    for name, shape in model.parameter_shapes().items():
+        draw = stream(seed, f"weights/{name}")
+        if name.endswith("/kernel"):
+            limit = glorot_limit(shape)
+            weights = draw.normal(0, 0.02, shape) if normal else draw.uniform(-limit, limit, shape)
+            state[name] = weights.astype(np.float32)
+        elif name.endswith("_norm/scale"):
+            scales = draw.normal(1, 0.02, shape) if normal else np.ones(shape)
+            state[name] = scales.astype(np.float32)
+    return state
+
+
+def glorot_limit(shape: tuple[int, ...]) -> float:
+    """Bound of the uniform distribution for a kernel (h, w, .., ..): Glorot & Bengio 2010, eq. 16.
+
+    Fans as Keras takes them, from a kernel's last two dimensions and whatever their order.
+    """
+    height, width, *channels = shape
+    return math.sqrt(6 / (height * width * sum(channels)))

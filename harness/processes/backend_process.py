@@ -1,0 +1,90 @@
+"""A process in which backends live whose methods another process calls. See remote_backend.
+
+A JSON line and the bytes of arrays (harness.processes.wire) in, one of each out:
+
+- `load`: name, model, objective, runtime of a backend; answered by its number
+- `call`: number of a backend, name of a method, positional and named arguments; by what it returns
+- `run`: name of one of FUNCTIONS and its arguments; by what it returns
+
+What is raised is answered as `raised`: type and message; the process goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+import backends
+from backends.architecture import GeneratorSpec
+from backends.exporting import exporter
+from backends.interface import Backend, State
+from harness.processes import wire
+from harness.processes.child import answering, send
+
+# Whatever else needs a backend's framework: name -> module and function.
+FUNCTIONS = {
+    "read_tensors": ("harness.tools.imports.pth", "read_tensors"),
+    "write_tensors": ("harness.tools.imports.pth", "write_tensors"),
+    "export_onnx": ("harness.processes.backend_process", "export_onnx"),
+}
+# What a backend offers. All else, such as attributes, is not called from outside.
+METHODS = frozenset(name for name in vars(Backend) if not name.startswith("_"))
+
+
+def export_onnx(name: str, spec: GeneratorSpec, weights: State) -> np.ndarray:
+    """As `backends.exporting.ExportsOnnx.export_onnx` of backend `name`; uint8, a byte each."""
+    return np.frombuffer(exporter(name).export_onnx(spec, weights), np.uint8)
+
+
+class Host:
+    """Backends of this process, by number."""
+
+    def __init__(self) -> None:
+        self._backends: list[Backend] = []
+
+    def answer(self, verb: str, given: Any) -> object:
+        if verb == "load":
+            self._backends.append(backends.load(*given))
+            return len(self._backends) - 1
+        if verb == "run":
+            name, arguments = given
+            module, function = FUNCTIONS[name]
+            return getattr(importlib.import_module(module), function)(*arguments)
+        number, method, arguments, named = given
+        if method not in METHODS:
+            raise KeyError(method)
+        return getattr(self._backends[number], method)(*arguments, **named)
+
+
+def serve(host: Host, requests: BinaryIO, answer: BinaryIO) -> None:
+    """Until the other side closes its end."""
+    for line in iter(requests.readline, b""):
+        message = json.loads(line)
+        given = wire.unpack(message["given"], requests.read(message["content"]))
+        try:
+            packed, content = wire.pack(host.answer(message["verb"], given))
+            event: dict[str, Any] = {"returned": packed}
+        except Exception as error:
+            traceback.print_exc()
+            event, content = {"raised": [type(error).__name__, str(error)]}, b""
+        event["content"] = len(content)
+        answer.write(json.dumps(event).encode() + b"\n" + content)
+        answer.flush()
+
+
+def main() -> int:
+    first = json.loads(sys.stdin.buffer.readline())
+    answer = answering(Path(first["log"]))  # kept: without it the buffer would be closed
+    send(answer, {"ready": True})
+    serve(Host(), sys.stdin.buffer, answer.buffer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What is written into an experiment folder, and read back from it."""

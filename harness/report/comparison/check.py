@@ -1,0 +1,112 @@
+"""All records of an experiment, looked at before any is used: scoring takes minutes and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from harness.records.experiment import Experiment, load
+from harness.records.run import RunRecord
+from harness.report.comparison.losses import conventions
+from harness.system.errors import UserError
+
+IMAGES = ("real_a", "real_b", "floor_a", "floor_b")
+TRUTHS = {"truth_ab": "real_a", "truth_ba": "real_b"}
+# Array of an evaluation -> the real images of as many images, and those of as many pixels.
+TRANSLATIONS = {
+    "ab": ("real_a", "real_b"),
+    "ba": ("real_b", "real_a"),
+    "aba": ("real_a", "real_a"),
+    "bab": ("real_b", "real_b"),
+    "identity_a": ("real_a", "real_a"),
+    "identity_b": ("real_b", "real_b"),
+}
+PATCHES = {
+    "patches_real_a": "real_a",
+    "patches_fake_a": "real_b",
+    "patches_real_b": "real_b",
+    "patches_fake_b": "real_a",
+}
+Arrays = Mapping[str, np.ndarray]
+
+
+def check_records(folder: Path) -> None:
+    """Raises UserError naming the record that is missing or damaged, or does not fit the others.
+
+    Scores are not looked at: they are about to be made anew.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give one that `make compare` wrote")
+    experiment = load(folder, scored=False)
+    conventions(experiment)  # asks for all it needs
+    experiment.setting("training.batch_size")
+    references = experiment.references
+    if references:
+        _check_references(folder / "references.safetensors", references)
+    for run in experiment.runs:
+        _check_tables(run)
+        steps = run.evaluated_steps
+        if run.status["steps"] not in steps:
+            raise _unfit(run.evaluation_file(run.status["steps"]), "is missing", run)
+        for step in steps:
+            # One at a time: all of a long run's do not fit in memory.
+            if references:
+                _check_evaluation(run, step, experiment)
+
+
+def _check_references(path: Path, arrays: Arrays) -> None:
+    advice = "remove it and run `make compare` again"
+    for name in IMAGES:
+        if name not in arrays or not _are_images(arrays[name]):
+            raise UserError(f"{path}: {name} is missing, or no images; {advice}")
+        if arrays[name].shape[1:] != arrays[f"real_{name[-1]}"].shape[1:]:
+            raise UserError(f"{path}: {name} has images of another size; {advice}")
+    for name, source in TRUTHS.items():
+        if name in arrays and not (
+            _are_images(arrays[name]) and len(arrays[name]) == len(arrays[source])
+        ):
+            raise UserError(f"{path}: {name} is not an image for each of {source}; {advice}")
+
+
+def _check_tables(run: RunRecord) -> None:
+    losses, steps = len(run.losses), run.status["steps"]
+    if losses != steps:
+        raise _unfit(run.folder / "losses.csv", f"has {losses} rows for {steps} steps", run)
+    if (run.blocks["steps"] < 1).any():
+        raise _unfit(run.folder / "blocks.csv", "has a block without steps", run)
+
+
+def _check_evaluation(run: RunRecord, step: int, experiment: Experiment) -> None:
+    path, arrays, references = (
+        run.evaluation_file(step),
+        run.evaluation(step),
+        experiment.references,
+    )
+    for name in ("ab", "ba"):
+        if name not in arrays:
+            raise _unfit(path, f"has no array {name}", run)
+    for name, (source, target) in TRANSLATIONS.items():
+        wanted = (len(references[source]), *references[target].shape[1:])
+        if name in arrays and not (_are_images(arrays[name]) and arrays[name].shape == wanted):
+            found = f"{arrays[name].dtype} {arrays[name].shape}"
+            raise _unfit(path, f"has {found} for {name}, not uint8 {wanted}", run)
+    for name, source in PATCHES.items():
+        if name in arrays and not _are_scores(arrays[name], len(references[source])):
+            raise _unfit(path, f"has no finite scores for each image in {name}", run)
+
+
+def _are_images(array: np.ndarray) -> bool:
+    return bool(
+        array.dtype == np.uint8 and array.ndim == 4 and array.size and array.shape[-1] in (1, 3)
+    )
+
+
+def _are_scores(array: np.ndarray, images: int) -> bool:
+    shaped = array.dtype == np.float32 and array.ndim == 3 and len(array) == images
+    return bool(shaped and array.size and np.isfinite(array).all())
+
+
+def _unfit(path: Path, what: str, run: RunRecord) -> UserError:
+    return UserError(f"{path}: {what}; remove {run.folder} to train that run anew")

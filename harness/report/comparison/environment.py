@@ -1,0 +1,183 @@
+"""Where each run was made, and what differs between runs that should match."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records.experiment import Experiment
+from harness.records.run import RunRecord
+
+FIELDS = (
+    ("framework", "Framework"),
+    ("versions", "Versions"),
+    ("libraries", "CUDA libraries"),
+    ("device", "Device"),
+    ("gpu", "GPU"),
+    ("power_limit", "Power limit"),
+    ("max_clocks", "Clock limits"),
+    ("driver", "Driver"),
+    ("threads", "Threads"),
+    ("precision", "Precision"),
+    ("deterministic", "Deterministic"),
+    ("python", "Python"),
+    ("platform", "Platform"),
+    ("git_revision", "Git revision"),
+    ("cyclebench", "cyclebench"),
+)
+SAME_EVERYWHERE = ("precision", "deterministic", "git_revision", "source_digest", "cyclebench")
+SAME_ON_A_DEVICE = ("device", "device_kind", "threads", "platform", "python")
+# Of the GPU, where both runs have one and say it. Whoever compares speeds should know.
+SAME_ON_A_GPU = ("driver", "gpu", "power_limit", "max_clocks")
+# Empty on a CPU, and in records from before they were written: then the table has no such row.
+ONLY_OF_GPUS = ("libraries", "gpu", "power_limit", "max_clocks")
+# By key of `libraries`: in words, and as it was called among the versions before.
+LIBRARIES = {
+    "cuda_build": ("built for CUDA", "cuda"),
+    "cudnn": ("cuDNN", "cudnn"),
+    "cuda_runtime": ("CUDA runtime", ""),
+}
+
+
+TITLES = {"driver": "driver", "gpu": "GPU", "power_limit": "power limit of the GPU",
+          "max_clocks": "clock limit of the GPU"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one backend and device with the same environment."""
+
+    device: str
+    backend: str
+    seeds: tuple[int, ...]
+    values: dict[str, str]  # field -> text; without ONLY_OF_GPUS that it has not
+
+
+def groups(experiment: Experiment) -> list[Group]:
+    """One for each distinct environment, by device and backend.
+
+    Cards of one kind that are as fast are one environment, whichever of them a run was given.
+    """
+    seeds: dict[tuple[str, str, str], list[RunRecord]] = {}
+    for device in experiment.devices:
+        for backend in experiment.on(device):
+            for run in experiment.of(backend, device):
+                key = json.dumps(shown(run.environment), sort_keys=True)
+                seeds.setdefault((device, backend, key), []).append(run)
+    return [
+        Group(
+            device,
+            backend,
+            tuple(run.seed for run in runs),
+            {
+                field: _text(values.get(field))
+                for field, _ in FIELDS
+                if field in values or field not in ONLY_OF_GPUS
+            },
+        )
+        for (device, backend, _), runs in seeds.items()
+        for values in (shown(runs[0].environment),)
+    ]
+
+
+def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """environment.json with what it says of a GPU in words: what is shown, and compared."""
+    versions, libraries = _separated(environment)
+    gpu = environment.get("gpu") or {}
+    of_gpu = {
+        "libraries": libraries,
+        "gpu": _gpu(gpu),
+        "power_limit": _power_limit(gpu),
+        "max_clocks": _clocks(gpu.get("max_clocks") or {}),
+    }
+    return {
+        **{name: value for name, value in environment.items() if name not in ONLY_OF_GPUS},
+        "versions": versions,
+        **{field: value for field, value in of_gpu.items() if value},
+    }
+
+
+def _separated(environment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Packages, and libraries of CUDA: each framework brings its own, which are no difference."""
+    versions, now = dict(environment["versions"]), environment.get("libraries") or {}
+    libraries = {}
+    for key, (words, before) in LIBRARIES.items():
+        version = now.get(key) or versions.get(before)
+        versions.pop(before, None)
+        if version is not None:
+            libraries[words] = version
+    return versions, libraries
+
+
+def _gpu(gpu: Mapping[str, Any]) -> str:
+    parts = []
+    if memory := gpu.get("memory"):
+        parts.append(f"{memory / 2**30:.1f} GiB")
+    for key, name in (("capability", "compute capability"), ("driver_cuda", "driver for CUDA")):
+        if number := gpu.get(key):
+            parts.append(f"{name} {'.'.join(map(str, number))}")
+    if gpu.get("ecc") is not None:
+        parts.append(f"ECC {'on' if gpu['ecc'] else 'off'}")
+    return ", ".join(parts)
+
+
+def _power_limit(gpu: Mapping[str, Any]) -> str:
+    limit, default = gpu.get("power_limit_watts"), gpu.get("default_power_limit_watts")
+    if limit is None:
+        return ""
+    return f"{limit:g} W" + (f" (default {default:g} W)" if default not in (None, limit) else "")
+
+
+def _clocks(clocks: Mapping[str, Any]) -> str:
+    parts = {name: clocks.get(f"{name}_mhz") for name in ("graphics", "memory")}
+    return ", ".join(f"{name} {mhz} MHz" for name, mhz in parts.items() if mhz is not None)
+
+
+def warnings(experiment: Experiment) -> list[str]:
+    """A line for each field that differs where it should not: such runs are not like for like."""
+    lines = []
+    for field in SAME_EVERYWHERE:
+        lines += _differing(field, _values(experiment.runs, field))
+    for device in experiment.devices:
+        here = [run for run in experiment.runs if run.device == device]
+        for field in SAME_ON_A_DEVICE:
+            lines += _differing(field, _values(here, field))
+        on_gpus = {
+            run: shown(run.environment)
+            for run in here
+            if run.environment.get("device_kind") == "cuda"
+        }
+        for field in SAME_ON_A_GPU:
+            known = {run: each[field] for run, each in on_gpus.items() if each.get(field)}
+            lines += _differing(TITLES[field], known)
+    versions = {run: shown(run.environment)["versions"] for run in experiment.runs}
+    for package in sorted({name for each in versions.values() for name in each}):
+        found = {run: each[package] for run, each in versions.items() if package in each}
+        lines += _differing(f"version of {package}", found)
+    return lines
+
+
+def _values(runs: Iterable[RunRecord], field: str) -> dict[RunRecord, Any]:
+    return {run: run.environment.get(field) for run in runs}
+
+
+def _differing(what: str, values: Mapping[RunRecord, Any]) -> list[str]:
+    names: dict[str, list[str]] = {}
+    for run, value in values.items():
+        names.setdefault(_text(value), []).append(f"{run.device}/{run.backend}-seed{run.seed}")
+    if len(names) < 2:
+        return []
+    parts = [f"{value} ({', '.join(runs)})" for value, runs in names.items()]
+    return [f"{what.replace('_', ' ')} differs: {'; '.join(parts)}"]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in value.items())
+    return str(value)

@@ -1,0 +1,55 @@
+"""Scores over training: every evaluated step, with what bounds them."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from harness.records.experiment import DIRECTIONS, Experiment
+from harness.report.comparison.scores import Point, reference, score_curves
+from harness.report.figures import GUIDE, Drawn, colour, figure
+from harness.statistics.metric_table import BY_NAME, Metric
+
+# KID is the headline; the others are drawn where they were computed.
+DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerboard")
+
+
+def score_figure(experiment: Experiment) -> Drawn | None:
+    """A row a metric, a column a direction; None where nothing was scored."""
+    found = {name: score_curves(experiment, name) for name in DRAWN}
+    rows = [name for name in DRAWN if found[name]]
+    if not rows:
+        return None
+
+    def draw(axes: np.ndarray) -> None:
+        for name, row in zip(rows, axes, strict=True):
+            for axis, direction in zip(row, DIRECTIONS, strict=True):
+                _panel(axis, experiment, BY_NAME[name], direction, found[name])
+
+    return figure(len(rows), 2, (11, 0.4 + 2.8 * len(rows)), draw, "step")
+
+
+def _panel(
+    axis: Axes,
+    experiment: Experiment,
+    metric: Metric,
+    direction: str,
+    curves: dict[tuple[str, str], list[Point]],
+) -> None:
+    for name in experiment.present:
+        points = curves.get((name, direction), [])
+        steps = [point.step for point in points]
+        low, middle, high = (
+            [getattr(point, bound) * metric.scale for point in points]
+            for bound in ("low", "value", "high")
+        )
+        tone = colour(experiment, name)
+        axis.fill_between(steps, low, high, color=tone, alpha=0.18, linewidth=0)
+        axis.plot(steps, middle, "o-", color=tone, markersize=3.5, label=experiment.title(name))
+    beside = reference(experiment, metric.name, direction)
+    for kind, dash in (("identity_baseline", "--"), ("floor", ":")):
+        level = beside.get(kind)
+        if level is not None:
+            axis.axhline(level * metric.scale, color=GUIDE, linewidth=1, linestyle=dash)
+    title = f"{metric.titled(beside.get('n'))} {metric.unit}".strip()
+    axis.set_title(f"{title}: {experiment.path(direction)}", loc="left", parse_math=False)

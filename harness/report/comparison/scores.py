@@ -1,0 +1,252 @@
+"""Scores of the complete runs: a value a backend, their difference and its verdict.
+
+The error bar is the t interval over seeds where there are three or more; with one seed it is the
+grouped jackknife over test images of metrics.json; two seeds have none (EVALUATION.md, rule 4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records.experiment import DIRECTIONS, Experiment
+from harness.statistics.equivalence import Verdict, verdict
+from harness.statistics.intervals import Interval, seed_interval
+from harness.statistics.metric_table import BY_NAME, Metric
+from harness.system.errors import UserError
+
+HEADLINE = "kid_efflite0"
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best score of all evaluated steps: chosen by looking, so flattering on the test split."""
+
+    value: float  # mean over runs of each run's best
+    step: int | None  # None: not the same in all runs
+
+
+@dataclass(frozen=True)
+class Score:
+    """A backend's score after the last step, over its runs on one device."""
+
+    interval: Interval
+    runs: int
+    start: float | None  # mean over the same runs at step 0
+    best: Best | None = None  # None: no step was evaluated but the first and the last
+
+    def better_than(self, reference: float | None, better: str) -> bool | None:
+        """True or False where the whole interval says so; None where it cannot be told.
+
+        A mean of seeds too few for an interval is taken as it is; a single run without one is not.
+        """
+        if self.interval.value is None or reference is None:
+            return None
+        sign = 1.0 if better == "higher" else -1.0
+        bounds = [b for b in (self.interval.low, self.interval.high) if b is not None]
+        if not bounds and self.runs == 1:
+            return None
+        gaps = [sign * (bound - reference) for bound in bounds or [self.interval.value]]
+        if all(gap > 0 for gap in gaps):
+            return True
+        return False if all(gap <= 0 for gap in gaps) else None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A score at one step: of one run with its jackknife interval, of several mean and range."""
+
+    step: int
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, step: int, records: Sequence[Mapping[str, Any]]) -> Point:
+        values = [record["value"] for record in records]
+        if len(records) > 1:
+            return cls(step, sum(values) / len(values), min(values), max(values))
+        low, high = (records[0][bound] for bound in ("low", "high"))
+        value = values[0]
+        return cls(step, value, value if low is None else low, value if high is None else high)
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric, direction and device, for one backend or a pair (difference: first - second)."""
+
+    metric: Metric
+    direction: str
+    device: str
+    scores: Mapping[str, Score]
+    difference: Interval
+    gaps: tuple[float, ...]  # the difference seed by seed: what the verdict is made of
+    over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
+    margin: float | None  # of equivalence, in the metric's own unit
+    verdict: Verdict | None  # None: one backend, or no margin fixed before training
+    floor: float | None
+    identity_baseline: float | None
+    images: int | None  # test images scored
+
+    @property
+    def seeds(self) -> int:
+        """Seeds behind the difference."""
+        return len(self.gaps)
+
+    @property
+    def title(self) -> str:
+        """The metric's name with the number of images where the name must show it."""
+        return self.metric.titled(self.images)
+
+
+def metric_rows(experiment: Experiment) -> list[MetricRow]:
+    """Every scored metric in the table's order, by device, metric, direction, pair of backends."""
+    recorded = {score["metric"] for score in experiment.metrics.get("scores", [])}
+    unknown = sorted(recorded - set(BY_NAME))
+    if unknown:
+        raise UserError(
+            f"{experiment.folder / 'metrics.json'}: metric {unknown[0]!r} is not known; "
+            "use the version of cyclebench that wrote it"
+        )
+    return [
+        _row(experiment, metric, direction, device, pair)
+        for device in experiment.devices
+        for metric in BY_NAME.values()
+        if metric.name in recorded
+        for direction in DIRECTIONS
+        for pair in experiment.pairs(device)
+    ]
+
+
+def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
+    return [row for row in rows if row.metric.name == HEADLINE]
+
+
+def reference(experiment: Experiment, metric: str, direction: str) -> dict[str, Any]:
+    """`floor` and `identity_baseline` of a metric; empty where it has no such record."""
+    key = {"metric": metric, "direction": direction}
+    return next(iter(_matching(experiment.metrics.get("references", []), key)), {})
+
+
+def score_curves(experiment: Experiment, metric: str) -> dict[tuple[str, str], list[Point]]:
+    """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
+    complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
+    found: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
+    for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
+        run = (score["device"], score["backend"], score["seed"])
+        if run in complete and _finite([score["value"]]):
+            steps = found.setdefault((score["backend"], score["direction"]), {})
+            steps.setdefault(score["step"], []).append(score)
+    return {
+        key: [Point.of(step, steps[step]) for step in sorted(steps)] for key, steps in found.items()
+    }
+
+
+def _row(
+    experiment: Experiment, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
+) -> MetricRow:
+    key = {"metric": metric.name, "direction": direction}
+    beside = reference(experiment, metric.name, direction)
+    here = {**key, "device": device}
+    differences = _differences(experiment, here, pair) if len(pair) == 2 else []
+    values = _finite(record["value"] for record in differences)
+    margin = (experiment.configuration.get("evaluation") or {}).get("margins", {}).get(metric.name)
+    images = [s["n"] for s in _matching(experiment.metrics["scores"], here)]
+    return MetricRow(
+        metric=metric,
+        direction=direction,
+        device=device,
+        scores={name: _score(experiment, here, name, metric.better) for name in pair},
+        difference=_interval(differences),
+        gaps=tuple(values),
+        over_training=_over_training(experiment, here, pair) if len(values) == 1 else None,
+        margin=margin,
+        verdict=verdict(values, margin) if margin and values else None,
+        floor=beside.get("floor"),
+        identity_baseline=beside.get("identity_baseline"),
+        images=images[0] if images else None,
+    )
+
+
+def _score(experiment: Experiment, here: Mapping[str, Any], backend: str, better: str) -> Score:
+    last, starts, bests = [], [], []
+    for run in experiment.of(backend, str(here["device"])):
+        key = {**here, "backend": backend, "seed": run.seed}
+        records = _matching(experiment.metrics["scores"], key)
+        last += _matching(records, {"step": run.status["steps"]})
+        starts += _finite(r["value"] for r in records if r["step"] == 0)
+        trained = [r for r in records if r["step"] > 0 and _finite([r["value"]])]
+        if len(trained) > 1:
+            choose = min if better == "lower" else max
+            bests.append(choose(trained, key=lambda record: record["value"]))
+    start = sum(starts) / len(starts) if starts else None
+    return Score(
+        _interval(last), len(_finite(record["value"] for record in last)), start, _best(bests)
+    )
+
+
+def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
+    if not records:
+        return None
+    steps = {record["step"] for record in records}
+    value = sum(record["value"] for record in records) / len(records)
+    return Best(value, steps.pop() if len(steps) == 1 else None)
+
+
+def _differences(
+    experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Records of first minus second after the last step."""
+    first, second = (experiment.of(name, str(here["device"])) for name in pair)
+    steps = {run.seed: run.status["steps"] for run in first}
+    found = []
+    for seed in sorted(steps.keys() & {run.seed for run in second}):
+        found += _first_minus_second(experiment, {**here, "seed": seed, "step": steps[seed]}, pair)
+    return found
+
+
+def _first_minus_second(
+    experiment: Experiment, key: Mapping[str, Any], pair: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Records with the key, whichever way round they were written."""
+    records = experiment.metrics.get("differences", [])
+    turned = _matching(records, {**key, "backends": [pair[1], pair[0]]})
+    return _matching(records, {**key, "backends": list(pair)}) + [
+        {
+            **record,
+            "value": _minus(record["value"]),
+            "low": _minus(record["high"]),
+            "high": _minus(record["low"]),
+        }
+        for record in turned
+    ]
+
+
+def _over_training(
+    experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
+) -> tuple[float, float] | None:
+    """Smallest and largest difference after any training; None below three evaluated steps."""
+    records = _first_minus_second(experiment, here, pair)
+    values = _finite(record["value"] for record in records if record["step"] > 0)
+    return (min(values), max(values)) if len(values) > 2 else None
+
+
+def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:
+    usable = [record for record in records if _finite([record["value"]])]
+    if len(usable) == 1:
+        return Interval(*(usable[0][name] for name in ("value", "low", "high")))
+    return seed_interval([record["value"] for record in usable])
+
+
+def _matching(records: Any, key: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [r for r in records if all(r.get(name) == value for name, value in key.items())]
+
+
+def _finite(values: Any) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value

@@ -1,0 +1,40 @@
+"""Runs as TensorBoard event files, a folder a run: what the report draws, to zoom in.
+
+The files hold no clock time and have fixed names, so that the same records give the same bytes.
+However long a run was, its file stays small: POINTS a curve, SHOWN evaluations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.records.experiment import Experiment
+from harness.records.run import RunRecord
+from harness.report.comparison.tensorboard import evaluations, hparams, scalars
+from harness.report.comparison.tensorboard.events import Entry, events
+from harness.report.comparison.tensorboard.histograms import weights
+
+FILE = "events.out.tfevents.0.cyclebench"
+
+
+def event_files(experiment: Experiment) -> dict[str, bytes]:
+    """Path below the experiment's folder -> content; of runs that left anything yet.
+
+    Of a run that is not complete, what there is. Raises UserError naming a damaged record.
+    """
+    files = {}
+    for run in (*experiment.runs, *experiment.unfinished):
+        entries = [*_measured(experiment, run)]
+        if entries:
+            name = f"{run.device}/{run.backend}-seed{run.seed}"
+            about = hparams.of_run(experiment, run)
+            files[f"tensorboard/{name}/{FILE}"] = events([*about, *entries])
+    return files
+
+
+def _measured(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
+    yield from scalars.losses(experiment, run)
+    yield from scalars.scores(experiment, run)
+    yield from scalars.times(run)
+    yield from evaluations.of_run(experiment, run)
+    yield from weights(run)

@@ -1,0 +1,156 @@
+"""How figures are drawn: style, one colour a backend everywhere, and as what they are saved."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from harness.records.experiment import Experiment
+from harness.report.comparison.losses import smooth
+
+# Okabe & Ito's palette: told apart with any colour vision. A backend's place gives its colour.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STYLE: dict[str, Any] = {
+    "font.size": 10.5,
+    "axes.titlesize": 10.5,
+    "axes.edgecolor": "#999999",
+    "axes.labelcolor": "#444444",
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    # In SVG, text is outlines: it looks the same where the font is not installed. In PDF the font
+    # itself is embedded (TrueType, as publishers ask), so text can be searched and copied.
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    # Else names of clips and markers in SVG would be random.
+    "svg.hashsalt": "cyclebench",
+}
+# Without dates, names and versions in them the same records give the same bytes.
+METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+DPI = 150  # of PNG, and of what is pixels in SVG and PDF
+MANY = 1000  # points of a scatter; more of them are pixels in SVG and PDF
+GUIDE = "#777777"  # of lines to read a curve against
+Draw = Callable[[np.ndarray], None]
+POINTS = 1500  # a raw curve is thinned to this many points
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure in every format it is saved in."""
+
+    png: bytes
+    svg: bytes
+    pdf: bytes
+
+
+def files(drawn: Mapping[str, Drawn]) -> dict[str, bytes]:
+    """File name of the PNG -> figure, as file name -> content: the PNG, and beside it the others.
+
+    Pages show the PNG; SVG and PDF are for papers.
+    """
+    return {
+        str(PurePath(name).with_suffix(f".{kind}")): content
+        for name, figure in drawn.items()
+        for kind, content in asdict(figure).items()
+    }
+
+
+def colour(experiment: Experiment, backend: str) -> str:
+    return PALETTE[experiment.backends.index(backend) % len(PALETTE)]
+
+
+def figure(
+    rows: int,
+    columns: int,
+    inches: tuple[float, float],
+    draw: Draw,
+    xlabel: str,
+    counting: bool = True,
+) -> Drawn:
+    """Axes in the report's style, drawn by `draw(axes)`, one legend above them all.
+
+    `counting`: x is whole numbers.
+    """
+    style: dict[Any, Any] = {**sns.axes_style("whitegrid"), **STYLE}
+    with mpl.rc_context(style):
+        drawn = Figure(figsize=inches, layout="constrained")
+        FigureCanvasAgg(drawn)
+        axes = drawn.subplots(rows, columns, squeeze=False)
+        draw(axes)
+        for axis in axes.flat:
+            sns.despine(ax=axis)
+            if counting:
+                axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        for axis in axes[-1]:
+            axis.set_xlabel(xlabel)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        if labels:
+            legend = drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+        return _saved(drawn)
+
+
+def _saved(figure: Figure) -> Drawn:
+    """Laid out once, for the PNG: the others are the same picture, and cost less."""
+    for points in (each for axis in figure.axes for each in axis.collections):
+        if len(np.atleast_2d(points.get_offsets())) > MANY:
+            points.set_rasterized(True)
+    contents = {}
+    for kind, metadata in METADATA.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+        figure.set_layout_engine(None)
+        contents[kind] = buffer.getvalue()
+    return Drawn(**contents)
+
+
+def curve(axis: Axes, values: np.ndarray, tone: str, label: str) -> None:
+    """`values` (runs, steps): one run smoothed over its raw self; several as mean and range."""
+    steps = np.arange(values.shape[1])
+    if not len(steps):
+        return
+    smoothed = smooth(values)
+    thin = slice(None, None, max(1, len(steps) // POINTS))
+    if len(values) == 1:
+        axis.plot(steps[thin], values[0][thin], color=tone, linewidth=0.6, alpha=0.16)
+        centre = smoothed[0]
+    else:
+        # A step at which every run diverged has no mean: nothing is drawn there.
+        centre, low, high = across(smoothed)
+        axis.fill_between(steps[thin], low[thin], high[thin], color=tone, alpha=0.18, linewidth=0)
+    axis.plot(steps[thin], centre[thin], color=tone, linewidth=1.8, label=label)
+    axis.set_ylim(bottom=0)
+    _cap(axis, values, smoothed)
+
+
+def across(smoothed: np.ndarray) -> Sequence[np.ndarray]:
+    """Mean, lowest and highest (steps,) of curves (runs, steps); NaN where a run is."""
+    kept = np.where(np.isnan(smoothed).any(axis=0), np.nan, smoothed)
+    return kept.mean(axis=0), kept.min(axis=0), kept.max(axis=0)
+
+
+def _cap(axis: Axes, values: np.ndarray, smoothed: np.ndarray) -> None:
+    """A lone spike must not flatten the curves: the axis ends at the raw 99th percentile."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return
+    top = 1.08 * max(float(np.quantile(finite, 0.99)), float(np.nanmax(smoothed)))
+    before = axis.get_ylim()[1] if len(axis.lines) > 2 else 0.0
+    axis.set_ylim(0, max(top, before if before < 3 * top else top) or 1.0)

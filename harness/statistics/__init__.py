@@ -1,0 +1,1 @@
+"""Intervals, equivalence and timed blocks."""

@@ -1,0 +1,121 @@
+"""How much a quantity has changed, how surely, and whether that is a regression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from harness.statistics.equivalence import verdict
+from harness.statistics.intervals import CONFIDENCE, MINIMUM_SEEDS, Interval, seed_interval
+
+Label = Literal["regression", "improvement", "unchanged", "cannot tell", "shown only"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """`change`: new over baseline of times and bytes, new minus baseline of scores.
+
+    `limit`: what the change may be, as a share, or in the score's unit; None where nothing was said
+    beforehand. `new`, `baseline`: means over `counts` starts, or over the seeds that both have.
+    `days`: of the baseline, that the interval of a ratio is over; 1: over starts. `judged`: whether
+    the exit status depends on it.
+    """
+
+    quantity: str
+    direction: str
+    device: str
+    backend: str
+    new: float | None
+    baseline: float | None
+    change: Interval
+    limit: float | None
+    counts: tuple[int, int]
+    label: Label
+    judged: bool
+    days: int = 1
+
+
+def between_starts(
+    new: Sequence[float], baseline: Sequence[float], confidence: float = CONFIDENCE
+) -> Interval:
+    """Ratio of geometric means of `new` over `baseline`, one positive number a start each.
+
+    Welch's t interval of the difference of mean logs: starts of two days have nothing in common
+    that a pairing could take out. It is about other starts on those two days. What a machine
+    differs from day to day is in the ratio and not in the interval. Below three starts on either
+    side there are no bounds.
+    """
+    if not len(new) or not len(baseline):
+        return Interval(None)
+    logs = [np.log(np.asarray(each, np.float64)) for each in (new, baseline)]
+    gap = float(logs[0].mean() - logs[1].mean())
+    if min(len(new), len(baseline)) < MINIMUM_SEEDS:
+        return Interval.of(math.exp(gap))
+    parts = np.array([each.var(ddof=1) / len(each) for each in logs])
+    total = float(parts.sum())
+    if total == 0.0:
+        return Interval.of(*[math.exp(gap)] * 3)
+    freedom = total**2 / float((parts**2 / [len(each) - 1 for each in logs]).sum())
+    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(total)
+    return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
+
+
+def against_days(
+    new: Sequence[float], days: Sequence[Sequence[float]], confidence: float = CONFIDENCE
+) -> Interval:
+    """Ratio of `new`, measured on one day, over the mean of `days`; geometric means throughout.
+
+    The bounds are those between which lies the ratio of what differs by more than another such day
+    would: a t interval for one further day (variance 1 + 1 / days), so both the machine's own
+    differences from day to day and those of starts are in it. Without bounds below three days, and
+    where `new` has fewer starts than any day, and so more luck than they show. One day:
+    `between_starts`.
+    """
+    if len(days) == 1:
+        return between_starts(new, days[0], confidence)
+    if not len(new) or not days or not all(map(len, days)):
+        return Interval(None)
+    middles = np.array([np.log(day).mean() for day in days])
+    gap = float(np.log(new).mean() - middles.mean())
+    if len(days) < MINIMUM_SEEDS or len(new) < min(map(len, days)):
+        return Interval.of(math.exp(gap))
+    error = float(middles.std(ddof=1)) * math.sqrt(1 + 1 / len(days))
+    half = float(stats.t.ppf(0.5 + confidence / 2, len(days) - 1)) * error
+    return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
+
+
+def ratio_label(ratio: Interval, limit: float) -> Label:
+    """More is worse. A regression is one by more than `limit` for all that the interval allows."""
+    low, high = ratio.low, ratio.high
+    if low is None or high is None:
+        return "cannot tell"
+    if low > 1 + limit:
+        return "regression"
+    if high < 1 / (1 + limit):
+        return "improvement"
+    return "unchanged" if low >= 1 / (1 + limit) and high <= 1 + limit else "cannot tell"
+
+
+def score_change(
+    gaps: Sequence[float], margin: float | None, better: str, error: float
+) -> tuple[Interval, Label]:
+    """`gaps`: new minus baseline, a number a seed, in the unit of `margin`.
+
+    As between backends: the t interval over seeds, and two one-sided tests against the margin, with
+    `error` in place of 5 %. Below three seeds there is no claim.
+    """
+    interval = seed_interval(gaps, 1 - error)
+    if margin is None or not len(gaps):
+        return interval, "shown only" if margin is None else "cannot tell"
+    found = verdict(gaps, margin, error).label
+    if found == "equivalent":
+        return interval, "unchanged"
+    if found == "different" and interval.value is not None:
+        worse = (interval.value > 0) == (better == "lower")
+        return interval, "regression" if worse else "improvement"
+    return interval, "cannot tell"

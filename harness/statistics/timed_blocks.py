@@ -1,0 +1,80 @@
+"""What a series of timed blocks shows: where it is warm, whether it drifts, when it is enough."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from harness.statistics.intervals import CONFIDENCE, LEAST_STARTS, MINIMUM_PAIRS, Interval, width
+
+SETTLED = 0.05  # a block is warm within so much of what comes after it
+MOST_STARTS = 10_000  # nobody makes more, however narrow an interval is asked for
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Change from the first to the last block as a share of the median, with its interval."""
+
+    change: Interval
+
+    @property
+    def certain(self) -> bool:
+        low, high = self.change.low, self.change.high
+        return low is not None and high is not None and not low <= 0 <= high
+
+
+def cold_blocks(seconds: np.ndarray) -> int:
+    """How many blocks at the beginning are warm-up; at most half of them.
+
+    `seconds` float (blocks,), a step. Those in front of the first that takes at most 5 % more than
+    the median of what follows it: a slow start is left out, an odd slow block later is not.
+    """
+    for start in range(len(seconds) // 2):
+        if seconds[start] <= (1 + SETTLED) * np.median(seconds[start + 1 :]):
+            return start
+    return len(seconds) // 2
+
+
+def drift(seconds: np.ndarray) -> Drift:
+    """By the Theil-Sen slope over blocks, which a few outliers do not move."""
+    if len(seconds) < MINIMUM_PAIRS:
+        return Drift(Interval(None))
+    line = stats.theilslopes(seconds, alpha=CONFIDENCE)
+    scale = (len(seconds) - 1) / float(np.median(seconds))
+    bounds = (line.slope * scale, line.low_slope * scale, line.high_slope * scale)
+    return Drift(Interval.of(*map(float, bounds)))
+
+
+def outliers(seconds: np.ndarray) -> int:
+    """Blocks that took longer than the upper quartile by 1.5 times the quartiles' distance (Tukey).
+
+    They are counted, never left out: the median and its interval bear them.
+    """
+    if len(seconds) < 4:
+        return 0
+    low, high = np.quantile(seconds, (0.25, 0.75))
+    return int((seconds > high + 1.5 * (high - low)).sum())
+
+
+def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
+    """About how many more starts make the interval as narrow as `wanted`, and not by luck.
+
+    Its width falls with the square root of their number, and with the quantile of t. MOST_STARTS
+    stands for so many or more.
+    """
+    found, more = width(ratio), max(0, LEAST_STARTS - starts)
+    if not math.isfinite(found):
+        return max(1, more)
+    unit = found * math.sqrt(starts) / _quantile(starts)
+    while (
+        more < MOST_STARTS and unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted
+    ):
+        more += 1
+    return more
+
+
+def _quantile(count: int) -> float:
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1))

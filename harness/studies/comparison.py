@@ -1,0 +1,87 @@
+"""A whole comparison: configuration -> data -> plan -> workers -> metrics -> report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from harness.config.experiment import check_backends, load_experiment
+from harness.config.presets import DEFAULT
+from harness.data import Images
+from harness.metrics.evaluate import evaluate
+from harness.metrics.weights import try_once
+from harness.plan.larger_preset import sentence, training_seconds
+from harness.plan.step_cost import step_flops
+from harness.records.run import find_runs
+from harness.report.comparison import write_report
+from harness.system.lock import locked
+from harness.system.machine import Machine, find_machine
+from harness.system.progress import Display
+from harness.training.experiment_folder import (
+    prepare_data,
+)
+from harness.training.jobs import (
+    Bench,
+    Request,
+    _say_nothing,
+    begin,
+    check_precision,
+    set_up,
+    tell,
+    train,
+)
+from harness.training.turns import Pace
+
+
+def compare(request: Request, display: Display) -> Path:
+    """Train what is not trained yet, score, report; returns the path of report.html.
+
+    Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
+    """
+    check_backends(list(request.backends))
+    machine = find_machine(request.device)
+    preset = request.preset or DEFAULT
+    experiment = load_experiment(request.dataset, preset, list(request.overrides))
+    check_precision(experiment, machine)
+    _say_choices(request, machine, display)
+    prepared = prepare_data(experiment, request.data_dir, display)
+    bench = set_up(experiment, prepared, request.results)
+    tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
+    with locked(bench.folder):
+        images = begin(bench, display)
+        larger = partial(_say_larger, display, bench, images)
+        told = _say_nothing if request.preset else larger
+        failures = train(bench, images, request, machine, display, told=told)
+        if failures and not any(run.complete for run in find_runs(bench.folder)):
+            raise failures[0]
+        report = score(bench.folder, display)
+        if failures:
+            raise failures[0]
+        return report
+
+
+def score(folder: Path, display: Display) -> Path:
+    """Score every complete run and write the report; returns the path of report.html."""
+    try_once(display.say, display.stage)
+    display.say("Scoring translations")
+    evaluate(folder, display.stage)
+    return write_report(folder)
+
+
+def _say_choices(request: Request, machine: Machine, display: Display) -> None:
+    preset = request.preset or f"{DEFAULT}, the default"
+    why = f", since {machine.why}" if machine.why else ""
+    change = "" if request.preset else "; --preset changes it"
+    display.say(f"Preset {preset}{change}. On {machine.device_name}{why}")
+
+
+def _say_larger(
+    display: Display, bench: Bench, images: Mapping[str, Images], paces: dict[str, Pace]
+) -> None:
+    flops = step_flops(bench.experiment)
+    counts = (len(images["trainA"]), len(images["trainB"]))
+    speeds = [flops / pace.step for pace in paces.values()]
+    seconds = training_seconds(bench.experiment.dataset, counts, speeds)
+    if seconds is not None:
+        display.say(sentence(seconds, len(speeds), "here"))

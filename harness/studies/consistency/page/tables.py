@@ -1,0 +1,207 @@
+"""Tables of a study's page, as the comparison's report has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report.comparison.tables import Cell, Table
+from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
+from harness.statistics.equivalence import MAXIMUM_SEEDS
+from harness.studies.consistency.page.findings import DefaultRow, Findings, Study
+from harness.studies.consistency.steps.floor import Ratio
+from harness.studies.consistency.trainings.calibration import Calibration, Rate
+from harness.studies.consistency.trainings.default_scores import ScoreEffect
+from harness.studies.consistency.trainings.seeds import SeedRow, Subject
+
+TRIVIAL = "not distinguishable from seed noise"
+
+
+def rounded(value: float | None) -> str:
+    """Two figures, over many orders of magnitude: "0.0021", "3.4e-07", "230"."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return significant(value, 2) if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
+
+
+def ratio_table(study: Study, findings: Findings) -> Table:
+    """A row a measure and phase, and pair of backends where there are more than two."""
+    header = ("Measure", "Phase", "Gap between frameworks", "Own sensitivity", "Ratio", "Range")
+    several = len({(each.reference, each.backend) for each in findings.ratios}) > 1
+
+    def row(each: Ratio) -> tuple[Cell, ...]:
+        pair = f"{study.title(each.reference)} and {study.title(each.backend)}" * several
+        steps = f"steps {each.first_step} to {each.last_step}" if each.first_step else "no steps"
+        span = f"{rounded(each.low)} to {rounded(each.high)}" if each.low is not None else MISSING
+        return (
+            Cell(each.measure, pair),
+            Cell(each.phase, steps),
+            Cell(rounded(each.between)),
+            Cell(rounded(each.floor)),
+            Cell(rounded(each.ratio)),
+            Cell(span, plural(each.curves, "neutral change")),
+        )
+
+    rows = [row(each) for each in findings.ratios]
+    steps = study.record["options"]["steps"]
+    rows += [
+        (
+            Cell(measure),
+            Cell(f"at step {steps}"),
+            Cell(""),
+            Cell(""),
+            Cell(rounded(value)),
+            Cell(""),
+        )
+        for measure, value in findings.last.items()
+    ]
+    return Table(tuple(map(Cell, header)), tuple(rows))
+
+
+def defaults_table(study: Study, findings: Findings) -> Table:
+    """In the order of the chart."""
+    header = (
+        Cell("Default", "reference → framework"),
+        Cell("Largest effect on a final score", "in seed standard deviations"),
+        Cell("First update", "relative change"),
+        Cell("Trajectory, early", "in noise floors"),
+        Cell("Trajectory, late", "in noise floors"),
+    )
+    rows = tuple(_default_row(study, row) for row in findings.defaults)
+    return Table(header, rows, numeric=False)
+
+
+def _default_row(study: Study, row: DefaultRow) -> tuple[Cell, ...]:
+    followed: Mapping[str, Any] = row.followed or {}
+    note = followed.get("note")
+    note = note if isinstance(note, str) else ""
+    drawn = "another draw: see below" if followed.get("redraws") in (True, "True") else ""
+    return (
+        Cell(row.name, f"{row.reference} → {row.framework}"),
+        _effect_cell(study, row.strongest),
+        Cell(rounded(followed.get("one_step")), note or drawn),
+        Cell(rounded(followed.get("early_weights"))),
+        Cell(rounded(followed.get("late_weights"))),
+    )
+
+
+def _effect_cell(study: Study, effect: ScoreEffect | None) -> Cell:
+    if effect is None or effect.in_deviations.value is None:
+        return Cell(MISSING, "not measured")
+    metric = effect.subject.metric
+    sign = "+" if effect.in_deviations.value > 0 else ""
+    text = f"{sign}{fixed(effect.in_deviations.value, 1)} {bounds(effect.in_deviations, 1)}"
+    change = fixed(effect.difference.value, metric.digits, metric.scale)
+    where = f"{metric.title} {metric.unit}, {study.path(effect.subject.direction)}: {change}"
+    meaning = "" if effect.distinct else f"{TRIVIAL} with {plural(effect.seeds, 'seed')}"
+    return Cell(text.strip(), "\n".join(filter(None, [where, meaning])))
+
+
+def seeds_table(study: Study, findings: Findings) -> Table:
+    header = (
+        Cell("Metric"),
+        Cell("Direction"),
+        Cell("Difference", "first − second"),  # noqa: RUF001
+        Cell("Verdict"),
+        Cell("Variance between over within", "of differences of two runs"),
+    )
+    several = len({row.backends for row in findings.seeds}) > 1
+
+    def cells(row: SeedRow) -> tuple[Cell, ...]:
+        metric = row.subject.metric
+        pair = " − ".join(study.title(name) for name in row.backends) * several  # noqa: RUF001
+        ratio = findings.variances.get(row.subject)
+        mine = row.backends == study.backends[:2] and ratio is not None
+        return (
+            Cell(metric.title, "\n".join(filter(None, [metric.unit, pair]))),
+            Cell(study.path(row.subject.direction)),
+            Cell(fixed(row.difference.value, metric.digits, metric.scale),
+                 bounds(row.difference, metric.digits, metric.scale)),
+            _verdict_cell(row),
+            Cell(fixed(ratio.value, 2), bounds(ratio, 2)) if mine and ratio else Cell(""),
+        )  # fmt: skip
+
+    return Table(header, tuple(cells(row) for row in findings.seeds))
+
+
+def _verdict_cell(row: SeedRow) -> Cell:
+    metric = row.subject.metric
+    detail = f"margin ±{fixed(row.margin, metric.digits, metric.scale)}"
+    if row.verdict.label == "cannot tell yet":
+        further = row.verdict.further_seeds
+        needed = (
+            f"more than {MAXIMUM_SEEDS} seeds would be needed"
+            if further is None
+            else f"about {plural(further, 'more seed')} needed"
+        )
+        detail += f"\n{needed}"
+    return Cell(row.verdict.label, detail)
+
+
+def same_table(study: Study, findings: Findings) -> Table:
+    """A/A: no difference exists."""
+    header = (
+        Cell("Metric"),
+        Cell("Direction"),
+        Cell("Margin", "in seed standard deviations"),
+        Cell("Called different", "false alarms"),
+        Cell("Called equivalent", "rightly"),
+        Cell("Interval misses zero", "5 % expected"),
+        Cell("Margin needed", "equivalent 4 times in 5"),
+    )
+    rows = []
+    for subject, each in findings.calibrations.items():
+        metric = subject.metric
+        ratio = each.margin / each.deviation if each.deviation else None
+        of = each.same
+        same = (of.different, of.equivalent, of.off_zero) if of else (None, None, None)
+        rows.append((
+            *_subject_cells(study, subject),
+            Cell(f"±{fixed(each.margin, metric.digits, metric.scale)}", fixed(ratio, 1)),
+            *(_rate_cell(rate) for rate in same),
+            Cell(f"±{fixed(each.resolvable, metric.digits, metric.scale)}"),
+        ))  # fmt: skip
+    return Table(header, tuple(rows))
+
+
+def planted_table(study: Study, findings: Findings) -> Table:
+    """A/B: a difference exists; whether it is worth the word says the margin."""
+    header = (
+        Cell("Metric"),
+        Cell("Direction"),
+        Cell("Planted difference", "B − A"),  # noqa: RUF001
+        Cell("It lies"),
+        Cell("Called different", "power"),
+        Cell("Called equivalent"),
+        Cell("Right answer"),
+    )
+    rows = []
+    for subject, each in findings.calibrations.items():
+        metric, of = subject.metric, each.planted
+        rates = (of.different, of.equivalent) if of else (None, None)
+        rows.append((
+            *_subject_cells(study, subject),
+            Cell(fixed(each.truth.value, metric.digits, metric.scale),
+                 bounds(each.truth, metric.digits, metric.scale)),
+            Cell(each.place),
+            *(_rate_cell(rate) for rate in rates),
+            Cell(right_answer(each)),
+        ))  # fmt: skip
+    return Table(header, tuple(rows))
+
+
+def right_answer(calibration: Calibration) -> str:
+    """What a verdict with any number of seeds would come to."""
+    answers = {"beyond the margin": "different", "within the margin": "equivalent"}
+    return answers.get(calibration.place, "not known")
+
+
+def _subject_cells(study: Study, subject: Subject) -> tuple[Cell, Cell]:
+    return Cell(subject.metric.title, subject.metric.unit), Cell(study.path(subject.direction))
+
+
+def _rate_cell(rate: Rate | None) -> Cell:
+    if rate is None:
+        return Cell(MISSING, "too few runs")
+    return Cell(percent(rate.share), f"[{fixed(rate.low, 0, 100)},{NO_BREAK}{percent(rate.high)}]")

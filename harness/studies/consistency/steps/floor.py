@@ -1,0 +1,205 @@
+"""Is the gap between backends larger than a backend's own sensitivity to rounding?
+
+Pure functions of the table that `divergence` makes. Averages are geometric: distances grow by
+orders of magnitude. A distance of exactly zero has no place in such an average and is left out:
+there the change has not acted yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.studies.consistency.steps.distance import MEASURES
+
+# Steps count as early while the weights of two backends are less than this apart.
+EARLY = 1e-2
+LATE_SHARE = 0.25
+# Draws of one change differ by more than this, so a smaller factor is no finding.
+CLEARLY = 2.0
+# Of the first update: rounding that carries a value over a kink, or turns the sign of a gradient
+# that is all but zero, was seen to change up to 0.03 of it; a wrong gradient changes most of it.
+NEUTRAL = 0.1
+CURVE = ["kind", "reference", "backend", "variant", "draw"]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The gap between `reference` and `backend` over their own sensitivity, in one phase.
+
+    `measure`: weights, outputs or losses. `phase`: "early" (`first_step` to `last_step`: weights
+    less than EARLY apart) or "late" (the last quarter). `between`, `floor`: geometric means over
+    those steps, relative distances. `low`, `high`: the smallest and largest ratio that a single
+    draw of a single neutral change gives; `curves` of them. `larger`: the share of pairs of a gap
+    between backends and a gap of a backend from itself in which the first is the larger; 0.5 where
+    the two are alike, whatever jumps both make. Numbers are None where nothing is.
+    """
+
+    reference: str
+    backend: str
+    measure: str
+    phase: str
+    first_step: int | None
+    last_step: int | None
+    between: float | None
+    floor: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+    curves: int
+    larger: float | None
+
+    @property
+    def sentence(self) -> str:
+        """Plain words; claims no more than the draws give."""
+        where = f"{self.measure}, {self.phase}"
+        if self.first_step is None:
+            return f"{where}: no such steps."
+        where += f" (steps {self.first_step} to {self.last_step})"
+        if self.between is None:
+            return f"{where}: {self.backend} and {self.reference} do not differ at all."
+        if self.ratio is None or self.low is None or self.high is None:
+            return f"{where}: neutral changes made no difference; nothing to measure the gap by."
+        said = (
+            f"{where}: the gap is {self.ratio:.2g} times a framework's own sensitivity to rounding"
+            f" (range {self.low:.2g} to {self.high:.2g} over {self.curves} neutral changes;"
+            f" larger in {self.larger:.0%} of pairs, 50% if alike)"
+        )
+        if self.low > CLEARLY:
+            return f"{said}: clearly larger than after any of them."
+        if self.high < 1 / CLEARLY:
+            return f"{said}: clearly smaller than after any of them."
+        return f"{said}: not clearly outside what they do by themselves."
+
+
+def summarise(table: pd.DataFrame) -> tuple[Ratio, ...]:
+    """Every further backend against the first, for every measure, early and late."""
+    pairs = table.loc[table["kind"] == "between", ["reference", "backend"]].drop_duplicates()
+    return tuple(
+        _ratio(table, reference, backend, measure, phase)
+        for reference, backend in pairs.itertuples(index=False)
+        for measure in MEASURES
+        for phase in ("early", "late")
+    )
+
+
+def not_neutral(table: pd.DataFrame) -> pd.DataFrame:
+    """Changes meant to be neutral that are not: `backend variant draw share`.
+
+    `share` of the first update of the weights that they change, at least NEUTRAL: wrong results of
+    a framework, not rounding. They are in no floor and no ratio.
+    """
+    first = table[table["step"] == 1]
+    updates = first[first["kind"] == "moved"].set_index("backend")["weights"]
+    within = first[first["kind"] == "within"]
+    shares = within["weights"] / within["backend"].map(updates)
+    # A NaN is no rounding either.
+    changed = within.assign(share=shares)[~(shares < NEUTRAL)]
+    return changed[["backend", "variant", "draw", "share"]].reset_index(drop=True)
+
+
+def between(table: pd.DataFrame, reference: str, backend: str, measure: str) -> pd.Series:
+    """Distance of two backends by step: geometric mean over the starts."""
+    return geometric_mean(_gaps(table, reference, backend, measure))
+
+
+def floor(table: pd.DataFrame, backends: Sequence[str], measure: str) -> pd.Series:
+    """Own sensitivity by step: geometric mean over draws, then over changes, then over backends."""
+    means = []
+    for backend in backends:
+        own = _within(table, [backend])
+        changes = [
+            geometric_mean(_curves(rows, measure)) for _, rows in own.groupby("variant", sort=False)
+        ]
+        if changes:
+            means.append(geometric_mean(pd.concat(changes, axis=1)))
+    if not means:
+        raise ValueError(f"no neutral change of {', '.join(backends)} in the table")
+    return geometric_mean(pd.concat(means, axis=1))
+
+
+def geometric_mean(values: pd.DataFrame) -> pd.Series:
+    """Over the columns of each row; zeros and what is not finite are left out. NaN if all are."""
+    usable = values.where((values > 0) & np.isfinite(values))
+    return np.exp(np.log(usable).mean(axis=1))
+
+
+def early_steps(distance: pd.Series) -> list[int]:
+    """From step 1 up to the last step before the weights are EARLY apart."""
+    after_start = distance[distance.index >= 1]
+    apart = after_start.index[after_start >= EARLY]
+    last = int(apart[0]) - 1 if len(apart) else int(distance.index[-1])
+    return list(range(1, last + 1))
+
+
+def late_steps(steps: int) -> list[int]:
+    """The last quarter of `steps` steps."""
+    return list(range(steps - max(1, round(steps * LATE_SHARE)) + 1, steps + 1))
+
+
+def mean_over(curve: pd.Series, steps: Sequence[int]) -> float | None:
+    """Geometric mean over some steps; None where there is nothing above zero."""
+    value = float(geometric_mean(curve.reindex(list(steps)).to_frame().T).iloc[0])
+    return value if math.isfinite(value) else None
+
+
+def _ratio(table: pd.DataFrame, reference: str, backend: str, measure: str, phase: str) -> Ratio:
+    gap = between(table, reference, backend, measure)
+    if phase == "early":
+        steps = early_steps(between(table, reference, backend, "weights"))
+    else:
+        steps = late_steps(int(gap.index[-1]))
+    own = floor(table, (reference, backend), measure)
+    curves = _curves(_within(table, [reference, backend]), measure)
+    ratios = [
+        value
+        for name in curves
+        if (value := mean_over(gap / curves[name].where(curves[name] > 0), steps)) is not None
+    ]
+    return Ratio(
+        reference=reference,
+        backend=backend,
+        measure=measure,
+        phase=phase,
+        first_step=steps[0] if steps else None,
+        last_step=steps[-1] if steps else None,
+        between=mean_over(gap, steps),
+        floor=mean_over(own, steps),
+        ratio=mean_over(gap / own, steps),
+        low=min(ratios, default=None),
+        high=max(ratios, default=None),
+        curves=len(ratios),
+        larger=_larger(_gaps(table, reference, backend, measure), curves, steps),
+    )
+
+
+def _larger(gaps: pd.DataFrame, own: pd.DataFrame, steps: Sequence[int]) -> float | None:
+    """Share of pairs of columns in which that of `gaps` is larger over `steps`; a tie is half."""
+    one, two = (
+        [value for name in curves if (value := mean_over(curves[name], steps)) is not None]
+        for curves in (gaps, own)
+    )
+    signs = np.sign(np.subtract.outer(one, two))
+    return float((signs.mean() + 1) / 2) if signs.size else None
+
+
+def _within(table: pd.DataFrame, backends: Sequence[str]) -> pd.DataFrame:
+    bad = not_neutral(table)[["backend", "variant", "draw"]].itertuples(index=False, name=None)
+    rows = table[(table["kind"] == "within") & table["backend"].isin(list(backends))]
+    labels = pd.MultiIndex.from_frame(rows[["backend", "variant", "draw"]])
+    return rows[~labels.isin(list(bad))]
+
+
+def _gaps(table: pd.DataFrame, reference: str, backend: str, measure: str) -> pd.DataFrame:
+    """As `_curves`: two backends from the same start, a column a start."""
+    rows = (table["kind"] == "between") & (table["reference"] == reference)
+    return _curves(table[rows & (table["backend"] == backend)], measure)
+
+
+def _curves(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """A row a step, a column a curve."""
+    return rows.pivot(index="step", columns=CURVE, values=measure)

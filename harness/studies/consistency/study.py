@@ -1,0 +1,220 @@
+"""`cyclebench consistency`: divergence, cost of the defaults, verdict over seeds, calibration.
+
+A study is a folder `results/consistency-<dataset>-<hash>/`; the hash covers the data, the code and
+the settings of both scales, not how many seeds, pairs or steps: those can be added to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.config.experiment import Experiment, check_backends, load_experiment
+from harness.data import Prepared
+from harness.statistics.intervals import MINIMUM_SEEDS
+from harness.studies.consistency.defaults import DEFAULTS, switched
+from harness.studies.consistency.page.write import write_page
+from harness.studies.consistency.steps.divergence import divergence
+from harness.studies.consistency.steps.effects import default_effects
+from harness.studies.consistency.steps.setting import Images, clean
+from harness.studies.consistency.trainings.runs import Runs, Variant
+from harness.system.errors import UserError
+from harness.system.files import write_json
+from harness.system.lock import locked
+from harness.system.machine import find_machine
+from harness.system.progress import Display
+from harness.training.experiment_folder import decoded_images, experiment_folder, prepare_data
+from harness.training.jobs import tell
+
+# Presets: the gap between backends is followed on networks that a user would train; defaults, which
+# need many trajectories and whole runs, on small ones.
+FOLLOWED, WHOLE = "quick", "consistency"
+DEFAULT_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """`steps` are followed one by one. `seeds` of each backend, and pairs of runs in a verdict.
+    `pairs` of runs in the calibration, as many for A/A as for A/B."""
+
+    dataset: str = "seasons"
+    backends: tuple[str, ...] = ("torch", "tf")
+    data_dir: Path | None = None
+    results: Path = Path("results")
+    overrides: tuple[str, ...] = ()
+    steps: int = 200
+    seeds: int = 5
+    pairs: int = 20
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Networks and images of one preset."""
+
+    experiment: Experiment
+    prepared: Prepared
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A variant and what it is for: "reference", "planted", "default", "base" (of a default)."""
+
+    role: str
+    name: str
+    variant: Variant
+
+
+def study(options: Options, display: Display) -> Path:
+    """Do what is not done yet, and return the path of consistency.html.
+
+    Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
+    """
+    _check(options)
+    followed, whole = (_scale(options, preset, display) for preset in (FOLLOWED, WHOLE))
+    entries = plan(options, whole.experiment)
+    variants = [entry.variant for entry in entries]
+    folder = _folder(options, followed, whole)
+    tell(display, find_machine("cpu"), folder, folder / "**" / "log*")
+    with locked(folder):
+        display.say(
+            f"1 of 2: {options.steps} steps, followed one by one; "
+            f"2 of 2: many short trainings, of preset {WHOLE}"
+        )
+        _follow(folder, options, followed, whole, display)
+        runs = Runs(folder, whole.prepared, display)
+        failures = runs.train(variants)
+        display.say("Scoring translations")
+        runs.score(variants)
+        _record(folder, options, (followed, whole), entries, runs)
+        page = write_page(folder)
+        if failures:
+            raise failures[0]
+        return page
+
+
+def plan(options: Options, experiment: Experiment) -> list[Entry]:
+    """Every experiment of whole runs, and the seeds that each needs."""
+    first, *others = options.backends
+    own = range(max(2 * options.pairs, options.seeds, DEFAULT_SEEDS))
+    seeds = {first: tuple(own), **{name: tuple(range(options.seeds)) for name in others}}
+    few = {first: tuple(range(DEFAULT_SEEDS))}
+    entries = [
+        Entry("reference", "", Variant(experiment, seeds)),
+        Entry(
+            "planted",
+            " and ".join(planted(experiment)),
+            Variant(
+                switched(experiment, planted(experiment)), {first: tuple(range(options.pairs))}
+            ),
+        ),
+    ]
+    for default in DEFAULTS:
+        base = switched(experiment, default.base_overrides)
+        changed = switched(base, default.overrides)
+        if default.cuda or changed == base:  # no GPU is used; or it is in force already
+            continue
+        if base != experiment:
+            entries.append(Entry("base", default.name, Variant(base, few)))
+        entries.append(Entry("default", default.name, Variant(changed, few)))
+    return entries
+
+
+def planted(experiment: Experiment) -> tuple[str, ...]:
+    """The difference of A/B, as `--set` strings: half the weight of the cycle losses."""
+    objective = experiment.objective
+    return (
+        f"objective.lambda_a={objective.lambda_a / 2:g}",
+        f"objective.lambda_b={objective.lambda_b / 2:g}",
+    )
+
+
+def _check(options: Options) -> None:
+    check_backends(list(options.backends))
+    if len(options.backends) < 2:
+        raise UserError("consistency: needs two backends at least, such as --backends torch,tf")
+    if options.seeds < MINIMUM_SEEDS:
+        raise UserError(
+            f"seeds: {options.seeds} is too few for a verdict; at least {MINIMUM_SEEDS}"
+        )
+    if options.pairs < options.seeds:
+        raise UserError(
+            f"pairs: {options.pairs} is less than the {options.seeds} of one verdict; "
+            f"at least --pairs {options.seeds}"
+        )
+
+
+def _scale(options: Options, preset: str, display: Display) -> Scale:
+    experiment = load_experiment(options.dataset, preset, list(options.overrides))
+    prepared = prepare_data(experiment, options.data_dir, display)
+    return Scale(experiment.model_copy(update={"dataset": prepared.manifest.name}), prepared)
+
+
+def _folder(options: Options, *scales: Scale) -> Path:
+    """Its hash is made of those that an experiment folder of either scale would have."""
+    names = [experiment_folder(Path(), each.experiment, each.prepared).name for each in scales]
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
+    return options.results / f"consistency-{scales[0].experiment.dataset}-{digest}"
+
+
+def _follow(
+    folder: Path, options: Options, followed: Scale, whole: Scale, display: Display
+) -> None:
+    """Trajectories: divergence.csv of the larger networks, defaults.csv of the smaller ones."""
+
+    def progress(what: str, done: int, total: int) -> None:
+        display.update("steps followed", done, total, what)
+
+    names, steps, said = options.backends, options.steps, (display.say, progress)
+    images = _image_files(followed, display)
+    divergence(folder, followed.experiment, images, names, steps, *said)
+    images = _image_files(whole, display)
+    default_effects(folder, whole.experiment, images, names[0], steps, *said)
+    clean(folder)
+
+
+def _image_files(scale: Scale, display: Display) -> Images:
+    """Files of decoded images, decoded once for each way to resize."""
+    files: dict[str, Mapping[str, Path]] = {}
+
+    def find(experiment: Experiment) -> Mapping[str, Path]:
+        method = experiment.data.resize
+        if method not in files:
+            found = decoded_images(scale.prepared, experiment, display)
+            files[method] = {
+                split: Path(array.filename)
+                for split, array in found.items()
+                if isinstance(array, np.memmap) and array.filename
+            }
+        return files[method]
+
+    return find
+
+
+def _record(
+    folder: Path, options: Options, scales: Sequence[Scale], entries: Sequence[Entry], runs: Runs
+) -> None:
+    """study.json: what the page needs to find and name the rest."""
+    asked = {**asdict(options), "data_dir": options.data_dir and str(options.data_dir)}
+    asked |= {"results": str(options.results), "default_seeds": DEFAULT_SEEDS}
+    title_a, title_b = scales[-1].prepared.located.titles
+    content = {
+        "dataset": scales[0].experiment.dataset,
+        "hash": folder.name.rpartition("-")[2],
+        "options": asked,
+        "titles": {"a": title_a, "b": title_b},
+        "presets": {each.experiment.preset: each.experiment.model_dump() for each in scales},
+        "experiments": [
+            {
+                "role": entry.role,
+                "name": entry.name,
+                "folder": runs.folder(entry.variant.experiment).name,
+                "seeds": {name: list(seeds) for name, seeds in entry.variant.seeds.items()},
+            }
+            for entry in entries
+        ],
+    }
+    write_json(folder / "study.json", content)

@@ -1,0 +1,156 @@
+"""The runs of a study: many small trainings, a process each, one to a core at a time.
+
+Records, resume and scores are those of a comparison; only the turns are not taken. No time is read
+from these runs: each has one thread, and whatever else runs beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+
+from harness.config.experiment import Experiment
+from harness.data import Prepared
+from harness.metrics.evaluate import ImageSets, evaluate, is_scored
+from harness.metrics.extractors import EFFICIENTNET
+from harness.metrics.features import features
+from harness.records.run import RunRecord, find_runs
+from harness.system import provenance
+from harness.system.errors import WorkerFailed
+from harness.system.files import read_arrays
+from harness.system.machine import Machine
+from harness.system.progress import Display, duration
+from harness.training.experiment_folder import decoded_images, experiment_folder, write_experiment
+from harness.training.jobs import Request, jobs_left
+from harness.training.run import Job
+from harness.training.worker_process import Worker
+
+BLOCK = 50  # steps between looks at whether to stop
+MOST_AT_ONCE = 8  # a worker takes up to a gigabyte
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One experiment of the study, and the runs that it needs: seeds by backend."""
+
+    experiment: Experiment
+    seeds: dict[str, tuple[int, ...]]
+
+
+def single_thread_machine() -> Machine:
+    """The CPU, one thread a run."""
+    return Machine("cpu", provenance.device_name("cpu", 1), 1)
+
+
+class Runs:
+    """Folders of the study's experiments, below `study`; `prepared` holds their images."""
+
+    def __init__(self, study: Path, prepared: Prepared, display: Display):
+        self.study, self.prepared, self.display = study, prepared, display
+        self.machine = single_thread_machine()
+
+    def folder(self, experiment: Experiment) -> Path:
+        return experiment_folder(self.study / "experiments", experiment, self.prepared)
+
+    def train(self, variants: Sequence[Variant]) -> list[WorkerFailed]:
+        """Train what is not complete yet; a run that fails does not keep others from running.
+
+        On KeyboardInterrupt every run in progress leaves a checkpoint.
+        """
+        jobs = [job for variant in variants for job in self._jobs(variant)]
+        wanted = sum(len(seeds) for each in variants for seeds in each.seeds.values())
+        self.display.say(f"Runs: {wanted - len(jobs)} of {wanted} are there, {len(jobs)} to train")
+        return train_at_once(jobs, self.display) if jobs else []
+
+    def score(self, variants: Sequence[Variant]) -> None:
+        """Write each folder's metrics.json; features of all folders are extracted in one go."""
+        folders = [self.folder(variant.experiment) for variant in variants]
+        folders = [folder for folder in folders if any(run.complete for run in find_runs(folder))]
+        sets = [
+            ImageSets(
+                read_arrays(folder / "references.safetensors"),
+                [run for run in find_runs(folder) if run.complete],
+            )
+            for folder in folders
+        ]
+        every_set: Mapping[str, np.ndarray] = ChainMap(*sets)  # type: ignore[arg-type]
+        features(every_set, EFFICIENTNET, self.study / "features", self.display.stage)
+        for done, folder in enumerate(folders):
+            self.display.stage("experiments scored", done, len(folders))
+            if not is_scored(folder):
+                evaluate(folder, lambda *_: None)
+        self.display.stage("experiments scored", len(folders), len(folders))
+
+    def _jobs(self, variant: Variant) -> list[Job]:
+        folder = self.folder(variant.experiment)
+        images = decoded_images(self.prepared, variant.experiment, self.display)
+        write_experiment(folder, variant.experiment, self.prepared, images)
+        (self.study / "features").mkdir(exist_ok=True)
+        if not (folder / "features").exists():
+            # Most folders have the same real images: their features are extracted once.
+            (folder / "features").symlink_to(Path("..") / ".." / "features")
+        jobs = []
+        for backend, seeds in variant.seeds.items():
+            missing = tuple(s for s in seeds if not self._complete(folder, backend, s))
+            request = Request(seeds=missing, backends=(backend,))
+            listed = jobs_left(
+                folder, variant.experiment, images, request, self.machine, self.display
+            )
+            jobs += [job for [job] in listed]
+        return jobs
+
+    def _complete(self, folder: Path, backend: str, seed: int) -> bool:
+        device = provenance.slug(self.machine.device_name)
+        record = RunRecord(folder / "runs" / device / f"{backend}-seed{seed}")
+        return record.begun and record.complete
+
+
+def train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
+    """Bring every run to completion, as many at once as there are cores."""
+    at_once = min(provenance.default_threads(), MOST_AT_ONCE, len(jobs))
+    stop, began = Event(), time.monotonic()
+    failures: list[WorkerFailed] = []
+    pool = ThreadPoolExecutor(at_once)
+    left: set[Future[None]] = {pool.submit(_train, job, stop) for job in jobs}
+    try:
+        while left:
+            display.update("runs", len(jobs) - len(left), len(jobs))
+            finished, left = wait(left, return_when=FIRST_COMPLETED)
+            failures += [failure for each in finished if (failure := _failure(each, display))]
+            if len(left) == len(jobs) - at_once:
+                pace = (time.monotonic() - began) / at_once
+                display.say(f"Training takes about {duration(pace * len(left))} from here")
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+    display.update("runs", len(jobs), len(jobs))
+    return failures
+
+
+def _train(job: Job, stop: Event) -> None:
+    with closing(Worker(job)) as worker:
+        while worker.step < worker.steps and not stop.is_set():
+            worker.evaluate_if_due()
+            worker.train(worker.next_stop(min(worker.step + BLOCK, worker.steps)))
+        if stop.is_set():
+            worker.interrupt()
+            return
+        worker.request(evaluate="everything")
+        worker.request(finish=True)
+
+
+def _failure(finished: Future[None], display: Display) -> WorkerFailed | None:
+    try:
+        finished.result()
+    except WorkerFailed as failure:
+        display.say(f"Failed: {failure}")
+        return failure
+    return None

@@ -1,0 +1,90 @@
+"""From a study to its cells: the Cartesian product of its axes, each a valid experiment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from harness.config.experiment import Experiment, load_experiment
+from harness.studies.grid.axes import Axis
+from harness.studies.grid.file import StudyFile
+from harness.system.errors import UserError
+
+MOST_CELLS = 100
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One experiment of the grid; a label an axis."""
+
+    labels: tuple[str, ...]
+    name: str
+    experiment: Experiment
+
+
+def make_cells(
+    study: StudyFile, where: str, dataset: str | None = None, overrides: Sequence[str] = ()
+) -> list[Cell]:
+    """In the order of the file, the last axis fastest. Raises UserError before anything is trained.
+
+    `dataset` and `overrides` (`--set` strings) are what the user asked for beside the file; they
+    may not touch what the grid varies. `where` names the study in messages.
+    """
+    axes = study.axes
+    varied = {key for axis in axes for key in axis.keys}
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key in varied:
+            raise UserError(f"--set {override}: the grid of {where} varies {key}")
+    if dataset is not None and "dataset" in varied:
+        raise UserError(f"--dataset {dataset}: the grid of {where} varies it")
+    count = 1
+    for axis in axes:
+        count *= len(axis.labels)
+    if count > MOST_CELLS:
+        raise UserError(f"{where}: grid has {count:,} cells; at most {MOST_CELLS} are allowed")
+    found: dict[str, Cell] = {}
+    for places in product(*(range(len(axis.labels)) for axis in axes)):
+        cell = _cell(study, where, axes, places, dataset or study.dataset, overrides)
+        same = found.setdefault(cell.experiment.digest(), cell)
+        if same is not cell:
+            raise UserError(f"{where}: {same.name} and {cell.name} are the same experiment")
+    return list(found.values())
+
+
+def _cell(
+    study: StudyFile,
+    where: str,
+    axes: tuple[Axis, ...],
+    places: tuple[int, ...],
+    dataset: str | None,
+    overrides: Sequence[str],
+) -> Cell:
+    chosen = {
+        key: value
+        for axis, place in zip(axes, places, strict=True)
+        for key, value in axis.settings[place].items()
+    }
+    labels = tuple(axis.labels[place] for axis, place in zip(axes, places, strict=True))
+    name = cell_name(axes, labels)
+    if "dataset" in chosen:
+        dataset = str(chosen.pop("dataset"))
+    preset = str(chosen.pop("preset", study.preset))
+    settings = [*_overrides(study.fixed), *overrides, *_overrides(chosen)]
+    try:
+        return Cell(labels, name, load_experiment(dataset, preset, settings))
+    except UserError as error:
+        raise UserError(f"{where}: {name}: {error}") from None
+
+
+def cell_name(axes: Sequence[Axis], labels: Sequence[str]) -> str:
+    """ "blocks 3, learning rate 0.001"."""
+    return ", ".join(f"{axis.title} {label}" for axis, label in zip(axes, labels, strict=True))
+
+
+def _overrides(settings: dict[str, Any]) -> list[str]:
+    """As `--set` strings: JSON is YAML."""
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]

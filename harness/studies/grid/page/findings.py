@@ -1,0 +1,201 @@
+"""What a study's page says, worked out once from study.json and the experiment folders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.records.experiment import Experiment, load
+from harness.records.run import RunRecord
+from harness.report.comparison.scores import HEADLINE, MetricRow, Score, metric_rows
+from harness.report.comparison.timing import TimingRow, step_seconds, timing_rows
+from harness.statistics.equivalence import Verdict, verdict
+from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
+from harness.statistics.metric_table import BY_NAME, Metric
+from harness.studies.grid.record import CellRecord, StudyRecord, asked_runs
+
+ALPHA = 0.05
+# Shown where the file names no metrics and the data set allows them.
+DEFAULT_METRICS = (HEADLINE, "judge_accuracy")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One training the study asks for."""
+
+    backend: str
+    seed: int
+    state: str  # complete, diverged, failed, interrupted, running, not begun
+    step: int
+    steps: int | None
+
+
+@dataclass(frozen=True)
+class CellFindings:
+    """`experiment` holds the study's runs only; None where the cell has not been begun."""
+
+    record: CellRecord
+    experiment: Experiment | None
+    rows: tuple[MetricRow, ...]
+    timing: tuple[TimingRow, ...]
+    runs: tuple[RunState, ...]
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    def of(self, backend: str) -> tuple[RunRecord, ...]:
+        """Complete runs."""
+        return self.experiment.of(backend) if self.experiment else ()
+
+    def states(self, backend: str) -> list[RunState]:
+        return [run for run in self.runs if run.backend == backend]
+
+    def score(self, metric: str, direction: str, backend: str) -> Score | None:
+        return next((r.scores[backend] for r in self.of_metric(metric, direction)
+                     if backend in r.scores), None)  # fmt: skip
+
+    def of_metric(self, metric: str, direction: str) -> list[MetricRow]:
+        return [row for row in self.rows if (row.metric.name, row.direction) == (metric, direction)]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A difference between two backends in one cell: by itself, and as one of the study's many.
+
+    `joint`: the verdict at 5 % over the number of verdicts (Bonferroni), so that all of them hold
+    together.
+    """
+
+    cell: CellFindings
+    row: MetricRow
+    joint: Verdict | None
+
+    @property
+    def label(self) -> str | None:
+        return self.row.verdict.label if self.row.verdict else None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the verdict holds together with all others."""
+        return self.joint is not None and self.joint.label == self.label
+
+
+@dataclass(frozen=True)
+class Findings:
+    study: StudyRecord
+    cells: tuple[CellFindings, ...]
+    metrics: tuple[Metric, ...]
+    judged: tuple[Judged, ...]
+    titles: Mapping[str, str]  # of backends
+
+    @property
+    def verdicts(self) -> int:
+        """How many differences got a verdict from enough seeds."""
+        return sum(each.row.seeds >= MINIMUM_SEEDS for each in self.judged)
+
+    @property
+    def baseline(self) -> CellFindings:
+        return next(cell for cell in self.cells if cell.name == self.study.baseline)
+
+    @property
+    def most_seeds(self) -> int:
+        return max((score.runs for cell in self.cells for row in cell.rows
+                    for score in row.scores.values()), default=0)  # fmt: skip
+
+    def path(self, cell: CellFindings, direction: str) -> str:
+        return cell.experiment.path(direction) if cell.experiment else direction
+
+
+def find(study: StudyRecord) -> Findings:
+    cells = tuple(_cell(study, record) for record in study.cells)
+    scored = {row.metric.name for cell in cells for row in cell.rows}
+    wanted = study.metrics or DEFAULT_METRICS
+    metrics = tuple(BY_NAME[name] for name in wanted if name in scored)
+    titles = {name: name for name in study.backends}
+    for cell in cells:
+        if cell.experiment is not None:
+            titles |= {name: cell.experiment.title(name) for name in cell.experiment.present}
+    return Findings(study, cells, metrics, _judge(cells, metrics), titles)
+
+
+def ends(runs: Sequence[RunState]) -> list[str]:
+    """What trainings that are not complete came to, those that ended alike in one line."""
+    alike: dict[str, list[int]] = {}
+    for run in runs:
+        if run.state == "not begun":
+            alike.setdefault("not begun", []).append(run.seed)
+        elif run.state != "complete":
+            text = f"{run.state} at step {run.step:,} of {run.steps:,}"
+            alike.setdefault(text, []).append(run.seed)
+    return [
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}: {text}"
+        for text, seeds in alike.items()
+    ]
+
+
+def relative_time(cell: CellFindings, baseline: CellFindings, backend: str) -> Interval:
+    """Training time over that of the baseline cell, same backend and seed.
+
+    Geometric mean with a t interval of the logarithms over seeds: a ratio is never below zero.
+    Time of a run: its median step times its steps, so that neither set-up nor warm-up nor a pause
+    is in it. The cells were trained one after the other, not in turns.
+    """
+    ours, theirs = ({run.seed: _train_seconds(run) for run in each.of(backend)}
+                    for each in (cell, baseline))  # fmt: skip
+    ratios = [ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+    logs = seed_interval([math.log(ratio) for ratio in ratios if np.isfinite(ratio)])
+    bounds = (logs.value, logs.low, logs.high)
+    return Interval(*(None if bound is None else math.exp(bound) for bound in bounds))
+
+
+def _train_seconds(run: RunRecord) -> float:
+    times = step_seconds(run)
+    return float(times.median()) * run.status["steps"] if len(times) else float("nan")
+
+
+def _cell(study: StudyRecord, record: CellRecord) -> CellFindings:
+    asked = asked_runs(record.folder, study.device_name, study.backends, study.seeds)
+    states = tuple(_state(run) for run in asked)
+    if not (record.folder / "experiment.json").exists():
+        return CellFindings(record, None, (), (), states)
+    folders = {run.folder for run in asked}
+    whole = load(record.folder)
+    experiment = replace(
+        whole,
+        runs=tuple(run for run in whole.runs if run.folder in folders),
+        unfinished=tuple(run for run in whole.unfinished if run.folder in folders),
+    )
+    rows, timing = tuple(metric_rows(experiment)), tuple(timing_rows(experiment))
+    return CellFindings(record, experiment, rows, timing, states)
+
+
+def _state(run: RunRecord) -> RunState:
+    backend, _, seed = run.folder.name.rpartition("-seed")
+    if not run.begun:
+        return RunState(backend, int(seed), "not begun", 0, None)
+    state = "diverged" if run.diverged else run.status["state"]
+    return RunState(backend, int(seed), state, run.status["step"], run.status["steps"])
+
+
+def _judge(cells: tuple[CellFindings, ...], metrics: tuple[Metric, ...]) -> tuple[Judged, ...]:
+    rows = [
+        (cell, row)
+        for cell in cells
+        for row in cell.rows
+        if row.metric in metrics and len(row.scores) == 2 and row.gaps
+    ]
+    count = sum(row.verdict is not None and row.seeds >= MINIMUM_SEEDS for _, row in rows)
+    return tuple(
+        Judged(
+            cell,
+            row,
+            verdict(row.gaps, row.margin, ALPHA / count)
+            if row.margin and row.verdict and row.seeds >= MINIMUM_SEEDS
+            else None,
+        )
+        for cell, row in rows
+    )

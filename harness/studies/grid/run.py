@@ -1,0 +1,160 @@
+"""`cyclebench study`: train every cell of a grid that is not trained yet, then write one page.
+
+Each cell is an experiment folder as `cyclebench compare` makes it, under the same name: a cell that
+was trained before is reused, and an interrupted study goes on where it stopped. The study's own
+folder, `results/studies/<name>-<hash>/`, refers to them. Its hash covers the cells with their data
+and code, not how many seeds were asked for: those can be added to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config.experiment import check_backends
+from harness.data import Prepared
+from harness.metrics.evaluate import is_scored
+from harness.records.run import find_runs
+from harness.studies.comparison import locked, score
+from harness.studies.grid.file import StudyFile, read_study
+from harness.studies.grid.grid import Cell, make_cells
+from harness.studies.grid.page.write import write_page
+from harness.studies.grid.record import Place, asked_runs, study_folder, write_record
+from harness.system.errors import WorkerFailed
+from harness.system.machine import Machine, find_machine
+from harness.system.progress import Display, duration
+from harness.training.experiment_folder import prepare_data
+from harness.training.jobs import Bench, Request, begin, check_precision, set_up, tell, train
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for. None: as the study's file says, or decided by the machine."""
+
+    study: str
+    dataset: str | None = None
+    seeds: tuple[int, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    device: str | None = None
+    data_dir: Path | None = None
+    results: Path = Path("results")
+    overrides: tuple[str, ...] = ()
+    report_only: bool = False
+
+
+def study(options: Options, display: Display) -> Path:
+    """Do what is not done yet, and return the path of report.html.
+
+    A training that diverges is a finding, shown in the report. Raises UserError for bad input,
+    before anything is trained; WorkerFailed if a training died of something else, after all else is
+    done.
+    """
+    name, file = read_study(options.study)
+    request = _request(options, file)
+    machine = find_machine(request.device)
+    cells = make_cells(file, name, options.dataset, options.overrides)
+    for cell in cells:
+        check_precision(cell.experiment, machine)
+    places = _places(cells, request, display)
+    folder = study_folder(options.results, name, places)
+    tell(display, machine, folder, options.results / "*" / "runs" / "*" / "*" / "log.txt")
+    with locked(folder):
+        write_record(folder, name, file, request, machine, places)
+        failures = [] if options.report_only else _train(folder, places, request, machine, display)
+        for each in places:
+            _score(each.bench.folder, display)
+        page = write_page(folder)
+    if failures:
+        raise failures[0]
+    return page
+
+
+def _request(options: Options, file: StudyFile) -> Request:
+    """Raises UserError for an unknown backend."""
+    backends = options.backends or file.backends
+    check_backends(list(backends))
+    return Request(
+        seeds=options.seeds or file.seeds,
+        backends=backends,
+        device=options.device,
+        data_dir=options.data_dir,
+        results=options.results,
+    )
+
+
+def _places(cells: Sequence[Cell], request: Request, display: Display) -> list[Place]:
+    """Each data set is found and looked through once, however many cells use it."""
+    known: dict[tuple[object, ...], Prepared] = {}
+    places = []
+    for cell in cells:
+        data = cell.experiment.data
+        sizes = (data.load("a"), data.load("b"))
+        key = (cell.experiment.dataset, sizes, data.train, data.test, data.hold_out)
+        if key not in known:
+            known[key] = prepare_data(cell.experiment, request.data_dir, display)
+        places.append(Place(cell, set_up(cell.experiment, known[key], request.results)))
+    return places
+
+
+def _train(
+    folder: Path, places: Sequence[Place], request: Request, machine: Machine, display: Display
+) -> list[WorkerFailed]:
+    """One cell after the other; after each the page shows what there is so far."""
+    todo = [each for each in places if not _done(each.bench.folder, request, machine)]
+    display.say(
+        f"Cells: {len(places) - len(todo)} of {len(places)} are trained, {len(todo)} to train"
+    )
+    failures: list[WorkerFailed] = []
+    began = time.monotonic()
+    for done, each in enumerate(todo):
+        display.update("cells", done, len(todo), each.cell.name)
+        display.say(f"Cell {done + 1} of {len(todo)}: {each.cell.name}")
+        failures += _train_cell(each.bench, request, machine, display)
+        write_page(folder)
+        left = len(todo) - done - 1
+        if left:
+            pace = (time.monotonic() - began) / (done + 1)
+            display.say(
+                f"About {duration(pace * left)} left, if {left} more take as long as so far "
+                f"({duration(pace)} each)"
+            )
+    if todo:
+        display.update("cells", len(todo), len(todo))
+    return failures
+
+
+def _train_cell(
+    bench: Bench, request: Request, machine: Machine, display: Display
+) -> list[WorkerFailed]:
+    """Train and score one cell; returns the failures that are no divergence.
+
+    The backend whose partner diverged was stopped with it: it goes on alone.
+    """
+    with locked(bench.folder):
+        images = begin(bench, display)
+        while True:
+            before = _count_diverged(bench.folder)
+            failures = train(bench, images, request, machine, display, lambda run: run.diverged)
+            if not failures or _count_diverged(bench.folder) == before:
+                break
+    _score(bench.folder, display)
+    return failures
+
+
+def _score(folder: Path, display: Display) -> None:
+    """Score and report what is complete and not scored yet."""
+    if any(run.complete for run in find_runs(folder)) and not is_scored(folder):
+        with locked(folder):
+            score(folder, display)
+
+
+def _done(folder: Path, request: Request, machine: Machine) -> bool:
+    """Whether every run asked for is complete, or has diverged and would again."""
+    runs = asked_runs(folder, machine.device_name, request.backends, request.seeds)
+    return all(run.begun and (run.complete or run.diverged) for run in runs)
+
+
+def _count_diverged(folder: Path) -> int:
+    return sum(run.diverged for run in find_runs(folder))

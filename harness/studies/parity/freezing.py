@@ -1,0 +1,154 @@
+"""Rung 10: each loss moves its own networks, and nothing else moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.interface import POOL_PASS, POOL_SWAP, Backend, Batch, PoolDecision
+from backends.objective import RECORDED
+from harness.studies.parity.adam import adam
+from harness.studies.parity.facts import Facts
+from harness.studies.parity.lab import Lab
+from harness.studies.parity.subject import passing, standing, used_state
+
+# Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
+STEP = 1e-7
+SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
+
+
+@dataclass(frozen=True)
+class _Steps:
+    found: Facts
+    expected: Facts
+    left: Facts
+    before: Facts
+
+
+def slopes(lab: Lab, name: str) -> Facts:
+    """Gradients along a direction of each side's weights."""
+    backend = lab.backend(name, "float64")
+    gradients = backend.gradients(standing(passing(lab.subject.batches[0])))
+    return {
+        ("slope of the loss", side): np.array(
+            sum(float((gradients[key] * d).sum()) for key, d in _direction(lab, side).items())
+        )
+        for side in SIDES
+    }
+
+
+def slopes_of_losses(lab: Lab, name: str) -> Facts:
+    """How the recorded losses change along that direction: central differences."""
+    backend = lab.backend(name, "float64")
+    facts: Facts = {}
+    for side in SIDES:
+        above, below = (_loss(lab, backend, side, step) for step in (STEP, -STEP))
+        facts["slope of the loss", side] = np.array((above - below) / (2 * STEP))
+    return facts
+
+
+def updates(lab: Lab, name: str) -> Facts:
+    """What each of two training steps adds to weights and moments."""
+    return lab.once(_two_steps, name).found
+
+
+def updates_by_gradients(lab: Lab, name: str) -> Facts:
+    """The same from `gradients` at the state before and Adam in NumPy.
+
+    Where discriminators go first, generators' gradients are of a state between: left out.
+    """
+    return lab.once(_two_steps, name).expected
+
+
+def left_by_gradients(lab: Lab, name: str) -> Facts:
+    """The state after gradients were asked for, without a step."""
+    return lab.once(_two_steps, name).left
+
+
+def as_before(lab: Lab, name: str) -> Facts:
+    """The state before."""
+    return lab.once(_two_steps, name).before
+
+
+def _two_steps(lab: Lab, name: str) -> _Steps:
+    backend, objective = lab.backend(name, "float64"), lab.subject.objective
+    steps = _Steps({}, {}, {}, {})
+    optimiser = lab.subject.experiment.optimiser
+    rate = optimiser.learning_rate
+    rates = (rate, optimiser.discriminator_learning_rate or rate)
+    first, second = lab.subject.batches[:2]
+    # Discriminators are shown old fakes, then new ones.
+    for step, one in enumerate((_swapping(first, objective.pool_size), passing(second))):
+        batch = one._replace(learning_rate=rates[0], discriminator_learning_rate=rates[1])
+        before = backend.state()
+        gradients = backend.gradients(batch)
+        left = backend.state()
+        backend.train_step(batch)
+        after = backend.state()
+        computed = adam(before, gradients, rates, objective)
+        for key in _compared(lab):
+            steps.found["training step", f"{key}, step {step}"] = after[key] - before[key]
+            steps.expected["training step", f"{key}, step {step}"] = computed[key] - before[key]
+        for key in before:
+            steps.left["gradients alone", f"{key}, step {step}"] = left[key]
+            steps.before["gradients alone", f"{key}, step {step}"] = before[key]
+    backend.losses()
+    return steps
+
+
+def _compared(lab: Lab) -> list[str]:
+    """Weights and moments whose gradient is more than rounding."""
+    zero = lab.subject.model.zero_gradients()
+    moved_on = lab.subject.objective.update_order == "discriminators_first"
+    networks = (*SIDES["discriminators"], *(() if moved_on else SIDES["generators"]))
+    weights = [
+        name
+        for name in lab.subject.model.parameter_shapes()
+        if name.startswith(networks) and name not in zero
+    ]
+    return [f"{part}{name}" for name in weights for part in ("", "adam_m/", "adam_v/")]
+
+
+def _swapping(batch: Batch, pool_size: int) -> Batch:
+    if batch.pool_a.drawn.size:
+        return batch
+    action = POOL_SWAP if pool_size else POOL_PASS
+    count = len(batch.a)
+    slots = np.arange(count, dtype=np.int32) % max(pool_size, 1)
+    decision = PoolDecision(np.full(count, action, np.int32), slots.astype(np.int32))
+    return batch._replace(pool_a=decision, pool_b=decision)
+
+
+def _direction(lab: Lab, side: str) -> dict[str, np.ndarray]:
+    """Unit length, over all weights of both networks of a side."""
+    draw = np.random.Generator(np.random.Philox(11))
+    shapes = lab.subject.model.parameter_shapes().items()
+    drawn = {key: draw.normal(size=shape) for key, shape in shapes if key.startswith(SIDES[side])}
+    length = np.sqrt(sum(float((d**2).sum()) for d in drawn.values()))
+    return {key: d / length for key, d in drawn.items()}
+
+
+def _loss(lab: Lab, backend: Backend, side: str, step: float) -> float:
+    """What a side minimises, after its weights moved by `step` along its direction."""
+    objective = lab.subject.objective
+    state = used_state(lab.subject.model, objective)
+    for key, direction in _direction(lab, side).items():
+        state[key] = state[key] + step * direction
+    backend.load_state(state)
+    backend.losses()
+    backend.train_step(standing(passing(lab.subject.batches[0])))
+    recorded = backend.losses()[0].astype(np.float64)
+    term = dict(zip(RECORDED, recorded, strict=True))
+    if side == "discriminators":
+        penalty = objective.gradient_penalty * (term["penalty_a"] + term["penalty_b"])
+        total = term["discriminator_a"] + term["discriminator_b"]
+        return objective.discriminator_weight * total + penalty
+    return (
+        term["adversarial_ab"]
+        + term["adversarial_ba"]
+        + objective.lambda_a * term["cycle_a"]
+        + objective.lambda_b * term["cycle_b"]
+        + objective.identity_weight("a") * term["identity_a"]
+        + objective.identity_weight("b") * term["identity_b"]
+    )

@@ -1,0 +1,218 @@
+"""What is put into every backend: networks, weights, images and choices."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from pydantic import ValidationError
+
+from backends.architecture import NormSpec
+from backends.interface import POOL_PASS, Batch, PoolDecision, State, state_shapes
+from backends.model import NETWORKS, Model
+from backends.objective import Objective
+from harness.config.experiment import Experiment
+from harness.data.seasons import render
+from harness.data.seasons.paint import Season
+from harness.plan.plan import make_plan
+from harness.system.errors import UserError
+
+STEPS = 20
+# More than one image, or a sum over the batch would look like a mean.
+BATCH = 2
+SCENES = 6
+# Of the experiment's learning rate. At the whole of it rounding grows twice as large with every
+# step, and after twenty a defect has to be large to be seen.
+GENTLE = 0.01
+MARGIN = 4
+# The architecture is the preset's; image size and width are not: more would only add time. Where it
+# must have large images (a deep U-Net), a small pool is full after a few of them.
+SIZES = (32, 64, 128, 256)
+WIDEST = 16
+LARGE, POOLED_LARGE = 128, 8
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`images`: of "a" and "b", uint8 (SCENES, size + MARGIN, size + MARGIN, channels).
+
+    `batches`: twenty steps around the one that fills the pools, at a gentle learning rate.
+    """
+
+    experiment: Experiment
+    model: Model
+    objective: Objective
+    images: dict[str, np.ndarray]
+    batches: list[Batch]
+    gradient_batches: int = 6
+
+    def size(self, network: str) -> int:
+        """Height and width of the images that one of NETWORKS is trained on."""
+        return self.model.input_shape(network)[0]
+
+    def cut(self, network: str, first: int, count: int, height: int, width: int) -> np.ndarray:
+        """Some images that one of NETWORKS is trained on: uint8 (count, height, width, C)."""
+        images = self.images["a" if network in ("g_ab", "d_a") else "b"]
+        return np.ascontiguousarray(images[first : first + count, :height, :width])
+
+    def with_batch_norm(self) -> Model:
+        """The same networks with batch norm and learnt scales, where they have not both."""
+        specs = {network: getattr(self.model, network) for network in NETWORKS}
+        return replace(
+            self.model,
+            **{
+                network: replace(spec, norm=_batch_norm(spec.norm))
+                for network, spec in specs.items()
+            },
+        )
+
+    def nearly_cancelling(self) -> dict[str, str]:
+        """Parameters whose gradient is a difference that leaves next to nothing.
+
+        Each with the kernel beside it, together with which it is measured. Hinge and Wasserstein
+        take scores as they are: what is added to all of them adds nothing to their difference.
+        """
+        if self.objective.adversarial in ("least_squares", "vanilla"):
+            return {}
+        return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
+
+    def plan_batches(self, batch_size: int, first: int, steps: int) -> list[Batch]:
+        """`steps` batches of the harness's plan, from step `first` on."""
+        return _batches(self.experiment, self.images, batch_size, first, steps)
+
+
+def make_subject(experiment: Experiment, gradient_batches: int = 6) -> Subject:
+    """A small subject with the networks, objective and schedule of `experiment`."""
+    small = _small(experiment)
+    images = {
+        "a": _scenes(0, "summer", small.data.load("a"), small.data.channels_a),
+        "b": _scenes(10, "winter", small.data.load("b"), small.data.channels_b),
+    }
+    # Begun just before the pool is full: twenty steps store, swap and pass.
+    stored = 1 if small.objective.pool == "half_new" else BATCH
+    first = max(0, small.objective.pool_size // stored - STEPS // 4)
+    return Subject(
+        small,
+        small.networks(),
+        small.loss(),
+        images,
+        _batches(small, images, BATCH, first, STEPS),
+        gradient_batches,
+    )
+
+
+def _small(experiment: Experiment) -> Experiment:
+    """The experiment with narrow networks, on the smallest images that they can take."""
+    settings = experiment.model_dump()
+    for key in ("filters", "discriminator_filters"):
+        settings["model"][key] = min(settings["model"][key], WIDEST)
+    # Batch norm needs more than one image, where it sees one pixel.
+    settings["training"]["batch_size"] = BATCH
+    data = settings["data"]
+    if experiment.data.crop("a") != experiment.data.crop("b"):
+        data["load_size"] = experiment.data.crop("a") + MARGIN
+        data["load_size_b"] = experiment.data.crop("b") + MARGIN
+        return Experiment.model_validate(settings)
+    for size in SIZES:
+        data |= {"crop_size": size, "load_size": size + MARGIN}
+        data |= {"crop_size_b": None, "load_size_b": None}
+        if size >= LARGE:
+            pool = settings["objective"]
+            pool["pool_size"] = min(pool["pool_size"], POOLED_LARGE)
+        with suppress(ValidationError):
+            return Experiment.model_validate(settings)
+    raise UserError(
+        f"preset {experiment.preset}: its networks need images above {SIZES[-1]} pixels"
+    )
+
+
+def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
+    scenes = [render(scene, season, side) for scene in range(first, first + SCENES)]
+    return np.stack(scenes)[..., :channels]
+
+
+def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
+    """A state that is not fresh: biases, norms, Adam moments and pools are filled, so all count."""
+    draw = np.random.Generator(np.random.Philox(7))
+    shapes = state_shapes(model, objective)
+    state = {name: _drawn(name, shape, draw) for name, shape in shapes.items()}
+    for network in ("d_a", "d_b"):
+        # Scores on both sides of the middle between the two targets, so that accuracies count.
+        state[f"{network}/head/bias"] += np.float32(objective.middle)
+    if objective.adversarial == "wasserstein":
+        # As after any step: so that nothing moves at learning rate zero.
+        for name in model.parameter_shapes():
+            if name.startswith("d_"):
+                state[name] = np.clip(state[name], -objective.clip, objective.clip)
+    return {**state, "step": np.array(3, np.int64)}
+
+
+def fresh_optimiser(state: State) -> dict[str, np.ndarray]:
+    """`state` with weights and moments of zero, no step taken: what comes out is the update."""
+    kept = ("_norm/mean", "_norm/variance", "pool_a", "pool_b")
+    return {
+        name: array if name.endswith(kept) else np.zeros_like(array)
+        for name, array in state.items()
+    }
+
+
+def passing(batch: Batch) -> Batch:
+    """The same step with image pools that hand every fake on and keep none."""
+    decision = PoolDecision(
+        np.full(len(batch.a), POOL_PASS, np.int32), np.zeros(len(batch.a), np.int32)
+    )
+    return batch._replace(pool_a=decision, pool_b=decision)
+
+
+def standing(batch: Batch) -> Batch:
+    """The same step without dropout at learning rate zero: losses are of the state given."""
+    return batch._replace(kept={}, learning_rate=0.0, discriminator_learning_rate=0.0)
+
+
+def _drawn(name: str, shape: tuple[int, ...], draw: np.random.Generator) -> np.ndarray:
+    if name.startswith("adam_m/"):
+        values = draw.normal(0, 1e-3, shape)
+    elif name.startswith("adam_v/"):
+        values = draw.uniform(1e-8, 1e-5, shape)
+    elif name.startswith("pool_"):
+        values = draw.uniform(-1, 1, shape)
+    elif name.endswith("/kernel"):
+        # What 1x1 kernels add up is little: wider, or they hardly tell one image from another.
+        values = draw.normal(0, 0.3 if shape[0] == 1 else 0.02, shape)
+    elif name.endswith("/scale"):
+        values = draw.normal(1, 0.2, shape)
+    elif name.endswith("/variance"):
+        values = draw.uniform(0.5, 1.5, shape)
+    else:
+        values = draw.normal(0, 0.1, shape)
+    return np.asarray(values, np.float32)
+
+
+def _batch_norm(norm: NormSpec | None) -> NormSpec:
+    return replace(norm or NormSpec(), kind="batch", affine=True)
+
+
+def _batches(
+    experiment: Experiment, images: dict[str, np.ndarray], batch_size: int, first: int, steps: int
+) -> list[Batch]:
+    """A schedule in which the learning rate falls within the steps taken."""
+    per_epoch = 5
+    training = experiment.training.model_copy(
+        update={
+            "batch_size": batch_size,
+            "steps": None,
+            "steps_per_epoch": per_epoch,
+            "epochs_constant": first // per_epoch + 2,
+            "epochs_decay": steps // per_epoch,
+        }
+    )
+    plan = make_plan(experiment.model_copy(update={"training": training}), 0, SCENES, SCENES)
+    batches = [plan.batch(step, images["a"], images["b"]) for step in range(first, first + steps)]
+    return [
+        batch._replace(
+            learning_rate=GENTLE * batch.learning_rate,
+            discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
+        )
+        for batch in batches
+    ]

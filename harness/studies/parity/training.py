@@ -1,0 +1,165 @@
+"""Rungs 11 and 12: a state goes from one backend to another; twenty steps of training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.interface import Backend, Batch, State
+from backends.model import NETWORKS
+from backends.objective import LOSS_TERMS
+from harness.studies.parity.facts import Facts
+from harness.studies.parity.lab import Lab
+from harness.studies.parity.losses import beside_one
+from harness.studies.parity.subject import used_state
+
+GIVEN_AFTER, CONTINUED = 2, 3
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A state after some steps, and how training went on from there without a load."""
+
+    state: State
+    losses: np.ndarray
+    end: State
+
+
+# ----------------------------------------------------------------------------------- exchange
+
+
+def taken(lab: Lab, name: str) -> Facts:
+    """States of every backend, loaded and read again: by this one."""
+    facts: Facts = {}
+    backend = lab.backend(name, "float64")
+    for giver in lab.names:
+        backend.load_state(lab.once(_source, giver).state)
+        facts |= {(f"loaded from {giver}", key): x for key, x in backend.state().items()}
+    # The networks with batch norm have statistics, which others may lack.
+    normed = lab.backend(name, "float64", lab.subject.with_batch_norm()).state()
+    return facts | {("loaded, with batch norm", key): x for key, x in normed.items()}
+
+
+def given(lab: Lab, name: str) -> Facts:
+    """The states themselves."""
+    facts: Facts = {}
+    for giver in lab.names:
+        state = lab.once(_source, giver).state
+        facts |= {(f"loaded from {giver}", key): array for key, array in state.items()}
+    normed = used_state(lab.subject.with_batch_norm(), lab.subject.objective)
+    return facts | {("loaded, with batch norm", key): array for key, array in normed.items()}
+
+
+def continued(lab: Lab, name: str) -> Facts:
+    """Training goes on from the states of every backend."""
+    facts: Facts = {}
+    backend = lab.backend(name, "float64")
+    for giver in lab.names:
+        backend.load_state(lab.once(_source, giver).state)
+        losses = _train(backend, _rest(lab))
+        facts |= _continuation(lab, giver, losses, backend.state())
+    return facts
+
+
+def uninterrupted(lab: Lab, name: str) -> Facts:
+    """As it went on in the backend that the state is from."""
+    facts: Facts = {}
+    for giver in lab.names:
+        source = lab.once(_source, giver)
+        facts |= _continuation(lab, giver, source.losses, source.end)
+    return facts
+
+
+def _source(lab: Lab, name: str) -> _Source:
+    backend = lab.backend(name, "float64")
+    _train(backend, lab.subject.batches[:GIVEN_AFTER])
+    state = backend.state()
+    losses = _train(backend, _rest(lab))
+    return _Source(state, losses, backend.state())
+
+
+def _rest(lab: Lab) -> Sequence[Batch]:
+    return lab.subject.batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED]
+
+
+def _continuation(lab: Lab, giver: str, losses: np.ndarray, state: State) -> Facts:
+    group = f"{CONTINUED} steps from {giver}"
+    facts: Facts = {
+        (group, f"{term}, step {step}"): beside_one(lab, term, row[i])
+        for step, row in enumerate(losses)
+        for i, term in enumerate(LOSS_TERMS)
+    }
+    ends = _with_zero_gradients_joined(lab, state)
+    return facts | {(f"{group}, end", key): array for key, array in ends.items()}
+
+
+# --------------------------------------------------------------------------------- trajectory
+
+
+def losses(lab: Lab, name: str) -> Facts:
+    """Every term of every step."""
+    found, _ = lab.once(_trajectory, name)
+    return {
+        (f"losses of {len(found)} steps", f"{term}, step {step}"): beside_one(lab, term, row[i])
+        for step, row in enumerate(found)
+        for i, term in enumerate(LOSS_TERMS)
+    }
+
+
+def end_weights(lab: Lab, name: str) -> Facts:
+    """What training leaves behind, network by network."""
+    weights = lab.subject.model.parameter_shapes()
+    return _end(lab, name, {network: (f"{network}/",) for network in NETWORKS}, weights)
+
+
+def end_moments(lab: Lab, name: str) -> Facts:
+    """Adam's part of it."""
+    return _end(lab, name, {"first moments": ("adam_m/",), "second moments": ("adam_v/",)})
+
+
+def end_images(lab: Lab, name: str) -> Facts:
+    """Both image pools, and the running statistics of batch norms."""
+    statistics = tuple(lab.subject.model.statistic_shapes())
+    return _end(lab, name, {"pools": ("pool_",), "statistics": statistics})
+
+
+def _end(
+    lab: Lab,
+    name: str,
+    groups: Mapping[str, tuple[str, ...]],
+    among: Collection[str] | None = None,
+) -> Facts:
+    """Entries that begin as a group has it; `among`: only these names."""
+    _, state = lab.once(_trajectory, name)
+    joined = _with_zero_gradients_joined(lab, state)
+    return {
+        (f"end: {group}", key): array
+        for group, beginnings in groups.items()
+        for key, array in joined.items()
+        if key.startswith(beginnings) and (among is None or key in among)
+    }
+
+
+def _trajectory(lab: Lab, name: str) -> tuple[np.ndarray, State]:
+    backend = lab.backend(name, "float64")
+    return _train(backend, lab.subject.batches), backend.state()
+
+
+def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
+    backend.losses()
+    for batch in batches:
+        backend.train_step(batch)
+    return backend.losses()
+
+
+def _with_zero_gradients_joined(lab: Lab, state: State) -> dict[str, np.ndarray]:
+    """What only rounding moves is measured together with the kernel in front of it."""
+    joined = dict(state)
+    beside = {**lab.subject.model.zero_gradients(), **lab.subject.nearly_cancelling()}
+    for name, kernel in beside.items():
+        for part in ("", "adam_m/", "adam_v/"):
+            rounded = joined.pop(f"{part}{name}")
+            joined[f"{part}{kernel}"] = np.concatenate([joined[f"{part}{kernel}"].ravel(), rounded])
+    return joined

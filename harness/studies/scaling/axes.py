@@ -1,0 +1,108 @@
+"""What is varied, one thing at a time, and what each value sets in a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.config.experiment import Experiment
+from harness.system.errors import UserError
+
+HALVES = (1, 2, 4, 6)  # of the base: 0.5, 1, 2, 3 times
+BATCHES = (1, 2, 4, 8)
+BLOCKS = (1, 3, 6, 9)
+DIGITS = 9  # of a value, at most
+
+
+@dataclass(frozen=True)
+class Axis:
+    """`base`: its value in the configuration that is varied."""
+
+    name: str
+    title: str
+    unit: str
+    base: int
+
+
+def axes_of(base: Experiment) -> tuple[Axis, ...]:
+    """All that there are for a configuration."""
+    model = base.model
+    of_generators = (
+        Axis("blocks", "Residual blocks", "", model.blocks)
+        if model.generator == "resnet"
+        else Axis("depth", "U-Net depth", "", model.depth)
+    )
+    return (
+        Axis("size", "Image size", "px", base.data.crop_size),
+        Axis("batch", "Batch", "", base.training.batch_size),
+        Axis("filters", "Filters", "", model.filters),
+        of_generators,
+    )
+
+
+def choose(base: Experiment, names: Sequence[str] | None) -> tuple[Axis, ...]:
+    """The named ones of `axes_of`, in its order; None: all. Raises UserError for another name."""
+    there = axes_of(base)
+    known = [axis.name for axis in there]
+    for name in names or ():
+        if name not in known:
+            raise UserError(
+                f"axes: {name!r} is none of {', '.join(known)}, which {base.preset} has with"
+                f" model.generator={base.model.generator}"
+            )
+    return tuple(axis for axis in there if names is None or axis.name in names)
+
+
+def default_values(axis: Axis) -> tuple[int, ...]:
+    """Around the base, and the base among them; whether they are possible is not looked at."""
+    if axis.name in ("size", "filters"):
+        values = [axis.base * halves // 2 for halves in HALVES]
+    elif axis.name == "depth":
+        values = list(range(axis.base - 3, axis.base + 2))
+    else:
+        values = list(BATCHES if axis.name == "batch" else BLOCKS)
+    return tuple(sorted({axis.base, *(value for value in values if value >= 1)}))
+
+
+def parse_values(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """`["size=32,64", "batch=1,2"]` by axis. Raises UserError for what is not of that form."""
+    found: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, equals, values = (part.strip() for part in text.partition("="))
+        numbers = [part.strip() for part in values.split(",")]
+        if not equals or not all(n.isdecimal() and len(n) <= DIGITS for n in numbers):
+            raise UserError(f"--values {text}: write axis=whole numbers, such as size=32,64,96")
+        if name in found:
+            raise UserError(f"--values {text}: {name} is given twice; put all values in one list")
+        found[name] = tuple(sorted({int(number) for number in numbers}))
+    return found
+
+
+def settings(base: Experiment, axis: Axis, value: int) -> Mapping[str, int]:
+    """What differs from `base`, by configuration key, for this value of the axis."""
+    if axis.name == "size":
+        return _sizes(base, value)
+    if axis.name == "filters":
+        beside = max(1, round(base.model.discriminator_filters * value / axis.base))
+        return {"model.filters": value, "model.discriminator_filters": beside}
+    key = {"batch": "training.batch_size", "blocks": "model.blocks", "depth": "model.depth"}
+    return {key[axis.name]: value}
+
+
+def _sizes(base: Experiment, value: int) -> dict[str, int]:
+    """Images keep their proportion to what is cut out of them; B its distance from A, in pixels."""
+    data = base.data
+    changed = {
+        "data.load_size": _enlarged(data.load_size, data.crop_size, value),
+        "data.crop_size": value,
+    }
+    if data.crop_size_b or data.load_size_b:
+        beside = value + data.crop("b") - data.crop("a")
+        changed["data.load_size_b"] = _enlarged(data.load("b"), data.crop("b"), beside)
+        changed["data.crop_size_b"] = beside
+    return changed
+
+
+def _enlarged(load: int, crop: int, value: int) -> int:
+    """Rounded up: never smaller than the crop."""
+    return -(-load * value // crop)

@@ -1,0 +1,132 @@
+"""What a series of points says: a power law, a fixed cost beside a rate, memory by batch.
+
+All of them describe the points they were made from. None is a measurement of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+from scipy.stats import linregress, t
+
+from harness.statistics.intervals import CONFIDENCE, Interval
+
+FOR_A_LINE = 3  # fewer points lie on it whatever they are
+FOR_AN_INTERVAL = 4
+
+
+def power(flops: Sequence[float], seconds: Sequence[float]) -> Interval:
+    """b of seconds = a * flops**b, by least squares of the logarithms, with its t interval.
+
+    None below 3 different costs, without bounds below 4. The interval is of how far the points are
+    from any one power: that they are bent, as by a fixed cost, is in it, too.
+    """
+    if len(set(flops)) < FOR_A_LINE:
+        return Interval(None)
+    line = linregress(np.log(flops), np.log(seconds))
+    if len(set(flops)) < FOR_AN_INTERVAL:
+        return Interval.of(float(line.slope))
+    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(flops) - 2) * line.stderr)
+    return Interval.of(float(line.slope), float(line.slope) - half, float(line.slope) + half)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A fitted value, and the least and largest of it if any one point is left out (None: with so
+    few points that cannot be told). No interval: it says how much hangs on a single point."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Straight:
+    """seconds = fixed + flops / rate. `off`: the largest misfit, relative to what was measured.
+
+    A rate of None: the time does not grow with the arithmetic.
+    """
+
+    fixed: Spread
+    rate: Spread
+    off: float
+
+
+def straight(flops: Sequence[float], seconds: Sequence[float]) -> Straight | None:
+    """Neither term below zero, relative errors alike: else the largest point would decide alone
+    what the smallest ones cost. None below 3 different costs."""
+    x, y = np.asarray(flops, np.float64), np.asarray(seconds, np.float64)
+    if len(set(flops)) < FOR_A_LINE:
+        return None
+    fixed, slope = _terms(x, y)
+    others = [_terms(np.delete(x, i), np.delete(y, i)) for i in range(len(x))]
+    known = len(set(flops)) >= FOR_AN_INTERVAL
+    return Straight(
+        fixed=_spread(fixed, [each[0] for each in others] if known else []),
+        rate=_spread(_rate(slope), [_rate(each[1]) for each in others] if known else []),
+        off=float(np.abs((fixed + slope * x) / y - 1).max()),
+    )
+
+
+def _terms(flops: np.ndarray, seconds: np.ndarray) -> tuple[float, float]:
+    scale = float(flops.max())  # columns of one order of magnitude
+    columns = np.stack([1 / seconds, flops / scale / seconds], axis=1)
+    (fixed, slope), _ = nnls(columns, np.ones(len(flops)))
+    return float(fixed), float(slope) / scale
+
+
+def _rate(slope: float) -> float | None:
+    return 1 / slope if slope > 0 else None
+
+
+def _spread(value: float | None, others: Sequence[float | None]) -> Spread:
+    known = [each for each in others if each is not None]
+    if not known or len(known) < len(others):
+        return Spread(value)
+    return Spread(value, min(known), max(known))
+
+
+@dataclass(frozen=True)
+class MemoryLine:
+    """bytes = `start` + `each` * batch. `grows`: the 95 % t interval of `each` is above 0.
+
+    `largest`: batch measured. `check`: what the line through all but the largest batch makes of
+    that one, relative to what was measured there: 0.02 is 2 % too much. None where too few are left
+    for a line.
+    """
+
+    start: float
+    each: float
+    grows: bool
+    largest: int
+    check: float | None
+
+    def at(self, batch: float) -> float:
+        return self.start + self.each * batch
+
+    def fits(self, memory: int | None) -> int | None:
+        """The largest batch within so many bytes, by this line; None where it does not surely grow,
+        or nothing fits."""
+        if memory is None or not self.grows:
+            return None
+        batch = math.floor((memory - self.start) / self.each + 1e-6)
+        return batch if batch >= 1 else None
+
+
+def memory_line(batches: Sequence[int], memory: Sequence[float]) -> MemoryLine | None:
+    """Least squares; None below 3 different batches."""
+    x, y = np.asarray(batches, np.float64), np.asarray(memory, np.float64)
+    if len(set(batches)) < FOR_A_LINE:
+        return None
+    line = linregress(x, y)
+    low = line.slope - t.ppf(0.5 + CONFIDENCE / 2, len(x) - 2) * line.stderr
+    last, check = x == x.max(), None
+    if len(set(batches)) > FOR_A_LINE:
+        others = linregress(x[~last], y[~last])
+        measured = float(y[last].mean())
+        check = float((others.intercept + others.slope * x.max() - measured) / measured)
+    return MemoryLine(float(line.intercept), float(line.slope), bool(low > 0), int(x.max()), check)

@@ -1,0 +1,159 @@
+"""A record of `cyclebench scaling`, as it is on disk (schema: results/README.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.studies.scaling.points import BASE
+from harness.system.errors import UserError
+from harness.system.files import read_json, write_json
+
+KIND = "scaling"
+# What is beyond cannot be measured, nor be added up or drawn.
+Positive = Annotated[float, Field(ge=1e-12, le=1e18)]
+Whole = Annotated[int, Field(ge=1, le=10**18)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Memory(_Part):
+    """Most of a process at once. `kind`: "resident" (CPU) or "device"."""
+
+    bytes: Whole
+    kind: str
+
+
+class Side(_Part):
+    """One backend at one point. `seconds_per_step`: a block, in order, warm-up apart."""
+
+    backend: str
+    framework: str
+    first_step_seconds: Positive  # with tracing and compiling
+    seconds_per_step: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    memory: Memory
+
+    @property
+    def step(self) -> float:
+        """Seconds, median over blocks."""
+        return float(np.median(self.seconds_per_step))
+
+    @property
+    def restlessness(self) -> float:
+        """The longest block over the shortest."""
+        return max(self.seconds_per_step) / min(self.seconds_per_step)
+
+
+class Failure(_Part):
+    why: str
+    out_of_memory: bool
+
+
+class Measured(_Part):
+    """A point: numbers of every backend, or why there are none. `wall_seconds`: it took in all."""
+
+    axis: str
+    value: Annotated[int, Field(ge=0, le=10**9)] | None
+    settings: Mapping[str, int]
+    flops: Whole
+    wall_seconds: Positive
+    sides: tuple[Side, ...] = ()
+    failed: Failure | None = None
+
+    @model_validator(mode="after")
+    def _numbers_or_a_reason(self) -> Measured:
+        if bool(self.sides) == bool(self.failed):
+            raise ValueError("points: each has either sides or failed")
+        if len({len(side.seconds_per_step) for side in self.sides}) > 1:
+            raise ValueError("points: not as many blocks of each backend")
+        return self
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        return self.axis, self.value
+
+    def side(self, backend: str) -> Side | None:
+        return next((side for side in self.sides if side.backend == backend), None)
+
+
+class AxisRecord(_Part):
+    name: str
+    title: str
+    unit: str
+    base: Annotated[int, Field(ge=0, le=10**9)]
+
+
+class Record(_Part):
+    """`device_memory`: bytes there are to use, of the GPU or else of the machine; None: unknown."""
+
+    kind: str
+    preset: str
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]+$")]  # part of names of figures
+    configuration: Mapping[str, Any]
+    device: str
+    device_kind: str
+    device_memory: Whole | None
+    threads: Whole
+    machine: Mapping[str, Any]
+    backends: Annotated[tuple[str, ...], Field(min_length=1)]
+    pairs: Whole
+    block_seconds: Positive
+    axes: tuple[AxisRecord, ...]
+    points: tuple[Measured, ...] = ()
+
+    @model_validator(mode="after")
+    def _points_are_of_its_axes(self) -> Record:
+        names = {axis.name for axis in self.axes}
+        for point in self.points:
+            if point.axis not in names | {BASE} or (point.value is None) != (point.axis == BASE):
+                raise ValueError(f"points: {point.axis!r} at {point.value} is on none of the axes")
+        return self
+
+    @property
+    def base(self) -> Measured | None:
+        return next((point for point in self.points if point.axis == BASE), None)
+
+    def on(self, axis: AxisRecord) -> list[tuple[int, Measured]]:
+        """Value and point of an axis, ascending, the base among them; empty: nothing but that."""
+        own = [(p.value, p) for p in self.points if p.axis == axis.name and p.value is not None]
+        if own and self.base:
+            own.append((axis.base, self.base))
+        return sorted(own, key=lambda each: each[0])
+
+    def having(self, point: Measured) -> Record:
+        """With this point, in place of one with the same key."""
+        order = [BASE, *(axis.name for axis in self.axes)]
+        kept = [each for each in self.points if each.key != point.key]
+        points = sorted([*kept, point], key=lambda p: (order.index(p.axis), p.value or 0))
+        return self.model_copy(update={"points": tuple(points)})
+
+
+def write_record(path: Path, record: Record) -> None:
+    """As JSON. Raises OSError."""
+    write_json(path, record.model_dump(mode="json"))
+
+
+def read_record(path: Path) -> Record:
+    """Raises UserError for a missing or damaged one."""
+    content = read_json(path)
+    del content["schema_version"]
+    if content.get("kind") != KIND:
+        raise UserError(f"{path}: not a record of cyclebench scaling; move it elsewhere")
+    try:
+        return Record.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "as a whole"
+        raise UserError(f"{path}: damaged ({where}: {first['msg']}); remove it") from None
+
+
+def find_records(folder: Path) -> list[Record]:
+    """All in a folder, by device and preset. Raises UserError for a damaged one."""
+    records = [read_record(path) for path in sorted(folder.glob("*.json"))]
+    return sorted(records, key=lambda record: (record.device, record.preset))

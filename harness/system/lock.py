@@ -1,0 +1,53 @@
+"""One process writes a folder at a time; others can see that it does."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from harness.system.errors import UserError
+
+# `is_locked` of somebody who only looks holds it for less than a pause.
+TRIES, PAUSE = 3, 0.05  # seconds
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Two comparisons writing one folder would spoil both."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
+    with lock:
+        if not any(_taken(lock) for _ in range(TRIES)):
+            raise UserError(f"{folder}: another cyclebench is writing there; wait for it")
+        yield
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(PAUSE)
+        return False
+    return True
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process is writing there, as `locked` lets it. Nothing is made or changed.
+
+    The lock is tried for an instant, shared: True where that cannot be done.
+    """
+    try:
+        with (folder / ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

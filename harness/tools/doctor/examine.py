@@ -1,0 +1,50 @@
+"""All checks, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import backends
+from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
+from harness.tools.doctor.check import Check
+from harness.tools.doctor.frameworks import check_backends, start_probes
+from harness.tools.doctor.gpus import check_gpus
+from harness.tools.doctor.keras_settings import check_keras, settings_file
+from harness.tools.doctor.machine import check_machine
+from harness.tools.doctor.packages import check_packages
+from harness.tools.doctor.places import check_places
+from harness.tools.doctor.variables import check_variables
+
+
+@dataclass(frozen=True)
+class Request:
+    results: Path = Path("results")
+    data_dir: Path | None = None
+
+
+def examine(request: Request, say: Callable[[str], None] = lambda line: None) -> Iterator[Check]:
+    """Some seconds, on a GPU minutes at most; no network. `say`: is told what takes long.
+
+    Nothing is written, but for logs of backends that fail, in the folder for temporary files.
+    """
+    # The load first: the rest of this is a load.
+    yield from check_machine()
+    gpus = visible_gpus()
+    # And of the GPU before a process of ours is on it.
+    state = gpu_state(gpus[0]) if gpus else {}
+    alone = str(state.get("compute_mode")).startswith("EXCLUSIVE")
+    probes = start_probes(bool(gpus), one_by_one=alone)
+    try:
+        yield from check_packages()
+        yield from check_gpus(
+            gpus, why_no_gpu(), not gpu_is_expected(), state, backends.available()
+        )
+        yield check_keras(settings_file())
+        yield from check_variables()
+        yield from check_places(request.results, request.data_dir)
+        yield from check_backends(probes, say)
+    finally:
+        for probe in probes:
+            probe.stop()

@@ -1,0 +1,186 @@
+"""What the driver and NVML say of the GPU that will be used, and what that means for a comparison.
+
+Nothing of this was tried on a GPU by those who wrote it; what frameworks' builds hold was read from
+their files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.system.gpu import BFLOAT16, Gpu
+from harness.tools.doctor.check import Check, ok
+
+GIB = 2**30
+# Two processes have a context each, of up to 0.7 GB, besides what they train.
+LITTLE, TOO_LITTLE = 4 * GIB, 3 * GIB // 2
+CACHE = 4 * GIB  # bytes of compiled kernels that the driver is to keep: CUDA_CACHE_MAXSIZE
+SLOWED = ("hardware slowdown", "thermal limit", "hardware thermal slowdown", "power brake")
+OLDEST = (7, 5)  # compute capability that PyTorch's cuDNN begins with
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """What a release holds. `compiled`: for these compute capabilities; of one major number code
+    also runs on a later minor one. `ptx`: the one whose portable code the driver compiles for
+    later GPUs, up to `newest`; None: there is none. `cuda`: version that the driver has to support.
+    """
+
+    title: str
+    compiled: tuple[tuple[int, int], ...]
+    ptx: tuple[int, int] | None
+    newest: tuple[int, int]
+    cuda: tuple[int, int]
+
+    def how(self, capability: tuple[int, int]) -> str:
+        """ "compiled", "at first use" or "not at all"."""
+        major, minor = capability
+        if any(has[0] == major and has[1] <= minor for has in self.compiled):
+            return "compiled"
+        portable = self.ptx is not None and self.ptx <= capability <= self.newest
+        return "at first use" if portable else "not at all"
+
+
+# By backend. TensorFlow's portable code is refused by drivers and by XLA on Blackwell (10.0 on).
+WHEELS = {
+    "torch": Wheels("PyTorch 2.13 of PyPI", ((7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)),
+                    None, (12, 1), (13, 0)),
+    "tf": Wheels("TensorFlow 2.21", ((6, 0), (7, 0), (8, 0), (8, 9)), (9, 0), (9, 0), (12, 0)),
+}  # fmt: skip
+
+
+def check_gpus(
+    gpus: Sequence[Gpu],
+    why: str,
+    usual: bool,
+    state: Mapping[str, Any],
+    names: Sequence[str],
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Check]:
+    """`gpus`, `why`, `state`: as harness.system.gpu has them. `usual`: without a GPU it is as it
+    should be. `names`: of the backends."""
+    if not gpus:
+        yield _none(why, usual)
+        return
+    gpu = gpus[0]
+    others = f"; the first of {len(gpus)} visible ones is used" if len(gpus) > 1 else ""
+    yield ok("GPU", f"{gpu.name}, {gpu.memory / GIB:.1f} GiB, compute capability "
+                    f"{dotted(gpu.capability)}{others}")  # fmt: skip
+    yield _driver(gpu, names)
+    yield from _ages(gpus, names)
+    yield from _codes(gpu, names, environment)
+    if not gpu.has_bfloat16:
+        yield ok("precision", "float32 (and float64, slow): bfloat16 and TF32 begin with compute"
+                              f" capability {dotted(BFLOAT16)}")  # fmt: skip
+    yield from _mode(state.get("compute_mode"))
+    yield from _sharing(gpu, state)
+    yield from _pace(state)
+
+
+def _none(why: str, usual: bool) -> Check:
+    if usual:
+        return ok("GPU", f"none: {why}; the CPU is used")
+    fix = "mend that, or go on with the CPU"
+    if "CUDA_VISIBLE_DEVICES" in why:
+        fix = "unset CUDA_VISIBLE_DEVICES, or go on with the CPU"
+    return Check("GPU", "warning", f"none: {why}; the CPU is used", fix)
+
+
+def _driver(gpu: Gpu, names: Sequence[str]) -> Check:
+    found = f"{gpu.driver or 'version unknown'}, for CUDA up to {dotted(gpu.driver_cuda)}"
+    old = [each for name in names if (each := WHEELS.get(name)) and each.cuda > gpu.driver_cuda]
+    if not old:
+        return ok("driver", found)
+    needs = ", ".join(f"{each.title} needs CUDA {dotted(each.cuda)}" for each in old)
+    fix = "update the driver (CUDA 13.0: 580 or newer), or install a build for an older CUDA"
+    return Check("driver", "warning", f"{found}; {needs}", fix)
+
+
+def _ages(gpus: Sequence[Gpu], names: Sequence[str]) -> Iterator[Check]:
+    old = [gpu for gpu in gpus if gpu.capability < OLDEST]
+    new = [gpu for gpu in gpus if gpu.capability >= OLDEST]
+    if "torch" in names and old and new:
+        found = f"{old[0].name} (compute capability {dotted(old[0].capability)}) is visible, too:"
+        fix = f"`export CUDA_VISIBLE_DEVICES={new[0].uuid}`, which is {new[0].name}"
+        yield Check("older GPU", "problem", f"{found} PyTorch's cuDNN then refuses every GPU", fix)
+
+
+def _codes(gpu: Gpu, names: Sequence[str], environment: Mapping[str, str]) -> Iterator[Check]:
+    for name in names:
+        wheels = WHEELS.get(name)
+        how = wheels.how(gpu.capability) if wheels else "compiled"
+        if wheels is None or how == "compiled":
+            continue
+        title, of = f"kernels of {name}", f"compute capability {dotted(gpu.capability)}"
+        if how == "not at all":
+            rest = ",".join(each for each in names if each != name)
+            fix = f"BACKENDS={rest}, or another build" if rest else "another build"
+            yield Check(title, "warning", f"{wheels.title} has no code for {of}", fix)
+            continue
+        found = f"{wheels.title} is compiled for {of} at its first use, which takes minutes"
+        kept = environment.get("CUDA_CACHE_MAXSIZE", "")
+        if kept.isdecimal() and int(kept) >= CACHE:
+            yield ok(title, found)
+        else:
+            fix = (
+                f"`export CUDA_CACHE_MAXSIZE={CACHE}`, and CUDA_CACHE_PATH on a local disk: so it"
+                " is done once"
+            )
+            yield Check(title, "warning", found, fix)
+
+
+def _mode(mode: str | None) -> Iterator[Check]:
+    if mode is None:
+        return
+    fix = "`nvidia-smi -c DEFAULT` as root"
+    if mode == "PROHIBITED":
+        yield Check("compute mode", "problem", f"{mode}: nothing may compute on the GPU", fix)
+    elif mode.startswith("EXCLUSIVE"):
+        found = f"{mode}: of the two processes of a comparison the second would fail"
+        fix += "; or one backend after the other: BACKENDS=torch, then BACKENDS=tf"
+        yield Check("compute mode", "problem", found, fix)
+    else:
+        yield ok("compute mode", mode)
+
+
+def _sharing(gpu: Gpu, state: Mapping[str, Any]) -> Iterator[Check]:
+    free, others = state.get("free_bytes"), state.get("other_processes")
+    if free is not None:
+        found = f"{free / GIB:.1f} of {gpu.memory / GIB:.1f} GiB free"
+        if free >= LITTLE:
+            yield ok("GPU memory", found)
+        else:
+            fix = "end what else uses it; smaller images or batches; or BACKENDS one by one"
+            much = "problem" if free < TOO_LITTLE else "warning"
+            yield Check("GPU memory", much, found, fix)  # type: ignore[arg-type]
+    if others is None:
+        return
+    if not others["count"]:
+        yield ok("other processes on the GPU", "none")
+        return
+    size = others["bytes"]
+    found = str(others["count"]) + ("" if size is None else f", with {size / GIB:.1f} GiB")
+    fix = "end them, or wait: what is timed meanwhile says nothing; what is learnt stays the same"
+    yield Check("other processes on the GPU", "warning", found, fix)
+
+
+def _pace(state: Mapping[str, Any]) -> Iterator[Check]:
+    limit, default = (state.get(f"{name}power_limit_watts") for name in ("", "default_"))
+    if limit is not None and default is not None:
+        found = f"{limit:g} W, {default:g} W by default"
+        if limit >= default:
+            yield ok("power limit", found)
+        else:
+            fix = f"`nvidia-smi -pl {default:g}` as root, or say it beside the times"
+            yield Check("power limit", "warning", f"{found}: slower than its kind", fix)
+    slowed = [each for each in state.get("throttle_reasons") or () if each in SLOWED]
+    if slowed:
+        fix = "look after cooling and power supply: times are not those of its kind"
+        yield Check("GPU clocks", "warning", f"held back by {', '.join(slowed)}", fix)
+
+
+def dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,197 @@
+"""Which folder is the harness's environment on this node: one that works, or a name for a new one.
+
+Nothing is made or changed here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Tuple  # noqa: UP035
+
+from harness.system.errors import UserError
+from harness.tools.environments.driver import Build, Driver, ask_driver, build_for
+from harness.tools.environments.project import ROOT, pinned, supported
+from harness.tools.environments.stamps import (
+    BEGUN,
+    HARNESS,
+    TEST,
+    Stamp,
+    new_stamp,
+    read_stamp,
+    version_of,
+)
+
+BASE = ".venv"
+BUILDS = ("cpu", "cuda", "cuda12")
+# PyTorch's own index, for its build for CUDA 12.6. Not tried by the authors of this program.
+INDEX_OF_CUDA_12 = "https://download.pytorch.org/whl/cu126"
+# The former Makefile's mark of an environment with GPU builds.
+FORMER_GPU_STAMP = ".ready-cuda-*"
+
+Version = Tuple[int, int]  # noqa: UP006
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user said. `build`: one of BUILDS, empty for what suits the machine; `python`: the
+    version that has to be used, None for any; `extras`: beyond what every environment has, such as
+    `test`."""
+
+    build: str = ""
+    python: Version | None = None
+    extras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One environment: what has to be in `folder`; `stamp` has its role, build and Python."""
+
+    folder: Path
+    stamp: Stamp
+    extras: tuple[str, ...]
+    requirements: tuple[str, ...] = ()
+    index: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        found = read_stamp(self.folder)
+        if found is None or not found.covers(self.extras, self.requirements):
+            return False
+        return found.build == self.stamp.build and (found.chosen or not self.stamp.chosen)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`base`: the folder of the harness's environment; `why`: how the build was decided;
+    `environments`: those that the request needs, the one with its programs first."""
+
+    base: Path
+    build: str
+    why: str
+    chosen: bool
+    environments: tuple[Wanted, ...]
+
+    @property
+    def programs(self) -> Path:
+        return self.environments[0].folder / "bin"
+
+
+def choose(
+    request: Request, ask: Callable[[], Driver | None] = ask_driver, upgrade: bool = False
+) -> Choice:
+    """`ask`: the driver, in case it has to be known. `upgrade`: whether an environment with CPU
+    builds that nobody asked for by name is to get GPU builds where there is a GPU.
+
+    Raises UserError for a BUILD that does not exist.
+    """
+    if request.build not in ("", *BUILDS):
+        raise UserError(f"BUILD={request.build}: there is {', '.join(BUILDS)}")
+    base, stamp = find(request) or (None, None)
+    if request.build:
+        build = Build(request.build, "BUILD says so")
+    elif stamp and not (upgrade and stamp.build == "cpu" and not stamp.chosen):
+        build = Build(stamp.build, "as it is there")
+    else:
+        build = build_for(ask())
+    if base is None or stamp is None:
+        base = name_for(request, build.name)
+        stamp = new_stamp(HARNESS, version_of(base) or this_version())
+    chosen = bool(request.build) or stamp.chosen
+    stamp = replace(stamp, build=build.name, chosen=chosen)
+    return Choice(base, build.name, build.why, chosen, wanted(base, stamp, request.extras))
+
+
+def find(request: Request) -> tuple[Path, Stamp] | None:
+    """An environment of the harness that runs on this node and is as asked for, even if it has to
+    be brought up to date."""
+    for folder in [ROOT / BASE, *sorted(ROOT.glob(f"{BASE}-*"))]:
+        stamp = read_stamp(folder)
+        if stamp is None or stamp.role != HARNESS or not stamp.is_here:
+            continue
+        if request.python and stamp.python != "{}.{}".format(*request.python):
+            continue
+        # What has CPU builds can be given GPU builds beside them, but not the other way round.
+        if request.build == "cpu" and stamp.build != "cpu":
+            continue
+        if version_of(folder) is not None:
+            return folder, stamp
+    return None
+
+
+def name_for(request: Request, build: str) -> Path:
+    """A folder for a new environment: `.venv`, or where that is taken a name that says why."""
+    folder = ROOT / BASE
+    reason = taken(folder, request, build)
+    if not reason:
+        return folder
+    other = beside(folder, reason)
+    for number in count(2):
+        if not taken(other, request, build):
+            return other
+        other = beside(folder, f"{reason}-{number}")
+    raise AssertionError("there is no end to numbers")
+
+
+def taken(folder: Path, request: Request, build: str) -> str:
+    """Why no environment can be made in `folder`, as a part of another's name; empty: one can,
+    or a setup can go on there."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return ""
+    version = "py{}.{}".format(*(request.python or this_version()))
+    stamp, runs = read_stamp(folder), version_of(folder)
+    if stamp is None:
+        # The user's own, or the former Makefile's, which put both frameworks' GPU builds together.
+        fits = runs is not None and is_supported(runs) and request.python in (None, runs)
+        return "" if fits and not any(folder.glob(FORMER_GPU_STAMP)) else version
+    if stamp.machine != os.uname().machine:
+        return os.uname().machine
+    if stamp.root != str(ROOT):
+        return "moved"
+    if stamp.state == BEGUN and runs in (None, request.python or runs):
+        return ""
+    if runs is not None and build == "cpu" and stamp.build != "cpu":
+        return "cpu"
+    return version
+
+
+def wanted(base: Path, stamp: Stamp, extras: tuple[str, ...]) -> tuple[Wanted, ...]:
+    """The environments of a build. What `extras` serve, tests and the like, runs with both
+    frameworks in one environment, in CPU builds: its own one where the harness has GPU builds."""
+    if stamp.build == "cpu":
+        return (Wanted(base, stamp, merged(base, ("cpu", *extras))),)
+    if extras:
+        folder = beside(base, TEST)
+        of_tests = replace(stamp, role=TEST, build="cpu")
+        return (Wanted(folder, of_tests, merged(folder, ("cpu", *extras))),)
+    torch = (f"torch=={pinned('torch')}+cu126",) if stamp.build == "cuda12" else ()
+    index = INDEX_OF_CUDA_12 if torch else ""
+    return (
+        Wanted(base, stamp, merged(base, ("harness",))),
+        Wanted(beside(base, "torch"), replace(stamp, role="torch"), ("torch",), torch, index),
+        Wanted(beside(base, "tf"), replace(stamp, role="tf"), ("tf-cuda",)),
+    )
+
+
+def merged(folder: Path, extras: tuple[str, ...]) -> tuple[str, ...]:
+    """With those that are there already: they are kept up to date together."""
+    stamp = read_stamp(folder)
+    there = stamp.extras if stamp else ()
+    return (*there, *(each for each in extras if each not in there))
+
+
+def beside(base: Path, name: str) -> Path:
+    return base.with_name(f"{base.name}-{name}")
+
+
+def this_version() -> Version:
+    return sys.version_info[0], sys.version_info[1]
+
+
+def is_supported(version: Version) -> bool:
+    oldest, too_new = supported()
+    return oldest <= version < too_new

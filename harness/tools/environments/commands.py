@@ -1,0 +1,168 @@
+"""What `python3 -m harness.tools.environments` does: setup, ready, bin, check, wheels."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.system.errors import UserError
+from harness.tools.environments.choose import BASE, Choice, Request, Wanted, choose, this_version
+from harness.tools.environments.project import ROOT, check_python
+from harness.tools.environments.stamps import interpreter, version_of
+
+# GB: what pip downloads, and what then lies on the disk. Of `cpu` more where pip finds PyTorch's
+# build for GPUs only, as on PyPI.
+SIZES = {
+    "cpu": ("1 to 3", "3 to 7"),
+    "harness": ("0.2", "0.6"),
+    "torch": ("3", "5"),
+    "tf-cuda": ("3", "7"),
+}
+# There where the kernel has NVIDIA's driver; a look at it costs nothing.
+KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
+LOCK = ROOT / ".venv.lock"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status: 0, 1 (`check` found something), 2 (bad input), 130 (interrupted)."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.command == "check":
+            from harness.tools.environments import installed
+
+            return installed.check(options.folders or environments_here())
+        if options.command == "wheels":
+            from harness.tools.environments import installed
+
+            return installed.check_wheels(options.folders)
+        return prepare(options)
+    except UserError as error:
+        print(f"cyclebench: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("cyclebench: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python3 -m harness.tools.environments", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    described = {
+        "setup": "make what is not there, bring up to date what is",
+        "ready": "the same where it has to be, then print the folder of the environment's programs",
+        "bin": "print that folder; nothing is made",
+    }
+    for name, text in described.items():
+        one = commands.add_parser(name, help=text)
+        one.add_argument("--build", default="", help="cpu, cuda or cuda12; else what suits")
+        one.add_argument("--extra", action="append", default=[], help="such as test or lint")
+        one.add_argument(
+            "--this-python", action="store_true", help="in no environment of another version"
+        )
+        if name == "setup":
+            one.add_argument("--dry-run", action="store_true", help="only say what it would do")
+    for name, text in (
+        ("check", "files that two packages of an environment both write"),
+        ("wheels", "the same of wheels, for each folder and for all in one environment"),
+    ):
+        one = commands.add_parser(name, help=text)
+        one.add_argument("folders", nargs="+" if name == "wheels" else "*", type=Path)
+    return top
+
+
+def prepare(options: argparse.Namespace) -> int:
+    """setup, ready and bin."""
+    if options.this_python:
+        check_python(this_version())
+    version = this_version() if options.this_python else None
+    request = Request(options.build, version, tuple(options.extra))
+    setup = options.command == "setup"
+    choice = choose(request, upgrade=setup)
+    if options.command == "bin":
+        print(os.path.relpath(str(choice.programs)))
+        return 0
+    if setup and options.dry_run:
+        for each in choice.environments:
+            state = "is ready" if each.is_ready else "would be set up"
+            print(f"{each.folder.name} {state}: {described(each, choice)}")
+        return 0
+    if not all(each.is_ready for each in choice.environments) or (setup and broken(choice)):
+        with locked():
+            # Another process may have done it meanwhile.
+            choice = choose(request, upgrade=setup)
+            make_ready(choice, setup)
+    elif setup:
+        for each in choice.environments:
+            print(f"{each.folder.name} is ready: {described(each, choice)}")
+    if setup:
+        return 0
+    if choice.build == "cpu" and not choice.chosen and KERNEL_DRIVER.exists():
+        tell(f"an NVIDIA driver is here, but {choice.base.name} has CPU builds: `make setup`")
+    print(os.path.relpath(str(choice.programs)))
+    return 0
+
+
+def make_ready(choice: Choice, thorough: bool) -> None:
+    """Install what is lacking; `thorough`: look into those that say that they are ready."""
+    from harness.tools.environments.install import install, missing
+
+    for each in choice.environments:
+        if each.is_ready and not (thorough and missing(each.folder, each.extras)):
+            continue
+        # For what is there already the difference is not known.
+        sizes = [] if each.folder.exists() else [SIZES[x] for x in each.extras if x in SIZES]
+        fresh = "".join(f", about {down} GB to download, {disk} GB on disk" for down, disk in sizes)
+        tell(f"setting up {each.folder.name} ({described(each, choice)}){fresh}")
+        install(each, creator_for(choice.base), tell)
+
+
+def broken(choice: Choice) -> bool:
+    """Whether an environment that says that it is ready lacks something."""
+    from harness.tools.environments.install import missing
+
+    return any(missing(each.folder, each.extras) for each in choice.environments)
+
+
+def creator_for(base: Path) -> Path:
+    """All environments of a family get the Python of the harness's."""
+    return interpreter(base) if version_of(base) else Path(sys.executable)
+
+
+def described(each: Wanted, choice: Choice) -> str:
+    builds = "builds for GPUs" if each.stamp.build != "cpu" else "cpu builds"
+    why = f": {choice.why}" if choice.why else ""
+    return f"{', '.join(each.extras)}; {builds}{why}; Python {each.stamp.python}"
+
+
+def tell(line: str) -> None:
+    """On stderr: what a program says on stdout stays what it says."""
+    print(line if line.startswith(" ") else f"cyclebench: {line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Two of `make` at once: the second waits, and finds it done."""
+    try:
+        lock = LOCK.open("w")
+    except OSError as error:
+        raise UserError(f"{LOCK}: cannot write there ({error.strerror})") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("another `make` is setting up; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            tell(f"{LOCK}: this file system has no locks; run one `make` at a time")
+        yield
+
+
+def environments_here() -> list[Path]:
+    """All of this folder."""
+    folders = [ROOT / BASE, *sorted(ROOT.glob(f"{BASE}-*"))]
+    return [each for each in folders if each.is_dir()]

@@ -1,0 +1,200 @@
+"""Makes an environment and brings it up to date: venv, pip, and a stamp at the end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from harness.system.errors import UserError
+from harness.tools.environments.choose import Wanted
+from harness.tools.environments.project import ROOT, check_python, pins
+from harness.tools.environments.stamps import (
+    BEGUN,
+    READY,
+    UPDATING,
+    interpreter,
+    read_stamp,
+    version_of,
+    write_stamp,
+)
+
+Say = Callable[[str], None]
+
+# What pip says of a wheel, and the size from which on the user is told, in MB.
+DOWNLOADING = re.compile(r"^\s*Downloading (\S+?)-(\d\S*?)-\S+\.whl \((\d+(?:\.\d+)?) MB\)")
+LARGE = 50.0
+LOG = "pip.log"
+NO_NETWORK = re.compile(
+    r"Failed to establish a new connection|Name or service not known|ProxyError|"
+    r"Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
+    r"connection broken by|Read timed out"
+)
+# The first pip that can install into another environment (`--python`).
+FIRST_PIP = (22, 3)
+# An independent implementation of FID for the tests to compare with. In a folder of its own, since
+# what it asks for beside itself (torchvision) has no build for every PyTorch.
+REFERENCE = ("--upgrade", "--no-deps", "torch-fidelity==0.4.0")
+# One import name of what an extra brings, found but not imported: frameworks take seconds.
+SIGNS = {
+    "harness": ("skimage", "rich"),
+    "torch": ("torch", "efficientnet_lite_pytorch"),
+    "tf": ("tensorflow", "keras"),
+    "tf-cuda": ("tensorflow", "keras"),
+    "cpu": ("skimage", "rich", "torch", "efficientnet_lite_pytorch", "tensorflow", "keras"),
+    "test": ("pytest", "hypothesis"),
+    "lint": ("ruff", "mypy"),
+}
+FIND = (
+    "import sys, importlib.util as u; "
+    "print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])"
+)
+
+
+def install(wanted: Wanted, creator: Path, say: Say) -> None:
+    """Make it or bring it up to date; what works is never cleared.
+
+    `creator`: the Python that makes it, where it is not there. Raises UserError with what to do.
+    """
+    folder = wanted.folder
+    stamp = replace(
+        wanted.stamp, extras=wanted.extras, requirements=wanted.requirements, pins=pins()
+    )
+    before = read_stamp(folder)
+    version = version_of(folder)
+    if version is None:
+        theirs = before.state != BEGUN if before else folder.exists() and any(folder.iterdir())
+        if theirs:
+            raise UserError(
+                f"{folder.name}: its Python does not run here; move or remove it, then `make setup`"
+            )
+        version = version_of_python(creator)
+        check_python(version)
+        folder.mkdir(exist_ok=True)
+        stamp = replace(stamp, python="{}.{}".format(*version), state=BEGUN)
+        write_stamp(folder, stamp)
+        make_venv(folder, creator)
+    began = before is None or before.state == BEGUN
+    stamp = replace(stamp, python="{}.{}".format(*version), state=BEGUN if began else UPDATING)
+    write_stamp(folder, stamp)
+    (folder / LOG).write_text("", encoding="utf-8")
+    pip = pip_for(folder, creator)
+    project = f".[{','.join(wanted.extras)}]"
+    index = ["--extra-index-url", wanted.index] if wanted.index else []
+    run_pip([*pip, "install", *index, "--editable", project, *wanted.requirements], folder, say)
+    if "test" in wanted.extras:
+        run_pip([*pip, "install", "--target", str(folder / "reference"), *REFERENCE], folder, say)
+    if gone := missing(folder, wanted.extras):
+        raise UserError(f"{folder.name}: {gone} is not there after pip; remove it, `make setup`")
+    write_stamp(folder, replace(stamp, state=READY))
+
+
+def make_venv(folder: Path, creator: Path) -> None:
+    """Over what an unfinished setup of ours has left there. Without pip, where Python has none to
+    give: Colab, and Debian without python3-venv."""
+    bare = run([str(creator), "-Ic", "import ensurepip"]).returncode != 0
+    options = ["--without-pip"] if bare else []
+    done = run([str(creator), "-Im", "venv", *options, str(folder)])
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no word"]
+        raise UserError(f"{creator} -m venv {folder.name}: {last[0]}; {venv_package(creator)}")
+
+
+def pip_for(folder: Path, creator: Path) -> list[str]:
+    """The command: the environment's own pip, or another Python's that installs into it."""
+    own = str(interpreter(folder))
+    if pip_version(own):
+        return [own, "-Im", "pip"]
+    for python in dict.fromkeys((sys.executable, str(creator))):
+        if pip_version(python) >= FIRST_PIP:
+            return [python, "-Im", "pip", "--python", own]
+    raise UserError(f"{folder.name}: there is no pip for it; {venv_package(creator)}")
+
+
+def pip_version(python: str) -> tuple[int, ...]:
+    """Empty where it has none."""
+    said = re.match(r"pip (\d+)\.(\d+)", run([python, "-Im", "pip", "--version"]).stdout)
+    return (int(said.group(1)), int(said.group(2))) if said else ()
+
+
+def venv_package(creator: Path) -> str:
+    version = "{}.{}".format(*version_of_python(creator))
+    return f"on Debian and Ubuntu `apt install python{version}-venv`, then `make setup`"
+
+
+def run_pip(command: list[str], folder: Path, say: Say) -> None:
+    """Tells of large downloads as they begin; all that pip says goes to LOG in the folder."""
+    arguments = shlex.split(os.environ.get("PIP_ARGS", ""))
+    command = [*command, "--progress-bar", "off", *arguments]
+    log = folder / LOG
+    unreachable, last = False, ""
+    process = subprocess.Popen(
+        command,
+        cwd=str(ROOT),
+        env=environment_of_pip(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    with process, log.open("a", encoding="utf-8") as kept:
+        assert process.stdout is not None
+        for line in process.stdout:
+            kept.write(line)
+            unreachable = unreachable or bool(NO_NETWORK.search(line))
+            if line.startswith("ERROR: "):
+                last = line[len("ERROR: ") :].strip()
+            wheel = DOWNLOADING.match(line)
+            if wheel and float(wheel.group(3)) >= LARGE:
+                say(f"  {wheel.group(1)} {wheel.group(2)}, {float(wheel.group(3)):.0f} MB")
+    if process.returncode == 0:
+        return
+    if unreachable:
+        raise UserError(
+            f"{folder.name}: no network, pip reaches no package index; run `make setup` where"
+            " there is internet (for GPUs elsewhere with BUILD=cuda), or give"
+            f' PIP_ARGS="--no-index --find-links FOLDER" with all wheels; see {log}'
+        )
+    said = last or f"exit status {process.returncode}"
+    raise UserError(f"{folder.name}: pip: {said[:300]}; see {log}; `make setup` goes on from here")
+
+
+def environment_of_pip() -> dict[str, str]:
+    """Without what would install into another place, or count a package elsewhere as there."""
+    away = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT",
+            "PIP_REQUIRE_VIRTUALENV", "PIP_QUIET")  # fmt: skip
+    kept = {name: value for name, value in os.environ.items() if name not in away}
+    return {"PIP_RETRIES": "2", **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def missing(folder: Path, extras: tuple[str, ...]) -> str:
+    """What of the extras is not there, in a word for each; empty where all is."""
+    names = dict.fromkeys(name for extra in extras for name in SIGNS.get(extra, ()))
+    command = [str(interpreter(folder)), "-Ic", FIND, "numpy", "pydantic", "harness", *names]
+    done = run(command)
+    return ", ".join(done.stdout.split()) if done.returncode == 0 else "a working Python"
+
+
+def version_of_python(python: Path) -> tuple[int, int]:
+    if str(python) == sys.executable:
+        return sys.version_info[0], sys.version_info[1]
+    said = run([str(python), "-ISc", "import sys; print(*sys.version_info[:2])"]).stdout.split()
+    if len(said) != 2:
+        raise UserError(f"{python} does not run here; name another: PYTHON=python3.12")
+    return int(said[0]), int(said[1])
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """To its end, which is never far; what it says is kept."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600
+        )
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))

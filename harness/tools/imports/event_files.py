@@ -1,0 +1,104 @@
+"""TensorBoard's event files: scalars as TensorFlow 1 and PyTorch write them, and TensorFlow 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.tensorflow_stub import errors
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
+from tensorboard.util.tensor_util import make_ndarray
+
+from harness.system.errors import UserError
+from harness.system.untrusted import check_file, is_folder, reason
+from harness.tools.imports.curves import Curves, curve
+
+PATTERN = "*.tfevents.*"
+MOST = 2**31  # bytes
+LAST_STEP = 2**53  # beyond, CSV readers round
+# What a damaged record may end in, and one of a type that NumPy has not.
+DAMAGED = (
+    DecodeError, errors.OpError, ValueError, TypeError, KeyError, OverflowError, MemoryError,
+    OSError,
+)  # fmt: skip
+
+
+def read_events(path: Path) -> Curves:
+    """Every scalar by its tag, of a file or of all event files of a folder, one run's.
+
+    Of a step that is there twice, as after a restart, the last counts. A last record that is cut
+    off is left out. Raises UserError for what is no event file, or files of several runs.
+    """
+    points: dict[str, dict[int, float]] = {}
+    assumed: list[str] = []
+    for file in _files(path):
+        for step, tag, value in _scalars(file, assumed):
+            points.setdefault(tag, {})[step] = value
+    if not points:
+        raise UserError(f"{path}: no scalars in it; name the event files of a training")
+    return Curves({tag: curve(each) for tag, each in points.items()}, tuple(assumed))
+
+
+def _files(path: Path) -> list[Path]:
+    """In the order they were begun: names have the time in them."""
+    if not is_folder(path):
+        return [path]
+    files = sorted(path.rglob(PATTERN), key=lambda file: file.name)
+    folders = {file.parent for file in files}
+    if len(folders) > 1:
+        names = ", ".join(sorted(str(folder) for folder in folders)[:3])
+        raise UserError(f"{path}: event files of {len(folders)} runs; name one of them: {names}")
+    if not files:
+        raise UserError(f"{path}: no event files (*.tfevents.*) there; name the folder of a run")
+    return files
+
+
+def _scalars(path: Path, assumed: list[str]) -> Iterator[tuple[int, str, float]]:
+    try:
+        check_file(path, MOST)
+        for record in _records(path, assumed):
+            event = Event.FromString(record)
+            for value in event.summary.value:
+                number = _number(value)
+                if number is not None:
+                    if not 0 <= event.step <= LAST_STEP:
+                        raise ValueError(f"step {event.step}")
+                    yield event.step, value.tag, number
+    except DAMAGED as error:
+        why = reason(error)
+        raise UserError(
+            f"{path}: no event file of TensorBoard, or damaged ({why}); copy it again"
+        ) from None
+
+
+def _records(path: Path, assumed: list[str]) -> Iterator[bytes]:
+    reader, size = PyRecordReader_New(str(path)), path.stat().st_size
+    while True:
+        try:
+            reader.GetNext()
+        except errors.OutOfRangeError:
+            return
+        except errors.DataLossError as error:
+            if "truncated" not in str(error) or reader.file_handle.read(1):
+                raise
+            assumed.append(f"The last record of {size:,} bytes is cut off and left out.")
+            return
+        yield reader.record()
+
+
+def _number(value: Summary.Value) -> float | None:
+    """None for what is no scalar: images, histograms, texts."""
+    if value.HasField("simple_value"):
+        return value.simple_value
+    if not value.HasField("tensor"):
+        return None
+    tensor = value.tensor
+    # Shapes are claims: a number is asked for before an array is made of one.
+    if any(size.size != 1 for size in tensor.tensor_shape.dim):
+        return None
+    array = np.asarray(make_ndarray(tensor))
+    return float(array.item()) if array.dtype.kind in "iuf" and array.size == 1 else None

@@ -1,0 +1,177 @@
+"""The merged folder: files of the sources, linked or copied, and merged.json that says whose."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.config.differences import differences
+from harness.records.run import RunRecord
+from harness.system.dates import day
+from harness.system.errors import UserError
+from harness.system.files import PARTIAL, read_json, write_json
+from harness.tools.merge.places import Placed, place
+from harness.tools.merge.sources import ARRAYS, Source
+
+FILE_NAME = "merged.json"
+# Of a run, these are written in place, or their age counts: a link would be the source's own file.
+COPIED = ("status.json", "log.txt")
+OF_A_RUN = (
+    *COPIED,
+    "environment.json",
+    "losses.csv",
+    "blocks.csv",
+    "resources.json",
+    "sums.json",
+    "state.safetensors",
+    "evaluations/step-*.safetensors",
+)
+
+
+def default_folder(sources: Sequence[Source]) -> Path:
+    """`merged/<dataset>-<preset>-<hash>` beside the first."""
+    first = sources[0]
+    name = f"{first.head.get('dataset')}-{first.head.get('preset')}-{merged_hash(sources)}"
+    return first.folder.resolve().parent / "merged" / name.replace("/", "-")
+
+
+def merged_hash(sources: Sequence[Source]) -> str:
+    """The sources' own where they have the same; else of all of them, in whatever order."""
+    hashes = sorted({source.hash for source in sources})
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[: len(hashes[0])]
+
+
+def check_target(to: Path, sources: Sequence[Source]) -> None:
+    """Raises UserError unless `to` is free, or a merge of this experiment that can be made anew."""
+    place = to.resolve()
+    for source in sources:
+        folder = source.folder.resolve()
+        if place == folder or folder in place.parents or place in folder.parents:
+            raise UserError(f"{to}: in, or around, {source.folder}; give another --to")
+    if not place.exists():
+        return
+    if not place.is_dir() or (any(place.iterdir()) and not (place / FILE_NAME).is_file()):
+        raise UserError(f"{to}: there is something else; give another --to, or move it")
+    if (place / FILE_NAME).is_file():
+        head = read_json(place / "experiment.json")
+        before = {key: head[key] for key in head if key not in ("schema_version", "hash")}
+        if changed := differences(before, sources[0].head):
+            raise UserError(f"{to}: a merge of another experiment: {changed[0]}; give another --to")
+
+
+def merge(sources: Sequence[Source], to: Path) -> list[Placed]:
+    """Make `to` of the sources, in one step; what was merged there before is replaced.
+
+    Files are hard links where the file system has them, copies elsewhere; nothing in a source is
+    changed. Feature vectors that any of them, or the former merge, has cached are kept. Raises
+    UserError: see `check_target`.
+    """
+    check_target(to, sources)
+    placed, target = place(sources), to.resolve()
+    with _replacing_folder(target) as made:
+        _write_head(made, sources)
+        for one in placed:
+            _take_run(one, made / "runs" / one.device / one.run.folder.name)
+        for folder in (*(source.folder for source in sources), target):
+            _take((folder / "features").glob("[!.]*.safetensors"), made / "features")
+        write_json(made / FILE_NAME, record(sources, placed))
+    return placed
+
+
+def record(sources: Sequence[Source], placed: Sequence[Placed]) -> dict[str, Any]:
+    """Content of merged.json (results/README.md)."""
+    return {
+        "kind": "merged",
+        "sources": [
+            {
+                "name": source.name,
+                "hash": source.hash,
+                "sha256": source.identity,
+                "git_revisions": _of_environments(source, "git_revision"),
+                "source_digests": _of_environments(source, "source_digest"),
+                "finished": _dates(source.runs),
+            }
+            for source in sources
+        ],
+        "runs": [
+            {
+                "run": f"{one.device}/{one.run.folder.name}",
+                "device": one.run.device,
+                "state": one.run.status["state"],
+                "sha256": one.fingerprint,
+                "sources": list(one.sources),
+            }
+            for one in placed
+        ],
+    }
+
+
+def _of_environments(source: Source, key: str) -> list[str]:
+    found = [run.environment.get(key) for run in source.runs if run.complete]
+    return sorted({value for value in found if isinstance(value, str)})
+
+
+def _dates(runs: Iterable[RunRecord]) -> list[str]:
+    """First and last day on which a run was completed, by the age of its status; [] for none."""
+    ages = [(run.folder / "status.json").stat().st_mtime for run in runs if run.complete]
+    return sorted({day(min(ages)), day(max(ages))}) if ages else []
+
+
+def _write_head(made: Path, sources: Sequence[Source]) -> None:
+    head = {key: sources[0].head[key] for key in sources[0].head if key != "configuration"}
+    configuration = sources[0].head["configuration"]
+    digest = merged_hash(sources)
+    write_json(made / "experiment.json", {**head, "hash": digest, "configuration": configuration})
+    for name in ("manifest.json", "audit.json", *ARRAYS):
+        _take([sources[0].folder / name], made)
+
+
+def _take_run(one: Placed, to: Path) -> None:
+    """Without checkpoints: a run that is not complete is listed here, and goes on over there."""
+    for pattern in OF_A_RUN:
+        below = to / pattern.rpartition("/")[0]
+        _take(one.run.folder.glob(pattern), below, copy=pattern in COPIED)
+
+
+def _take(files: Iterable[Path], to: Path, copy: bool = False) -> None:
+    for file in files:
+        # A link in a source would lead elsewhere from here.
+        source, target = file.resolve(), to / file.name
+        if not source.is_file() or target.exists():
+            continue
+        to.mkdir(parents=True, exist_ok=True)
+        try:
+            if copy:
+                raise OSError
+            os.link(source, target)
+        except OSError:  # asked for, another file system, or one without links
+            shutil.copy2(source, target)
+
+
+@contextmanager
+def _replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `path` if the block ends well, and else is gone."""
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = tempfile.TemporaryDirectory(
+                prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent
+            )
+        except OSError as error:
+            why = error.strerror
+            raise UserError(f"{path}: cannot write there ({why}); give another --to") from None
+        temporary = stack.enter_context(beside)
+        new, old = Path(temporary) / "new", Path(temporary) / "old"
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)

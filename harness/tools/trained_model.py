@@ -1,0 +1,236 @@
+"""A trained model as it lies on disk: a run of a comparison, or a model folder.
+
+A model folder holds `model.json` and `state.safetensors`, see results/README.md: what `export`
+writes, and what is imported from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import backends
+from backends.interface import Direction, State, check_state, state_shapes
+from backends.model import Model
+from backends.objective import Objective
+from harness.config.experiment import Experiment, one_line
+from harness.records.run import RunRecord, find_runs
+from harness.records.schema import Text, check_shape
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, read_json, write_arrays, write_json
+from harness.system.untrusted import is_file, shown
+
+DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
+NOT_SETTINGS = ("backends", "titles")  # of experiment.json, written there for reports
+
+
+class Titles(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    a: Text = Field(min_length=1)
+    b: Text = Field(min_length=1)
+
+
+class Described(BaseModel):
+    """model.json, as far as it is read; in experiment.json titles are in the configuration."""
+
+    dataset: Text = ""
+    preset: Text = ""
+    configuration: dict[str, Any]
+    titles: Titles
+    origin: Text = ""
+    backend: Text | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Generators and what is known of them.
+
+    `state`: canonical, at least every weight and running statistic of one generator. `folder`: of
+    the run, or the model folder. `backend` trained it, as far as is known. `origin`: where the
+    weights are from, in words.
+    """
+
+    configuration: Experiment
+    titles: Mapping[str, str]
+    state: State
+    name: str
+    folder: Path
+    backend: str | None = None
+    origin: str = ""
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Whose generators are there."""
+        return tuple(each for each in DIRECTIONS if f"g_{each}/head/kernel" in self.state)
+
+    def source(self, direction: Direction) -> str:
+        """Title of the domain that is translated."""
+        return self.titles[direction[0]]
+
+    def target(self, direction: Direction) -> str:
+        return self.titles[direction[1]]
+
+    def weights(self, direction: Direction) -> dict[str, np.ndarray]:
+        """Own canonical name -> weight or running statistic of a generator."""
+        names = generator_shapes(self.configuration.networks(), direction)
+        return {name.partition("/")[2]: self.state[name] for name in names}
+
+    def loadable(self) -> tuple[Model, Objective, dict[str, np.ndarray]]:
+        """What a backend is built from and a state that it loads, for translating alone.
+
+        Without image pools; whatever else there need not be is zero.
+        """
+        model = self.configuration.networks()
+        objective = replace(self.configuration.loss(), pool_size=0)
+        state = {
+            name: np.zeros(shape, np.int64 if name == "step" else np.float32)
+            for name, shape in state_shapes(model, objective).items()
+        }
+        networks = {*model.parameter_shapes(), *model.statistic_shapes()}
+        state |= {name: array for name, array in self.state.items() if name in networks}
+        return model, objective, state
+
+
+def generator_shapes(model: Model, direction: Direction) -> dict[str, tuple[int, ...]]:
+    """Canonical name -> shape of every weight and running statistic of a generator."""
+    everything = {**model.parameter_shapes(), **model.statistic_shapes()}
+    return {name: each for name, each in everything.items() if name.startswith(f"g_{direction}/")}
+
+
+def read_model(path: Path) -> TrainedModel:
+    """Of a run's folder, of an experiment folder with one complete run, or of a model folder.
+
+    Raises UserError where there is none, or what is there is damaged or does not fit together.
+    """
+    if is_file(path / "model.json"):
+        return _read_model_folder(path)
+    if is_file(path / "experiment.json"):
+        return _read_run(path, _only_run(path))
+    if is_file(path / "status.json"):
+        run = path.resolve()
+        experiment = run.parent.parent.parent
+        if is_file(experiment / "experiment.json"):
+            return _read_run(experiment, RunRecord(run))
+    raise UserError(
+        f"{path}: no trained model there; name a run as"
+        " results/<experiment>/runs/<device>/<backend>-seed<n>, or a model folder"
+    )
+
+
+def write_model(
+    folder: Path,
+    trained: TrainedModel,
+    directions: Sequence[Direction] | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    """A model folder, for `read_model`: the generators of `directions` alone, or the whole state.
+
+    `facts`: for the metadata of the arrays, which other programs may read without model.json.
+    """
+    model = trained.configuration.networks()
+    names = [name for each in directions or () for name in generator_shapes(model, each)]
+    experiment, titles = trained.configuration, dict(trained.titles)
+    configuration: dict[str, Any] = {
+        **experiment.model_dump(exclude={"dataset", "preset"}),
+        "backends": list(backends.available()),
+        "titles": titles,
+    }
+    document = {
+        "dataset": experiment.dataset,
+        "preset": experiment.preset,
+        "backend": trained.backend,
+        "origin": trained.origin,
+        "titles": titles,
+        "configuration": configuration,
+    }
+    arrays = {name: trained.state[name] for name in (names or trained.state)}
+    # Several facts come in no certain order: without them the same state gives the same bytes.
+    metadata = {**facts, "configuration": json.dumps(configuration)} if facts else None
+    write_arrays(folder / "state.safetensors", arrays, metadata)
+    # Last: a folder that has it is whole.
+    write_json(folder / "model.json", document)
+
+
+def _only_run(experiment: Path) -> RunRecord:
+    runs = [run for run in find_runs(experiment) if run.complete]
+    if not runs:
+        raise UserError(f"{experiment}: no complete run there; `make compare` completes them")
+    if len(runs) > 1:
+        names = ", ".join(str(run.folder) for run in runs)
+        raise UserError(f"{experiment}: {len(runs)} complete runs, name one of them: {names}")
+    return runs[0]
+
+
+def _read_run(experiment: Path, run: RunRecord) -> TrainedModel:
+    status = run.status
+    if not run.complete:
+        raise UserError(
+            f"{run.folder}: {status['state']} at step {status['step']} of {status['steps']};"
+            " `make compare` completes it"
+        )
+    path = experiment / "experiment.json"
+    document = read_json(path)
+    configuration = document.get("configuration")
+    titles = configuration.get("titles") if isinstance(configuration, dict) else None
+    described = _described(path, {**document, "titles": titles, "backend": run.backend})
+    name = experiment.resolve().name
+    origin = f"{name}: {run.backend}, seed {run.seed}, {status['steps']} steps"
+    return _trained(path, described, run.folder, f"{name}/{run.folder.name}", origin)
+
+
+def _read_model_folder(folder: Path) -> TrainedModel:
+    path = folder / "model.json"
+    described = _described(path, read_json(path))
+    return _trained(path, described, folder, folder.resolve().name, described.origin)
+
+
+def _described(path: Path, document: Mapping[str, Any]) -> Described:
+    check_shape(path, document, Described, "take it from where it was written")
+    return Described.model_validate(document)
+
+
+def _trained(
+    path: Path, described: Described, folder: Path, name: str, origin: str
+) -> TrainedModel:
+    settings = {k: v for k, v in described.configuration.items() if k not in NOT_SETTINGS}
+    settings |= {"dataset": described.dataset, "preset": described.preset}
+    try:
+        configuration = Experiment.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(
+            f"{path}: {one_line(error, Experiment)}; use the version of cyclebench that wrote it"
+        ) from None
+    file = folder / "state.safetensors"
+    state = read_arrays(file)
+    try:
+        _check(state, configuration)
+    except ValueError as error:
+        raise UserError(f"{file}: {error}; take it from where it was written") from None
+    titles = described.titles.model_dump()
+    return TrainedModel(configuration, titles, state, name, folder, described.backend, origin)
+
+
+def _check(state: State, configuration: Experiment) -> None:
+    """Raises ValueError unless `state` has a whole generator, or two, and nothing that is unfit."""
+    model = configuration.networks()
+    known = state_shapes(model, configuration.loss())
+    there = {name: known[name] for name in state if name in known}
+    wanted = [
+        generator_shapes(model, direction)
+        for direction in DIRECTIONS
+        if any(name.startswith(f"g_{direction}/") for name in state)
+    ]
+    if not wanted:
+        raise ValueError("holds no generator: no array g_ab/... or g_ba/...")
+    check_state(state, {name: shape for each in (there, *wanted) for name, shape in each.items()})
+    for each in wanted:
+        for name in each:
+            if not np.isfinite(state[name]).all():
+                raise ValueError(f"{shown(name)} has a number that is not finite")

@@ -1,0 +1,109 @@
+"""All checks of an experiment folder or of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.data import Prepared
+from harness.records.run import RunRecord
+from harness.system.progress import Display
+from harness.tools.verify.data import check_data, find_data
+from harness.tools.verify.found import Found, Row, readable, unchecked
+from harness.tools.verify.recorded import Recorded, check_configuration, read_recorded
+from harness.tools.verify.records import (
+    check_blocks,
+    check_evaluations,
+    check_files,
+    check_losses,
+    check_weights,
+)
+from harness.tools.verify.replay import replay
+from harness.training.experiment_folder import decoded_images
+
+SPLITS = ("trainA", "trainB", "testA", "testB")
+
+
+@dataclass(frozen=True)
+class Request:
+    """`path`: an experiment folder or a run's. `steps` are replayed."""
+
+    path: Path
+    steps: int = 20
+    dataset: str | None = None
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A row a check: those of the experiment, then those of each run."""
+
+    folder: Path
+    steps: int
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs; what was not checked does not count."""
+        return not self._count("DIFFERS")
+
+    @property
+    def answer(self) -> str:
+        """In a line."""
+        found = {name: self._count(name) for name in ("ok", "DIFFERS", "not checked")}
+        return ", ".join(f"{count} {name}" for name, count in found.items())
+
+    def _count(self, outcome: str) -> int:
+        return sum(row.outcome == outcome for row in self.rows)
+
+
+def verify(request: Request, display: Display) -> Verified:
+    """Writes nothing but to caches. Raises UserError for bad input and data that are not here."""
+    recorded = read_recorded(request.path)
+    prepared = find_data(recorded.experiment, request.dataset, request.data_dir, display)
+    of_experiment = {
+        "configuration": readable(partial(check_configuration, recorded)),
+        "data": check_data(recorded.manifest, prepared, display),
+    }
+    rows = [Row("experiment", name, f.outcome, f.note) for name, f in of_experiment.items()]
+    doubtful = [name for name, found in of_experiment.items() if found.outcome != "ok"]
+    images = {} if doubtful else _image_files(recorded, prepared, display)
+
+    def replayed(run: RunRecord) -> Found:
+        if doubtful:
+            return unchecked(f"not replayed: see {' and '.join(doubtful)}")
+        return replay(run, recorded.experiment, images, request.steps, display)
+
+    for run in recorded.runs:
+        name = f"{run.device}/{run.folder.name}"
+        rows += [Row(name, check, f.outcome, f.note) for check, f in _of(run, recorded, replayed)]
+    return Verified(recorded.folder, request.steps, tuple(rows))
+
+
+def _of(
+    run: RunRecord, recorded: Recorded, replayed: Callable[[RunRecord], Found]
+) -> list[tuple[str, Found]]:
+    """Checks of one run, by name, and what they found."""
+    if not run.complete:
+        status = run.status
+        where = f"{status['state']} at step {status['step']} of {status['steps']}"
+        return [("run", unchecked(f"not complete: {where}"))]
+    plan = recorded.plan(run.seed)
+    checks: dict[str, Callable[[], Found]] = {
+        "files": partial(check_files, run),
+        "losses": partial(check_losses, run, recorded, plan),
+        "blocks": partial(check_blocks, run, plan),
+        "evaluations": partial(check_evaluations, run, recorded, plan),
+        "weights": partial(check_weights, run, recorded, plan),
+        "replay": partial(replayed, run),
+    }
+    return [(name, readable(check)) for name, check in checks.items()]
+
+
+def _image_files(recorded: Recorded, prepared: Prepared, display: Display) -> Mapping[str, str]:
+    """The cached files of decoded images that workers open."""
+    images = decoded_images(prepared, recorded.experiment, display)
+    # Memory-mapped by load_images.
+    return {split: str(Path(images[split].filename).resolve()) for split in SPLITS}  # type: ignore[union-attr]

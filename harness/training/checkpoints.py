@@ -1,0 +1,100 @@
+"""The last two checkpoints of a run: all that is needed to go on from there, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from backends.objective import RECORDED
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, write_arrays
+
+KEPT = 2
+# In a checkpoint beside the canonical state, which knows nothing of what was recorded.
+RECORDS = ("losses", "blocks", "clocks")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run after some of its steps.
+
+    `losses` (steps, len(RECORDED)); `blocks` (blocks, columns of blocks.csv); `clocks` as
+    `Clocks.array` has them. `state`: of the backend, by canonical name; its `step` is the run's.
+    """
+
+    state: Mapping[str, np.ndarray]
+    losses: np.ndarray
+    blocks: np.ndarray
+    clocks: np.ndarray
+
+    @property
+    def step(self) -> int:
+        return int(self.state["step"])
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """`checkpoint-<step>.safetensors` in the folder of a run."""
+
+    folder: Path
+
+    @property
+    def files(self) -> list[Path]:
+        """The newest first."""
+        return sorted(self.folder.glob("checkpoint-*.safetensors"), reverse=True)
+
+    def write(self, made: Checkpoint) -> None:
+        """The ones before the last two go once the new one is on disk. Raises OSError."""
+        arrays = {**made.state, **{f"record/{name}": getattr(made, name) for name in RECORDS}}
+        write_arrays(self.folder / f"checkpoint-{made.step:08d}.safetensors", arrays)
+        for old in self.files[KEPT:]:
+            old.unlink()
+
+    def read(self) -> Checkpoint | None:
+        """The newest that is whole; None where there is none.
+
+        Raises UserError if there are some, but all are damaged: to begin anew is not to be done
+        without being asked. What is damaged stays where it is.
+        """
+        damage: UserError | None = None
+        for file in self.files:
+            try:
+                return _checkpoint(file, read_arrays(file))
+            except UserError as error:
+                print(f"checkpoint passed over: {error}")
+                damage = damage or error
+        if damage is not None:
+            raise UserError(f"{damage}; to train this run anew, remove {self.folder}")
+        return None
+
+    def losses(self) -> np.ndarray:
+        """Of the newest that is whole, without reading the state: (steps, len(RECORDED)).
+
+        No steps where there is none: to say so is up to who goes on from it.
+        """
+        for file in self.files:
+            try:
+                found = read_arrays(file, "record/losses").get("record/losses")
+            except UserError:
+                continue
+            if found is not None and found.ndim == 2 and found.shape[1] == len(RECORDED):
+                return found
+        return np.empty((0, len(RECORDED)))
+
+    def remove(self) -> None:
+        for file in self.files:
+            file.unlink()
+
+
+def _checkpoint(file: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
+    try:
+        records = {name: arrays.pop(f"record/{name}") for name in RECORDS}
+        found = Checkpoint(arrays, **records)
+        if found.losses.shape != (found.step, len(RECORDED)):
+            raise ValueError(f"losses {found.losses.shape} at step {found.step}")
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise UserError(f"{file}: not a checkpoint of a run ({error}); remove it") from None
+    return found

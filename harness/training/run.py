@@ -1,0 +1,313 @@
+"""One training in one backend: its plan, its clocks, and what is recorded of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backends.interface import Domain, Runtime
+from backends.objective import RECORDED
+from harness.config.differences import differences
+from harness.config.experiment import Experiment
+from harness.data.image_arrays import open_images
+from harness.plan.initial_weights import initial_state
+from harness.plan.learning_rate import plateaus
+from harness.plan.plan import evaluation_steps, evenly, make_plan
+from harness.plan.step_cost import step_flops
+from harness.processes.loading import load_here
+from harness.records.run import RunRecord
+from harness.system import interpreters, provenance
+from harness.system.checksums import write_sums
+from harness.system.energy_meter import Meter
+from harness.system.errors import Diverged, UserError
+from harness.system.files import write_arrays, write_json, write_table
+from harness.training.checkpoints import Checkpoint, Checkpoints
+from harness.training.clocks import Clocks
+from harness.training.loss_history import History
+
+TRANSLATED_AT_ONCE = 8  # images: between two times that the parent may hear of progress
+BLOCK_COUNTS = ("start_step", "steps", "warmup")
+BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds", "joules")
+# Of environment.json: what has to stay for as long as a run takes, however often it is interrupted.
+LASTING = ("framework", "versions", "device", "threads", "precision", "compiled", "deterministic")
+# Of a run that diverges before its first checkpoint there is nothing to keep that is not known.
+FROM_SEED = (
+    "it began from the initial weights of its seed, and timing.checkpoint_steps=N would keep what"
+    " came between"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told, once. `images`: split name -> .npy file, as `open_images` takes it."""
+
+    backend: str
+    seed: int
+    folder: str
+    device: str
+    device_name: str
+    threads: int
+    experiment: dict[str, Any]
+    images: dict[str, str]
+
+
+class Run:
+    """A training in progress and what has been recorded of it.
+
+    `progress` is called after every step and every few images.
+    """
+
+    def __init__(self, job: Job, clocks: Clocks, progress: Callable[[], None] = lambda: None):
+        self.job, self.clocks, self.progress = job, clocks, progress
+        self.record = RunRecord(Path(job.folder))
+        self.experiment = Experiment.model_validate(job.experiment)
+        images = {split: open_images(Path(path)) for split, path in job.images.items()}
+        self.train_a, self.train_b = images["trainA"], images["trainB"]
+        self.test_a, self.test_b = (
+            np.asarray(each)[evenly(len(each), self.experiment.evaluation.images)]
+            for each in (images["testA"], images["testB"])
+        )
+        self.plan = make_plan(self.experiment, job.seed, len(self.train_a), len(self.train_b))
+        self.model, self.objective = self.experiment.networks(), self.experiment.loss()
+        runtime = Runtime(
+            device=job.device,  # type: ignore[arg-type]
+            threads=job.threads,
+            **self.experiment.runtime.model_dump(),
+        )
+        self.backend = load_here(job.backend, self.model, self.objective, runtime)
+        self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective.weights)
+        self.meter = Meter(job.device)
+        self.blocks: list[tuple[float, ...]] = []
+        self.step = 0
+        self.checkpoints = Checkpoints(self.record.folder)
+        environment = {"backend": job.backend, **self.backend.environment()}
+        environment |= {"device": job.device_name, **provenance.describe(job.device)}
+        environment |= {"packages": interpreters.packages(job.backend)}
+        saved = self.checkpoints.read()
+        if saved is None:
+            self._begin()
+        else:
+            self._check_environment(environment)
+            self._resume(saved)
+        self.warm_until = self.step + self.experiment.timing.warmup_steps
+        self._saved_at, self._saved_step = time.monotonic(), self.step
+        write_json(self.record.folder / "environment.json", environment)
+        self.write_status("running")
+
+    def _begin(self) -> None:
+        self._forget_evaluations_after(-1)
+        drawn_from = self.experiment.model.initial_weights
+        state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
+        self.backend.load_state(state)
+
+    def _check_environment(self, environment: dict[str, Any]) -> None:
+        """A run that changed its framework or its threads halfway would be nobody's result."""
+        file = self.record.folder / "environment.json"
+        before, now = (
+            {name: each[name] for name in LASTING if name in each}
+            for each in (self.record.environment, environment)
+        )
+        found = differences(before, now)
+        if found:
+            raise UserError(
+                f"{file}: this run was begun with {found[0]}; go on with what it was begun with, or"
+                f" remove {self.record.folder} to train it anew"
+            )
+
+    def _resume(self, saved: Checkpoint) -> None:
+        try:
+            if saved.step > self.plan.steps:
+                raise ValueError(f"step {saved.step} of {self.plan.steps}")
+            if saved.blocks.ndim != 2 or saved.blocks.shape[1] != len(BLOCK_COLUMNS):
+                raise ValueError(f"blocks {saved.blocks.shape}")
+            self.backend.load_state(saved.state)
+            self.clocks.add(saved.clocks)
+        except ValueError as error:
+            raise UserError(
+                f"{self.record.folder}: its checkpoint is not of this run ({error}); remove the"
+                " folder to train anew"
+            ) from None
+        self.history.add(saved.losses)
+        self.blocks = [tuple(row) for row in saved.blocks.tolist()]
+        self.step = saved.step
+        self._forget_evaluations_after(self.step)
+        # As in a run that was never interrupted, training is not the process's first pass through
+        # the networks: PyTorch was once seen to round that one differently, cause unknown.
+        self.backend.translate(self.test_a[:1], "ab")
+        self.backend.translate(self.test_b[:1], "ba")
+
+    def _forget_evaluations_after(self, step: int) -> None:
+        """A killed process may have got further than its checkpoint: that training is redone."""
+        for later in self.record.evaluated_steps:
+            if later > step:
+                self.record.evaluation_file(later).unlink()
+
+    @property
+    def evaluations_left(self) -> list[int]:
+        """Steps between the first and the last after which translations are still to be made."""
+        wanted = evaluation_steps(self.experiment, self.plan.steps, self.plan.steps_per_epoch)
+        return sorted(set(wanted) - set(self.record.evaluated_steps))
+
+    def train(self, until: int) -> dict[str, Any]:
+        """Train up to step `until`; one timed block, ending when the device is done."""
+        clocks, start = self.clocks, self.step
+        warmup = start < self.warm_until
+        before = clocks.seconds()
+        clock = "warmup" if warmup else "train"
+        joules = 0.0
+        while self.step < until:
+            joules += self._train_without_pause(self._pause(until), clock)
+        spent = {name: value - before[name] for name, value in clocks.seconds().items()}
+        seconds = (spent[clock], spent["data"], spent["logging"])
+        self.blocks.append((start, until - start, int(warmup), *seconds, joules))
+        if warmup and self.step >= self.warm_until:
+            clocks.switch("warmup")
+            self.backend.reset_peak_memory()
+        losses = self.history.rows[start:]
+        if not np.isfinite(losses).all():
+            raise Diverged(self._first_bad(start))
+        return {
+            "step": self.step,
+            "seconds_per_step": sum(seconds) / (until - start),
+            "losses": dict(zip(RECORDED, losses[-1].tolist(), strict=True)),
+        }
+
+    def _first_bad(self, start: int) -> str:
+        rows = self.history.rows
+        step, term = np.argwhere(~np.isfinite(rows[start:]))[0] + (start, 0)
+        kept = [file.name for file in self.checkpoints.files]
+        before = f"the state before it is in {kept[0]}" if kept else FROM_SEED
+        return f"diverged: {RECORDED[term]} is {rows[step, term]} at step {step}; {before}"
+
+    def _pause(self, until: int) -> int:
+        """`until`, or the end of the epoch before it where the rate depends on its losses."""
+        if self.experiment.training.policy != "plateau":
+            return until
+        per_epoch = self.plan.steps_per_epoch
+        return min(until, (self.step // per_epoch + 1) * per_epoch)
+
+    def _train_without_pause(self, until: int, clock: str) -> float:
+        """Joules that the device used while the clock ran; NaN where they cannot be read."""
+        clocks, plateau = self.clocks, self._plateaus()[-1]
+        # All of a block's batches first: with a device that works on while Python goes ahead, time
+        # spent on data between steps would be the device's, and on neither clock rightly.
+        clocks.switch("data")
+        batches = [
+            self.plan.batch(step, self.train_a, self.train_b, plateau)
+            for step in range(self.step, until)
+        ]
+        before = self.meter.joules()
+        clocks.switch(clock)
+        for batch in batches:
+            self.backend.train_step(batch)
+            self.progress()
+        self.backend.synchronize()
+        self.step = until
+        clocks.switch("logging")
+        joules = self.meter.since(before)
+        self.history.add(self.backend.losses())
+        return joules
+
+    def _plateaus(self) -> list[float]:
+        """Factor of the learning rates by epoch, up to the one that is in progress or to come."""
+        return plateaus(self.experiment.training, self.history.epoch_means)
+
+    def evaluate(self, everything: bool) -> dict[str, Any]:
+        """Translate the test images and have the discriminators score real and translated ones.
+
+        `everything` adds reconstructions and, of domains with one image shape, identity images.
+        """
+        before = self.clocks.seconds()["evaluation"]
+        self.clocks.switch("evaluation")
+        translate = partial(self._by_parts, self.backend.translate)
+        real_a, real_b = self.test_a, self.test_b
+        arrays = {"ab": translate(real_a, "ab"), "ba": translate(real_b, "ba")}
+        if everything:
+            arrays["aba"] = translate(arrays["ab"], "ba")
+            arrays["bab"] = translate(arrays["ba"], "ab")
+            if self.model.shape_a == self.model.shape_b:
+                arrays["identity_a"] = translate(real_a, "ba")
+                arrays["identity_b"] = translate(real_b, "ab")
+        pairs: dict[Domain, tuple[np.ndarray, np.ndarray]]
+        pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
+        for domain, (real, fake) in pairs.items():
+            for kind, images in (("real", real), ("fake", fake)):
+                scores = self._by_parts(self.backend.patch_scores, images, domain)
+                arrays[f"patches_{kind}_{domain}"] = scores.astype(np.float32)
+        write_arrays(self.record.evaluation_file(self.step), arrays)
+        return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
+
+    def _by_parts(
+        self, work: Callable[[np.ndarray, Any], np.ndarray], images: np.ndarray, what: str
+    ) -> np.ndarray:
+        """As `work` of all images, which goes image by image; with progress in between."""
+        parts = []
+        for start in range(0, len(images), TRANSLATED_AT_ONCE):
+            parts.append(work(images[start : start + TRANSLATED_AT_ONCE], what))
+            self.progress()
+        return np.concatenate(parts)
+
+    def checkpoint_if_due(self) -> None:
+        timing, taken = self.experiment.timing, self.step - self._saved_step
+        by_steps = timing.checkpoint_steps is not None and taken >= timing.checkpoint_steps
+        if by_steps or time.monotonic() > self._saved_at + timing.checkpoint_seconds:
+            self.checkpoint("running")
+
+    def checkpoint(self, state: str) -> dict[str, Any]:
+        """Save all that is needed to go on from here, bit for bit."""
+        self.clocks.switch("checkpoint")
+        blocks = np.array(self.blocks, np.float64).reshape(-1, len(BLOCK_COLUMNS))
+        self.checkpoints.write(
+            Checkpoint(self.backend.state(), self.history.rows, blocks, self.clocks.array())
+        )
+        self._saved_at, self._saved_step = time.monotonic(), self.step
+        self.write_status(state)
+        return {"step": self.step}
+
+    def finish(self) -> dict[str, Any]:
+        """Write what a complete run consists of; the status comes last."""
+        self.clocks.switch("checkpoint")
+        folder = self.record.folder
+        write_arrays(folder / "state.safetensors", self.backend.state())
+        write_table(folder / "losses.csv", self._loss_table())
+        blocks = pd.DataFrame(self.blocks, columns=list(BLOCK_COLUMNS))
+        integers = dict.fromkeys(BLOCK_COUNTS, int)
+        write_table(folder / "blocks.csv", blocks.astype(integers))
+        memory = self.backend.peak_memory()
+        resources = {
+            "clocks": {**self.clocks.seconds(), "wall": self.clocks.wall()},
+            "processes": self.clocks.processes,
+            "peak_memory": {"bytes": memory.bytes, "kind": memory.kind},
+            "flops_per_step": step_flops(self.experiment),
+            "energy_source": self.meter.source,
+        }
+        write_json(folder / "resources.json", resources)
+        write_sums(folder)
+        self.write_status("complete")
+        self.checkpoints.remove()
+        return {"step": self.step}
+
+    def fail(self, why: str) -> None:
+        """Leave what was recorded up to here, for whoever looks for the cause."""
+        write_table(self.record.folder / "losses.csv", self._loss_table())
+        self.write_status("failed", why)
+
+    def write_status(self, state: str, why: str | None = None) -> None:
+        status = {"backend": self.job.backend, "seed": self.job.seed, "state": state}
+        progress = {"step": self.step, "steps": self.plan.steps, "why": why}
+        write_json(self.record.folder / "status.json", {**status, **progress})
+
+    def _loss_table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.history.rows, columns=list(RECORDED))
+        table.insert(0, "step", np.arange(len(table)))
+        table.insert(1, "epoch", self.plan.epoch[: len(table)])
+        factors = np.array(self._plateaus())[table["epoch"]]
+        table.insert(2, "learning_rate", factors * self.plan.learning_rate[: len(table)])
+        return table

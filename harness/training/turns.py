@@ -1,0 +1,175 @@
+"""Trains every backend of one seed, taking turns block by block: A B A B ...
+
+A machine that slows down slows both, and the ratio of their times is formed block by block.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config.experiment import TimingSection
+from harness.records.run import RunRecord
+from harness.system.errors import WorkerFailed
+from harness.system.progress import Display
+from harness.training.checkpoints import Checkpoints
+from harness.training.run import Job
+from harness.training.worker_process import Worker
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a run takes, as far as it is known after warming up; seconds."""
+
+    step: float
+    evaluation: float
+    steps_left: int
+    evaluations_left: int
+
+    @property
+    def left(self) -> float:
+        return self.step * self.steps_left + self.evaluation * self.evaluations_left
+
+
+# Called once, before the bulk of a seed's training, with the pace by backend.
+Estimate = Callable[[dict[str, Pace]], None]
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def train_seed(
+    jobs: Sequence[Job], timing: TimingSection, display: Display, estimate: Estimate
+) -> None:
+    """Bring every run to completion. On KeyboardInterrupt each leaves a checkpoint.
+
+    After a worker was killed or hung all of them go on from their last checkpoints, in new
+    processes: none is to have another history than the others. That is done `timing.restarts` times
+    at most. Raises WorkerFailed if a worker fails otherwise, or once more, and UserError if one
+    refuses its input; the others leave checkpoints.
+    """
+    for restarts_left in reversed(range(timing.restarts + 1)):
+        try:
+            return _train_together(jobs, timing, display, estimate)
+        except WorkerFailed as failure:
+            if not (failure.passing and restarts_left):
+                raise
+            display.say(f"{failure}. Starting anew from the last checkpoints")
+            jobs = [job for job in jobs if not finished(RunRecord(Path(job.folder)))]
+
+
+def finished(record: RunRecord) -> bool:
+    """Whether nothing is left to train.
+
+    Of a run that was killed right after its end the checkpoints go, which it had no time to remove.
+    """
+    complete = record.begun and record.complete
+    if complete:
+        Checkpoints(record.folder).remove()
+    return complete
+
+
+def _train_together(
+    jobs: Sequence[Job], timing: TimingSection, display: Display, estimate: Estimate
+) -> None:
+    with ExitStack() as stack:
+        workers: list[Worker] = []
+        try:
+            for job in jobs:
+                display.say(f"{job.backend}, seed {job.seed}: starting")
+                worker = Worker(job)
+                stack.callback(worker.close)
+                workers.append(worker)
+            for worker in workers:
+                if worker.step > 0:
+                    display.say(f"{worker.name}: goes on from step {worker.step}")
+                    worker.evaluate_if_due()
+            evaluation = {
+                worker.name: worker.request(evaluate="translations")["seconds"]
+                for worker in workers
+                if worker.step == 0
+            }
+            block = _warm_up(workers, timing, display, estimate, evaluation)
+            _take_turns(workers, block, display)
+            for worker in workers:
+                worker.request(evaluate="everything")
+                worker.request(finish=True)
+        except BaseException:
+            with _signals_ignored():
+                for worker in workers:
+                    worker.interrupt()
+            raise
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """A second Ctrl-C, or `make` passing on a signal, must not cost the checkpoints."""
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _warm_up(
+    workers: list[Worker],
+    timing: TimingSection,
+    display: Display,
+    estimate: Estimate,
+    evaluation: dict[str, float],
+) -> int:
+    """Two short blocks each, the second one timed; returns the steps of a block from here on.
+
+    `evaluation`: seconds of the first one by worker, where there has been one in this process.
+    """
+    seconds: dict[str, float] = {}
+    for _ in range(2):
+        for worker in workers:
+            per_step = _train_block(worker, timing.warmup_steps, display)
+            if per_step is not None:
+                seconds[worker.name] = per_step
+        for worker in workers:
+            worker.evaluate_if_due()
+    if not seconds:
+        return 1
+    typical = max(evaluation.values(), default=0.0)
+    estimate(
+        {
+            worker.job.backend: Pace(
+                seconds.get(worker.name, max(seconds.values())),
+                evaluation.get(worker.name, typical),
+                worker.steps - worker.step,
+                len(worker.evaluations_left) + 1,
+            )
+            for worker in workers
+        }
+    )
+    return max(1, round(timing.block_seconds / max(seconds.values())))
+
+
+def _take_turns(workers: list[Worker], block: int, display: Display) -> None:
+    while any(worker.step < worker.steps for worker in workers):
+        # After an uneven interruption the one behind catches up first, so blocks pair again.
+        until = min(worker.step for worker in workers) + block
+        for worker in workers:
+            if worker.step < until:
+                _train_block(worker, until - worker.step, display)
+        for worker in workers:
+            worker.evaluate_if_due()
+
+
+def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
+    """Seconds per step, or None if there was nothing left to train.
+
+    Where test images are to be translated on the way, the block ends there, in all backends alike.
+    """
+    if worker.step >= worker.steps:
+        return None
+    event = worker.train(worker.next_stop(min(worker.step + steps, worker.steps)))
+    losses = event["losses"]
+    cycle = (losses["cycle_a"] + losses["cycle_b"]) / 2
+    note = f"cycle {cycle:.3f}  {1 / event['seconds_per_step']:.1f} steps/s"
+    display.update(worker.name, worker.step, worker.steps, note)
+    return event["seconds_per_step"]

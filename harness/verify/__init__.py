@@ -1,6 +1,0 @@
-"""Are the runs of an experiment what they say: files, data, configuration, and the first steps?"""
-
-from harness.verify.show import as_json, print_rows
-from harness.verify.verify import Request, Verified, verify
-
-__all__ = ["Request", "Verified", "as_json", "print_rows", "verify"]
