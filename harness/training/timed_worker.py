@@ -2,8 +2,8 @@
 
 JSON lines, as in harness.training.worker. In: what to build; then `{"steps": n}`, each answered by
 the seconds that so many steps took, and with `"warmup": true` the last ones before the peak of
-memory counts; `{"phases": n}`: by the seconds of the pieces of each of so many steps; `{"memory": true}`;
-`{"peaks": true}`. Blocked in a read in between.
+memory counts; `{"phases": n}`: by the seconds of the pieces of each of so many steps;
+`{"memory": true}`; `{"peaks": true}`. Blocked in a read in between.
 """
 
 from __future__ import annotations
