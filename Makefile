@@ -22,7 +22,7 @@ GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
 # Creates missing environments (.venv, and on GPU machines .venv-torch and .venv-tf) and finds the one
 # for this machine. PYTHON counts only if the user has set it.
 ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
-	{ echo "cyclebench: PYTHON=$$PYTHON not found; name another: PYTHON=python3.12" >&2; exit 2; }; \
+	{ echo "cyclebench: PYTHON=$$PYTHON is not installed; name another: PYTHON=python3.12" >&2; exit 2; }; \
 	"$$PYTHON" -ES -m harness.tools.environments
 OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
 # Begins a recipe line: creates the environment if necessary, then runs one of its programs. `exec`,
