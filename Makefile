@@ -1,6 +1,6 @@
-# Two commands first: `make compare` and `make test`. Each sets up what it needs.
+# The main commands are `make compare` and `make test`. They install what they need.
 
-# Variables of `make compare`; empty means: decided by what the machine has.
+# Variables of `make compare`; empty: chosen by what the machine has.
 DATASET  ?=
 PRESET   ?=
 SEEDS    ?= 0
@@ -15,25 +15,25 @@ KILLS    ?= 25
 PYTHON   ?= python3
 BUILD    ?=
 PIP_ARGS ?=
-# Variables of `make gpu-dry-run`: builds for CUDA, as pip takes them.
+# Variables of `make gpu-dry-run`: CUDA builds, as arguments of pip.
 GPU_TORCH      ?= torch==2.13.0
 GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
 
-# Makes the environments .venv, and on GPU machines .venv-torch and .venv-tf, where they are not
-# there, and knows which one runs on this machine. PYTHON counts where somebody has named it.
+# Creates missing environments (.venv, and on GPU machines .venv-torch and .venv-tf) and finds the one
+# for this machine. PYTHON counts only if the user has set it.
 ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
-	{ echo "cyclebench: PYTHON=$$PYTHON is not there; name another: PYTHON=python3.12" >&2; exit 2; }; \
+	{ echo "cyclebench: PYTHON=$$PYTHON is not installed; name another: PYTHON=python3.12" >&2; exit 2; }; \
 	"$$PYTHON" -ES -m harness.tools.environments
 OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
-# At the beginning of a line: the folder of the environment's programs, made before where it has to
-# be. By `exec`, so that what ends make ends the program.
+# Begins a recipe line: creates the environment if necessary, then runs one of its programs. `exec`,
+# so that a signal to make ends the program.
 BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS))" && exec "$$bin"
-# The same with what tests need: both frameworks in one environment, in CPU builds. On a GPU machine
+# The same for tests, which need CPU builds of both frameworks in one environment. On a GPU machine
 # that is .venv-test.
 TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bin"
 LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bin"
 
-# Recipes read these from the environment: nothing a user types becomes part of a shell command.
+# Recipes read these from the environment: user input never becomes part of a shell command.
 export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	GPU_TORCH GPU_TENSORFLOW
 
@@ -44,54 +44,57 @@ export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PI
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
+	@echo "               train both frameworks, score them, write a report"
+	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
-	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]  how long, and for how much money,"
-	@echo "               make compare would run here; CHECK=results/<experiment> says how well it knows"
+	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]"
+	@echo "               predict time and cost of make compare on this machine;"
+	@echo "               CHECK=results/<experiment> compares the prediction with recorded runs"
 	@echo "make study     STUDY=name|file.yaml [SEEDS=0,1,2] [BACKENDS=torch,tf] [DATASET=seasons]"
 	@echo "             [DEVICE=cpu] [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
-	@echo "               a grid of settings, trained one after the other, and one report"
-	@echo "make test      unit, parity and end-to-end tests"
-	@echo "make stress    [KILLS=25]  trainings killed at random moments, full disks and other faults:"
-	@echo "               what goes on must be the same to the last bit; a quarter of an hour or two"
-	@echo "make gpu-check [BACKENDS=torch] [MINUTES=7] [RESULTS=results]  the first minutes on a new GPU:"
-	@echo "               does everything run, is it right, how fast is it? a page, and a record to carry"
-	@echo "make parity    [PRESET=quick] [DEVICE=cuda]  do all backends compute the same? on a GPU: there,"
-	@echo "               against the CPU"
-	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
-	@echo "               is the gap between frameworks more than noise? half an hour on two cores"
-	@echo "make calibrate do the intervals of a report cover the truth? simulated, a few minutes"
-	@echo "make bench     [PRESET=quick] [AA=torch] [SET=...]  two backends' steps in turns, until their"
-	@echo "               ratio is known; AA times one against itself"
+	@echo "               train a grid of settings, write one report"
+	@echo "make bench     [PRESET=quick] [AA=torch] [SET=...]  time the steps of two backends in turns until"
+	@echo "               their ratio is known; AA times one backend against itself"
 	@echo "make scaling   [PRESET=quick] [AXES=size,batch,filters,blocks] [VALUES=\"size=32,64\"] [SET=...]"
-	@echo "               time and memory of a step as these grow, and one page about it"
-	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness's own hot paths"
-	@echo "make report    RUN=results/<experiment>  score and report anew; RUN=results/bench: the page over"
-	@echo "               all benches there, those of other machines that were copied there included"
-	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]  hashes,"
-	@echo "               records and images as they were, and the first steps trained again: the same?"
-	@echo "make tensorboard [RESULTS=results]  every run's losses, scores, images, histograms and settings,"
-	@echo "               on this machine only"
+	@echo "               time and memory of a step as these grow, on one page"
+	@echo "make parity    [PRESET=quick] [DEVICE=cuda]  do all backends compute the same? With DEVICE=cuda:"
+	@echo "               the GPU against the CPU"
+	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
+	@echo "               is the difference between frameworks more than noise? Half an hour on two cores"
+	@echo "make gpu-check [BACKENDS=torch] [MINUTES=7] [RESULTS=results]  on a new GPU: does everything run,"
+	@echo "               is it correct, how fast is it? Writes a page and a record"
+	@echo "make report    RUN=results/<experiment>  score and report again; RUN=results/bench: the page of all"
+	@echo "               benches there, including records copied from other machines"
+	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]"
+	@echo "               check hashes, records and images, and repeat the first training steps"
 	@echo "make list      [RESULTS=results]  every experiment and run there, and its state"
-	@echo "make doctor    is this machine ready, and what helps where it is not"
-	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
-	@echo "               Everything else, merging, translating, exporting, importing: .venv/bin/cyclebench --help"
-	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
-	@echo "make datasets  the data sets known by name"
+	@echo "make tensorboard [RESULTS=results]  losses, scores, images, histograms and settings of all runs;"
+	@echo "               on this machine only"
 	@echo "make models    [PRESET=quick] [SET=...]  layers, parameters and FLOPs of the networks"
-	@echo "make gpu-dry-run  what a step would do on a GPU, found without one: layouts, copies, kernels;"
-	@echo "               downloads both frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
-	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make datasets  the data sets known by name"
+	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
+	@echo "make doctor    is this machine ready, and if not, what helps?"
 	@echo "make setup     [BUILD=cpu] [PYTHON=python3.12] [PIP_ARGS=...]  the environment .venv; with a GPU,"
-	@echo "               or with BUILD=cuda, .venv-torch and .venv-tf beside it"
+	@echo "               or with BUILD=cuda, also .venv-torch and .venv-tf"
 	@echo "make check-environments  do two packages of an environment write the same files?"
-	@echo "make clean     remove the environments and caches; results stay"
+	@echo "make clean     remove environments and caches; results stay"
+	@echo "For developers:"
+	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make stress    [KILLS=25]  kill trainings at random, fill disks, and so on; resumed trainings must"
+	@echo "               give the same bits; 15 minutes to two hours"
+	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes"
+	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness itself"
+	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads both"
+	@echo "               frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
+	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
+	@echo "Other commands (merge, translate, export, import): .venv/bin/cyclebench --help"
 
 compare:
 	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
 
-# As it was typed: make would take the $$2 of $$2.50 for a variable.
+# Unexpanded: make would take the $$2 of $$2.50 for a variable.
 estimate: override export PRICE := $(value PRICE)
 estimate: export IMAGES := $(IMAGES)
 estimate: export CHECK := $(CHECK)
@@ -100,7 +103,7 @@ estimate:
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" \
 		--price "$$PRICE" --images "$$IMAGES" --check "$$CHECK" --set "$$SET"
 
-# A study says itself which data set, seeds and backends it is about: only what the user set counts.
+# A study file names its data set, seeds and backends: only what the user has set overrides it.
 asked = $(if $(filter file,$(origin $1)),,$($1))
 study: export STUDY := $(STUDY)
 study: export DATASET := $(call asked,DATASET)
@@ -182,8 +185,8 @@ lint:
 	@$(LINT_BIN)/mypy
 	@$(LINT_BIN)/lint-imports
 
-# Not part of `make test`: it needs the CUDA builds, which keep out of each other's way, and of
-# .venv, in environments of their own. No GPU, no driver.
+# Not part of `make test`: it needs the CUDA builds, in an environment for each framework. No GPU and
+# no driver needed.
 gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready
 	@for name in torch tf; do \
 		PYTHONPATH=. .gpu-dry-run/$$name/bin/python -m pytest tests/gpu_dry_run \
@@ -204,7 +207,7 @@ gpu-check:
 	@$(BIN)/cyclebench gpu-check --backends "$$BACKENDS" --minutes "$$MINUTES" --device "$$DEVICE" \
 		--results "$$RESULTS"
 
-# With `make -n` it says what it would do.
+# With `make -n` it prints what it would do.
 setup:
 	+@$(ENVIRONMENTS) setup $(OPTIONS) $(if $(findstring n,$(firstword -$(MAKEFLAGS))),--dry-run)
 

@@ -1,4 +1,4 @@
-"""Checkerboard artefacts of up-sampling layers (Odena, Dumoulin & Olah 2016, EVALUATION.md rule 8).
+"""Checkerboard artefacts of up-sampling layers (Odena, Dumoulin & Olah 2016).
 
 Two stride-2 transposed convolutions treat the four, then the sixteen pixels of a cell differently:
 whatever they add repeats every 2 or every 4 pixels, that is at the fifteen spatial frequencies with

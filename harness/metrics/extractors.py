@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Extractor:
-    """What decides a feature vector, besides the image (EVALUATION.md, rule 9).
+    """What decides a feature vector, besides the image (docs/evaluation.md).
 
     `module` has `load_extractor(weights)`, which gives a function from uint8 (N, H, W, 3) to
     float32 (N, `dimensions`). `preprocessing` names all that is done to the image: change the one,

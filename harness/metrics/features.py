@@ -36,8 +36,8 @@ def features(
 ) -> dict[str, np.ndarray]:
     """Features float32 (N, d) of each set of uint8 images (N, H, W, 3 or 1), by the set's name.
 
-    Cached in `cache` under the images, the extractor's weights and its preprocessing (EVALUATION.md
-    rule 9). Sets are fetched from `image_sets` one at a time, so a lazy mapping keeps memory flat.
+    Cached in `cache` under the images, the extractor's weights and its preprocessing. Sets
+    are fetched from `image_sets` one at a time, so a lazy mapping keeps memory flat.
     Non-square images are stretched to a square. `weights`: their file, for an extractor that no
     package carries. Raises UserError where extraction fails.
     """

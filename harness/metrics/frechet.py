@@ -2,7 +2,7 @@
 
 Dowson & Landau (1982): |mu1 - mu2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). With C = X^T X for centred,
 scaled feature matrices X (n x d), Y (m x d), tr (C1 C2)^(1/2) is the nuclear norm of X Y^T
-(EVALUATION.md): exact for rank-deficient covariances, the usual case of n < d.
+(docs/evaluation.md): exact for rank-deficient covariances, the usual case of n < d.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A judge of labelled translations (EVALUATION.md rule 7): is the digit still the one it was?
+"""A judge of labelled translations (docs/evaluation.md): is the digit still the one it was?
 
 It learns from real images of the target domain only and reads translated ones, whose labels are
 those of their sources; its accuracy on real test images belongs beside the result. It must be fair

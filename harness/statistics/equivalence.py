@@ -1,4 +1,4 @@
-"""Verdicts: equivalent, different, or cannot tell yet (EVALUATION.md, rule 5)."""
+"""Verdicts: equivalent, different, or cannot tell yet (docs/evaluation.md)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
     "different" if the 1 - alpha interval, the one that reports show, is wholly beyond it; else
     "cannot tell yet" with about how many further seeds would settle it with 80% power if mean and
     variance stay as they are. A difference that is surely not zero but smaller than the margin is
-    therefore "equivalent". Below three seeds there is no claim (EVALUATION.md rule 4). Raises
+    therefore "equivalent". Below three seeds there is no claim (docs/evaluation.md). Raises
     ValueError for a margin not positive or numbers not finite.
     """
     array = np.asarray(differences, np.float64)

@@ -1,4 +1,4 @@
-"""Intervals (EVALUATION.md, rule 4); `cyclebench calibrate metrics` shows what each covers.
+"""Intervals (docs/evaluation.md); `make calibrate` shows how often they cover the truth.
 
 Three sources of error, three intervals, never mixed:
 
@@ -175,7 +175,7 @@ def _variance(value: float, side: LeftOut) -> float:
 
 
 def seed_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Mean over seeds with a t interval; no bounds below three seeds (EVALUATION.md rule 4)."""
+    """Mean over seeds with a t interval; no bounds below three seeds (docs/evaluation.md)."""
     array = np.asarray(values, np.float64)
     if not len(array):
         return Interval(None)
@@ -191,7 +191,7 @@ def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE)
     """How many times as long `a` takes as `b`: the median of the ratios a[i] / b[i].
 
     `a`, `b`: float (pairs,), seconds a step of alternating blocks, warm-up left out. The ratio is
-    taken pair by pair (DESIGN.md, Timing): a machine that slows down slows both blocks of a pair
+    taken pair by pair (docs/evaluation.md): a machine that slows down slows both blocks of a pair
     and cancels, which it does not in a ratio of medians; the median shrugs off a single hiccup. The
     interval lies between ordered ratios: the k-th from either end leaves out a median with the
     chance that a fair coin falls on one side fewer than k times, whatever the distribution; between

@@ -1,4 +1,4 @@
-"""Has a model learnt anything? Measured against doing nothing: EVALUATION.md, rule 3."""
+"""Has a model learnt anything? Compared with untranslated images (docs/evaluation.md)."""
 
 from __future__ import annotations
 

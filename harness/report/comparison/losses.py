@@ -1,4 +1,4 @@
-"""Loss terms in the four conventions of DESIGN.md, and the curves the plots draw."""
+"""Loss terms in the four units of docs/conventions.md, and the curves the plots draw."""
 
 from __future__ import annotations
 

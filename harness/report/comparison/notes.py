@@ -151,7 +151,7 @@ def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
 
 
 def about_conventions(experiment: Experiment) -> str:
-    """Why one loss has several values (DESIGN.md, "Losses: four conventions")."""
+    """Why one loss has several values (docs/conventions.md)."""
     units = conventions(experiment)
     objective, (a, b) = units.objective, (units.elements[side] for side in "ab")
     lambdas = (objective.lambda_a, objective.lambda_b)

@@ -1,7 +1,7 @@
 """Scores of the complete runs: a value a backend, their difference and its verdict.
 
 The error bar is the t interval over seeds where there are three or more; with one seed it is the
-grouped jackknife over test images of metrics.json; two seeds have none (EVALUATION.md, rule 4).
+grouped jackknife over test images of metrics.json; two seeds have none (docs/evaluation.md).
 """
 
 from __future__ import annotations

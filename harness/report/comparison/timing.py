@@ -1,4 +1,4 @@
-"""Speed and memory by device, from blocks that the backends ran in turns (DESIGN.md, Timing)."""
+"""Speed and memory by device, from blocks that the backends ran in turns (docs/evaluation.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The framework defaults of DESIGN.md's table as switches, and what each costs.
+"""The framework defaults of the table in docs/architecture.md as switches, and what each costs.
 
 A switch is a list of `--set` strings, so it can be turned on in a comparison as well. Their effect
 on the final metrics is measured elsewhere, by training to the end.

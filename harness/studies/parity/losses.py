@@ -50,7 +50,7 @@ def conventions(lab: Lab, name: str) -> Facts:
 
 
 def conventions_written_out(lab: Lab, name: str) -> Facts:
-    """DESIGN.md, four conventions: L1 terms as sums over an image, in [0, 1] and weighted.
+    """docs/conventions.md: L1 terms as sums over an image, in [0, 1] and weighted.
 
     Squared differences are up to 4, not 2.
     """

@@ -1,4 +1,4 @@
-"""Scores of a study by seed, and the verdict on two backends (EVALUATION.md, rules 4 and 5)."""
+"""Scores of a study by seed, and the verdict on two backends (docs/evaluation.md)."""
 
 from __future__ import annotations
 

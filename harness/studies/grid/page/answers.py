@@ -86,7 +86,7 @@ def _unscored(findings: Findings) -> bool:
 
 
 def _learnt(findings: Findings) -> Answer:
-    """Against doing nothing: EVALUATION.md, rule 3."""
+    """Compared with untranslated images (docs/evaluation.md)."""
     question = "Which cells have learnt anything?"
     if not findings.metrics:
         text = "The translations have not been scored."
