@@ -12,11 +12,8 @@ What is raised is answered as `raised`: type and message; the process goes on.
 from __future__ import annotations
 
 import importlib
-import json
-import sys
 import traceback
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +22,7 @@ from backends.architecture import GeneratorSpec
 from backends.exporting import exporter
 from backends.interface import Backend, State
 from harness.processes import wire
-from harness.processes.child import answering, send
+from harness.processes.child import Parent, run
 
 # Whatever else needs a backend's framework: name -> module and function.
 FUNCTIONS = {
@@ -62,29 +59,19 @@ class Host:
         return getattr(self._backends[number], method)(*arguments, **named)
 
 
-def serve(host: Host, requests: BinaryIO, answer: BinaryIO) -> None:
-    """Until the other side closes its end."""
-    for line in iter(requests.readline, b""):
-        message = json.loads(line)
-        given = wire.unpack(message["given"], requests.read(message["content"]))
+def serve(parent: Parent) -> None:
+    host = Host()
+    parent.send({"ready": True})
+    for message in parent.commands():
+        given = wire.unpack(message["given"], parent.read(message["content"]))
         try:
             packed, content = wire.pack(host.answer(message["verb"], given))
             event: dict[str, Any] = {"returned": packed}
         except Exception as error:
             traceback.print_exc()
             event, content = {"raised": [type(error).__name__, str(error)]}, b""
-        event["content"] = len(content)
-        answer.write(json.dumps(event).encode() + b"\n" + content)
-        answer.flush()
-
-
-def main() -> int:
-    first = json.loads(sys.stdin.buffer.readline())
-    answer = answering(Path(first["log"]))  # kept: without it the buffer would be closed
-    send(answer, {"ready": True})
-    serve(Host(), sys.stdin.buffer, answer.buffer)
-    return 0
+        parent.send({**event, "content": len(content)}, content)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(serve)
