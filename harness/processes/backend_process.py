@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,33 +40,32 @@ def export_onnx(name: str, spec: GeneratorSpec, weights: State) -> np.ndarray:
     return np.frombuffer(exporter(name).export_onnx(spec, weights), np.uint8)
 
 
-class Host:
-    """Backends of this process, by number."""
+def call_function(name: str, arguments: Sequence[Any]) -> Any:
+    """One of FUNCTIONS."""
+    module, function = FUNCTIONS[name]
+    return getattr(importlib.import_module(module), function)(*arguments)
 
-    def __init__(self) -> None:
-        self._backends: list[Backend] = []
 
-    def answer(self, verb: str, given: Any) -> object:
-        if verb == "load":
-            self._backends.append(backends.load(*given))
-            return len(self._backends) - 1
-        if verb == "run":
-            name, arguments = given
-            module, function = FUNCTIONS[name]
-            return getattr(importlib.import_module(module), function)(*arguments)
-        number, method, arguments, named = given
-        if method not in METHODS:
-            raise KeyError(method)
-        return getattr(self._backends[number], method)(*arguments, **named)
+def answer(loaded: list[Backend], verb: str, given: Any) -> object:
+    """`loaded`: the backends of this process, by their numbers."""
+    if verb == "load":
+        loaded.append(backends.load(*given))
+        return len(loaded) - 1
+    if verb == "run":
+        return call_function(*given)
+    number, method, arguments, named = given
+    if method not in METHODS:
+        raise KeyError(method)
+    return getattr(loaded[number], method)(*arguments, **named)
 
 
 def serve(parent: Parent) -> None:
-    host = Host()
+    loaded: list[Backend] = []
     parent.send({"ready": True})
     for message in parent.commands():
         given = wire.unpack(message["given"], parent.read(message["content"]))
         try:
-            packed, content = wire.pack(host.answer(message["verb"], given))
+            packed, content = wire.pack(answer(loaded, message["verb"], given))
             event: dict[str, Any] = {"returned": packed}
         except Exception as error:
             traceback.print_exc()

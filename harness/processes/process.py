@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from harness.processes.faults import ended
 from harness.system import interpreters
@@ -171,12 +171,7 @@ class Child:
                 try:
                     left = left[os.write(self._stdin.fileno(), left) :]
                 except BrokenPipeError:
-                    self._raise_last_word()
-
-    def _raise_last_word(self) -> NoReturn:
-        while True:
-            if self.hear(self.patience) is None:
-                raise self.give_up(self.patience)
+                    list(self._events())  # raises, with the last word
 
     def _events(self) -> Iterator[dict[str, Any]]:
         event: dict[str, Any] = {"alive": True}

@@ -89,10 +89,10 @@ def load_in(
 
 def run_with(name: str, function: str, *arguments: object) -> Any:
     """One of `backend_process.FUNCTIONS`, in the Python of backend `name`."""
-    from harness.processes.backend_process import Host
+    from harness.processes.backend_process import call_function
 
     if interpreters.is_own(name):
-        return Host().answer("run", (function, arguments))
+        return call_function(function, arguments)
     return process_of(name).ask("run", function, arguments)
 
 

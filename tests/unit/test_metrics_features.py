@@ -147,7 +147,7 @@ def test_an_extractor_that_is_stopped_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
     children = []
     monkeypatch.setattr(module, "Child", stopping(children, module.EXTRACTOR_SECONDS))
-    with pytest.raises(WorkerFailed, match="^feature extractor: did nothing for 1 s and was kill"):
+    with pytest.raises(WorkerFailed, match=r"^feature extractor: did nothing for 1 s and was kill"):
         features({"x": drawings(2)}, EFFICIENTNET, tmp_path / "cache", silent)
     assert children[0].returncode == -signal.SIGKILL
     assert not psutil.pid_exists(children[0].pid)

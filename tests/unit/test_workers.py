@@ -106,9 +106,9 @@ def test_what_python_prints_before_the_module_runs_is_no_event(child):
 def test_a_temporary_log_stays_where_something_went_wrong(child, tmp_path, monkeypatch):
     monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
     for do, count in (("say(done=1)", 0), ("sys.exit('no such thing')", 1)):
-        with closing(Child("obedient", "a b/c", None, {"begin": "say(ready=True)"}, 60.0)) as one:
-            with suppress(WorkerFailed):
-                one.request(do=do)
+        one = Child("obedient", "a b/c", None, {"begin": "say(ready=True)"}, 60.0)
+        with closing(one), suppress(WorkerFailed):
+            one.request(do=do)
         logs = list(tmp_path.glob("cyclebench-a-b-c-*.log"))
         assert len(logs) == count
     assert logs[0].read_text() == "no such thing\n"
