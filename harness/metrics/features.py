@@ -20,7 +20,7 @@ from harness.processes.process import Child
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
 
-# Of silence: it says that it is alive after every few images an core; torch and the weights may
+# Of silence: it says that it is alive after every few images a core; torch and the weights may
 # come from a cold network disk, and nothing is downloaded.
 EXTRACTOR_SECONDS = 300.0
 
@@ -46,12 +46,12 @@ def features(
     keys = {name: features_key(images, extractor) for name, images in image_sets.items()}
     names = {key: name for name, key in keys.items()}  # equal sets are extracted once
     cached = {key: _read_cached(cache / f"{key}.safetensors", extractor) for key in names}
-    missing = {key: names[key] for key, made in cached.items() if made is None}
+    missing = {key: names[key] for key, array in cached.items() if array is None}
     if missing:
         _extract(missing, image_sets, extractor, weights, cache, report)
-    found = {key: made for key, made in cached.items() if made is not None}
-    found |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
-    return {name: found[key] for name, key in keys.items()}
+    arrays = {key: array for key, array in cached.items() if array is not None}
+    arrays |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
+    return {name: arrays[key] for name, key in keys.items()}
 
 
 def _extract(
@@ -88,10 +88,10 @@ def _extract(
         for key, name in missing.items():
             for event in child.events(extract=key):
                 report(stage, event["done"], total)
-            made = np.load(folder / f"{key}.features.npy", allow_pickle=False)
-            if not _plausible(made, extractor):
+            array = np.load(folder / f"{key}.features.npy", allow_pickle=False)
+            if not _plausible(array, extractor):
                 raise UserError(f"features of {name}: not finite; report this as a bug")
-            write_arrays(cache / f"{key}.safetensors", {"features": made})
+            write_arrays(cache / f"{key}.safetensors", {"features": array})
             (folder / f"{key}.images.npy").unlink()
 
 
@@ -99,8 +99,8 @@ def features_key(images: np.ndarray, extractor: Extractor) -> str:
     """Name of a set of images in the cache. Raises ValueError unless uint8 NHWC, RGB or grey."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(f"uint8 (N, H, W, 3 or 1) needed, given {images.dtype} {images.shape}")
-    made_by = f"{extractor.weights_sha256} {extractor.preprocessing}"
-    digest = hashlib.sha256(f"{images.shape} {made_by}\n".encode())
+    source = f"{extractor.weights_sha256} {extractor.preprocessing}"
+    digest = hashlib.sha256(f"{images.shape} {source}\n".encode())
     digest.update(np.ascontiguousarray(images).data if images.size else b"")
     return digest.hexdigest()[:32]
 

@@ -54,7 +54,8 @@ def test_memory_is_measured_in_a_process_of_its_own(tmp_path):
 
 def test_a_benchmark_that_fails_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(WorkerFailed, match=r"^benchmark record: arrays read: .*traceback is in .*\.log$"):
+    says = r"^benchmark record: arrays read: .*; the traceback is in .*\.log$"
+    with pytest.raises(WorkerFailed, match=says):
         suite.run_benchmarks(replace(TINY, weights=-1), "arrays read", lambda *_: None)
 
 

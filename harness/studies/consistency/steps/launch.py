@@ -57,18 +57,15 @@ def run(planned: Sequence[Planned], folder: Path, progress: Progress) -> None:
     Raises WorkerFailed if a process dies; what was finished before stays.
     """
     todo = pending(planned)
-    processes = dict.fromkeys((each.backend, each.process) for each in todo)
-    total = sum(each.trajectory.steps for each in todo)
-    done = 0
-    for backend, process in processes:
-        own = [each for each in todo if (each.backend, each.process) == (backend, process)]
+    total, done = sum(one.trajectory.steps for one in todo), 0
+    for backend, process in dict.fromkeys((one.backend, one.process) for one in todo):
+        here = [one for one in todo if (one.backend, one.process) == (backend, process)]
         log = folder / backend / f"log-{process}.txt"
-        first = {"backend": backend, "runtime": asdict(own[0].runtime)}
+        first = {"backend": backend, "runtime": asdict(here[0].runtime)}
         child = Child(TRAJECTORY, f"{backend}, {process}", log, first, SILENCE_SECONDS, backend)
         # Ended here and now, also on Ctrl-C: the process must not outlive its parent's interest.
         with closing(child):
-            for each in own:
-                trajectory = each.trajectory
+            for trajectory in (one.trajectory for one in here):
                 for event in child.events(trajectory=asdict(trajectory)):
                     if "environment" in event:
                         file = environment_file(folder, backend, process)
