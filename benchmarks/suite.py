@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import harness
 from benchmarks import cache, features, plan, recording, report, scores
 from benchmarks.measure import Benchmark, Measured
 from benchmarks.rows import Row
 from benchmarks.sizes import Sizes
 from harness.data.cache import CACHE_VARIABLE
+from harness.processes.process import Child
 from harness.system.errors import UserError
 
 MODULES = (plan, cache, recording, scores, features, report)
 # As scoring does: one thread, so that neither other programs nor the number of cores decide.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+BENCHMARK_SECONDS = 1800.0  # of one: nothing is heard of it while it is measured
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being measured, how many are done, out of how many)."""
@@ -34,7 +32,7 @@ def benchmarks(sizes: Sizes) -> list[Benchmark]:
 def run_benchmarks(sizes: Sizes, only: str | None, progress: Progress) -> list[Row]:
     """Those whose name or size contains `only`, or all. Raises UserError where there is none.
 
-    A benchmark that fails prints its traceback and raises CalledProcessError.
+    Raises WorkerFailed if a benchmark fails; its traceback is in the log that the message names.
     """
     chosen = [
         (place, each)
@@ -47,22 +45,17 @@ def run_benchmarks(sizes: Sizes, only: str | None, progress: Progress) -> list[R
     rows = []
     for done, (place, benchmark) in enumerate(chosen):
         progress("benchmarks", done, len(chosen))
-        rows.append(Row.of(benchmark, _in_a_process(place, sizes)))
+        rows.append(Row.of(benchmark, _in_a_process(place, benchmark, sizes)))
     progress("benchmarks", len(chosen), len(chosen))
     return rows
 
 
-def _in_a_process(place: int, sizes: Sizes) -> Measured:
-    source = str(Path(harness.__file__).parent.parent)
-    paths = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
+def _in_a_process(place: int, benchmark: Benchmark, sizes: Sizes) -> Measured:
     with TemporaryDirectory(prefix="cyclebench-bench-") as folder:
-        own = {"PYTHONPATH": paths, CACHE_VARIABLE: str(Path(folder) / "cache")}
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.one"],
-            input=json.dumps({"place": place, "folder": folder, "sizes": asdict(sizes)}),
-            stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, **own},
-            text=True,
-            check=True,
-        )
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+        first = {"place": place, "folder": folder, "sizes": asdict(sizes)}
+        own = {**ONE_THREAD, CACHE_VARIABLE: str(Path(folder) / "cache")}
+        name = f"benchmark {benchmark.what}"
+        with closing(
+            Child("benchmarks.one", name, None, first, BENCHMARK_SECONDS, None, own)
+        ) as one:
+            return Measured(**one.begin)

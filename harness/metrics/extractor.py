@@ -1,10 +1,8 @@
-"""Feature extraction: `python -m harness.metrics.extractor NAME WEIGHTS FOLDER KEY...`.
+"""Feature extraction, in a process that `harness.metrics.features` starts: torch stays in there.
 
-NAME is one of EXTRACTORS, WEIGHTS a file, or empty where a package carries them. For every KEY it
-reads FOLDER/KEY.images.npy (uint8 NHWC, RGB or grey) and writes FOLDER/KEY.features.npy, float32
-(N, d), and says on stdout, one JSON object a line, how many images are done and which key is
-finished. Started by `harness.metrics.features`, which is what keeps torch out of every other
-process.
+The first line names one of EXTRACTORS, the file of its weights (none where a package carries them)
+and a folder. For every command `{"extract": KEY}` it reads KEY.images.npy there (uint8 NHWC, RGB or
+grey) and writes KEY.features.npy, float32 (N, d). Events say how many images are done in all.
 
 Always on the CPU, an image at a time, one thread an image: the same arithmetic on every machine,
 and a vector that depends on nothing but its image. It is also the fastest: an image's feature maps
@@ -16,10 +14,8 @@ their number.
 from __future__ import annotations
 
 import importlib
-import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.metrics.extractors import EXTRACTORS
-from harness.system.errors import UserError
+from harness.processes.child import Parent, run
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 GROUP = 8  # images a core takes before progress is told
@@ -35,18 +31,20 @@ GROUP = 8  # images a core takes before progress is told
 Extract = Callable[[np.ndarray], np.ndarray]
 
 
-def main(arguments: list[str]) -> None:
-    name, weights, folder, *keys = arguments
-    extractor = EXTRACTORS[name]
+def serve(parent: Parent) -> None:
+    extractor, weights = EXTRACTORS[parent.first["name"]], parent.first["weights"]
     load = importlib.import_module(extractor.module).load_extractor
     extract = load(Path(weights) if weights else None)
-    done = 0
+    folder, done = Path(parent.first["folder"]), 0
+    parent.send({"ready": True})
     with ThreadPoolExecutor(CORES) as pool:
-        for key in keys:
-            for count in _extract_set(pool, extract, extractor.dimensions, Path(folder), key):
+        for command in parent.commands():
+            for count in _extract_set(
+                pool, extract, extractor.dimensions, folder, command["extract"]
+            ):
                 done += count
-                print(json.dumps({"done": done}), flush=True)
-            print(json.dumps({"done": done, "finished": key}), flush=True)
+                parent.progress(done=done)
+            parent.send({"done": done})
 
 
 def _extract_set(
@@ -74,7 +72,4 @@ def _extract_set(
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(str(error))
+    run(serve)

@@ -8,20 +8,21 @@ sets, or never.
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
 from harness.metrics.extractors import Extractor
-from harness.system import interpreters
+from harness.processes.process import Child
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
+
+# Of silence: it says that it is alive after every few images a core; torch and the weights may
+# come from a cold network disk, and nothing is downloaded.
+EXTRACTOR_SECONDS = 300.0
 
 Report = Callable[[str, int, int], None]
 """Called with (what is being done, how many are done, out of how many)."""
@@ -39,17 +40,18 @@ def features(
     Cached in `cache` under the images, the extractor's weights and its preprocessing. Sets
     are fetched from `image_sets` one at a time, so a lazy mapping keeps memory flat.
     Non-square images are stretched to a square. `weights`: their file, for an extractor that no
-    package carries. Raises UserError where extraction fails.
+    package carries. Raises UserError for other weights than the published ones, WorkerFailed if
+    extraction fails.
     """
     keys = {name: features_key(images, extractor) for name, images in image_sets.items()}
     names = {key: name for name, key in keys.items()}  # equal sets are extracted once
     cached = {key: _read_cached(cache / f"{key}.safetensors", extractor) for key in names}
-    missing = {key: names[key] for key, made in cached.items() if made is None}
+    missing = {key: names[key] for key, array in cached.items() if array is None}
     if missing:
         _extract(missing, image_sets, extractor, weights, cache, report)
-    found = {key: made for key, made in cached.items() if made is not None}
-    found |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
-    return {name: found[key] for name, key in keys.items()}
+    arrays = {key: array for key, array in cached.items() if array is not None}
+    arrays |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
+    return {name: arrays[key] for name, key in keys.items()}
 
 
 def _extract(
@@ -73,57 +75,32 @@ def _extract(
             with (folder / f"{key}.images.npy").open("wb") as file:
                 np.lib.format.write_array(file, np.ascontiguousarray(images), (1, 0))
         report(stage, 0, total)
-        arguments = [extractor.name, str(weights or ""), str(folder), *missing]
-        messages = _run_extractor(extractor.backend, folder, arguments)
-        for message in stack.enter_context(closing(messages)):
-            report(stage, message["done"], total)
-            if "finished" in message:
-                key = message["finished"]
-                made = np.load(folder / f"{key}.features.npy", allow_pickle=False)
-                if not _plausible(made, extractor):
-                    raise UserError(f"features of {missing[key]}: not finite; report this as a bug")
-                write_arrays(cache / f"{key}.safetensors", {"features": made})
-                (folder / f"{key}.images.npy").unlink()
-
-
-def _run_extractor(
-    backend: str, folder: Path, arguments: list[str]
-) -> Generator[dict[str, Any], None, None]:
-    """The extractor's messages as they come: {"done": images so far} or {..., "finished": key}."""
-    command = [*interpreters.command(backend, "harness.metrics.extractor"), *arguments]
-    with (folder / "stderr.txt").open("w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env={**interpreters.environment(), "OMP_NUM_THREADS": "1"},
+        child = Child(
+            "harness.metrics.extractor",
+            "feature extractor",
+            None,
+            {"name": extractor.name, "weights": str(weights or ""), "folder": str(folder)},
+            EXTRACTOR_SECONDS,
+            extractor.backend,
+            {"OMP_NUM_THREADS": "1"},
         )
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith("{"):
-                    yield json.loads(line)
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-        if code:
-            errors.seek(0)
-            last = (errors.read().strip().splitlines() or ["no message"])[-1]
-            raise UserError(
-                f"feature extractor: exit {code}: {last}; run `make setup` and try again"
-            )
+        stack.enter_context(closing(child))
+        for key, name in missing.items():
+            for event in child.events(extract=key):
+                report(stage, event["done"], total)
+            array = np.load(folder / f"{key}.features.npy", allow_pickle=False)
+            if not _plausible(array, extractor):
+                raise UserError(f"features of {name}: not finite; report this as a bug")
+            write_arrays(cache / f"{key}.safetensors", {"features": array})
+            (folder / f"{key}.images.npy").unlink()
 
 
 def features_key(images: np.ndarray, extractor: Extractor) -> str:
     """Name of a set of images in the cache. Raises ValueError unless uint8 NHWC, RGB or grey."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(f"uint8 (N, H, W, 3 or 1) needed, given {images.dtype} {images.shape}")
-    made_by = f"{extractor.weights_sha256} {extractor.preprocessing}"
-    digest = hashlib.sha256(f"{images.shape} {made_by}\n".encode())
+    source = f"{extractor.weights_sha256} {extractor.preprocessing}"
+    digest = hashlib.sha256(f"{images.shape} {source}\n".encode())
     digest.update(np.ascontiguousarray(images).data if images.size else b"")
     return digest.hexdigest()[:32]
 

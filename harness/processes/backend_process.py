@@ -12,11 +12,9 @@ What is raised is answered as `raised`: type and message; the process goes on.
 from __future__ import annotations
 
 import importlib
-import json
-import sys
 import traceback
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from backends.architecture import GeneratorSpec
 from backends.exporting import exporter
 from backends.interface import Backend, State
 from harness.processes import wire
-from harness.processes.child import answering, send
+from harness.processes.child import Parent, run
 
 # Whatever else needs a backend's framework: name -> module and function.
 FUNCTIONS = {
@@ -42,49 +40,38 @@ def export_onnx(name: str, spec: GeneratorSpec, weights: State) -> np.ndarray:
     return np.frombuffer(exporter(name).export_onnx(spec, weights), np.uint8)
 
 
-class Host:
-    """Backends of this process, by number."""
-
-    def __init__(self) -> None:
-        self._backends: list[Backend] = []
-
-    def answer(self, verb: str, given: Any) -> object:
-        if verb == "load":
-            self._backends.append(backends.load(*given))
-            return len(self._backends) - 1
-        if verb == "run":
-            name, arguments = given
-            module, function = FUNCTIONS[name]
-            return getattr(importlib.import_module(module), function)(*arguments)
-        number, method, arguments, named = given
-        if method not in METHODS:
-            raise KeyError(method)
-        return getattr(self._backends[number], method)(*arguments, **named)
+def call_function(name: str, arguments: Sequence[Any]) -> Any:
+    """One of FUNCTIONS."""
+    module, function = FUNCTIONS[name]
+    return getattr(importlib.import_module(module), function)(*arguments)
 
 
-def serve(host: Host, requests: BinaryIO, answer: BinaryIO) -> None:
-    """Until the other side closes its end."""
-    for line in iter(requests.readline, b""):
-        message = json.loads(line)
-        given = wire.unpack(message["given"], requests.read(message["content"]))
+def answer(loaded: list[Backend], verb: str, given: Any) -> object:
+    """`loaded`: the backends of this process, by their numbers."""
+    if verb == "load":
+        loaded.append(backends.load(*given))
+        return len(loaded) - 1
+    if verb == "run":
+        return call_function(*given)
+    number, method, arguments, named = given
+    if method not in METHODS:
+        raise KeyError(method)
+    return getattr(loaded[number], method)(*arguments, **named)
+
+
+def serve(parent: Parent) -> None:
+    loaded: list[Backend] = []
+    parent.send({"ready": True})
+    for message in parent.commands():
+        given = wire.unpack(message["given"], parent.read(message["content"]))
         try:
-            packed, content = wire.pack(host.answer(message["verb"], given))
+            packed, content = wire.pack(answer(loaded, message["verb"], given))
             event: dict[str, Any] = {"returned": packed}
         except Exception as error:
             traceback.print_exc()
             event, content = {"raised": [type(error).__name__, str(error)]}, b""
-        event["content"] = len(content)
-        answer.write(json.dumps(event).encode() + b"\n" + content)
-        answer.flush()
-
-
-def main() -> int:
-    first = json.loads(sys.stdin.buffer.readline())
-    answer = answering(Path(first["log"]))  # kept: without it the buffer would be closed
-    send(answer, {"ready": True})
-    serve(Host(), sys.stdin.buffer, answer.buffer)
-    return 0
+        parent.send({**event, "content": len(content)}, content)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(serve)

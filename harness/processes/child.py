@@ -1,42 +1,86 @@
-"""The end of a process that its parent speaks to: answers, signs of life, the last word."""
+"""The child's end of a process: what it is told, what it answers, its last word. See process.py.
+
+A module that runs as a child ends with `run(serve)`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from harness.processes.faults import diagnosis
+from harness.system.errors import UserError
 
 ALIVE_SECONDS = 5.0
 
 
-def send(answer: TextIO, event: dict[str, Any]) -> None:
-    answer.write(json.dumps(event, allow_nan=False) + "\n")
-    answer.flush()
+class Parent:
+    """The process that started this one. `first`: the first line it wrote."""
+
+    def __init__(self) -> None:
+        # Frameworks print, and start programs that read: they must not use the protocol's pipes.
+        # Standard error is the log.
+        self._requests, self._answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+            os.dup2(nothing.fileno(), 0)
+        os.dup2(2, 1)
+        self.first: dict[str, Any] = json.loads(self._requests.readline())
+        self._sent = time.monotonic()
+
+    def commands(self) -> Iterator[dict[str, Any]]:
+        """Until the parent closes its end, or is gone."""
+        return map(json.loads, iter(self._requests.readline, b""))
+
+    def read(self, count: int) -> bytes:
+        """The bytes behind the last command."""
+        return self._requests.read(count)
+
+    def send(self, event: dict[str, Any], content: bytes = b"") -> None:
+        """An event and the bytes behind it. Raises BrokenPipeError if the parent is gone."""
+        self._sent = time.monotonic()
+        self._answers.write(json.dumps(event, allow_nan=False).encode() + b"\n" + content)
+        self._answers.flush()
+
+    def progress(self, **what: Any) -> None:
+        self.send({"alive": True, **what})
+
+    def alive(self) -> None:
+        """To be called whenever something is done: tells the parent, every ALIVE_SECONDS at most.
+
+        From the thread that does the work: of one that hangs, nothing is heard.
+        """
+        if time.monotonic() > self._sent + ALIVE_SECONDS:
+            with suppress(BrokenPipeError):  # noticed after the command
+                self.progress()
 
 
-def heartbeat(answer: TextIO) -> Callable[[], None]:
-    """To be called whenever something is done: tells the parent at most every ALIVE_SECONDS.
+def run(serve: Callable[[Parent], None]) -> NoReturn:
+    """The whole of a child process: `serve` answers the first line and the commands.
 
-    From the thread that does the work: of one that hangs, nothing is heard.
+    The parent is told of a UserError as a refusal and of any other exception as a failure.
     """
-    last = time.monotonic()
-
-    def beat() -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now > last + ALIVE_SECONDS:
-            last = now
-            # That the parent is gone, `serve` finds out after the command.
-            with suppress(BrokenPipeError):
-                send(answer, {"alive": True})
-
-    return beat
+    parent, status = Parent(), 0
+    try:
+        serve(parent)
+    except BrokenPipeError:  # the parent is gone
+        status = 1
+    except UserError as error:
+        status = 2
+        parent.send({"refused": str(error)})
+    except Exception as error:
+        status = 1
+        # On a full disk the log cannot be written: the parent must still hear.
+        with suppress(OSError, MemoryError):
+            traceback.print_exc()
+        parent.send(failure(error))
+    sys.exit(status)
 
 
 def failure(error: Exception) -> dict[str, Any]:
@@ -45,11 +89,13 @@ def failure(error: Exception) -> dict[str, Any]:
     return {"failed": why, "fault": fault}
 
 
-def answering(log: Path) -> TextIO:
-    """Where to answer; whatever is printed goes to `log` from here on.
+def send(answer: TextIO, event: dict[str, Any]) -> None:
+    answer.write(json.dumps(event, allow_nan=False) + "\n")
+    answer.flush()
 
-    Frameworks print, and the protocol's pipe must not hear it.
-    """
+
+def answering(log: Path) -> TextIO:
+    """Where to answer; whatever is printed goes to `log` from here on."""
     log.parent.mkdir(parents=True, exist_ok=True)
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     with log.open("a", encoding="utf-8") as file:

@@ -7,10 +7,7 @@ as fits, and whoever uses what it returns need not know.
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import backends
@@ -18,13 +15,10 @@ from backends.interface import Backend, Runtime
 from backends.model import Model
 from backends.objective import Objective
 from harness.processes import wire
-from harness.processes.process import Child
+from harness.processes.process import FRAMEWORK_SECONDS, Child
 from harness.system import interpreters
-from harness.system.errors import UserError, WorkerFailed
+from harness.system.errors import UserError
 
-# Seconds without an answer after which a process is taken for hung. The longest answers: a first
-# step that compiles for a new GPU, a discriminator's and generator's float64 gradients on a CPU.
-PATIENCE = 1800.0
 # What such a process may raise that has a meaning for who called; anything else is a failure.
 RAISED: dict[str, type[Exception]] = {
     "ValueError": ValueError,
@@ -35,43 +29,25 @@ RAISED: dict[str, type[Exception]] = {
 }
 
 
-class Process:
-    """Runs `harness.processes.backend_process` in the Python of backend `name`.
+class Process(Child):
+    """`harness.processes.backend_process` in the Python of backend `name`; ends with this one."""
 
-    `patience`: seconds without an answer after which it is ended. Its log stays where something
-    went wrong; the messages name it.
-    """
-
-    def __init__(self, name: str, patience: float = PATIENCE):
-        self.log = Path(tempfile.mkdtemp(prefix="cyclebench-")) / f"{name}.txt"
-        self._failed = False
-        first = {"log": str(self.log)}
-        self._child = Child(
-            "harness.processes.backend_process", name, self.log, first, patience, name
-        )
+    def __init__(self, name: str, patience: float = FRAMEWORK_SECONDS):
+        super().__init__("harness.processes.backend_process", name, None, {}, patience, name)
         atexit.register(self.close)
 
     def ask(self, verb: str, *given: object) -> Any:
         """Raises what the other side raised, as RAISED says, else WorkerFailed."""
         packed, content = wire.pack(given)
-        try:
-            event, content = self._child.exchange({"verb": verb, "given": packed}, content)
-        except WorkerFailed:
-            self._failed = True
-            raise
+        event, content = self.exchange({"verb": verb, "given": packed}, content)
         if "raised" not in event:
             return wire.unpack(event["returned"], content)
         kind, message = event["raised"]
-        if kind in RAISED:
-            raise RAISED[kind](message)
-        self._failed = True
-        raise WorkerFailed(f"{self._child.name}: {kind}: {message}; see {self.log}")
+        raise RAISED[kind](message) if kind in RAISED else self.failure(f"{kind}: {message}")
 
     def close(self) -> None:
         atexit.unregister(self.close)
-        self._child.close()
-        if not self._failed:
-            shutil.rmtree(self.log.parent, ignore_errors=True)
+        super().close()
 
 
 class RemoteBackend:
@@ -113,10 +89,10 @@ def load_in(
 
 def run_with(name: str, function: str, *arguments: object) -> Any:
     """One of `backend_process.FUNCTIONS`, in the Python of backend `name`."""
-    from harness.processes.backend_process import Host
+    from harness.processes.backend_process import call_function
 
     if interpreters.is_own(name):
-        return Host().answer("run", (function, arguments))
+        return call_function(function, arguments)
     return process_of(name).ask("run", function, arguments)
 
 

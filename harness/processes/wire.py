@@ -18,8 +18,8 @@ from backends.model import Model
 from backends.objective import Objective
 
 TYPES: dict[str, Any] = {
-    each.__name__: each
-    for each in (
+    type_.__name__: type_
+    for type_ in (
         Batch, DiscriminatorSpec, Model, NormSpec, Objective, PeakMemory, Peaks, PoolDecision,
         ResNetSpec, Runtime, UNetSpec,
     )
@@ -54,16 +54,14 @@ def _pack(value: object, arrays: dict[str, np.ndarray]) -> Any:
         arrays[name] = np.array(value, order="C")
         return {"array": name}
     if type(value).__name__ in TYPES:
-        names = (
-            [each.name for each in fields(value)] if is_dataclass(value) else value._fields  # type: ignore[attr-defined]
-        )
-        inside = {name: _pack(getattr(value, name), arrays) for name in names}
-        return {"type": type(value).__name__, "fields": inside}
+        names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields  # type: ignore[attr-defined]
+        packed = {name: _pack(getattr(value, name), arrays) for name in names}
+        return {"type": type(value).__name__, "fields": packed}
     if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [_pack(each, arrays) for each in value]}
+        return {kind: [_pack(item, arrays) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: _pack(each, arrays) for key, each in value.items()}}
+        return {"dict": {key: _pack(item, arrays) for key, item in value.items()}}
     raise TypeError(f"a {type(value).__name__} cannot go to another process")
 
 
@@ -75,9 +73,10 @@ def _unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
     if "path" in packed:
         return Path(packed["path"])
     if "type" in packed:
-        inside = {name: _unpack(each, arrays) for name, each in packed["fields"].items()}
-        return TYPES[packed["type"]](**inside)
+        values = {name: _unpack(value, arrays) for name, value in packed["fields"].items()}
+        return TYPES[packed["type"]](**values)
     if "dict" in packed:
-        return {key: _unpack(each, arrays) for key, each in packed["dict"].items()}
-    kind = list if "list" in packed else tuple
-    return kind(_unpack(each, arrays) for each in packed["list" if kind is list else "tuple"])
+        return {key: _unpack(item, arrays) for key, item in packed["dict"].items()}
+    if "list" in packed:
+        return [_unpack(item, arrays) for item in packed["list"]]
+    return tuple(_unpack(item, arrays) for item in packed["tuple"])

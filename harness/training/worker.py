@@ -11,74 +11,62 @@ nothing from the other backend's turn. If the parent vanishes, it leaves a check
 from __future__ import annotations
 
 import fcntl
-import json
-import sys
-import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
-from harness.processes.child import answering, failure, heartbeat, send
+from harness.processes import child
+from harness.processes.child import Parent
+from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
 from harness.system.files import remove_leftovers
 from harness.training.clocks import Clocks
 from harness.training.run import Job, Run
 
 
-def serve(run: Run, requests: TextIO, answer: TextIO) -> None:
-    """Do as the parent says until it says stop or is gone."""
-    for line in iter(requests.readline, ""):
-        command = json.loads(line)
+def serve(parent: Parent) -> None:
+    """Do as the parent says until it says finish or stop, or is gone."""
+    clocks = Clocks()
+    job = Job(**parent.first)
+    folder = Path(job.folder)
+    # A worker whose parent was killed may still be writing its checkpoint: wait for it.
+    lock = (folder / ".lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    remove_leftovers(folder)
+    run = Run(job, clocks, parent.alive)
+    clocks.switch("idle")
+    begin = {"step": run.step, "steps": run.plan.steps, "evaluations": run.evaluations_left}
+    parent.send(begin)
+    try:
+        follow(run, parent)
+    except (UserError, BrokenPipeError):
+        raise
+    except Exception as error:
+        # On a full disk the status cannot be written: the parent must still hear.
+        with suppress(OSError, MemoryError):
+            run.fail(diagnosis(error)[1])
+        raise
+
+
+def follow(run: Run, parent: Parent) -> None:
+    for command in parent.commands():
         if "train" in command:
             event = run.train(command["train"])
             run.checkpoint_if_due()
         elif "evaluate" in command:
             event = run.evaluate(command["evaluate"] == "everything")
         elif "finish" in command:
-            send(answer, run.finish())
+            parent.send(run.finish())
             return
         else:
-            send(answer, run.checkpoint(command["stop"]))
+            parent.send(run.checkpoint(command["stop"]))
             return
         run.clocks.switch("idle")
         try:
-            send(answer, event)
+            parent.send(event)
         except BrokenPipeError:  # the parent is gone
             break
     run.checkpoint("interrupted")
 
 
-def main() -> int:
-    clocks = Clocks()
-    job = Job(**json.loads(sys.stdin.readline()))
-    folder = Path(job.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    answer = answering(folder / "log.txt")
-    # A worker whose parent was killed may still be writing its checkpoint: wait for it.
-    lock = (folder / ".lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    remove_leftovers(folder)
-    run = None
-    try:
-        run = Run(job, clocks, heartbeat(answer))
-        clocks.switch("idle")
-        begin = {"step": run.step, "steps": run.plan.steps, "evaluations": run.evaluations_left}
-        send(answer, begin)
-        serve(run, sys.stdin, answer)
-    except UserError as error:
-        send(answer, {"refused": str(error)})
-        return 2
-    except Exception as error:
-        failed = failure(error)
-        # On a full disk neither the log nor the status can be written: the parent must still hear.
-        with suppress(OSError, MemoryError):
-            traceback.print_exc()
-            if run is not None:
-                run.fail(failed["failed"])
-        send(answer, failed)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    child.run(serve)

@@ -1,6 +1,7 @@
 """That every benchmark runs, never how long one takes."""
 
 import json
+import tempfile
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from benchmarks import rows, suite
 from benchmarks.__main__ import main
 from benchmarks.measure import measure
 from benchmarks.sizes import Sizes
+from harness.system.errors import WorkerFailed
 
 TINY = Sizes(
     planned_steps=5,
@@ -48,6 +50,13 @@ def test_memory_is_measured_in_a_process_of_its_own(tmp_path):
     sizes = replace(TINY, weights=10_000_000)
     (row,) = suite.run_benchmarks(sizes, "arrays read", lambda *_: None)
     assert row.peak_mb > 20  # they are 40 MB
+
+
+def test_a_benchmark_that_fails_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    says = r"^benchmark record: arrays read: .*; the traceback is in .*\.log$"
+    with pytest.raises(WorkerFailed, match=says):
+        suite.run_benchmarks(replace(TINY, weights=-1), "arrays read", lambda *_: None)
 
 
 def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys, monkeypatch):

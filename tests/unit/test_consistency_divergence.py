@@ -1,17 +1,20 @@
 """Noise floor, ratios and effects of defaults, on tables whose answer is known."""
 
 import math
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
+from child_stand_ins import stopping
 
 from backends.interface import Runtime
 from harness.config.experiment import load_experiment
 from harness.studies.consistency.defaults import DEFAULTS, switched
-from harness.studies.consistency.steps import distance
+from harness.studies.consistency.steps import distance, launch
 from harness.studies.consistency.steps.distance import MEASURES, Sample, distances, nudge
 from harness.studies.consistency.steps.divergence import neutral_changes
 from harness.studies.consistency.steps.effects import YARDSTICK, early_step, effect_of
@@ -25,7 +28,7 @@ from harness.studies.consistency.steps.floor import (
 from harness.studies.consistency.steps.launch import Planned, pending
 from harness.studies.consistency.steps.setting import setting
 from harness.studies.consistency.steps.trajectory import Against, Trajectory, start_of
-from harness.system.errors import UserError
+from harness.system.errors import UserError, WorkerFailed
 
 STEPS = 40
 
@@ -226,6 +229,16 @@ def chain(folder: Path):
         planned("a", "restart", False, "reference"),
         planned("b", "other", False, "restart"),
     ]
+
+
+def test_a_training_that_is_stopped_is_given_up(tmp_path, monkeypatch):
+    children = []
+    monkeypatch.setattr(launch, "Child", stopping(children, launch.SILENCE_SECONDS))
+    [planned] = chain(tmp_path)[:1]
+    planned = replace(planned, backend="torch")
+    with pytest.raises(WorkerFailed, match=r"^torch, default: did nothing for 1 s.*log-default"):
+        launch.run([planned], tmp_path, lambda *_: None)
+    assert children[0].returncode == -signal.SIGKILL and not psutil.pid_exists(children[0].pid)
 
 
 def names(todo):

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from child_stand_ins import stand_in
 
 from harness.metrics import evaluate as module
 from harness.metrics import features as features_module
@@ -198,17 +199,11 @@ def test_progress_reaches_the_number_of_evaluations(experiment):
 def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, monkeypatch):
     started = []
 
-    def stand_in(backend, folder, arguments):
-        keys = arguments[3:]
-        started.append(keys)
-        for key in keys:
-            images = np.load(folder / f"{key}.images.npy")
-            made = np.resize(images.reshape(len(images), -1), (len(images), 1280)) / 64.0
-            np.save(folder / f"{key}.features.npy", made.astype(np.float32))
-            yield {"done": 1, "finished": key}
+    def compute(images):
+        return np.resize(images.reshape(len(images), -1), (len(images), 1280)) / 64.0
 
     monkeypatch.setattr(module, "features", features_module.features)
-    monkeypatch.setattr(features_module, "_run_extractor", stand_in)
+    monkeypatch.setattr(features_module, "Child", stand_in(started, compute))
     first = evaluate(experiment, silent)
     assert evaluate(experiment, silent) == first
     assert len(started) == 1

@@ -1,15 +1,19 @@
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from child_stand_ins import stand_in, stopping
 from PIL import Image
 
 from harness.metrics import features as module
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features, features_key
-from harness.system.errors import UserError
+from harness.processes import process
+from harness.system.errors import UserError, WorkerFailed
 
 DIMENSIONS = EFFICIENTNET.dimensions
 DATA = os.environ.get("CYCLEBENCH_DATA")
@@ -43,10 +47,10 @@ def extracted(tmp_path_factory):
         "none": ten[:0],
     }
     seen, started = [], []
-    popen = module.subprocess.Popen
+    popen = process.subprocess.Popen
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            module.subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k)
+            process.subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k)
         )
         found = features(sets, EFFICIENTNET, cache, lambda *progress: seen.append(progress))
     assert len(started) == 1, "one process for all sets"
@@ -84,7 +88,7 @@ def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extr
 
 def test_cached_features_start_no_extractor(extracted, monkeypatch):
     cache, sets, found, _ = extracted
-    monkeypatch.setattr(module.subprocess, "Popen", never)
+    monkeypatch.setattr(process.subprocess, "Popen", never)
     again = features(sets, EFFICIENTNET, cache, silent)
     assert all(np.array_equal(again[name], found[name]) for name in sets)
 
@@ -93,18 +97,8 @@ def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, m
     sets = {"kept": drawings(2), "damaged": drawings(3), "absent": drawings(4)}
     started = []
 
-    def stand_in(backend, folder, arguments):
-        assert backend == "torch"
-        assert arguments[:3] == ["efficientnet-lite0", "", str(folder)]
-        keys = arguments[3:]
-        started.append(keys)
-        for key in keys:
-            images = np.load(folder / f"{key}.images.npy")
-            made = np.full((len(images), DIMENSIONS), len(images), np.float32)
-            np.save(folder / f"{key}.features.npy", made)
-            yield {"done": len(images), "finished": key}
-
-    monkeypatch.setattr(module, "_run_extractor", stand_in)
+    compute = lambda images: np.full((len(images), DIMENSIONS), len(images))  # noqa: E731
+    monkeypatch.setattr(module, "Child", stand_in(started, compute))
     features({"kept": sets["kept"]}, EFFICIENTNET, tmp_path, silent)
     (tmp_path / f"{key_of(sets['damaged'])}.safetensors").write_bytes(b"not an array file")
     got = features(sets, EFFICIENTNET, tmp_path, silent)
@@ -136,14 +130,27 @@ def test_other_types_and_shapes_are_refused(images, tmp_path):
         features({"x": images}, EFFICIENTNET, tmp_path, silent)
 
 
-def test_a_failing_extractor_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_a_failing_extractor_is_one_line_and_leaves_nothing_but_its_log(tmp_path, monkeypatch):
+    monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
     script = "#!/bin/sh\necho noise >&2\necho the last line >&2\nexit 3\n"
     (tmp_path / "python").write_text(script)
     (tmp_path / "python").chmod(0o755)
-    with pytest.raises(UserError, match="exit 3: the last line") as caught:
+    with pytest.raises(WorkerFailed, match=r"status 3: the last line; see .*log$") as caught:
         features({"x": drawings(2)}, EFFICIENTNET, tmp_path / "cache", silent)
     assert "\n" not in str(caught.value)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.read_text() for path in tmp_path.glob("*.log")] == ["noise\nthe last line\n"]
+
+
+def test_an_extractor_that_is_stopped_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
+    children = []
+    monkeypatch.setattr(module, "Child", stopping(children, module.EXTRACTOR_SECONDS))
+    with pytest.raises(WorkerFailed, match=r"^feature extractor: did nothing for 1 s and was kill"):
+        features({"x": drawings(2)}, EFFICIENTNET, tmp_path / "cache", silent)
+    assert children[0].returncode == -signal.SIGKILL
+    assert not psutil.pid_exists(children[0].pid)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -159,12 +166,13 @@ def test_the_fid_network_is_loaded_from_the_file_given_and_refused_if_it_is_anot
 
 def test_an_interrupted_extraction_ends_its_process_and_its_files(tmp_path, monkeypatch):
     monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
-    (tmp_path / "python").write_text("#!/bin/sh\necho '{\"done\": 1}'\nexec sleep 20\n")
+    events = """'{"ready": true}' '{"alive": true, "done": 1}'"""
+    (tmp_path / "python").write_text(f"#!/bin/sh\nprintf '%s\\n' {events}\nexec sleep 20\n")
     (tmp_path / "python").chmod(0o755)
     started = []
-    popen = module.subprocess.Popen
+    popen = process.subprocess.Popen
     monkeypatch.setattr(
-        module.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0]
+        process.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0]
     )
 
     def interrupt(what, done, total):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import textwrap
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 
+import psutil
 import pytest
 
 from harness.processes import process
 from harness.processes.process import Child
 from harness.system.errors import UserError, WorkerFailed
+from harness.training import worker_process
 
 # Answers each command by running it.
 MODULE = """
@@ -31,7 +35,7 @@ def child(tmp_path, monkeypatch):
     (tmp_path / "obedient.py").write_text(textwrap.dedent(MODULE))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def started(begin="say(ready=True)", patience=None):
+    def started(begin="say(ready=True)", patience=60.0):
         return Child("obedient", "one", tmp_path / "log.txt", {"begin": begin}, patience)
 
     return started
@@ -80,6 +84,86 @@ def test_one_that_hangs_is_killed_and_said_to_have_done_nothing(child):
         one._process.wait(10)
 
 
+def test_one_that_does_not_read_what_it_is_sent_is_killed(child):
+    with closing(child()) as one:
+        one.patience = 0.5
+        one._process.send_signal(signal.SIGSTOP)
+        with pytest.raises(WorkerFailed, match="did nothing for 0 s"):
+            one.exchange({"do": "pass"}, bytes(2**22))  # more than a pipe holds
+
+
+def test_progress_comes_before_the_answer(child):
+    with closing(child()) as one:
+        events = one.events(do="say(alive=True, done=1); say(done=2); say(done=3)")
+        assert [event["done"] for event in events] == [1, 2]
+
+
+def test_what_python_prints_before_the_module_runs_is_no_event(child):
+    with closing(child(begin="print('a banner'); say(ready=True)")) as one:
+        assert one.begin == {"ready": True}
+
+
+def test_a_temporary_log_stays_where_something_went_wrong(child, tmp_path, monkeypatch):
+    monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
+    for do, count in (("say(done=1)", 0), ("sys.exit('no such thing')", 1)):
+        one = Child("obedient", "a b/c", None, {"begin": "say(ready=True)"}, 60.0)
+        with closing(one), suppress(WorkerFailed):
+            one.request(do=do)
+        logs = list(tmp_path.glob("cyclebench-a-b-c-*.log"))
+        assert len(logs) == count
+    assert logs[0].read_text() == "no such thing\n"
+
+
+def test_a_python_that_is_not_there_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
+    with pytest.raises(UserError, match=r"^one: .*python does not start .No such file.*make setup"):
+        Child("obedient", "one", tmp_path / "log.txt", {}, 60.0, "torch")
+
+
+def test_what_it_has_started_ends_with_it(child, tmp_path):
+    start = "import subprocess; say(pid=subprocess.Popen(['sleep', '60']).pid)"
+    with closing(child()) as one:
+        other = psutil.Process(one.request(do=start)["pid"])
+    until = time.monotonic() + 10
+    while other.is_running() and other.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+CHILD = """
+    import os, subprocess, sys
+    from harness.processes.child import run
+    from harness.system.errors import Diverged, UserError
+    def serve(parent):
+        print("of a framework")
+        os.system("cat; echo of a program")
+        parent.send(parent.first)
+        for command in parent.commands():
+            exec(command["do"])
+    run(serve)
+"""
+
+
+@pytest.mark.parametrize(
+    ("do", "kind", "says"),
+    [
+        ("raise UserError('a.csv: damaged')", UserError, "^a.csv: damaged$"),
+        ("raise Diverged('at step 3')", WorkerFailed, "^one: at step 3; the traceback is in"),
+        ("raise MemoryError", WorkerFailed, "^one: MemoryError.*lower training.batch_size"),
+    ],
+)
+def test_the_childs_end_answers_refuses_and_fails(tmp_path, monkeypatch, do, kind, says):
+    (tmp_path / "obedient.py").write_text(textwrap.dedent(CHILD))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    log = tmp_path / "log.txt"
+    with closing(Child("obedient", "one", log, {"a": 1}, 60.0)) as one:
+        assert one.begin == {"a": 1}
+        assert one.request(do="parent.progress(); parent.send({'done': 1})") == {"done": 1}
+        with pytest.raises(kind, match=says):
+            one.request(do=do)
+    assert log.read_text().startswith("of a framework\nof a program\n"), "prints go to the log"
+
+
 @pytest.mark.parametrize(
     ("do", "says", "fault"),
     [
@@ -104,15 +188,17 @@ def test_input_that_a_worker_refuses_is_the_users(child):
 
 
 def test_one_that_dies_before_it_is_asked_says_why(child):
-    with pytest.raises(WorkerFailed, match="one: ImportError: nowhere"):
+    with pytest.raises(
+        WorkerFailed, match=r"one: ended with status 1: ImportError: nowhere; see .*log.txt"
+    ):
         child(begin="raise ImportError('nowhere')")
 
 
 def test_an_interrupted_one_that_hangs_is_killed(child, monkeypatch):
-    monkeypatch.setattr(process, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(worker_process, "STOP_SECONDS", 0.2)
     with closing(child()) as one:
         one._write({"do": "time.sleep(600)"})
-        process.Worker.interrupt(one)
+        worker_process.Worker.interrupt(one)
         assert one._process.wait(10) == -9
 
 

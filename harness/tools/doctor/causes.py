@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from harness.processes.faults import ended
-
 # What frameworks, CUDA and cuDNN write when a GPU cannot be used: often as a warning, long before
 # the exception that follows from it.
 OF_GPUS = re.compile(
@@ -20,14 +18,13 @@ MISSING = re.compile(r"cannot open shared object file|undefined symbol|version `
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Diverged)\b")
 # Where in a framework's sources a line was written, and when.
 ORIGIN = re.compile(r"^.*?(\.cc:\d+\] |\.py:\d+: \w*Warning: )")
-OURS = "harness.system.errors.UserError: "
 LONGEST = 300  # characters
 
 
-def cause(written: str, device: str, status: int) -> str:
+def cause(written: str, device: str, why: str) -> str:
     """The first line that names a cause: what comes after it follows from it.
 
-    `status`: as subprocess has it, for a process that has written nothing.
+    `why`: what else is known, for a process that has written no such line.
     """
     lines = [line.rstrip() for line in written.splitlines() if line.strip()]
     # On the CPU a framework may say that it sees no GPU, which keeps it from nothing.
@@ -35,7 +32,5 @@ def cause(written: str, device: str, status: int) -> str:
     for sign in signs:
         for line in lines:
             if sign.search(line):
-                return ORIGIN.sub("", line).strip().removeprefix(OURS)[:LONGEST]
-    if lines and status >= 0:
-        return lines[-1].strip()[:LONGEST]
-    return ended(status)[1]
+                return ORIGIN.sub("", line).strip()[:LONGEST]
+    return why[:LONGEST]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import backends
+from harness.processes.process import Child
 from harness.system import interpreters
-from harness.system.errors import UserError
+from harness.system.errors import UserError, WorkerFailed
 from harness.tools.doctor.causes import cause
 from harness.tools.doctor.check import Check, ok
 from harness.tools.doctor.keras_settings import settings_file
@@ -49,9 +45,8 @@ class Probe:
 
     def __init__(self, backend: str, device: str) -> None:
         self.backend, self.device, self.limit = backend, device, LIMITS[device]
-        self._process: subprocess.Popen[str] | None = None
+        self._child: Child | None = None
         self._refused = ""  # why its Python cannot be used
-        self._written: IO[bytes] | None = None
 
     def start(self) -> None:
         """Its imports are to leave no trace: no byte code, no folder of Keras's settings."""
@@ -59,81 +54,51 @@ class Probe:
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         if "KERAS_HOME" not in os.environ and not settings_file().exists():
             quiet["KERAS_HOME"] = os.devnull
+        name, first = f"doctor {self.backend}", {"backend": self.backend, "device": self.device}
+        self._began = time.monotonic()
         try:
             interpreters.check_interpreters([self.backend])
-        except UserError as error:
+            self._child = Child(PROBE, name, None, first, self.limit, self.backend, quiet, False)
+        except (UserError, WorkerFailed) as error:
             self._refused = str(error)
-            return
-        self._written = _scratch()
-        self._began = time.monotonic()
-        self._process = subprocess.Popen(
-            [
-                *interpreters.command(self.backend, "harness.tools.doctor.probe"),
-                self.backend,
-                self.device,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._written,
-            text=True,
-            errors="replace",
-            env={**interpreters.environment(), **quiet},
-            start_new_session=True,  # so that what it has started ends with it
-        )
 
     def answer(self, say: Callable[[str], None]) -> Answer:
         """Waits for it, `limit` seconds from its start at most, and starts it if need be.
 
         `say` is told what is waited for, where it takes long.
         """
-        if self._process is None and not self._refused:
+        if self._child is None and not self._refused:
             self.start()
-        if self._refused:
+        if self._child is None:
             return Answer(self.backend, self.device, {}, self._refused)
-        process, written = self._process, self._written
-        assert process is not None and written is not None
-        until = self._began + self.limit
-        told = max(0.1, min(PATIENCE, until - time.monotonic()))
+        child, doing = self._child, "starting Python"
+        until, tell = self._began + self.limit, time.monotonic() + PATIENCE
         try:
-            try:
-                out, _ = process.communicate(timeout=told)
-            except subprocess.TimeoutExpired:
-                say(
-                    f"Waiting for {self.backend} to train a step on {self.device},"
-                    f" {self.limit:.0f} s at most"
-                )
-                out, _ = process.communicate(timeout=max(0.1, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self.stop()
-            out, _ = process.communicate()
-            why = _last(out, "doing") or "starting Python"
-            return Answer(self.backend, self.device, {}, str(why), True, self._keep())
-        seen = _last(out, "seen")
-        if process.returncode == 0 and isinstance(seen, dict):
-            return Answer(self.backend, self.device, seen)
-        written.seek(0)
-        text = written.read().decode(errors="replace")
-        why = cause(text, self.device, process.returncode)
-        return Answer(self.backend, self.device, {}, why, False, self._keep())
+            while True:
+                event = child.hear(max(0.1, min(until, tell) - time.monotonic()))
+                if event is not None and "seen" in event:
+                    return Answer(self.backend, self.device, event["seen"])
+                if event is not None:
+                    doing = event.get("doing", doing)
+                elif time.monotonic() >= until:
+                    child.give_up(self.limit)
+                    return Answer(self.backend, self.device, {}, doing, True, child.log)
+                else:
+                    tell = until
+                    say(
+                        f"Waiting for {self.backend} to train a step on {self.device},"
+                        f" {self.limit:.0f} s at most"
+                    )
+        except (UserError, WorkerFailed) as error:
+            child.failed = cause(child.written(), self.device, child.failed or str(error))
+            return Answer(self.backend, self.device, {}, child.failed, False, child.log)
+        finally:
+            child.close()
 
     def stop(self) -> None:
-        """End it, and what it has started, at once; of one that has ended nothing is left to."""
-        if self._process is not None and self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-
-    def _keep(self) -> Path | None:
-        """What it has written, in a file that stays; None where none can be made."""
-        assert self._written is not None
-        self._written.seek(0)
-        prefix = f"cyclebench-doctor-{self.backend}-{self.device}-"
-        with suppress(OSError):
-            number, name = tempfile.mkstemp(prefix=prefix, suffix=".log")
-            with os.fdopen(number, "wb") as file:
-                file.write(self._written.read())
-            return Path(name)
-        return None
+        """End it, and what it has started, at once."""
+        if self._child is not None:
+            self._child.close()
 
 
 def start_probes(gpu: bool, one_by_one: bool = False) -> tuple[Probe, ...]:
@@ -185,22 +150,3 @@ def judge(name: str, answers: list[Answer]) -> Check:
 
 def _with_log(fix: str, answer: Answer) -> str:
     return f"{fix}; {EVERYTHING_WRITTEN}{answer.log}" if answer.log else fix
-
-
-def _scratch() -> IO[bytes]:
-    """A file without a name; nothing is kept where no folder for temporary files can be used."""
-    try:
-        return tempfile.TemporaryFile()
-    except OSError:
-        return Path(os.devnull).open("w+b")
-
-
-def _last(out: str, what: str) -> object:
-    """Of the JSON lines of a probe, between which a framework may have printed its own."""
-    found = None
-    for line in out.splitlines():
-        with suppress(ValueError):
-            said = json.loads(line)
-            if isinstance(said, dict) and what in said:
-                found = said[what]
-    return found

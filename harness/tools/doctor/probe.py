@@ -1,4 +1,4 @@
-"""A process that trains one step with one backend: JSON lines of what it is doing, and what it saw.
+"""A process that trains one step with one backend and tells what it is doing and what it saw.
 
 A framework that imports, and even sees its GPU, may still be without a kernel, or with a cuDNN that
 refuses to work: only a step tells.
@@ -6,36 +6,30 @@ refuses to work: only a step tells.
 
 from __future__ import annotations
 
-import json
 import sys
 
 from harness.config.experiment import load_experiment
+from harness.processes.child import Parent, run
 from harness.system import provenance
 from harness.training.timed_worker import Stopwatch
 
 
-def main() -> None:
-    """Arguments: the backend's name, then `cpu` or `cuda`."""
-    name, device = sys.argv[1:]
+def serve(parent: Parent) -> None:
+    """The first line: a backend, and `cpu` or `cuda`."""
     # Keras imports it where it is there, which takes seconds the first time, and makes folders.
     sys.modules["matplotlib"] = None  # type: ignore[assignment]
-    say("doing", "starting")
+    parent.progress(doing="starting")
     experiment = load_experiment(None, "smoke", []).model_dump()
     threads = provenance.default_threads()
-    of = {"backend": name, "device": device, "threads": threads, "experiment": experiment}
-    subject = Stopwatch(of)
-    say("doing", "training one step")
-    subject.train(1)
-    say("doing", "translating one image")
-    subject.backend.translate(subject.images_a[:1], "ab")
-    environment = subject.backend.environment()
+    timed = Stopwatch({**parent.first, "threads": threads, "experiment": experiment})
+    parent.progress(doing="training one step")
+    timed.train(1)
+    parent.progress(doing="translating one image")
+    timed.backend.translate(timed.images_a[:1], "ab")
+    environment = timed.backend.environment()
     kept = ("framework", "versions", "libraries", "device", "threads")
-    say("seen", {key: environment[key] for key in kept if key in environment})
-
-
-def say(what: str, value: object) -> None:
-    print(json.dumps({what: value}), flush=True)
+    parent.send({"seen": {key: environment[key] for key in kept if key in environment}})
 
 
 if __name__ == "__main__":
-    main()
+    run(serve)

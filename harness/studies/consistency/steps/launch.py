@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from backends.interface import Runtime
-from harness.processes.process import QUIET
-from harness.studies.consistency.steps.trajectory import Task, Trajectory
-from harness.system import interpreters
-from harness.system.errors import WorkerFailed
+from harness.processes.process import FRAMEWORK_SECONDS, Child
+from harness.studies.consistency.steps.trajectory import Trajectory
 from harness.system.files import write_json
+
+TRAJECTORY = "harness.studies.consistency.steps.trajectory"
+SILENCE_SECONDS = FRAMEWORK_SECONDS  # it tells of its steps; the first one compiles
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 
@@ -59,58 +57,23 @@ def run(planned: Sequence[Planned], folder: Path, progress: Progress) -> None:
     Raises WorkerFailed if a process dies; what was finished before stays.
     """
     todo = pending(planned)
-    processes = dict.fromkeys((each.backend, each.process) for each in todo)
-    total = sum(each.trajectory.steps for each in todo)
-    done = 0
-    for backend, process in processes:
-        own = [each for each in todo if (each.backend, each.process) == (backend, process)]
-        trajectories = tuple(each.trajectory for each in own)
-        task = Task(backend, process, asdict(own[0].runtime), trajectories)
+    total, done = sum(one.trajectory.steps for one in todo), 0
+    for backend, process in dict.fromkeys((one.backend, one.process) for one in todo):
+        here = [one for one in todo if (one.backend, one.process) == (backend, process)]
+        log = folder / backend / f"log-{process}.txt"
+        first = {"backend": backend, "runtime": asdict(here[0].runtime)}
+        child = Child(TRAJECTORY, f"{backend}, {process}", log, first, SILENCE_SECONDS, backend)
         # Ended here and now, also on Ctrl-C: the process must not outlive its parent's interest.
-        with closing(_events(task, folder / backend)) as events:
-            for event in events:
-                if "environment" in event:
-                    write_json(environment_file(folder, backend, process), event["environment"])
-                    continue
-                progress(f"{backend}: {event['trajectory']}", done + event["step"], total)
-                done += event["steps"] if event["step"] == event["steps"] else 0
+        with closing(child):
+            for trajectory in (one.trajectory for one in here):
+                for event in child.events(trajectory=asdict(trajectory)):
+                    if "environment" in event:
+                        file = environment_file(folder, backend, process)
+                        write_json(file, event["environment"])
+                    if "step" in event:
+                        progress(f"{backend}: {trajectory.name}", done + event["step"], total)
+                done += trajectory.steps
 
 
 def environment_file(folder: Path, backend: str, process: str) -> Path:
     return folder / backend / f"environment-{process}.json"
-
-
-def _events(task: Task, folder: Path) -> Generator[dict[str, Any], None, None]:
-    """Start a process, yield what it says; leaving the generator ends the process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    log_file = folder / f"log-{task.process}.txt"
-    who = f"{task.backend}, {task.process}"
-    with log_file.open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            interpreters.command(task.backend, "harness.studies.consistency.steps.trajectory"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={**interpreters.environment(), **QUIET},
-            text=True,
-            encoding="utf-8",
-            # What a terminal or `kill` sends to the group is for the parent to act on.
-            start_new_session=True,
-        )
-    try:
-        assert process.stdin is not None and process.stdout is not None
-        with suppress(BrokenPipeError):  # died at once: its status says so below
-            process.stdin.write(json.dumps(asdict(task)) + "\n")
-            process.stdin.close()
-        for line in process.stdout:
-            event = json.loads(line)
-            if "failed" in event:
-                raise WorkerFailed(f"{who}: {event['failed']}; see {log_file}")
-            yield event
-        if process.wait() != 0:
-            raise WorkerFailed(f"{who}: ended with status {process.returncode}; see {log_file}")
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()

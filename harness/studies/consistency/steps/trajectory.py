@@ -1,21 +1,17 @@
 """Trains step by step and says after each step how far it is from trainings that went before.
 
-A process of its own, since threads and kernel libraries are chosen once a process. It reads one
-JSON line, a `Task`, and answers in JSON lines: `{"environment": ...}`, then `{"trajectory": name,
-"step": n, "steps": N}` while it trains. Its tables are written whole or not at all.
+A process of its own, since threads and kernel libraries are chosen once a process. Its first line
+names the backend and the fields of its `Runtime`; every command is a `Trajectory`. While it trains
+it tells of the backend's `environment`, once, and of the `step`. Its tables are written whole or
+not at all.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-import traceback
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +21,7 @@ from backends.objective import LOSS_TERMS
 from harness.config.experiment import Experiment
 from harness.plan.initial_weights import initial_state
 from harness.plan.plan import make_plan
+from harness.processes.child import Parent, run
 from harness.studies.consistency.steps.distance import Rows, Sample, distances, nudge
 from harness.system.files import read_arrays, write_arrays, write_table
 
@@ -70,21 +67,6 @@ class Trajectory:
         return cls(against=against, **content)
 
 
-@dataclass(frozen=True)
-class Task:
-    """Trajectories of one backend in one process. `runtime`: fields of backends.Runtime."""
-
-    backend: str
-    process: str
-    runtime: dict[str, Any]
-    trajectories: tuple[Trajectory, ...]
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Task:
-        trajectories = tuple(Trajectory.from_json(each) for each in content.pop("trajectories"))
-        return cls(trajectories=trajectories, **content)
-
-
 def start_of(trajectory: Trajectory, experiment: Experiment) -> State:
     """Initial weights and empty pools, in the precision of the experiment."""
     model = experiment.networks()
@@ -104,8 +86,8 @@ def start_of(trajectory: Trajectory, experiment: Experiment) -> State:
 class Trainer:
     """Backends of one process; the last one built is used again where only the start differs."""
 
-    def __init__(self, task: Task, answer: TextIO):
-        self.task, self.answer = task, answer
+    def __init__(self, parent: Parent):
+        self.parent = parent
         self._built: tuple[Experiment, Backend] | None = None
 
     def follow(self, trajectory: Trajectory) -> None:
@@ -142,46 +124,29 @@ class Trainer:
             rows["outputs"].append(sample.outputs(backend, images))
             if time.monotonic() - said > PROGRESS_SECONDS or step + 1 == trajectory.steps:
                 said = time.monotonic()
-                progress = {"step": step + 1, "steps": trajectory.steps}
-                send(self.answer, {"trajectory": trajectory.name, **progress})
+                self.parent.progress(step=step + 1)
         return {name: np.stack(each) for name, each in rows.items()}
 
     def _backend(self, experiment: Experiment) -> Backend:
         if self._built is None or self._built[0] != experiment:
             first = self._built is None
             self._built = None  # the old one's memory, before the new one takes its own
-            runtime = Runtime(**self.task.runtime)
+            runtime = Runtime(**self.parent.first["runtime"])
             model, objective = experiment.networks(), experiment.loss()
-            backend = backends.load(self.task.backend, model, objective, runtime)
+            backend = backends.load(self.parent.first["backend"], model, objective, runtime)
             self._built = (experiment, backend)
             if first:
-                send(self.answer, {"environment": backend.environment()})
+                self.parent.progress(environment=backend.environment())
         return self._built[1]
 
 
-def send(answer: TextIO, event: dict[str, Any]) -> None:
-    answer.write(json.dumps(event, allow_nan=False) + "\n")
-    answer.flush()
-
-
-def main() -> int:
-    task = Task.from_json(json.loads(sys.stdin.readline()))
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # Frameworks print; the protocol's pipe must not hear it. Standard error is the parent's log.
-    os.dup2(2, 1)
-    trainer = Trainer(task, answer)
-    try:
-        for trajectory in task.trajectories:
-            trainer.follow(trajectory)
-    except BrokenPipeError:  # the parent is gone
-        return 1
-    except Exception as error:
-        traceback.print_exc()
-        with suppress(BrokenPipeError):
-            send(answer, {"failed": f"{type(error).__name__}: {error}".splitlines()[0]})
-        return 1
-    return 0
+def serve(parent: Parent) -> None:
+    trainer = Trainer(parent)
+    parent.send({"ready": True})
+    for command in parent.commands():
+        trainer.follow(Trajectory.from_json(command["trajectory"]))
+        parent.send({"done": True})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(serve)
