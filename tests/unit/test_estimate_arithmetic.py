@@ -17,7 +17,6 @@ from harness.studies.estimate.predict import (
     CHECKED,
     Extraction,
     Measured,
-    Report,
     Scoring,
     predict,
 )
@@ -43,7 +42,15 @@ MEASURED = Measured(
     scores=0.01,
     save=0.5,
 )
-SCORING = Scoring(Extraction(start=3.0, image=0.1), None, evaluation=2.0, last=5.0, references=1.0)
+SCORING = Scoring(
+    features=Extraction(start=3.0, image=0.1),
+    inception=None,
+    evaluation=2.0,
+    last=5.0,
+    references=1.0,
+    report=6.0,
+    report_source="measured on one",
+)
 
 
 def work(*settings, counts=None, seeds=1, backends=("torch", "tf")):
@@ -58,9 +65,8 @@ def predicted(*settings, scoring=SCORING, preparing=7.0, counts=None, seeds=1, *
     """The second backend takes twice as long for a step."""
     first = replace(MEASURED, **changes)
     second = replace(first, backend="tf", framework="TensorFlow", step=2 * first.step)
-    report = Report(6.0, "measured on one")
     wanted = work(*settings, counts=counts, seeds=seeds)
-    return predict(wanted, (first, second), scoring, report, preparing)
+    return predict(wanted, (first, second), scoring, preparing)
 
 
 # ------------------------------------------------------------------------------------ the work
@@ -136,8 +142,8 @@ def test_the_total_is_the_sum_of_turns_for_every_seed():
     one, three = (predicted(seeds=seeds) for seeds in (1, 3))
     runs = one.run("torch") + one.run("tf")
     assert one.run("tf") - one.run("torch") == pytest.approx(395 * 0.1 + 4 * 0.1)
-    assert one.total.value == pytest.approx(runs + sum(one.shared.values()))
-    assert three.total.value == pytest.approx(3 * runs + sum(three.shared.values()))
+    assert one.total["value"] == pytest.approx(runs + sum(one.shared.values()))
+    assert three.total["value"] == pytest.approx(3 * runs + sum(three.shared.values()))
 
 
 # -------------------------------------------------------------------------------------- the range
@@ -145,16 +151,16 @@ def test_the_total_is_the_sum_of_turns_for_every_seed():
 
 def test_blocks_that_agree_leave_the_error_that_checks_have_shown():
     total = predicted().total
-    assert (total.low, total.high) == pytest.approx(
-        ((1 - CHECKED) * total.value, (1 + CHECKED) * total.value)
+    assert (total["low"], total["high"]) == pytest.approx(
+        ((1 - CHECKED) * total["value"], (1 + CHECKED) * total["value"])
     )
 
 
 def test_blocks_that_differ_widen_the_range_as_far_as_steps_make_up_the_total():
     estimate = predicted(spread=0.3)
-    share = sum(run["train"] for run in estimate.runs.values()) / estimate.total.value
+    share = sum(run["train"] for run in estimate.runs.values()) / estimate.total["value"]
     assert estimate.margin == pytest.approx(CHECKED + 0.3 * share)
-    assert predicted(spread=9.0).total.low == 0
+    assert predicted(spread=9.0).total["low"] == 0
 
 
 def test_a_spread_is_half_an_interval_and_unknown_of_one_block():
@@ -170,12 +176,12 @@ def test_a_spread_is_half_an_interval_and_unknown_of_one_block():
 
 
 def test_without_a_stored_report_its_time_is_a_constant(tmp_path):
-    report = time_report(None, tmp_path, tmp_path / "again")
-    assert report.seconds == REPORT_SECONDS and "constant" in report.source
+    seconds, source = time_report(None, tmp_path, tmp_path / "again")
+    assert seconds == REPORT_SECONDS and "constant" in source
     damaged = tmp_path / "one" / "metrics.json"
     damaged.parent.mkdir()
     damaged.write_text("{")
-    assert time_report(None, tmp_path, tmp_path / "again").seconds == REPORT_SECONDS
+    assert time_report(None, tmp_path, tmp_path / "again")[0] == REPORT_SECONDS
 
 
 # ------------------------------------------------------------------------------ price and screen
@@ -203,7 +209,7 @@ def shown(estimate, price=None):
 def test_the_screen_says_how_long_how_much_and_what_is_missing():
     estimate = predicted(seeds=3)
     text = shown(estimate, read_price("$3.60"))
-    cost = estimate.total.value / 1000
+    cost = estimate.total["value"] / 1000
     assert f"At $3.60 an hour about ${cost:.2f}: ${(1 - CHECKED) * cost:.2f} to" in text
     assert "3 seeds" in text and "Not included: setting up the environment; downloads" in text
     assert "PyTorch" in text and "warmup, with compiling" in text and "5.4 s" in text
@@ -217,8 +223,8 @@ def test_json_says_the_same():
     estimate = predicted()
     price = read_price("3.60")
     document = json.loads(json.dumps(as_json(estimate, MACHINE, price), allow_nan=False))
-    assert document["total"]["value"] == pytest.approx(estimate.total.value)
-    assert document["price"]["high"] == pytest.approx(estimate.total.high / 1000)
+    assert document["total"]["value"] == pytest.approx(estimate.total["value"])
+    assert document["price"]["high"] == pytest.approx(estimate.total["high"] / 1000)
     assert document["runs"]["tf"]["sum"] == pytest.approx(estimate.run("tf"))
     assert document["steps"] == 400 and document["evaluations"] == 3
     assert document["images"]["testB"] == 120 and document["device"] == MACHINE.device_name

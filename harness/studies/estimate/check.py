@@ -28,6 +28,19 @@ from harness.system.terminal_tables import show
 
 
 @dataclass(frozen=True)
+class Error:
+    """Seconds of one run."""
+
+    estimated: float
+    recorded: float
+
+    @property
+    def share(self) -> float | None:
+        """How much too long the estimate is, as a share of what was recorded."""
+        return self.estimated / self.recorded - 1 if self.recorded else None
+
+
+@dataclass(frozen=True)
 class Recorded:
     """`work` of a comparison and seconds by backend and clock, means over `runs` of them."""
 
@@ -46,28 +59,23 @@ def read_recorded(folder: Path, machine: Machine) -> Recorded:
     # In the order of the folder, backends of others after it.
     order = [*document["configuration"].get("backends", []), *sorted(present)]
     backends = tuple(name for name in dict.fromkeys(order) if name in present)
+    experiment = _experiment(folder, document)
     manifest = Manifest.from_json(read_json(folder / "manifest.json"))
     train_a, train_b, test_a, test_b = (
         len(manifest.splits[split]) for split in ("trainA", "trainB", "testA", "testB")
     )
     here, packages = provenance.source_digest(), provenance.deciding_packages()
+    counts = Counts(train_a, train_b, test_a, test_b, manifest.paired, "recorded")
+    clocks = {name: [run.resources["clocks"] for run in runs if run.backend == name]
+              for name in backends}  # fmt: skip
     return Recorded(
-        work=Work(
-            _experiment(folder, document),
-            Counts(train_a, train_b, test_a, test_b, manifest.paired, "recorded"),
-            backends,
-        ),
-        clocks={
-            backend: {
-                clock: float(
-                    np.mean([r.resources["clocks"][clock] for r in runs if r.backend == backend])
-                )
-                for clock in CLOCKS
-            }
-            for backend in backends
+        Work(experiment, counts, backends),
+        {
+            name: {clock: float(np.mean([of[clock] for of in each])) for clock in CLOCKS}
+            for name, each in clocks.items()
         },
-        runs=len(runs),
-        same_code=all(
+        len(runs),
+        all(
             run.environment.get("source_digest") == here
             and run.environment.get("packages") == packages.get(run.backend)
             for run in runs
@@ -112,24 +120,6 @@ def _experiment(folder: Path, document: dict[str, Any]) -> Experiment:
         raise UserError(f"{folder / 'experiment.json'}: {problem}; train anew") from None
 
 
-@dataclass(frozen=True)
-class Error:
-    """Seconds of one run."""
-
-    estimated: float
-    recorded: float
-
-    @property
-    def share(self) -> float | None:
-        """How much too long the estimate is, as a share of what was recorded."""
-        return self.estimated / self.recorded - 1 if self.recorded else None
-
-    @property
-    def text(self) -> str:
-        share = "" if self.share is None else f" {100 * self.share:+.0f} %"
-        return f"{seconds_text(self.estimated)} / {seconds_text(self.recorded)}{share}"
-
-
 def check(estimate: Estimate, recorded: Recorded) -> dict[str, dict[str, Error]]:
     """By backend and clock, with `sum`; and of all backends together, as the backend `all`.
 
@@ -165,7 +155,7 @@ def print_check(estimate: Estimate, recorded: Recorded, console: Console) -> Non
     for clock in (*CLOCKS, "sum"):
         if clock == "sum":
             table.add_section()
-        table.add_row(clock, *(row[clock].text for row in rows.values()))
+        table.add_row(clock, *(_text(row[clock]) for row in rows.values()))
     show(table, console)
     text = (
         f"Recorded: means over {recorded.runs} runs. Scoring, report and the start of processes are"
@@ -174,3 +164,8 @@ def print_check(estimate: Estimate, recorded: Recorded, console: Console) -> Non
     if not recorded.same_code:
         text += "\nThe runs were made by another version of the code than this."
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _text(error: Error) -> str:
+    share = "" if error.share is None else f" {100 * error.share:+.0f} %"
+    return f"{seconds_text(error.estimated)} / {seconds_text(error.recorded)}{share}"

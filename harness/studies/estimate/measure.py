@@ -15,7 +15,7 @@ from harness.statistics.intervals import seed_interval
 from harness.statistics.timed_blocks import cold_blocks
 from harness.studies.estimate.predict import Estimate, Measured, predict
 from harness.studies.estimate.preparing import time_preparing
-from harness.studies.estimate.scoring import time_report, time_scoring
+from harness.studies.estimate.scoring import time_scoring
 from harness.studies.estimate.work import Work
 from harness.system.errors import WorkerFailed
 from harness.system.lock import locked
@@ -56,10 +56,9 @@ def estimate(request: Request, display: Display) -> Estimate:
         tell(display, request.machine, folder, folder / "logs")
         measured = measure(request, folder, display)
         display.say("Timing scores, with translations of this session")
-        scoring = time_scoring(work, folder)
-        report = time_report(request.scored, request.results, folder / "report")
+        scoring = time_scoring(work, folder, request.scored, request.results)
         preparing = time_preparing(work, request.data_dir, folder)
-    return predict(work, measured, scoring, report, preparing)
+    return predict(work, measured, scoring, preparing)
 
 
 def measure(request: Request, folder: Path, display: Display) -> tuple[Measured, ...]:

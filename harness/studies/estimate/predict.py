@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.studies.estimate.work import Work
 from harness.training.clocks import NAMES
@@ -54,7 +54,7 @@ class Scoring:
     """Seconds of what follows the trainings. `inception`: None without FID's weights.
 
     `evaluation`: statistics of one evaluation of one run; `last`: of the one after training.
-    `references`: of real images, once.
+    `references`: of real images, once. `report_source`: where its seconds are from, in words.
     """
 
     features: Extraction
@@ -62,30 +62,15 @@ class Scoring:
     evaluation: float
     last: float
     references: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """`source`: where its seconds are from, in words."""
-
-    seconds: float
-    source: str
-
-
-@dataclass(frozen=True)
-class Range:
-    """Seconds, or what they cost."""
-
-    value: float
-    low: float
-    high: float
+    report: float
+    report_source: str
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Seconds. `runs`: of one run of each backend, by clock and the `start` before; `shared`: what
     is done once for all; `margin`: how far the total may be off, as a share of it. `titles`: of the
-    frameworks, by backend; `report_source`: see Report; `left_out`: what was not predicted."""
+    frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not predicted."""
 
     work: Work
     titles: dict[str, str]
@@ -100,22 +85,16 @@ class Estimate:
         return sum(self.runs[backend].values())
 
     @property
-    def total(self) -> Range:
-        """They run in turns on one machine: sums."""
-        value = total_seconds(self.work, self.runs, self.shared)
-        return Range(value, max(0.0, value * (1 - self.margin)), value * (1 + self.margin))
-
-
-def total_seconds(work: Work, runs: dict[str, dict[str, float]], shared: dict[str, float]) -> float:
-    return work.seeds * sum(sum(run.values()) for run in runs.values()) + sum(shared.values())
+    def total(self) -> dict[str, float]:
+        """`value`, `low` and `high`. Backends run in turns on one machine: sums."""
+        runs = self.work.seeds * sum(self.run(name) for name in self.runs)
+        value = runs + sum(self.shared.values())
+        low, high = max(0.0, value * (1 - self.margin)), value * (1 + self.margin)
+        return {"value": value, "low": low, "high": high}
 
 
 def predict(
-    work: Work,
-    measured: tuple[Measured, ...],
-    scoring: Scoring,
-    report: Report,
-    preparing: float | None,
+    work: Work, measured: tuple[Measured, ...], scoring: Scoring, preparing: float | None
 ) -> Estimate:
     """`preparing`: seconds of drawing and decoding all images once; None where not known."""
     runs = {each.backend: _run(each, work) for each in measured}
@@ -127,24 +106,21 @@ def predict(
     saves = int(training / (timing.checkpoint_seconds + len(runs) * timing.block_seconds / 2))
     for each in measured:
         runs[each.backend]["checkpoint"] += each.save * saves
-    shared = _shared(work, scoring) | {"images": preparing or 0.0, "report": report.seconds}
-    # Each backend's uncertainty of a step counts as far as its steps make up the total.
-    uncertain = sum(work.seeds * each.spread * runs[each.backend]["train"] for each in measured)
-    decoding = () if preparing is not None else ("decoding the images, which are not here",)
-    return Estimate(
+    left_out = ["setting up the environment", "downloads", "judges, where a data set has labels"]
+    if preparing is None:
+        left_out.insert(2, "decoding the images, which are not here")
+    estimate = Estimate(
         work=work,
         titles={each.backend: each.framework for each in measured},
         runs=runs,
-        shared={name: shared[name] for name in ("images", "features", "scores", "report")},
-        margin=CHECKED + uncertain / total_seconds(work, runs, shared),
-        report_source=report.source,
-        left_out=(
-            "setting up the environment",
-            "downloads",
-            *decoding,
-            "judges, where a data set has labels",
-        ),
+        shared={"images": preparing or 0.0, **_shared(work, scoring)},
+        margin=CHECKED,
+        report_source=scoring.report_source,
+        left_out=tuple(left_out),
     )
+    # Each backend's uncertainty of a step counts as far as its steps make up the total.
+    uncertain = sum(work.seeds * each.spread * runs[each.backend]["train"] for each in measured)
+    return replace(estimate, margin=CHECKED + uncertain / estimate.total["value"])
 
 
 def _run(measured: Measured, work: Work) -> dict[str, float]:
@@ -181,4 +157,5 @@ def _shared(work: Work, scoring: Scoring) -> dict[str, float]:
     if scoring.inception:
         features += scoring.inception.seconds(tested + floors + work.runs * tested)
     scores = work.runs * ((evaluations - 1) * scoring.evaluation + scoring.last)
-    return {"features": features, "scores": scores + scoring.references}
+    scores += scoring.references
+    return {"features": features, "scores": scores, "report": scoring.report}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from harness.metrics.scoring import (
 )
 from harness.metrics.weights import find_weights
 from harness.report.comparison import write_report
-from harness.studies.estimate.predict import Extraction, Report, Scoring
+from harness.studies.estimate.predict import Extraction, Scoring
 from harness.studies.estimate.work import Work
 from harness.system.errors import UserError
 from harness.system.files import read_arrays
@@ -33,8 +34,11 @@ REPORT_SECONDS = 10.0
 WRITTEN = {"report.html", "report.md", "summary.json", "figures", "tables", "tensorboard"}
 
 
-def time_scoring(work: Work, folder: Path) -> Scoring:
-    """`folder`: has `<backend>.safetensors` of a session. Raises UserError as extractors do."""
+def time_scoring(work: Work, folder: Path, scored: Path | None, results: Path) -> Scoring:
+    """`folder`: has `<backend>.safetensors` of a session. `scored`, `results`: see `time_report`.
+
+    Raises UserError as extractors do.
+    """
     sample = read_arrays(folder / f"{work.backends[0]}.safetensors")
     weights = find_weights()
     extraction, vectors = _extraction(EFFICIENTNET, sample["ab"], folder / "features", None)
@@ -43,7 +47,9 @@ def time_scoring(work: Work, folder: Path) -> Scoring:
         inception, fid_vectors = _extraction(INCEPTION, sample["ab"], folder / "features", weights)
     with threadpool_limits(1):  # as harness.metrics.evaluate does
         seconds = _statistics(work, sample, vectors, fid_vectors)
-    return Scoring(extraction, inception, *seconds)
+    return Scoring(
+        extraction, inception, *seconds, *time_report(scored, results, folder / "report")
+    )
 
 
 def _extraction(
@@ -108,20 +114,22 @@ def _statistics(
     return seconds[False], seconds[True], (time.perf_counter() - began) * growth**2
 
 
-def time_report(scored: Path | None, results: Path, folder: Path) -> Report:
-    """Write a scored experiment's report again, into `folder`; the stored one is not touched."""
+def time_report(scored: Path | None, results: Path, folder: Path) -> tuple[float, str]:
+    """Seconds of writing a report, and where they are from.
+
+    The report of a scored experiment, `scored` or else the latest in `results`, is written again,
+    into `folder`; the stored one is not touched. Without any it is a constant.
+    """
     stored = [scored] if scored else [file.parent for file in results.glob("*/metrics.json")]
     stored = [each for each in stored if (each / "metrics.json").exists()]
     if stored:
         latest = max(stored, key=lambda each: (each / "metrics.json").stat().st_mtime)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for entry in latest.iterdir():
             if entry.name not in WRITTEN and not entry.name.startswith("."):
                 (folder / entry.name).symlink_to(entry.resolve())
         began = time.perf_counter()
-        try:
+        with suppress(UserError):  # a damaged one tells nothing
             write_report(folder)
-            return Report(time.perf_counter() - began, f"measured on {latest}")
-        except UserError:  # a damaged one tells nothing
-            pass
-    return Report(REPORT_SECONDS, "a constant, as no scored experiment is stored here")
+            return time.perf_counter() - began, f"measured on {latest}"
+    return REPORT_SECONDS, "a constant, as no scored experiment is stored here"

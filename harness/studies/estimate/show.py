@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -70,7 +70,7 @@ def seconds_text(seconds: float) -> str:
 def total_line(estimate: Estimate) -> str:
     """The answer in a sentence."""
     total = estimate.total
-    about, low, high = map(seconds_text, (total.value, total.low, total.high))
+    about, low, high = (seconds_text(total[name]) for name in ("value", "low", "high"))
     return f"In all about {about}: {low} to {high}, if nothing else runs on the machine."
 
 
@@ -106,14 +106,14 @@ def print_estimate(
     )
     line(total_line(estimate))
     if price is not None:
-        low, about, high = map(price.text, (total.low, total.value, total.high))
+        low, about, high = (price.text(total[name]) for name in ("low", "value", "high"))
         line(f"At {price.text(3600)} an hour about {about}: {low} to {high}.")
     line(f"Not included: {'; '.join(estimate.left_out)}.")
 
 
 def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[str, Any]:
     """All that `print_estimate` says; seconds."""
-    work, counts, total = estimate.work, estimate.work.counts, asdict(estimate.total)
+    work, counts, total = estimate.work, estimate.work.counts, estimate.total
     costs = price and {name: price.cost(seconds) for name, seconds in total.items()}
     return {
         "dataset": work.experiment.dataset,
