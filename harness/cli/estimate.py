@@ -58,7 +58,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.studies.estimate.check import check_json, print_check, read_recorded
-    from harness.studies.estimate.measure import Request, estimate
+    from harness.studies.estimate.measure import estimate
     from harness.studies.estimate.show import as_json, print_estimate, read_price, total_line
     from harness.system.machine import find_machine
 
@@ -70,11 +70,16 @@ def run(options: argparse.Namespace) -> int:
         )
     recorded = read_recorded(options.check, machine) if options.check else None
     work = recorded.work if recorded else _work(options, machine)
-    request = Request(
-        work, machine, options.results, options.seconds, options.data_dir, options.check
-    )
     with shared.display(options) as display:
-        predicted = estimate(request, display)
+        predicted = estimate(
+            work,
+            machine,
+            options.results,
+            display,
+            seconds=options.seconds,
+            data_dir=options.data_dir,
+            scored=options.check,
+        )
     if options.json:
         document = as_json(predicted, machine, price)
         if recorded:

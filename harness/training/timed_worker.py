@@ -4,7 +4,8 @@ JSON lines, as in harness.training.worker. The first line says what to build; th
 each answered by one line of seconds:
 
 `{"steps": n}`: of so many steps, of making their batches (`data`) and of reading their losses
-(`logging`); with `"warmup": true` the peak of memory counts from their end.
+(`logging`); with `"warmup": true` the peak of memory counts from their end; with `"losses": true`
+the answer has the losses, a row a step.
 `{"phases": n}`: of the pieces of each of so many steps.
 `{"translate": n, "to": folder}`: of translating so many images of each domain, and of scoring them.
 `{"save": folder}`: of writing the backend's state and its checksum.
@@ -72,8 +73,9 @@ class Stopwatch:
             "environment": self.backend.environment(),
         }
 
-    def train(self, steps: int) -> dict[str, float]:
-        """Seconds of so many steps, until the device is done; batches are made before."""
+    def train(self, steps: int) -> tuple[dict[str, float], np.ndarray]:
+        """Seconds of so many steps, until the device is done; batches are made before. And losses,
+        (steps, terms)."""
         began = time.perf_counter()
         batches = self._batches(steps)
         made = time.perf_counter()
@@ -81,14 +83,15 @@ class Stopwatch:
             self.backend.train_step(batch)
         self.backend.synchronize()
         trained = time.perf_counter()
-        self._check_losses()
+        losses = self._losses()
         read = time.perf_counter()
-        return {"seconds": trained - made, "data": made - began, "logging": read - trained}
+        seconds = {"seconds": trained - made, "data": made - began, "logging": read - trained}
+        return seconds, losses
 
     def in_pieces(self, steps: int) -> dict[str, list[float]]:
         """Seconds of each of PHASES in so many steps, one by one."""
         pieces = [self.backend.timed_step(batch) for batch in self._batches(steps)]
-        self._check_losses()
+        self._losses()
         return {phase: [seconds[phase] for seconds in pieces] for phase in PHASES}
 
     def translate(self, count: int, folder: Path) -> dict[str, float]:
@@ -128,17 +131,19 @@ class Stopwatch:
             for step in range(first, self.step)
         ]
 
-    def _check_losses(self) -> None:
-        if not np.isfinite(self.backend.losses()).all():
+    def _losses(self) -> np.ndarray:
+        losses = self.backend.losses()
+        if not np.isfinite(losses).all():
             raise Diverged("a loss is not finite: such steps may take another time")
+        return losses
 
 
 def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
     if "steps" in command:
-        seconds = stopwatch.train(command["steps"])
+        seconds, losses = stopwatch.train(command["steps"])
         if command.get("warmup"):
             stopwatch.backend.reset_peak_memory()
-        return seconds
+        return seconds | ({"losses": losses.tolist()} if command.get("losses") else {})
     if "phases" in command:
         return {"phases": stopwatch.in_pieces(command["phases"])}
     if "translate" in command:

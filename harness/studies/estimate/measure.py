@@ -6,7 +6,6 @@ import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,45 +31,42 @@ TRANSLATION_SECONDS = 4.0  # of each, about
 STEPS_OF_PAIR = 6  # a step computes about so many times what translating and scoring a pair does
 
 
-@dataclass(frozen=True)
-class Request:
+def estimate(
+    work: Work,
+    machine: Machine,
+    results: Path,
+    display: Display,
+    *,
+    seconds: float = 60.0,
+    data_dir: Path | None = None,
+    scored: Path | None = None,
+) -> Estimate:
     """`seconds`: of timed blocks of training, at most, but for the least that there must be.
 
     `results`: where a comparison would write; the session writes there, too, and tidies up.
-    `scored`: an experiment's folder whose report is written again to time that; None: the latest
-    in `results`.
+    `scored`: see `time_report`. Raises WorkerFailed where a backend dies; its log is left, and
+    named.
     """
-
-    work: Work
-    machine: Machine
-    results: Path
-    seconds: float = 60.0
-    data_dir: Path | None = None
-    scored: Path | None = None
-
-
-def estimate(request: Request, display: Display) -> Estimate:
-    """Raises WorkerFailed where a backend dies; its log is then left, and named."""
-    work = request.work
-    with _workplace(request.results) as folder:
-        tell(display, request.machine, folder, folder / "logs")
-        measured = measure(request, folder, display)
+    with _workplace(results) as folder:
+        tell(display, machine, folder, folder / "logs")
+        measured = measure(work, machine, folder, seconds, display)
         display.say("Timing scores, with translations of this session")
-        scoring = time_scoring(work, folder, request.scored, request.results)
-        preparing = time_preparing(work, request.data_dir, folder)
+        scoring = time_scoring(work, folder, scored, results)
+        preparing = time_preparing(work, data_dir, folder)
     return predict(work, measured, scoring, preparing)
 
 
-def measure(request: Request, folder: Path, display: Display) -> tuple[Measured, ...]:
+def measure(
+    work: Work, machine: Machine, folder: Path, seconds: float, display: Display
+) -> tuple[Measured, ...]:
     """Every backend, in turns. Leaves `<backend>.safetensors` in `folder`: its translations."""
-    work, timing = request.work, request.work.experiment.timing
     display.say("Starting the backends")
-    with timed_session(work.experiment, request.machine, work.backends, folder / "logs") as session:
+    with timed_session(work.experiment, machine, work.backends, folder / "logs") as session:
         # In the order of a run: its first translations and its first step trace and compile.
         first_translation = _translate(session, 1, folder)
-        first_step = session.warm_up(timing.block_seconds)
+        first_step = session.warm_up(work.experiment.timing.block_seconds)
         again = _translate(session, 1, folder)
-        rounds = _timed_rounds(session, work.steps, request.seconds, display)
+        rounds = _timed_rounds(session, work.steps, seconds, display)
         # As many images as the slowest backend translates within some seconds, or all.
         step = max(block.seconds for block in rounds[-1]) / work.experiment.training.batch_size
         count = min(max(work.tested), max(2, int(TRANSLATION_SECONDS * STEPS_OF_PAIR / step)))
@@ -80,8 +76,8 @@ def measure(request: Request, folder: Path, display: Display) -> tuple[Measured,
         compiling = (first_translation - again).sum(axis=1)
         measured = []
         for i, blocks in enumerate(zip(*rounds, strict=True)):
-            seconds = np.array([block.seconds for block in blocks])
-            warm = seconds[cold_blocks(seconds) :]
+            steps = np.array([block.seconds for block in blocks])
+            warm = steps[cold_blocks(steps) :]
             one = Measured(
                 backend=work.backends[i],
                 framework=session.environments[i]["framework"],

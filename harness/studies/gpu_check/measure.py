@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,14 +16,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backends.interface import Runtime
 from backends.objective import LOSS_TERMS
 from harness.config.experiment import Experiment, load_experiment
-from harness.plan.initial_weights import initial_state
-from harness.plan.plan import make_plan
-from harness.plan.random_streams import stream
 from harness.plan.step_cost import step_flops
-from harness.processes.remote_backend import Process, load_in
 from harness.studies.gpu_check.record import (
     Parity,
     Reached,
@@ -51,26 +46,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deterministic": {"deterministic": True},
     "compiled": {"compile": "reduce-overhead"},
 }
-STEPS, IMAGES = 10, 4  # of the check whether steps can be repeated
+STEPS = 10  # of the check whether steps can be repeated
 BLOCKS, BLOCK_SECONDS = 8, 0.3
 LEAST = 15.0  # seconds; with less left nothing more is begun
 FAILURES = (WorkerFailed, UserError, ValueError, ImportError, MemoryError, OSError)
 Piece = TypeVar("Piece", Started, Parity, Reached, Timed, Repeated)
-
-
-@dataclass(frozen=True)
-class Request:
-    """`presets`: what is trained: first all settings of the last one, which is the largest.
-
-    `seconds`: of all together, about. `logs`: folder of what processes print.
-    """
-
-    backends: tuple[str, ...]
-    machine: Machine
-    logs: Path
-    presets: tuple[str, ...] = ("quick", "paper")
-    parity_preset: str = "smoke"
-    seconds: float = 480.0
 
 
 class Skipped(Exception):
@@ -79,16 +59,24 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """A check in progress, which is to end at `until`, by time.monotonic."""
+    """`presets`: what is trained: first all settings of the last one, which is the largest.
 
-    request: Request
+    `logs`: folder of what processes print. `seconds`: of all together, about, from `began` on.
+    """
+
+    backends: tuple[str, ...]
+    machine: Machine
+    logs: Path
     display: Display
-    until: float
+    presets: tuple[str, ...] = ("quick", "paper")
+    parity_preset: str = "smoke"
+    seconds: float = 480.0
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def left(self) -> float:
         """Seconds."""
-        return self.until - time.monotonic()
+        return self.began + self.seconds - time.monotonic()
 
     def piece(
         self,
@@ -117,24 +105,23 @@ class Check:
     def session(
         self, backend: str, preset: str, changes: Mapping[str, Any], label: str
     ) -> AbstractContextManager[TimedSession]:
-        request, experiment = self.request, changed(preset, changes)
+        """A fresh process of one backend, `changes` made to the runtime of a preset."""
+        experiment = changed(preset, changes)
         return timed_session(
-            experiment, request.machine, (backend,), request.logs, label, patience=self.left
+            experiment, self.machine, (backend,), self.logs, label, patience=self.left
         )
 
 
-def check(request: Request, display: Display) -> Record:
+def check(run: Check) -> Record:
     """Never raises for what a backend or the device does: that is what is recorded."""
-    began = time.monotonic()
-    run = Check(request, display, began + request.seconds)
-    machine = provenance.describe(request.machine.device)
+    machine = provenance.describe(run.machine.device)
     started = tuple(
         run.piece(Started, _start, f"{name}: a training step", backend=name)
-        for name in request.backends
+        for name in run.backends
     )
     running = [piece.backend for piece in started if piece.state == "ok"]
     parity = run.piece(
-        partial(Parity, preset=request.parity_preset),
+        partial(Parity, preset=run.parity_preset),
         partial(_parity, running=running),
         "Parity: does the device compute what a CPU computes?",
     )
@@ -158,15 +145,15 @@ def check(request: Request, display: Display) -> Record:
             Timed, _time, f"{name}, {preset}: {setting}",
             backend=name, preset=preset, setting=setting,
         )
-        for preset, setting, name in _points(request, running, environments)
+        for preset, setting, name in _points(run.presets, running, environments)
     )  # fmt: skip
     return Record(
-        device=request.machine.device_name,
-        device_kind=request.machine.device,
-        threads=request.machine.threads,
+        device=run.machine.device_name,
+        device_kind=run.machine.device,
+        threads=run.machine.threads,
         finished=dates.moment(dates.now()),
-        seconds=time.monotonic() - began,
-        presets=request.presets,
+        seconds=time.monotonic() - run.began,
+        presets=run.presets,
         machine=machine,
         started=started,
         parity=parity,
@@ -177,18 +164,18 @@ def check(request: Request, display: Display) -> Record:
 
 
 def _points(
-    request: Request, running: list[str], environments: Mapping[str, Mapping[str, Any]]
+    presets: tuple[str, ...], running: list[str], environments: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, str]]:
     """Preset, setting and backend: the plain setting of every preset first, then the others."""
     first = next(iter(SETTINGS))
-    for preset in request.presets:
+    for preset in presets:
         for name in running:
             yield preset, first, name
     for setting, changes in list(SETTINGS.items())[1:]:
         for name in running:
             neutral = environments[name].get("neutral_options", ())
             if "channels_last" not in changes or "channels_last" in neutral:
-                yield request.presets[-1], setting, name
+                yield presets[-1], setting, name
 
 
 def changed(preset: str, changes: Mapping[str, Any]) -> Experiment:
@@ -200,7 +187,7 @@ def changed(preset: str, changes: Mapping[str, Any]) -> Experiment:
 
 def _start(run: Check, backend: str) -> dict[str, Any]:
     """Networks built, and two training steps: the first one compiles and tries kernels out."""
-    with run.session(backend, run.request.presets[0], {}, "start") as session:
+    with run.session(backend, run.presets[0], {}, "start") as session:
         first, second = (session.ask(steps=1)[0]["seconds"] for _ in range(2))
         return {
             "environment": session.environments[0],
@@ -212,14 +199,14 @@ def _start(run: Check, backend: str) -> dict[str, Any]:
 
 def _parity(run: Check, running: list[str]) -> dict[str, Any]:
     """By the command itself, in a process that can be ended when the time is up."""
-    device = run.request.machine.device
+    device = run.machine.device
     if not running:
         raise Skipped("no backend runs")
     if device == "cpu" and len(running) < 2:
         raise Skipped("on a CPU it takes two backends")
     with TemporaryDirectory(prefix="cyclebench-") as folder:
         file, limit = Path(folder) / "parity.json", max(LEAST, run.left / 2)
-        options = {"preset": run.request.parity_preset, "backends": ",".join(running)}
+        options = {"preset": run.parity_preset, "backends": ",".join(running)}
         options |= {"device": device, "to": str(file)}
         given = [text for name, value in options.items() for text in (f"--{name}", value)]
         try:
@@ -240,7 +227,7 @@ def _parity(run: Check, running: list[str]) -> dict[str, Any]:
 
 
 def _peaks(run: Check, backend: str) -> dict[str, Any]:
-    with run.session(backend, run.request.presets[0], {}, "peaks") as session:
+    with run.session(backend, run.presets[0], {}, "peaks") as session:
         peaks = session.ask(peaks=True)[0]
     return {
         "matrix_flops": peaks["matrix"],
@@ -250,7 +237,7 @@ def _peaks(run: Check, backend: str) -> dict[str, Any]:
 
 
 def _time(run: Check, backend: str, preset: str, setting: str) -> dict[str, Any]:
-    device, changes = run.request.machine.device, SETTINGS[setting]
+    device, changes = run.machine.device, SETTINGS[setting]
     if lacking := _lacking(changes, device):
         raise Skipped(lacking)
     with run.session(backend, preset, changes, f"{preset}-{setting}") as session:
@@ -287,33 +274,14 @@ def _lacking(changes: Mapping[str, Any], device: str) -> str:
 
 
 def _repeat(run: Check, backend: str, deterministic: bool) -> dict[str, Any]:
-    experiment = changed(run.request.presets[0], {"deterministic": deterministic})
-    one, other = (_losses(run, backend, experiment) for _ in range(2))
+    """The same steps in two processes: images, plan and first weights are always the same."""
+    runs = []
+    for label in ("repeat-1", "repeat-2"):
+        changes = {"deterministic": deterministic}
+        with run.session(backend, run.presets[0], changes, label) as session:
+            runs.append(np.array(session.ask(steps=STEPS, losses=True)[0]["losses"]))
     # Accuracies are counts: one decision more or less is a jump.
-    losses, others = (values[:, : len(LOSS_TERMS)] for values in (one, other))
+    losses, others = (values[:, : len(LOSS_TERMS)] for values in runs)
     size = np.maximum(np.abs(losses), np.finfo(np.float64).tiny)
     largest = float((np.abs(others - losses) / size).max())
-    return {"steps": STEPS, "same": bool(np.array_equal(one, other)), "largest": largest}
-
-
-def _losses(run: Check, backend: str, experiment: Experiment) -> np.ndarray:
-    """Of STEPS steps in a new process; the plan, the images and the start are always the same."""
-    model, objective, data = experiment.networks(), experiment.loss(), experiment.data
-    runtime = Runtime(
-        device=run.request.machine.device,  # type: ignore[arg-type]
-        threads=run.request.machine.threads,
-        **experiment.runtime.model_dump(),
-    )
-
-    def noise(domain: str) -> np.ndarray:
-        side, channels = data.load(domain), data.channels(domain)
-        shape = (IMAGES, side, side, channels)
-        return stream(0, f"gpu-check {domain}").integers(256, size=shape, dtype=np.uint8)
-
-    plan, a, b = make_plan(experiment, 0, IMAGES, IMAGES), noise("a"), noise("b")
-    with closing(Process(backend, patience=run.left)) as process:
-        trained = load_in(process, backend, model, objective, runtime)
-        trained.load_state(initial_state(model, objective, 0, experiment.model.initial_weights))
-        for step in range(STEPS):
-            trained.train_step(plan.batch(step % plan.steps, a, b))
-        return trained.losses()
+    return {"steps": STEPS, "same": bool(np.array_equal(runs[0], runs[1])), "largest": largest}
