@@ -119,13 +119,13 @@ def check_of(tmp_path):
 def test_pieces_are_measured_for_real(check_of, monkeypatch):
     monkeypatch.setattr(measure, "BLOCK_SECONDS", 0.02)
     run = check_of()
-    started = run.piece(Started, measure._start, "", backend="torch")
+    started = run.piece(Started, measure._start, backend="torch")
     assert started.state == "ok" and started.step_seconds > 0
     keys = {"backend": "torch", "preset": "smoke", "setting": "bfloat16"}
-    timed = run.piece(Timed, measure._time, "", **keys)
+    timed = run.piece(Timed, measure._time, **keys)
     assert timed.state == "ok" and len(timed.blocks) == measure.BLOCKS and timed.seconds > 0
     assert timed.peak_bytes > 2**20 and timed.flops > 1e6 and timed.joules is None
-    repeated = run.piece(Repeated, measure._repeat, "", backend="torch", deterministic=True)
+    repeated = run.piece(Repeated, measure._repeat, backend="torch", deterministic=True)
     assert repeated.same and repeated.largest == 0 and repeated.steps == measure.STEPS
 
 
@@ -162,7 +162,7 @@ def test_a_slow_setting_is_skipped_and_a_start_that_hangs_is_a_failure(
         raise WorkerFailed("torch: did nothing for 9 s and was killed", "silent")
 
     keys = {"backend": "torch", "preset": "smoke", "setting": "float32"}
-    piece = run.piece(kind, hangs, "", **(keys if kind is Timed else {"backend": "torch"}))
+    piece = run.piece(kind, hangs, **(keys if kind is Timed else {"backend": "torch"}))
     assert piece.state == state
 
 
@@ -194,7 +194,7 @@ def test_what_a_gpu_has_not_is_left_out_and_no_failure(check_of, monkeypatch):
     run = check_of(machine=Machine("cuda", "T4", 1))
     for setting in ("TF32", "bfloat16"):
         keys = {"backend": "torch", "preset": "smoke", "setting": setting}
-        timed = run.piece(Timed, measure._time, "", **keys)
+        timed = run.piece(Timed, measure._time, **keys)
         assert timed.state == "skipped" and "7.5" in timed.why
     assert measure._lacking({"channels_last": True}, "cuda") == ""
     found[0] = replace(found[0], capability=(8, 0))

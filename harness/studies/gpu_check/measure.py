@@ -79,11 +79,7 @@ class Check:
         return self.began + self.seconds - time.monotonic()
 
     def piece(
-        self,
-        kind: Callable[..., Piece],
-        measure: Callable[..., Mapping[str, Any]],
-        about: str,
-        **keys: Any,
+        self, kind: Callable[..., Piece], measure: Callable[..., Mapping[str, Any]], **keys: Any
     ) -> Piece:
         """A piece of the record: `keys` say which, `measure(self, **keys)` gives its other fields.
 
@@ -92,7 +88,6 @@ class Check:
         try:
             if self.left < LEAST:
                 raise Skipped("no time was left")
-            self.display.say(about)
             return kind(**keys, state="ok", **measure(self, **keys))
         except Skipped as reason:
             return kind(**keys, state="skipped", why=str(reason))
@@ -115,38 +110,20 @@ class Check:
 def check(run: Check) -> Record:
     """Never raises for what a backend or the device does: that is what is recorded."""
     machine = provenance.describe(run.machine.device)
-    started = tuple(
-        run.piece(Started, _start, f"{name}: a training step", backend=name)
-        for name in run.backends
-    )
+    started = tuple(run.piece(Started, _start, backend=name) for name in run.backends)
     running = [piece.backend for piece in started if piece.state == "ok"]
-    parity = run.piece(
-        partial(Parity, preset=run.parity_preset),
-        partial(_parity, running=running),
-        "Parity: does the device compute what a CPU computes?",
-    )
-    reached = tuple(
-        run.piece(Reached, _peaks, f"{name}: the device's best", backend=name) for name in running
-    )
+    parity = run.piece(partial(Parity, preset=run.parity_preset), partial(_parity, running=running))
+    reached = tuple(run.piece(Reached, _peaks, backend=name) for name in running)
     repeated = tuple(
-        run.piece(
-            Repeated,
-            _repeat,
-            f"{name}: the same steps twice" + (", deterministic" if deterministic else ""),
-            backend=name,
-            deterministic=deterministic,
-        )
+        run.piece(Repeated, _repeat, backend=name, deterministic=deterministic)
         for deterministic in (True, False)
         for name in running
     )
     environments = {piece.backend: piece.environment or {} for piece in started}
     timed = tuple(
-        run.piece(
-            Timed, _time, f"{name}, {preset}: {setting}",
-            backend=name, preset=preset, setting=setting,
-        )
+        run.piece(Timed, _time, backend=name, preset=preset, setting=setting)
         for preset, setting, name in _points(run.presets, running, environments)
-    )  # fmt: skip
+    )
     return Record(
         device=run.machine.device_name,
         device_kind=run.machine.device,
@@ -187,6 +164,7 @@ def changed(preset: str, changes: Mapping[str, Any]) -> Experiment:
 
 def _start(run: Check, backend: str) -> dict[str, Any]:
     """Networks built, and two training steps: the first one compiles and tries kernels out."""
+    run.display.say(f"{backend}: a training step")
     with run.session(backend, run.presets[0], {}, "start") as session:
         first, second = (session.ask(steps=1)[0]["seconds"] for _ in range(2))
         return {
@@ -204,6 +182,7 @@ def _parity(run: Check, running: list[str]) -> dict[str, Any]:
         raise Skipped("no backend runs")
     if device == "cpu" and len(running) < 2:
         raise Skipped("on a CPU it takes two backends")
+    run.display.say("Parity: does the device compute what a CPU computes?")
     with TemporaryDirectory(prefix="cyclebench-") as folder:
         file, limit = Path(folder) / "parity.json", max(LEAST, run.left / 2)
         options = {"preset": run.parity_preset, "backends": ",".join(running)}
@@ -227,6 +206,7 @@ def _parity(run: Check, running: list[str]) -> dict[str, Any]:
 
 
 def _peaks(run: Check, backend: str) -> dict[str, Any]:
+    run.display.say(f"{backend}: the device's best")
     with run.session(backend, run.presets[0], {}, "peaks") as session:
         peaks = session.ask(peaks=True)[0]
     return {
@@ -240,6 +220,7 @@ def _time(run: Check, backend: str, preset: str, setting: str) -> dict[str, Any]
     device, changes = run.machine.device, SETTINGS[setting]
     if lacking := _lacking(changes, device):
         raise Skipped(lacking)
+    run.display.say(f"{backend}, {preset}: {setting}")
     with run.session(backend, preset, changes, f"{preset}-{setting}") as session:
         first = session.warm_up(BLOCK_SECONDS)[0]
         blocks = []
@@ -275,6 +256,7 @@ def _lacking(changes: Mapping[str, Any], device: str) -> str:
 
 def _repeat(run: Check, backend: str, deterministic: bool) -> dict[str, Any]:
     """The same steps in two processes: images, plan and first weights are always the same."""
+    run.display.say(f"{backend}: the same steps twice" + ", deterministic" * deterministic)
     runs = []
     for label in ("repeat-1", "repeat-2"):
         changes = {"deterministic": deterministic}
