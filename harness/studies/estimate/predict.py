@@ -8,9 +8,9 @@ from harness.studies.estimate.work import Work
 from harness.training.clocks import NAMES
 
 CLOCKS = tuple(name for name in NAMES if name != "idle")  # idle is another backend's turn
-# How far the sum of all clocks was off, at the most, where it was checked against comparisons
-# (`cyclebench estimate --check`, docs/findings.md).
-CHECKED = 0.15
+# How far the sum of all clocks may be off besides: 17 % in a check at the same time as a comparison,
+# on a busy machine (docs/findings.md).
+CHECKED = 0.2
 
 
 @dataclass(frozen=True)
