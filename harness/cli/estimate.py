@@ -9,7 +9,7 @@ from harness.cli import options as shared
 from harness.system.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.studies.estimate import Work
+    from harness.studies.estimate.work import Work
     from harness.system.machine import Machine
 
 
@@ -57,17 +57,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.studies.estimate import (
-        Request,
-        as_json,
-        check_json,
-        estimate,
-        print_check,
-        print_estimate,
-        read_price,
-        read_recorded,
-        total_line,
-    )
+    from harness.studies.estimate.check import check_json, print_check, read_recorded
+    from harness.studies.estimate.measure import estimate
+    from harness.studies.estimate.show import as_json, print_estimate, read_price, total_line
     from harness.system.machine import find_machine
 
     price = read_price(options.price) if options.price else None
@@ -78,21 +70,28 @@ def run(options: argparse.Namespace) -> int:
         )
     recorded = read_recorded(options.check, machine) if options.check else None
     work = recorded.work if recorded else _work(options, machine)
-    request = Request(work, machine, options.results, options.seconds, options.data_dir)
     with shared.display(options) as display:
-        found = estimate(request, display)
+        predicted = estimate(
+            work,
+            machine,
+            options.results,
+            display,
+            seconds=options.seconds,
+            data_dir=options.data_dir,
+            scored=options.check,
+        )
     if options.json:
-        document = as_json(found, machine, price)
+        document = as_json(predicted, machine, price)
         if recorded:
-            document["check"] = check_json(found, recorded)
+            document["check"] = check_json(predicted, recorded)
         shared.print_json(document)
         return 0
     if options.quiet:
-        print(total_line(found))
+        print(total_line(predicted))
     console = shared.table_console(options)
-    print_estimate(found, machine, price, console)
+    print_estimate(predicted, machine, price, console)
     if recorded:
-        print_check(found, recorded, console)
+        print_check(predicted, recorded, console)
     return 0
 
 
@@ -100,7 +99,8 @@ def _work(options: argparse.Namespace, machine: Machine) -> Work:
     """What `make compare` with these options would do. Raises UserError as it does."""
     from harness.config.experiment import check_backends, load_experiment
     from harness.config.presets import DEFAULT
-    from harness.studies.estimate import Work, count_images, given_images
+    from harness.studies.estimate.counts import count_images, given_images
+    from harness.studies.estimate.work import Work
     from harness.training.jobs import check_precision
 
     check_backends(list(options.backends))

@@ -42,7 +42,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
-    from harness.studies.gpu_check.measure import Request, check
+    from harness.studies.gpu_check.measure import Check, check
     from harness.studies.gpu_check.page import print_record, sentences, write_page
     from harness.studies.gpu_check.record import to_json
     from harness.system.files import write_json
@@ -61,15 +61,9 @@ def run(options: argparse.Namespace) -> int:
         load_experiment(None, preset, [])
     folder = options.results / "gpu-check" / slug(machine.device_name)
     with locked(folder):
-        request = Request(
-            backends=tuple(names),
-            machine=machine,
-            logs=folder / "logs",
-            presets=presets,
-            seconds=60 * options.minutes,
-        )
         with shared.display(options) as display:
-            record = check(request, display)
+            seconds, logs = 60 * options.minutes, folder / "logs"
+            record = check(Check(tuple(names), machine, logs, display, presets, seconds=seconds))
         file = folder / "record.json"
         write_json(file, to_json(record))
         page = write_page(record, folder)

@@ -11,7 +11,7 @@ from harness.config.presets import DEFAULT
 from harness.data import Images
 from harness.metrics.evaluate import evaluate
 from harness.metrics.weights import try_once
-from harness.plan.larger_preset import sentence, training_seconds
+from harness.plan.paper_cost import paper_seconds, paper_sentence
 from harness.plan.step_cost import step_flops
 from harness.records.run import find_runs
 from harness.report.comparison import write_report
@@ -50,8 +50,8 @@ def compare(request: Request, display: Display) -> Path:
     tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
-        larger = partial(_say_larger, display, bench, images)
-        told = _say_nothing if request.preset else larger
+        paper_cost = partial(_say_paper_cost, display, bench, images)
+        told = _say_nothing if request.preset else paper_cost
         failures = train(bench, images, request, machine, display, told=told)
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
@@ -76,12 +76,12 @@ def _say_choices(request: Request, machine: Machine, display: Display) -> None:
     display.say(f"Preset {preset}{change}. On {machine.device_name}{why}")
 
 
-def _say_larger(
+def _say_paper_cost(
     display: Display, bench: Bench, images: Mapping[str, Images], paces: dict[str, Pace]
 ) -> None:
     flops = step_flops(bench.experiment)
     counts = (len(images["trainA"]), len(images["trainB"]))
     speeds = [flops / pace.step for pace in paces.values()]
-    seconds = training_seconds(bench.experiment.dataset, counts, speeds)
+    seconds = paper_seconds(bench.experiment.dataset, counts, speeds)
     if seconds is not None:
-        display.say(sentence(seconds, len(speeds), "here"))
+        display.say(paper_sentence(seconds, len(speeds), "here"))

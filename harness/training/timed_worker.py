@@ -1,9 +1,17 @@
 """One backend in a process of its own, timed in blocks when its parent says so.
 
-JSON lines, as in harness.training.worker. In: what to build; then `{"steps": n}`, each answered by
-the seconds that so many steps took, and with `"warmup": true` the last ones before the peak of
-memory counts; `{"phases": n}`: by the seconds of the pieces of each of so many steps;
-`{"memory": true}`; `{"peaks": true}`. Blocked in a read in between.
+JSON lines, as in harness.training.worker. The first line says what to build; then come commands,
+each answered by one line of seconds:
+
+`{"steps": n}`: of so many steps, of making their batches (`data`) and of reading their losses
+(`logging`); with `"warmup": true` the peak of memory counts from their end; with `"losses": true`
+the answer has the losses, a row a step.
+`{"phases": n}`: of the pieces of each of so many steps.
+`{"translate": n, "to": folder}`: of translating so many images of each domain, and of scoring them.
+`{"save": folder}`: of writing the backend's state and its checksum.
+`{"memory": true}` and `{"peaks": true}` are answered by bytes and rates.
+
+Between commands the process is blocked in a read: it takes nothing from another one's turn.
 """
 
 from __future__ import annotations
@@ -25,7 +33,9 @@ from harness.plan.plan import make_plan
 from harness.plan.random_streams import stream
 from harness.processes.child import answering, failure, send
 from harness.processes.loading import load_here
+from harness.system.checksums import write_sums
 from harness.system.errors import Diverged, UserError
+from harness.system.files import write_arrays
 
 IMAGES = 8  # of a domain; speed does not depend on what they show
 
@@ -42,7 +52,8 @@ class Stopwatch:
             **self.experiment.runtime.model_dump(),
         )
         model, objective = self.experiment.networks(), self.experiment.loss()
-        self.backend = load_here(first["backend"], model, objective, runtime)
+        self.name = first["backend"]
+        self.backend = load_here(self.name, model, objective, runtime)
         weights = self.experiment.model.initial_weights
         self.backend.load_state(initial_state(model, objective, 0, weights))
         self.plan = make_plan(self.experiment, 0, IMAGES, IMAGES)
@@ -62,28 +73,56 @@ class Stopwatch:
             "environment": self.backend.environment(),
         }
 
-    def train(self, steps: int) -> float:
-        """Seconds of so many steps, until the device is done; batches are there before."""
-        batches = self._batches(steps)
+    def train(self, steps: int) -> tuple[dict[str, float], np.ndarray]:
+        """Seconds of so many steps, until the device is done; batches are made before. And losses,
+        (steps, terms)."""
         began = time.perf_counter()
+        batches = self._batches(steps)
+        made = time.perf_counter()
         for batch in batches:
             self.backend.train_step(batch)
         self.backend.synchronize()
-        seconds = time.perf_counter() - began
-        self._check_losses()
-        return seconds
+        trained = time.perf_counter()
+        losses = self._losses()
+        read = time.perf_counter()
+        seconds = {"seconds": trained - made, "data": made - began, "logging": read - trained}
+        return seconds, losses
 
     def in_pieces(self, steps: int) -> dict[str, list[float]]:
         """Seconds of each of PHASES in so many steps, one by one."""
-        found = [self.backend.timed_step(batch) for batch in self._batches(steps)]
-        self._check_losses()
-        return {phase: [seconds[phase] for seconds in found] for phase in PHASES}
+        pieces = [self.backend.timed_step(batch) for batch in self._batches(steps)]
+        self._losses()
+        return {phase: [seconds[phase] for seconds in pieces] for phase in PHASES}
 
-    def memory(self) -> dict[str, Any]:
-        return asdict(self.backend.peak_memory())
+    def translate(self, count: int, folder: Path) -> dict[str, float]:
+        """Seconds of translating `count` images of each domain, and of scores of as many images.
 
-    def peaks(self) -> dict[str, float]:
-        return asdict(self.backend.peaks())
+        `folder` then has the images and their translations, in a file called as the backend.
+        """
+        real_a, real_b = (
+            np.ascontiguousarray(np.resize(images, (count, *images.shape[1:]))[:, :size, :size])
+            for images, size in (
+                (self.images_a, self.experiment.data.crop("a")),
+                (self.images_b, self.experiment.data.crop("b")),
+            )
+        )
+        began = time.perf_counter()
+        fake_b = self.backend.translate(real_a, "ab")
+        fake_a = self.backend.translate(real_b, "ba")
+        translated = time.perf_counter()
+        self.backend.patch_scores(fake_a, "a")
+        self.backend.patch_scores(fake_b, "b")
+        scored = time.perf_counter()
+        arrays = {"real_a": real_a, "real_b": real_b, "ab": fake_b, "ba": fake_a}
+        write_arrays(folder / f"{self.name}.safetensors", arrays)
+        return {"translation": translated - began, "scores": scored - translated}
+
+    def save(self, folder: Path) -> float:
+        """Seconds of what a checkpoint takes, and about what the end of a run takes."""
+        began = time.perf_counter()
+        write_arrays(folder / self.name / "state.safetensors", self.backend.state())
+        write_sums(folder / self.name)
+        return time.perf_counter() - began
 
     def _batches(self, steps: int) -> list[Batch]:
         first, self.step = self.step, self.step + steps
@@ -92,20 +131,28 @@ class Stopwatch:
             for step in range(first, self.step)
         ]
 
-    def _check_losses(self) -> None:
-        if not np.isfinite(self.backend.losses()).all():
+    def _losses(self) -> np.ndarray:
+        losses = self.backend.losses()
+        if not np.isfinite(losses).all():
             raise Diverged("a loss is not finite: such steps may take another time")
+        return losses
 
 
 def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
     if "steps" in command:
-        seconds = stopwatch.train(command["steps"])
+        seconds, losses = stopwatch.train(command["steps"])
         if command.get("warmup"):
             stopwatch.backend.reset_peak_memory()
-        return {"seconds": seconds}
+        return seconds | ({"losses": losses.tolist()} if command.get("losses") else {})
     if "phases" in command:
         return {"phases": stopwatch.in_pieces(command["phases"])}
-    return stopwatch.memory() if "memory" in command else stopwatch.peaks()
+    if "translate" in command:
+        return stopwatch.translate(command["translate"], Path(command["to"]))
+    if "save" in command:
+        return {"seconds": stopwatch.save(Path(command["save"]))}
+    if "memory" in command:
+        return asdict(stopwatch.backend.peak_memory())
+    return asdict(stopwatch.backend.peaks())
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ def test_an_estimate_of_a_finished_comparison_is_of_its_size(compared, tmp_path)
         assert run["sum"] == pytest.approx(sum(run.values()) / 2)
     shared = document["shared"]
     assert shared.pop("images") == 0 and min(shared.values()) > 0, "images are drawn already"
+    assert document["report_source"] == f"measured on {compared}"
     total = document["total"]
     assert 0 < total["low"] < total["value"] < total["high"]
     assert document["price"]["value"] == pytest.approx(total["value"] / 1000)
@@ -37,4 +38,4 @@ def test_an_estimate_of_a_finished_comparison_is_of_its_size(compared, tmp_path)
     assert check["tf"]["sum"]["recorded"] == pytest.approx(recorded)
     assert document["check"]["same_code"] and document["check"]["runs"] == 2
     assert sorted(os.walk(compared)) == before, "nothing of the comparison is touched"
-    assert not (tmp_path / "new").exists(), "and nothing stays of the calibration"
+    assert not (tmp_path / "new").exists(), "and nothing stays of the session"

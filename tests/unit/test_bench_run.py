@@ -13,6 +13,7 @@ from harness.statistics.intervals import LEAST_STARTS
 from harness.studies.timing import run
 from harness.studies.timing.run import PEAK_STARTS, Request, bench
 from harness.system.machine import Machine
+from harness.training import timed_session
 
 SECONDS = {"torch": 0.1, "tf": 0.12}
 WATTS = {"torch": 50, "tf": 100}
@@ -24,7 +25,7 @@ class Answering:
     asked: list[tuple[str, dict[str, int]]]
     joules: float
 
-    def __init__(self, module, name, log, first, backend):
+    def __init__(self, module, name, log, first, patience, backend):
         self.name, self.phases, self.steps = name, 0, 0
         self.begin = {"environment": {"framework": name}, "setup_seconds": 1.0}
 
@@ -34,7 +35,7 @@ class Answering:
             seconds = SECONDS[self.name] * command["steps"]
             Answering.joules += WATTS[self.name] * seconds
             self.steps += 1
-            return {"seconds": seconds + 5 * (self.steps == 1)}
+            return {"seconds": seconds + 5 * (self.steps == 1), "data": 0.0, "logging": 0.0}
         if "phases" in command:
             self.phases += 1
             traced = 5.0 if self.phases == 1 else 0.01
@@ -79,7 +80,7 @@ class Failing(Meter):
 @pytest.fixture
 def asked(monkeypatch):
     """Runs a bench; `asked(meter)` returns its record and the commands of its first start."""
-    monkeypatch.setattr(run, "Child", Answering)
+    monkeypatch.setattr(timed_session, "Child", Answering)
 
     def made(meter=Meter, **more):
         Answering.asked, Answering.joules = [], 1000.0

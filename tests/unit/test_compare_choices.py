@@ -11,7 +11,7 @@ from fake_gpus import Card, Driver, machine
 from rich.console import Console
 
 from harness.config.experiment import load_experiment
-from harness.plan.larger_preset import sentence, training_seconds
+from harness.plan.paper_cost import paper_seconds, paper_sentence
 from harness.plan.plan import total_steps
 from harness.plan.step_cost import step_flops
 from harness.studies import comparison as comparing
@@ -102,24 +102,24 @@ def test_plain_and_double_precision_are_for_every_gpu():
 def test_the_largest_is_its_steps_and_flops_at_the_speed_of_each_backend():
     paper = load_experiment("any", "paper", [])
     work = total_steps(paper, 300, 200) * step_flops(paper)
-    assert training_seconds("any", (300, 200), [1e12]) == pytest.approx(work / 1e12)
-    both = training_seconds("any", (300, 200), [1e12, 2e12])
+    assert paper_seconds("any", (300, 200), [1e12]) == pytest.approx(work / 1e12)
+    both = paper_seconds("any", (300, 200), [1e12, 2e12])
     assert both == pytest.approx(1.5 * work / 1e12)
 
 
 def test_of_a_built_in_set_the_preset_says_how_many_images_it_takes():
-    small = training_seconds("seasons", (20, 20), [1e12])
-    assert small == training_seconds("seasons", (1000, 1000), [1e12])
+    small = paper_seconds("seasons", (20, 20), [1e12])
+    assert small == paper_seconds("seasons", (1000, 1000), [1e12])
     # 200 epochs of 1,000 images at 1.885 TFLOP a step, counted by hand elsewhere.
     assert small == pytest.approx(200_000 * 1.8846, rel=0.01)
 
 
 def test_it_is_worded_as_a_bound_and_says_how_to_measure():
-    line = sentence(3 * 3600, 2, "here")
+    line = paper_sentence(3 * 3600, 2, "here")
     assert "PRESET=paper would take at most about 3 hours here for each seed, both back" in line
     assert "make estimate PRESET=paper" in line
-    assert "both" not in sentence(3 * 3600, 1, "here")
-    assert "about 12 days" in sentence(12.2 * 86400, 2, "here")
+    assert "both" not in paper_sentence(3 * 3600, 1, "here")
+    assert "about 12 days" in paper_sentence(12.2 * 86400, 2, "here")
 
 
 @pytest.mark.parametrize(("preset", "times"), [(None, 1), ("quick", 0)])

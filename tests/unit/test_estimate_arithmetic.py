@@ -1,4 +1,4 @@
-"""An estimate's arithmetic, on calibrations of which the answer is known."""
+"""An estimate's arithmetic, on measurements of which the answer is known."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ import pytest
 from rich.console import Console
 
 from harness.config.experiment import load_experiment
-from harness.studies.estimate.calibrate import evaluated
-from harness.studies.estimate.measured import (
-    Calibration,
+from harness.studies.estimate.measure import relative_spread
+from harness.studies.estimate.predict import (
+    CHECKED,
     Extraction,
     Measured,
     Scoring,
-    relative_spread,
+    predict,
 )
-from harness.studies.estimate.predict import CHECKED, predict
-from harness.studies.estimate.price import read_price
-from harness.studies.estimate.show import as_json, print_estimate
+from harness.studies.estimate.scoring import REPORT_SECONDS, time_report
+from harness.studies.estimate.show import as_json, print_estimate, read_price
 from harness.studies.estimate.work import Counts, Work
 from harness.system.errors import UserError
 from harness.system.machine import Machine
@@ -34,14 +33,14 @@ MEASURED = Measured(
     start=1.0,
     setup=2.0,
     first_step=5.0,
-    blocks=(0.1, 0.1, 0.1, 0.1),
+    step=0.1,
+    spread=0.0,
     data=0.001,
     logging=0.002,
-    tested=(8, 8),
-    first_evaluation=3.0,
-    evaluation=1.6,
-    last_evaluation=4.0,
-    finish=0.5,
+    compiling=1.4,
+    translation=0.08,
+    scores=0.01,
+    save=0.5,
 )
 SCORING = Scoring(
     features=Extraction(start=3.0, image=0.1),
@@ -50,7 +49,7 @@ SCORING = Scoring(
     last=5.0,
     references=1.0,
     report=6.0,
-    row=1e-4,
+    report_source="measured on one",
 )
 
 
@@ -62,12 +61,12 @@ def work(*settings, counts=None, seeds=1, backends=("torch", "tf")):
     return Work(experiment, counts or Counts(400, 400, 120, 120), backends, seeds)
 
 
-def calibration(scoring=SCORING, **changes):
+def predicted(*settings, scoring=SCORING, preparing=7.0, counts=None, seeds=1, **changes):
     """The second backend takes twice as long for a step."""
     first = replace(MEASURED, **changes)
-    second = replace(first, backend="tf", framework="TensorFlow",
-                     blocks=tuple(2 * each for each in first.blocks))  # fmt: skip
-    return Calibration((first, second), scoring, preparing=7.0)
+    second = replace(first, backend="tf", framework="TensorFlow", step=2 * first.step)
+    wanted = work(*settings, counts=counts, seeds=seeds)
+    return predict(wanted, (first, second), scoring, preparing)
 
 
 # ------------------------------------------------------------------------------------ the work
@@ -83,39 +82,35 @@ def test_steps_epochs_and_evaluations_are_those_of_a_run():
     assert few.tested == (90, 100) and work(seeds=3).runs == 6
 
 
-def test_an_evaluation_is_timed_on_all_images_or_on_as_many_as_take_seconds():
-    assert evaluated(work(), MACHINE) == (120, 120), "small networks: all"
-    paper = Work(load_experiment(None, "paper", []), Counts(9, 9, 250, 5), ("torch",))
-    a, b = evaluated(paper, MACHINE)
-    assert 2 <= a <= 8 and b == min(a, 5)
-    on_gpu = evaluated(paper, replace(MACHINE, device="cuda"))
-    assert a < on_gpu[0] <= 250
-
-
 # ------------------------------------------------------------------------------- clock by clock
 
 
-def test_every_clock_of_a_run_is_reckoned_from_the_calibration():
-    one, run = work(), predict(work(), calibration()).runs["torch"]
+def test_every_clock_of_a_run_is_predicted_from_the_session():
+    one, run = work(), predicted().runs["torch"]
     warm = one.experiment.timing.warmup_steps
     assert run["start"] == 1 and run["setup"] == 2
     assert run["warmup"] == pytest.approx(5 + (warm - 1) * 0.1)
     assert run["train"] == pytest.approx((400 - warm) * 0.1)
     assert run["data"] == pytest.approx(0.4) and run["logging"] == pytest.approx(0.8)
-    # 15 times as many images; before and between 1.6 s each, at the end 4 s; compiling once.
-    assert run["evaluation"] == pytest.approx(1.4 + 15 * (2 * 1.6 + 4.0))
-    assert run["checkpoint"] == pytest.approx(0.5 + 400 * 1e-4)
+    # 240 images, translated at the first evaluation and one between, and at the last also back and
+    # into their own domain; they and their translations are scored at all three.
+    assert run["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
+    assert run["checkpoint"] == pytest.approx(0.5)
+
+
+def test_domains_of_two_shapes_have_no_translations_into_themselves():
+    run = predicted("data.channels_b=1", "objective.identity=0").runs["torch"]
+    assert run["evaluation"] == pytest.approx(1.4 + 240 * (4 * 0.08 + 6 * 0.01))
 
 
 def test_a_run_shorter_than_its_warm_up_trains_no_further():
-    run = predict(work("training.steps=3"), calibration()).runs["torch"]
+    run = predicted("training.steps=3").runs["torch"]
     assert run["train"] == 0 and run["warmup"] == pytest.approx(5 + 2 * 0.1)
 
 
 def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
-    rare = predict(work(), calibration())
-    often = predict(work("timing.checkpoint_seconds=20"), calibration())
-    # 109.4 s of evaluations and 40, 80 s of steps; a round of blocks later than every 20 s.
+    rare, often = predicted(), predicted("timing.checkpoint_seconds=20")
+    # A round of blocks later than every 20 s.
     turns = sum(sum(run[clock] for clock in ("train", "data", "logging", "evaluation"))
                 for run in rare.runs.values())  # fmt: skip
     assert turns // 22 >= 10
@@ -125,62 +120,68 @@ def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
 
 
 def test_scoring_grows_with_runs_and_evaluations():
-    one = predict(work(), calibration()).shared
+    one = predicted().shared
     # Real and floor images once; of each of 2 runs, translations of 3 evaluations.
     assert one["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 2 * 3 * 240))
     assert one["scores"] == pytest.approx(2 * (2 * 2 + 5) + 1)
     assert one["images"] == 7 and one["report"] == 6
-    three = predict(work(seeds=3), calibration()).shared
+    three = predicted(seeds=3).shared
     assert three["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 6 * 3 * 240))
-    assert three["images"] == 7 and three["report"] == pytest.approx(6 + 4 * 400 * 1e-4)
-    few = predict(work(counts=Counts(50, 400, 120, 120)), calibration()).shared
+    assert three["images"] == 7 and three["report"] == 6
+    few = predicted(counts=Counts(50, 400, 120, 120)).shared
     assert one["features"] - few["features"] == pytest.approx(7.0), "a floor of 50 of A, not 120"
 
 
 def test_fid_reads_the_last_translations_once_more():
     with_fid = replace(SCORING, inception=Extraction(start=4.0, image=0.5))
-    found = predict(work(), calibration(with_fid)).shared["features"]
-    plain = predict(work(), calibration()).shared["features"]
-    assert found - plain == pytest.approx(4 + 0.5 * (4 * 120 + 2 * 240))
+    more = predicted(scoring=with_fid).shared["features"] - predicted().shared["features"]
+    assert more == pytest.approx(4 + 0.5 * (4 * 120 + 2 * 240))
 
 
 def test_the_total_is_the_sum_of_turns_for_every_seed():
-    one, three = (predict(work(seeds=seeds), calibration()) for seeds in (1, 3))
+    one, three = (predicted(seeds=seeds) for seeds in (1, 3))
     runs = one.run("torch") + one.run("tf")
     assert one.run("tf") - one.run("torch") == pytest.approx(395 * 0.1 + 4 * 0.1)
-    assert one.total.value == pytest.approx(runs + sum(one.shared.values()))
-    assert three.total.value == pytest.approx(3 * runs + sum(three.shared.values()))
+    assert one.total["value"] == pytest.approx(runs + sum(one.shared.values()))
+    assert three.total["value"] == pytest.approx(3 * runs + sum(three.shared.values()))
 
 
 # -------------------------------------------------------------------------------------- the range
 
 
 def test_blocks_that_agree_leave_the_error_that_checks_have_shown():
-    found = predict(work(), calibration())
-    assert found.margin == pytest.approx(CHECKED)
-    total = found.total
-    assert (total.low, total.high) == pytest.approx(
-        ((1 - CHECKED) * total.value, (1 + CHECKED) * total.value)
+    total = predicted().total
+    assert (total["low"], total["high"]) == pytest.approx(
+        ((1 - CHECKED) * total["value"], (1 + CHECKED) * total["value"])
     )
 
 
-def test_restless_blocks_widen_the_range_as_far_as_steps_make_up_the_total():
-    restless = (0.08, 0.12, 0.09, 0.11)
-    found = predict(work(), calibration(blocks=restless))
-    spread = relative_spread(restless)
-    assert 0.2 < spread < 0.35
-    share = sum(run["train"] for run in found.runs.values()) / found.total.value
-    assert found.margin == pytest.approx(CHECKED + spread * share)
-    assert predict(work(), calibration(blocks=(0.01, 1.0))).total.low >= 0
+def test_blocks_that_differ_widen_the_range_as_far_as_steps_make_up_the_total():
+    estimate = predicted(spread=0.3)
+    share = sum(run["train"] for run in estimate.runs.values()) / estimate.total["value"]
+    assert estimate.margin == pytest.approx(CHECKED + 0.3 * share)
+    assert predicted(spread=9.0).total["low"] == 0
 
 
 def test_a_spread_is_half_an_interval_and_unknown_of_one_block():
     draw = np.random.default_rng(0)
-    spreads = [relative_spread(tuple(draw.normal(1, 0.05, 5))) for _ in range(300)]
+    spreads = [relative_spread(draw.normal(1, 0.05, 5).tolist()) for _ in range(300)]
     means = [draw.normal(1, 0.05, 5).mean() for _ in range(300)]
     assert np.mean(np.abs(np.array(means) - 1) < np.median(spreads)) > 0.9
-    assert relative_spread((1.0, 1.2)) == pytest.approx(0.2 / 1.1)
-    assert math.isinf(relative_spread((1.0,)))
+    assert relative_spread([1.0, 1.2]) == pytest.approx(0.2 / 1.1)
+    assert math.isinf(relative_spread([1.0]))
+
+
+# ------------------------------------------------------------------------------------ the report
+
+
+def test_without_a_stored_report_its_time_is_a_constant(tmp_path):
+    seconds, source = time_report(None, tmp_path, tmp_path / "again")
+    assert seconds == REPORT_SECONDS and "constant" in source
+    damaged = tmp_path / "one" / "metrics.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    assert time_report(None, tmp_path, tmp_path / "again")[0] == REPORT_SECONDS
 
 
 # ------------------------------------------------------------------------------ price and screen
@@ -199,30 +200,32 @@ def test_what_is_no_price_is_refused(text):
         read_price(text)
 
 
-def shown(found, price=None):
+def shown(estimate, price=None):
     out = io.StringIO()
-    print_estimate(found, MACHINE, price, Console(file=out, width=180))
+    print_estimate(estimate, MACHINE, price, Console(file=out, width=180))
     return out.getvalue()
 
 
 def test_the_screen_says_how_long_how_much_and_what_is_missing():
-    found = predict(work(seeds=3), calibration())
-    text = shown(found, read_price("$3.60"))
-    cost = found.total.value / 1000
+    estimate = predicted(seeds=3)
+    text = shown(estimate, read_price("$3.60"))
+    cost = estimate.total["value"] / 1000
     assert f"At $3.60 an hour about ${cost:.2f}: ${(1 - CHECKED) * cost:.2f} to" in text
     assert "3 seeds" in text and "Not included: setting up the environment; downloads" in text
     assert "PyTorch" in text and "warmup, with compiling" in text and "5.4 s" in text
-    assert "hour" not in shown(found), "no price, no cost"
-    unknown = predict(work(), replace(calibration(), preparing=None))
+    assert "hour" not in shown(estimate), "no price, no cost"
+    assert "report 6.0 s (measured on one)" in text
+    unknown = predicted(preparing=None)
     assert "decoding the images" in shown(unknown) and unknown.shared["images"] == 0
 
 
 def test_json_says_the_same():
-    found = predict(work(), calibration())
-    document = json.loads(json.dumps(as_json(found, MACHINE, read_price("3.60")), allow_nan=False))
-    assert document["total"]["value"] == pytest.approx(found.total.value)
-    assert document["price"]["high"] == pytest.approx(found.total.high / 1000)
-    assert document["runs"]["tf"]["sum"] == pytest.approx(found.run("tf"))
+    estimate = predicted()
+    price = read_price("3.60")
+    document = json.loads(json.dumps(as_json(estimate, MACHINE, price), allow_nan=False))
+    assert document["total"]["value"] == pytest.approx(estimate.total["value"])
+    assert document["price"]["high"] == pytest.approx(estimate.total["high"] / 1000)
+    assert document["runs"]["tf"]["sum"] == pytest.approx(estimate.run("tf"))
     assert document["steps"] == 400 and document["evaluations"] == 3
     assert document["images"]["testB"] == 120 and document["device"] == MACHINE.device_name
-    assert as_json(found, MACHINE, None)["price"] is None
+    assert as_json(estimate, MACHINE, None)["price"] is None

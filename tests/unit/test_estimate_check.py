@@ -6,12 +6,12 @@ import io
 
 import pytest
 from rich.console import Console
-from test_estimate_arithmetic import MACHINE, calibration, work
+from test_estimate_arithmetic import MACHINE, predicted, work
 
 from harness.cli import main
 from harness.records.run import RunRecord
 from harness.studies.estimate.check import check, check_json, print_check, read_recorded
-from harness.studies.estimate.predict import CLOCKS, predict
+from harness.studies.estimate.predict import CLOCKS
 from harness.system.errors import UserError
 from harness.system.files import write_json
 
@@ -63,7 +63,7 @@ def test_the_folder_says_what_was_trained_and_what_its_runs_took(folder):
 def test_errors_are_shares_of_what_was_recorded(folder):
     for backend in ("torch", "tf"):
         write_run(folder, backend, logging=0.0)
-    recorded, estimate = read_recorded(folder, MACHINE), predict(work(), calibration())
+    recorded, estimate = read_recorded(folder, MACHINE), predicted()
     found = check(estimate, recorded)
     assert found["torch"]["train"].share == pytest.approx(39.5 / 10 - 1)
     assert found["tf"]["train"].share == pytest.approx(79 / 10 - 1)

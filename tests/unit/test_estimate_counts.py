@@ -8,8 +8,7 @@ from PIL import Image
 from harness.config.experiment import load_experiment
 from harness.data.catalogue import CATALOGUE, Archive
 from harness.data.split_rule import part_of
-from harness.studies.estimate.counts import count_images, given_images
-from harness.studies.estimate.published import SETS
+from harness.studies.estimate.counts import PUBLISHED, count_images, given_images
 from harness.system.errors import UserError
 
 
@@ -70,7 +69,7 @@ def test_two_folders_of_classes_are_divided_by_name(tmp_path):
 
 def test_published_numbers_are_of_sets_that_can_be_had():
     known = {entry.name for entry in CATALOGUE if isinstance(entry.source, Archive)}
-    assert set(SETS) <= known
+    assert set(PUBLISHED) <= known
 
 
 @pytest.mark.parametrize("dataset", ["celeba_hq_faces", "ae_photos"])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from harness.cli import main
 from harness.studies.gpu_check import measure
-from harness.studies.gpu_check.measure import SETTINGS, Request, check
+from harness.studies.gpu_check.measure import SETTINGS, Check, check
 from harness.studies.gpu_check.page import answers, sentences, write_page
 from harness.studies.gpu_check.record import (
     Parity,
@@ -26,6 +27,7 @@ from harness.system.gpu import Gpu
 from harness.system.machine import Machine
 from harness.system.progress import Display
 from harness.system.terminal_tables import screen
+from harness.training import timed_session
 
 ENVIRONMENT = {"framework": "PyTorch", "versions": {"torch": "2.13.0"}, "precision": "float32",
                "libraries": {"cudnn": "9.20.0"}, "neutral_options": ["channels_last"]}  # fmt: skip
@@ -99,60 +101,79 @@ def test_names_from_outside_are_text_on_the_page(tmp_path):
 
 
 @pytest.fixture
-def request_of(tmp_path):
+def check_of(tmp_path):
     def made(**changed):
         machine = Machine("cpu", "a CPU", 1)
         given = {
             "backends": ("torch",),
             "machine": machine,
             "logs": tmp_path,
+            "display": Display(screen(quiet=True)),
             "presets": ("smoke",),
         }
-        return Request(**{**given, **changed})
+        return Check(**{**given, **changed})
 
     return made
 
 
-def test_pieces_are_measured_for_real(request_of, monkeypatch):
+def test_pieces_are_measured_for_real(check_of, monkeypatch):
     monkeypatch.setattr(measure, "BLOCK_SECONDS", 0.02)
-    asked, display = request_of(), Display(screen(quiet=True))
-    rest = ("torch", measure.Clock(500), display)
-    started = measure._started(asked, *rest)
+    run = check_of()
+    started = run.piece(Started, measure._start, backend="torch")
     assert started.state == "ok" and started.step_seconds > 0
-    timed = measure._timed(asked, "torch", "smoke", "bfloat16", *rest[1:])
+    keys = {"backend": "torch", "preset": "smoke", "setting": "bfloat16"}
+    timed = run.piece(Timed, measure._time, **keys)
     assert timed.state == "ok" and len(timed.blocks) == measure.BLOCKS and timed.seconds > 0
     assert timed.peak_bytes > 2**20 and timed.flops > 1e6 and timed.joules is None
-    repeated = measure._repeated(asked, "torch", True, *rest[1:])
+    repeated = run.piece(Repeated, measure._repeat, backend="torch", deterministic=True)
     assert repeated.same and repeated.largest == 0 and repeated.steps == measure.STEPS
 
 
-def test_another_bit_is_noticed(request_of, monkeypatch):
-    losses = iter([np.full((2, 3), 0.5), np.array([[0.5] * 3, [0.5, 0.5, 0.5 + 1e-12]])])
-    monkeypatch.setattr(measure, "_losses", lambda *arguments: next(losses))
-    clock, display = measure.Clock(500), Display(screen(quiet=True))
-    repeated = measure._repeated(request_of(), "torch", True, clock, display)
-    assert not repeated.same and repeated.largest == pytest.approx(2e-12, rel=1e-3)
+def test_another_bit_is_noticed(check_of, monkeypatch):
+    answers = iter([[[0.5] * 3] * 2, [[0.5] * 3, [0.5, 0.5, 0.5 + 1e-12]]])
+
+    @contextmanager
+    def session(*arguments, **named):
+        yield SimpleNamespace(ask=lambda **command: [{"losses": next(answers)}])
+
+    monkeypatch.setattr(measure, "timed_session", session)
+    repeated = measure._repeat(check_of(), "torch", True)
+    assert not repeated["same"] and repeated["largest"] == pytest.approx(2e-12, rel=1e-3)
 
 
-def test_what_dies_is_recorded_and_the_rest_goes_on(request_of, monkeypatch):
+def test_what_dies_is_recorded_and_the_rest_goes_on(check_of, monkeypatch):
     def dies(*arguments, **named):
         raise WorkerFailed("torch: killed (SIGKILL); see log")
 
-    monkeypatch.setattr(measure, "Child", dies)
-    record = check(request_of(), Display(screen(quiet=True)))
+    monkeypatch.setattr(timed_session, "Child", dies)
+    record = check(check_of())
     assert record.started[0].state == "failed" and "SIGKILL" in record.started[0].why
     assert record.parity.state == "skipped" and not record.timed and not record.ok
 
 
-def test_no_time_is_left(request_of):
-    record = check(request_of(seconds=1.0), Display(screen(quiet=True)))
+@pytest.mark.parametrize(("kind", "state"), [(Timed, "skipped"), (Started, "failed")])
+def test_a_slow_setting_is_skipped_and_a_start_that_hangs_is_a_failure(
+    check_of, monkeypatch, kind, state
+):
+    monkeypatch.setattr(measure, "LEAST", 0.0)
+    run = check_of(seconds=0.5)
+
+    def hangs(run, **keys):
+        raise WorkerFailed("torch: did nothing for 9 s and was killed", "silent")
+
+    keys = {"backend": "torch", "preset": "smoke", "setting": "float32"}
+    piece = run.piece(kind, hangs, **(keys if kind is Timed else {"backend": "torch"}))
+    assert piece.state == state
+
+
+def test_no_time_is_left(check_of):
+    record = check(check_of(seconds=1.0))
     assert record.started[0].state == "skipped" and record.ok
 
 
-def test_the_plain_setting_of_every_preset_comes_first_and_layouts_go_to_who_has_them(request_of):
+def test_the_plain_setting_of_every_preset_comes_first_and_layouts_go_to_who_has_them(check_of):
     environments = {"torch": {"neutral_options": ["channels_last"]}, "tf": {"neutral_options": []}}
-    asked = request_of(presets=("smoke", "quick"))
-    points = list(measure._points(asked, ["torch", "tf"], environments))
+    points = list(measure._points(("smoke", "quick"), ["torch", "tf"], environments))
     assert points[:4] == [
         (preset, "float32", name) for preset in ("smoke", "quick") for name in ("torch", "tf")
     ]
@@ -167,13 +188,13 @@ def test_without_a_gpu_it_is_one_line(capsys, monkeypatch):
     assert error.count("\n") == 1 and "device cuda" in error
 
 
-def test_what_a_gpu_has_not_is_left_out_and_no_failure(request_of, monkeypatch):
+def test_what_a_gpu_has_not_is_left_out_and_no_failure(check_of, monkeypatch):
     found = [Gpu("T4", "GPU-0", 2**34, (7, 5), None, (12, 4))]
     monkeypatch.setattr(measure.gpu, "find_gpu", lambda: found[0])
-    asked = request_of(machine=Machine("cuda", "T4", 1))
-    rest = (measure.Clock(500), Display(screen(quiet=True)))
+    run = check_of(machine=Machine("cuda", "T4", 1))
     for setting in ("TF32", "bfloat16"):
-        timed = measure._timed(asked, "torch", "smoke", setting, *rest)
+        keys = {"backend": "torch", "preset": "smoke", "setting": setting}
+        timed = run.piece(Timed, measure._time, **keys)
         assert timed.state == "skipped" and "7.5" in timed.why
     assert measure._lacking({"channels_last": True}, "cuda") == ""
     found[0] = replace(found[0], capability=(8, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.config.presets import DEFAULT
-from harness.plan.larger_preset import sentence, training_seconds
+from harness.plan.paper_cost import paper_seconds, paper_sentence
 from harness.records.experiment import Experiment
 from harness.report.comparison.losses import conventions
 from harness.report.comparison.timing import flops_per_second
@@ -109,10 +109,10 @@ def about_timing(experiment: Experiment) -> str:
         speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
         counts = experiment.audit["counts"]
         known = [speed for speed in speeds if speed]
-        seconds = training_seconds(experiment.dataset, (counts["trainA"], counts["trainB"]), known)
+        seconds = paper_seconds(experiment.dataset, (counts["trainA"], counts["trainB"]), known)
         if seconds and len(known) == len(speeds):
             where = f"on {experiment.device_title(device)}"
-            found.append(sentence(seconds, len(speeds), where))
+            found.append(paper_sentence(seconds, len(speeds), where))
     return " ".join([TIMING, *found])
 
 

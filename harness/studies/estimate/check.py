@@ -1,8 +1,8 @@
-"""An estimate held against what a comparison on this machine has recorded, clock by clock."""
+"""An estimate compared with what a comparison on this machine has recorded, clock by clock."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,19 @@ from harness.system.terminal_tables import show
 
 
 @dataclass(frozen=True)
+class Error:
+    """Seconds of one run."""
+
+    estimated: float
+    recorded: float
+
+    @property
+    def share(self) -> float | None:
+        """How much too long the estimate is, as a share of what was recorded."""
+        return self.estimated / self.recorded - 1 if self.recorded else None
+
+
+@dataclass(frozen=True)
 class Recorded:
     """`work` of a comparison and seconds by backend and clock, means over `runs` of them."""
 
@@ -46,11 +59,21 @@ def read_recorded(folder: Path, machine: Machine) -> Recorded:
     # In the order of the folder, backends of others after it.
     order = [*document["configuration"].get("backends", []), *sorted(present)]
     backends = tuple(name for name in dict.fromkeys(order) if name in present)
-    clocks = {name: {clock: _mean(runs, name, clock) for clock in CLOCKS} for name in backends}
+    experiment = _experiment(folder, document)
+    manifest = Manifest.from_json(read_json(folder / "manifest.json"))
+    train_a, train_b, test_a, test_b = (
+        len(manifest.splits[split]) for split in ("trainA", "trainB", "testA", "testB")
+    )
     here, packages = provenance.source_digest(), provenance.deciding_packages()
+    counts = Counts(train_a, train_b, test_a, test_b, manifest.paired, "recorded")
+    clocks = {name: [run.resources["clocks"] for run in runs if run.backend == name]
+              for name in backends}  # fmt: skip
     return Recorded(
-        Work(_experiment(folder, document), _counts(folder), backends),
-        clocks,
+        Work(experiment, counts, backends),
+        {
+            name: {clock: float(np.mean([of[clock] for of in each])) for clock in CLOCKS}
+            for name, each in clocks.items()
+        },
         len(runs),
         all(
             run.environment.get("source_digest") == here
@@ -65,32 +88,23 @@ def _of_this_machine(folder: Path, machine: Machine) -> list[RunRecord]:
     if not complete:
         raise UserError(f"{folder}: no complete run to check with; run `make compare`")
     for run in complete:
-        needed = ("clocks", "processes")
-        require(run.folder / "environment.json", run.environment, ("device",), _anew(run))
-        require(run.folder / "resources.json", run.resources, needed, _anew(run))
-        require(run.folder / "resources.json", run.resources["clocks"], CLOCKS, _anew(run))
-    devices = {run.environment["device"] for run in complete}
-    if machine.device_name not in devices:
+        fix, resources = f"remove {run.folder} to train that run anew", run.resources
+        require(run.folder / "environment.json", run.environment, ("device",), fix)
+        require(run.folder / "resources.json", resources, ("clocks", "processes"), fix)
+        require(run.folder / "resources.json", resources["clocks"], CLOCKS, fix)
+    here = [run for run in complete if run.environment["device"] == machine.device_name]
+    if not here:
+        devices = {run.environment["device"] for run in complete}
         raise UserError(
             f"{folder}: its runs come from {', '.join(sorted(devices))}, and this is"
             f" {machine.device_name}; an estimate can only be checked where they ran"
         )
-    here = [run for run in complete if run.environment["device"] == machine.device_name]
     whole = [run for run in here if run.resources["processes"] == 1]
     if not whole:
         raise UserError(
             f"{folder}: its runs were interrupted once, which takes longer; check with others"
         )
     return whole
-
-
-def _anew(run: RunRecord) -> str:
-    return f"remove {run.folder} to train that run anew"
-
-
-def _mean(runs: list[RunRecord], backend: str, clock: str) -> float:
-    seconds = [run.resources["clocks"][clock] for run in runs if run.backend == backend]
-    return float(np.mean(seconds))
 
 
 def _experiment(folder: Path, document: dict[str, Any]) -> Experiment:
@@ -104,32 +118,6 @@ def _experiment(folder: Path, document: dict[str, Any]) -> Experiment:
     except ValidationError as error:
         problem = one_line(error, Experiment)
         raise UserError(f"{folder / 'experiment.json'}: {problem}; train anew") from None
-
-
-def _counts(folder: Path) -> Counts:
-    manifest = Manifest.from_json(read_json(folder / "manifest.json"))
-    train_a, train_b, test_a, test_b = (
-        len(manifest.splits[split]) for split in ("trainA", "trainB", "testA", "testB")
-    )
-    return Counts(train_a, train_b, test_a, test_b, manifest.paired, "recorded")
-
-
-@dataclass(frozen=True)
-class Error:
-    """Seconds of one run."""
-
-    estimated: float
-    recorded: float
-
-    @property
-    def share(self) -> float | None:
-        """How much too long the estimate is, as a share of what was recorded."""
-        return self.estimated / self.recorded - 1 if self.recorded else None
-
-    @property
-    def text(self) -> str:
-        share = "" if self.share is None else f" {100 * self.share:+.0f} %"
-        return f"{seconds_text(self.estimated)} / {seconds_text(self.recorded)}{share}"
 
 
 def check(estimate: Estimate, recorded: Recorded) -> dict[str, dict[str, Error]]:
@@ -146,37 +134,38 @@ def check(estimate: Estimate, recorded: Recorded) -> dict[str, dict[str, Error]]
 
 
 def _added(errors: list[Error]) -> Error:
-    return Error(sum(each.estimated for each in errors), sum(each.recorded for each in errors))
+    return Error(sum(e.estimated for e in errors), sum(e.recorded for e in errors))
 
 
 def check_json(estimate: Estimate, recorded: Recorded) -> dict[str, Any]:
     """Seconds and shares, as `check` has them."""
-    rows = {
-        name: {
-            clock: {"estimated": each.estimated, "recorded": each.recorded, "error": each.share}
-            for clock, each in row.items()
-        }
+    clocks = {
+        name: {clock: {**asdict(error), "error": error.share} for clock, error in row.items()}
         for name, row in check(estimate, recorded).items()
     }
-    return {"runs": recorded.runs, "same_code": recorded.same_code, "clocks": rows}
+    return {"runs": recorded.runs, "same_code": recorded.same_code, "clocks": clocks}
 
 
 def print_check(estimate: Estimate, recorded: Recorded, console: Console) -> None:
-    found = check(estimate, recorded)
+    rows = check(estimate, recorded)
     table = Table(title="estimated / recorded, error", title_justify="left")
     table.add_column("of one run")
-    for backend in found:
+    for backend in rows:
         table.add_column(escape(estimate.titles.get(backend, backend)), justify="right")
     for clock in (*CLOCKS, "sum"):
         if clock == "sum":
             table.add_section()
-        table.add_row(clock, *(row[clock].text for row in found.values()))
+        table.add_row(clock, *(_text(row[clock]) for row in rows.values()))
     show(table, console)
-    notes = [
+    text = (
         f"Recorded: means over {recorded.runs} runs. Scoring, report and the start of processes are"
         " on no clock and not checked."
-    ]
+    )
     if not recorded.same_code:
-        notes.append("The runs were made by another version of the code than this.")
-    for note in notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        text += "\nThe runs were made by another version of the code than this."
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _text(error: Error) -> str:
+    share = "" if error.share is None else f" {100 * error.share:+.0f} %"
+    return f"{seconds_text(error.estimated)} / {seconds_text(error.recorded)}{share}"

@@ -1,137 +1,136 @@
-"""What scoring and reporting take, with arrays of the sizes that a comparison will have."""
+"""What scores and a report take, measured on translations of a session and on a stored report."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from harness.config.experiment import Experiment
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.extractor import CORES, GROUP
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION, Extractor
 from harness.metrics.features import features
 from harness.metrics.scoring import (
     DIRECTIONS,
-    Direction,
     Translations,
     Yardstick,
     model_scores,
     reference_scores,
 )
 from harness.metrics.weights import find_weights
-from harness.plan.random_streams import stream
-from harness.studies.estimate.measured import Extraction, Scoring
-from harness.studies.estimate.reporting import time_report
+from harness.report.comparison import write_report
+from harness.studies.estimate.predict import Extraction, Scoring
 from harness.studies.estimate.work import Work
-from harness.system.progress import Display
+from harness.system.errors import UserError
+from harness.system.files import read_arrays
 
-MOST_IMAGES = 256  # of a domain; more are reckoned from so many
+MOST_IMAGES = 256  # of a domain; more are predicted from so many
 SQUARE = ("kid_efflite0", "fd_efflite0", "fid")  # compare every image with every other
+# Where no experiment is stored whose report could be written again: one of preset `quick`, with one
+# seed, took 14 s of a CPU core.
+REPORT_SECONDS = 15.0
+WRITTEN = {"report.html", "report.md", "summary.json", "figures", "tables", "tensorboard"}
 
 
-def time_scoring(work: Work, folder: Path, display: Display) -> Scoring:
-    """`folder`: for what is written on the way. Raises UserError as the extractors do."""
-    experiment = work.experiment
-    display.say("Scoring: timing it on images of noise")
-    image = _noise(experiment, "a", 1)[0]
+def time_scoring(work: Work, folder: Path, scored: Path | None, results: Path) -> Scoring:
+    """`folder`: has `<backend>.safetensors` of a session. `scored`, `results`: see `time_report`.
+
+    Raises UserError as extractors do.
+    """
+    sample = read_arrays(folder / f"{work.backends[0]}.safetensors")
     weights = find_weights()
-    extraction = _extraction(EFFICIENTNET, image, folder / "features")
-    inception = None
+    extraction, vectors = _extraction(EFFICIENTNET, sample["ab"], folder / "features", None)
+    inception, fid_vectors = None, None
     if weights is not None:
-        inception = _extraction(INCEPTION, image, folder / "features", weights)
+        inception, fid_vectors = _extraction(INCEPTION, sample["ab"], folder / "features", weights)
     with threadpool_limits(1):  # as harness.metrics.evaluate does
-        between, last, references = _scores(work, weights is not None)
-    report, row = time_report(work, folder / "report")
-    return Scoring(extraction, inception, between, last, references, report, row)
+        seconds = _statistics(work, sample, vectors, fid_vectors)
+    return Scoring(
+        extraction, inception, *seconds, *time_report(scored, results, folder / "report")
+    )
 
 
 def _extraction(
-    extractor: Extractor, image: np.ndarray, cache: Path, weights: Path | None = None
-) -> Extraction:
-    """A group of images for every core, and another: the second takes no start."""
+    extractor: Extractor, images: np.ndarray, cache: Path, weights: Path | None
+) -> tuple[Extraction, np.ndarray]:
+    """A group of images for every core, and another: the second takes no start. With features."""
     group, times = GROUP * CORES, [time.perf_counter()]
-    # No two sets are equal: features would be taken once.
-    images = np.stack([np.roll(image, shift, axis=1) for shift in range(2 * group)])
+    images = np.resize(images, (2 * group, *images.shape[1:]))
 
     def report(stage: str, done: int, total: int) -> None:
         if done in (group, 2 * group) and len(times) <= done // group:
             times.append(time.perf_counter())
 
-    features({"noise": images}, extractor, cache, report, weights)
+    vectors = features({"translations": images}, extractor, cache, report, weights)["translations"]
     first, second = np.diff(times)
-    return Extraction(max(0.0, first - second), second / group)
+    return Extraction(max(0.0, first - second), second / group), vectors
 
 
-def _scores(work: Work, inception: bool) -> tuple[float, float, float]:
-    """Seconds for all scores of an evaluation, of the last one, and of real images."""
+def _statistics(
+    work: Work, sample: dict[str, np.ndarray], vectors: np.ndarray, fid: np.ndarray | None
+) -> tuple[float, float, float]:
+    """Seconds of all statistics of one evaluation, of the last one, and of real images.
+
+    The session's images and features, repeated, stand for as many as will be tested.
+    """
     a, b = (min(MOST_IMAGES, count) for count in work.tested)
     growth = max(work.tested) / max(a, b)
-    images, yardstick = _yardstick(work, a, b, inception)
-    between = sum(_one(images, yardstick, growth, last=False))
-    last = sum(_one(images, yardstick, growth, last=True))
+
+    def repeated(array: np.ndarray, count: int) -> np.ndarray:
+        return np.resize(array, (count, *array.shape[1:]))
+
+    counts = {"real_a": a, "real_b": b, "floor_a": a, "floor_b": b}
+    real = {name: repeated(sample[f"real_{name[-1]}"], count) for name, count in counts.items()}
+    images = {"ab": repeated(sample["ab"], a), "ba": repeated(sample["ba"], b)}
+    back = {"aba": repeated(sample["ba"], a), "bab": repeated(sample["ab"], b)}
+    truths = {"truth_ab": images["ab"], "truth_ba": images["ba"]} if work.counts.paired else {}
+    small = min(work.experiment.data.crop(domain) for domain in "ab") < SMALLEST
+    yardstick = Yardstick(
+        real | truths,
+        {} if small else {name: checkerboard_energy(real[name]) for name in counts},
+        {name: repeated(vectors, count) for name, count in counts.items()},
+        {} if fid is None else {name: repeated(fid, count) for name, count in counts.items()},
+    )
+    seconds = {}
+    for last in (False, True):
+        seconds[last] = 0.0
+        for direction in DIRECTIONS:
+            count = len(images[direction.name])
+            made = Translations(
+                images | back if last else images,
+                repeated(vectors, count),
+                repeated(fid, count) if last and fid is not None else None,
+            )
+            began = time.perf_counter()
+            for score in model_scores(direction, yardstick, made):
+                power = 2 if score.metric in SQUARE else 1
+                seconds[last] += (time.perf_counter() - began) * growth**power
+                began = time.perf_counter()
     began = time.perf_counter()
     for direction in DIRECTIONS:
         list(reference_scores(direction, yardstick))
-    return between, last, (time.perf_counter() - began) * growth**2
+    return seconds[False], seconds[True], (time.perf_counter() - began) * growth**2
 
 
-def _yardstick(
-    work: Work, a: int, b: int, inception: bool
-) -> tuple[dict[str, np.ndarray], Yardstick]:
-    """Translations and what they are measured against: `a` and `b` images of noise."""
-    experiment, counts = work.experiment, {"a": a, "b": b}
-    real = {f"{kind}_{d}": _noise(experiment, d, counts[d]) for kind in ("real", "floor")
-            for d in "ab"}  # fmt: skip
-    images = {
-        "ab": _noise(experiment, "b", a),
-        "ba": _noise(experiment, "a", b),
-        "aba": _noise(experiment, "a", a),
-        "bab": _noise(experiment, "b", b),
-    }
-    if work.counts.paired:
-        real |= {"truth_ab": images["ab"], "truth_ba": images["ba"]}
-    small = min(experiment.data.crop(d) for d in "ab") < SMALLEST
-    energy = {} if small else {name: checkerboard_energy(real[name]) for name in list(real)[:4]}
-    sizes = {name: len(real[name]) for name in list(real)[:4]}
-    vectors = {name: _vectors(size, EFFICIENTNET.dimensions) for name, size in sizes.items()}
-    fid = {name: _vectors(size, INCEPTION.dimensions) for name, size in sizes.items()}
-    return images, Yardstick(real, energy, vectors, fid if inception else {})
+def time_report(scored: Path | None, results: Path, folder: Path) -> tuple[float, str]:
+    """Seconds of writing a report, and where they are from.
 
-
-def _one(
-    images: dict[str, np.ndarray], yardstick: Yardstick, growth: float, last: bool
-) -> Iterator[float]:
-    """Seconds of every score of an evaluation, in both directions."""
-    shown = images if last else {name: images[name] for name in ("ab", "ba")}
-    for direction in DIRECTIONS:
-        scores = model_scores(direction, yardstick, _made(direction, shown, yardstick, last))
-        while True:
-            began = time.perf_counter()
-            score = next(scores, None)
-            if score is None:
-                break
-            power = 2 if score.metric in SQUARE else 1
-            yield (time.perf_counter() - began) * growth**power
-
-
-def _made(
-    direction: Direction, images: dict[str, np.ndarray], yardstick: Yardstick, last: bool
-) -> Translations:
-    count = len(images[direction.name])
-    fid = _vectors(count, INCEPTION.dimensions) if last and yardstick.inception else None
-    return Translations(images, _vectors(count, EFFICIENTNET.dimensions), fid)
-
-
-def _vectors(count: int, dimensions: int) -> np.ndarray:
-    """Pooled activations: none below zero, a few large ones."""
-    return stream(0, f"features {count}").gamma(0.5, size=(count, dimensions)).astype(np.float32)
-
-
-def _noise(experiment: Experiment, domain: str, count: int) -> np.ndarray:
-    size = experiment.data.crop(domain)
-    shape = (count, size, size, experiment.data.channels(domain))
-    return stream(0, f"noise {domain} {count}").integers(256, size=shape, dtype=np.uint8)
+    The report of a scored experiment, `scored` or else the latest in `results`, is written again,
+    into `folder`; the stored one is not touched. Without any it is a constant.
+    """
+    stored = [scored] if scored else [file.parent for file in results.glob("*/metrics.json")]
+    stored = [each for each in stored if (each / "metrics.json").exists()]
+    if stored:
+        latest = max(stored, key=lambda each: (each / "metrics.json").stat().st_mtime)
+        folder.mkdir(parents=True)
+        for entry in latest.iterdir():
+            if entry.name not in WRITTEN and not entry.name.startswith("."):
+                (folder / entry.name).symlink_to(entry.resolve())
+        began = time.perf_counter()
+        with suppress(UserError):  # a damaged one tells nothing
+            write_report(folder)
+            return time.perf_counter() - began, f"measured on {latest}"
+    return REPORT_SECONDS, "a constant, as no scored experiment is stored here"

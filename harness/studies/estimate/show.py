@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.studies.estimate.predict import Estimate, Range
-from harness.studies.estimate.price import Price
+from harness.studies.estimate.predict import Estimate
+from harness.system.errors import UserError
 from harness.system.machine import Machine
 from harness.system.progress import duration
 from harness.system.terminal_tables import show
@@ -32,73 +35,86 @@ SHARED = {
 }
 
 
+@dataclass(frozen=True)
+class Price:
+    """What an hour of a machine costs; `before`, `after`: a currency's sign, where there is one."""
+
+    per_hour: float
+    before: str = ""
+    after: str = ""
+
+    def cost(self, seconds: float) -> float:
+        return self.per_hour * seconds / 3600
+
+    def text(self, seconds: float) -> str:
+        """Of so many seconds, as 12.30 or $12.30; what would round to nothing with more digits."""
+        cost = self.cost(seconds)
+        digits = 2 if cost >= 0.1 or cost == 0 else 1 - math.floor(math.log10(cost))
+        return f"{self.before}{cost:,.{digits}f}{self.after}"
+
+
+def read_price(text: str) -> Price:
+    """2.50, $2.50 or 2.50 EUR. Raises UserError for anything else."""
+    match = re.fullmatch(r"\s*([^\d.,+-]*)(\d+(?:\.\d+)?|\.\d+)([^\d.,]*)", text)
+    value = float(match[2]) if match else 0.0
+    if match is None or not 0 < value < math.inf:
+        raise UserError(f"--price {text}: give what an hour costs, above zero, as 2.50 or $2.50")
+    return Price(value, match[1], match[3].rstrip())
+
+
 def seconds_text(seconds: float) -> str:
     """As `duration`; what takes a few seconds with a decimal."""
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
-def print_estimate(
-    estimate: Estimate, machine: Machine, price: Price | None, console: Console
-) -> None:
-    for line in _head(estimate, machine):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    show(_table(estimate), console)
-    for line in _answer(estimate, price):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def total_line(estimate: Estimate) -> str:
     """The answer in a sentence."""
-    about, low, high = (
-        seconds_text(each)
-        for each in (estimate.total.value, estimate.total.low, estimate.total.high)
-    )
+    total = estimate.total
+    about, low, high = (seconds_text(total[name]) for name in ("value", "low", "high"))
     return f"In all about {about}: {low} to {high}, if nothing else runs on the machine."
 
 
-def _head(estimate: Estimate, machine: Machine) -> list[str]:
-    work, (a, b) = estimate.work, estimate.work.tested
+def print_estimate(
+    estimate: Estimate, machine: Machine, price: Price | None, console: Console
+) -> None:
+    def line(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    work, total, (a, b) = estimate.work, estimate.total, estimate.work.tested
     experiment, counts = work.experiment, work.counts
-    return [
-        f"Preset {experiment.preset} on {experiment.dataset}, on {machine.device_name}",
+    line(f"Preset {experiment.preset} on {experiment.dataset}, on {machine.device_name}")
+    line(
         f"Images ({counts.origin}): {counts.train_a} + {counts.train_b} to train on,"
-        f" {a} + {b} translated at each of {work.evaluations + 2} evaluations",
-        f"Each run: {work.steps:,} steps, {work.per_epoch:,} an epoch",
-    ]
-
-
-def _table(estimate: Estimate) -> Table:
+        f" {a} + {b} translated at each of {work.evaluations + 2} evaluations"
+    )
+    line(f"Each run: {work.steps:,} steps, {work.per_epoch:,} an epoch")
     table = Table()
     table.add_column("of one run")
-    for backend in estimate.runs:
-        table.add_column(escape(estimate.titles[backend]), justify="right")
+    for title in estimate.titles.values():
+        table.add_column(escape(title), justify="right")
     for clock, title in ROWS.items():
         table.add_row(title, *(seconds_text(run[clock]) for run in estimate.runs.values()))
     table.add_section()
     table.add_row("one run", *(seconds_text(estimate.run(name)) for name in estimate.runs))
-    return table
-
-
-def _answer(estimate: Estimate, price: Price | None) -> list[str]:
-    work, total = estimate.work, estimate.total
+    show(table, console)
     runs = work.seeds * sum(estimate.run(name) for name in estimate.runs)
-    backends = " and ".join(estimate.titles[name] for name in estimate.runs)
     seeds = f"{work.seeds} seed{'s' if work.seeds > 1 else ''}"
     once = ", ".join(f"{SHARED[name]} {seconds_text(s)}" for name, s in estimate.shared.items())
-    lines = [
-        f"Training {backends} in turns, {seeds}: {seconds_text(runs)}. Then once: {once}.",
-        total_line(estimate),
-    ]
+    line(
+        f"Training {' and '.join(estimate.titles.values())} in turns, {seeds}:"
+        f" {seconds_text(runs)}. Then once: {once} ({estimate.report_source})."
+    )
+    line(total_line(estimate))
     if price is not None:
-        low, about, high = (price.text(each) for each in (total.low, total.value, total.high))
-        hour = price.text(3600)
-        lines.append(f"At {hour} an hour about {about}: {low} to {high}.")
-    return [*lines, f"Not included: {'; '.join(estimate.left_out)}."]
+        low, about, high = (price.text(total[name]) for name in ("low", "value", "high"))
+        line(f"At {price.text(3600)} an hour about {about}: {low} to {high}.")
+    line(f"Not included: {'; '.join(estimate.left_out)}.")
 
 
 def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[str, Any]:
     """All that `print_estimate` says; seconds."""
-    work, counts = estimate.work, estimate.work.counts
+    work, counts, total = estimate.work, estimate.work.counts, estimate.total
+    costs = price and {name: price.cost(seconds) for name, seconds in total.items()}
     return {
         "dataset": work.experiment.dataset,
         "preset": work.experiment.preset,
@@ -116,15 +132,8 @@ def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[s
         "evaluations": work.evaluations + 2,
         "runs": {name: {**run, "sum": estimate.run(name)} for name, run in estimate.runs.items()},
         "shared": estimate.shared,
-        "total": _range(estimate.total),
-        "price": None if price is None else _priced(estimate.total, price),
+        "report_source": estimate.report_source,
+        "total": total,
+        "price": price and costs and {"per_hour": price.per_hour, **costs},
         "not_included": list(estimate.left_out),
     }
-
-
-def _range(found: Range) -> dict[str, float]:
-    return {"value": found.value, "low": found.low, "high": found.high}
-
-
-def _priced(total: Range, price: Price) -> dict[str, float]:
-    return {"per_hour": price.per_hour, **_range(total.times(price.per_hour / 3600))}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from harness.plan.step_cost import step_flops
-from harness.processes.process import Child
 from harness.studies.scaling.points import Point
 from harness.studies.scaling.record import Failure, Measured, Memory, Side
 from harness.system.errors import WorkerFailed
 from harness.system.machine import Machine
+from harness.training.timed_session import timed_session
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,22 @@ def measure(
         "flops": step_flops(point.experiment),
     }
     try:
-        facts["sides"] = _timed(point, machine, backends, method, logs, turn)
+        with timed_session(
+            point.experiment, machine, backends, logs, label=point.label, turn=turn
+        ) as session:
+            first = session.warm_up(method.block_seconds)
+            rounds = list(islice(session.rounds(), method.pairs))
+            memory = session.ask(memory=True)
+        facts["sides"] = tuple(
+            Side(
+                backend=backends[i],
+                framework=session.environments[i]["framework"],
+                first_step_seconds=first[i],
+                seconds_per_step=tuple(block.seconds for block in blocks),
+                memory=Memory(**memory[i]),
+            )
+            for i, blocks in enumerate(zip(*rounds, strict=True))
+        )
     except WorkerFailed as error:
         facts["failed"] = failure(error)
     return Measured(**facts, wall_seconds=time.monotonic() - began)
@@ -53,50 +68,3 @@ def failure(error: WorkerFailed) -> Failure:
     # A process that Linux takes away for want of memory is killed, as it is where a user does it.
     killed = error.fault == "died" and "SIGKILL" in why
     return Failure(why=why, out_of_memory=error.fault == "memory" or killed)
-
-
-def _timed(
-    point: Point, machine: Machine, backends: Sequence[str], method: Method, logs: Path, turn: int
-) -> tuple[Side, ...]:
-    with ExitStack() as stack:
-        sides: dict[str, Child] = {}
-        for name in _order(backends, turn):
-            sides[name] = _start(point, machine, name, logs)
-            stack.callback(sides[name].close)
-        # The first step traces and compiles.
-        first = {name: sides[name].request(steps=1)["seconds"] for name in backends}
-        again = {name: sides[name].request(steps=1)["seconds"] for name in backends}
-        steps = method.steps(max(again.values()))
-        for name in _order(backends, turn):
-            sides[name].request(steps=steps, warmup=True)
-        seconds: dict[str, list[float]] = {name: [] for name in backends}
-        for pair in range(method.pairs):
-            # A B, B A, A B, ...: neither is always first.
-            for name in _order(backends, turn + pair):
-                seconds[name].append(sides[name].request(steps=steps)["seconds"] / steps)
-        memory = {name: sides[name].request(memory=True) for name in backends}
-    return tuple(
-        Side(
-            backend=name,
-            framework=sides[name].begin["environment"]["framework"],
-            first_step_seconds=first[name],
-            seconds_per_step=tuple(seconds[name]),
-            memory=Memory(**memory[name]),
-        )
-        for name in backends
-    )
-
-
-def _order(backends: Sequence[str], turn: int) -> list[str]:
-    return list(backends if turn % 2 == 0 else reversed(backends))
-
-
-def _start(point: Point, machine: Machine, name: str, logs: Path) -> Child:
-    first: dict[str, Any] = {
-        "backend": name,
-        "experiment": point.experiment.model_dump(),
-        "device": machine.device,
-        "threads": machine.threads,
-        "log": str(logs.resolve() / f"{point.label.replace(' ', '-')}-{name}.txt"),
-    }
-    return Child("harness.training.timed_worker", name, Path(first["log"]), first, backend=name)

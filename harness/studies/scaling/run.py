@@ -115,12 +115,12 @@ def _measure_all(
 ) -> Record:
     """The base comes first where it is not there: estimates are made from it."""
     logs = request.folder / "logs" / record.digest
-    began, said = time.monotonic(), False
+    began, announced = time.monotonic(), False
     for turn, point in enumerate(todo):
         left = estimate(record.base, todo[turn:], request.method)
-        if left and not said:
+        if left and not announced:
             display.say(f"{len(todo) - turn} more take about {duration(left)}")
-            said = True
+            announced = True
         note = f"{point.label}, about {duration(left)} left" if left else point.label
         display.update("points", turn, len(todo), note)
         measured = measure(point, request.machine, request.backends, request.method, logs, turn)

@@ -1,4 +1,4 @@
-"""What the largest preset would take, told from the speed of a run of the default one."""
+"""An upper bound of what preset `paper` takes, from the speed of a run of a smaller preset."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from harness.plan.plan import total_steps
 from harness.plan.step_cost import step_flops
 from harness.system.errors import UserError
 
-LARGER = "paper"
+PAPER = "paper"
 
 
-def training_seconds(
-    dataset: str, counts: tuple[int, int], speeds: Iterable[float]
-) -> float | None:
-    """Seconds that one seed of preset LARGER trains at these speeds, backend after backend.
+def paper_seconds(dataset: str, counts: tuple[int, int], speeds: Iterable[float]) -> float | None:
+    """Seconds that one seed of preset `paper` trains at these speeds, backend after backend.
 
     `counts`: training images of A and B there are; of a built-in set the preset says how many it
     takes. `speeds`: FLOP/s of each backend. None where that preset cannot have this data set.
     """
     try:
-        experiment = load_experiment(dataset, LARGER, [])
+        experiment = load_experiment(dataset, PAPER, [])
         entry = find_entry(dataset)
     except UserError:
         return None
@@ -32,14 +30,15 @@ def training_seconds(
     return sum(work / speed for speed in speeds)
 
 
-def sentence(seconds: float, backends: int, where: str) -> str:
+def paper_sentence(seconds: float, backends: int, where: str) -> str:
     """`where`: "here", or the device."""
     hours = seconds / 3600
     long = f"{hours / 24:,.0f} days" if hours >= 48 else f"{hours:.2g} hours"
-    together = f", all {backends} backends together" if backends > 2 else ", both backends together"
+    together = {1: "", 2: ", both backends together"}.get(
+        backends, f", all {backends} backends together"
+    )
     return (
-        f"PRESET={LARGER} would take at most about {long} {where} for each seed"
-        f"{together if backends > 1 else ''}: counted in FLOPs at the speed of this run, whose"
-        " small images use a device less well than large ones. Before starting it,"
-        f" make estimate PRESET={LARGER} measures how long."
+        f"PRESET={PAPER} would take at most about {long} {where} for each seed{together}. This is"
+        " its number of floating-point operations divided by the speed of this run; its larger"
+        f" images use a device better. To measure it: make estimate PRESET={PAPER}."
     )

@@ -1,0 +1,152 @@
+"""What a comparison's work takes here: a short session of every backend, then unit costs of it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from harness.statistics.intervals import seed_interval
+from harness.statistics.timed_blocks import cold_blocks
+from harness.studies.estimate.predict import Estimate, Measured, predict
+from harness.studies.estimate.preparing import time_preparing
+from harness.studies.estimate.scoring import time_scoring
+from harness.studies.estimate.work import Work
+from harness.system.errors import WorkerFailed
+from harness.system.lock import locked
+from harness.system.machine import Machine
+from harness.system.progress import Display
+from harness.training.jobs import tell
+from harness.training.timed_session import Block, TimedSession, timed_session
+
+CLOSE = 0.02  # a spread that no more blocks are timed for
+LEAST_ROUNDS = 3  # of blocks, where the time is there
+ENOUGH = 6  # blocks of each backend before a small spread is believed
+TRANSLATIONS = 3  # times that test images are translated; the median counts
+TRANSLATION_SECONDS = 4.0  # of each, about
+STEPS_OF_PAIR = 6  # a step computes about so many times what translating and scoring a pair does
+
+
+def estimate(
+    work: Work,
+    machine: Machine,
+    results: Path,
+    display: Display,
+    *,
+    seconds: float = 60.0,
+    data_dir: Path | None = None,
+    scored: Path | None = None,
+) -> Estimate:
+    """`seconds`: of timed blocks of training, at most, but for the least that there must be.
+
+    `results`: where a comparison would write; the session writes there, too, and tidies up.
+    `scored`: see `time_report`. Raises WorkerFailed where a backend dies; its log is left, and
+    named.
+    """
+    with _workplace(results) as folder:
+        tell(display, machine, folder, folder / "logs")
+        measured = measure(work, machine, folder, seconds, display)
+        display.say("Timing scores, with translations of this session")
+        scoring = time_scoring(work, folder, scored, results)
+        preparing = time_preparing(work, data_dir, folder)
+    return predict(work, measured, scoring, preparing)
+
+
+def measure(
+    work: Work, machine: Machine, folder: Path, seconds: float, display: Display
+) -> tuple[Measured, ...]:
+    """Every backend, in turns. Leaves `<backend>.safetensors` in `folder`: its translations."""
+    display.say("Starting the backends")
+    with timed_session(work.experiment, machine, work.backends, folder / "logs") as session:
+        # In the order of a run: its first translations and its first step trace and compile.
+        first_translation = _translate(session, 1, folder)
+        first_step = session.warm_up(work.experiment.timing.block_seconds)
+        again = _translate(session, 1, folder)
+        rounds = _timed_rounds(session, work.steps, seconds, display)
+        # As many images as the slowest backend translates within some seconds, or all.
+        step = max(block.seconds for block in rounds[-1]) / work.experiment.training.batch_size
+        count = min(max(work.tested), max(2, int(TRANSLATION_SECONDS * STEPS_OF_PAIR / step)))
+        passes = [_translate(session, count, folder) for _ in range(TRANSLATIONS)]
+        translation, scores = np.median(passes, axis=0).T / (2 * count)
+        saved = [answer["seconds"] for answer in session.ask(save=str(folder.resolve()))]
+        compiling = (first_translation - again).sum(axis=1)
+        measured = []
+        for i, blocks in enumerate(zip(*rounds, strict=True)):
+            steps = np.array([block.seconds for block in blocks])
+            warm = steps[cold_blocks(steps) :]
+            one = Measured(
+                backend=work.backends[i],
+                framework=session.environments[i]["framework"],
+                start=max(0.0, session.launch_seconds[i] - session.setup_seconds[i]),
+                setup=session.setup_seconds[i],
+                first_step=first_step[i],
+                # The mean, not the median: a run pays for slow blocks, too.
+                step=float(warm.mean()),
+                spread=relative_spread(warm.tolist()),
+                data=float(np.mean([block.data for block in blocks])),
+                logging=float(np.mean([block.logging for block in blocks])),
+                compiling=max(0.0, float(compiling[i])),
+                translation=float(translation[i]),
+                scores=float(scores[i]),
+                save=saved[i],
+            )
+            measured.append(one)
+    return tuple(measured)
+
+
+def _translate(session: TimedSession, count: int, folder: Path) -> np.ndarray:
+    """(backends, 2): seconds of translating `count` images of each domain, and of scoring them."""
+    answers = session.ask(translate=count, to=str(folder.resolve()))
+    return np.array([[answer["translation"], answer["scores"]] for answer in answers])
+
+
+def _timed_rounds(
+    session: TimedSession, steps: int, seconds: float, display: Display
+) -> list[list[Block]]:
+    """Blocks of every backend until they agree, or make up a run, or the seconds are spent."""
+    rounds: list[list[Block]] = []
+    spent = 0.0
+    for blocks in session.rounds():
+        rounds.append(blocks)
+        spent += session.steps * sum(block.seconds for block in blocks)
+        display.stage("timed seconds", round(spent), round(seconds))
+        if len(rounds) >= ENOUGH:
+            series = zip(*rounds, strict=True)
+            if all(relative_spread([block.seconds for block in each]) < CLOSE for each in series):
+                break
+        over = len(rounds) * session.steps >= steps or spent * (1 + 1 / len(rounds)) > seconds
+        if over and len(rounds) >= LEAST_ROUNDS:
+            break
+    return rounds
+
+
+def relative_spread(seconds: list[float]) -> float:
+    """Half the 95 % t interval of the mean, as a share of it; of two, which give none, how far they
+    differ; of one: infinite."""
+    if len(seconds) < 2:
+        return math.inf
+    interval, mean = seed_interval(seconds), float(np.mean(seconds))
+    if interval.low is None or interval.high is None:
+        return (max(seconds) - min(seconds)) / mean
+    return (interval.high - interval.low) / 2 / mean
+
+
+@contextmanager
+def _workplace(results: Path) -> Iterator[Path]:
+    """An empty folder for one session; it stays where a worker died, for the log is in it."""
+    there, home, keep = results.exists(), results / "estimate", False
+    with locked(home):
+        folder = home / "session"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield folder
+        except WorkerFailed:
+            keep = True
+            raise
+        finally:
+            if not keep:
+                shutil.rmtree(home if there else results)
