@@ -12,8 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
@@ -87,18 +86,3 @@ def failure(error: Exception) -> dict[str, Any]:
     """The last event of a process that cannot go on."""
     fault, why = diagnosis(error)
     return {"failed": why, "fault": fault}
-
-
-def send(answer: TextIO, event: dict[str, Any]) -> None:
-    answer.write(json.dumps(event, allow_nan=False) + "\n")
-    answer.flush()
-
-
-def answering(log: Path) -> TextIO:
-    """Where to answer; whatever is printed goes to `log` from here on."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    with log.open("a", encoding="utf-8") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    return answer

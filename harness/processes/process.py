@@ -52,7 +52,7 @@ class Child:
         name: str,
         log: Path | None,
         first: Mapping[str, Any],
-        patience: float = FRAMEWORK_SECONDS,
+        patience: float,
         backend: str | None = None,
         variables: Mapping[str, str] | None = None,
         wait: bool = True,

@@ -15,7 +15,7 @@ from typing import Any
 
 from backends.interface import PHASES
 from harness.config.experiment import Experiment
-from harness.processes.process import Child
+from harness.processes.process import FRAMEWORK_SECONDS, Child
 from harness.system.energy_meter import Meter
 from harness.system.machine import Machine
 
@@ -113,7 +113,7 @@ def timed_session(
     logs: Path,
     label: str = "",
     turn: int = 0,
-    patience: float | None = None,
+    patience: float = FRAMEWORK_SECONDS,
 ) -> Iterator[TimedSession]:
     """`backends`: the same one twice is compared with itself. `logs`: folder of what processes
     print, in files that are called `label` and the backend. `turn`: odd, the last backend starts
@@ -134,7 +134,6 @@ def timed_session(
                 "experiment": experiment.model_dump(),
                 "device": machine.device,
                 "threads": machine.threads,
-                "log": str(log),
             }
             began = time.perf_counter()
             children[i] = Child(

@@ -1,6 +1,6 @@
 """One backend in a process of its own, timed in blocks when its parent says so.
 
-JSON lines, as in harness.training.worker. The first line says what to build; then come commands,
+The first line says what to build; then come commands,
 each answered by one line of seconds:
 
 `{"steps": n}`: of so many steps, of making their batches (`data`) and of reading their losses
@@ -16,10 +16,7 @@ Between commands the process is blocked in a read: it takes nothing from another
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,10 +28,10 @@ from harness.config.experiment import Experiment
 from harness.plan.initial_weights import initial_state
 from harness.plan.plan import make_plan
 from harness.plan.random_streams import stream
-from harness.processes.child import answering, failure, send
+from harness.processes.child import Parent, run
 from harness.processes.loading import load_here
 from harness.system.checksums import write_sums
-from harness.system.errors import Diverged, UserError
+from harness.system.errors import Diverged
 from harness.system.files import write_arrays
 
 IMAGES = 8  # of a domain; speed does not depend on what they show
@@ -155,23 +152,12 @@ def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
     return asdict(stopwatch.backend.peaks())
 
 
-def main() -> int:
-    first = json.loads(sys.stdin.readline())
-    answer = answering(Path(first["log"]))
-    try:
-        stopwatch = Stopwatch(first)
-        send(answer, stopwatch.facts())
-        for line in iter(sys.stdin.readline, ""):
-            send(answer, answer_to(stopwatch, json.loads(line)))
-    except UserError as error:
-        send(answer, {"refused": str(error)})
-        return 2
-    except Exception as error:
-        traceback.print_exc()
-        send(answer, failure(error))
-        return 1
-    return 0
+def serve(parent: Parent) -> None:
+    stopwatch = Stopwatch(parent.first)
+    parent.send(stopwatch.facts())
+    for command in parent.commands():
+        parent.send(answer_to(stopwatch, command))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(serve)

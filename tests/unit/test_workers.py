@@ -211,7 +211,7 @@ def test_it_runs_in_the_python_of_its_backend(tmp_path, monkeypatch):
     monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(script))
     begin = {"begin": "say(told=os.environ.get('TOLD'))"}
     for backend, told in (("torch", "by the script"), ("tf", None), (None, None)):
-        one = Child("obedient", "one", tmp_path / "log.txt", begin, backend=backend)
+        one = Child("obedient", "one", tmp_path / "log.txt", begin, 60.0, backend)
         with closing(one):
             assert one.begin == {"told": told}
 
