@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 
 from harness.data import Audit, Manifest, Prepared, audit, build_manifest, prepare, scan
 from harness.data.audit import Duplicate, is_finding
-from harness.data.find_local import Located
+from harness.data.layout import DatasetFolder
 from harness.data.manifest import ImageFile as ManifestFile
 from harness.system.errors import UserError
 
@@ -121,7 +121,7 @@ def test_an_empty_split_and_a_missing_folder_are_refused(folder: Path) -> None:
         prepare(str(folder))
     (folder / "testA").rmdir()
     with pytest.raises(UserError, match="no folder testA"):
-        build_manifest(Located("set", folder, ("A", "B")))
+        build_manifest(DatasetFolder("set", folder, ("A", "B")))
 
 
 def truncated_jpeg() -> bytes:
