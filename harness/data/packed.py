@@ -10,11 +10,11 @@ from pathlib import Path
 from PIL import Image
 
 from harness.data.cache import build_folder, cache_folder, explained_writes
-from harness.data.download import digest_of
 from harness.data.formats import LabelledImages, npz
 from harness.data.labels import FILE_NAME, write_lines
 from harness.data.layout import Progress, missing_splits
 from harness.data.sources import Digits
+from harness.system.checksums import digest_of
 from harness.system.errors import UserError
 
 # Changes with the readers or the way files are written and named: an older copy is not used then.
