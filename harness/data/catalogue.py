@@ -135,8 +135,8 @@ CATALOGUE: tuple[Entry, ...] = (
     _published("cezanne2photo", ("Cézanne", "photo"), PAINTINGS, 279885071,
                "3a6c10ca21f9485862f1cbd707744b9dc258954a04631271d23a3605eeb63cff", ("cezanne",)),
     _published("cityscapes", ("photo", "label map"),
-               "Cityscapes licence (registration, non-commercial); the publisher may no longer serve"
-               " it",
+               "Cityscapes licence (registration, non-commercial); the publisher may no longer"
+               " serve it",
                279601602, "d2f6910fd056c1ee9873777ae838e7ac4a2c833598ae62a04188e5ab2f4ea036"),
     _published("facades", ("photo", "label map"), "CMP Facade Database; research use", 35135868,
                "9a31ebf3a31b9b5cd195dd5bf62e9308e00cb94604d1019e3889ac84248695c0"),
