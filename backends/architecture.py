@@ -6,7 +6,18 @@ The backends write the networks by hand; this table is what their parameters are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+# Ranges. The upper bounds are far beyond what anybody trains, and small enough that looking at a
+# configuration, or planning what it asks for, ends in reasonable time and memory.
+PositiveFloat = Annotated[float, Gt(0)]
+Weight = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Ge(0), Lt(1)]
+Filters = Annotated[int, Ge(1), Le(65_536)]
+Blocks = Annotated[int, Ge(0), Le(1_000)]
+Halvings = Annotated[int, Ge(1), Le(16)]  # layers of stride 2
 
 # What goes around an image before a convolution. "symmetric": the layer table's `padding` on every
 # side, as PyTorch users write it. "same": TensorFlow's SAME, which may put one more pixel after.
@@ -14,6 +25,9 @@ Padding = Literal["symmetric", "same"]
 # Which row and column of a 3x3 transposed convolution's full output go: the first, as in PyTorch
 # with padding 1 and output padding 1, or the last, as TensorFlow's SAME. Of a 4x4 one both go.
 Crop = Literal["first", "last"]
+Upsampling = Literal["transposed", "resize_conv"]
+UNetKernel = Literal[3, 4]
+DiscriminatorKind = Literal["patch", "strided", "pixel"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,8 @@ class NormSpec:
 
     kind: Literal["instance", "batch"] = "instance"
     affine: bool = False
-    epsilon: float = 1e-5
-    momentum: float = 0.1
+    epsilon: PositiveFloat = 1e-5
+    momentum: Fraction = 0.1
     unbiased: bool = True
 
     def parameter_shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
@@ -54,13 +68,13 @@ class ResNetSpec:
 
     in_channels: int = 3
     out_channels: int = 3
-    filters: int = 64
-    blocks: int = 9
+    filters: Filters = 64
+    blocks: Blocks = 9
     norm: NormSpec | None = NormSpec()
     bias: bool = True
     stem_bias: bool = False
     padding: Padding = "symmetric"
-    upsampling: Literal["transposed", "resize_conv"] = "transposed"
+    upsampling: Upsampling = "transposed"
     transposed_crop: Crop = "first"
     stem_padding: int = 3
     head_padding: int = 3
@@ -86,14 +100,14 @@ class UNetSpec:
 
     in_channels: int = 3
     out_channels: int = 3
-    filters: int = 64
-    depth: int = 8
-    kernel: Literal[3, 4] = 4
+    filters: Filters = 64
+    depth: Halvings = 8
+    kernel: UNetKernel = 4
     norm: NormSpec | None = NormSpec()
     norm_ends: bool = False
     bias: bool = True
-    slope: float = 0.2
-    dropout: float = 0.0
+    slope: Weight = 0.2
+    dropout: Fraction = 0.0
     padding: Padding = "symmetric"
     transposed_crop: Crop = "first"
 
@@ -118,10 +132,10 @@ class DiscriminatorSpec:
     """
 
     in_channels: int = 3
-    kind: Literal["patch", "strided", "pixel"] = "patch"
-    filters: int = 64
-    layers: int = 3
-    slope: float = 0.2
+    kind: DiscriminatorKind = "patch"
+    filters: Filters = 64
+    layers: Halvings = 3
+    slope: Weight = 0.2
     norm: NormSpec | None = NormSpec()
     norm_first: bool = False
     bias: bool = True

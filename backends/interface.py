@@ -22,6 +22,8 @@ from backends.objective import Objective
 Direction = Literal["ab", "ba"]
 Domain = Literal["a", "b"]
 State = Mapping[str, np.ndarray]
+Precision = Literal["float32", "float64", "bfloat16"]
+Compilation = Literal["none", "default", "reduce-overhead", "max-autotune"]
 
 # Image pool, Shrivastava et al. 2017 as the CycleGAN authors have it: what to do with a new fake.
 POOL_PASS, POOL_STORE, POOL_SWAP = 0, 1, 2
@@ -75,11 +77,11 @@ class Runtime:
 
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
-    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     tf32: bool = False
     onednn: bool = True
     channels_last: bool | None = None
-    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
+    compile: Compilation = "none"
     deterministic: bool = False
 
     @property

@@ -21,6 +21,7 @@ from backends.cost import output_sizes
 ImageShape = tuple[int, int, int]  # height, width, channels
 
 NETWORKS = ("g_ab", "g_ba", "d_a", "d_b")
+Rounding = Literal["half_even", "down"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Model:
     g_ba: GeneratorSpec
     d_a: DiscriminatorSpec
     d_b: DiscriminatorSpec
-    rounding: Literal["half_even", "down"] = "half_even"
+    rounding: Rounding = "half_even"
 
     def layers(self, network: str) -> tuple[Layer, ...]:
         """Layer table of one of NETWORKS, in forward order."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+from backends.architecture import Fraction, PositiveFloat, Weight
 
 LOSS_TERMS = (
     "adversarial_ab",
@@ -21,6 +25,12 @@ RECORDED = LOSS_TERMS + ACCURACIES + PENALTIES
 
 # What discriminators are to say of real images and of fakes, by least squares (Mao et al. 2017).
 REAL, FAKE = 1.0, 0.0
+
+Adversarial = Literal["least_squares", "vanilla", "hinge", "wasserstein", "wasserstein_gp"]
+PixelNorm = Literal["l1", "l2"]
+IdentityUnit = Literal["relative", "absolute"]
+PoolSize = Annotated[int, Ge(0), Le(1_000_000)]
+UpdateOrder = Literal["generators_first", "discriminators_first", "simultaneous"]
 
 
 @dataclass(frozen=True)
@@ -50,25 +60,21 @@ class Objective:
     Keras does.
     """
 
-    adversarial: Literal["least_squares", "vanilla", "hinge", "wasserstein", "wasserstein_gp"] = (
-        "least_squares"
-    )
-    clip: float = 0.01
-    gradient_penalty: float = 10.0
-    lambda_a: float = 10.0
-    lambda_b: float = 10.0
-    cycle_norm: Literal["l1", "l2"] = "l1"
-    identity: float = 0.5
-    identity_unit: Literal["relative", "absolute"] = "relative"
-    identity_norm: Literal["l1", "l2"] = "l1"
-    pool_size: int = 50
+    adversarial: Adversarial = "least_squares"
+    clip: PositiveFloat = 0.01
+    gradient_penalty: Weight = 10.0
+    lambda_a: Weight = 10.0
+    lambda_b: Weight = 10.0
+    cycle_norm: PixelNorm = "l1"
+    identity: Weight = 0.5
+    identity_unit: IdentityUnit = "relative"
+    identity_norm: PixelNorm = "l1"
+    pool_size: PoolSize = 50
     halve_discriminator: bool = True
-    update_order: Literal["generators_first", "discriminators_first", "simultaneous"] = (
-        "generators_first"
-    )
-    beta1: float = 0.5
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    update_order: UpdateOrder = "generators_first"
+    beta1: Fraction = 0.5
+    beta2: Fraction = 0.999
+    epsilon: PositiveFloat = 1e-8
     epsilon_hat: bool = False
 
     @property

@@ -83,8 +83,8 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
 
 
 def run_losses(options: argparse.Namespace) -> int:
+    from harness.tools.imports.declared import parse_weights
     from harness.tools.imports.losses import Request, import_losses
-    from harness.tools.imports.typed import parse_weights
 
     request = Request(
         files=options.files,

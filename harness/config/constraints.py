@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STEM = 3  # pixels that head and stem of a ResNet can give and take on a side
 
 
-def check_possible(experiment: Experiment) -> None:
+def check_constraints(experiment: Experiment) -> None:
     """Raises ValueError that names the key, what was given and what is possible."""
     checks = (
         _twice, _crops, _domains, _generators, _norms, _discriminators, _training, _objective,

@@ -18,7 +18,7 @@ from backends.architecture import (
 )
 from backends.model import ImageShape, Model
 from backends.objective import Objective
-from harness.config.constraints import check_possible
+from harness.config.constraints import check_constraints
 from harness.config.presets import preset_names, preset_text
 from harness.config.sections import (
     DataSection,
@@ -55,8 +55,8 @@ class Experiment(Section):
     timing: TimingSection = TimingSection()
 
     @model_validator(mode="after")
-    def _possible(self) -> Experiment:
-        check_possible(self)
+    def _constraints(self) -> Experiment:
+        check_constraints(self)
         return self
 
     def networks(self) -> Model:

@@ -1,6 +1,7 @@
 """The sections of a configuration: keys, types and defaults, as the YAML files have them.
 
-Defaults are the CycleGAN authors' PyTorch code; a preset says what it changes.
+Defaults are the CycleGAN authors' PyTorch code; a preset says what it changes. What a backend takes
+has its default and its range in the backends' dataclasses; only the rest has them here.
 """
 
 from __future__ import annotations
@@ -9,31 +10,35 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backends.architecture import NormSpec
+from backends import architecture, interface, objective
+from backends.architecture import (
+    DiscriminatorSpec,
+    Fraction,
+    NormSpec,
+    PositiveFloat,
+    ResNetSpec,
+    UNetSpec,
+    Weight,
+)
+from backends.interface import Runtime
+from backends.model import Model, Rounding
+from backends.objective import Objective
 from harness.statistics.metric_table import METRICS
 
-# Each far beyond what anybody trains, and small enough that looking at a configuration, or planning
-# what it asks for, ends in reasonable time and memory.
+# The upper bounds are far beyond what anybody trains, as in backends/architecture.py.
 MOST_STEPS = 100_000_000
 Positive = Annotated[int, Field(strict=True, ge=1, le=MOST_STEPS)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=16_384)]
 Images = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-Filters = Annotated[int, Field(strict=True, ge=1, le=65_536)]
-Blocks = Annotated[int, Field(strict=True, ge=0, le=1_000)]
-Halvings = Annotated[int, Field(strict=True, ge=1, le=16)]  # layers of stride 2
 Batch = Annotated[int, Field(strict=True, ge=1, le=65_536)]
-Pool = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Epochs = Annotated[int, Field(strict=True, ge=0, le=100_000)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=1e8)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSection(Section):
@@ -83,11 +88,11 @@ class DataSection(Section):
 class NormSection(Section):
     """See backends.architecture.NormSpec."""
 
-    kind: Literal["instance", "batch", "none"] = "instance"
-    affine: bool = False
-    epsilon: PositiveFloat = 1e-5
-    momentum: Fraction = 0.1
-    unbiased: bool = True
+    kind: Literal["instance", "batch", "none"] = NormSpec.kind
+    affine: bool = NormSpec.affine
+    epsilon: PositiveFloat = NormSpec.epsilon
+    momentum: Fraction = NormSpec.momentum
+    unbiased: bool = NormSpec.unbiased
 
     def spec(self) -> NormSpec | None:
         return None if self.kind == "none" else NormSpec(**self.model_dump())
@@ -102,29 +107,33 @@ class ModelSection(Section):
     """
 
     generator: Literal["resnet", "unet"] = "resnet"
-    filters: Filters = 64
-    blocks: Blocks = 9
-    stem_bias: bool = False
-    upsampling: Literal["transposed", "resize_conv"] = "transposed"
-    depth: Halvings = 8
-    unet_kernel: Literal[3, 4] = 4
-    unet_slope: Weight = 0.2
-    unet_norm_ends: bool = False
-    dropout: Fraction = 0.0
+    filters: architecture.Filters = Field(default=ResNetSpec.filters, strict=True)
+    blocks: architecture.Blocks = Field(default=ResNetSpec.blocks, strict=True)
+    stem_bias: bool = ResNetSpec.stem_bias
+    upsampling: architecture.Upsampling = ResNetSpec.upsampling
+    depth: architecture.Halvings = Field(default=UNetSpec.depth, strict=True)
+    unet_kernel: architecture.UNetKernel = UNetSpec.kernel
+    unet_slope: Weight = UNetSpec.slope
+    unet_norm_ends: bool = UNetSpec.norm_ends
+    dropout: Fraction = UNetSpec.dropout
     norm: NormSection = NormSection()
-    bias: bool = True
-    padding: Literal["symmetric", "same"] = "symmetric"
-    transposed_crop: Literal["first", "last"] = "first"
-    discriminator: Literal["patch", "strided", "pixel"] = "patch"
-    discriminator_filters: Filters = 64
-    discriminator_layers: Halvings = 3
+    bias: bool = ResNetSpec.bias
+    padding: architecture.Padding = ResNetSpec.padding
+    transposed_crop: architecture.Crop = ResNetSpec.transposed_crop
+    discriminator: architecture.DiscriminatorKind = DiscriminatorSpec.kind
+    discriminator_filters: architecture.Filters = Field(
+        default=DiscriminatorSpec.filters, strict=True
+    )
+    discriminator_layers: architecture.Halvings = Field(
+        default=DiscriminatorSpec.layers, strict=True
+    )
     discriminator_norm: NormSection | None = None
-    discriminator_norm_first: bool = False
+    discriminator_norm_first: bool = DiscriminatorSpec.norm_first
     discriminator_bias: bool | None = None
-    discriminator_padding: Literal["symmetric", "same"] | None = None
-    discriminator_tanh: bool = False
-    slope: Weight = 0.2
-    rounding: Literal["half_even", "down"] = "half_even"
+    discriminator_padding: architecture.Padding | None = None
+    discriminator_tanh: bool = DiscriminatorSpec.tanh
+    slope: Weight = DiscriminatorSpec.slope
+    rounding: Rounding = Model.rounding
     initial_weights: Literal["normal", "glorot_uniform"] = "normal"
 
 
@@ -137,23 +146,19 @@ class ObjectiveSection(Section):
     term for each; none: new fakes only.
     """
 
-    adversarial: Literal["least_squares", "vanilla", "hinge", "wasserstein", "wasserstein_gp"] = (
-        "least_squares"
-    )
-    clip: PositiveFloat = 0.01
-    gradient_penalty: Weight = 10.0
-    lambda_a: Weight = 10.0
-    lambda_b: Weight = 10.0
-    cycle_norm: Literal["l1", "l2"] = "l1"
-    identity: Weight = 0.5
-    identity_unit: Literal["relative", "absolute"] = "relative"
-    identity_norm: Literal["l1", "l2"] = "l1"
+    adversarial: objective.Adversarial = Objective.adversarial
+    clip: PositiveFloat = Objective.clip
+    gradient_penalty: Weight = Objective.gradient_penalty
+    lambda_a: Weight = Objective.lambda_a
+    lambda_b: Weight = Objective.lambda_b
+    cycle_norm: objective.PixelNorm = Objective.cycle_norm
+    identity: Weight = Objective.identity
+    identity_unit: objective.IdentityUnit = Objective.identity_unit
+    identity_norm: objective.PixelNorm = Objective.identity_norm
     pool: Literal["reference", "half_new", "none"] = "reference"
-    pool_size: Pool = 50
-    halve_discriminator: bool = True
-    update_order: Literal["generators_first", "discriminators_first", "simultaneous"] = (
-        "generators_first"
-    )
+    pool_size: objective.PoolSize = Field(default=Objective.pool_size, strict=True)
+    halve_discriminator: bool = Objective.halve_discriminator
+    update_order: objective.UpdateOrder = Objective.update_order
 
 
 class OptimiserSection(Section):
@@ -161,10 +166,10 @@ class OptimiserSection(Section):
 
     learning_rate: PositiveFloat = 2e-4
     discriminator_learning_rate: PositiveFloat | None = None
-    beta1: Fraction = 0.5
-    beta2: Fraction = 0.999
-    epsilon: PositiveFloat = 1e-8
-    epsilon_hat: bool = False
+    beta1: Fraction = Objective.beta1
+    beta2: Fraction = Objective.beta2
+    epsilon: PositiveFloat = Objective.epsilon
+    epsilon_hat: bool = Objective.epsilon_hat
 
 
 class TrainingSection(Section):
@@ -206,12 +211,12 @@ class TrainingSection(Section):
 class RuntimeSection(Section):
     """See backends.interface.Runtime."""
 
-    precision: Literal["float32", "float64", "bfloat16"] = "float32"
-    tf32: bool = False
-    onednn: bool = True
-    channels_last: bool | None = None
-    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none"
-    deterministic: bool = False
+    precision: interface.Precision = Runtime.precision
+    tf32: bool = Runtime.tf32
+    onednn: bool = Runtime.onednn
+    channels_last: bool | None = Runtime.channels_last
+    compile: interface.Compilation = Runtime.compile
+    deterministic: bool = Runtime.deterministic
 
 
 class EvaluationSection(Section):

@@ -1,4 +1,4 @@
-"""Data sets: found or fetched, listed file by file, audited, decoded once.
+"""Data sets: find or fetch one, list and audit its files, decode them once.
 
 prepared = prepare("summer2winter", Path("data"))
 images = load_images(prepared.manifest, "trainA", size=286)
@@ -13,11 +13,12 @@ from pathlib import Path
 from harness.data.audit import Audit, audit
 from harness.data.catalogue import CATALOGUE, Entry, find_entry
 from harness.data.fetch import Report, StageProgress
-from harness.data.find_local import Located, find_local
-from harness.data.find_or_fetch import locate
+from harness.data.find_local import find_local
+from harness.data.find_or_fetch import find_or_fetch
 from harness.data.image_arrays import Images, Ragged, open_images
 from harness.data.images import load_images
 from harness.data.labels import read_labels
+from harness.data.layout import DatasetFolder
 from harness.data.manifest import ImageFile, Manifest, build_manifest
 from harness.data.resize import Fit, Resize
 from harness.data.scan import scan
@@ -26,12 +27,12 @@ from harness.data.split_rule import HoldOut
 __all__ = [
     "CATALOGUE",
     "Audit",
+    "DatasetFolder",
     "Entry",
     "Fit",
     "HoldOut",
     "ImageFile",
     "Images",
-    "Located",
     "Manifest",
     "Prepared",
     "Ragged",
@@ -40,8 +41,8 @@ __all__ = [
     "build_manifest",
     "find_entry",
     "find_local",
+    "find_or_fetch",
     "load_images",
-    "locate",
     "open_images",
     "prepare",
     "scan",
@@ -52,7 +53,7 @@ __all__ = [
 class Prepared:
     """A data set ready for training: where it is, which files count, what to know about them."""
 
-    located: Located
+    located: DatasetFolder
     manifest: Manifest
     audit: Audit
 
@@ -67,15 +68,16 @@ def prepare(
     report: Report = lambda line: None,
     progress: StageProgress | None = None,
 ) -> Prepared:
-    """Locate a data set, look at every file once, and list and audit what is there.
+    """Find or fetch a data set, look at every file once, and list and audit what is there.
 
     `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only.
     `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
-    choose settings on; see `locate`. `report` gets lines for the user, `progress` (stage, done,
-    total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and "examine"
-    (files). Raises UserError as `locate`, `scan`, `build_manifest` and `read_labels` do.
+    choose settings on; see `find_or_fetch`. `report` gets lines for the user, `progress` (stage,
+    done, total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and
+    "examine" (files). Raises UserError as `find_or_fetch`, `scan`, `build_manifest` and
+    `read_labels` do.
     """
-    located = locate(
+    located = find_or_fetch(
         dataset,
         data_dir,
         size=size,
@@ -87,11 +89,11 @@ def prepare(
     facts = scan(located.folder, progress and partial(progress, "examine"))
     manifest = build_manifest(located, facts)
     read_labels(manifest)  # a damaged labels.csv is to be known before any image is decoded
-    found = audit(manifest, facts)
-    if found.unreadable:
-        first = found.unreadable[0]
+    findings = audit(manifest, facts)
+    if findings.unreadable:
+        first = findings.unreadable[0]
         report(
-            f"{manifest.name}: left out {len(found.unreadable)} unreadable files"
+            f"{manifest.name}: left out {len(findings.unreadable)} unreadable files"
             f" (the first: {first.split}/{first.name}, {first.problem})"
         )
-    return Prepared(located, manifest, found)
+    return Prepared(located, manifest, findings)

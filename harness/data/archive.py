@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.data.cache import built, explained_writes
+from harness.data.cache import build_folder, explained_writes
 from harness.data.layout import ALL_SPLITS, SPLITS, Progress
 from harness.data.split_rule import part_of
 from harness.system.errors import UserError
@@ -178,7 +178,7 @@ def _write(
     target: Path,
     progress: Progress | None,
 ) -> None:
-    with built(target) as temporary:
+    with build_folder(target) as temporary:
         for folder in {folder for folder, _ in members}:
             (temporary / folder).mkdir()
         for done, ((folder, name), info) in enumerate(members.items(), 1):

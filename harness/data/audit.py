@@ -11,7 +11,6 @@ from typing import Any
 from harness.data.layout import ALL_SPLITS, TRUTHS
 from harness.data.manifest import Manifest
 from harness.data.scan import FileFacts
-from harness.system.errors import UserError
 
 # One placeholder image copied a thousand times would make half a million pairs.
 LARGEST_LISTED_GROUP = 16
@@ -57,27 +56,7 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """The content of audit.json: see results/README.md."""
-        return {
-            "duplicates": [asdict(item) for item in self.duplicates],
-            "greyscale": [asdict(item) for item in self.greyscale],
-            "unreadable": [asdict(item) for item in self.unreadable],
-            "counts": dict(self.counts),
-        }
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> Audit:
-        """The inverse of `to_json`. Raises UserError if the record is damaged."""
-        try:
-            return Audit(
-                tuple(Duplicate(**item) for item in document["duplicates"]),
-                tuple(Greyscale(**item) for item in document["greyscale"]),
-                tuple(Unreadable(**item) for item in document["unreadable"]),
-                dict(document["counts"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"audit.json: not an audit of cyclebench ({error!r}); remove it"
-            ) from None
+        return {**asdict(self), "counts": dict(self.counts)}
 
 
 def audit(manifest: Manifest, facts: Sequence[FileFacts]) -> Audit:
@@ -97,13 +76,17 @@ def _duplicates(facts: Sequence[FileFacts]) -> Iterator[Duplicate]:
     for fact in sorted(facts, key=lambda fact: (ALL_SPLITS.index(fact.split), fact.name)):
         groups[fact.pixels].append(fact)
     for group in groups.values():
-        pairs = combinations(group, 2) if len(group) <= LARGEST_LISTED_GROUP else _star(group)
+        pairs = (
+            combinations(group, 2)
+            if len(group) <= LARGEST_LISTED_GROUP
+            else _pairs_with_ends(group)
+        )
         for one, other in pairs:
             if is_finding(one.split, other.split):
                 yield Duplicate(one.split, one.name, other.split, other.name)
 
 
-def _star(group: Sequence[FileFacts]) -> Iterator[tuple[FileFacts, FileFacts]]:
+def _pairs_with_ends(group: Sequence[FileFacts]) -> Iterator[tuple[FileFacts, FileFacts]]:
     """Every member once: with the first, or with the last where the first is in the same split."""
     first, last = group[0], group[-1]
     for fact in group[1:]:

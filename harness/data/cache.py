@@ -36,7 +36,7 @@ def explained_writes(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def built(folder: Path) -> Iterator[Path]:
+def build_folder(folder: Path) -> Iterator[Path]:
     """An empty folder to fill, which becomes `folder` in one step when the block ends well.
 
     What stands at `folder` before is removed: it was found wanting. What another process put there

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from harness.data.layout import is_path
 from harness.data.linking import class_folders
 from harness.system.errors import UserError
 from harness.system.untrusted import expanded, is_folder
 
 SYNTAX = "FOLDER:A-B for images in FOLDER/A/<class>/ and FOLDER/B/<class>/"
-
-
-def is_path(text: str) -> bool:
-    """Whether the user meant a path rather than a name."""
-    return os.sep in text or text.startswith(("~", "."))
 
 
 def find_class_pair(dataset: str, data_dir: Path | None) -> tuple[Path, Path] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
-import urllib.request
 from collections.abc import Iterator
-from urllib.error import HTTPError, URLError
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.system.errors import UserError
+
+if TYPE_CHECKING:
+    import requests
 
 CHUNK = 256 * 1024
 
@@ -36,49 +37,43 @@ def check_url(url: str) -> None:
         raise UserError(f"{parts.hostname}: user name and password in an address are not supported")
 
 
-def open_url(url: str, headers: dict[str, str], timeout: float) -> http.client.HTTPResponse:
-    """Raises HTTPError for an error status, TransferError if there is no answer.
+def open_url(url: str, headers: dict[str, str], timeout: float) -> requests.Response:
+    """The answer, whatever its status, its body not yet read. Raises TransferError for none.
 
-    The opener knows no schemes but http and https, so a redirection cannot lead elsewhere.
+    A redirection leads to http or https only. Proxies are those of the environment.
     """
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
+    import requests  # takes a tenth of a second: only where something is downloaded
+    import urllib3
+
     fixed = {"User-Agent": "cyclebench", "Accept-Encoding": "identity"}
-    request = urllib.request.Request(url, headers={**fixed, **headers})  # noqa: S310
     try:
-        return opener.open(request, timeout=timeout)
-    except HTTPError:
-        raise
-    except URLError as error:  # connecting failed: no such host, refused, unreachable, timed out
-        raise TransferError(f"no connection ({error.reason})", retry=False) from None
-    except (http.client.HTTPException, OSError) as error:
-        raise TransferError(error, retry=True) from None
-    except ValueError as error:  # a redirection to what is no address, a host that no name can be
+        response = requests.get(url, headers={**fixed, **headers}, timeout=timeout, stream=True)
+    except (ValueError, requests.TooManyRedirects) as error:
+        # A redirection to what is no address or in circles, a host that no name can be.
         raise TransferError(f"no address to ask ({error})", retry=False) from None
+    except OSError as error:
+        cause = error.args[0] if error.args else error
+        if isinstance(cause, urllib3.exceptions.MaxRetryError):
+            # Connecting failed: no such host, refused, unreachable, no certificate, timed out.
+            raise TransferError(f"no connection ({cause.reason})", retry=False) from None
+        raise TransferError(error, retry=True) from None
+    # The caller compares with the length announced, and keeps what came before the end.
+    response.raw.enforce_content_length = False
+    return response
 
 
-def chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def chunks(response: requests.Response) -> Iterator[bytes]:
     """The body in pieces. Raises TransferError if the connection breaks noticeably.
 
     A connection closed early is not noticed here: the caller compares with the length announced.
     """
-    while True:
-        try:
-            chunk = response.read(CHUNK)
-        except (http.client.HTTPException, OSError) as error:
-            raise TransferError(error, retry=True) from None
-        if not chunk:
-            return
-        yield chunk
+    import urllib3
+
+    try:
+        while chunk := response.raw.read(CHUNK):
+            yield chunk
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise TransferError(error, retry=True) from None
 
 
 def fetch_text(url: str, limit: int = 4096, timeout: float = 10.0) -> str | None:
@@ -89,16 +84,17 @@ def fetch_text(url: str, limit: int = 4096, timeout: float = 10.0) -> str | None
     check_url(url)
     try:
         with open_url(url, {}, timeout) as response:
+            if response.status_code in (403, 404, 410):
+                return None
+            if not response.ok:
+                raise UserError(
+                    f"{url}: the server answered {response.status_code}; try again later"
+                )
             content = b""
             for chunk in chunks(response):
                 content += chunk
                 if len(content) >= limit:
                     break
             return content[:limit].decode("utf-8", errors="replace")
-    except HTTPError as error:
-        error.close()
-        if error.code in (403, 404, 410):
-            return None
-        raise UserError(f"{url}: the server answered {error.code}; try again later") from None
     except TransferError as error:
         raise UserError(f"{url}: {error}; check the address and the network") from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import http.client
 import os
 import re
 import time
@@ -12,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-from urllib.error import HTTPError
+from typing import TYPE_CHECKING, BinaryIO
 
-from harness.data.connection import CHUNK, TransferError, check_url, chunks, open_url
+from harness.data.connection import TransferError, check_url, chunks, open_url
 from harness.data.layout import Progress
+from harness.system.checksums import digest_of
 from harness.system.errors import UserError
+
+if TYPE_CHECKING:
+    import requests
 
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 ENOUGH_TO_GO_ON = 2**20  # bytes a broken attempt must have brought for it not to count as failed
@@ -110,7 +111,12 @@ def download(
             if resumed and known.problem(part):
                 transfer.forget()  # the bytes of an earlier call may be of another version
                 _receive(transfer, attempts, pause)
-            _verify(transfer, part, known)
+            if problem := known.problem(part):
+                raise UserError(
+                    f"{url}: {problem} ({transfer.size} bytes);"
+                    " the file there is damaged, cut short or another one"
+                )
+            os.fsync(file.fileno())
             part.replace(target)
             return sha256 or digest_of(target)
         except (TransferError, KeyboardInterrupt) as error:
@@ -172,67 +178,52 @@ def _attempt(transfer: _Transfer) -> None:
     headers = {"Range": f"bytes={offset}-"} if offset else {}
     if offset and transfer.validator:
         headers["If-Range"] = transfer.validator
-    try:
-        response = open_url(transfer.url, headers, transfer.timeout)
-    except HTTPError as error:
-        error.close()
-        return _refused(transfer, error, offset)
-    with response:
+    with open_url(transfer.url, headers, transfer.timeout) as response:
+        if response.status_code == 416 and offset:
+            return  # nothing after our bytes: they are the file, or the checksum will tell
         total = _begin(transfer, response, offset)
-        _read_body(transfer, response, total)
+        done = transfer.size
+        try:
+            for chunk in chunks(response):
+                done += len(chunk)
+                if done > transfer.size_limit:
+                    raise _too_large(transfer, done)
+                transfer.file.write(chunk)
+                if transfer.progress:
+                    transfer.progress(done, total or 0)
+        finally:
+            transfer.file.flush()
+    if total is not None and done < total:
+        raise TransferError(f"the connection broke off after {done} of {total} bytes", retry=True)
 
 
-def _begin(transfer: _Transfer, response: http.client.HTTPResponse, offset: int) -> int | None:
+def _begin(transfer: _Transfer, response: requests.Response, offset: int) -> int | None:
     """Look at the head of an answer; the size of the whole file in bytes, where it is told."""
-    transfer.ranges = response.status == 206 or response.headers.get("Accept-Ranges") == "bytes"
-    if response.status == 206:
+    status, headers = response.status_code, response.headers
+    if status in RETRIED_STATUS:
+        raise TransferError(f"the server answered {status}", retry=True)
+    if status not in (200, 206):
+        reason = " ".join((response.reason or "").split()) if not response.ok else "no file"
+        raise _Refusal(f"{transfer.url}: the server answered {status}, {reason}; check the address")
+    transfer.ranges = status == 206 or headers.get("Accept-Ranges") == "bytes"
+    if status == 206:
+        # \d would match other scripts' digits too; longer numbers are no sizes.
         span = re.fullmatch(
-            r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)",
-            response.headers.get("Content-Range", "").strip(),
+            r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)", headers.get("Content-Range", "").strip()
         )
         if span is None or int(span[1]) != offset:
             transfer.forget()
             raise TransferError("the server continued at the wrong place", retry=True)
         total = int(span[2]) if span[2] != "*" else None
-    elif response.status == 200:
-        transfer.forget()
-        total = response.length
     else:
-        raise _Refusal(
-            f"{transfer.url}: the server answered {response.status}, no file; check the address"
-        )
+        transfer.forget()
+        total = response.raw.length_remaining
     if total is not None and total > transfer.size_limit:
         raise _too_large(transfer, total)
-    etag = response.headers.get("ETag", "")
+    etag = headers.get("ETag", "")
     strong = etag if etag and not etag.startswith("W/") else None
-    transfer.validator = strong or response.headers.get("Last-Modified")
+    transfer.validator = strong or headers.get("Last-Modified")
     return total
-
-
-def _read_body(transfer: _Transfer, response: http.client.HTTPResponse, total: int | None) -> None:
-    done = transfer.size
-    try:
-        for chunk in chunks(response):
-            done += len(chunk)
-            if done > transfer.size_limit:
-                raise _too_large(transfer, done)
-            transfer.file.write(chunk)
-            if transfer.progress:
-                transfer.progress(done, total or 0)
-    finally:
-        transfer.file.flush()
-    if total is not None and done < total:
-        raise TransferError(f"the connection broke off after {done} of {total} bytes", retry=True)
-
-
-def _refused(transfer: _Transfer, error: HTTPError, offset: int) -> None:
-    """Judge an error status: returns if nothing is missing, else raises."""
-    if error.code == 416 and offset:
-        return  # nothing after our bytes: they are the file, or the checksum will tell
-    if error.code in RETRIED_STATUS:
-        raise TransferError(f"the server answered {error.code}", retry=True)
-    reason = " ".join(str(error.reason).split())
-    raise _Refusal(f"{transfer.url}: the server answered {error.code} {reason}")
 
 
 def _too_large(transfer: _Transfer, size: int) -> UserError:
@@ -240,22 +231,3 @@ def _too_large(transfer: _Transfer, size: int) -> UserError:
         f"{transfer.url}: the file there is too large ({size} bytes, at most"
         f" {transfer.size_limit} expected); it is not the published one"
     )
-
-
-def _verify(transfer: _Transfer, part: Path, known: _Known) -> None:
-    problem = known.problem(part)
-    if problem:
-        raise UserError(
-            f"{transfer.url}: {problem}"
-            f" ({transfer.size} bytes); the file there is damaged, cut short or another one"
-        )
-    os.fsync(transfer.file.fileno())
-
-
-def digest_of(path: Path, algorithm: str = "sha256") -> str:
-    """The checksum of a file's bytes in lower-case hexadecimal."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

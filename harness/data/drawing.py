@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.data.cache import built
+from harness.data.cache import build_folder
 from harness.system.errors import UserError
 
 
@@ -18,5 +18,5 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise UserError(f"{folder}: exists already; remove it or name another folder")
-    with built(folder) as temporary:
+    with build_folder(folder) as temporary:
         yield temporary

@@ -14,21 +14,21 @@ from harness.data.cache import cache_folder, explained_writes
 from harness.data.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable, find_entry
 from harness.data.class_pairs import SYNTAX, find_class_pair
 from harness.data.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
-from harness.data.find_local import Located, find_local
-from harness.data.layout import SPLITS
+from harness.data.find_local import find_local
+from harness.data.layout import SPLITS, DatasetFolder
 from harness.data.linking import pair_of_classes
 from harness.data.pairs import archives_of, make_pair
 from harness.data.single_domains import pairable
 from harness.data.sources import file_name
 from harness.data.split_rule import HoldOut
-from harness.data.validation_split import validation_of
+from harness.data.validation_split import link_validation_split
 from harness.system.errors import UserError
 from harness.system.untrusted import expanded, shown
 
 DRAWING = Path(__file__).parent
 
 
-def locate(
+def find_or_fetch(
     dataset: str,
     data_dir: Path | None,
     *,
@@ -37,7 +37,7 @@ def locate(
     hold_out: HoldOut = "test",
     report: Report = lambda line: None,
     progress: StageProgress | None = None,
-) -> Located:
+) -> DatasetFolder:
     """Find a data set, or make or fetch it into the cache.
 
     `dataset` is a name of the catalogue, two sets of one domain that belong together as `svhn-usps`
@@ -51,59 +51,61 @@ def locate(
     """
     if hold_out not in ("test", "validation"):
         raise UserError(f"hold_out: {hold_out!r} is not known; give test or validation")
-    located = _located(dataset, data_dir, size, counts, report, progress)
-    _check_names(located.name)
+    whole = _find_or_fetch_whole(dataset, data_dir, size, counts, report, progress)
+    _check_name(whole.name)
     if hold_out == "test":
-        return located
-    name = f"{located.name}-validation"
-    folder = validation_of(name, located.folder, progress and partial(progress, "link"))
+        return whole
+    name = f"{whole.name}-validation"
+    folder = link_validation_split(name, whole.folder, progress and partial(progress, "link"))
     report(f"{name}: part of the training images in place of the test images, in {folder}")
-    return Located(name, folder, located.titles)
+    return DatasetFolder(name, folder, whole.titles)
 
 
-def _located(
+def _find_or_fetch_whole(
     dataset: str,
     data_dir: Path | None,
     size: int,
     counts: tuple[int, int],
     report: Report,
     progress: StageProgress | None,
-) -> Located:
+) -> DatasetFolder:
     entry = find_entry(dataset)
     if entry is not None and isinstance(entry.source, BuiltIn):
         return _draw(entry, entry.source, size, counts, report, progress)
     data_dir = data_dir and expanded(data_dir)
-    found = find_local(dataset, data_dir)
-    if found is not None:
-        report(f"{found.name}: found in {found.folder}")
-        return found
+    local = find_local(dataset, data_dir)
+    if local is not None:
+        report(f"{local.name}: found in {local.folder}")
+        return local
     if (domains := find_class_pair(dataset, data_dir)) is not None:
-        return _of_classes(*domains, report, progress)
+        a, b = domains
+        name = f"{a.parent.name}-{a.name}-{b.name}"
+        _check_name(name)
+        folder = pair_of_classes(name, a, b, progress and partial(progress, "link"))
+        report(f"{name}: links to the images of {a} and {b} in {folder}")
+        return DatasetFolder(name, folder, (a.name, b.name))
     if entry is None:
-        raise UserError(_unknown(dataset, data_dir))
-    return _made(entry, data_dir, report, progress)
+        names = ", ".join(entry.name for entry in CATALOGUE)
+        where = f" and not in {data_dir}" if data_dir else ""
+        raise UserError(
+            f"{shown(dataset)}: not a known data set{where}; give one of {names},"
+            f" A-B for two of {' or of '.join(pairable())},"
+            f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
+        )
+    return _fetch(entry, data_dir, report, progress)
 
 
-def _check_names(*names: str) -> None:
+def _check_name(name: str) -> None:
     """What records and pages are to name must be text. Raises UserError."""
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise UserError(f"{name!a}: a folder whose name is not UTF-8; rename it") from None
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{name!a}: a folder whose name is not UTF-8; rename it") from None
 
 
-def _of_classes(a: Path, b: Path, report: Report, progress: StageProgress | None) -> Located:
-    name = f"{a.parent.name}-{a.name}-{b.name}"
-    _check_names(name)
-    folder = pair_of_classes(name, a, b, progress and partial(progress, "link"))
-    report(f"{name}: links to the images of {a} and {b} in {folder}")
-    return Located(name, folder, (a.name, b.name))
-
-
-def _made(
+def _fetch(
     entry: Entry, data_dir: Path | None, report: Report, progress: StageProgress | None
-) -> Located:
+) -> DatasetFolder:
     """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
     folder = cache_folder() / "datasets" / entry.name
     source = entry.source
@@ -117,17 +119,7 @@ def _made(
             fetch_and_unpack(entry.name, entry.licence, source, folder, unpacker, report, progress)
     except Unavailable as error:
         raise UserError(f"{error}. {_advice(entry, data_dir)}") from None
-    return Located(entry.name, folder, entry.titles)
-
-
-def _unknown(dataset: str, data_dir: Path | None) -> str:
-    names = ", ".join(entry.name for entry in CATALOGUE)
-    where = f" and not in {data_dir}" if data_dir else ""
-    return (
-        f"{shown(dataset)}: not a known data set{where}; give one of {names},"
-        f" A-B for two of {' or of '.join(pairable())},"
-        f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
-    )
+    return DatasetFolder(entry.name, folder, entry.titles)
 
 
 def _advice(entry: Entry, data_dir: Path | None) -> str:
@@ -153,7 +145,7 @@ def _draw(
     counts: tuple[int, int],
     report: Report,
     progress: StageProgress | None,
-) -> Located:
+) -> DatasetFolder:
     """The built-in set, drawn into the cache unless this very version of it is there."""
     train, test = counts
     name = f"{entry.name}-{size}px-{train}x{test}-{_version_of_drawing(source)}"
@@ -168,7 +160,7 @@ def _draw(
                 write(folder, size, train, test, progress and partial(progress, "draw"))
             except ValueError as error:
                 raise UserError(f"{entry.name}: {error}; give other sizes or counts") from None
-    return Located(entry.name, folder, entry.titles)
+    return DatasetFolder(entry.name, folder, entry.titles)
 
 
 def _version_of_drawing(source: BuiltIn, code: Path = DRAWING) -> str:

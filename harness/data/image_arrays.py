@@ -9,19 +9,23 @@ from __future__ import annotations
 import math
 import operator
 import os
+import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, SupportsIndex
+from typing import IO, BinaryIO, SupportsIndex
 
 import numpy as np
 
-from harness.data.npy import read_header
 from harness.system.errors import UserError
 
 SUFFIX = ".ragged"  # of a path of the cache; arrays have .npy
 SHAPE_DTYPE = np.dtype("<i8")
+LONGEST_HEADER = 256  # bytes
+
+# What NumPy's parser of a header raises besides ValueError.
+HEADER_DAMAGE = (SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,3 +160,21 @@ def _read_shapes(file: BinaryIO) -> np.ndarray:
         raise ValueError("an image without pixels")
     shapes.flags.writeable = False
     return shapes
+
+
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in column order, and dtype of an array of version 1.0; `file` is at its data.
+
+    Raises ValueError for anything else, an axis below zero among them.
+    """
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("not version 1.0 of the .npy format")
+    try:
+        shape, column_order, dtype = np.lib.format.read_array_header_1_0(
+            file, max_header_size=LONGEST_HEADER
+        )
+    except HEADER_DAMAGE as error:
+        raise ValueError(f"a damaged .npy header ({type(error).__name__})") from None
+    if any(length < 0 for length in shape):
+        raise ValueError(f"an impossible shape {shape}")
+    return shape, column_order, dtype

@@ -51,13 +51,13 @@ class _Form:
             ("fit", self.fit, get_args(Fit)),
         ):
             if value not in possible:
-                known = ", ".join(str(each) for each in possible)
+                known = ", ".join(map(str, possible))
                 raise UserError(f"{name}: {value} is not possible; give one of {known}")
 
     def path(self, files: tuple[ImageFile, ...]) -> Path:
         """Where these files in this form are kept: another form, other files, another path."""
-        made = recipe(self.method, self.channels, self.fit)
-        text = "\n".join([made, str(self.size), *(file.sha256 for file in files)])
+        steps = recipe(self.method, self.channels, self.fit)
+        text = "\n".join([steps, str(self.size), *(file.sha256 for file in files)])
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         return cache_folder() / "images" / f"{key}{SUFFIX if self.ragged else '.npy'}"
 

@@ -8,15 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.data.layout import SPLITS
+from harness.data.manifest import Manifest
 from harness.system.errors import UserError
-
-if TYPE_CHECKING:  # manifest imports local, which imports linking, which writes labels
-    from harness.data.manifest import Manifest
 
 FILE_NAME = "labels.csv"
 HEADER = ["split", "name", "label"]
@@ -56,9 +53,9 @@ def read_labels(manifest: Manifest) -> Labels | None:
         for split in SPLITS
         for position, file in enumerate(manifest.splits[split])
     }
-    found = {key: label for key, label in pairs.items() if key in positions}
-    classes = _sorted(set(found.values()))
-    if not found:
+    labelled = {key: label for key, label in pairs.items() if key in positions}
+    classes = _sorted(set(labelled.values()))
+    if not labelled:
         raise UserError(
             f"{path}: no line is about an image of this data set; `name` is a file's name without"
             f" folder, `split` one of {', '.join(SPLITS)}"
@@ -69,7 +66,7 @@ def read_labels(manifest: Manifest) -> Labels | None:
         )
     codes = {split: np.full(len(manifest.splits[split]), UNLABELLED, np.int64) for split in SPLITS}
     code_of = {label: code for code, label in enumerate(classes)}
-    for (split, name), label in found.items():
+    for (split, name), label in labelled.items():
         codes[split][positions[split, name]] = code_of[label]
     return Labels(classes, codes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.system.untrusted import is_folder
@@ -15,6 +17,20 @@ TRUTHS = {"testA": "testA_in_B", "testB": "testB_in_A"}
 ALL_SPLITS = (*SPLITS, *TRUTHS.values())
 
 Progress = Callable[[int, int], None]  # done, total (0: not known)
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """A data set on disk: `folder` has trainA trainB testA testB. `titles` are the two domains."""
+
+    name: str
+    folder: Path
+    titles: tuple[str, str]
+
+
+def is_path(text: str) -> bool:
+    """Whether the user meant a path rather than a name."""
+    return os.sep in text or text.startswith(("~", "."))
 
 
 def missing_splits(folder: Path) -> list[str]:

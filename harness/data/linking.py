@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.data.cache import built, cache_folder, explained_writes
+from harness.data.cache import build_folder, cache_folder, explained_writes
 from harness.data.decode import EXTENSIONS
 from harness.data.labels import FILE_NAME, write_lines
 from harness.data.layout import Progress, missing_splits
@@ -29,9 +29,9 @@ def pair_of_classes(name: str, a: Path, b: Path, progress: Progress | None = Non
     """
     files: dict[str, dict[str, Path]] = {}
     for letter, folder in (("A", a), ("B", b)):
-        train, test = divided(class_files(folder), "test", folder)
+        train, test = divide_files(class_files(folder), "test", folder)
         files[f"train{letter}"], files[f"test{letter}"] = train, test
-    return linked(name, files, {}, progress)
+    return link_files(name, files, {}, progress)
 
 
 def class_files(folder: Path) -> dict[str, Path]:
@@ -63,7 +63,7 @@ def class_folders(folder: Path) -> list[Path]:
     return [path for path in paths if is_folder(path)]
 
 
-def divided(
+def divide_files(
     files: Mapping[str, Path], held: Part, folder: Path
 ) -> tuple[dict[str, Path], dict[str, Path]]:
     """`files` without and with those whose name puts them into the part `held`.
@@ -81,7 +81,7 @@ def divided(
     return rest, chosen
 
 
-def linked(
+def link_files(
     name: str,
     files: Mapping[str, Mapping[str, Path]],
     labels: Labelled,
@@ -96,16 +96,16 @@ def linked(
     if not missing_splits(folder) and (not labels or (folder / FILE_NAME).is_file()):
         return folder
     total, done = sum(map(len, files.values())), 0
-    with explained_writes(folder), built(folder) as made:
+    with explained_writes(folder), build_folder(folder) as new:
         for split, paths in files.items():
-            (made / split).mkdir()
+            (new / split).mkdir()
             for file, path in paths.items():
-                _link(made / split / file, path.absolute())
+                _link(new / split / file, path.absolute())
                 done += 1
                 if progress:
                     progress(done, total)
         if labels:
-            write_lines(made / FILE_NAME, labels.items())
+            write_lines(new / FILE_NAME, labels.items())
     return folder
 
 

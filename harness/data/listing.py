@@ -22,7 +22,7 @@ from harness.system.untrusted import printable
 class Listed:
     """A data set known by name. `folder`: of one that is here; `bytes`: to download, where known.
 
-    `place`: the same in words, or what is wrong with what was found.
+    `place`: the same in words, or what is wrong with what is there.
     """
 
     name: str
@@ -45,8 +45,8 @@ def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
 
     Then what else may be named. Raises UserError as `catalogue` does.
     """
-    for each in catalogue(data_dir):
-        yield f"{each.name:<24}{', '.join(each.aliases):<26}{each.place} [{each.licence}]"
+    for row in catalogue(data_dir):
+        yield f"{row.name:<24}{', '.join(row.aliases):<26}{row.place} [{row.licence}]"
     for names in pairable():
         yield f"any two of {names}: as A-B"
     yield f"any two folders of classes: {SYNTAX}"
@@ -55,7 +55,7 @@ def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
 def as_json(data_dir: Path | None) -> dict[str, Any]:
     """`data_sets [{name, aliases, state, folder, bytes, licence, place}]`."""
     rows = [
-        {**asdict(each), "folder": each.folder and str(each.folder)} for each in catalogue(data_dir)
+        {**asdict(row), "folder": row.folder and str(row.folder)} for row in catalogue(data_dir)
     ]
     return {"data_sets": rows}
 
@@ -78,12 +78,12 @@ def _listed(entry: Entry, data_dir: Path | None) -> Listed:
 
 
 def _pair(source: Pair, data_dir: Path | None, known: Callable[..., Listed]) -> Listed:
-    found = {name: find_single(name, data_dir) for name in (source.a, source.b)}
+    folders = {name: find_single(name, data_dir) for name in (source.a, source.b)}
     place = ", ".join(
-        f"{name}: {folder or _to_download(archives_of(name))}" for name, folder in found.items()
+        f"{name}: {folder or _to_download(archives_of(name))}" for name, folder in folders.items()
     )
     missing = tuple(
-        archive for name, folder in found.items() if not folder for archive in archives_of(name)
+        archive for name, folder in folders.items() if not folder for archive in archives_of(name)
     )
     if not missing:
         return known("here", place)

@@ -11,8 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from harness.data.decode import EXTENSIONS
-from harness.data.find_local import Located
-from harness.data.layout import ALL_SPLITS, SPLITS, TRUTHS, missing_splits
+from harness.data.layout import ALL_SPLITS, SPLITS, TRUTHS, DatasetFolder, missing_splits
 from harness.data.scan import FileFacts, scan
 from harness.system.errors import UserError
 
@@ -91,8 +90,8 @@ def _file_from_json(file: Mapping[str, str]) -> ImageFile:
     return ImageFile(name, sha256)
 
 
-def build_manifest(located: Located, facts: Sequence[FileFacts] | None = None) -> Manifest:
-    """The manifest of a data set found by `locate`; unreadable files are left out.
+def build_manifest(located: DatasetFolder, facts: Sequence[FileFacts] | None = None) -> Manifest:
+    """The manifest of a data set found by `find_or_fetch`; unreadable files are left out.
 
     `facts` are the findings of `scan` where the caller has them already. Raises UserError for a
     missing folder, a split without a readable image, and test images without their true pair.
@@ -113,8 +112,8 @@ def build_manifest(located: Located, facts: Sequence[FileFacts] | None = None) -
             + " and ".join(TRUTHS.values())
         )
     for test, truth in TRUTHS.items() if truths else ():
-        found = _usable(located.folder, truth, facts)
-        splits[truth] = _in_order_of(splits[test], found, located.folder / truth)
+        pictures = _usable(located.folder, truth, facts)
+        splits[truth] = _in_order_of(splits[test], pictures, located.folder / truth)
     return Manifest(located.name, splits, located.folder)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness.data.cache import built, cache_folder, explained_writes
-from harness.data.download import digest_of
+from harness.data.cache import build_folder, cache_folder, explained_writes
 from harness.data.formats import LabelledImages, npz
 from harness.data.labels import FILE_NAME, write_lines
 from harness.data.layout import Progress, missing_splits
 from harness.data.sources import Digits
+from harness.system.checksums import digest_of
 from harness.system.errors import UserError
 
 # Changes with the readers or the way files are written and named: an older copy is not used then.
@@ -61,11 +61,11 @@ def pair_of_digits(name: str, a: Packed, b: Packed, progress: Progress | None = 
     folder = cache_folder() / "datasets" / f"{name}-{identity}"
     if not missing_splits(folder) and (folder / FILE_NAME).is_file():
         return folder
-    with explained_writes(folder), built(folder) as made:
+    with explained_writes(folder), build_folder(folder) as new:
         splits: dict[str, LabelledImages] = {}
         for letter, packed in (("A", a), ("B", b)):
             splits[f"train{letter}"], splits[f"test{letter}"] = packed.read()
-        _write(made, splits, progress)
+        _write(new, splits, progress)
     return folder
 
 

@@ -118,18 +118,18 @@ def _digits(
     progress: StageProgress | None,
 ) -> Packed:
     single = SINGLES[name]
-    if (found := find_digits(name, source, data_dir)) is None:
+    if (digits := find_digits(name, source, data_dir)) is None:
         with explained_writes(_cached()):
             _cached().mkdir(parents=True, exist_ok=True)
         for archive in archives_of(name):
             target = _cached() / file_name(archive)
             if not target.is_file():
                 fetch(single.title, single.licence, archive, target, report, progress)
-        found = find_digits(name, source, None)
-    if found is None:
+        digits = find_digits(name, source, None)
+    if digits is None:
         raise UserError(f"{_cached()}: files of {single.title} vanished; try again")
-    report(f"{single.title}: found in {found.files[0].parent}")
-    return found
+    report(f"{single.title}: found in {digits.files[0].parent}")
+    return digits
 
 
 def _classes(
@@ -140,17 +140,17 @@ def _classes(
     progress: StageProgress | None,
 ) -> Path:
     """The folder of classes of a domain, unpacked if only a zip is there."""
-    single, found = SINGLES[name], find_classes(name, source, data_dir)
+    single, local = SINGLES[name], find_classes(name, source, data_dir)
     unpacker = partial(unpack_classes, name)
-    if found is not None and found.is_dir():
-        report(f"{single.title}: found in {found}")
-        return found
-    if found is not None:
-        status = found.stat()
+    if local is not None and local.is_dir():
+        report(f"{single.title}: found in {local}")
+        return local
+    if local is not None:
+        status = local.stat()
         folder = _cached() / "domainnet" / f"{name}-{status.st_size}-{status.st_mtime_ns}"
         if not has_classes(folder):
-            report(f"{single.title}: unpacking {found} into {folder}")
-            unpacker(found, folder, progress and partial(progress, "unpack"))
+            report(f"{single.title}: unpacking {local} into {folder}")
+            unpacker(local, folder, progress and partial(progress, "unpack"))
         return folder
     folder = _cached() / "domainnet" / name
     fetch_and_unpack(

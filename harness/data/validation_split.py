@@ -6,11 +6,11 @@ from pathlib import Path
 
 from harness.data.labels import FILE_NAME, read_lines
 from harness.data.layout import Progress
-from harness.data.linking import divided, linked
+from harness.data.linking import divide_files, link_files
 from harness.data.scan import image_files
 
 
-def validation_of(name: str, folder: Path, progress: Progress | None = None) -> Path:
+def link_validation_split(name: str, folder: Path, progress: Progress | None = None) -> Path:
     """A data set's training images, those of the validation part in place of its test images.
 
     Its own test images are left out, and so are true translations, which only they have. labels.csv
@@ -21,7 +21,7 @@ def validation_of(name: str, folder: Path, progress: Progress | None = None) -> 
     for letter in "AB":
         source = folder / f"train{letter}"
         images = {path.name: path for path in image_files(source)}
-        train, held = divided(images, "validation", source)
+        train, held = divide_files(images, "validation", source)
         files[f"train{letter}"], files[f"test{letter}"] = train, held
     known = read_lines(folder / FILE_NAME) or {}
     labels = {
@@ -30,4 +30,4 @@ def validation_of(name: str, folder: Path, progress: Progress | None = None) -> 
         for file in paths
         if (f"train{split[-1]}", file) in known
     }
-    return linked(name, files, labels, progress)
+    return link_files(name, files, labels, progress)

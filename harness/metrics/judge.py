@@ -14,31 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-SIDE = 28
+from harness.data.small_grey import SIDE
+
 CELL = 4
 DIRECTIONS = 9
 MOST_TRAINED_ON = 10_000
 CHUNK = 1000  # images whose features are made at a time: about 50 MB
 # Names all that decides what is read in given images: change the one, change the other.
 RECIPE = "1: grey28-stretch-smooth1-directions9_cells4-thumbnail14-rbf_svc_c10-most10000"
-
-
-def judge_images(images: np.ndarray) -> np.ndarray:
-    """What a judge is fed: uint8 (N, 28, 28), grey, from uint8 (N, H, W, C) of any size.
-
-    C is 1 or 3; grey is ITU-R 601 luma; PIL's bicubic antialiases, and stretches what is not
-    square. Raises ValueError for other arrays.
-    """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise ValueError(f"uint8 NHWC, C 1 or 3, needed, given {images.dtype} {images.shape}")
-    small = np.zeros((len(images), SIDE, SIDE), np.uint8)
-    for position, image in enumerate(images):
-        grey = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("L")
-        small[position] = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    return small
 
 
 @dataclass(frozen=True)
@@ -48,7 +33,7 @@ class Judge:
     machine: Any  # sklearn.svm.SVC
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Labels int64 (N,), of those trained on, for `judge_images` uint8 (N, 28, 28).
+        """Labels int64 (N,), of those trained on, for `small_grey_images` uint8 (N, 28, 28).
 
         About 1 ms an image. Raises ValueError for other arrays.
         """
@@ -57,7 +42,7 @@ class Judge:
 
 
 def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
-    """Learn from real images, `judge_images` uint8 (N, 28, 28), with their labels int64 (N,).
+    """Learn from real images, `small_grey_images` uint8 (N, 28, 28), with their labels int64 (N,).
 
     Of more than 10,000 images, that many are used, drawn the same way every time; they take about
     10 s. Raises ValueError for other arrays, negative labels and fewer than two classes.

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.metrics.judge import RECIPE, Judge, judge_images, train_judge
+from harness.data.small_grey import small_grey_images
+from harness.metrics.judge import RECIPE, Judge, train_judge
 from harness.metrics.scoring import DIRECTIONS, Direction
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
@@ -50,7 +51,7 @@ class Reader:
             known = None
         if known is not None and known.shape == (len(images),) and known.dtype == np.int64:
             return known
-        labels = self.judge.predict(judge_images(images))
+        labels = self.judge.predict(small_grey_images(images))
         write_arrays(path, {"labels": labels})
         return labels
 

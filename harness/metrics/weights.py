@@ -9,13 +9,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from urllib.error import HTTPError
 
 from harness.data.cache import cache_folder, explained_writes
 from harness.data.connection import check_url, open_url
-from harness.data.download import digest_of, download
+from harness.data.download import download
 from harness.data.fetch import MIRROR_VARIABLE, Report, StageProgress
 from harness.metrics.extractors import INCEPTION
+from harness.system.checksums import digest_of
 from harness.system.errors import UserError
 from harness.system.files import write_bytes
 from harness.system.untrusted import expanded, is_file
@@ -186,11 +186,8 @@ def _check_answers(url: str) -> None:
 
 def _ask(url: str, answers: SimpleQueue[str]) -> None:
     try:
-        open_url(url, {"Range": "bytes=0-0"}, DEADLINE).close()
-        answers.put("")
-    except HTTPError as error:
-        error.close()
-        answers.put(f"the server answered {error.code}")
+        with open_url(url, {"Range": "bytes=0-0"}, DEADLINE) as response:
+            answers.put("" if response.ok else f"the server answered {response.status_code}")
     except Exception as error:  # this is a thread: the reason is all that may leave it
         answers.put(" ".join(str(error).split()) or type(error).__name__)
 

@@ -66,13 +66,18 @@ def check_sums(folder: Path) -> Damage | None:
 
 def sha256(file: Path) -> str:
     """In hexadecimal, of a file's bytes. Raises UserError where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with file.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
+        return digest_of(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}); check the disk") from None
+
+
+def digest_of(file: Path, algorithm: str = "sha256") -> str:
+    """The checksum of a file's bytes in lower-case hexadecimal. Raises OSError."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -23,31 +23,28 @@ import psutil
 
 LIBRARY = "libcuda.so.1"
 KERNEL_MODULE = Path("/proc/driver/nvidia/version")
-# Of the driver's errors those that a user can do something about: name, and what it comes from.
+# Of the driver's errors those that a user can do something about: name, code and usual cause.
 ERRORS = {
-    3: ("CUDA_ERROR_NOT_INITIALIZED", ""),
-    34: ("CUDA_ERROR_STUB_LIBRARY", "a toolkit's stub is loaded in place of the driver's library"),
-    46: ("CUDA_ERROR_DEVICE_UNAVAILABLE", "another process has it, or it may not be used"),
-    100: ("CUDA_ERROR_NO_DEVICE", ""),
-    101: ("CUDA_ERROR_INVALID_DEVICE", ""),
-    304: ("CUDA_ERROR_OPERATING_SYSTEM", "/dev/nvidia* cannot be used from here"),
-    802: ("CUDA_ERROR_SYSTEM_NOT_READY", "the NVIDIA Fabric Manager may not be running"),
-    803: (
-        "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
-        "its library and the kernel module are of different versions; restart the machine",
-    ),
-    804: (
-        "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE",
-        "a forward-compatibility library is loaded that this GPU does not support",
-    ),
-    999: ("CUDA_ERROR_UNKNOWN", "the kernel module nvidia_uvm may be missing or need a restart"),
+    3: "CUDA_ERROR_NOT_INITIALIZED, 3",
+    34: "CUDA_ERROR_STUB_LIBRARY, 34 (a toolkit's stub is loaded in place of the driver's library)",
+    46: "CUDA_ERROR_DEVICE_UNAVAILABLE, 46 (another process has it, or it may not be used)",
+    101: "CUDA_ERROR_INVALID_DEVICE, 101",
+    304: "CUDA_ERROR_OPERATING_SYSTEM, 304 (/dev/nvidia* cannot be used from here)",
+    802: "CUDA_ERROR_SYSTEM_NOT_READY, 802 (the NVIDIA Fabric Manager may not be running)",
+    803: "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, 803 (its library and the kernel module are of"
+    " different versions; restart the machine)",
+    804: "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE, 804 (a forward-compatibility library is loaded"
+    " that this GPU does not support)",
+    999: "CUDA_ERROR_UNKNOWN, 999 (the kernel module nvidia_uvm may be missing or need a restart)",
 }
 NO_DEVICE = 100
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
 # Compute capability that bfloat16 and TF32 begin with (CUDA C++ Programming Guide, NVIDIA).
 BFLOAT16 = (8, 0)
 GRAPHICS, MEMORY = 0, 2  # nvmlClockType_t
-COMPUTE_MODES = ("DEFAULT", "EXCLUSIVE_THREAD", "PROHIBITED", "EXCLUSIVE_PROCESS")
+COMPUTE_MODES = {
+    0: "DEFAULT", 1: "EXCLUSIVE_THREAD", 2: "PROHIBITED", 3: "EXCLUSIVE_PROCESS"
+}  # fmt: skip
 # Of `gpu_state`: what is another a second later.
 MOMENTARY = ("clocks", "other_processes", "free_bytes", "throttle_reasons")
 # Bits of nvmlDeviceGetCurrentClocksEventReasons, called throttle reasons before.
@@ -92,7 +89,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Found:
+class _VisibleGpus:
     """`gpus`: all that CUDA may use, in its order. `why`: a clause, where there is none.
 
     `expected`: a driver is here, and CUDA_VISIBLE_DEVICES or an error keeps its GPUs from use.
@@ -118,17 +115,17 @@ def find_gpu() -> Gpu | None:
 
 def visible_gpus() -> tuple[Gpu, ...]:
     """All that CUDA may use, in its order: by slot, as nvidia-smi lists them."""
-    return _found().gpus
+    return _ask_driver().gpus
 
 
 def why_no_gpu() -> str:
     """Why `find_gpu` finds none, as a clause: "there is no NVIDIA driver (libcuda.so.1)"."""
-    return _found().why
+    return _ask_driver().why
 
 
 def gpu_is_expected() -> bool:
     """Where `find_gpu` finds none: whether one is hidden, or a driver is here that fails."""
-    return _found().expected
+    return _ask_driver().expected
 
 
 def gpu_state(gpu: Gpu) -> dict[str, Any]:
@@ -144,42 +141,45 @@ def gpu_state(gpu: Gpu) -> dict[str, Any]:
     In a container NVML counts processes by the numbers they have outside: then this program's own
     may be among the others, or none are seen.
     """
-    try:
-        nvml = load_nvml()
-    except Exception:  # not installed, or without a driver: as if it answered nothing
-        nvml = None
-    own = _ask(lambda: nvml.nvmlDeviceGetHandleByUUID(gpu.uuid))
-    card = own
-    if gpu.is_slice:
-        card = _ask(lambda: nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(own))
+    # A slice has free memory and processes of its own, and all else is the card's.
+    own = _ask("nvmlDeviceGetHandleByUUID", gpu.uuid)
+    card = _ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", own) if gpu.is_slice else own
     if card is None:
-        card = _ask(lambda: nvml.nvmlDeviceGetHandleByPciBusId(gpu.bus_id))
+        card = _ask("nvmlDeviceGetHandleByPciBusId", gpu.bus_id)
     if own is None and not gpu.is_slice:
         own = card
 
-    def switched_on(value: Any) -> bool:
-        return bool(value[0] if isinstance(value, list) else value)  # [now, after a restart]
+    def watts(function: str) -> float | None:
+        milliwatts = _ask(function, card)
+        return None if milliwatts is None else milliwatts / 1000
 
+    def switched_on(function: str) -> bool | None:
+        value = _ask(function, card)  # a number, or [now, after a restart]
+        return None if value is None else bool(value[0] if isinstance(value, list) else value)
+
+    def clocks(function: str) -> dict[str, int | None]:
+        kinds = {"graphics_mhz": GRAPHICS, "memory_mhz": MEMORY}
+        return {name: _ask(function, card, kind) for name, kind in kinds.items()}
+
+    reasons = _ask("nvmlDeviceGetCurrentClocksEventReasons", card)
+    if reasons is None:  # its name before
+        reasons = _ask("nvmlDeviceGetCurrentClocksThrottleReasons", card)
+    held_back = None
+    if reasons is not None:
+        held_back = [reason for bit, reason in THROTTLE_REASONS.items() if reasons & bit]
+    memory = _ask("nvmlDeviceGetMemoryInfo", own)
     return {
-        "power_limit_watts": _ask(lambda: nvml.nvmlDeviceGetPowerManagementLimit(card) / 1000),
-        "default_power_limit_watts": _ask(
-            lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(card) / 1000
-        ),
-        "max_clocks": {
-            "graphics_mhz": _ask(lambda: nvml.nvmlDeviceGetMaxClockInfo(card, GRAPHICS)),
-            "memory_mhz": _ask(lambda: nvml.nvmlDeviceGetMaxClockInfo(card, MEMORY)),
-        },
-        "persistence": _ask(lambda: switched_on(nvml.nvmlDeviceGetPersistenceMode(card))),
-        "compute_mode": _ask(lambda: COMPUTE_MODES[nvml.nvmlDeviceGetComputeMode(card)]),
-        "ecc": _ask(lambda: switched_on(nvml.nvmlDeviceGetEccMode(card))),
-        "mig": _ask(lambda: switched_on(nvml.nvmlDeviceGetMigMode(card))),
-        "clocks": {
-            "graphics_mhz": _ask(lambda: nvml.nvmlDeviceGetClockInfo(card, GRAPHICS)),
-            "memory_mhz": _ask(lambda: nvml.nvmlDeviceGetClockInfo(card, MEMORY)),
-        },
-        "other_processes": _ask(lambda: _other_processes(nvml, own)),
-        "free_bytes": _ask(lambda: int(nvml.nvmlDeviceGetMemoryInfo(own).free)),
-        "throttle_reasons": _ask(lambda: _throttle_reasons(nvml, card)),
+        "power_limit_watts": watts("nvmlDeviceGetPowerManagementLimit"),
+        "default_power_limit_watts": watts("nvmlDeviceGetPowerManagementDefaultLimit"),
+        "max_clocks": clocks("nvmlDeviceGetMaxClockInfo"),
+        "persistence": switched_on("nvmlDeviceGetPersistenceMode"),
+        "compute_mode": COMPUTE_MODES.get(_ask("nvmlDeviceGetComputeMode", card)),
+        "ecc": switched_on("nvmlDeviceGetEccMode"),
+        "mig": switched_on("nvmlDeviceGetMigMode"),
+        "clocks": clocks("nvmlDeviceGetClockInfo"),
+        "other_processes": _other_processes(own),
+        "free_bytes": None if memory is None else int(memory.free),
+        "throttle_reasons": held_back,
     }
 
 
@@ -192,16 +192,12 @@ def lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
     return {**environment, "gpu": kept}
 
 
-def forget() -> None:
-    """Ask the driver anew next time: for tests, which replace `load_driver` and `load_nvml`."""
-    _found.cache_clear()
-
-
 def load_driver() -> Any:
     """The driver's library. Raises OSError where there is none."""
     return ctypes.CDLL(LIBRARY)
 
 
+@cache
 def load_nvml() -> Any:
     """The module pynvml, ready to be asked. Raises whatever it does without a driver."""
     # Only where there is a GPU to ask about: it loads a library of the driver's.
@@ -212,7 +208,7 @@ def load_nvml() -> Any:
 
 
 @cache
-def _found() -> Found:
+def _ask_driver() -> _VisibleGpus:
     # Before the driver starts, and for all processes that inherit it: else CUDA puts the fastest
     # first, and an index in CUDA_VISIBLE_DEVICES is another card than nvidia-smi shows under it.
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
@@ -220,33 +216,32 @@ def _found() -> Found:
         driver = load_driver()
     except OSError as error:
         if "cannot open shared object file: No such file" in str(error):
-            return Found((), f"there is no NVIDIA driver ({LIBRARY})", expected=False)
-        return Found((), f"the NVIDIA driver cannot be loaded ({error})")
+            return _VisibleGpus((), f"there is no NVIDIA driver ({LIBRARY})", expected=False)
+        return _VisibleGpus((), f"the NVIDIA driver cannot be loaded ({error})")
     try:
         _check(driver.cuInit(0))
         count = _number(driver.cuDeviceGetCount)
         if count == 0:
             raise DriverError(NO_DEVICE)
-        return Found(tuple(_describe(driver, index) for index in range(count)))
+        return _VisibleGpus(tuple(_describe(driver, index) for index in range(count)))
     except DriverError as error:
         return _without(error.code)
     except Exception as error:  # such as a function that a library of that name does not have
-        return Found((), f"the NVIDIA driver cannot be asked ({error})")
+        return _VisibleGpus((), f"the NVIDIA driver cannot be asked ({error})")
 
 
-def _without(code: int) -> Found:
+def _without(code: int) -> _VisibleGpus:
     """A driver that returns `code` in place of a GPU."""
+    if code != NO_DEVICE:
+        return _VisibleGpus((), f"the NVIDIA driver fails: {ERRORS.get(code, f'error, {code}')}")
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    count = _ask(lambda: load_nvml().nvmlDeviceGetCount()) if code == NO_DEVICE else None
-    if code == NO_DEVICE and hidden is not None and count != 0:
+    count = _ask("nvmlDeviceGetCount")
+    if hidden is not None and count != 0:
         of = f" of the {count} in this machine" if count else ""
-        return Found((), f"CUDA_VISIBLE_DEVICES={hidden[:100]!r} leaves no NVIDIA GPU{of} visible")
-    if code == NO_DEVICE:
-        why = "the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE, 100)"
-        return Found((), why, expected=bool(count))
-    name, hint = ERRORS.get(code, ("error", ""))
-    said = f"the NVIDIA driver fails: {name}, {code}"
-    return Found((), f"{said} ({hint})" if hint else said)
+        why = f"CUDA_VISIBLE_DEVICES={hidden[:100]!r} leaves no NVIDIA GPU{of} visible"
+        return _VisibleGpus((), why)
+    why = "the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE, 100)"
+    return _VisibleGpus((), why, expected=bool(count))
 
 
 def _describe(driver: Any, index: int) -> Gpu:
@@ -281,12 +276,12 @@ def _uuid(driver: Any, device: int, name: bytes) -> str:
 
 
 def _driver_version() -> str | None:
-    with suppress(Exception):
-        version = load_nvml().nvmlSystemGetDriverVersion()
-        return version.decode() if isinstance(version, bytes) else str(version)
+    if (version := _ask("nvmlSystemGetDriverVersion")) is not None:
+        return version
     with suppress(OSError):
-        found = re.search(r"Module\S*(?: for \S+)?\s+(\d+[\d.]+)", KERNEL_MODULE.read_text("utf-8"))
-        return found.group(1) if found else None
+        module = KERNEL_MODULE.read_text("utf-8")
+        match = re.search(r"Module\S*(?: for \S+)?\s+(\d+[\d.]+)", module)
+        return match.group(1) if match else None
     return None
 
 
@@ -302,40 +297,33 @@ def _check(code: int) -> None:
         raise DriverError(code)
 
 
-def _ask(question: Callable[[], Any]) -> Any:
-    """Cards, drivers and permissions differ in what may be asked: None where it may not."""
+def _ask(function: str, *arguments: Any) -> Any:
+    """What a function of NVML answers; None without NVML, or where it may not be asked."""
     try:
-        return question()
+        return getattr(load_nvml(), function)(*arguments)
     except Exception:
         return None
 
 
-def _other_processes(nvml: Any, handle: Any) -> dict[str, int | None]:
+def _other_processes(handle: Any) -> dict[str, int | None] | None:
+    running = _ask("nvmlDeviceGetComputeRunningProcesses", handle)
+    if running is None:
+        return None
     ours = _our_processes()
-    others = [
-        each for each in nvml.nvmlDeviceGetComputeRunningProcesses(handle) if each.pid not in ours
-    ]
-    sizes = [each.usedGpuMemory for each in others]
-    known = None not in sizes  # Windows' driver, below WSL too, does not say
-    return {"count": len(others), "bytes": sum(sizes) if known else None}
+    sizes = [process.usedGpuMemory for process in running if process.pid not in ours]
+    # Windows' driver, below WSL too, does not say how much one has.
+    return {"count": len(sizes), "bytes": None if None in sizes else sum(sizes)}
 
 
 def _our_processes() -> set[int]:
     """This one, what it has started, and other workers of what has started it."""
-    me = psutil.Process()
-    ours = {me.pid, *(child.pid for child in me.children(recursive=True))}
+    ours = {os.getpid()}
     with suppress(psutil.Error):
+        me = psutil.Process()
+        ours |= {child.pid for child in me.children(recursive=True)}
         parent = me.parent()
         for sibling in parent.children() if parent else ():
             with suppress(psutil.Error):
                 if any(part.startswith("harness.") for part in sibling.cmdline()):
                     ours.add(sibling.pid)
     return ours
-
-
-def _throttle_reasons(nvml: Any, handle: Any) -> list[str]:
-    name = "nvmlDeviceGetCurrentClocksEventReasons"
-    if not hasattr(nvml, name):
-        name = "nvmlDeviceGetCurrentClocksThrottleReasons"
-    bits = getattr(nvml, name)(handle)
-    return [reason for bit, reason in THROTTLE_REASONS.items() if bits & bit]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from harness.system.errors import UserError
 
@@ -24,18 +23,14 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
     with lock:
-        if not any(_taken(lock) for _ in range(TRIES)):
+        for _ in range(TRIES):
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(PAUSE)
+        else:
             raise UserError(f"{folder}: another cyclebench is writing there; wait for it")
         yield
-
-
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        time.sleep(PAUSE)
-        return False
-    return True
 
 
 def is_locked(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from harness.config.differences import differences
 from harness.config.experiment import Experiment
 from harness.data import Fit, Images, Prepared, load_images, prepare
 from harness.data.labels import read_labels
-from harness.metrics.judge import judge_images
+from harness.data.small_grey import small_grey_images
 from harness.plan.plan import evenly
 from harness.system import provenance
 from harness.system.errors import UserError
@@ -116,7 +116,7 @@ def _labelled(
     found = {}
     for side in "AB":
         codes, tested = labels.codes[f"train{side}"], labels.codes[f"test{side}"]
-        found[f"judge{side}"] = judge_images(train[f"train{side}"][codes >= 0])
+        found[f"judge{side}"] = small_grey_images(train[f"train{side}"][codes >= 0])
         found[f"trainLabels{side}"] = codes[codes >= 0]
         found[f"testLabels{side}"] = tested[evenly(len(tested), experiment.evaluation.images)]
     return found

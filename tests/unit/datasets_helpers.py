@@ -18,14 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.find_local import Located
-from harness.data.find_or_fetch import locate
-from harness.data.layout import SPLITS
+from harness.data.find_or_fetch import find_or_fetch
+from harness.data.layout import SPLITS, DatasetFolder
 
 
-def find(dataset: str, data_dir: Path | None = None, **options: Any) -> Located:
-    """`locate`, a built-in set being of 8 px, 3 images to train on and 2 to test with."""
-    return locate(dataset, data_dir, size=8, counts=(3, 2), **options)
+def find(dataset: str, data_dir: Path | None = None, **options: Any) -> DatasetFolder:
+    """`find_or_fetch`, a built-in set being of 8 px, 3 images to train on and 2 to test with."""
+    return find_or_fetch(dataset, data_dir, size=8, counts=(3, 2), **options)
 
 
 def everything_in(folder: Path) -> list[str]:

@@ -226,6 +226,6 @@ def machine(
             patch.setenv(name, value)
         patch.setattr(gpu, "load_driver", load_driver)
         patch.setattr(gpu, "load_nvml", load_nvml)
-        gpu.forget()
+        gpu._ask_driver.cache_clear()
         yield made
-    gpu.forget()
+    gpu._ask_driver.cache_clear()

@@ -1,6 +1,13 @@
+import ast
+import inspect
+
 import pytest
 
-from harness.config.experiment import check_backends, load_experiment
+from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
+from backends.interface import Runtime
+from backends.objective import Objective
+from harness.config import sections
+from harness.config.experiment import Experiment, check_backends, load_experiment
 from harness.config.presets import preset_names
 from harness.plan.plan import evaluation_steps
 from harness.system.errors import UserError
@@ -107,3 +114,33 @@ def test_test_images_are_evaluated_every_epoch_or_every_so_many_epochs_or_steps(
     assert steps("evaluation.evaluate_every=2") == (10,)
     assert steps("evaluation.evaluate_every=7", "evaluation.evaluate_unit=steps") == (7, 14)
     assert steps("evaluation.evaluate_every=0") == steps("evaluation.evaluate_every=9") == ()
+
+
+OF_BACKENDS = (
+    "NormSection", "ModelSection", "ObjectiveSection", "OptimiserSection", "RuntimeSection"
+)  # fmt: skip
+
+
+def test_a_configuration_without_settings_is_the_backends_defaults():
+    experiment = Experiment(dataset="any", preset="any")
+    assert experiment.networks().g_ab == ResNetSpec()
+    assert experiment.networks().d_a == DiscriminatorSpec()
+    assert experiment.loss() == Objective()
+    assert Runtime(**experiment.runtime.model_dump()) == Runtime()
+    unet = Experiment(dataset="any", preset="any", model={"generator": "unet"})
+    assert unet.networks().g_ab == UNetSpec()
+
+
+def test_a_default_that_a_backend_has_is_not_written_again():
+    """A number, a switch or a word in these sections is of a key that no backend takes."""
+    written = set()
+    for section in ast.parse(inspect.getsource(sections)).body:
+        if isinstance(section, ast.ClassDef) and section.name in OF_BACKENDS:
+            for field in section.body:
+                if isinstance(field, ast.AnnAssign):
+                    # `default` of Field(default=..., strict=True), or the plain value.
+                    keywords = getattr(field.value, "keywords", [])
+                    value = next((k.value for k in keywords if k.arg == "default"), field.value)
+                    if isinstance(value, ast.Constant) and value.value is not None:
+                        written.add(field.target.id)
+    assert written == {"generator", "initial_weights", "pool", "learning_rate"}

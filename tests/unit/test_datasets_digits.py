@@ -19,7 +19,8 @@ from harness.data.digits import typeset, write_digits
 from harness.data.digits.handwritten import Handwritten
 from harness.data.labels import read_labels
 from harness.data.layout import SPLITS
-from harness.metrics.judge import judge_images, train_judge
+from harness.data.small_grey import small_grey_images
+from harness.metrics.judge import train_judge
 from harness.system.errors import UserError
 
 COUNTS = {"trainA": 400, "trainB": 400, "testA": 120, "testB": 120}
@@ -47,7 +48,7 @@ def labelled(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """What a judge is fed, and what it should say."""
     pictures, labels = read(folder / split), labels_in(folder)[split]
     images = np.stack(list(pictures.values()))[..., None]
-    return judge_images(images), np.array([labels[name] for name in pictures], np.int64)
+    return small_grey_images(images), np.array([labels[name] for name in pictures], np.int64)
 
 
 def test_four_splits_of_grey_pictures_and_their_labels(written: Path) -> None:

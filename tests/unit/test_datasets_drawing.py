@@ -12,7 +12,7 @@ import pytest
 from datasets_helpers import Site, everything_in, find, write_set
 
 from harness.data.catalogue import CATALOGUE, BuiltIn
-from harness.data.find_or_fetch import locate
+from harness.data.find_or_fetch import find_or_fetch
 from harness.data.layout import ALL_SPLITS, SPLITS
 from harness.system.errors import UserError
 
@@ -39,7 +39,7 @@ def test_seasons_is_drawn_once_for_each_size_and_count(
     assert find("seasons") == first
     (first.folder / "testA_in_B").rmdir()
     assert find("seasons") == first
-    assert locate("seasons", None, size=8, counts=(4, 2)).folder != first.folder
+    assert find_or_fetch("seasons", None, size=8, counts=(4, 2)).folder != first.folder
     monkeypatch.setattr(module, "_version_of_drawing", lambda source: "newer")
     assert find("seasons").folder != first.folder
     assert drawn == [(8, 3, 2), (8, 3, 2), (8, 4, 2), (8, 3, 2)]
@@ -85,7 +85,7 @@ def test_every_built_in_set_has_a_version_of_its_own() -> None:
 def test_digits_lost_labels_are_drawn_again(own_cache: Path, mirror: Site) -> None:
     lines: list[str] = []
     stages: set[tuple[str, int]] = set()
-    found = locate(
+    found = find_or_fetch(
         "digits", None, size=16, counts=(3, 2),
         report=lines.append, progress=lambda stage, done, total: stages.add((stage, total)),
     )  # fmt: skip
@@ -93,13 +93,13 @@ def test_digits_lost_labels_are_drawn_again(own_cache: Path, mirror: Site) -> No
     assert found.folder.parent == own_cache / "datasets" and stages == {("draw", 10)}
     assert "3 + 2 images a domain of 16 px" in lines[0] and mirror.requests == []
     (found.folder / "labels.csv").unlink()
-    assert locate("digits", None, size=16, counts=(3, 2)) == found
+    assert find_or_fetch("digits", None, size=16, counts=(3, 2)) == found
     assert (found.folder / "labels.csv").exists()
 
 
 def test_more_handwritten_digits_than_there_are_is_one_line(own_cache: Path) -> None:
     with pytest.raises(UserError, match=r"digits: there are 1797 .*1700.* 98 .*other .*counts$"):
-        locate("digits", None, size=16, counts=(1700, 98))
+        find_or_fetch("digits", None, size=16, counts=(1700, 98))
     assert everything_in(own_cache) == []
 
 

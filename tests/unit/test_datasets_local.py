@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from datasets_helpers import Site, find, write_set
 
-from harness.data.find_local import Located, find_local
+from harness.data.find_local import find_local
+from harness.data.layout import DatasetFolder
 from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 def test_any_folder_with_the_four_splits_works_by_path(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "my faces")
-    assert find(str(folder)) == Located("my faces", folder, ("A", "B"))
+    assert find(str(folder)) == DatasetFolder("my faces", folder, ("A", "B"))
     assert find("../my faces").folder == folder
 
 
@@ -44,7 +45,7 @@ def test_data_dir_may_use_the_published_name_or_an_alias(
 ) -> None:
     write_set(tmp_path / "data" / folder)
     found = find(typed, tmp_path / "data")
-    assert found == Located(
+    assert found == DatasetFolder(
         "summer2winter_yosemite", tmp_path / "data" / folder, ("summer", "winter")
     )
 

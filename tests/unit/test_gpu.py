@@ -200,7 +200,7 @@ def test_workers_of_one_program_are_no_others():
     sleep = "import time; print(flush=True); time.sleep(60)"
     ask = """if True:
         import json, subprocess, sys
-        from harness.gpu import _our_processes
+        from harness.system.gpu import _our_processes
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         print(json.dumps([child.pid, *_our_processes()]))
         child.communicate(b"\\n")

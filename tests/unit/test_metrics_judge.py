@@ -8,8 +8,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 
+from harness.data.small_grey import small_grey_images
 from harness.metrics import judge as judge_module
-from harness.metrics.judge import judge_images, train_judge
+from harness.metrics.judge import train_judge
 
 # Least accuracy on 1,000 real test images after 3,000 to train on; measured 0.973 and 0.962.
 REAL = {"mnist": 0.96, "usps": 0.95}
@@ -28,7 +29,7 @@ def small_digits():
 @lru_cache
 def small_judge():
     images, labels, *_ = small_digits()
-    return train_judge(judge_images(images), labels)
+    return train_judge(small_grey_images(images), labels)
 
 
 @pytest.fixture(params=sorted(REAL))
@@ -52,7 +53,7 @@ def published(path, train=3000, test=1000):
 @lru_cache
 def judge_of(path):
     images, labels, *_ = published(path)
-    return train_judge(judge_images(images), labels)
+    return train_judge(small_grey_images(images), labels)
 
 
 def enlarged(images, side):
@@ -62,7 +63,7 @@ def enlarged(images, side):
 
 
 def accuracy(judge, images, labels):
-    return float((judge.predict(judge_images(images)) == labels).mean())
+    return float((judge.predict(small_grey_images(images)) == labels).mean())
 
 
 def rounded(values):
@@ -118,8 +119,8 @@ def test_it_reads_real_digits_also_where_they_are_blurred_noisy_or_pale(
 def test_digits_enlarged_for_training_are_read_as_well(real_digits, side):
     images, labels, tests, test_labels = published(real_digits)
     images, tests = images[:1500], tests[:300]
-    plain = train_judge(judge_images(images), labels[:1500])
-    large = train_judge(judge_images(enlarged(images[..., 0], side)), labels[:1500])
+    plain = train_judge(small_grey_images(images), labels[:1500])
+    large = train_judge(small_grey_images(enlarged(images[..., 0], side)), labels[:1500])
     expected = accuracy(plain, tests, test_labels[:300])
     assert accuracy(large, enlarged(tests[..., 0], side), test_labels[:300]) > expected - 0.02
 
@@ -145,13 +146,13 @@ def test_accuracy_falls_with_noise():
 def test_shuffled_labels_give_chance():
     images, labels, tests, test_labels = small_digits()
     shuffled = np.random.default_rng(0).permutation(labels)
-    assert accuracy(train_judge(judge_images(images), shuffled), tests, test_labels) < 0.2
+    assert accuracy(train_judge(small_grey_images(images), shuffled), tests, test_labels) < 0.2
 
 
 def test_the_same_images_make_the_same_judge():
     images, labels, tests, _ = small_digits()
-    again = train_judge(judge_images(images), labels)
-    fed = judge_images(tests)
+    again = train_judge(small_grey_images(images), labels)
+    fed = small_grey_images(tests)
     assert again.predict(fed).tolist() == small_judge().predict(fed).tolist()
     one_by_one = [small_judge().predict(fed[i : i + 1])[0] for i in range(20)]
     assert one_by_one == small_judge().predict(fed[:20]).tolist()
@@ -160,8 +161,8 @@ def test_the_same_images_make_the_same_judge():
 def test_it_answers_in_the_labels_it_was_trained_with():
     images, labels, tests, test_labels = small_digits()
     two, others = np.isin(labels, [3, 7]), np.isin(test_labels, [3, 7])
-    judge = train_judge(judge_images(images[two]), labels[two])
-    read = judge.predict(judge_images(tests[others]))
+    judge = train_judge(small_grey_images(images[two]), labels[two])
+    read = judge.predict(small_grey_images(tests[others]))
     assert read.dtype == np.int64
     assert set(read) == {3, 7}
     assert (read == test_labels[others]).mean() > 0.95
@@ -176,7 +177,7 @@ def test_colour_does_not_matter_to_what_a_digit_is():
 def test_of_very_many_images_some_are_used_and_always_the_same(monkeypatch):
     images, labels, tests, test_labels = small_digits()
     monkeypatch.setattr(judge_module, "MOST_TRAINED_ON", 500)
-    fed, tests = judge_images(images), judge_images(tests)
+    fed, tests = small_grey_images(images), small_grey_images(tests)
     judge, again = train_judge(fed, labels), train_judge(fed, labels)
     assert judge.machine.support_.max() < 500
     assert judge.predict(tests).tolist() == again.predict(tests).tolist()
@@ -185,11 +186,11 @@ def test_of_very_many_images_some_are_used_and_always_the_same(monkeypatch):
 
 def test_images_are_read_in_chunks_and_none_is_fine(monkeypatch):
     _, _, tests, _ = small_digits()
-    fed = judge_images(tests[:50])
+    fed = small_grey_images(tests[:50])
     expected = small_judge().predict(fed).tolist()
     monkeypatch.setattr(judge_module, "CHUNK", 7)
     assert small_judge().predict(fed).tolist() == expected
-    nothing = judge_images(np.zeros((0, 64, 64, 3), np.uint8))
+    nothing = small_grey_images(np.zeros((0, 64, 64, 3), np.uint8))
     assert nothing.shape == (0, 28, 28)
     assert small_judge().predict(nothing).shape == (0,)
     assert small_judge().predict(nothing).dtype == np.int64
@@ -204,17 +205,17 @@ def test_blank_images_get_some_label():
 @pytest.mark.parametrize(("height", "width", "channels"), [(28, 28, 1), (16, 16, 3), (40, 64, 3)])
 def test_any_size_becomes_28_pixels_of_grey(height, width, channels):
     images = np.random.default_rng(0).integers(0, 256, (3, height, width, channels), np.uint8)
-    fed = judge_images(images)
+    fed = small_grey_images(images)
     assert (fed.shape, fed.dtype) == ((3, 28, 28), np.uint8)
     grey = np.repeat(images[..., :1], 3, axis=3)
-    assert np.array_equal(judge_images(grey), judge_images(images[..., :1]))
+    assert np.array_equal(small_grey_images(grey), small_grey_images(images[..., :1]))
 
 
 def test_28_pixels_of_grey_are_left_as_they_are_and_large_images_are_antialiased():
     images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), np.uint8)
-    assert np.array_equal(judge_images(images), images[..., 0])
+    assert np.array_equal(small_grey_images(images), images[..., 0])
     board = (255 * (np.add.outer(np.arange(112), np.arange(112)) % 2)).astype(np.uint8)
-    assert np.ptp(judge_images(board[None, ..., None]).astype(int)) < 16
+    assert np.ptp(small_grey_images(board[None, ..., None]).astype(int)) < 16
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_28_pixels_of_grey_are_left_as_they_are_and_large_images_are_antialiased
 )
 def test_images_of_other_shapes_and_types_are_refused(images):
     with pytest.raises(ValueError, match="uint8 NHWC"):
-        judge_images(images)
+        small_grey_images(images)
 
 
 FED = np.zeros((4, 28, 28), np.uint8)

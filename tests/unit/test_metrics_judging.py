@@ -33,7 +33,7 @@ def labelled(tmp_path):
     for side, seed in (("a", 5), ("b", 6)):
         train = labels(30, seed)
         arrays[f"train_labels_{side}"] = train
-        arrays[f"train_images_{side}"] = module.judge_images(pictures(train, seed))
+        arrays[f"train_images_{side}"] = module.small_grey_images(pictures(train, seed))
     (tmp_path / "features").mkdir()
     write_arrays(tmp_path / "labels.safetensors", arrays)
     return tmp_path, references, arrays

@@ -57,13 +57,13 @@ def _check(path: Path, variables: list[tuple[str, tuple[int, ...], str]]) -> Non
 
     `variables`: name, shape and class of each, before anything is loaded.
     """
-    found = {name: (shape, kind) for name, shape, kind in variables}
-    if len(found) != len(variables):
+    claims = {name: (shape, kind) for name, shape, kind in variables}
+    if len(claims) != len(variables):
         raise UserError(f"{path}: has a variable twice; it is another file")
-    missing = [name for name in ("X", "y") if name not in found]
+    missing = [name for name in ("X", "y") if name not in claims]
     if missing:
         raise UserError(f"{path}: has no {' and no '.join(missing)}; it is another file")
-    (shape, kind), (labels, label_kind) = found["X"], found["y"]
+    (shape, kind), (labels, label_kind) = claims["X"], claims["y"]
     if len(shape) == 3:
         shape = (*shape, 1)
     if kind != "uint8" or len(shape) != 4 or shape[2] != 3:

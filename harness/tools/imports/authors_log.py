@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.system.errors import UserError
 from harness.system.untrusted import check_file, reason, shown
-from harness.tools.imports.curves import Curves, curve
+from harness.tools.imports.curves import Curves, curve_of
 
 MOST = 512 * 2**20  # bytes
 SESSION = re.compile(r"=+ Training Loss \(.*\) =+")
@@ -59,7 +59,7 @@ def read_log(path: Path, batch_size: int | None, images_per_epoch: int | None) -
         step = ((line.epoch - 1) * per_epoch + line.images) // batch - 1
         for name, value in line.values.items():
             points.setdefault(name, {})[step] = value
-    return Curves({name: curve(each) for name, each in points.items()}, tuple(assumed))
+    return Curves({name: curve_of(each) for name, each in points.items()}, tuple(assumed))
 
 
 def _lines(path: Path) -> tuple[list[Line], list[str]]:

@@ -24,7 +24,7 @@ class Curves:
     assumed: tuple[str, ...] = ()
 
 
-def curve(points: Mapping[int, float]) -> Curve:
+def curve_of(points: Mapping[int, float]) -> Curve:
     """Step -> value, in whatever order."""
     steps = np.array(sorted(points), np.int64)
     return Curve(steps, np.array([points[step] for step in steps.tolist()], np.float64))

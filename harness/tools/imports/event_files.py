@@ -15,7 +15,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from harness.system.errors import UserError
 from harness.system.untrusted import check_file, is_folder, reason
-from harness.tools.imports.curves import Curves, curve
+from harness.tools.imports.curves import Curves, curve_of
 
 PATTERN = "*.tfevents.*"
 MOST = 2**31  # bytes
@@ -40,7 +40,7 @@ def read_events(path: Path) -> Curves:
             points.setdefault(tag, {})[step] = value
     if not points:
         raise UserError(f"{path}: no scalars in it; name the event files of a training")
-    return Curves({tag: curve(each) for tag, each in points.items()}, tuple(assumed))
+    return Curves({tag: curve_of(steps) for tag, steps in points.items()}, tuple(assumed))
 
 
 def _files(path: Path) -> list[Path]:

@@ -16,11 +16,10 @@ from harness.system.errors import UserError
 from harness.system.untrusted import is_folder
 from harness.tools.imports.authors_log import read_log
 from harness.tools.imports.curves import Curves
-from harness.tools.imports.declared import WEIGHTS, Declared, swapped
+from harness.tools.imports.declared import WEIGHTS, Declared, declared_by, swapped
 from harness.tools.imports.event_files import read_events
 from harness.tools.imports.sources import SOURCES, Source
 from harness.tools.imports.tensorboard_csv import read_csvs
-from harness.tools.imports.typed import declared_by
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,21 @@ def import_losses(request: Request) -> tuple[Path, Imported]:
     weights = {**WEIGHTS, **request.weights}
     declared = [*source.curves, *(declared_by(text) for text in request.terms)]
     if request.swap:
-        declared = [replace(each, term=swapped(each.term)) for each in declared]
-    if any(each.term == CYCLE and each.weights for each in declared):
+        declared = [replace(item, term=swapped(item.term)) for item in declared]
+    if any(item.term == CYCLE and item.weights for item in declared):
         _check_equal(weights)
     chosen, sentences = _choose(request, declared, curves, weights)
     columns, assumed = _columns(curves, chosen, weights, source.first_step)
     name = request.name or _slug(request.files[0])
     title = request.title or f"{source.title}: {name}"
     imported = Imported(name, title, tuple(sentences), _table(columns))
-    said = (*_about(source, chosen, request.weights), *curves.assumed, *assumed)
+    notes = (*_about(source, chosen, request.weights), *curves.assumed, *assumed)
     head = {
         "source": request.source,
         "files": [{"name": file.name, "sha256": sha256(file)} for file in _hashed(request.files)],
     }
-    path = write_imported(request.to, imported, head, said)
-    return path, replace(imported, declared=(*imported.declared, *said))
+    path = write_imported(request.to, imported, head, notes)
+    return path, replace(imported, declared=(*imported.declared, *notes))
 
 
 def _read(request: Request) -> Curves:
@@ -95,60 +94,60 @@ def _choose(
     missing = sorted(asked - curves.by_name.keys())
     if missing:
         raise UserError(f"{request.files[0]}: no curve {missing[0]!r}; there are {names}")
-    there = [each for each in declared if each.name in curves.by_name]
+    there = [item for item in declared if item.name in curves.by_name]
     if not there:
         raise UserError(
             f"{request.files[0]}: no curve that is known of {request.source}; there are {names}:"
             " say which is which as --term cycle_a=NAME"
         )
-    terms = [each.term for each in there]
+    terms = [item.term for item in there]
     twice = next((term for term in terms if terms.count(term) > 1), None)
     if twice:
         raise UserError(f"{request.files[0]}: two curves for {twice}; leave one of them out")
-    return there, [each.sentence(weights) for each in there]
+    return there, [item.sentence(weights) for item in there]
 
 
 def _about(source: Source, chosen: Sequence[Declared], given: Mapping[str, float]) -> list[str]:
     """What is taken for granted of the numbers, a sentence each."""
-    used = {name for each in chosen for name in each.weights}
+    used = {name for item in chosen for name in item.weights}
     guessed = [f"{name} {value:g}" for name, value in WEIGHTS.items() if name in used - set(given)]
-    said = [source.note] if source.note else []
+    notes = [source.note] if source.note else []
     if guessed:
-        said.append(f"Not given, so as the authors' code has it: {', '.join(guessed)}.")
-    return said
+        notes.append(f"Not given, so as the authors' code has it: {', '.join(guessed)}.")
+    return notes
 
 
 def _columns(
     curves: Curves, chosen: Sequence[Declared], weights: Mapping[str, float], first_step: int
 ) -> tuple[dict[str, pd.Series], list[str]]:
     """Term -> its recorded mean by step; sentences about what is left out."""
-    found, assumed = {}, []
+    columns, assumed = {}, []
     if first_step:
         assumed.append(f"Steps are counted from 0: that code begins with {first_step}.")
-    for each in chosen:
-        given, divisor = curves.by_name[each.name], each.divisor(weights)
+    for item in chosen:
+        given, divisor = curves.by_name[item.name], item.divisor(weights)
         # A term of weight zero is not computed, and written as 0.
-        if not divisor or (each.weights and not given.values.any()):
-            assumed.append(f"{each.name} is left out: with a weight of zero nothing was measured.")
+        if not divisor or (item.weights and not given.values.any()):
+            assumed.append(f"{item.name} is left out: with a weight of zero nothing was measured.")
             continue
         finite = np.isfinite(given.values)
         if not finite.all():
             first = int(given.steps[~finite][0]) - first_step
             count = int((~finite).sum())
             assumed.append(
-                f"{each.name}: {count} values that are no finite numbers are left out, the first"
+                f"{item.name}: {count} values that are no finite numbers are left out, the first"
                 f" at step {first}."
             )
         steps = given.steps[finite] - first_step
         if not len(steps):
             continue
         if steps[0] < 0:
-            raise UserError(f"{each.name}: begins at step {steps[0] + first_step}, but that code"
+            raise UserError(f"{item.name}: begins at step {steps[0] + first_step}, but that code"
                             f" counts from {first_step}; is it another code's?")  # fmt: skip
-        found[each.term] = pd.Series(given.values[finite] / divisor, steps)
-    if not found:
+        columns[item.term] = pd.Series(given.values[finite] / divisor, steps)
+    if not columns:
         raise UserError("nothing left to import: no curve has a finite number; give another file")
-    return found, assumed
+    return columns, assumed
 
 
 def _table(columns: Mapping[str, pd.Series]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.system.errors import UserError
 from harness.system.untrusted import check_file, reason
-from harness.tools.imports.curves import Curve, Curves, curve
+from harness.tools.imports.curves import Curve, Curves, curve_of
 
 MOST = 256 * 2**20  # bytes
 COLUMNS = ["Wall time", "Step", "Value"]
@@ -21,13 +21,13 @@ def read_csvs(paths: Sequence[Path]) -> Curves:
 
     Of a step that is there twice, as after a restart, the last counts. Raises UserError.
     """
-    found: dict[str, Curve] = {}
+    curves: dict[str, Curve] = {}
     for path in paths:
         name = path.stem.rpartition("tag-")[2]
-        if name in found:
+        if name in curves:
             raise UserError(f"{path}: a second file for {name!r}; give one of each curve")
-        found[name] = _read(path)
-    return Curves(found)
+        curves[name] = _read(path)
+    return Curves(curves)
 
 
 def _read(path: Path) -> Curve:
@@ -45,4 +45,4 @@ def _read(path: Path) -> Curve:
         raise UserError(
             f"{path}: no curve that TensorBoard saved ({reason(error)}); download it as CSV again"
         ) from None
-    return curve(dict(zip(steps.tolist(), values.tolist(), strict=True)))
+    return curve_of(dict(zip(steps.tolist(), values.tolist(), strict=True)))

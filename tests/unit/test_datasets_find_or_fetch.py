@@ -11,8 +11,7 @@ import pytest
 from datasets_helpers import Site, everything_in, find, picture, png, zip_of, zipped_set
 
 from harness.data.catalogue import CATALOGUE, Archive, find_entry
-from harness.data.find_local import Located
-from harness.data.layout import missing_splits
+from harness.data.layout import DatasetFolder, missing_splits
 from harness.data.pairs import archives_of
 from harness.data.single_domains import SINGLES
 from harness.data.split_rule import part_of
@@ -112,7 +111,7 @@ def test_a_set_comes_from_the_mirror_once(own_cache: Path, mirror: Site) -> None
     found = find(
         "horse2zebra", report=lines.append, progress=lambda stage, done, total: stages.add(stage)
     )
-    assert found == Located(
+    assert found == DatasetFolder(
         "horse2zebra", own_cache / "datasets" / "horse2zebra", ("horse", "zebra")
     )
     assert missing_splits(found.folder) == []
