@@ -55,8 +55,8 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
         made_of = _features(experiment, ImageSets(references, runs), report)
         judges = read_judges(experiment, references)
         scorer = Scorer(references, made_of, judges)
-        evaluations = [Place(run, step) for run in runs for step in run.evaluated_steps]
-        placed: list[PlacedScore] = []
+        evaluations = [Evaluation(run, step) for run in runs for step in run.evaluated_steps]
+        placed: list[EvaluationScore] = []
         discriminators: list[Row] = []
         for done, place in enumerate(evaluations):
             report("scores", done, len(evaluations))
@@ -85,7 +85,7 @@ def is_scored(experiment: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Place:
+class Evaluation:
     """One evaluation: a run and the steps it had done."""
 
     run: RunRecord
@@ -112,7 +112,7 @@ class Scorer:
             {direction: judge.references for direction, judge in judges.items()},
         )
 
-    def scores(self, place: Place, arrays: Arrays) -> Iterator[PlacedScore]:
+    def scores(self, place: Evaluation, arrays: Arrays) -> Iterator[EvaluationScore]:
         for direction in DIRECTIONS:
             name = translations_name(place.run, place.step, direction.name)
             judge = self.judges.get(direction.name)
@@ -123,7 +123,7 @@ class Scorer:
                 judge.hits(arrays[direction.name]) if judge else None,
             )
             for score in model_scores(direction, self.yardstick, made):
-                yield PlacedScore(place, direction.name, score)
+                yield EvaluationScore(place, direction.name, score)
 
     def references(self) -> list[Row]:
         return [
@@ -162,10 +162,10 @@ def _features(experiment: Path, sets: ImageSets, report: Report) -> Features:
 
 
 @dataclass(frozen=True)
-class PlacedScore:
+class EvaluationScore:
     """A score and where it belongs."""
 
-    place: Place
+    place: Evaluation
     direction: str
     score: Score
 
@@ -182,17 +182,17 @@ class PlacedScore:
         return {**self.subject, "backend": backend, **interval, "n": self.score.n}
 
 
-def differences(placed: list[PlacedScore], order: list[str]) -> list[Row]:
+def differences(placed: list[EvaluationScore], order: list[str]) -> list[Row]:
     """First minus second of every pair of backends with the same device, seed and step.
 
     `order`: backends as the configuration lists them; others come after, by name.
     """
 
-    def rank(one: PlacedScore) -> tuple[int, str]:
+    def rank(one: EvaluationScore) -> tuple[int, str]:
         backend = one.place.run.backend
         return (order.index(backend) if backend in order else len(order), backend)
 
-    groups: dict[tuple[Any, ...], list[PlacedScore]] = {}
+    groups: dict[tuple[Any, ...], list[EvaluationScore]] = {}
     for one in placed:
         groups.setdefault(tuple(one.subject.values()), []).append(one)
     rows = []

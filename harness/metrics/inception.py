@@ -23,7 +23,7 @@ SIDE = 299
 BATCH = 8  # images whose activations are in memory at once
 
 
-class PooledFeatures(nn.Module):
+class InceptionFeatures(nn.Module):
     """uint8 NHWC images in, global average of the last 2048 feature maps out."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -54,7 +54,7 @@ def load_extractor(weights: Path | None) -> Callable[[np.ndarray], np.ndarray]:
     return extract
 
 
-def load_network(weights: Path) -> PooledFeatures:
+def load_network(weights: Path) -> InceptionFeatures:
     """The network in evaluation mode, batch norm folded in. Raises UserError for other weights."""
     network = build_network()
     network.load_state_dict(read_tensors(weights, network.state_dict()), assign=True)
@@ -62,7 +62,7 @@ def load_network(weights: Path) -> PooledFeatures:
     for module in network.modules():
         if isinstance(module, ConvNormRelu):
             module.fold()
-    return PooledFeatures(network.to(memory_format=torch.channels_last)).eval()
+    return InceptionFeatures(network.to(memory_format=torch.channels_last)).eval()
 
 
 def read_tensors(weights: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Reader:
+class LabelReader:
     """A judge that is trained only if it has not read these very images before.
 
     `images`: uint8 (n, s, s), `labels`: int64 (n,); real ones of one domain.
@@ -63,7 +63,7 @@ class DirectionJudge:
     labelled images of the source domain as they are ("untranslated").
     """
 
-    reader: Reader
+    reader: LabelReader
     labels: np.ndarray
     references: Arrays
 
@@ -87,7 +87,7 @@ def read_judges(experiment: Path, references: Arrays) -> dict[str, DirectionJudg
     return {direction.name: judge for direction, judge in made if judge}
 
 
-def hits(reader: Reader, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def hits(reader: LabelReader, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Whether the judge reads the right label in each labelled image: bool (labelled,)."""
     labelled = labels >= 0
     return reader.read(images[labelled]) == labels[labelled]
@@ -103,7 +103,7 @@ def _judge(
     if len(np.unique(trained_on)) < 2 or not ((labels >= 0).any() and (real_labels >= 0).any()):
         return None
     cache = experiment / "features"
-    reader = Reader(arrays[f"train_images_{target}"], trained_on, cache)
+    reader = LabelReader(arrays[f"train_images_{target}"], trained_on, cache)
     beside = {
         "real": hits(reader, references[direction.target], real_labels),
         "untranslated": hits(reader, references[direction.source], labels),

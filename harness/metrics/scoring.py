@@ -46,7 +46,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceScore:
     """What real images and untranslated images score; None where the metric has no such thing."""
 
     metric: str
@@ -113,14 +113,14 @@ def model_scores(direction: Direction, yardstick: Yardstick, made: Translations)
             yield Score(metric, mean_replicates(values), len(values))
 
 
-def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Reference]:
+def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[ReferenceScore]:
     """Floor (real against real) and identity baseline (untranslated) of the metrics above."""
 
     def places(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return arrays[direction.source], arrays[direction.target], arrays[direction.floor]
 
     source, target, floor = places(yardstick.features)
-    yield Reference(
+    yield ReferenceScore(
         "kid_efflite0", _known(kid(floor, target)), _known(kid(source, target)), len(source)
     )
     n = common_count(direction, yardstick.images)
@@ -128,22 +128,22 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
         if features:
             source, target, floor = (spaced(each, n) for each in places(features))
             floored, untouched = (frechet_distance(other, target) for other in (floor, source))
-            yield Reference(metric, _known(floored), _known(untouched), n)
+            yield ReferenceScore(metric, _known(floored), _known(untouched), n)
     if yardstick.energy:
         source, target, floor = places(yardstick.energy)
         floored, untouched = (checkerboard_replicates(x, target).value for x in (floor, source))
-        yield Reference("checkerboard", _known(floored), _known(untouched), len(source))
+        yield ReferenceScore("checkerboard", _known(floored), _known(untouched), len(source))
     if direction.name in yardstick.hits:
         hits = yardstick.hits[direction.name]
         floored, untouched = (float(hits[name].mean()) for name in ("real", "untranslated"))
-        yield Reference("judge_accuracy", floored, untouched, len(hits["real"]))
+        yield ReferenceScore("judge_accuracy", floored, untouched, len(hits["real"]))
     untranslated = yardstick.images[direction.source]
     for metric in CYCLE:
-        yield Reference(metric, None, None, len(untranslated))
+        yield ReferenceScore(metric, None, None, len(untranslated))
     if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
             values = measure(untranslated, yardstick.images[direction.truth])
-            yield Reference(metric, None, _known(float(values.mean())), len(values))
+            yield ReferenceScore(metric, None, _known(float(values.mean())), len(values))
 
 
 def common_count(direction: Direction, images: Arrays) -> int:

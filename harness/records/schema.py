@@ -33,7 +33,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
-class Status(Shape):
+class StatusShape(Shape):
     """status.json"""
 
     backend: str
@@ -44,14 +44,14 @@ class Status(Shape):
     why: str | None = None
 
 
-class Clocks(Shape):
+class GpuClocksShape(Shape):
     """MHz."""
 
     graphics_mhz: Number | None = None
     memory_mhz: Number | None = None
 
 
-class GpuFacts(Shape):
+class GpuShape(Shape):
     """Of environment.json what a report shows of a GPU."""
 
     memory: Whole | None = None
@@ -59,11 +59,11 @@ class GpuFacts(Shape):
     driver_cuda: list[Whole] | None = None
     power_limit_watts: Number | None = None
     default_power_limit_watts: Number | None = None
-    max_clocks: Clocks | None = None
+    max_clocks: GpuClocksShape | None = None
     ecc: bool | None = None
 
 
-class Environment(Shape):
+class EnvironmentShape(Shape):
     """environment.json; which of these there must be, the reader says: see `require`."""
 
     framework: Text = ""
@@ -72,20 +72,20 @@ class Environment(Shape):
     git_revision: Text | None = None
     versions: dict[str, Any] = {}
     libraries: dict[str, Any] = {}
-    gpu: GpuFacts | None = None
+    gpu: GpuShape | None = None
 
 
-class Memory(Shape):
+class MemoryShape(Shape):
     bytes: Whole | None
     kind: str
 
 
-class Resources(Shape):
+class ResourcesShape(Shape):
     """resources.json; as `Environment`."""
 
     clocks: dict[str, Number] = {}
     processes: Whole = 1
-    peak_memory: Memory | None = None
+    peak_memory: MemoryShape | None = None
     flops_per_step: Number | None = None
     energy_source: str | None = None
 
@@ -118,7 +118,7 @@ def check_status(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
     Files are named after what the status says, which must not lead to another folder.
     """
     path = folder / "status.json"
-    check_shape(path, status, Status, _anew(folder))
+    check_shape(path, status, StatusShape, _anew(folder))
     name = f"{status['backend']}-seed{status['seed']}"
     if name != folder.name:
         raise UserError(f"{path}: it is of {shown(name)}; call the run's folder that, or remove it")
@@ -126,12 +126,12 @@ def check_status(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_environment(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
-    check_shape(folder / "environment.json", environment, Environment, _anew(folder))
+    check_shape(folder / "environment.json", environment, EnvironmentShape, _anew(folder))
     return environment
 
 
 def check_resources(folder: Path, resources: dict[str, Any]) -> dict[str, Any]:
-    check_shape(folder / "resources.json", resources, Resources, _anew(folder))
+    check_shape(folder / "resources.json", resources, ResourcesShape, _anew(folder))
     return resources
 
 

@@ -22,8 +22,8 @@ from harness.training.experiment_folder import (
     prepare_data,
 )
 from harness.training.jobs import (
-    Bench,
-    Request,
+    ComparisonRequest,
+    PreparedExperiment,
     _say_nothing,
     begin,
     check_precision,
@@ -34,7 +34,7 @@ from harness.training.jobs import (
 from harness.training.turns import Pace
 
 
-def compare(request: Request, display: Display) -> Path:
+def compare(request: ComparisonRequest, display: Display) -> Path:
     """Train what is not trained yet, score, report; returns the path of report.html.
 
     Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
@@ -69,7 +69,7 @@ def score(folder: Path, display: Display) -> Path:
     return write_report(folder)
 
 
-def _say_choices(request: Request, machine: Machine, display: Display) -> None:
+def _say_choices(request: ComparisonRequest, machine: Machine, display: Display) -> None:
     preset = request.preset or f"{DEFAULT}, the default"
     why = f", since {machine.why}" if machine.why else ""
     change = "" if request.preset else "; --preset changes it"
@@ -77,7 +77,10 @@ def _say_choices(request: Request, machine: Machine, display: Display) -> None:
 
 
 def _say_larger(
-    display: Display, bench: Bench, images: Mapping[str, Images], paces: dict[str, Pace]
+    display: Display,
+    bench: PreparedExperiment,
+    images: Mapping[str, Images],
+    paces: dict[str, Pace],
 ) -> None:
     flops = step_flops(bench.experiment)
     counts = (len(images["trainA"]), len(images["trainB"]))

@@ -37,7 +37,7 @@ class Titles(BaseModel):
     b: Text = Field(min_length=1)
 
 
-class Described(BaseModel):
+class ModelDescription(BaseModel):
     """model.json, as far as it is read; in experiment.json titles are in the configuration."""
 
     dataset: Text = ""
@@ -191,13 +191,13 @@ def _read_model_folder(folder: Path) -> TrainedModel:
     return _trained(path, described, folder, folder.resolve().name, described.origin)
 
 
-def _described(path: Path, document: Mapping[str, Any]) -> Described:
-    check_shape(path, document, Described, "take it from where it was written")
-    return Described.model_validate(document)
+def _described(path: Path, document: Mapping[str, Any]) -> ModelDescription:
+    check_shape(path, document, ModelDescription, "take it from where it was written")
+    return ModelDescription.model_validate(document)
 
 
 def _trained(
-    path: Path, described: Described, folder: Path, name: str, origin: str
+    path: Path, described: ModelDescription, folder: Path, name: str, origin: str
 ) -> TrainedModel:
     settings = {k: v for k, v in described.configuration.items() if k not in NOT_SETTINGS}
     settings |= {"dataset": described.dataset, "preset": described.preset}

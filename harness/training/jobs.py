@@ -27,7 +27,7 @@ from harness.training.turns import Estimate, Pace, finished, train_seed
 
 
 @dataclass(frozen=True)
-class Request:
+class ComparisonRequest:
     """What the user asked for. None: decided by what the machine has, or by the preset."""
 
     dataset: str | None = None
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Bench:
+class PreparedExperiment:
     """One experiment with its data found, and the folder its runs go to."""
 
     experiment: Experiment
@@ -49,13 +49,15 @@ class Bench:
     folder: Path
 
 
-def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> Bench:
+def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> PreparedExperiment:
     """Writes nothing."""
     experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
-    return Bench(experiment, prepared, experiment_folder(results, experiment, prepared))
+    return PreparedExperiment(
+        experiment, prepared, experiment_folder(results, experiment, prepared)
+    )
 
 
-def begin(bench: Bench, display: Display) -> dict[str, Images]:
+def begin(bench: PreparedExperiment, display: Display) -> dict[str, Images]:
     """Write what the runs are made from; returns the decoded images.
 
     Raises UserError where the folder has runs of something else.
@@ -93,9 +95,9 @@ def _say_nothing(paces: dict[str, Pace]) -> None:
 
 
 def train(
-    bench: Bench,
+    bench: PreparedExperiment,
     images: Mapping[str, Images],
-    request: Request,
+    request: ComparisonRequest,
     machine: Machine,
     display: Display,
     give_up: Callable[[RunRecord], bool] = lambda run: False,
@@ -139,7 +141,7 @@ def jobs_left(
     folder: Path,
     experiment: Experiment,
     images: Mapping[str, Images],
-    request: Request,
+    request: ComparisonRequest,
     machine: Machine,
     display: Display,
 ) -> list[list[Job]]:

@@ -58,7 +58,7 @@ class Job:
     images: dict[str, str]
 
 
-class Run:
+class TrainingRun:
     """A training in progress and what has been recorded of it.
 
     `progress` is called after every step and every few images.

@@ -18,7 +18,9 @@ from harness.studies import comparison as comparing
 from harness.system.errors import UserError
 from harness.system.machine import find_machine
 from harness.system.progress import Display
-from harness.training.jobs import Bench, Request, check_precision
+from harness.training.jobs import ComparisonRequest as Request
+from harness.training.jobs import PreparedExperiment as Bench
+from harness.training.jobs import check_precision
 from harness.training.turns import Pace
 
 T4 = Card("Tesla T4", 15 * 2**30, (7, 5))

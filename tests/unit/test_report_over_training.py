@@ -10,11 +10,11 @@ from harness.metrics.pixel import mae
 from harness.records.experiment import load
 from harness.report import render
 from harness.report.comparison import write_report
-from harness.report.comparison.cases import EACH, case_galleries
 from harness.report.comparison.discriminator_plots import output_figure
+from harness.report.comparison.extreme_examples import EACH, case_galleries
 from harness.report.comparison.findings import find
 from harness.report.comparison.score_plots import score_figure
-from harness.report.comparison.scores import Point, metric_rows, score_curves
+from harness.report.comparison.scores import ScorePoint, metric_rows, score_curves
 from harness.report.formatting import fixed
 from harness.system.files import read_arrays, read_json, write_arrays, write_json
 
@@ -43,7 +43,7 @@ def test_a_curve_has_every_evaluated_step_with_the_interval_of_one_run(one):
     curve = score_curves(load(one), "kid_efflite0")["tf", "ba"]
     assert [point.step for point in curve] == [0, STEPS // 2, STEPS]
     [last] = recorded(one, metric="kid_efflite0", backend="tf", direction="ba", step=STEPS)
-    assert curve[-1] == Point(STEPS, last["value"], last["low"], last["high"])
+    assert curve[-1] == ScorePoint(STEPS, last["value"], last["low"], last["high"])
 
 
 def test_a_curve_of_several_runs_is_their_mean_and_range(three):
@@ -51,7 +51,9 @@ def test_a_curve_of_several_runs_is_their_mean_and_range(three):
     at = {"metric": "kid_efflite0", "backend": "torch", "direction": "ab", "step": STEPS // 2}
     values = [row["value"] for row in recorded(three, **at)]
     assert len(values) == 3
-    assert curve[1] == Point(STEPS // 2, pytest.approx(np.mean(values)), min(values), max(values))
+    assert curve[1] == ScorePoint(
+        STEPS // 2, pytest.approx(np.mean(values)), min(values), max(values)
+    )
 
 
 def test_the_last_score_is_the_headline_and_the_best_stands_beside_it(one):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.records.experiment import Experiment, load
+from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import conventions
 from harness.system.errors import UserError
@@ -78,7 +78,7 @@ def _check_tables(run: RunRecord) -> None:
         raise _unfit(run.folder / "blocks.csv", "has a block without steps", run)
 
 
-def _check_evaluation(run: RunRecord, step: int, experiment: Experiment) -> None:
+def _check_evaluation(run: RunRecord, step: int, experiment: ExperimentFolder) -> None:
     path, arrays, references = (
         run.evaluation_file(step),
         run.evaluation(step),

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from backends.objective import ACCURACIES, LOSS_TERMS
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import Imported, read_imported
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import CONVENTIONS, Conventions, conventions, curves
@@ -23,7 +23,7 @@ BOTH = "cycle"  # the mean of both cycle losses
 TITLES = {BOTH: "cycle, mean of both generators"}
 
 
-def chart_data(experiment: Experiment) -> Markup | None:
+def chart_data(experiment: ExperimentFolder) -> Markup | None:
     """For a data block of the page; None where no run is complete.
 
     `series [{title, colour, dashed}]`, `steps` and each term's `values`: a list a series; values as
@@ -75,14 +75,14 @@ def _factors(units: Conventions, term: str) -> dict[str, float]:
     return {each: factor for each, factor in found.items() if factor is not None}
 
 
-def _of_run(experiment: Experiment, run: RunRecord) -> dict[str, Any]:
+def _of_run(experiment: ExperimentFolder, run: RunRecord) -> dict[str, Any]:
     title = f"{experiment.title(run.backend)}, seed {run.seed}"
     if len(experiment.devices) > 1:
         title += f", {experiment.device_title(run.device)}"
     return {"title": title, "colour": colour(experiment, run.backend), "dashed": False}
 
 
-def _of_import(experiment: Experiment, place: int, each: Imported) -> dict[str, Any]:
+def _of_import(experiment: ExperimentFolder, place: int, each: Imported) -> dict[str, Any]:
     tone = PALETTE[(len(experiment.backends) + place) % len(PALETTE)]
     return {"title": f"{each.title} (imported)", "colour": tone, "dashed": True}
 

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backends.objective import LOSS_TERMS
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import TAIL, conventions, curves
 from harness.report.figures import GUIDE, Drawn, figure
@@ -58,7 +58,7 @@ class Divergence:
         return _tail(self.seeds) if len(self.seeds) else None
 
 
-def divergences(experiment: Experiment) -> list[Divergence]:
+def divergences(experiment: ExperimentFolder) -> list[Divergence]:
     """One for each pair of backends that have runs of the same seed on one device, with steps."""
     terms = [name for name in LOSS_TERMS if conventions(experiment).objective.weights[name]]
     found = []
@@ -71,7 +71,7 @@ def divergences(experiment: Experiment) -> list[Divergence]:
     return found
 
 
-def why(experiment: Experiment, found: list[Divergence]) -> list[str]:
+def why(experiment: ExperimentFolder, found: list[Divergence]) -> list[str]:
     """What the distances say, a paragraph a pair, and what they cannot say."""
     paragraphs = [words(experiment, each) for each in found]
     paragraphs.append(
@@ -82,7 +82,7 @@ def why(experiment: Experiment, found: list[Divergence]) -> list[str]:
     return paragraphs
 
 
-def words(experiment: Experiment, each: Divergence) -> str:
+def words(experiment: ExperimentFolder, each: Divergence) -> str:
     first, second = experiment.title(each.first), experiment.title(each.second)
     start = "rounding alone could do that" if each.at_start < ROUNDING else "more than rounding"
     told = (
@@ -103,7 +103,7 @@ def share(value: float) -> str:
 
 
 def divergence_figure(
-    experiment: Experiment, found: Sequence[Divergence], tones: Sequence[str]
+    experiment: ExperimentFolder, found: Sequence[Divergence], tones: Sequence[str]
 ) -> Drawn:
     """Distance by step, both axes logarithmic; `tones`: a colour a pair."""
 
@@ -139,7 +139,7 @@ def _thinned(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pairs(
-    experiment: Experiment, first: str, second: str
+    experiment: ExperimentFolder, first: str, second: str
 ) -> Iterator[tuple[RunRecord, RunRecord]]:
     for device in experiment.devices:
         others = {run.seed: run for run in experiment.of(second, device)}
@@ -148,7 +148,7 @@ def _pairs(
                 yield run, others[run.seed]
 
 
-def _of_one_device(experiment: Experiment, backend: str) -> tuple[RunRecord, ...]:
+def _of_one_device(experiment: ExperimentFolder, backend: str) -> tuple[RunRecord, ...]:
     return max((experiment.of(backend, d) for d in experiment.devices), key=len, default=())
 
 

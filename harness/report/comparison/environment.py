@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 
 FIELDS = (
@@ -55,7 +55,7 @@ class Group:
     values: dict[str, str]  # field -> text; without ONLY_OF_GPUS that it has not
 
 
-def groups(experiment: Experiment) -> list[Group]:
+def groups(experiment: ExperimentFolder) -> list[Group]:
     """One for each distinct environment, by device and backend.
 
     Cards of one kind that are as fast are one environment, whichever of them a run was given.
@@ -135,7 +135,7 @@ def _clocks(clocks: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {mhz} MHz" for name, mhz in parts.items() if mhz is not None)
 
 
-def warnings(experiment: Experiment) -> list[str]:
+def warnings(experiment: ExperimentFolder) -> list[str]:
     """A line for each field that differs where it should not: such runs are not like for like."""
     lines = []
     for field in SAME_EVERYWHERE:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment, tables
-from harness.report.comparison.findings import Findings
+from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import cycle_rows
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import clock_table
@@ -17,7 +17,7 @@ from harness.statistics.intervals import Interval
 Row = dict[str, Any]
 
 
-def frames(experiment: Experiment, findings: Findings) -> dict[str, pd.DataFrame]:
+def frames(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
     """Name -> table, of the tables that have rows; a number that cannot be had is missing."""
     losses = findings.losses if experiment.runs else ()
     rows: dict[str, list[Row]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.config.presets import DEFAULT
 from harness.plan.larger_preset import sentence, training_seconds
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.losses import conventions
 from harness.report.comparison.timing import flops_per_second
 from harness.report.formatting import fixed
@@ -61,7 +61,7 @@ CAPTIONS = {
 }
 
 
-def captions(experiment: Experiment) -> dict[str, str]:
+def captions(experiment: ExperimentFolder) -> dict[str, str]:
     """A caption a figure."""
     several = any(len(experiment.of(name)) > 1 for name in experiment.present)
     lines = (
@@ -82,7 +82,7 @@ def captions(experiment: Experiment) -> dict[str, str]:
     return {"cycle": cycle, "scores": scores, **CAPTIONS}
 
 
-def about_metrics(experiment: Experiment) -> str:
+def about_metrics(experiment: ExperimentFolder) -> str:
     """What the numbers and brackets of the metric table are."""
     count = len(experiment.seeds)
     if count >= MINIMUM_SEEDS:
@@ -102,7 +102,7 @@ def about_metrics(experiment: Experiment) -> str:
     return " ".join([*(text for name, text in METRICS.items() if name in scored), LAST, brackets])
 
 
-def about_timing(experiment: Experiment) -> str:
+def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
     found = []
     for device in experiment.devices if experiment.preset == DEFAULT else ():
@@ -116,7 +116,7 @@ def about_timing(experiment: Experiment) -> str:
     return " ".join([TIMING, *found])
 
 
-def about_cases(experiment: Experiment) -> str:
+def about_cases(experiment: ExperimentFolder) -> str:
     """How these images were chosen."""
     several = len(experiment.present) > 1
     mean = ", by the mean over backends" if several else ""
@@ -126,7 +126,7 @@ def about_cases(experiment: Experiment) -> str:
     )
 
 
-def about_losses(experiment: Experiment) -> str:
+def about_losses(experiment: ExperimentFolder) -> str:
     over = " and over the runs" if len(experiment.runs) > len(experiment.present) else ""
     return (
         f"Means over the last tenth of the run{over}. Curves of two runs drift apart even where "
@@ -134,7 +134,7 @@ def about_losses(experiment: Experiment) -> str:
     )
 
 
-def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
+def about_images(experiment: ExperimentFolder, galleries: tuple[Gallery, ...]) -> str:
     """Which run, which images and how they are encoded."""
     if not galleries:
         return ""
@@ -150,7 +150,7 @@ def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
     return f"{seed}Test images {chosen}: evenly spaced, not chosen.{lossy}"
 
 
-def about_conventions(experiment: Experiment) -> str:
+def about_conventions(experiment: ExperimentFolder) -> str:
     """Why one loss has several values (DESIGN.md, "Losses: four conventions")."""
     units = conventions(experiment)
     objective, (a, b) = units.objective, (units.elements[side] for side in "ab")
@@ -167,7 +167,7 @@ def about_conventions(experiment: Experiment) -> str:
     )
 
 
-def about_counts(experiment: Experiment) -> str:
+def about_counts(experiment: ExperimentFolder) -> str:
     counts = [f"{split} {count:,}" for split, count in experiment.audit["counts"].items()]
     pairs = (
         "Every test image has a known true translation."

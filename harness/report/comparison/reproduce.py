@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.config.differences import flat
 from harness.config.experiment import load_experiment
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.formatting import listed
 from harness.system.errors import UserError
 
@@ -26,7 +26,7 @@ class Reproduction:
     after: tuple[str, ...]
 
 
-def reproduction(experiment: Experiment) -> Reproduction:
+def reproduction(experiment: ExperimentFolder) -> Reproduction:
     """Settings are those that the preset, as it is now, does not have."""
     words = ["make", "compare", f"DATASET={experiment.dataset}", f"PRESET={experiment.preset}"]
     if experiment.seeds:
@@ -52,7 +52,7 @@ def reproduction(experiment: Experiment) -> Reproduction:
     )
 
 
-def _before(experiment: Experiment) -> list[str]:
+def _before(experiment: ExperimentFolder) -> list[str]:
     known = (run.environment.get("git_revision") for run in experiment.runs)
     revisions = sorted({revision for revision in known if revision})
     lines = []
@@ -69,7 +69,7 @@ def _before(experiment: Experiment) -> list[str]:
     return lines
 
 
-def _changed(experiment: Experiment) -> dict[str, Any]:
+def _changed(experiment: ExperimentFolder) -> dict[str, Any]:
     """Dotted keys that are not as the preset has them; all of them where there is none such."""
     try:
         preset = load_experiment(None, experiment.preset, []).model_dump(mode="json")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.statistics.intervals import Interval, ratio_interval
 
@@ -79,7 +79,7 @@ def paired_times(
     return pd.concat(columns, axis=1, join="inner").sort_index()
 
 
-def timing_rows(experiment: Experiment) -> list[TimingRow]:
+def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
     """By device, pair of backends and quantity; energy only where a backend's could be read."""
     batch = experiment.setting("training.batch_size")
     quantities: dict[str, Callable[[Sequence[RunRecord]], float | None]] = {
@@ -106,7 +106,7 @@ def timing_rows(experiment: Experiment) -> list[TimingRow]:
     return rows
 
 
-def clock_table(experiment: Experiment, device: str) -> dict[str, dict[str, float | None]]:
+def clock_table(experiment: ExperimentFolder, device: str) -> dict[str, dict[str, float | None]]:
     """Mean seconds over a backend's runs, by clock and backend; clocks nobody has are left out."""
     table = {
         clock: {name: _clock(experiment.of(name, device), clock) for name in experiment.on(device)}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.records.experiment import Experiment
-from harness.report.comparison.learnt import Sentence, have_they_learnt, place
+from harness.records.experiment import ExperimentFolder
+from harness.report.comparison.baseline_check import Sentence, have_they_learnt, place
 from harness.report.comparison.scores import MetricRow, headline_rows
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import bounds, fixed, listed, plural
@@ -28,14 +28,14 @@ class Answer:
     sentences: tuple[Sentence, ...]
 
 
-def scope(experiment: Experiment) -> str:
+def scope(experiment: ExperimentFolder) -> str:
     """How far any answer reaches: seeds, devices, and the folders it was merged from."""
     if not experiment.runs:
         return "No run is complete yet: there is nothing to compare."
     return f"{_seeds_and_devices(experiment)}{_merged_from(experiment)}"
 
 
-def _seeds_and_devices(experiment: Experiment) -> str:
+def _seeds_and_devices(experiment: ExperimentFolder) -> str:
     seeds = {
         device: {run.seed for run in experiment.runs if run.device == device}
         for device in experiment.devices
@@ -61,7 +61,7 @@ def _seeds_and_devices(experiment: Experiment) -> str:
     return f"{where[0].upper()}{where[1:]}. Intervals over seeds{apart} cover 95 %."
 
 
-def _merged_from(experiment: Experiment) -> str:
+def _merged_from(experiment: ExperimentFolder) -> str:
     sources = experiment.merged.get("sources", [])
     if not sources:
         return ""
@@ -71,7 +71,7 @@ def _merged_from(experiment: Experiment) -> str:
 
 
 def answers(
-    experiment: Experiment, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
+    experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
     rows = headline_rows(metrics)
     short, tone, sentences = have_they_learnt(experiment, metrics)
@@ -82,7 +82,7 @@ def answers(
     ]
 
 
-def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> Answer:
+def _same(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> Answer:
     question = "Do they learn the same?"
     pairs = [row for row in rows if len(row.scores) == 2 and row.difference.value is not None]
     if not pairs:
@@ -117,13 +117,13 @@ def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "op
     return "equivalent" if labels == {"equivalent"} else "open"
 
 
-def different_in(experiment: Experiment, rows: Sequence[MetricRow]) -> str:
+def different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Directions with that verdict, in words."""
     apart = [row for row in rows if row.verdict and row.verdict.label == "different"]
     return listed(list(dict.fromkeys(experiment.path(row.direction) for row in apart)))
 
 
-def _difference(experiment: Experiment, row: MetricRow) -> Sentence:
+def _difference(experiment: ExperimentFolder, row: MetricRow) -> Sentence:
     metric = row.metric
     values = [
         f"{fixed(score.interval.value, metric.digits, metric.scale)} ({experiment.title(name)})"
@@ -172,7 +172,7 @@ def more(row: MetricRow) -> str:
     return f"{about} {plural(further, 'more seed')} needed"
 
 
-def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> Answer:
+def _fast(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> Answer:
     question = "Are they equally fast?"
     rows = [
         row for row in timing if row.quantity == "step_ms_median" and row.ratio.value is not None
@@ -190,7 +190,7 @@ def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> Answer:
     return Answer(question, f"No: {_times(experiment, apart)}", "no", (*sentences, caution))
 
 
-def _times(experiment: Experiment, rows: Sequence[TimingRow]) -> str:
+def _times(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> str:
     """ "TensorFlow took 1.30 times as long in this run", or the range over devices."""
     ratios = sorted(row.ratio.value for row in rows if row.ratio.value is not None)
     if len({tuple(row.values) for row in rows}) > 1:
@@ -206,7 +206,7 @@ def _excludes_one(row: TimingRow) -> bool:
     return low is not None and high is not None and not low <= 1 <= high
 
 
-def _speed(experiment: Experiment, row: TimingRow) -> Sentence:
+def _speed(experiment: ExperimentFolder, row: TimingRow) -> Sentence:
     first, second = (experiment.title(name) for name in row.values)
     device = experiment.device_title(row.device)
     blocks = plural(row.pairs, "pair") + " of blocks run in turns"

@@ -12,7 +12,7 @@ from harness.config.differences import differences
 from harness.statistics.change import Change, against_days, ratio_label, score_change
 from harness.statistics.intervals import CONFIDENCE
 from harness.statistics.metric_table import BY_NAME
-from harness.studies.regression.measured import Measured, Place
+from harness.studies.regression.measured import Measurement, ScoreKey
 from harness.studies.regression.sameness import check_same, check_yardsticks
 from harness.system.errors import UserError
 
@@ -39,11 +39,11 @@ class Comparison:
     one of both has. `judged`: checks; their intervals hold together at 95 %.
     """
 
-    new: Measured
-    baseline: Measured
+    new: Measurement
+    baseline: Measurement
     limits: Limits
     changes: tuple[Change, ...]
-    earlier: tuple[Measured, ...]
+    earlier: tuple[Measurement, ...]
     allowed: tuple[str, ...]
     circumstances: tuple[str, ...]
     unmatched: tuple[str, ...]
@@ -62,11 +62,11 @@ class Comparison:
 
 
 def compare(
-    new: Measured,
-    baseline: Measured,
+    new: Measurement,
+    baseline: Measurement,
     limits: Limits,
     allow: Sequence[str] = (),
-    earlier: Sequence[Measured] = (),
+    earlier: Sequence[Measurement] = (),
 ) -> Comparison:
     """Raises UserError where they are not of one experiment, but for the keys in `allow`.
 
@@ -103,11 +103,11 @@ def compare(
     )
 
 
-def _said(measured: Measured) -> str:
+def _said(measured: Measurement) -> str:
     return ", ".join(f"{where.framework} on {where.title}" for where in measured.places.values())
 
 
-def _judged_scores(new: Measured, baseline: Measured, limits: Limits) -> tuple[str, ...]:
+def _judged_scores(new: Measurement, baseline: Measurement, limits: Limits) -> tuple[str, ...]:
     scored = {place.metric for place in new.scores} & {place.metric for place in baseline.scores}
     if limits.scores is None:
         return tuple({HEADLINE} & scored)
@@ -123,12 +123,16 @@ def _judged_scores(new: Measured, baseline: Measured, limits: Limits) -> tuple[s
     return limits.scores
 
 
-def _margins(baseline: Measured) -> Mapping[str, float]:
+def _margins(baseline: Measurement) -> Mapping[str, float]:
     return (baseline.configuration.get("evaluation") or {}).get("margins") or {}
 
 
 def _changes(
-    new: Measured, days: Sequence[Measured], limits: Limits, judged: Sequence[str], checks: int
+    new: Measurement,
+    days: Sequence[Measurement],
+    limits: Limits,
+    judged: Sequence[str],
+    checks: int,
 ) -> list[Change]:
     """Intervals of what is judged hold together for `checks` of them; others each by itself."""
     baseline, error = days[0], 1 - CONFIDENCE
@@ -187,7 +191,7 @@ def _middle(values: Sequence[float]) -> float:
 
 
 def _score(
-    new: Measured, baseline: Measured, place: Place, judged: bool, error: float
+    new: Measurement, baseline: Measurement, place: ScoreKey, judged: bool, error: float
 ) -> list[Change]:
     now, before = new.scores[place], baseline.scores[place]
     seeds = sorted(now.keys() & before.keys())
@@ -219,7 +223,7 @@ def _in_both(new: Mapping[Key, Any], baseline: Mapping[Key, Any]) -> list[Key]:
 
 
 def _circumstances(
-    new: Measured, baseline: Measured, common: Sequence[tuple[str, str]]
+    new: Measurement, baseline: Measurement, common: Sequence[tuple[str, str]]
 ) -> list[str]:
     found: dict[str, list[str]] = {}
     for key in common:
@@ -228,7 +232,7 @@ def _circumstances(
     return [f"{', '.join(dict.fromkeys(names))}: {said}" for said, names in found.items()]
 
 
-def _unmatched(new: Measured, baseline: Measured) -> list[str]:
+def _unmatched(new: Measurement, baseline: Measurement) -> list[str]:
     lines = []
     for one, other in ((new, baseline), (baseline, new)):
         for key in (key for key in one.places if key not in other.places):

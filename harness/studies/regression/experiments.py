@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.records.experiment import Experiment, load
+from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.timing import block_times, paired_times
 from harness.statistics.metric_table import BY_NAME
-from harness.studies.regression.measured import Measured, Place, Where, texts
+from harness.studies.regression.measured import BackendOnDevice, Measurement, ScoreKey, texts
 from harness.studies.timing.disk import read_record
 from harness.studies.timing.record import Record
 from harness.system import provenance
@@ -26,7 +26,7 @@ from harness.system.gpu import lasting
 NAMES = ("backend", "framework")
 
 
-def read_measured(path: Path) -> Measured:
+def read_measured(path: Path) -> Measurement:
     """Raises UserError for what is neither, is damaged, or has no complete run."""
     if path.is_file():
         return of_bench(path, read_record(path))
@@ -42,7 +42,7 @@ def read_measured(path: Path) -> Measured:
     return of_experiment(experiment)
 
 
-def of_experiment(experiment: Experiment) -> Measured:
+def of_experiment(experiment: ExperimentFolder) -> Measurement:
     """Every complete run is one start of its backend's process."""
     keys = [(device, name) for device in experiment.devices for name in experiment.on(device)]
     runs = {key: experiment.of(key[1], key[0]) for key in keys}
@@ -51,7 +51,7 @@ def of_experiment(experiment: Experiment) -> Measured:
         key: _positive([run.resources["peak_memory"]["bytes"] or 0 for run in here])
         for key, here in runs.items()
     }
-    return Measured(
+    return Measurement(
         name=str(experiment.folder),
         kind="experiment",
         configuration=experiment.configuration,
@@ -59,7 +59,7 @@ def of_experiment(experiment: Experiment) -> Measured:
         finished=max(_day(run.folder / "status.json") for run in experiment.runs),
         revisions=_revisions([run.environment for run in experiment.runs]),
         places={
-            (device, name): Where(
+            (device, name): BackendOnDevice(
                 device, name, experiment.device_title(device), experiment.title(name)
             )
             for device, name in keys
@@ -80,14 +80,14 @@ def of_experiment(experiment: Experiment) -> Measured:
     )
 
 
-def of_bench(path: Path, record: Record) -> Measured:
+def of_bench(path: Path, record: Record) -> Measurement:
     """Raises UserError for an A/A record, which is about the instrument."""
     if record.same:
         raise UserError(f"{path}: one backend against itself (A/A); give a record of two")
     device = provenance.slug(record.device)
     keys = [(device, name) for name in record.backends]
     sides = {key: [start.sides[i] for start in record.starts] for i, key in enumerate(keys)}
-    return Measured(
+    return Measurement(
         name=str(path),
         kind="bench",
         configuration=record.configuration,
@@ -95,7 +95,7 @@ def of_bench(path: Path, record: Record) -> Measured:
         finished=_day(path),
         revisions=_revisions([record.machine]),
         places={
-            key: Where(*key, record.device, name)
+            key: BackendOnDevice(*key, record.device, name)
             for key, name in zip(keys, record.names, strict=True)
         },
         environments={
@@ -119,7 +119,7 @@ def _seconds(run: RunRecord) -> float:
     return float(block_times([run]).median())
 
 
-def _relative(experiment: Experiment) -> dict[tuple[str, str, str], tuple[float, ...]]:
+def _relative(experiment: ExperimentFolder) -> dict[tuple[str, str, str], tuple[float, ...]]:
     found = {}
     for device in experiment.devices:
         for first, second in combinations(experiment.on(device), 2):
@@ -133,14 +133,14 @@ def _relative(experiment: Experiment) -> dict[tuple[str, str, str], tuple[float,
     return found
 
 
-def _scores(experiment: Experiment) -> dict[Place, dict[int, float]]:
+def _scores(experiment: ExperimentFolder) -> dict[ScoreKey, dict[int, float]]:
     last = {(run.device, run.backend, run.seed): run.status["steps"] for run in experiment.runs}
-    found: dict[Place, dict[int, float]] = {}
+    found: dict[ScoreKey, dict[int, float]] = {}
     for row in experiment.metrics.get("scores", []):
         step = last.get((row["device"], row["backend"], row["seed"]))
         known = row["metric"] in BY_NAME  # a later version may score more
         if known and row["step"] == step and row["value"] is not None:
-            place = Place(row["metric"], row["direction"], row["device"], row["backend"])
+            place = ScoreKey(row["metric"], row["direction"], row["device"], row["backend"])
             found.setdefault(place, {})[row["seed"]] = row["value"]
     return found
 

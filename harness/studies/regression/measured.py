@@ -10,7 +10,7 @@ from harness.config.differences import flat
 
 
 @dataclass(frozen=True)
-class Where:
+class BackendOnDevice:
     """A backend on a device; `device` as its folder is called, `title` and `framework` to show."""
 
     device: str
@@ -24,7 +24,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Place:
+class ScoreKey:
     """Of a score."""
 
     metric: str
@@ -34,7 +34,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A number a start of the processes: seconds a step (median), bytes at the peak.
 
     `relative`: seconds of the second backend over the first's, of blocks run in turns, a number a
@@ -49,12 +49,12 @@ class Measured:
     data: str | None
     finished: str
     revisions: tuple[str, ...]
-    places: Mapping[tuple[str, str], Where]
+    places: Mapping[tuple[str, str], BackendOnDevice]
     environments: Mapping[tuple[str, str], Mapping[str, str]]
     steps: Mapping[tuple[str, str], tuple[float, ...]]
     memory: Mapping[tuple[str, str], tuple[float, ...]]
     relative: Mapping[tuple[str, str, str], tuple[float, ...]]
-    scores: Mapping[Place, Mapping[int, float]]
+    scores: Mapping[ScoreKey, Mapping[int, float]]
     yardsticks: Mapping[tuple[str, str], float]
 
 

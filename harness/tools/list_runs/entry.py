@@ -12,7 +12,7 @@ State = Literal["running", "interrupted", "failed", "complete", "killed", "damag
 
 
 @dataclass(frozen=True)
-class Run:
+class ListedRun:
     """One training. `changed`: seconds since the epoch; `why`: it failed, or is not readable."""
 
     folder: Path
@@ -27,7 +27,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Folder:
+class ListedFolder:
     """What one command wrote. `busy`: a process is writing there now.
 
     `about`: what it is of, in words. `verdicts`: of a comparison, how many scores got which;
@@ -39,7 +39,7 @@ class Folder:
     changed: float
     about: str = ""
     busy: bool = False
-    runs: tuple[Run, ...] = ()
+    runs: tuple[ListedRun, ...] = ()
     report: Path | None = None
     verdicts: tuple[tuple[str, int], ...] = ()
     damaged: str | None = None

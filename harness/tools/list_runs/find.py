@@ -6,13 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harness.records.experiment_schema import Head
+from harness.records.experiment_schema import HeadShape
 from harness.records.schema import Shape, Text, check_shape
 from harness.system.errors import UserError
 from harness.system.files import read_json
 from harness.system.lock import is_locked
 from harness.system.untrusted import is_folder, reason
-from harness.tools.list_runs.entry import Folder, Kind, Run
+from harness.tools.list_runs.entry import Kind, ListedFolder, ListedRun
 from harness.tools.list_runs.runs import last_change, runs_of
 
 PAGES = {"consistency": "consistency.html"}  # of the other kinds: report.html
@@ -28,7 +28,7 @@ class _Summary(Shape):
     metrics: list[_Score]
 
 
-def overview(results: Path) -> list[Folder]:
+def overview(results: Path) -> list[ListedFolder]:
     """All in `results`, or the one that it is; by kind, then by last change, the latest first.
 
     What cannot be read is damaged, and says why. Writes nothing. Raises UserError where there is
@@ -72,11 +72,11 @@ def _kind(path: Path) -> Kind | None:
     )
 
 
-def _folder(kind: Kind, path: Path) -> Folder:
+def _folder(kind: Kind, path: Path) -> ListedFolder:
     try:
         changed = last_change(path)
     except OSError as error:
-        return Folder(kind, path, 0.0, damaged=reason(error))
+        return ListedFolder(kind, path, 0.0, damaged=reason(error))
     busy, page = is_locked(path), path / PAGES.get(kind, "report.html")
     known: dict[str, Any] = {"busy": busy, "report": page if page.is_file() else None}
     try:
@@ -87,10 +87,10 @@ def _folder(kind: Kind, path: Path) -> Folder:
             known["verdicts"] = _verdicts(path / "summary.json")
     except (UserError, OSError) as error:
         known["damaged"] = str(error) if isinstance(error, UserError) else reason(error)
-    return Folder(kind, path, changed, **known)
+    return ListedFolder(kind, path, changed, **known)
 
 
-def _runs(kind: Kind, path: Path, busy: bool) -> tuple[Run, ...]:
+def _runs(kind: Kind, path: Path, busy: bool) -> tuple[ListedRun, ...]:
     if kind == "consistency":
         inner = sorted((path / "experiments").glob("*"))
         return tuple(run for experiment in inner for run in runs_of(experiment, busy))
@@ -101,7 +101,7 @@ def _about(kind: Kind, path: Path) -> str:
     """Raises UserError for a damaged record."""
     if kind == "comparison":
         head = read_json(path / "experiment.json")
-        check_shape(path / "experiment.json", head, Head, "mend it, or train anew")
+        check_shape(path / "experiment.json", head, HeadShape, "mend it, or train anew")
         return f"{head['dataset']}, preset {head['preset']}"
     if kind in ("bench", "scaling"):
         records = [read_json(each) for each in sorted(path.glob("*.json"))]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.records.run import RunRecord
 from harness.system.errors import UserError
-from harness.tools.list_runs.entry import Run, State
+from harness.tools.list_runs.entry import ListedRun, State
 
 
-def runs_of(experiment: Path, busy: bool) -> tuple[Run, ...]:
+def runs_of(experiment: Path, busy: bool) -> tuple[ListedRun, ...]:
     """By device, backend and seed. `busy`: whether a process is writing there. Raises OSError."""
     folders = sorted(path for path in experiment.glob("runs/*/*") if path.is_dir())
     return tuple(_run(folder, busy) for folder in folders)
@@ -22,13 +22,13 @@ def last_change(folder: Path) -> float:
     return max(times)
 
 
-def _run(folder: Path, busy: bool) -> Run:
+def _run(folder: Path, busy: bool) -> ListedRun:
     changed, device = last_change(folder), folder.parent.name
     try:
         status = RunRecord(folder).status
     except UserError as error:
-        return Run(folder, device, "damaged", changed, why=str(error))
+        return ListedRun(folder, device, "damaged", changed, why=str(error))
     # A process that ends by itself says so in the status; one that was killed cannot.
     state: State = "killed" if status["state"] == "running" and not busy else status["state"]
     numbers = {name: status[name] for name in ("backend", "seed", "step", "steps")}
-    return Run(folder, device, state, changed, why=status.get("why"), **numbers)
+    return ListedRun(folder, device, state, changed, why=status.get("why"), **numbers)

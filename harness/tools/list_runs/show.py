@@ -13,13 +13,13 @@ from harness.system.dates import moment
 from harness.system.progress import duration
 from harness.system.terminal_tables import show
 from harness.system.untrusted import printable
-from harness.tools.list_runs.entry import Folder, Run
+from harness.tools.list_runs.entry import ListedFolder, ListedRun
 
 STATES = {"killed": "interrupted (was killed)"}
 DAY = 86400.0
 
 
-def print_folders(folders: Sequence[Folder], now: float, console: Console) -> None:
+def print_folders(folders: Sequence[ListedFolder], now: float, console: Console) -> None:
     """A row a folder, below it one for each of its runs. `now`: seconds since the epoch."""
     table = Table()
     for name in ("folder, run", "state", "step", "last change", "what"):
@@ -38,19 +38,19 @@ def _add(table: Table, *cells: str) -> None:
     table.add_row(*(Text(printable(cell)) for cell in cells))
 
 
-def _state(folder: Folder) -> str:
+def _state(folder: ListedFolder) -> str:
     if folder.damaged:
         return "damaged"
     return "being written" if folder.busy else ""
 
 
-def _about(folder: Folder) -> str:
+def _about(folder: ListedFolder) -> str:
     verdicts = ", ".join(f"{count} {label}" for label, count in folder.verdicts)
     report = folder.report.name if folder.report else "no report"
     return "; ".join(filter(None, [folder.kind, folder.about, verdicts, report, folder.damaged]))
 
 
-def _cells(run: Run, now: float) -> tuple[str, ...]:
+def _cells(run: ListedRun, now: float) -> tuple[str, ...]:
     name = run.folder.name if run.backend is None else f"{run.backend}, seed {run.seed}"
     step = "" if run.step is None else f"{run.step:,} of {run.steps:,}"
     what = "; ".join(filter(None, [run.device, run.why]))
@@ -64,12 +64,12 @@ def age(seconds: float) -> str:
     return f"{duration(max(0.0, seconds))} ago"
 
 
-def as_json(folders: Sequence[Folder]) -> dict[str, Any]:
+def as_json(folders: Sequence[ListedFolder]) -> dict[str, Any]:
     """The same; times as ISO 8601, in UTC."""
     return {"folders": [_folder(each) for each in folders]}
 
 
-def _folder(folder: Folder) -> dict[str, Any]:
+def _folder(folder: ListedFolder) -> dict[str, Any]:
     return {
         "kind": folder.kind,
         "folder": str(folder.path),
@@ -83,7 +83,7 @@ def _folder(folder: Folder) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: ListedRun) -> dict[str, Any]:
     names = ("device", "backend", "seed", "state", "step", "steps", "why")
     head = {"folder": str(run.folder), "changed": moment(run.changed)}
     return head | {name: getattr(run, name) for name in names}

@@ -24,7 +24,7 @@ from harness.tools.trained_model import TrainedModel, read_model, write_model
 from harness.tools.translate.direction import described, find_direction
 from harness.tools.translate.loading import choose_backend, load_backend
 from harness.tools.translate.pictures import check_folder, same
-from harness.tools.translate.reproduced import TOLERANCE, Reproduced, compare, sample_images
+from harness.tools.translate.reproduced import TOLERANCE, OnnxComparison, compare, sample_images
 
 Format = Literal["onnx", "safetensors"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -33,7 +33,7 @@ ROUNDING = {"half_even": "to the nearest, halves to the even one", "down": "down
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """`direction`: ab, ba, both, or titles. `formats`: names of FORMATS."""
 
     model: Path
@@ -44,17 +44,17 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedModel:
     """An ONNX model and whether it does what it should; only then it is on disk."""
 
     file: Path
     direction: Direction
     way: str
     backend: str
-    reproduced: Reproduced
+    reproduced: OnnxComparison
 
 
-def export(request: Request, say: Callable[[str], object]) -> list[Exported]:
+def export(request: ExportRequest, say: Callable[[str], object]) -> list[ExportedModel]:
     """Write what is asked for, unless onnxruntime makes something else of an ONNX model.
 
     Then nothing is written. Raises UserError, also where the packages for ONNX are missing.
@@ -68,7 +68,7 @@ def export(request: Request, say: Callable[[str], object]) -> list[Exported]:
     _check_place(request, trained, [*names, "export.json"])
     models = _onnx_models(trained, directions, say) if "onnx" in formats else {}
     found = [
-        Exported(request.to / f"g_{each}.onnx", each, described(trained, each), *model[1:])
+        ExportedModel(request.to / f"g_{each}.onnx", each, described(trained, each), *model[1:])
         for each, model in models.items()
     ]
     if all(each.reproduced.ok for each in found):
@@ -96,7 +96,7 @@ def _formats(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def _check_place(request: Request, trained: TrainedModel, names: Sequence[str]) -> None:
+def _check_place(request: ExportRequest, trained: TrainedModel, names: Sequence[str]) -> None:
     check_folder(request.to)
     records = ("experiment.json", "status.json")
     if same(request.to, trained.folder) or any(is_file(request.to / name) for name in records):
@@ -109,7 +109,7 @@ def _check_place(request: Request, trained: TrainedModel, names: Sequence[str]) 
 
 def _onnx_models(
     trained: TrainedModel, directions: Sequence[Direction], say: Callable[[str], object]
-) -> dict[Direction, tuple[bytes, str, Reproduced]]:
+) -> dict[Direction, tuple[bytes, str, OnnxComparison]]:
     """Of each direction: the model, the backend it was compared with, and how."""
     name = choose_backend(trained, None)
     # As ONNX computes: in float32, and without the detours of `deterministic`.
@@ -166,7 +166,7 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
     }
 
 
-def as_json(exported: Exported) -> dict[str, Any]:
+def as_json(exported: ExportedModel) -> dict[str, Any]:
     """A row of export.json (results/README.md)."""
     return {
         "file": exported.file.name,
@@ -177,7 +177,7 @@ def as_json(exported: Exported) -> dict[str, Any]:
 
 
 def _record(
-    trained: TrainedModel, directions: Sequence[Direction], found: Sequence[Exported]
+    trained: TrainedModel, directions: Sequence[Direction], found: Sequence[ExportedModel]
 ) -> dict[str, Any]:
     return {
         "kind": "export",

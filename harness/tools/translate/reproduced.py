@@ -21,7 +21,7 @@ NOISE_IMAGES = 4
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class OnnxComparison:
     """`max_difference` of outputs in [-1, 1]; `equal_pixels`: share of equal uint8 values."""
 
     images: int
@@ -71,7 +71,7 @@ def compare(
     images: Sequence[np.ndarray],
     of: str,
     rounding: str,
-) -> Reproduced:
+) -> OnnxComparison:
     """`content`: an ONNX model as `export_onnx` makes it. `backend` computes in float32."""
     import onnxruntime
 
@@ -86,7 +86,7 @@ def compare(
         pixels = backend.translate(image[None], direction)
         equal.append((to_levels(made, rounding) == pixels).ravel())
     share = float(np.concatenate(equal).mean())
-    return Reproduced(len(images), of, max(differences), share)
+    return OnnxComparison(len(images), of, max(differences), share)
 
 
 def to_levels(made: np.ndarray, rounding: str) -> np.ndarray:

@@ -38,7 +38,7 @@ Translator = Callable[[np.ndarray], np.ndarray]
 Stage = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many
 
 
-class Work(NamedTuple):
+class ImageJob(NamedTuple):
     """An image, and what its translation is written to."""
 
     source: Path
@@ -46,7 +46,7 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Request:
+class TranslationRequest:
     """`pictures`: a file or a folder. `to`: a folder; or, for a file, one that ends as images do.
 
     `size`: pixels of a side, to which images are resized as test images are in training; None:
@@ -65,7 +65,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Done:
+class TranslationResult:
     """How many, which way, by which backend."""
 
     images: int
@@ -74,14 +74,14 @@ class Done:
     backend: str
 
 
-def translate(request: Request, progress: Stage) -> Done:
+def translate(request: TranslationRequest, progress: Stage) -> TranslationResult:
     """Write a translation for every image. Whatever raises UserError does so before the first."""
     trained = read_model(request.model)
     direction = find_direction(trained, request.direction)
     backend = choose_backend(trained, request.backend)
     machine = find_machine(request.device)
     works = _plan(request)
-    reader = Reader.of(trained, direction, request.size)
+    reader = ImageReader.of(trained, direction, request.size)
     with bombs_refused():
         _check(works, reader, progress)
         loaded = load_backend(trained, backend, machine.device, machine.threads)
@@ -92,7 +92,7 @@ def translate(request: Request, progress: Stage) -> Done:
                 made = translated(image, reader.sizes, lambda x: loaded.translate(x, direction))
             write_bytes(work.target, encoded(made, request.kind))
         progress("translate", len(works), len(works))
-    return Done(len(works), trained, direction, backend)
+    return TranslationResult(len(works), trained, direction, backend)
 
 
 def translated(image: np.ndarray, sizes: Sizes, translator: Translator) -> np.ndarray:
@@ -115,7 +115,7 @@ def _enough_memory(source: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Reader:
+class ImageReader:
     """Opens images of the domain that is translated. `size` as in Request."""
 
     channels: int
@@ -125,7 +125,7 @@ class Reader:
     fit: Fit
 
     @classmethod
-    def of(cls, trained: TrainedModel, direction: Direction, size: int | None) -> Reader:
+    def of(cls, trained: TrainedModel, direction: Direction, size: int | None) -> ImageReader:
         """Raises UserError for a size that there is no translating at."""
         data, sizes = trained.configuration.data, sizes_for(trained.configuration, direction)
         if size is not None:
@@ -144,14 +144,14 @@ class Reader:
         return np.asarray(image).reshape(image.height, image.width, self.channels)
 
 
-def _check(works: list[Work], reader: Reader, progress: Stage) -> None:
+def _check(works: list[ImageJob], reader: ImageReader, progress: Stage) -> None:
     """All of them before anything is written: of a thousand images the last may be damaged."""
     for done, work in enumerate(works, 1):
         reader.read(work.source)
         progress("read", done, len(works))
 
 
-def _plan(request: Request) -> list[Work]:
+def _plan(request: TranslationRequest) -> list[ImageJob]:
     """What becomes of which file. Raises UserError where something would be lost."""
     place, to = request.pictures, request.to
     if is_folder(place) and same(to, place):
@@ -165,12 +165,12 @@ def _plan(request: Request) -> list[Work]:
         targets = [to]
     else:
         targets = [to / renamed(Path(place.name), request.kind)]
-    works = [Work(*each) for each in zip(pictures, targets, strict=True)]
+    works = [ImageJob(*each) for each in zip(pictures, targets, strict=True)]
     _check_targets(works, request.overwrite)
     return works
 
 
-def _check_targets(works: list[Work], overwrite: bool) -> None:
+def _check_targets(works: list[ImageJob], overwrite: bool) -> None:
     sources: dict[Path, Path] = {}
     for source, target in works:
         if target in sources:

@@ -12,19 +12,19 @@ from harness.plan.plan import Plan, evaluation_steps, evenly
 from harness.records.run import RunRecord
 from harness.system.checksums import check_sums
 from harness.system.files import read_arrays
-from harness.tools.verify.found import Found, differs, ok, unchecked
-from harness.tools.verify.recorded import Recorded
+from harness.tools.verify.recorded import RecordedExperiment
+from harness.tools.verify.verify_result import CheckResult, differs, ok, unchecked
 from harness.training.loss_history import History
 
 
-def check_files(run: RunRecord) -> Found:
+def check_files(run: RunRecord) -> CheckResult:
     damage = check_sums(run.folder)
     if damage is None:
         return unchecked("no sums.json: the run was made before cyclebench wrote one")
     return differs(str(damage)) if damage else ok("every file has the SHA-256 it was finished with")
 
 
-def check_losses(run: RunRecord, recorded: Recorded, plan: Plan) -> Found:
+def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
     """A row for every step, in order, with the epoch and the learning rate of the plan."""
     table = run.losses
     missing = {"step", "epoch", "learning_rate", *RECORDED} - set(table.columns)
@@ -52,7 +52,7 @@ def check_losses(run: RunRecord, recorded: Recorded, plan: Plan) -> Found:
     return ok(f"{plan.steps} steps, each once, at the planned learning rates")
 
 
-def check_blocks(run: RunRecord, plan: Plan) -> Found:
+def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
     """Every step belongs to one timed block."""
     expected = 0
     for start, steps in run.blocks[["start_step", "steps"]].itertuples(index=False):
@@ -64,7 +64,7 @@ def check_blocks(run: RunRecord, plan: Plan) -> Found:
     return ok(f"{len(run.blocks)} blocks hold every step once")
 
 
-def check_evaluations(run: RunRecord, recorded: Recorded, plan: Plan) -> Found:
+def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
     """Those that the configuration asks for; of the first and the last also what is in them."""
     asked = evaluation_steps(recorded.experiment, plan.steps, plan.steps_per_epoch)
     expected, found = [0, *asked, plan.steps], run.evaluated_steps
@@ -79,7 +79,7 @@ def check_evaluations(run: RunRecord, recorded: Recorded, plan: Plan) -> Found:
     return ok(f"{len(found)} times, as the configuration asks")
 
 
-def check_weights(run: RunRecord, recorded: Recorded, plan: Plan) -> Found:
+def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
     """state.safetensors holds the networks of the configuration, after the last step."""
     state, experiment = read_arrays(run.folder / "state.safetensors"), recorded.experiment
     try:
@@ -100,7 +100,7 @@ def losses_of(run: RunRecord, experiment: Experiment) -> np.ndarray:
     return run.losses[list(RECORDED)].to_numpy(np.float64).astype(dtype)
 
 
-def _translations(recorded: Recorded, everything: bool) -> dict[str, tuple[int, ...]]:
+def _translations(recorded: RecordedExperiment, everything: bool) -> dict[str, tuple[int, ...]]:
     """Shapes of what is translated, by name in an evaluation."""
     model, most = recorded.experiment.networks(), recorded.experiment.evaluation.images
     a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")

@@ -19,8 +19,8 @@ from harness.records.run import RunRecord
 from harness.system import provenance
 from harness.system.errors import WorkerFailed
 from harness.system.progress import Display
-from harness.tools.verify.found import Found, differs, ok, unchecked
 from harness.tools.verify.records import losses_of
+from harness.tools.verify.verify_result import CheckResult, differs, ok, unchecked
 from harness.training.run import Job
 from harness.training.worker_process import Worker
 
@@ -54,7 +54,7 @@ def replay(
     images: Mapping[str, str],
     steps: int,
     display: Display,
-) -> Found:
+) -> CheckResult:
     """Train the first `steps` of the whole plan again and compare. `images` as in `Job`.
 
     Nothing is written to the run's folder.
@@ -103,7 +103,7 @@ def _train(job: Job, steps: int, display: Display) -> Replayed:
         worker.close()
 
 
-def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> Found:
+def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> CheckResult:
     count, recorded = len(replayed.losses), run.evaluation(0)
     images = [
         name

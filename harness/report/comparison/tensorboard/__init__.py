@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard import evaluations, hparams, scalars
 from harness.report.comparison.tensorboard.events import Entry, events
@@ -17,7 +17,7 @@ from harness.report.comparison.tensorboard.histograms import weights
 FILE = "events.out.tfevents.0.cyclebench"
 
 
-def event_files(experiment: Experiment) -> dict[str, bytes]:
+def event_files(experiment: ExperimentFolder) -> dict[str, bytes]:
     """Path below the experiment's folder -> content; of runs that left anything yet.
 
     Of a run that is not complete, what there is. Raises UserError naming a damaged record.
@@ -32,7 +32,7 @@ def event_files(experiment: Experiment) -> dict[str, bytes]:
     return files
 
 
-def _measured(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
+def _measured(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
     yield from scalars.losses(experiment, run)
     yield from scalars.scores(experiment, run)
     yield from scalars.times(run)

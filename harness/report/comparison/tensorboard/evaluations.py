@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from harness.metrics.scoring import DIRECTIONS, Direction
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard.events import Entry, histogram, image
 from harness.report.gallery import spaced
@@ -18,7 +18,7 @@ ROWS = 3  # test images
 SIDE = 128  # pixels of a tile at most
 
 
-def of_run(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
+def of_run(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
     for step in _chosen(run.evaluated_steps):
         arrays = run.evaluation(step)
         for direction in DIRECTIONS:

@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionStartInfo,
 )
 
-from harness.records.experiment import DIRECTIONS, Experiment
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard.events import Entry
 from harness.report.comparison.tensorboard.scalars import STEP_MS
@@ -34,7 +34,7 @@ STATUS = {
 }
 
 
-def of_run(experiment: Experiment, run: RunRecord) -> list[Entry]:
+def of_run(experiment: ExperimentFolder, run: RunRecord) -> list[Entry]:
     """What the table's columns are, and this run's row but for its scores: those are scalars."""
     given = settings(experiment, run)
     columns = api_pb2.Experiment(
@@ -59,7 +59,7 @@ def of_run(experiment: Experiment, run: RunRecord) -> list[Entry]:
     ]
 
 
-def settings(experiment: Experiment, run: RunRecord) -> dict[str, Setting]:
+def settings(experiment: ExperimentFolder, run: RunRecord) -> dict[str, Setting]:
     """What the run is, then the configuration by dotted key; keys that are null are left out."""
     about: tuple[Setting, ...] = (
         run.backend, float(run.seed), run.device,
@@ -82,7 +82,7 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Setting]]:
         yield prefix, float(value)
 
 
-def _metrics(experiment: Experiment) -> Iterator[tuple[str, str]]:
+def _metrics(experiment: ExperimentFolder) -> Iterator[tuple[str, str]]:
     """Tags of scalars and what their columns are called."""
     scored = {row["metric"] for row in experiment.metrics.get("scores", [])}
     for metric in METRICS:

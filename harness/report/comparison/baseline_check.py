@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records.experiment import Experiment
-from harness.report.comparison.scores import MetricRow, Score, headline_rows
+from harness.records.experiment import ExperimentFolder
+from harness.report.comparison.scores import BackendScore, MetricRow, headline_rows
 from harness.report.formatting import fixed, listed, percent, plural
 
 
@@ -19,7 +19,7 @@ class Sentence:
 
 
 def have_they_learnt(
-    experiment: Experiment, metrics: Sequence[MetricRow]
+    experiment: ExperimentFolder, metrics: Sequence[MetricRow]
 ) -> tuple[str, str, list[Sentence]]:
     """Short answer, tone and sentences."""
     rows = merged(headline_rows(metrics))
@@ -51,16 +51,16 @@ def have_they_learnt(
     return short, tone, sentences
 
 
-def merged(rows: Sequence[MetricRow]) -> list[tuple[MetricRow, dict[str, Score]]]:
+def merged(rows: Sequence[MetricRow]) -> list[tuple[MetricRow, dict[str, BackendScore]]]:
     """Rows of several pairs of backends as one row a metric, device and direction."""
-    found: dict[tuple[str, str, str], tuple[MetricRow, dict[str, Score]]] = {}
+    found: dict[tuple[str, str, str], tuple[MetricRow, dict[str, BackendScore]]] = {}
     for row in rows:
         key = (row.metric.name, row.device, row.direction)
         found.setdefault(key, (row, {}))[1].update(row.scores)
     return list(found.values())
 
 
-def _headline(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> str:
+def _headline(experiment: ExperimentFolder, row: MetricRow, scores: dict[str, BackendScore]) -> str:
     metric = row.metric
     values = [
         f"{fixed(score.interval.value, metric.digits, metric.scale)} ({experiment.title(name)})"
@@ -78,7 +78,9 @@ def _headline(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) 
     )
 
 
-def _since_start(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> str:
+def _since_start(
+    experiment: ExperimentFolder, row: MetricRow, scores: dict[str, BackendScore]
+) -> str:
     changes, starts = [], set()
     for name, score in scores.items():
         if score.start and score.start > 0 and score.interval.value is not None:
@@ -89,7 +91,7 @@ def _since_start(experiment: Experiment, row: MetricRow, scores: dict[str, Score
     return f"Change since step 0{before}: {listed(changes)}. " if changes else ""
 
 
-def _beaten(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> str:
+def _beaten(experiment: ExperimentFolder, row: MetricRow, scores: dict[str, BackendScore]) -> str:
     """Who beats the untranslated images; a model that does not has learnt nothing yet."""
     if row.identity_baseline is None:
         return "There is no baseline to judge it by."
@@ -123,7 +125,7 @@ def _beaten(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) ->
     return " ".join(parts)
 
 
-def _pair(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> str:
+def _pair(experiment: ExperimentFolder, row: MetricRow, scores: dict[str, BackendScore]) -> str:
     metric = row.metric
     number = [
         f"{fixed(s.interval.value, metric.digits)} dB ({experiment.title(name)})"
@@ -141,7 +143,7 @@ def _pair(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> s
     return f"PSNR to the true pairs is {listed(number)}, untranslated {baseline} dB: {closer}."
 
 
-def _reading(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -> str:
+def _reading(experiment: ExperimentFolder, row: MetricRow, scores: dict[str, BackendScore]) -> str:
     metric = row.metric
 
     def share(value: float | None) -> str:
@@ -165,7 +167,7 @@ def _reading(experiment: Experiment, row: MetricRow, scores: dict[str, Score]) -
     )
 
 
-def place(experiment: Experiment, row: MetricRow) -> str:
+def place(experiment: ExperimentFolder, row: MetricRow) -> str:
     """The direction, and the device where there are several to tell apart."""
     several = len(experiment.devices) > 1
     device = f"{experiment.device_title(row.device)}, " if several else ""

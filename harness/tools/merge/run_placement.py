@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.records.run import RunRecord
-from harness.tools.merge.sources import Source, fingerprint
+from harness.tools.merge.sources import MergeSource, fingerprint
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedRun:
     """`device`: name of the folder in `runs` that the run goes to. `sources`: places of those that
     hold it among the folders given; the first gives the files.
     """
@@ -31,7 +31,7 @@ class _Session:
     """Runs of one device and seed that one folder holds: trained in turns, and so kept together."""
 
     seed: int
-    runs: dict[str, Placed]  # by backend
+    runs: dict[str, PlacedRun]  # by backend
 
     def is_of(self, other: _Session) -> bool:
         """Whether both are copies of one session, of which each may have other backends."""
@@ -56,7 +56,7 @@ class _Slot:
         return other_seeds and _of_one_code((*self.sessions, new))
 
 
-def place(sources: Sequence[Source]) -> list[Placed]:
+def place(sources: Sequence[MergeSource]) -> list[PlacedRun]:
     """Every run of every source, identical ones once, in the order of the sources.
 
     A run goes to its device's folder unless that has its seed from another training, or runs that
@@ -76,7 +76,7 @@ def place(sources: Sequence[Source]) -> list[Placed]:
                 here.append(slot)
             slot.sessions.append(session)
     return [
-        Placed(placed.run, slot.name, placed.fingerprint, placed.sources)
+        PlacedRun(placed.run, slot.name, placed.fingerprint, placed.sources)
         for here in slots.values()
         for slot in here
         for session in slot.sessions
@@ -84,12 +84,12 @@ def place(sources: Sequence[Source]) -> list[Placed]:
     ]
 
 
-def _sessions(source: Source, number: int) -> list[tuple[str, _Session]]:
+def _sessions(source: MergeSource, number: int) -> list[tuple[str, _Session]]:
     """With the device's name as it was before any merge."""
     found: dict[tuple[str, int], _Session] = {}
     for run in source.runs:
         session = found.setdefault((run.device, run.seed), _Session(run.seed, {}))
-        session.runs[run.backend] = Placed(run, run.device, fingerprint(run), (number,))
+        session.runs[run.backend] = PlacedRun(run, run.device, fingerprint(run), (number,))
     return [(folder.partition("@")[0], session) for (folder, _), session in found.items()]
 
 
@@ -97,7 +97,7 @@ def _join(known: _Session, copy: _Session) -> None:
     for backend, placed in copy.runs.items():
         had = known.runs.get(backend)
         known.runs[backend] = (
-            Placed(had.run, had.device, had.fingerprint, had.sources + placed.sources)
+            PlacedRun(had.run, had.device, had.fingerprint, had.sources + placed.sources)
             if had
             else placed
         )

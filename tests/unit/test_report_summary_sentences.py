@@ -7,8 +7,8 @@ from report_experiment import build
 
 from harness.records.experiment import load
 from harness.report.comparison.findings import find
-from harness.report.comparison.lead import lead
 from harness.report.comparison.scores import headline_rows
+from harness.report.comparison.summary_sentences import lead
 from harness.report.comparison.verdict import answers
 from harness.statistics.equivalence import Verdict
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.metrics.pixel import mae
 from harness.metrics.scoring import DIRECTIONS, Direction
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.formatting import fixed
 from harness.report.gallery import Column, Gallery, shown_runs
 
@@ -16,7 +16,7 @@ EACH = 2  # images shown from either end
 Evaluations = Mapping[str, Mapping[str, np.ndarray]]  # by backend: arrays of the last evaluation
 
 
-def case_galleries(experiment: Experiment) -> list[Gallery]:
+def case_galleries(experiment: ExperimentFolder) -> list[Gallery]:
     """Of the shown runs, after the last step; images are ordered by the mean over backends."""
     runs = shown_runs(experiment)
     if not (runs and experiment.references):
@@ -31,7 +31,7 @@ def case_galleries(experiment: Experiment) -> list[Gallery]:
 
 
 def _by_cycle_error(
-    experiment: Experiment, direction: Direction, made: Evaluations
+    experiment: ExperimentFolder, direction: Direction, made: Evaluations
 ) -> Gallery | None:
     if not all(direction.cycle in arrays for arrays in made.values()):
         return None
@@ -55,7 +55,7 @@ def _by_cycle_error(
 
 
 def _by_discriminator(
-    experiment: Experiment, direction: Direction, made: Evaluations
+    experiment: ExperimentFolder, direction: Direction, made: Evaluations
 ) -> Gallery | None:
     patches = f"patches_fake_{direction.name[-1]}"
     if not all(patches in arrays for arrays in made.values()):
@@ -84,7 +84,7 @@ def _by_discriminator(
 
 
 def _gallery(
-    experiment: Experiment,
+    experiment: ExperimentFolder,
     name: str,
     title: str,
     note: str,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.records.experiment import DIRECTIONS, Experiment
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.report.comparison.baseline_check import place
 from harness.report.comparison.divergence import Divergence, share
-from harness.report.comparison.learnt import place
 from harness.report.comparison.scores import MetricRow, headline_rows
 from harness.report.comparison.timing import TimingRow
 from harness.report.comparison.verdict import different_in, outcome
@@ -15,7 +15,7 @@ from harness.statistics.intervals import MINIMUM_SEEDS
 
 
 def lead(
-    experiment: Experiment,
+    experiment: ExperimentFolder,
     metrics: Sequence[MetricRow],
     timing: Sequence[TimingRow],
     found: Sequence[Divergence],
@@ -31,7 +31,7 @@ def lead(
     return sentences
 
 
-def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> list[str]:
+def _same(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> list[str]:
     rows = [row for row in rows if row.difference.value is not None and len(row.scores) == 2]
     if not rows:
         return ["The translations have not been scored, so nothing is known of what was learnt."]
@@ -52,7 +52,7 @@ def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> list[str]:
     return [f"{names} {said}: {gap}."]
 
 
-def _gaps(experiment: Experiment, rows: Sequence[MetricRow]) -> str:
+def _gaps(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Both directions of a device; of several devices or pairs, the largest."""
     if len(rows) <= len(DIRECTIONS):
         return listed([_gap(row, experiment.path(row.direction)) for row in rows])
@@ -66,7 +66,7 @@ def _gap(row: MetricRow, where: str) -> str:
     return " ".join(filter(None, [gap, span, f"({where})"]))
 
 
-def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> list[str]:
+def _fast(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> list[str]:
     rows = [
         row
         for row in timing
@@ -85,7 +85,7 @@ def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> list[str]:
     return [f"For a training step {second} took {listed(ratios)}."]
 
 
-def _why(experiment: Experiment, found: Sequence[Divergence]) -> list[str]:
+def _why(experiment: ExperimentFolder, found: Sequence[Divergence]) -> list[str]:
     if not found:
         return []
     each = found[0]
