@@ -13,7 +13,7 @@ import pytest
 from report_experiment import build
 
 from harness.records.run import RunRecord, find_runs
-from harness.report import write_report
+from harness.report.comparison import write_report
 from harness.report.formatting import MINUS
 from harness.system.files import read_json, write_json
 

@@ -11,7 +11,8 @@ from PIL import Image
 from report_experiment import build, write_run
 
 from harness.records.experiment import load
-from harness.report import render, write_report
+from harness.report import render
+from harness.report.comparison import write_report
 from harness.report.comparison.context import FID
 from harness.report.comparison.findings import find
 from harness.report.figures import colour

@@ -12,7 +12,7 @@ from harness.report.comparison.curves import chart_data
 from harness.report.comparison.divergence import why
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.reproduce import reproduction
-from harness.report.comparison.summary_sentences import lead
+from harness.report.comparison.summary_sentences import summary_sentences
 from harness.report.formatting import plural
 
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
@@ -43,7 +43,9 @@ def context(
         "figures": list(figures),
         "about": _about(experiment),
         "contents": _contents(experiment, findings),
-        "lead": lead(experiment, findings.metrics, findings.timing, findings.divergences),
+        "lead": summary_sentences(
+            experiment, findings.metrics, findings.timing, findings.divergences
+        ),
         "unfinished": _unfinished(experiment),
         "warnings": environment.warnings(experiment),
         "fid": None if any(row.metric.name == "fid" for row in findings.metrics) else FID,
@@ -54,10 +56,11 @@ def context(
         ],
         "cases": notes.about_cases(experiment),
         "captions": notes.captions(experiment),
-        "why": why(experiment, list(findings.divergences)),
+        "why": why(experiment, findings.divergences),
         "curves": chart_data(experiment),
         "imported": [
-            f"{each.title}: {' '.join(each.declared)}" for each in read_imported(experiment.folder)
+            f"{curves.title}: {' '.join(curves.declared)}"
+            for curves in read_imported(experiment.folder)
         ],
         "conventions": notes.about_conventions(experiment),
         "cycle": tables.cycle_table(experiment, findings.losses) if any_run else None,
@@ -135,16 +138,14 @@ def _audit(experiment: ExperimentFolder) -> list[Listing]:
     unreadable = [
         f"{item['split']}/{item['name']}: {item['problem']}" for item in audit["unreadable"]
     ]
-    return [
-        _listing(duplicates, "pair", "of images with equal pixels, where the splits should differ"),
-        _listing(greyscale, "image", "stored without colour"),
-        _listing(unreadable, "file", "unreadable and left out"),
-    ]
-
-
-def _listing(entries: list[str], noun: str, what: str) -> Listing:
-    count = plural(len(entries), noun) if entries else f"No {noun}s"
-    shown = entries[:MOST]
-    if len(entries) > MOST:
-        shown.append(f"and {len(entries) - MOST:,} more: audit.json")
-    return Listing(f"{count} {what}", tuple(shown))
+    listings = []
+    for entries, noun, description in (
+        (duplicates, "pair", "of images with equal pixels, where the splits should differ"),
+        (greyscale, "image", "stored without colour"),
+        (unreadable, "file", "unreadable and left out"),
+    ):
+        count = plural(len(entries), noun) if entries else f"No {noun}s"
+        if len(entries) > MOST:
+            entries[MOST:] = [f"and {len(entries) - MOST:,} more: audit.json"]
+        listings.append(Listing(f"{count} {description}", tuple(entries)))
+    return listings

@@ -1,4 +1,4 @@
-"""Everything the report says, worked out once from the records."""
+"""All results of a comparison, computed once from the records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.divergence import Divergence, divergences
-from harness.report.comparison.extreme_examples import case_galleries
+from harness.report.comparison.extreme_examples import extreme_galleries
 from harness.report.comparison.losses import LossRow, loss_rows
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
@@ -36,5 +36,5 @@ def find(experiment: ExperimentFolder) -> ComparisonFindings:
         timing=tuple(timing),
         divergences=tuple(divergences(experiment)),
         galleries=tuple(galleries(experiment)),
-        cases=tuple(case_galleries(experiment)),
+        cases=tuple(extreme_galleries(experiment)),
     )

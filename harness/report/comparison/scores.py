@@ -7,11 +7,12 @@ grouped jackknife over test images of metrics.json; two seeds have none (EVALUAT
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.report.formatting import fixed
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import Interval, seed_interval
 from harness.statistics.metric_table import BY_NAME, Metric
@@ -99,6 +100,21 @@ class MetricRow:
     def title(self) -> str:
         """The metric's name with the number of images where the name must show it."""
         return self.metric.titled(self.images)
+
+    def text(self, value: float | None) -> str:
+        """A value of the metric as a page has it: scaled and rounded."""
+        return fixed(value, self.metric.digits, self.metric.scale)
+
+    def beats_baseline(self, score: BackendScore) -> bool | None:
+        """Whether a score of this row is better than that of the untranslated images."""
+        return score.better_than(self.identity_baseline, self.metric.better)
+
+
+def confidence(interval: Interval, text: Callable[[float], str], pattern: str = "{}") -> str:
+    """ "95 % interval 1.0 to 2.0", put into `pattern`; nothing where there are no bounds."""
+    if interval.low is None or interval.high is None:
+        return ""
+    return pattern.format(f"95 % interval {text(interval.low)} to {text(interval.high)}")
 
 
 def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:

@@ -69,7 +69,7 @@ def _score_cell(score: BackendScore, digits: int, scale: float) -> Cell:
     if score.start is not None:
         lines.append(f"step 0: {fixed(score.start, digits, scale)}")
     if score.best:
-        at = "each its own step" if score.best.step is None else f"step {score.best.step:,}"
+        at = "different steps" if score.best.step is None else f"step {score.best.step:,}"
         lines.append(f"best: {fixed(score.best.value, digits, scale)}, {at}")
     return Cell(fixed(score.interval.value, digits, scale), "\n".join(filter(None, lines)))
 
