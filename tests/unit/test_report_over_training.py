@@ -100,7 +100,9 @@ def test_one_seed_says_how_far_its_difference_varied_between_steps(one, three):
     ends = sorted((-2.0 * gap, 1.5 * gap))
     assert row.over_training == pytest.approx(tuple(ends))
     low, high = (fixed(end, 1, 1000.0) for end in ends)
-    assert f"Between the evaluated steps of this run it varied from {low} to {high}." in _texts(one)[0]
+    assert (
+        f"Between the evaluated steps of this run it varied from {low} to {high}." in _texts(one)[0]
+    )
     assert row_of(three, "kid_efflite0").over_training is None, "seeds say more"
     assert "it varied" not in _texts(three)[0]
 

@@ -76,13 +76,16 @@ def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
     """
     check_target(to, sources)
     placed, target = place(sources), to.resolve()
-    with _replacing_folder(target) as made:
-        _write_head(made, sources)
+    with _replacing_folder(target) as folder:
+        _write_head(folder, sources)
         for one in placed:
-            _take_run(one, made / "runs" / one.device / one.run.folder.name)
-        for folder in (*(source.folder for source in sources), target):
-            _take((folder / "features").glob("[!.]*.safetensors"), made / "features")
-        write_json(made / FILE_NAME, record(sources, placed))
+            # Without checkpoints: a run that is not complete is listed here, and goes on elsewhere.
+            for pattern in OF_A_RUN:
+                below = folder / "runs" / one.device / one.run.folder.name / pattern
+                _take(one.run.folder.glob(pattern), below.parent, copy=pattern in COPIED)
+        for cached in (*(source.folder for source in sources), target):
+            _take((cached / "features").glob("[!.]*.safetensors"), folder / "features")
+        write_json(folder / FILE_NAME, record(sources, placed))
     return placed
 
 
@@ -115,8 +118,8 @@ def record(sources: Sequence[MergeSource], placed: Sequence[PlacedRun]) -> dict[
 
 
 def _of_environments(source: MergeSource, key: str) -> list[str]:
-    found = [run.environment.get(key) for run in source.runs if run.complete]
-    return sorted({value for value in found if isinstance(value, str)})
+    values = [run.environment.get(key) for run in source.runs if run.complete]
+    return sorted({value for value in values if isinstance(value, str)})
 
 
 def _dates(runs: Iterable[RunRecord]) -> list[str]:
@@ -125,20 +128,13 @@ def _dates(runs: Iterable[RunRecord]) -> list[str]:
     return sorted({day(min(ages)), day(max(ages))}) if ages else []
 
 
-def _write_head(made: Path, sources: Sequence[MergeSource]) -> None:
-    head = {key: sources[0].head[key] for key in sources[0].head if key != "configuration"}
-    configuration = sources[0].head["configuration"]
+def _write_head(folder: Path, sources: Sequence[MergeSource]) -> None:
+    head = dict(sources[0].head)
+    configuration = head.pop("configuration")
     digest = merged_hash(sources)
-    write_json(made / "experiment.json", {**head, "hash": digest, "configuration": configuration})
+    write_json(folder / "experiment.json", {**head, "hash": digest, "configuration": configuration})
     for name in ("manifest.json", "audit.json", *ARRAYS):
-        _take([sources[0].folder / name], made)
-
-
-def _take_run(one: PlacedRun, to: Path) -> None:
-    """Without checkpoints: a run that is not complete is listed here, and goes on over there."""
-    for pattern in OF_A_RUN:
-        below = to / pattern.rpartition("/")[0]
-        _take(one.run.folder.glob(pattern), below, copy=pattern in COPIED)
+        _take([sources[0].folder / name], folder)
 
 
 def _take(files: Iterable[Path], to: Path, copy: bool = False) -> None:

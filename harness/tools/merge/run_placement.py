@@ -7,8 +7,8 @@ be counted together is therefore put under another name of the device: `<device>
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from harness.records.run import RunRecord
 from harness.tools.merge.sources import MergeSource, fingerprint
@@ -16,7 +16,7 @@ from harness.tools.merge.sources import MergeSource, fingerprint
 
 @dataclass(frozen=True)
 class PlacedRun:
-    """`device`: name of the folder in `runs` that the run goes to. `sources`: places of those that
+    """`device`: name of the folder in `runs` that the run goes to. `sources`: indices of those that
     hold it among the folders given; the first gives the files.
     """
 
@@ -26,34 +26,9 @@ class PlacedRun:
     sources: tuple[int, ...]
 
 
-@dataclass
-class _Session:
-    """Runs of one device and seed that one folder holds: trained in turns, and so kept together."""
-
-    seed: int
-    runs: dict[str, PlacedRun]  # by backend
-
-    def is_of(self, other: _Session) -> bool:
-        """Whether both are copies of one session, of which each may have other backends."""
-        common = self.runs.keys() & other.runs.keys()
-        return bool(common) and all(
-            self.runs[name].fingerprint == other.runs[name].fingerprint for name in common
-        )
-
-
-@dataclass
-class _Slot:
-    """Sessions that are counted together: of one code, each seed once."""
-
-    name: str
-    sessions: list[_Session] = field(default_factory=list)
-
-    def same(self, new: _Session) -> _Session | None:
-        return next((s for s in self.sessions if s.seed == new.seed and s.is_of(new)), None)
-
-    def takes(self, new: _Session) -> bool:
-        other_seeds = all(each.seed != new.seed for each in self.sessions)
-        return other_seeds and _of_one_code((*self.sessions, new))
+# Runs of one device and seed that one folder holds, by backend: trained in turns, so kept together.
+Session = dict[str, PlacedRun]
+Slot = list[tuple[int, Session]]  # seed, session; counted together: of one code, each seed once
 
 
 def place(sources: Sequence[MergeSource]) -> list[PlacedRun]:
@@ -62,60 +37,49 @@ def place(sources: Sequence[MergeSource]) -> list[PlacedRun]:
     A run goes to its device's folder unless that has its seed from another training, or runs that
     were made by other code: then to the first `<device>@<n>` that has neither.
     """
-    slots: dict[str, list[_Slot]] = {}
+    slots: dict[str, list[Slot]] = {}
     for number, source in enumerate(sources):
-        for device, session in _sessions(source, number):
-            here = slots.setdefault(device, [])
-            known = next((found for slot in here if (found := slot.same(session))), None)
-            if known:
-                _join(known, session)
-                continue
-            slot = next((slot for slot in here if slot.takes(session)), None)
-            if slot is None:
-                slot = _Slot(device if not here else f"{device}@{len(here) + 1}")
-                here.append(slot)
-            slot.sessions.append(session)
+        sessions: dict[tuple[str, int], Session] = {}
+        for run in source.runs:
+            placed = PlacedRun(run, run.device, fingerprint(run), (number,))
+            sessions.setdefault((run.device, run.seed), {})[run.backend] = placed
+        for (folder, seed), session in sessions.items():
+            # By the device's name as it was before any merge.
+            _add(slots.setdefault(folder.partition("@")[0], []), seed, session)
     return [
-        PlacedRun(placed.run, slot.name, placed.fingerprint, placed.sources)
-        for here in slots.values()
-        for slot in here
-        for session in slot.sessions
-        for placed in session.runs.values()
+        replace(placed, device=f"{device}@{number}" if number > 1 else device)
+        for device, here in slots.items()
+        for number, slot in enumerate(here, 1)
+        for _, session in slot
+        for placed in session.values()
     ]
 
 
-def _sessions(source: MergeSource, number: int) -> list[tuple[str, _Session]]:
-    """With the device's name as it was before any merge."""
-    found: dict[tuple[str, int], _Session] = {}
-    for run in source.runs:
-        session = found.setdefault((run.device, run.seed), _Session(run.seed, {}))
-        session.runs[run.backend] = PlacedRun(run, run.device, fingerprint(run), (number,))
-    return [(folder.partition("@")[0], session) for (folder, _), session in found.items()]
+def _add(slots: list[Slot], seed: int, session: Session) -> None:
+    for known in (known for slot in slots for its_seed, known in slot if its_seed == seed):
+        # Copies of one session may each have other backends; what both have must be the same.
+        common = known.keys() & session.keys()
+        if common and all(known[b].fingerprint == session[b].fingerprint for b in common):
+            for backend in common:
+                both = known[backend].sources + session[backend].sources
+                known[backend] = replace(known[backend], sources=both)
+            known |= {backend: run for backend, run in session.items() if backend not in common}
+            return
+    for slot in slots:
+        if seed not in dict(slot) and _of_one_code([*(known for _, known in slot), session]):
+            slot.append((seed, session))
+            return
+    slots.append([(seed, session)])
 
 
-def _join(known: _Session, copy: _Session) -> None:
-    for backend, placed in copy.runs.items():
-        had = known.runs.get(backend)
-        known.runs[backend] = (
-            PlacedRun(had.run, had.device, had.fingerprint, had.sources + placed.sources)
-            if had
-            else placed
-        )
-
-
-def _of_one_code(sessions: Sequence[_Session]) -> bool:
+def _of_one_code(sessions: Iterable[Session]) -> bool:
     """Whether the same sources made all runs, and of each backend the same packages."""
     sources: set[str | None] = set()
     packages: dict[str, set[str]] = {}
-    for session in sessions:
-        for backend, placed in session.runs.items():
-            if _has_environment(placed.run):
-                environment = placed.run.environment
-                sources.add(environment.get("source_digest"))
-                said = json.dumps(environment.get("packages"), sort_keys=True)
-                packages.setdefault(backend, set()).add(said)
-    return len(sources) < 2 and all(len(said) < 2 for said in packages.values())
-
-
-def _has_environment(run: RunRecord) -> bool:
-    return (run.folder / "environment.json").exists()
+    for backend, placed in (item for session in sessions for item in session.items()):
+        if (placed.run.folder / "environment.json").exists():
+            environment = placed.run.environment
+            sources.add(environment.get("source_digest"))
+            text = json.dumps(environment.get("packages"), sort_keys=True)
+            packages.setdefault(backend, set()).add(text)
+    return len(sources) < 2 and all(len(texts) < 2 for texts in packages.values())

@@ -46,18 +46,18 @@ class MergeSource:
 
 def read_sources(folders: Sequence[Path]) -> list[MergeSource]:
     """Raises UserError naming the first difference, a folder given twice, or a damaged record."""
-    found: dict[Path, MergeSource] = {}
+    sources: dict[Path, MergeSource] = {}
     for folder in folders:
-        place = folder.resolve()
-        if place in found:
+        path = folder.resolve()
+        if path in sources:
             raise UserError(f"{folder}: given twice; name each folder once")
-        found[place] = _read(folder)
-    first, *others = found.values()
+        sources[path] = _read(folder)
+    first, *others = sources.values()
     for other in others:
         _check_same(first, other)
-    if not any(run.complete for source in found.values() for run in source.runs):
+    if not any(run.complete for source in sources.values() for run in source.runs):
         raise UserError(f"{first.folder}: no complete run in any of these folders; train one first")
-    return list(found.values())
+    return list(sources.values())
 
 
 def fingerprint(run: RunRecord) -> str:

@@ -67,16 +67,18 @@ def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
 def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
     """Those that the configuration asks for; of the first and the last also what is in them."""
     asked = evaluation_steps(recorded.experiment, plan.steps, plan.steps_per_epoch)
-    expected, found = [0, *asked, plan.steps], run.evaluated_steps
-    if found != expected:
-        odd = sorted(set(expected) ^ set(found))
-        return differs(f"{len(expected)} are asked for, {len(found)} are there; see step {odd[0]}")
+    expected, evaluated = [0, *asked, plan.steps], run.evaluated_steps
+    if evaluated != expected:
+        odd = sorted(set(expected) ^ set(evaluated))
+        return differs(
+            f"{len(expected)} are asked for, {len(evaluated)} are there; see step {odd[0]}"
+        )
     for step in (0, plan.steps):
         shapes = {name: array.shape for name, array in run.evaluation(step).items()}
         for name, shape in _translations(recorded, everything=step > 0).items():
             if shapes.get(name) != shape:
                 return differs(f"{name} after step {step} is {shapes.get(name)}, not {shape}")
-    return ok(f"{len(found)} times, as the configuration asks")
+    return ok(f"{len(evaluated)} times, as the configuration asks")
 
 
 def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
@@ -104,8 +106,7 @@ def _translations(recorded: RecordedExperiment, everything: bool) -> dict[str, t
     """Shapes of what is translated, by name in an evaluation."""
     model, most = recorded.experiment.networks(), recorded.experiment.evaluation.images
     a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")
-    found: dict[str, tuple[int, ...]]
-    found = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
+    shapes = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
     if everything:
-        found |= {"aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
-    return found
+        shapes |= {"aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
+    return shapes

@@ -52,8 +52,8 @@ class Verification:
     @property
     def answer(self) -> str:
         """In a line."""
-        found = {name: self._count(name) for name in ("ok", "DIFFERS", "not checked")}
-        return ", ".join(f"{count} {name}" for name, count in found.items())
+        outcomes = ("ok", "DIFFERS", "not checked")
+        return ", ".join(f"{self._count(outcome)} {outcome}" for outcome in outcomes)
 
     def _count(self, outcome: str) -> int:
         return sum(row.outcome == outcome for row in self.rows)
@@ -68,7 +68,7 @@ def verify(request: VerifyRequest, display: Display) -> Verification:
         "data": check_data(recorded.manifest, prepared, display),
     }
     rows = [VerifyRow("experiment", name, f.outcome, f.note) for name, f in of_experiment.items()]
-    doubtful = [name for name, found in of_experiment.items() if found.outcome != "ok"]
+    doubtful = [name for name, result in of_experiment.items() if result.outcome != "ok"]
     images = {} if doubtful else _image_files(recorded, prepared, display)
 
     def replayed(run: RunRecord) -> CheckResult:
@@ -87,7 +87,7 @@ def verify(request: VerifyRequest, display: Display) -> Verification:
 def _of(
     run: RunRecord, recorded: RecordedExperiment, replayed: Callable[[RunRecord], CheckResult]
 ) -> list[tuple[str, CheckResult]]:
-    """Checks of one run, by name, and what they found."""
+    """Checks of one run by name, with their results."""
     if not run.complete:
         status = run.status
         where = f"{status['state']} at step {status['step']} of {status['steps']}"

@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def unchecked(note: str) -> CheckResult:
 
 
 def readable(check: Callable[[], CheckResult]) -> CheckResult:
-    """As `check` finds. A record that cannot be read is not what it was; other checks go on."""
+    """The result of `check`. A record that cannot be read differs; other checks go on."""
     try:
         return check()
     except UserError as error:
