@@ -1,4 +1,4 @@
-"""What the discriminators make of real and of translated images."""
+"""Outputs of the discriminators for real and for translated images."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def accuracy_figure(experiment: ExperimentFolder) -> Drawn:
 
 def output_figure(experiment: ExperimentFolder) -> Drawn | None:
     """Histograms of their outputs, patch by patch, on the test split after the last step."""
-    found = {name: _outputs(experiment, name) for name in experiment.present}
-    if not all(found.values()):
+    by_backend = {name: _outputs(experiment, name) for name in experiment.present}
+    if not all(by_backend.values()):
         return None
-    pooled = np.concatenate([each for outputs in found.values() for each in outputs.values()])
+    pooled = np.concatenate([x for outputs in by_backend.values() for x in outputs.values()])
     low, high = (float(np.quantile(pooled, share)) for share in (0.001, 0.999))
     edges = np.linspace(low, high, BINS + 1)
     middle = conventions(experiment).objective.middle
 
     def draw(axes: np.ndarray) -> None:
         for axis, side in zip(axes.flat, "ab", strict=True):
-            for name, outputs in found.items():
+            for name, outputs in by_backend.items():
                 for target, dash in (("real", "-"), ("fake", "--")):
                     counts, _ = np.histogram(outputs[f"{target}_{side}"], edges, density=True)
                     label = f"{experiment.title(name)}, {target}"

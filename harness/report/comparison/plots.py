@@ -35,8 +35,8 @@ def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[s
         "scores.png": score_figure(experiment),
         "discriminators.png": output_figure(experiment),
     }
-    found = {name: each for name, each in optional.items() if each}
-    return files({**drawn, **found, **blocks})
+    return files({**drawn, **{name: drawing for name, drawing in optional.items() if drawing},
+                  **blocks})  # fmt: skip
 
 
 def cycle_figure(experiment: ExperimentFolder) -> Drawn:

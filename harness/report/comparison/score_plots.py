@@ -16,17 +16,16 @@ DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerb
 
 def score_figure(experiment: ExperimentFolder) -> Drawn | None:
     """A row a metric, a column a direction; None where nothing was scored."""
-    found = {name: score_curves(experiment, name) for name in DRAWN}
-    rows = [name for name in DRAWN if found[name]]
-    if not rows:
+    curves = {name: points for name in DRAWN if (points := score_curves(experiment, name))}
+    if not curves:
         return None
 
     def draw(axes: np.ndarray) -> None:
-        for name, row in zip(rows, axes, strict=True):
+        for name, row in zip(curves, axes, strict=True):
             for axis, direction in zip(row, DIRECTIONS, strict=True):
-                _panel(axis, experiment, BY_NAME[name], direction, found[name])
+                _panel(axis, experiment, BY_NAME[name], direction, curves[name])
 
-    return figure(len(rows), 2, (11, 0.4 + 2.8 * len(rows)), draw, "step")
+    return figure(len(curves), 2, (11, 0.4 + 2.8 * len(curves)), draw, "step")
 
 
 def _panel(

@@ -202,18 +202,14 @@ def _score(
         if len(trained) > 1:
             choose = min if better == "lower" else max
             bests.append(choose(trained, key=lambda record: record["value"]))
+    best = None
+    if bests:
+        steps = {record["step"] for record in bests}
+        value = sum(record["value"] for record in bests) / len(bests)
+        best = Best(value, steps.pop() if len(steps) == 1 else None)
     start = sum(starts) / len(starts) if starts else None
-    return BackendScore(
-        _interval(last), len(_finite(record["value"] for record in last)), start, _best(bests)
-    )
-
-
-def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
-    if not records:
-        return None
-    steps = {record["step"] for record in records}
-    value = sum(record["value"] for record in records) / len(records)
-    return Best(value, steps.pop() if len(steps) == 1 else None)
+    runs = len(_finite(record["value"] for record in last))
+    return BackendScore(_interval(last), runs, start, best)
 
 
 def _differences(
@@ -222,10 +218,13 @@ def _differences(
     """Records of first minus second after the last step."""
     first, second = (experiment.of(name, str(here["device"])) for name in pair)
     steps = {run.seed: run.status["steps"] for run in first}
-    found = []
-    for seed in sorted(steps.keys() & {run.seed for run in second}):
-        found += _first_minus_second(experiment, {**here, "seed": seed, "step": steps[seed]}, pair)
-    return found
+    return [
+        record
+        for seed in sorted(steps.keys() & {run.seed for run in second})
+        for record in _first_minus_second(
+            experiment, {**here, "seed": seed, "step": steps[seed]}, pair
+        )
+    ]
 
 
 def _first_minus_second(

@@ -11,18 +11,9 @@ import pandas as pd
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.statistics.intervals import Interval, ratio_interval
+from harness.training.clocks import NAMES
 
-CLOCKS = (
-    "setup",
-    "warmup",
-    "train",
-    "data",
-    "evaluation",
-    "checkpoint",
-    "logging",
-    "idle",
-    "wall",
-)
+CLOCKS = (*NAMES, "wall")
 
 
 @dataclass(frozen=True)
@@ -65,8 +56,8 @@ def _per_step(run: RunRecord, column: str) -> pd.Series:
 
 def block_times(runs: Sequence[RunRecord], measure: Measure = step_seconds) -> pd.Series:
     """`measure` of several runs, one below the other."""
-    found = [series for series in map(measure, runs) if len(series)]
-    return pd.concat(found) if found else pd.Series(dtype=np.float64)
+    blocks = [series for series in map(measure, runs) if len(series)]
+    return pd.concat(blocks) if blocks else pd.Series(dtype=np.float64)
 
 
 def paired_times(
@@ -87,7 +78,10 @@ def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
         "step_ms_p95": lambda runs: _scaled(float(block_times(runs).quantile(0.95)), 1000),
         "images_per_second": lambda runs: _scaled(_steps_per_second(runs), 2 * batch),
         "warmup_seconds": lambda runs: _clock(runs, "warmup"),
-        "peak_memory_bytes": _peak_memory,
+        "peak_memory_bytes": lambda runs: max(
+            (b for run in runs if (b := run.resources["peak_memory"]["bytes"]) is not None),
+            default=None,
+        ),
         "flops_per_second": flops_per_second,
         "joules_per_image": lambda runs: _scaled(
             block_times(runs, step_joules).median(), 1 / (2 * batch)
@@ -145,11 +139,6 @@ def flops_per_second(runs: Sequence[RunRecord]) -> float | None:
     """Convolutions of timed blocks; None where none was timed or none were counted."""
     flops = _average(runs, lambda run: run.resources.get("flops_per_step"))
     return None if flops is None else _scaled(_steps_per_second(runs), flops)
-
-
-def _peak_memory(runs: Sequence[RunRecord]) -> float | None:
-    peaks = [run.resources["peak_memory"]["bytes"] for run in runs]
-    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def _average(runs: Sequence[RunRecord], value: Callable[[RunRecord], float | None]) -> float | None:
