@@ -52,9 +52,8 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     # One thread: small matrices are slower with several, ruinously so where anything else runs,
     # and sums do not depend on the machine's number of cores.
     with threadpool_limits(1):
-        made_of = _features(experiment, ImageSets(references, runs), report)
-        judges = read_judges(experiment, references)
-        scorer = Scorer(references, made_of, judges)
+        features = _features(experiment, ImageSets(references, runs), report)
+        scorer = Scorer(references, features, read_judges(experiment, references))
         evaluations = [Evaluation(run, step) for run in runs for step in run.evaluated_steps]
         placed: list[EvaluationScore] = []
         discriminators: list[Row] = []
@@ -101,14 +100,14 @@ class Scorer:
     """Scores evaluations against the experiment's real images."""
 
     def __init__(
-        self, references: Arrays, made_of: Features, judges: Mapping[str, DirectionJudge]
+        self, references: Arrays, features: Features, judges: Mapping[str, DirectionJudge]
     ) -> None:
-        self.made_of, self.judges = made_of, judges
+        self.features, self.judges = features, judges
         self.yardstick = Yardstick(
             references,
             _energies(references),
-            made_of.efficientnet,
-            made_of.inception,
+            features.efficientnet,
+            features.inception,
             {direction: judge.references for direction, judge in judges.items()},
         )
 
@@ -116,13 +115,13 @@ class Scorer:
         for direction in DIRECTIONS:
             name = translations_name(place.run, place.step, direction.name)
             judge = self.judges.get(direction.name)
-            made = Translations(
+            translations = Translations(
                 arrays,
-                self.made_of.efficientnet[name],
-                self.made_of.inception.get(name),
+                self.features.efficientnet[name],
+                self.features.inception.get(name),
                 judge.hits(arrays[direction.name]) if judge else None,
             )
-            for score in model_scores(direction, self.yardstick, made):
+            for score in model_scores(direction, self.yardstick, translations):
                 yield EvaluationScore(place, direction.name, score)
 
     def references(self) -> list[Row]:
@@ -156,9 +155,9 @@ def _energies(references: Arrays) -> Arrays:
 def _features(experiment: Path, sets: ImageSets, report: Report) -> Features:
     cache = experiment / "features"
     weights = find_weights()
-    found = features(sets, EFFICIENTNET, cache, report)
+    efficientnet = features(sets, EFFICIENTNET, cache, report)
     inception = features(sets.final(), INCEPTION, cache, report, weights) if weights else {}
-    return Features(found, inception)
+    return Features(efficientnet, inception)
 
 
 @dataclass(frozen=True)

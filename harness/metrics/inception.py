@@ -45,11 +45,11 @@ def load_extractor(weights: Path | None) -> Callable[[np.ndarray], np.ndarray]:
 
     @torch.inference_mode()
     def extract(images: np.ndarray) -> np.ndarray:
-        made = np.empty((len(images), INCEPTION.dimensions), np.float32)
+        vectors = np.empty((len(images), INCEPTION.dimensions), np.float32)
         for start in range(0, len(images), BATCH):
             batch = torch.from_numpy(np.array(images[start : start + BATCH], order="C"))
-            made[start : start + BATCH] = features(batch).numpy()
-        return made
+            vectors[start : start + BATCH] = features(batch).numpy()
+        return vectors
 
     return extract
 
@@ -90,15 +90,15 @@ def read_tensors(weights: Path, expected: Mapping[str, torch.Tensor]) -> dict[st
     return tensors
 
 
-def _first_difference(found: object, expected: Mapping[str, torch.Tensor]) -> str | None:
-    if not isinstance(found, Mapping):
-        return f"a {type(found).__name__}, not tensors by name"
+def _first_difference(tensors: object, expected: Mapping[str, torch.Tensor]) -> str | None:
+    if not isinstance(tensors, Mapping):
+        return f"a {type(tensors).__name__}, not tensors by name"
     for name, tensor in expected.items():
-        if name not in found:
+        if name not in tensors:
             return f"no tensor {name!r}"
-        if _kind(found[name]) != _kind(tensor):
-            return f"{name!r} is {_kind(found[name])}, expected {_kind(tensor)}"
-    return next((f"unexpected {name!r}" for name in found if name not in expected), None)
+        if _kind(tensors[name]) != _kind(tensor):
+            return f"{name!r} is {_kind(tensors[name])}, expected {_kind(tensor)}"
+    return next((f"unexpected {name!r}" for name in tensors if name not in expected), None)
 
 
 def _kind(value: object) -> str:

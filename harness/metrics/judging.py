@@ -83,8 +83,11 @@ def read_judges(experiment: Path, references: Arrays) -> dict[str, DirectionJudg
     arrays = read_arrays(path)
     for domain in "ab":
         _check(path, arrays, domain, len(references[f"real_{domain}"]))
-    made = ((each, _judge(each, arrays, references, experiment)) for each in DIRECTIONS)
-    return {direction.name: judge for direction, judge in made if judge}
+    return {
+        direction.name: judge
+        for direction in DIRECTIONS
+        if (judge := _judge(direction, arrays, references, experiment))
+    }
 
 
 def hits(reader: LabelReader, images: np.ndarray, labels: np.ndarray) -> np.ndarray:

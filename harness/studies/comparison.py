@@ -18,9 +18,7 @@ from harness.report.comparison import write_report
 from harness.system.lock import locked
 from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display
-from harness.training.experiment_folder import (
-    prepare_data,
-)
+from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import (
     ComparisonRequest,
     PreparedExperiment,

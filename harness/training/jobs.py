@@ -137,6 +137,12 @@ def _left_alone(job: Job, give_up: Callable[[RunRecord], bool]) -> bool:
     return record.begun and give_up(record)
 
 
+def image_files(images: Mapping[str, Images]) -> dict[str, str]:
+    """By split, the files of decoded images: memory-mapped by load_images, opened by workers."""
+    splits = ("trainA", "trainB", "testA", "testB")
+    return {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[union-attr]
+
+
 def jobs_left(
     folder: Path,
     experiment: Experiment,
@@ -147,9 +153,7 @@ def jobs_left(
 ) -> list[list[Job]]:
     """What is left to train, a list a seed: those are trained in turns."""
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
-    splits = ("trainA", "trainB", "testA", "testB")
-    # Memory-mapped by load_images: the workers open the same files.
-    files = {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[union-attr]
+    files = image_files(images)
     todo = []
     for seed in request.seeds:
         jobs = []
@@ -190,7 +194,9 @@ def _say_estimate(
         for backend in later
     ]
     total = sum(pace.left for pace in (*paces.values(), *whole))
-    said = ", ".join(f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items())
+    paces_text = ", ".join(
+        f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items()
+    )
     scope = f"{len(paces) + len(whole)} runs of {steps} steps"
-    display.say(f"Training takes about {duration(total)} from here: {scope} ({said})")
+    display.say(f"Training takes about {duration(total)} from here: {scope} ({paces_text})")
     then(paces)

@@ -90,8 +90,8 @@ def _check_evaluation(run: RunRecord, step: int, experiment: ExperimentFolder) -
     for name, (source, target) in TRANSLATIONS.items():
         wanted = (len(references[source]), *references[target].shape[1:])
         if name in arrays and not (_are_images(arrays[name]) and arrays[name].shape == wanted):
-            found = f"{arrays[name].dtype} {arrays[name].shape}"
-            raise _unfit(path, f"has {found} for {name}, not uint8 {wanted}", run)
+            given = f"{arrays[name].dtype} {arrays[name].shape}"
+            raise _unfit(path, f"has {given} for {name}, not uint8 {wanted}", run)
     for name, source in PATCHES.items():
         if name in arrays and not _are_scores(arrays[name], len(references[source])):
             raise _unfit(path, f"has no finite scores for each image in {name}", run)
@@ -108,5 +108,5 @@ def _are_scores(array: np.ndarray, images: int) -> bool:
     return bool(shaped and array.size and np.isfinite(array).all())
 
 
-def _unfit(path: Path, what: str, run: RunRecord) -> UserError:
-    return UserError(f"{path}: {what}; remove {run.folder} to train that run anew")
+def _unfit(path: Path, problem: str, run: RunRecord) -> UserError:
+    return UserError(f"{path}: {problem}; remove {run.folder} to train that run anew")

@@ -42,7 +42,7 @@ class Conventions:
         """
         kind, _, side = term.partition("_")
         if kind == "cycle" and not side:
-            factors = [self.factor(f"cycle_{each}", convention) for each in "ab"]
+            factors = [self.factor(f"cycle_{domain}", convention) for domain in "ab"]
             return _mean(factors)
         if convention == "mean":
             return 1.0

@@ -151,15 +151,15 @@ def score_curves(
 ) -> dict[tuple[str, str], list[ScorePoint]]:
     """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
-    found: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
+    by_run: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
     for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
         run = (score["device"], score["backend"], score["seed"])
         if run in complete and _finite([score["value"]]):
-            steps = found.setdefault((score["backend"], score["direction"]), {})
+            steps = by_run.setdefault((score["backend"], score["direction"]), {})
             steps.setdefault(score["step"], []).append(score)
     return {
         key: [ScorePoint.of(step, steps[step]) for step in sorted(steps)]
-        for key, steps in found.items()
+        for key, steps in by_run.items()
     }
 
 

@@ -165,10 +165,10 @@ def rates_written_out(cache: BackendCache, name: str) -> Facts:
     highest = optimiser.learning_rate
     of_discriminators = optimiser.discriminator_learning_rate or highest
     expected = [(highest * factor, of_discriminators * factor) for factor in factors]
-    facts, shown = _planned(expected), _shown(plan)
-    states = _in_numpy(cache, [expected[step] for step in shown.values()], _forever(_ones(cache)))
+    facts, steps = _planned(expected), _shown(plan)
+    states = _in_numpy(cache, [expected[step] for step in steps.values()], _forever(_ones(cache)))
     before: State = fresh_optimiser(used_state(cache.case.model, cache.case.objective))
-    for epoch, state in zip(shown, states, strict=True):
+    for epoch, state in zip(steps, states, strict=True):
         facts |= _moved(epoch, before, state)
         before = state
     return facts

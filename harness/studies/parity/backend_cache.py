@@ -54,7 +54,7 @@ class BackendCache:
 
     def adopt(self, other: BackendCache, names: Sequence[str]) -> None:
         """Take over what `other` has found about the backends `names`, of the same case."""
-        self._found |= {key: found for key, found in other._found.items() if key[1] in names}
+        self._found |= {key: value for key, value in other._found.items() if key[1] in names}
 
     def backend(self, name: str, precision: Precision, model: Model | None = None) -> Backend:
         """Backend `name` with the used state loaded; `model` in place of the case's."""
@@ -77,12 +77,12 @@ class BackendCache:
         asked = {**self.case.experiment.runtime.model_dump(), **reduced}
         asked |= {"device": site.device, "tf32": precision == "tf32"}
         runtime = Runtime(threads=provenance.default_threads(), **asked)
-        what = (site.backend, model or self.case.model, self.case.objective, runtime)
+        arguments = (site.backend, model or self.case.model, self.case.objective, runtime)
         if site.device == "cpu":
-            return load_anywhere(*what)
+            return load_anywhere(*arguments)
         # A framework sees a GPU from its start on, or never: not in the process that uses the CPU.
         # And TF32 is switched for a whole process: where it is on, float32 is not measured.
         key = (name, precision == "tf32")
         if key not in self._processes:
             self._processes[key] = Process(site.backend)
-        return load_in(self._processes[key], *what)
+        return load_in(self._processes[key], *arguments)

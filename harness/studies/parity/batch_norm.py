@@ -51,8 +51,8 @@ def written_out(cache: BackendCache, name: str) -> Facts:
         for norm in _norms(model, network):
             key, conv = f"{network}/{norm}", norm.removesuffix("_norm")
             mean, variance = passes.before[f"{key}/mean"], passes.before[f"{key}/variance"]
-            for found in passes.training:
-                x = found[conv]
+            for outputs in passes.training:
+                x = outputs[conv]
                 new_mean, new_variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
                 counted = x.var((0, 1, 2), ddof=int(spec.unbiased))
                 mean = (1 - spec.momentum) * mean + spec.momentum * new_mean

@@ -20,7 +20,7 @@ SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
 
 @dataclass(frozen=True)
 class _Steps:
-    found: Facts
+    updates: Facts
     expected: Facts
     left: Facts
     before: Facts
@@ -50,7 +50,7 @@ def slopes_of_losses(cache: BackendCache, name: str) -> Facts:
 
 def updates(cache: BackendCache, name: str) -> Facts:
     """What each of two training steps adds to weights and moments."""
-    return cache.once(_two_steps, name).found
+    return cache.once(_two_steps, name).updates
 
 
 def updates_by_gradients(cache: BackendCache, name: str) -> Facts:
@@ -88,7 +88,7 @@ def _two_steps(cache: BackendCache, name: str) -> _Steps:
         after = backend.state()
         computed = adam(before, gradients, rates, objective)
         for key in _compared(cache):
-            steps.found["training step", f"{key}, step {step}"] = after[key] - before[key]
+            steps.updates["training step", f"{key}, step {step}"] = after[key] - before[key]
             steps.expected["training step", f"{key}, step {step}"] = computed[key] - before[key]
         for key in before:
             steps.left["gradients alone", f"{key}, step {step}"] = left[key]

@@ -184,11 +184,11 @@ def climb(cache: BackendCache) -> Iterator[ParityRow]:
                 expected = cache.once(
                     check.truth or check.measure, name if check.truth else reference
                 )
-                found, allowed = cache.once(check.measure, name), check.allowed(cache)
+                measured, allowed = cache.once(check.measure, name), check.allowed(cache)
             except Exception as error:
                 yield _failed(check, name, error)
                 continue
-            yield from _rows(check, name, worst(expected, found, check.apart), allowed)
+            yield from _rows(check, name, worst(expected, measured, check.apart), allowed)
 
 
 def _rows(

@@ -62,10 +62,10 @@ def _outputs(
     return cache.backend(name, precision).activations(network, cut, training=True)
 
 
-def _shape_facts(found: dict[str, tuple[int, ...]]) -> Facts:
-    facts: Facts = {("names and shapes", name): np.array(shape) for name, shape in found.items()}
+def _shape_facts(by_name: dict[str, tuple[int, ...]]) -> Facts:
+    facts: Facts = {("names and shapes", name): np.array(shape) for name, shape in by_name.items()}
     for network in NETWORKS:
-        own = [shape for name, shape in found.items() if name.startswith(f"{network}/")]
+        own = [shape for name, shape in by_name.items() if name.startswith(f"{network}/")]
         facts["tensors", network] = np.array(len(own))
         facts["parameters", network] = np.array(sum(int(np.prod(shape)) for shape in own))
     return facts

@@ -46,8 +46,8 @@ def written_out(cache: BackendCache, name: str) -> Facts:
         for step, batch in enumerate(_batches(cache)):
             real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
             term = of_discriminator(kind, run(f"d_{domain}", real), True)
-            for shown in pool.shown(run(generator, source)):
-                term = term + of_discriminator(kind, run(f"d_{domain}", shown), False)
+            for fakes in pool.shown(run(generator, source)):
+                term = term + of_discriminator(kind, run(f"d_{domain}", fakes), False)
             name_of_term = f"discriminator_{domain}"
             facts["shown", f"{name_of_term}, step {step}"] = beside_one(cache, name_of_term, term)
         height, width, channels = real.shape[1:]

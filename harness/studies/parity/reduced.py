@@ -20,23 +20,25 @@ from harness.studies.parity.test_case import passing, standing
 
 def _measured(cache: BackendCache, name: str, precision: Precision) -> Facts:
     """What every network puts out, loss terms of a step, gradients of every network."""
-    found: Facts = {}
+    facts: Facts = {}
     backend = cache.backend(name, precision)
     for network in NETWORKS:
         size = cache.case.size(network)
         images = cache.case.cut(network, 0, 4, size, size)
         output = backend.activations(network, images, training=True)["output"]
-        found["outputs", network] = output
+        facts["outputs", network] = output
     batch = cache.case.batches[0]
     backend.losses()
     backend.train_step(standing(batch))
     for term, value in zip(LOSS_TERMS, backend.losses()[0], strict=False):
-        found["losses", term] = beside_one(cache, term, value)
+        facts["losses", term] = beside_one(cache, term, value)
     gradients = cache.backend(name, precision).gradients(passing(batch))
     for network in NETWORKS:
-        own = [each.ravel() for key, each in gradients.items() if key.startswith(f"{network}/")]
-        found["gradients", network] = np.concatenate(own)
-    return found
+        own = [
+            gradient.ravel() for key, gradient in gradients.items() if key.startswith(f"{network}/")
+        ]
+        facts["gradients", network] = np.concatenate(own)
+    return facts
 
 
 # Once for every precision: what is measured of one is remembered under its function.
@@ -55,10 +57,10 @@ def facts(
     """
 
     def measure(cache: BackendCache, name: str) -> Facts:
-        found = cache.once(MEASURED[precision], name)
+        measured = cache.once(MEASURED[precision], name)
         return {
             (f"{of}, {group}", detail): array
-            for (group, detail), array in found.items()
+            for (group, detail), array in measured.items()
             if (group == "gradients") == gradients
         }
 

@@ -100,10 +100,12 @@ def _continuation(cache: BackendCache, giver: str, losses: np.ndarray, state: St
 
 def losses(cache: BackendCache, name: str) -> Facts:
     """Every term of every step."""
-    found, _ = cache.once(_trajectory, name)
+    trajectory, _ = cache.once(_trajectory, name)
     return {
-        (f"losses of {len(found)} steps", f"{term}, step {step}"): beside_one(cache, term, row[i])
-        for step, row in enumerate(found)
+        (f"losses of {len(trajectory)} steps", f"{term}, step {step}"): beside_one(
+            cache, term, row[i]
+        )
+        for step, row in enumerate(trajectory)
         for i, term in enumerate(LOSS_TERMS)
     }
 

@@ -46,7 +46,10 @@ def of_experiment(experiment: ExperimentFolder) -> Measurement:
     """Every complete run is one start of its backend's process."""
     keys = [(device, name) for device in experiment.devices for name in experiment.on(device)]
     runs = {key: experiment.of(key[1], key[0]) for key in keys}
-    steps = {key: _positive([_seconds(run) for run in here]) for key, here in runs.items()}
+    steps = {
+        key: _positive([float(block_times([run]).median()) for run in here])
+        for key, here in runs.items()
+    }
     peaks = {
         key: _positive([run.resources["peak_memory"]["bytes"] or 0 for run in here])
         for key, here in runs.items()
@@ -56,7 +59,7 @@ def of_experiment(experiment: ExperimentFolder) -> Measurement:
         kind="experiment",
         configuration=experiment.configuration,
         data=experiment.manifest.get("digest"),
-        finished=max(_day(run.folder / "status.json") for run in experiment.runs),
+        finished=day(max((run.folder / "status.json").stat().st_mtime for run in experiment.runs)),
         revisions=_revisions([run.environment for run in experiment.runs]),
         places={
             (device, name): BackendOnDevice(
@@ -92,7 +95,7 @@ def of_bench(path: Path, record: Record) -> Measurement:
         kind="bench",
         configuration=record.configuration,
         data=None,
-        finished=_day(path),
+        finished=day(path.stat().st_mtime),
         revisions=_revisions([record.machine]),
         places={
             key: BackendOnDevice(*key, record.device, name)
@@ -115,12 +118,8 @@ def of_bench(path: Path, record: Record) -> Measurement:
     )
 
 
-def _seconds(run: RunRecord) -> float:
-    return float(block_times([run]).median())
-
-
 def _relative(experiment: ExperimentFolder) -> dict[tuple[str, str, str], tuple[float, ...]]:
-    found = {}
+    by_pair = {}
     for device in experiment.devices:
         for first, second in combinations(experiment.on(device), 2):
             ratios = []
@@ -129,20 +128,20 @@ def _relative(experiment: ExperimentFolder) -> dict[tuple[str, str, str], tuple[
                 paired = paired_times([run], beside)
                 if not paired.empty:
                     ratios.append(float((paired["second"] / paired["first"]).median()))
-            found[device, first, second] = _positive(ratios)
-    return found
+            by_pair[device, first, second] = _positive(ratios)
+    return by_pair
 
 
 def _scores(experiment: ExperimentFolder) -> dict[ScoreKey, dict[int, float]]:
     last = {(run.device, run.backend, run.seed): run.status["steps"] for run in experiment.runs}
-    found: dict[ScoreKey, dict[int, float]] = {}
+    by_key: dict[ScoreKey, dict[int, float]] = {}
     for row in experiment.metrics.get("scores", []):
         step = last.get((row["device"], row["backend"], row["seed"]))
         known = row["metric"] in BY_NAME  # a later version may score more
         if known and row["step"] == step and row["value"] is not None:
             place = ScoreKey(row["metric"], row["direction"], row["device"], row["backend"])
-            found.setdefault(place, {})[row["seed"]] = row["value"]
-    return found
+            by_key.setdefault(place, {})[row["seed"]] = row["value"]
+    return by_key
 
 
 def _circumstances(run: RunRecord, backends: Sequence[str]) -> dict[str, Any]:
@@ -155,12 +154,8 @@ def _without_names(environment: Any) -> dict[str, Any]:
 
 
 def _revisions(environments: Sequence[Any]) -> tuple[str, ...]:
-    found = [environment.get("git_revision") for environment in environments]
-    return tuple(sorted({each for each in found if isinstance(each, str)}))
-
-
-def _day(file: Path) -> str:
-    return day(file.stat().st_mtime)
+    revisions = [environment.get("git_revision") for environment in environments]
+    return tuple(sorted({revision for revision in revisions if isinstance(revision, str)}))
 
 
 def _positive(values: Sequence[float]) -> tuple[float, ...]:

@@ -60,9 +60,9 @@ class Measurement:
 
 def texts(environments: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """All values of each dotted key, as one text."""
-    found: dict[str, set[str]] = {}
+    values_of: dict[str, set[str]] = {}
     for environment in environments:
         for key, value in flat(environment).items():
             if key != "schema_version":
-                found.setdefault(key, set()).add(str(value))
-    return {key: ", ".join(sorted(values)) for key, values in sorted(found.items())}
+                values_of.setdefault(key, set()).add(str(value))
+    return {key: ", ".join(sorted(values)) for key, values in sorted(values_of.items())}

@@ -28,12 +28,14 @@ def check_same(new: Measurement, baseline: Measurement, allow: Sequence[str]) ->
     for key in allow:
         if not any(_below(known, key) for known in (*before, *now)):
             raise UserError(f"--allow {key}: no such key in the configuration; see experiment.json")
-    found = {
+    by_key = {
         key: differences(_only(before, key), _only(now, key))
         for key in dict.fromkeys([*before, *now])
     }
-    changed = {key: said[0] for key, said in found.items() if said}
-    refused = [said for key, said in changed.items() if not any(_below(key, k) for k in allow)]
+    changed = {key: difference[0] for key, difference in by_key.items() if difference}
+    refused = [
+        difference for key, difference in changed.items() if not any(_below(key, k) for k in allow)
+    ]
     if refused:
         more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
         raise UserError(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.data import Prepared
 from harness.records.run import RunRecord
 from harness.system.progress import Display
 from harness.tools.verify.data import check_data, find_data
@@ -22,8 +21,7 @@ from harness.tools.verify.records import (
 from harness.tools.verify.replay import replay
 from harness.tools.verify.verify_result import CheckResult, VerifyRow, readable, unchecked
 from harness.training.experiment_folder import decoded_images
-
-SPLITS = ("trainA", "trainB", "testA", "testB")
+from harness.training.jobs import image_files
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,9 @@ def verify(request: VerifyRequest, display: Display) -> Verification:
     }
     rows = [VerifyRow("experiment", name, f.outcome, f.note) for name, f in of_experiment.items()]
     doubtful = [name for name, result in of_experiment.items() if result.outcome != "ok"]
-    images = {} if doubtful else _image_files(recorded, prepared, display)
+    images = {}
+    if not doubtful:
+        images = image_files(decoded_images(prepared, recorded.experiment, display))
 
     def replayed(run: RunRecord) -> CheckResult:
         if doubtful:
@@ -102,12 +102,3 @@ def _of(
         "replay": partial(replayed, run),
     }
     return [(name, readable(check)) for name, check in checks.items()]
-
-
-def _image_files(
-    recorded: RecordedExperiment, prepared: Prepared, display: Display
-) -> Mapping[str, str]:
-    """The cached files of decoded images that workers open."""
-    images = decoded_images(prepared, recorded.experiment, display)
-    # Memory-mapped by load_images.
-    return {split: str(Path(images[split].filename).resolve()) for split in SPLITS}  # type: ignore[union-attr]
