@@ -22,7 +22,6 @@ from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import (
     ComparisonRequest,
     PreparedExperiment,
-    _say_nothing,
     begin,
     check_precision,
     set_up,
@@ -48,9 +47,8 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
-        larger = partial(_say_larger, display, bench, images)
-        told = _say_nothing if request.preset else larger
-        failures = train(bench, images, request, machine, display, told=told)
+        larger = None if request.preset else partial(_say_larger, display, bench, images)
+        failures = train(bench, images, request, machine, display, with_pace=larger)
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
         report = score(bench.folder, display)

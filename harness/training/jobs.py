@@ -90,10 +90,6 @@ def tell(display: Display, machine: Machine, folder: Path, logs: Path) -> None:
     display.detail(f"What worker processes print goes to {logs}")
 
 
-def _say_nothing(paces: dict[str, Pace]) -> None:
-    """Where nothing is to be said of the pace."""
-
-
 def train(
     bench: PreparedExperiment,
     images: Mapping[str, Images],
@@ -101,12 +97,12 @@ def train(
     machine: Machine,
     display: Display,
     give_up: Callable[[RunRecord], bool] = lambda run: False,
-    told: Estimate = _say_nothing,
+    with_pace: Estimate | None = None,
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running.
 
-    `give_up`: of a run that is not complete, whether to leave it as it is. `told`: is called once,
-    with the pace of the first seed's backends.
+    `give_up`: of a run that is not complete, whether to leave it as it is. `with_pace`: called
+    once, with the pace of the first seed's backends.
     """
     todo = [
         [job for job in jobs if not _left_alone(job, give_up)]
@@ -120,7 +116,7 @@ def train(
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]
-        then = told if done == 0 else _say_nothing
+        then = None if done else with_pace
         estimate = partial(_say_estimate, display, later, steps, evaluations, then)
         try:
             train_seed(jobs, bench.experiment.timing, display, estimate)
@@ -183,7 +179,7 @@ def _say_estimate(
     later: list[str],
     steps: int,
     evaluations: int,
-    then: Estimate,
+    then: Estimate | None,
     paces: dict[str, Pace],
 ) -> None:
     """`later`: backends of seeds to come, which take all `steps` and `evaluations`. `then`: says
@@ -199,4 +195,5 @@ def _say_estimate(
     )
     scope = f"{len(paces) + len(whole)} runs of {steps} steps"
     display.say(f"Training takes about {duration(total)} from here: {scope} ({paces_text})")
-    then(paces)
+    if then:
+        then(paces)

@@ -50,7 +50,8 @@ def chart_data(experiment: ExperimentFolder) -> Markup | None:
     same = all(units.factor("cycle_a", c) == units.factor("cycle_b", c) for c in CONVENTIONS)
     terms = []
     for term in (*([BOTH] if same else []), *LOSS_TERMS, *ACCURACIES):
-        columns = [_values(run, term) for run in (*runs, *imported)]
+        columns = [_values(run, term) for run in runs]
+        columns += [_values(losses, term) for losses in imported]
         factors = {"mean": 1.0}
         if term not in ACCURACIES:
             of_all = {convention: units.factor(term, convention) for convention in CONVENTIONS}

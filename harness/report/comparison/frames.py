@@ -66,7 +66,7 @@ def frames(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[s
     tables_with_rows = {name: pd.DataFrame(of_table) for name, of_table in rows.items() if of_table}
     return {
         # Else a step beside a missing one would be 5.0.
-        name: table.astype({column: "Int64" for column in table if column.endswith("_step")})
+        name: table.astype({column: "Int64" for column in table if str(column).endswith("_step")})
         for name, table in tables_with_rows.items()
     }
 

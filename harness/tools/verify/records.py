@@ -106,7 +106,7 @@ def _translations(recorded: RecordedExperiment, everything: bool) -> dict[str, t
     """Shapes of what is translated, by name in an evaluation."""
     model, most = recorded.experiment.networks(), recorded.experiment.evaluation.images
     a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")
-    shapes = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
+    shapes: dict[str, tuple[int, ...]] = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
     if everything:
         shapes |= {"aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
     return shapes
