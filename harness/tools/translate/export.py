@@ -69,9 +69,9 @@ def export(request: ExportRequest, say: Callable[[str], object]) -> list[Exporte
     models = _onnx_models(trained, directions, say) if onnx else {}
     exported = [
         ExportedModel(
-            request.to / f"g_{direction}.onnx", direction, described(trained, direction), *rest
+            request.to / f"g_{direction}.onnx", direction, described(trained, direction), *model[1:]
         )
-        for direction, (_, *rest) in models.items()
+        for direction, model in models.items()
     ]
     if all(model.reproduced.ok for model in exported):
         for model in exported:

@@ -1,4 +1,4 @@
-"""What an experiment folder says of itself: which runs, of what configuration, on which images."""
+"""The contents of an experiment folder: its runs, configuration and images."""
 
 from __future__ import annotations
 

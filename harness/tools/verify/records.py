@@ -1,4 +1,4 @@
-"""Does what a run recorded fit together, and what its configuration plans?"""
+"""Are the records of a run consistent with each other and with its plan?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> Ch
     counted = (run.status["step"], run.status["steps"], len(table))
     if counted != (plan.steps,) * 3:
         done, of, rows = counted
-        return differs(f"{plan.steps} steps are planned; {done} of {of} made, {rows} rows there")
+        return differs(
+            f"{plan.steps} steps are planned; status.json has {done} of {of}, losses.csv {rows} rows"
+        )
     wrong = np.flatnonzero(table["step"].to_numpy() != np.arange(plan.steps))
     if len(wrong):
         return differs(f"row {wrong[0]} of losses.csv is step {table['step'][wrong[0]]}")
@@ -49,7 +51,7 @@ def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> Ch
         if len(wrong):
             step = wrong[0]
             return differs(f"{name} at step {step} is {table[name][step]}, planned {values[step]}")
-    return ok(f"{plan.steps} steps, each once, at the planned learning rates")
+    return ok(f"{plan.steps} steps in order, at the planned learning rates")
 
 
 def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
@@ -61,7 +63,7 @@ def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
         expected = start + steps
     if expected != plan.steps:
         return differs(f"the last block ends at step {expected} of {plan.steps}")
-    return ok(f"{len(run.blocks)} blocks hold every step once")
+    return ok(f"{len(run.blocks)} blocks contain every step once")
 
 
 def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
@@ -71,14 +73,14 @@ def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) 
     if evaluated != expected:
         odd = sorted(set(expected) ^ set(evaluated))
         return differs(
-            f"{len(expected)} are asked for, {len(evaluated)} are there; see step {odd[0]}"
+            f"{len(expected)} evaluations are planned, there are {len(evaluated)}; see step {odd[0]}"
         )
     for step in (0, plan.steps):
         shapes = {name: array.shape for name, array in run.evaluation(step).items()}
         for name, shape in _translations(recorded, everything=step > 0).items():
             if shapes.get(name) != shape:
                 return differs(f"{name} after step {step} is {shapes.get(name)}, not {shape}")
-    return ok(f"{len(evaluated)} times, as the configuration asks")
+    return ok(f"{len(evaluated)} evaluations, as planned")
 
 
 def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:

@@ -126,12 +126,12 @@ def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> CheckRes
 
 
 def _reasons(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What can cause a difference; or that nothing should."""
+    """Possible causes of a difference, or that there should be none."""
     reasons = differences(*({name: of.get(name) for name in DECIDING} for of in (before, now)))
     if before.get("source_digest") != now["source_digest"]:
         reasons.append("other code than trained it (source_digest)")
     if not (before["deterministic"] and now["deterministic"]):
         reasons.append("without runtime.deterministic this device need not add in the same order")
     if reasons:
-        return f"It may: {'; '.join(reasons)}"
-    return "Device, versions, threads and code are the same: it should not"
+        return f"Possible causes: {'; '.join(reasons)}"
+    return "Device, versions, threads and code are the same, so nothing should differ"
