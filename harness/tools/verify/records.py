@@ -30,11 +30,10 @@ def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> Ch
     missing = {"step", "epoch", "learning_rate", *RECORDED} - set(table.columns)
     if missing:
         return differs(f"losses.csv has no column {', '.join(sorted(missing))}")
-    counted = (run.status["step"], run.status["steps"], len(table))
-    if counted != (plan.steps,) * 3:
-        done, of, rows = counted
+    done, of, rows = run.status["step"], run.status["steps"], len(table)
+    if not done == of == rows == plan.steps:
         return differs(
-            f"{plan.steps} steps are planned; status.json has {done} of {of}, losses.csv {rows} rows"
+            f"{plan.steps} steps are planned; status.json has {done} of {of}, losses.csv has {rows}"
         )
     wrong = np.flatnonzero(table["step"].to_numpy() != np.arange(plan.steps))
     if len(wrong):
@@ -71,9 +70,9 @@ def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) 
     asked = evaluation_steps(recorded.experiment, plan.steps, plan.steps_per_epoch)
     expected, evaluated = [0, *asked, plan.steps], run.evaluated_steps
     if evaluated != expected:
-        odd = sorted(set(expected) ^ set(evaluated))
+        first = min(set(expected) ^ set(evaluated))
         return differs(
-            f"{len(expected)} evaluations are planned, there are {len(evaluated)}; see step {odd[0]}"
+            f"{len(expected)} evaluations are planned, there are {len(evaluated)}; see step {first}"
         )
     for step in (0, plan.steps):
         shapes = {name: array.shape for name, array in run.evaluation(step).items()}
