@@ -76,7 +76,7 @@ def _headline(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> s
     text = f"{row.title} {row.metric.unit} is {_values(experiment, row, scores)}"
     images = (("untranslated images", row.identity_baseline), ("real images", row.floor))
     for name, value in images:
-        text += f", {name} score {row.text(value)}" if value is not None else ""
+        text += f"; {name} score {row.text(value)}" if value is not None else ""
     text += f" ({row.metric.better} is better)."
     changes, starts = [], set()
     for name, score in scores.items():
