@@ -30,7 +30,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.studies.comparison import compare
-    from harness.training.jobs import Request
+    from harness.training.jobs import ComparisonRequest as Request
 
     request = Request(
         dataset=options.dataset,

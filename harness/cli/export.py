@@ -11,7 +11,7 @@ from harness.cli import options as shared
 from harness.system.untrusted import printable
 
 if TYPE_CHECKING:
-    from harness.tools.translate.export import Exported
+    from harness.tools.translate.export import ExportedModel as Exported
 
 
 def add(commands: shared.Commands) -> None:
@@ -45,7 +45,8 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from harness.tools.translate.export import FORMATS, Request, as_json, export
+    from harness.tools.translate.export import FORMATS, as_json, export
+    from harness.tools.translate.export import ExportRequest as Request
 
     formats = options.format or FORMATS
     request = Request(options.model, options.to, options.direction, formats, options.overwrite)

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from harness.config.experiment import check_backends
     from harness.studies.parity import as_json, check_parity, print_rows, write_rows
-    from harness.studies.parity.lab import Precision
+    from harness.studies.parity.backend_cache import Precision
     from harness.system.gpu import find_gpu
     from harness.system.machine import find_machine
 

@@ -20,7 +20,7 @@ from harness.system.errors import UserError
 SIDE = 224
 
 
-class PooledFeatures(nn.Module):
+class EfficientNetFeatures(nn.Module):
     """uint8 NHWC images in, global average of the last 1280 feature maps out."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -48,7 +48,7 @@ def load_extractor(weights: Path | None) -> Callable[[np.ndarray], np.ndarray]:
     return extract
 
 
-def load_network(weights: Path) -> PooledFeatures:
+def load_network(weights: Path) -> EfficientNetFeatures:
     """The network in evaluation mode, batch norm folded in. Raises UserError for other weights."""
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != EFFICIENTNET.weights_sha256:
@@ -58,7 +58,7 @@ def load_network(weights: Path) -> PooledFeatures:
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     fold_batch_norm(network.eval())
-    return PooledFeatures(network).to(memory_format=torch.channels_last).eval()
+    return EfficientNetFeatures(network).to(memory_format=torch.channels_last).eval()
 
 
 def resize(image: np.ndarray) -> np.ndarray:

@@ -52,11 +52,10 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     # One thread: small matrices are slower with several, ruinously so where anything else runs,
     # and sums do not depend on the machine's number of cores.
     with threadpool_limits(1):
-        made_of = _features(experiment, ImageSets(references, runs), report)
-        judges = read_judges(experiment, references)
-        scorer = Scorer(references, made_of, judges)
-        evaluations = [Place(run, step) for run in runs for step in run.evaluated_steps]
-        placed: list[PlacedScore] = []
+        features = _features(experiment, ImageSets(references, runs), report)
+        scorer = Scorer(references, features, read_judges(experiment, references))
+        evaluations = [Evaluation(run, step) for run in runs for step in run.evaluated_steps]
+        placed: list[EvaluationScore] = []
         discriminators: list[Row] = []
         for done, place in enumerate(evaluations):
             report("scores", done, len(evaluations))
@@ -85,7 +84,7 @@ def is_scored(experiment: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Place:
+class Evaluation:
     """One evaluation: a run and the steps it had done."""
 
     run: RunRecord
@@ -101,29 +100,29 @@ class Scorer:
     """Scores evaluations against the experiment's real images."""
 
     def __init__(
-        self, references: Arrays, made_of: Features, judges: Mapping[str, DirectionJudge]
+        self, references: Arrays, features: Features, judges: Mapping[str, DirectionJudge]
     ) -> None:
-        self.made_of, self.judges = made_of, judges
+        self.features, self.judges = features, judges
         self.yardstick = Yardstick(
             references,
             _energies(references),
-            made_of.efficientnet,
-            made_of.inception,
+            features.efficientnet,
+            features.inception,
             {direction: judge.references for direction, judge in judges.items()},
         )
 
-    def scores(self, place: Place, arrays: Arrays) -> Iterator[PlacedScore]:
+    def scores(self, place: Evaluation, arrays: Arrays) -> Iterator[EvaluationScore]:
         for direction in DIRECTIONS:
             name = translations_name(place.run, place.step, direction.name)
             judge = self.judges.get(direction.name)
-            made = Translations(
+            translations = Translations(
                 arrays,
-                self.made_of.efficientnet[name],
-                self.made_of.inception.get(name),
+                self.features.efficientnet[name],
+                self.features.inception.get(name),
                 judge.hits(arrays[direction.name]) if judge else None,
             )
-            for score in model_scores(direction, self.yardstick, made):
-                yield PlacedScore(place, direction.name, score)
+            for score in model_scores(direction, self.yardstick, translations):
+                yield EvaluationScore(place, direction.name, score)
 
     def references(self) -> list[Row]:
         return [
@@ -156,16 +155,16 @@ def _energies(references: Arrays) -> Arrays:
 def _features(experiment: Path, sets: ImageSets, report: Report) -> Features:
     cache = experiment / "features"
     weights = find_weights()
-    found = features(sets, EFFICIENTNET, cache, report)
+    efficientnet = features(sets, EFFICIENTNET, cache, report)
     inception = features(sets.final(), INCEPTION, cache, report, weights) if weights else {}
-    return Features(found, inception)
+    return Features(efficientnet, inception)
 
 
 @dataclass(frozen=True)
-class PlacedScore:
+class EvaluationScore:
     """A score and where it belongs."""
 
-    place: Place
+    place: Evaluation
     direction: str
     score: Score
 
@@ -182,17 +181,17 @@ class PlacedScore:
         return {**self.subject, "backend": backend, **interval, "n": self.score.n}
 
 
-def differences(placed: list[PlacedScore], order: list[str]) -> list[Row]:
+def differences(placed: list[EvaluationScore], order: list[str]) -> list[Row]:
     """First minus second of every pair of backends with the same device, seed and step.
 
     `order`: backends as the configuration lists them; others come after, by name.
     """
 
-    def rank(one: PlacedScore) -> tuple[int, str]:
+    def rank(one: EvaluationScore) -> tuple[int, str]:
         backend = one.place.run.backend
         return (order.index(backend) if backend in order else len(order), backend)
 
-    groups: dict[tuple[Any, ...], list[PlacedScore]] = {}
+    groups: dict[tuple[Any, ...], list[EvaluationScore]] = {}
     for one in placed:
         groups.setdefault(tuple(one.subject.values()), []).append(one)
     rows = []

@@ -23,7 +23,7 @@ SIDE = 299
 BATCH = 8  # images whose activations are in memory at once
 
 
-class PooledFeatures(nn.Module):
+class InceptionFeatures(nn.Module):
     """uint8 NHWC images in, global average of the last 2048 feature maps out."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -45,16 +45,16 @@ def load_extractor(weights: Path | None) -> Callable[[np.ndarray], np.ndarray]:
 
     @torch.inference_mode()
     def extract(images: np.ndarray) -> np.ndarray:
-        made = np.empty((len(images), INCEPTION.dimensions), np.float32)
+        vectors = np.empty((len(images), INCEPTION.dimensions), np.float32)
         for start in range(0, len(images), BATCH):
             batch = torch.from_numpy(np.array(images[start : start + BATCH], order="C"))
-            made[start : start + BATCH] = features(batch).numpy()
-        return made
+            vectors[start : start + BATCH] = features(batch).numpy()
+        return vectors
 
     return extract
 
 
-def load_network(weights: Path) -> PooledFeatures:
+def load_network(weights: Path) -> InceptionFeatures:
     """The network in evaluation mode, batch norm folded in. Raises UserError for other weights."""
     network = build_network()
     network.load_state_dict(read_tensors(weights, network.state_dict()), assign=True)
@@ -62,7 +62,7 @@ def load_network(weights: Path) -> PooledFeatures:
     for module in network.modules():
         if isinstance(module, ConvNormRelu):
             module.fold()
-    return PooledFeatures(network.to(memory_format=torch.channels_last)).eval()
+    return InceptionFeatures(network.to(memory_format=torch.channels_last)).eval()
 
 
 def read_tensors(weights: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -90,15 +90,15 @@ def read_tensors(weights: Path, expected: Mapping[str, torch.Tensor]) -> dict[st
     return tensors
 
 
-def _first_difference(found: object, expected: Mapping[str, torch.Tensor]) -> str | None:
-    if not isinstance(found, Mapping):
-        return f"a {type(found).__name__}, not tensors by name"
+def _first_difference(tensors: object, expected: Mapping[str, torch.Tensor]) -> str | None:
+    if not isinstance(tensors, Mapping):
+        return f"a {type(tensors).__name__}, not tensors by name"
     for name, tensor in expected.items():
-        if name not in found:
+        if name not in tensors:
             return f"no tensor {name!r}"
-        if _kind(found[name]) != _kind(tensor):
-            return f"{name!r} is {_kind(found[name])}, expected {_kind(tensor)}"
-    return next((f"unexpected {name!r}" for name in found if name not in expected), None)
+        if _kind(tensors[name]) != _kind(tensor):
+            return f"{name!r} is {_kind(tensors[name])}, expected {_kind(tensor)}"
+    return next((f"unexpected {name!r}" for name in tensors if name not in expected), None)
 
 
 def _kind(value: object) -> str:

@@ -47,7 +47,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Block:
+class InceptionBlock:
     """A plan of its own under one name."""
 
     name: str
@@ -59,7 +59,7 @@ class Block:
 
 
 # A list is taken one after another; a tuple side by side, with the outputs concatenated.
-Plan = Conv | Pool | Block | list[Any] | tuple[Any, ...]
+Plan = Conv | Pool | InceptionBlock | list[Any] | tuple[Any, ...]
 
 
 class ConvNormRelu(nn.Module):
@@ -201,17 +201,17 @@ INCEPTION_PLAN: Plan = [
     Conv("Conv2d_3b_1x1", 80),
     Conv("Conv2d_4a_3x3", 192, 3, padded=False),
     Pool("MaxPool_2", _halving),
-    Block("Mixed_5b", _block_5(pooled=32)),
-    Block("Mixed_5c", _block_5(pooled=64)),
-    Block("Mixed_5d", _block_5(pooled=64)),
-    Block("Mixed_6a", MIXED_6A),
-    Block("Mixed_6b", _block_6(inner=128)),
-    Block("Mixed_6c", _block_6(inner=160)),
-    Block("Mixed_6d", _block_6(inner=160)),
-    Block("Mixed_6e", _block_6(inner=192)),
-    Block("Mixed_7a", MIXED_7A),
-    Block("Mixed_7b", _block_7(_average)),
-    Block("Mixed_7c", _block_7(_maximum)),
+    InceptionBlock("Mixed_5b", _block_5(pooled=32)),
+    InceptionBlock("Mixed_5c", _block_5(pooled=64)),
+    InceptionBlock("Mixed_5d", _block_5(pooled=64)),
+    InceptionBlock("Mixed_6a", MIXED_6A),
+    InceptionBlock("Mixed_6b", _block_6(inner=128)),
+    InceptionBlock("Mixed_6c", _block_6(inner=160)),
+    InceptionBlock("Mixed_6d", _block_6(inner=160)),
+    InceptionBlock("Mixed_6e", _block_6(inner=192)),
+    InceptionBlock("Mixed_7a", MIXED_7A),
+    InceptionBlock("Mixed_7b", _block_7(_average)),
+    InceptionBlock("Mixed_7c", _block_7(_maximum)),
 ]
 
 

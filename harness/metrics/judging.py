@@ -24,7 +24,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Reader:
+class LabelReader:
     """A judge that is trained only if it has not read these very images before.
 
     `images`: uint8 (n, s, s), `labels`: int64 (n,); real ones of one domain.
@@ -64,7 +64,7 @@ class DirectionJudge:
     labelled images of the source domain as they are ("untranslated").
     """
 
-    reader: Reader
+    reader: LabelReader
     labels: np.ndarray
     references: Arrays
 
@@ -84,11 +84,14 @@ def read_judges(experiment: Path, references: Arrays) -> dict[str, DirectionJudg
     arrays = read_arrays(path)
     for domain in "ab":
         _check(path, arrays, domain, len(references[f"real_{domain}"]))
-    made = ((each, _judge(each, arrays, references, experiment)) for each in DIRECTIONS)
-    return {direction.name: judge for direction, judge in made if judge}
+    return {
+        direction.name: judge
+        for direction in DIRECTIONS
+        if (judge := _judge(direction, arrays, references, experiment))
+    }
 
 
-def hits(reader: Reader, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def hits(reader: LabelReader, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Whether the judge reads the right label in each labelled image: bool (labelled,)."""
     labelled = labels >= 0
     return reader.read(images[labelled]) == labels[labelled]
@@ -104,7 +107,7 @@ def _judge(
     if len(np.unique(trained_on)) < 2 or not ((labels >= 0).any() and (real_labels >= 0).any()):
         return None
     cache = experiment / "features"
-    reader = Reader(arrays[f"train_images_{target}"], trained_on, cache)
+    reader = LabelReader(arrays[f"train_images_{target}"], trained_on, cache)
     beside = {
         "real": hits(reader, references[direction.target], real_labels),
         "untranslated": hits(reader, references[direction.source], labels),

@@ -46,7 +46,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceScore:
     """What real images and untranslated images score; None where the metric has no such thing."""
 
     metric: str
@@ -87,25 +87,29 @@ class Translations:
     hits: np.ndarray | None = None
 
 
-def model_scores(direction: Direction, yardstick: Yardstick, made: Translations) -> Iterator[Score]:
+def model_scores(
+    direction: Direction, yardstick: Yardstick, translations: Translations
+) -> Iterator[Score]:
     """Every metric whose arrays exist."""
-    fake, real = made.features, yardstick.features[direction.target]
+    fake, real = translations.features, yardstick.features[direction.target]
     yield Score("kid_efflite0", kid_replicates(fake, real), len(fake))
     n = common_count(direction, yardstick.images)
     yield Score("fd_efflite0", frechet_replicates(spaced(fake, n), spaced(real, n)), n)
-    if made.inception is not None and yardstick.inception:
+    if translations.inception is not None and yardstick.inception:
         real = yardstick.inception[direction.target]
-        yield Score("fid", frechet_replicates(spaced(made.inception, n), spaced(real, n)), n)
-    translated, source = made.images[direction.name], yardstick.images[direction.source]
+        yield Score(
+            "fid", frechet_replicates(spaced(translations.inception, n), spaced(real, n)), n
+        )
+    translated, source = translations.images[direction.name], yardstick.images[direction.source]
     if yardstick.energy:
         energy = checkerboard_energy(translated)
         replicates = checkerboard_replicates(energy, yardstick.energy[direction.target])
         yield Score("checkerboard", replicates, len(energy))
-    if made.hits is not None:
-        yield Score("judge_accuracy", share_replicates(made.hits), len(made.hits))
-    if direction.cycle in made.images:
+    if translations.hits is not None:
+        yield Score("judge_accuracy", share_replicates(translations.hits), len(translations.hits))
+    if direction.cycle in translations.images:
         for metric, measure in CYCLE.items():
-            values = measure(made.images[direction.cycle], source)
+            values = measure(translations.images[direction.cycle], source)
             yield Score(metric, mean_replicates(values), len(values))
     if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
@@ -113,37 +117,37 @@ def model_scores(direction: Direction, yardstick: Yardstick, made: Translations)
             yield Score(metric, mean_replicates(values), len(values))
 
 
-def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Reference]:
+def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[ReferenceScore]:
     """Floor (real against real) and identity baseline (untranslated) of the metrics above."""
 
     def places(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return arrays[direction.source], arrays[direction.target], arrays[direction.floor]
 
     source, target, floor = places(yardstick.features)
-    yield Reference(
+    yield ReferenceScore(
         "kid_efflite0", _known(kid(floor, target)), _known(kid(source, target)), len(source)
     )
     n = common_count(direction, yardstick.images)
     for metric, features in (("fd_efflite0", yardstick.features), ("fid", yardstick.inception)):
         if features:
-            source, target, floor = (spaced(each, n) for each in places(features))
+            source, target, floor = (spaced(vectors, n) for vectors in places(features))
             floored, untouched = (frechet_distance(other, target) for other in (floor, source))
-            yield Reference(metric, _known(floored), _known(untouched), n)
+            yield ReferenceScore(metric, _known(floored), _known(untouched), n)
     if yardstick.energy:
         source, target, floor = places(yardstick.energy)
         floored, untouched = (checkerboard_replicates(x, target).value for x in (floor, source))
-        yield Reference("checkerboard", _known(floored), _known(untouched), len(source))
+        yield ReferenceScore("checkerboard", _known(floored), _known(untouched), len(source))
     if direction.name in yardstick.hits:
         hits = yardstick.hits[direction.name]
         floored, untouched = (float(hits[name].mean()) for name in ("real", "untranslated"))
-        yield Reference("judge_accuracy", floored, untouched, len(hits["real"]))
+        yield ReferenceScore("judge_accuracy", floored, untouched, len(hits["real"]))
     untranslated = yardstick.images[direction.source]
     for metric in CYCLE:
-        yield Reference(metric, None, None, len(untranslated))
+        yield ReferenceScore(metric, None, None, len(untranslated))
     if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
             values = measure(untranslated, yardstick.images[direction.truth])
-            yield Reference(metric, None, _known(float(values.mean())), len(values))
+            yield ReferenceScore(metric, None, _known(float(values.mean())), len(values))
 
 
 def common_count(direction: Direction, images: Arrays) -> int:

@@ -73,10 +73,10 @@ def try_once(report: Report, progress: StageProgress | None) -> Path | None:
     calls from trying. None at once where the variable CYCLEBENCH_OFFLINE is set. `report` gets one
     line if the file cannot be had.
     """
-    found = find_weights()
+    path = find_weights()
     marker = _folder() / MARKER
-    if found is not None or os.environ.get(OFFLINE_VARIABLE) or marker.exists():
-        return found
+    if path is not None or os.environ.get(OFFLINE_VARIABLE) or marker.exists():
+        return path
     try:
         _check_answers(_address())
         return _download(report, progress, attempts=1)

@@ -28,15 +28,15 @@ def factors(training: TrainingSection, steps: int, steps_per_epoch: int) -> np.n
     time, whole = step // unit, -(-steps // unit)
     constant = round(whole * training.epochs_constant / training.epochs)
     progress = np.maximum(0, time + 1 - constant) / (whole - constant + 1)
-    found: np.ndarray = np.ones(steps)
+    factor: np.ndarray = np.ones(steps)
     if training.policy == "linear":
-        found = 1 - progress
+        factor = 1 - progress
     elif training.policy == "cosine":
-        found = (1 + np.cos(math.pi * progress)) / 2
+        factor = (1 + np.cos(math.pi * progress)) / 2
     elif training.policy == "step":
-        found = training.step_factor ** (step // (training.step_epochs * steps_per_epoch))
+        factor = training.step_factor ** (step // (training.step_epochs * steps_per_epoch))
     warmup = training.warmup_epochs * steps_per_epoch
-    return found * np.minimum(1, (step + 1) / (warmup + 1))
+    return factor * np.minimum(1, (step + 1) / (warmup + 1))
 
 
 def plateaus(training: TrainingSection, losses: Sequence[float]) -> list[float]:

@@ -238,5 +238,5 @@ def _dropout(experiment: Experiment, seed: int) -> Dropout:
         seed=seed,
         rate=experiment.model.dropout,
         batch=experiment.training.batch_size,
-        shapes={name: found for name, found in shapes.items() if found},
+        shapes={name: of_pass for name, of_pass in shapes.items() if of_pass},
     )

@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.records.experiment_schema import Audit, Head, Manifest, Merged, Metrics
+from harness.records.experiment_schema import (
+    AuditShape,
+    HeadShape,
+    ManifestShape,
+    MergedShape,
+    MetricsShape,
+)
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import Shape, check_shape, require
 from harness.system.errors import UserError
@@ -20,7 +26,7 @@ REQUIRED = object()
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ExperimentFolder:
     """Records of one experiment. `runs` are the complete ones: only they give numbers."""
 
     folder: Path
@@ -117,12 +123,12 @@ class Experiment:
         return value
 
 
-def load(folder: Path, scored: bool = True) -> Experiment:
+def load(folder: Path, scored: bool = True) -> ExperimentFolder:
     """Read an experiment folder. Raises UserError naming the damaged or missing file.
 
     `scored`: with metrics.json, where there is one.
     """
-    record = _read(folder / "experiment.json", Head)
+    record = _read(folder / "experiment.json", HeadShape)
     runs = find_runs(folder)
     complete = tuple(run for run in runs if run.complete)
     for run in complete:
@@ -131,20 +137,20 @@ def load(folder: Path, scored: bool = True) -> Experiment:
     backends = dict.fromkeys([*configured, *sorted({run.backend for run in runs})])
     scores, references = folder / "metrics.json", folder / "references.safetensors"
     merged = folder / "merged.json"
-    return Experiment(
+    return ExperimentFolder(
         folder=folder,
         dataset=record["dataset"],
         preset=record["preset"],
         hash=record["hash"],
         configuration=record["configuration"],
-        manifest=_read(folder / "manifest.json", Manifest),
-        audit=_read(folder / "audit.json", Audit),
-        metrics=_read(scores, Metrics) if scored and scores.exists() else {},
+        manifest=_read(folder / "manifest.json", ManifestShape),
+        audit=_read(folder / "audit.json", AuditShape),
+        metrics=_read(scores, MetricsShape) if scored and scores.exists() else {},
         references=read_arrays(references) if references.exists() else {},
         runs=complete,
         unfinished=tuple(run for run in runs if not run.complete),
         backends=tuple(backends),
-        merged=_read(merged, Merged) if merged.exists() else {},
+        merged=_read(merged, MergedShape) if merged.exists() else {},
     )
 
 

@@ -12,75 +12,75 @@ Pixels = Annotated[int, Field(strict=True, ge=1, le=2**15)]
 Channels = Literal[1, 3]
 
 
-class Data(Shape):
+class DataShape(Shape):
     crop_size: Pixels = 1
     crop_size_b: Pixels | None = None
     channels_a: Channels = 3
     channels_b: Channels = 3
 
 
-class Training(Shape):
+class TrainingShape(Shape):
     batch_size: Annotated[int, Field(strict=True, ge=1, le=2**31)] = 1
 
 
-class Evaluation(Shape):
+class EvaluationShape(Shape):
     margins: dict[str, Positive] = Field({})
 
 
-class Configuration(Shape):
+class ConfigurationShape(Shape):
     """Keys that are not there are asked for by who needs them."""
 
-    data: Data = Data()
+    data: DataShape = DataShape()
     objective: dict[str, Number | bool | str | None] = Field({})
-    training: Training = Training()
-    evaluation: Evaluation | None = None
+    training: TrainingShape = TrainingShape()
+    evaluation: EvaluationShape | None = None
     backends: list[str] | None = None
     titles: dict[str, Text | None] | None = None
 
 
-class Head(Shape):
+class HeadShape(Shape):
     """experiment.json"""
 
     dataset: Text
     preset: Text
     hash: Text
-    configuration: Configuration
+    configuration: ConfigurationShape
 
 
-class Manifest(Shape):
+class ManifestShape(Shape):
     """manifest.json: of its files nothing is read."""
 
     paired: StrictBool
 
 
-class Duplicate(Shape):
+class DuplicateShape(Shape):
     split: str
     name: str
     other_split: str
     other_name: str
 
 
-class Greyscale(Shape):
+class GreyscaleShape(Shape):
     split: str
     name: str
 
 
-class Unreadable(Shape):
+class UnreadableShape(Shape):
     split: str
     name: str
     problem: str
 
 
-class Audit(Shape):
+class AuditShape(Shape):
     """audit.json"""
 
-    duplicates: list[Duplicate]
-    greyscale: list[Greyscale]
-    unreadable: list[Unreadable]
+    duplicates: list[DuplicateShape]
+    greyscale: list[GreyscaleShape]
+    unreadable: list[UnreadableShape]
     counts: dict[str, Whole]
 
 
-class Scored(Shape):
+class ScoredShape(Shape):
     metric: str
     direction: str
     device: str
@@ -92,15 +92,15 @@ class Scored(Shape):
     n: Whole | None
 
 
-class Score(Scored):
+class ScoreShape(ScoredShape):
     backend: str
 
 
-class Difference(Scored):
+class DifferenceShape(ScoredShape):
     backends: Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
-class Reference(Shape):
+class ReferenceShape(Shape):
     metric: str
     direction: str
     floor: Number | None
@@ -108,7 +108,7 @@ class Reference(Shape):
     n: Whole | None = None
 
 
-class Judgement(Shape):
+class JudgementShape(Shape):
     device: str
     backend: str
     seed: Whole
@@ -118,21 +118,21 @@ class Judgement(Shape):
     accuracy_fake: Number
 
 
-class Metrics(Shape):
+class MetricsShape(Shape):
     """metrics.json"""
 
-    scores: list[Score] = Field([])
-    differences: list[Difference] = Field([])
-    references: list[Reference] = Field([])
-    discriminators: list[Judgement] = Field([])
+    scores: list[ScoreShape] = Field([])
+    differences: list[DifferenceShape] = Field([])
+    references: list[ReferenceShape] = Field([])
+    discriminators: list[JudgementShape] = Field([])
 
 
-class MergedSource(Shape):
+class MergedSourceShape(Shape):
     name: Text
     finished: list[Text]
 
 
-class Merged(Shape):
+class MergedShape(Shape):
     """merged.json"""
 
-    sources: list[MergedSource]
+    sources: list[MergedSourceShape]

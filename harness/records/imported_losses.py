@@ -67,8 +67,8 @@ def write_imported(
     problem = _problem(imported.table)
     if problem:
         raise UserError(f"{table}: {problem}; nothing is written: are weights and files right?")
-    said = {"declared": list(imported.declared), "assumed": list(assumed)}
-    document = {"title": imported.title, **said, **head}
+    sentences = {"declared": list(imported.declared), "assumed": list(assumed)}
+    document = {"title": imported.title, **sentences, **head}
     check_shape(record, document, _Head, "give a shorter --title, or other names")
     write_table(table, imported.table)
     write_json(record, document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,19 @@ import numpy as np
 import pandas as pd
 
 from harness.records.schema import (
-    check_blocks,
-    check_environment,
-    check_losses,
-    check_resources,
-    check_status,
+    BLOCK_COLUMNS,
+    BLOCK_COUNTS,
+    LOSS_COLUMNS,
+    EnvironmentShape,
+    ResourcesShape,
+    Shape,
+    StatusShape,
+    check_columns,
+    check_shape,
 )
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, read_table
+from harness.system.untrusted import shown
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,19 @@ class RunRecord:
 
     @cached_property
     def status(self) -> dict[str, Any]:
-        """backend, seed, state ("running", "interrupted", "failed", "complete"), step, steps."""
-        return check_status(self.folder, read_json(self.folder / "status.json"))
+        """backend, seed, state ("running", "interrupted", "failed", "complete"), step, steps.
+
+        Raises UserError, also where the folder has another name: files are named after what the
+        status says, which must not lead to another folder.
+        """
+        status = self._read("status.json", StatusShape)
+        name = f"{status['backend']}-seed{status['seed']}"
+        if name != self.folder.name:
+            raise UserError(
+                f"{self.folder / 'status.json'}: it is of {shown(name)}; call the run's folder"
+                " that, or remove it"
+            )
+        return status
 
     @property
     def begun(self) -> bool:
@@ -63,22 +80,22 @@ class RunRecord:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        return check_environment(self.folder, read_json(self.folder / "environment.json"))
+        return self._read("environment.json", EnvironmentShape)
 
     @cached_property
     def resources(self) -> dict[str, Any]:
         """Clocks in seconds, peak memory in bytes, FLOPs per step."""
-        return check_resources(self.folder, read_json(self.folder / "resources.json"))
+        return self._read("resources.json", ResourcesShape)
 
     @cached_property
     def losses(self) -> pd.DataFrame:
         """A row a step: every term as its mean over elements, and patch accuracies."""
-        return check_losses(self.folder, read_table(self.folder / "losses.csv"))
+        return self._table("losses.csv", LOSS_COLUMNS)
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
         """A row a timed block of steps."""
-        return check_blocks(self.folder, read_table(self.folder / "blocks.csv"))
+        return self._table("blocks.csv", BLOCK_COLUMNS, BLOCK_COUNTS)
 
     @property
     def evaluated_steps(self) -> list[int]:
@@ -100,6 +117,20 @@ class RunRecord:
     def evaluation(self, step: int) -> dict[str, np.ndarray]:
         """uint8 NHWC arrays: ab, ba; after the last step also aba, bab, identity_a, identity_b."""
         return read_arrays(self.evaluation_file(step))
+
+    def _read(self, name: str, shape: type[Shape]) -> dict[str, Any]:
+        document = read_json(self.folder / name)
+        check_shape(self.folder / name, document, shape, self._advice)
+        return document
+
+    def _table(self, name: str, needed: Sequence[str], whole: Sequence[str] = ()) -> pd.DataFrame:
+        table = read_table(self.folder / name)
+        check_columns(self.folder / name, table, needed, whole, self._advice)
+        return table
+
+    @property
+    def _advice(self) -> str:
+        return f"remove {self.folder} to train that run anew"
 
 
 def find_runs(experiment: Path) -> list[RunRecord]:

@@ -33,7 +33,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
-class Status(Shape):
+class StatusShape(Shape):
     """status.json"""
 
     backend: str
@@ -44,14 +44,14 @@ class Status(Shape):
     why: str | None = None
 
 
-class Clocks(Shape):
+class GpuClocksShape(Shape):
     """MHz."""
 
     graphics_mhz: Number | None = None
     memory_mhz: Number | None = None
 
 
-class GpuFacts(Shape):
+class GpuShape(Shape):
     """Of environment.json what a report shows of a GPU."""
 
     memory: Whole | None = None
@@ -59,11 +59,11 @@ class GpuFacts(Shape):
     driver_cuda: list[Whole] | None = None
     power_limit_watts: Number | None = None
     default_power_limit_watts: Number | None = None
-    max_clocks: Clocks | None = None
+    max_clocks: GpuClocksShape | None = None
     ecc: bool | None = None
 
 
-class Environment(Shape):
+class EnvironmentShape(Shape):
     """environment.json; which of these there must be, the reader says: see `require`."""
 
     framework: Text = ""
@@ -72,20 +72,20 @@ class Environment(Shape):
     git_revision: Text | None = None
     versions: dict[str, Any] = {}
     libraries: dict[str, Any] = {}
-    gpu: GpuFacts | None = None
+    gpu: GpuShape | None = None
 
 
-class Memory(Shape):
+class MemoryShape(Shape):
     bytes: Whole | None
     kind: str
 
 
-class Resources(Shape):
+class ResourcesShape(Shape):
     """resources.json; as `Environment`."""
 
     clocks: dict[str, Number] = {}
     processes: Whole = 1
-    peak_memory: Memory | None = None
+    peak_memory: MemoryShape | None = None
     flops_per_step: Number | None = None
     energy_source: str | None = None
 
@@ -98,11 +98,11 @@ def check_shape(
         shape.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        said = first["msg"].removeprefix("Value error, ")
-        where = [str(part) for part in first["loc"]]
-        said = said[:1].lower() + said[1:]
-        told = ": ".join([*([".".join(where)[:LONGEST]] if where else []), said])
-        raise UserError(f"{path}: {told}; {advice}") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        problem = problem[:1].lower() + problem[1:]
+        if first["loc"]:
+            problem = f"{'.'.join(map(str, first['loc']))[:LONGEST]}: {problem}"
+        raise UserError(f"{path}: {problem}; {advice}") from None
 
 
 def require(path: Path, document: Mapping[str, Any], keys: Sequence[str], advice: str) -> None:
@@ -112,54 +112,16 @@ def require(path: Path, document: Mapping[str, Any], keys: Sequence[str], advice
         raise UserError(f"{path}: no {', '.join(missing)} in it; {advice}")
 
 
-def check_status(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
-    """`status`, of the run in `folder`. Raises UserError, also where the folder is not called so.
-
-    Files are named after what the status says, which must not lead to another folder.
-    """
-    path = folder / "status.json"
-    check_shape(path, status, Status, _anew(folder))
-    name = f"{status['backend']}-seed{status['seed']}"
-    if name != folder.name:
-        raise UserError(f"{path}: it is of {shown(name)}; call the run's folder that, or remove it")
-    return status
-
-
-def check_environment(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
-    check_shape(folder / "environment.json", environment, Environment, _anew(folder))
-    return environment
-
-
-def check_resources(folder: Path, resources: dict[str, Any]) -> dict[str, Any]:
-    check_shape(folder / "resources.json", resources, Resources, _anew(folder))
-    return resources
-
-
-def check_losses(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    _check_columns(folder, "losses.csv", table, LOSS_COLUMNS, ())
-    return table
-
-
-def check_blocks(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    _check_columns(folder, "blocks.csv", table, BLOCK_COLUMNS, BLOCK_COUNTS)
-    return table
-
-
-def _check_columns(
-    folder: Path, name: str, table: pd.DataFrame, needed: Sequence[str], whole: Sequence[str]
+def check_columns(
+    path: Path, table: pd.DataFrame, needed: Sequence[str], whole: Sequence[str], advice: str
 ) -> None:
     """Raises UserError for a column of `needed` that is not there, or holds something else."""
-    path = folder / name
     missing = [column for column in needed if column not in table.columns]
     if missing:
-        raise UserError(f"{path}: no column {missing[0]}; {_anew(folder)}")
+        raise UserError(f"{path}: no column {missing[0]}; {advice}")
     if table.empty:  # of which pandas knows no types
         return
     for column in table.columns:
-        kinds, what = ("iu", "whole numbers") if column in whole else ("iuf", "numbers")
+        kinds, numbers = ("iu", "whole numbers") if column in whole else ("iuf", "numbers")
         if table[column].dtype.kind not in kinds:
-            raise UserError(f"{path}: column {shown(column)} has more than {what}; {_anew(folder)}")
-
-
-def _anew(folder: Path) -> str:
-    return f"remove {folder} to train that run anew"
+            raise UserError(f"{path}: column {shown(column)} has more than {numbers}; {advice}")

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder as Experiment
 from harness.report.comparison.losses import smooth
 
 # Okabe & Ito's palette: told apart with any colour vision. A backend's place gives its colour.

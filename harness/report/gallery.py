@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder as Experiment
 from harness.records.run import RunRecord
 
 ROWS = 6

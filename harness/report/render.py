@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder as Experiment
 from harness.report.comparison.context import context
-from harness.report.comparison.findings import Findings
+from harness.report.comparison.findings import ComparisonFindings as Findings
 from harness.report.gallery import tile
 from harness.report.scripts import script, script_hashes
 from harness.system.files import write_bytes

@@ -52,15 +52,15 @@ def between_starts(
     """
     if not len(new) or not len(baseline):
         return Interval(None)
-    logs = [np.log(np.asarray(each, np.float64)) for each in (new, baseline)]
+    logs = [np.log(np.asarray(values, np.float64)) for values in (new, baseline)]
     gap = float(logs[0].mean() - logs[1].mean())
     if min(len(new), len(baseline)) < MINIMUM_SEEDS:
         return Interval.of(math.exp(gap))
-    parts = np.array([each.var(ddof=1) / len(each) for each in logs])
+    parts = np.array([values.var(ddof=1) / len(values) for values in logs])
     total = float(parts.sum())
     if total == 0.0:
         return Interval.of(*[math.exp(gap)] * 3)
-    freedom = total**2 / float((parts**2 / [len(each) - 1 for each in logs]).sum())
+    freedom = total**2 / float((parts**2 / [len(values) - 1 for values in logs]).sum())
     half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(total)
     return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
 
@@ -112,10 +112,10 @@ def score_change(
     interval = seed_interval(gaps, 1 - error)
     if margin is None or not len(gaps):
         return interval, "shown only" if margin is None else "cannot tell"
-    found = verdict(gaps, margin, error).label
-    if found == "equivalent":
+    label = verdict(gaps, margin, error).label
+    if label == "equivalent":
         return interval, "unchanged"
-    if found == "different" and interval.value is not None:
+    if label == "different" and interval.value is not None:
         worse = (interval.value > 0) == (better == "lower")
         return interval, "regression" if worse else "improvement"
     return interval, "cannot tell"

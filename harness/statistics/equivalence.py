@@ -57,12 +57,12 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
         low, high = mean - half, mean + half
         return low, high, f"{level:.0%} interval {low:.4g} to {high:.4g}, {_seeds(count)}"
 
-    low, high, said = span(1 - 2 * alpha)
+    low, high, interval = span(1 - 2 * alpha)
     if -margin < low and high < margin:
-        return Verdict("equivalent", None, f"{said}: within the margin of +-{margin:.4g}")
-    low, high, said = span(1 - alpha)
+        return Verdict("equivalent", None, f"{interval}: within the margin of +-{margin:.4g}")
+    low, high, interval = span(1 - alpha)
     if low > margin or high < -margin:
-        return Verdict("different", None, f"{said}: beyond the margin of +-{margin:.4g}")
+        return Verdict("different", None, f"{interval}: beyond the margin of +-{margin:.4g}")
     tail = alpha if abs(mean) < margin else alpha / 2
     further = _further_seeds(abs(abs(mean) - margin), deviation, count, tail)
     needed = (
@@ -72,7 +72,9 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
     )
     zero = "not zero, but " if low > 0 or high < 0 else ""
     return Verdict(
-        "cannot tell yet", further, f"{said}: {zero}reaches the margin of +-{margin:.4g}; {needed}"
+        "cannot tell yet",
+        further,
+        f"{interval}: {zero}reaches the margin of +-{margin:.4g}; {needed}",
     )
 
 

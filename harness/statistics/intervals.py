@@ -226,7 +226,7 @@ def over_starts(ratios: Sequence[float]) -> Interval:
     logs = seed_interval(np.log(ratios).tolist())
     if logs.value is None:
         return logs
-    bounds = (math.nan if each is None else math.exp(each) for each in (logs.low, logs.high))
+    bounds = (math.nan if bound is None else math.exp(bound) for bound in (logs.low, logs.high))
     return Interval.of(math.exp(logs.value), *bounds)
 
 

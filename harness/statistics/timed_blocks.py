@@ -65,10 +65,10 @@ def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
     Its width falls with the square root of their number, and with the quantile of t. MOST_STARTS
     stands for so many or more.
     """
-    found, more = width(ratio), max(0, LEAST_STARTS - starts)
-    if not math.isfinite(found):
+    current, more = width(ratio), max(0, LEAST_STARTS - starts)
+    if not math.isfinite(current):
         return max(1, more)
-    unit = found * math.sqrt(starts) / _quantile(starts)
+    unit = current * math.sqrt(starts) / _quantile(starts)
     while (
         more < MOST_STARTS and unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted
     ):

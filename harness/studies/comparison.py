@@ -18,13 +18,10 @@ from harness.report.comparison import write_report
 from harness.system.lock import locked
 from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display
-from harness.training.experiment_folder import (
-    prepare_data,
-)
+from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import (
-    Bench,
-    Request,
-    _say_nothing,
+    ComparisonRequest,
+    PreparedExperiment,
     begin,
     check_precision,
     set_up,
@@ -34,7 +31,7 @@ from harness.training.jobs import (
 from harness.training.turns import Pace
 
 
-def compare(request: Request, display: Display) -> Path:
+def compare(request: ComparisonRequest, display: Display) -> Path:
     """Train what is not trained yet, score, report; returns the path of report.html.
 
     Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
@@ -50,9 +47,8 @@ def compare(request: Request, display: Display) -> Path:
     tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
-        paper_cost = partial(_say_paper_cost, display, bench, images)
-        told = _say_nothing if request.preset else paper_cost
-        failures = train(bench, images, request, machine, display, told=told)
+        paper_cost = None if request.preset else partial(_say_paper_cost, display, bench, images)
+        failures = train(bench, images, request, machine, display, with_pace=paper_cost)
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
         report = score(bench.folder, display)
@@ -69,7 +65,7 @@ def score(folder: Path, display: Display) -> Path:
     return write_report(folder)
 
 
-def _say_choices(request: Request, machine: Machine, display: Display) -> None:
+def _say_choices(request: ComparisonRequest, machine: Machine, display: Display) -> None:
     preset = request.preset or f"{DEFAULT}, the default"
     why = f", since {machine.why}" if machine.why else ""
     change = "" if request.preset else "; --preset changes it"
@@ -77,7 +73,10 @@ def _say_choices(request: Request, machine: Machine, display: Display) -> None:
 
 
 def _say_paper_cost(
-    display: Display, bench: Bench, images: Mapping[str, Images], paces: dict[str, Pace]
+    display: Display,
+    bench: PreparedExperiment,
+    images: Mapping[str, Images],
+    paces: dict[str, Pace],
 ) -> None:
     flops = step_flops(bench.experiment)
     counts = (len(images["trainA"]), len(images["trainB"]))

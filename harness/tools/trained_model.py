@@ -37,7 +37,7 @@ class Titles(BaseModel):
     b: Text = Field(min_length=1)
 
 
-class Described(BaseModel):
+class ModelDescription(BaseModel):
     """model.json, as far as it is read; in experiment.json titles are in the configuration."""
 
     dataset: Text = ""
@@ -68,7 +68,9 @@ class TrainedModel:
     @property
     def directions(self) -> tuple[Direction, ...]:
         """Whose generators are there."""
-        return tuple(each for each in DIRECTIONS if f"g_{each}/head/kernel" in self.state)
+        return tuple(
+            direction for direction in DIRECTIONS if f"g_{direction}/head/kernel" in self.state
+        )
 
     def source(self, direction: Direction) -> str:
         """Title of the domain that is translated."""
@@ -101,7 +103,7 @@ class TrainedModel:
 def generator_shapes(model: Model, direction: Direction) -> dict[str, tuple[int, ...]]:
     """Canonical name -> shape of every weight and running statistic of a generator."""
     everything = {**model.parameter_shapes(), **model.statistic_shapes()}
-    return {name: each for name, each in everything.items() if name.startswith(f"g_{direction}/")}
+    return {name: shape for name, shape in everything.items() if name.startswith(f"g_{direction}/")}
 
 
 def read_model(path: Path) -> TrainedModel:
@@ -110,9 +112,17 @@ def read_model(path: Path) -> TrainedModel:
     Raises UserError where there is none, or what is there is damaged or does not fit together.
     """
     if is_file(path / "model.json"):
-        return _read_model_folder(path)
+        description = _description(path / "model.json", read_json(path / "model.json"))
+        name = path.resolve().name
+        return _trained(path / "model.json", description, path, name, description.origin)
     if is_file(path / "experiment.json"):
-        return _read_run(path, _only_run(path))
+        runs = [run for run in find_runs(path) if run.complete]
+        if not runs:
+            raise UserError(f"{path}: no complete run there; `make compare` completes them")
+        if len(runs) > 1:
+            names = ", ".join(str(run.folder) for run in runs)
+            raise UserError(f"{path}: {len(runs)} complete runs, name one of them: {names}")
+        return _read_run(path, runs[0])
     if is_file(path / "status.json"):
         run = path.resolve()
         experiment = run.parent.parent.parent
@@ -135,7 +145,7 @@ def write_model(
     `facts`: for the metadata of the arrays, which other programs may read without model.json.
     """
     model = trained.configuration.networks()
-    names = [name for each in directions or () for name in generator_shapes(model, each)]
+    names = [name for direction in directions or () for name in generator_shapes(model, direction)]
     experiment, titles = trained.configuration, dict(trained.titles)
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
@@ -158,16 +168,6 @@ def write_model(
     write_json(folder / "model.json", document)
 
 
-def _only_run(experiment: Path) -> RunRecord:
-    runs = [run for run in find_runs(experiment) if run.complete]
-    if not runs:
-        raise UserError(f"{experiment}: no complete run there; `make compare` completes them")
-    if len(runs) > 1:
-        names = ", ".join(str(run.folder) for run in runs)
-        raise UserError(f"{experiment}: {len(runs)} complete runs, name one of them: {names}")
-    return runs[0]
-
-
 def _read_run(experiment: Path, run: RunRecord) -> TrainedModel:
     status = run.status
     if not run.complete:
@@ -179,28 +179,22 @@ def _read_run(experiment: Path, run: RunRecord) -> TrainedModel:
     document = read_json(path)
     configuration = document.get("configuration")
     titles = configuration.get("titles") if isinstance(configuration, dict) else None
-    described = _described(path, {**document, "titles": titles, "backend": run.backend})
+    description = _description(path, {**document, "titles": titles, "backend": run.backend})
     name = experiment.resolve().name
     origin = f"{name}: {run.backend}, seed {run.seed}, {status['steps']} steps"
-    return _trained(path, described, run.folder, f"{name}/{run.folder.name}", origin)
+    return _trained(path, description, run.folder, f"{name}/{run.folder.name}", origin)
 
 
-def _read_model_folder(folder: Path) -> TrainedModel:
-    path = folder / "model.json"
-    described = _described(path, read_json(path))
-    return _trained(path, described, folder, folder.resolve().name, described.origin)
-
-
-def _described(path: Path, document: Mapping[str, Any]) -> Described:
-    check_shape(path, document, Described, "take it from where it was written")
-    return Described.model_validate(document)
+def _description(path: Path, document: Mapping[str, Any]) -> ModelDescription:
+    check_shape(path, document, ModelDescription, "take it from where it was written")
+    return ModelDescription.model_validate(document)
 
 
 def _trained(
-    path: Path, described: Described, folder: Path, name: str, origin: str
+    path: Path, description: ModelDescription, folder: Path, name: str, origin: str
 ) -> TrainedModel:
-    settings = {k: v for k, v in described.configuration.items() if k not in NOT_SETTINGS}
-    settings |= {"dataset": described.dataset, "preset": described.preset}
+    settings = {k: v for k, v in description.configuration.items() if k not in NOT_SETTINGS}
+    settings |= {"dataset": description.dataset, "preset": description.preset}
     try:
         configuration = Experiment.model_validate(settings)
     except ValidationError as error:
@@ -213,8 +207,8 @@ def _trained(
         _check(state, configuration)
     except ValueError as error:
         raise UserError(f"{file}: {error}; take it from where it was written") from None
-    titles = described.titles.model_dump()
-    return TrainedModel(configuration, titles, state, name, folder, described.backend, origin)
+    titles = description.titles.model_dump()
+    return TrainedModel(configuration, titles, state, name, folder, description.backend, origin)
 
 
 def _check(state: State, configuration: Experiment) -> None:
@@ -229,8 +223,10 @@ def _check(state: State, configuration: Experiment) -> None:
     ]
     if not wanted:
         raise ValueError("holds no generator: no array g_ab/... or g_ba/...")
-    check_state(state, {name: shape for each in (there, *wanted) for name, shape in each.items()})
-    for each in wanted:
-        for name in each:
+    check_state(
+        state, {name: shape for shapes in (there, *wanted) for name, shape in shapes.items()}
+    )
+    for shapes in wanted:
+        for name in shapes:
             if not np.isfinite(state[name]).all():
                 raise ValueError(f"{shown(name)} has a number that is not finite")

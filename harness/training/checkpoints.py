@@ -46,10 +46,13 @@ class Checkpoints:
         """The newest first."""
         return sorted(self.folder.glob("checkpoint-*.safetensors"), reverse=True)
 
-    def write(self, made: Checkpoint) -> None:
+    def write(self, checkpoint: Checkpoint) -> None:
         """The ones before the last two go once the new one is on disk. Raises OSError."""
-        arrays = {**made.state, **{f"record/{name}": getattr(made, name) for name in RECORDS}}
-        write_arrays(self.folder / f"checkpoint-{made.step:08d}.safetensors", arrays)
+        arrays = {
+            **checkpoint.state,
+            **{f"record/{name}": getattr(checkpoint, name) for name in RECORDS},
+        }
+        write_arrays(self.folder / f"checkpoint-{checkpoint.step:08d}.safetensors", arrays)
         for old in self.files[KEPT:]:
             old.unlink()
 
@@ -77,11 +80,11 @@ class Checkpoints:
         """
         for file in self.files:
             try:
-                found = read_arrays(file, "record/losses").get("record/losses")
+                losses = read_arrays(file, "record/losses").get("record/losses")
             except UserError:
                 continue
-            if found is not None and found.ndim == 2 and found.shape[1] == len(RECORDED):
-                return found
+            if losses is not None and losses.ndim == 2 and losses.shape[1] == len(RECORDED):
+                return losses
         return np.empty((0, len(RECORDED)))
 
     def remove(self) -> None:
@@ -92,9 +95,9 @@ class Checkpoints:
 def _checkpoint(file: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
     try:
         records = {name: arrays.pop(f"record/{name}") for name in RECORDS}
-        found = Checkpoint(arrays, **records)
-        if found.losses.shape != (found.step, len(RECORDED)):
-            raise ValueError(f"losses {found.losses.shape} at step {found.step}")
+        checkpoint = Checkpoint(arrays, **records)
+        if checkpoint.losses.shape != (checkpoint.step, len(RECORDED)):
+            raise ValueError(f"losses {checkpoint.losses.shape} at step {checkpoint.step}")
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{file}: not a checkpoint of a run ({error}); remove it") from None
-    return found
+    return checkpoint

@@ -113,21 +113,21 @@ def _labelled(
     labels = read_labels(prepared.manifest)
     if labels is None:
         return {}
-    found = {}
+    arrays = {}
     for side in "AB":
         codes, tested = labels.codes[f"train{side}"], labels.codes[f"test{side}"]
-        found[f"judge{side}"] = small_grey_images(train[f"train{side}"][codes >= 0])
-        found[f"trainLabels{side}"] = codes[codes >= 0]
-        found[f"testLabels{side}"] = tested[evenly(len(tested), experiment.evaluation.images)]
-    return found
+        arrays[f"judge{side}"] = small_grey_images(train[f"train{side}"][codes >= 0])
+        arrays[f"trainLabels{side}"] = codes[codes >= 0]
+        arrays[f"testLabels{side}"] = tested[evenly(len(tested), experiment.evaluation.images)]
+    return arrays
 
 
 def _check_same(file: Path, document: Mapping[str, Any]) -> None:
     """The folder's name says what is in it, but files can be edited, and folders renamed."""
     if not file.exists():
         return
-    found = {key: value for key, value in read_json(file).items() if key != "schema_version"}
-    changed = differences(found, json.loads(json.dumps(document)))
+    recorded = {key: value for key, value in read_json(file).items() if key != "schema_version"}
+    changed = differences(recorded, json.loads(json.dumps(document)))
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(

@@ -27,7 +27,7 @@ from harness.training.turns import Estimate, Pace, finished, train_seed
 
 
 @dataclass(frozen=True)
-class Request:
+class ComparisonRequest:
     """What the user asked for. None: decided by what the machine has, or by the preset."""
 
     dataset: str | None = None
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Bench:
+class PreparedExperiment:
     """One experiment with its data found, and the folder its runs go to."""
 
     experiment: Experiment
@@ -49,13 +49,15 @@ class Bench:
     folder: Path
 
 
-def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> Bench:
+def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> PreparedExperiment:
     """Writes nothing."""
     experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
-    return Bench(experiment, prepared, experiment_folder(results, experiment, prepared))
+    return PreparedExperiment(
+        experiment, prepared, experiment_folder(results, experiment, prepared)
+    )
 
 
-def begin(bench: Bench, display: Display) -> dict[str, Images]:
+def begin(bench: PreparedExperiment, display: Display) -> dict[str, Images]:
     """Write what the runs are made from; returns the decoded images.
 
     Raises UserError where the folder has runs of something else.
@@ -88,23 +90,19 @@ def tell(display: Display, machine: Machine, folder: Path, logs: Path) -> None:
     display.detail(f"What worker processes print goes to {logs}")
 
 
-def _say_nothing(paces: dict[str, Pace]) -> None:
-    """Where nothing is to be said of the pace."""
-
-
 def train(
-    bench: Bench,
+    bench: PreparedExperiment,
     images: Mapping[str, Images],
-    request: Request,
+    request: ComparisonRequest,
     machine: Machine,
     display: Display,
     give_up: Callable[[RunRecord], bool] = lambda run: False,
-    told: Estimate = _say_nothing,
+    with_pace: Estimate | None = None,
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running.
 
-    `give_up`: of a run that is not complete, whether to leave it as it is. `told`: is called once,
-    with the pace of the first seed's backends.
+    `give_up`: of a run that is not complete, whether to leave it as it is. `with_pace`: called
+    once, with the pace of the first seed's backends.
     """
     todo = [
         [job for job in jobs if not _left_alone(job, give_up)]
@@ -118,7 +116,7 @@ def train(
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]
-        then = told if done == 0 else _say_nothing
+        then = None if done else with_pace
         estimate = partial(_say_estimate, display, later, steps, evaluations, then)
         try:
             train_seed(jobs, bench.experiment.timing, display, estimate)
@@ -135,19 +133,23 @@ def _left_alone(job: Job, give_up: Callable[[RunRecord], bool]) -> bool:
     return record.begun and give_up(record)
 
 
+def image_files(images: Mapping[str, Images]) -> dict[str, str]:
+    """By split, the files of decoded images: memory-mapped by load_images, opened by workers."""
+    splits = ("trainA", "trainB", "testA", "testB")
+    return {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[union-attr]
+
+
 def jobs_left(
     folder: Path,
     experiment: Experiment,
     images: Mapping[str, Images],
-    request: Request,
+    request: ComparisonRequest,
     machine: Machine,
     display: Display,
 ) -> list[list[Job]]:
     """What is left to train, a list a seed: those are trained in turns."""
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
-    splits = ("trainA", "trainB", "testA", "testB")
-    # Memory-mapped by load_images: the workers open the same files.
-    files = {split: str(Path(images[split].filename).resolve()) for split in splits}  # type: ignore[union-attr]
+    files = image_files(images)
     todo = []
     for seed in request.seeds:
         jobs = []
@@ -177,7 +179,7 @@ def _say_estimate(
     later: list[str],
     steps: int,
     evaluations: int,
-    then: Estimate,
+    then: Estimate | None,
     paces: dict[str, Pace],
 ) -> None:
     """`later`: backends of seeds to come, which take all `steps` and `evaluations`. `then`: says
@@ -188,7 +190,10 @@ def _say_estimate(
         for backend in later
     ]
     total = sum(pace.left for pace in (*paces.values(), *whole))
-    said = ", ".join(f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items())
+    paces_text = ", ".join(
+        f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items()
+    )
     scope = f"{len(paces) + len(whole)} runs of {steps} steps"
-    display.say(f"Training takes about {duration(total)} from here: {scope} ({said})")
-    then(paces)
+    display.say(f"Training takes about {duration(total)} from here: {scope} ({paces_text})")
+    if then:
+        then(paces)

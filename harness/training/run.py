@@ -58,7 +58,7 @@ class Job:
     images: dict[str, str]
 
 
-class Run:
+class TrainingRun:
     """A training in progress and what has been recorded of it.
 
     `progress` is called after every step and every few images.
@@ -111,13 +111,13 @@ class Run:
         """A run that changed its framework or its threads halfway would be nobody's result."""
         file = self.record.folder / "environment.json"
         before, now = (
-            {name: each[name] for name in LASTING if name in each}
-            for each in (self.record.environment, environment)
+            {name: of[name] for name in LASTING if name in of}
+            for of in (self.record.environment, environment)
         )
-        found = differences(before, now)
-        if found:
+        changed = differences(before, now)
+        if changed:
             raise UserError(
-                f"{file}: this run was begun with {found[0]}; go on with what it was begun with, or"
+                f"{file}: this run was begun with {changed[0]}; go on with that, or"
                 f" remove {self.record.folder} to train it anew"
             )
 
@@ -245,12 +245,12 @@ class Run:
         return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
 
     def _by_parts(
-        self, work: Callable[[np.ndarray, Any], np.ndarray], images: np.ndarray, what: str
+        self, work: Callable[[np.ndarray, Any], np.ndarray], images: np.ndarray, argument: str
     ) -> np.ndarray:
         """As `work` of all images, which goes image by image; with progress in between."""
         parts = []
         for start in range(0, len(images), TRANSLATED_AT_ONCE):
-            parts.append(work(images[start : start + TRANSLATED_AT_ONCE], what))
+            parts.append(work(images[start : start + TRANSLATED_AT_ONCE], argument))
             self.progress()
         return np.concatenate(parts)
 

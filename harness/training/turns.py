@@ -105,12 +105,12 @@ def _train_together(
 @contextmanager
 def _signals_ignored() -> Iterator[None]:
     """A second Ctrl-C, or `make` passing on a signal, must not cost the checkpoints."""
-    before = {each: signal.signal(each, signal.SIG_IGN) for each in INTERRUPTIONS}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTIONS}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _warm_up(

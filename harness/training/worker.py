@@ -20,7 +20,8 @@ from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
 from harness.system.files import remove_leftovers
 from harness.training.clocks import Clocks
-from harness.training.run import Job, Run
+from harness.training.run import Job
+from harness.training.run import TrainingRun as Run
 
 
 def serve(parent: Parent) -> None:

@@ -17,7 +17,7 @@ from harness.records.run import find_runs
 from harness.system.checksums import check_sums, write_sums
 from harness.system.files import SCHEMA_VERSION, read_json, read_table, write_json, write_table
 from harness.system.progress import Display
-from harness.tools.verify import Request, verify
+from harness.tools.verify import VerifyRequest, verify
 from harness.tools.verify.recorded import check_configuration, read_recorded
 from harness.tools.verify.records import (
     check_blocks,
@@ -42,7 +42,7 @@ def folder(compared: Path, tmp_path: Path) -> Path:
 
 def verified(path: Path):
     """Outcomes and notes by (backend or "experiment", check)."""
-    found = verify(Request(path, STEPS), Display(Console(quiet=True)))
+    found = verify(VerifyRequest(path, STEPS), Display(Console(quiet=True)))
     rows = {(row.run.rpartition("/")[2].partition("-")[0], row.check): row for row in found.rows}
     return found, rows
 
@@ -88,7 +88,7 @@ def test_one_bit_of_a_loss_is_found_by_its_hash_and_by_the_replay(folder):
     assert outcomes == {check: "DIFFERS" if check == "replay" else "ok" for check in CHECKS}
     note = rows["torch", "replay"].note
     assert "first at step 1, where cycle_a was" in note and "1 of 3 steps differ" in note
-    assert "it should not" in note
+    assert "nothing should differ" in note
 
 
 def test_another_configuration_or_device_is_found_and_not_replayed(folder, monkeypatch):

@@ -8,23 +8,23 @@ import pytest
 from rich.console import Console
 
 from harness.config.experiment import load_experiment
-from harness.studies.parity import Row, climb, print_rows
-from harness.studies.parity.lab import Lab
-from harness.studies.parity.subject import make_subject
+from harness.studies.parity import ParityRow, climb, print_rows
+from harness.studies.parity.backend_cache import BackendCache
+from harness.studies.parity.test_case import make_case
 
 # Filled and used as one of 50 is, by a fifth of the images. `make parity` takes the preset's.
 SMALL_POOL = "objective.pool_size=8"
 
 
 @pytest.fixture(scope="session")
-def healthy() -> Lab:
+def healthy() -> BackendCache:
     """Both backends as they are: what is measured of one serves for judging a defective other."""
-    subject = make_subject(load_experiment("seasons", "smoke", [SMALL_POOL]), gradient_batches=4)
-    return Lab(subject, ("torch", "tf"), reduced=("bfloat16",))
+    case = make_case(load_experiment("seasons", "smoke", [SMALL_POOL]), gradient_batches=4)
+    return BackendCache(case, ("torch", "tf"), reduced=("bfloat16",))
 
 
 @pytest.fixture(scope="session")
-def rows(healthy: Lab, notes: dict[str, str]) -> list[Row]:
+def rows(healthy: BackendCache, notes: dict[str, str]) -> list[ParityRow]:
     found = list(climb(healthy))
     text = io.StringIO()
     print_rows(found, Console(file=text, width=120))

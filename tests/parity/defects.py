@@ -24,7 +24,7 @@ class Defect:
     backend: str
     plant: on.Plant
     rung: Rung | None = None  # the first that breaks
-    subject: str = "usual"  # of defects_of_variants.SUBJECTS
+    case: str = "usual"  # of defects_of_variants.CASES
 
 
 def both(

@@ -1,4 +1,4 @@
-"""Defects of what the usual subject has not: U-Nets, dropout, other losses, pools and schedules."""
+"""Defects of what the usual case has not: U-Nets, dropout, other losses, pools and schedules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALL = [
     "model.bias=false",
     "objective.identity=0",
 ]
-SUBJECTS = {
+CASES = {
     "usual": [],
     "unets": [
         *SMALL,
@@ -110,7 +110,7 @@ CLIPPED = [
 ]
 
 OF_VARIANTS = tuple(
-    replace(defect, subject=subject)
-    for subject, defects in (("unets", UNETS), ("penalised", PENALISED), ("clipped", CLIPPED))
+    replace(defect, case=case)
+    for case, defects in (("unets", UNETS), ("penalised", PENALISED), ("clipped", CLIPPED))
     for defect in defects
 )

@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from defects import DEFECTS
-from defects_of_variants import OF_VARIANTS, SUBJECTS
+from defects_of_variants import CASES, OF_VARIANTS
 
 from harness.config.experiment import load_experiment
 from harness.studies.parity import Rung, climb
-from harness.studies.parity.lab import Lab
-from harness.studies.parity.subject import make_subject
+from harness.studies.parity.backend_cache import BackendCache
+from harness.studies.parity.test_case import make_case
 
 
 @pytest.fixture(scope="session")
 def variants():
-    """Healthy backends by subject, those that are not the usual one."""
+    """Healthy backends by case, those that are not the usual one."""
     return {
-        name: Lab(
-            make_subject(load_experiment("seasons", "smoke", overrides), gradient_batches=2),
+        name: BackendCache(
+            make_case(load_experiment("seasons", "smoke", overrides), gradient_batches=2),
             ("torch", "tf"),
         )
-        for name, overrides in SUBJECTS.items()
+        for name, overrides in CASES.items()
     }
 
 
@@ -38,26 +38,26 @@ def test_a_planted_defect_is_named_by_its_rung(
 
 
 @pytest.mark.parametrize("defect", OF_VARIANTS, ids=identify)
-def test_a_planted_defect_of_other_subjects_is_named_by_its_rung(
+def test_a_planted_defect_of_other_cases_is_named_by_its_rung(
     monkeypatch, eager, variants, defect, record_property
 ):
     """Healthy backends climb as far as the rung that is to break."""
-    lab = variants[defect.subject]
-    for row in climb(lab):
+    cache = variants[defect.case]
+    for row in climb(cache):
         if row.check > defect.rung.label:
             break
         assert row.passed, row.what
-    check(monkeypatch, lab, defect, record_property)
+    check(monkeypatch, cache, defect, record_property)
 
 
 def check(monkeypatch, healthy, defect, record_property):
     if defect.backend == "plan":
-        lab = Lab(healthy.subject, ("torch",))
+        cache = BackendCache(healthy.case, ("torch",))
     else:
-        lab = Lab(healthy.subject, healthy.names, reduced=healthy.reduced)
-        lab.adopt(healthy, [name for name in healthy.names if name != defect.backend])
+        cache = BackendCache(healthy.case, healthy.names, reduced=healthy.reduced)
+        cache.adopt(healthy, [name for name in healthy.names if name != defect.backend])
     defect.plant(monkeypatch)
-    breach = next((row for row in climb(lab) if not row.passed), None)
+    breach = next((row for row in climb(cache) if not row.passed), None)
     assert breach is not None, "the defect survives the whole ladder"
     record_property("breach", f"{breach.check}: {breach.what}")
     record_property("measured", breach.measured)
@@ -70,7 +70,7 @@ def check(monkeypatch, healthy, defect, record_property):
 def test_either_backend_every_rung_and_every_subject_is_tried():
     assert len(DEFECTS) >= 40
     assert {defect.rung for defect in DEFECTS} == set(Rung)
-    assert {defect.subject for defect in (*DEFECTS, *OF_VARIANTS)} == set(SUBJECTS)
-    names = [(each.subject, each.backend, each.name) for each in (*DEFECTS, *OF_VARIANTS)]
+    assert {defect.case for defect in (*DEFECTS, *OF_VARIANTS)} == set(CASES)
+    names = [(each.case, each.backend, each.name) for each in (*DEFECTS, *OF_VARIANTS)]
     assert len(set(names)) == len(names)
     assert min(sum(backend == name for _, backend, _ in names) for name in ("torch", "tf")) >= 30

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from backends.objective import Objective
-from harness.studies.parity import climb, lab, training
-from harness.studies.parity.lab import Lab, Site
+from harness.studies.parity import backend_cache, climb, training
+from harness.studies.parity.backend_cache import BackendCache, Site
 from harness.studies.parity.ladder import CHECKS
 
 ON_DEVICE = "torch on cuda"
@@ -16,30 +16,30 @@ ON_DEVICE = "torch on cuda"
 
 @pytest.fixture
 def on_device(healthy, rows, monkeypatch):
-    """A lab whose second site is PyTorch in another process; `change` is done to its objective.
+    """A cache whose second site is PyTorch in another process; `change` is done to its objective.
 
     What is known of the first from climbing with two backends is not measured again.
     """
-    labs = []
+    caches = []
 
     def made(change=lambda objective: objective):
-        real = lab.load_in
+        real = backend_cache.load_in
 
         def load_in(process, name, model, objective, runtime):
             assert runtime.device == "cuda"
             return real(process, name, model, change(objective), replace(runtime, device="cpu"))
 
-        monkeypatch.setattr(lab, "load_in", load_in)
+        monkeypatch.setattr(backend_cache, "load_in", load_in)
         sites = {"torch": Site("torch"), ON_DEVICE: Site("torch", "cuda")}
-        labs.append(Lab(healthy.subject, tuple(sites), sites, ("bfloat16", "tf32")))
-        labs[-1].adopt(healthy, ["torch"])
+        caches.append(BackendCache(healthy.case, tuple(sites), sites, ("bfloat16", "tf32")))
+        caches[-1].adopt(healthy, ["torch"])
         for function in (training.taken, training.given, training.continued):
-            labs[-1]._found.pop((function, "torch"), None)  # of all backends there were
-        labs[-1]._found.pop((training.uninterrupted, "torch"), None)
-        return labs[-1]
+            caches[-1]._found.pop((function, "torch"), None)  # of all backends there were
+        caches[-1]._found.pop((training.uninterrupted, "torch"), None)
+        return caches[-1]
 
     yield made
-    for each in labs:
+    for each in caches:
         for process in each._processes.values():
             process.close()
 

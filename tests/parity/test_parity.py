@@ -9,11 +9,11 @@ import pytest
 
 from harness.config.experiment import load_experiment
 from harness.studies import parity
-from harness.studies.parity import CHECKS, Row, Rung, climb, tolerances
+from harness.studies.parity import CHECKS, ParityRow, Rung, climb, tolerances
+from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import relative, worst
-from harness.studies.parity.lab import Lab
-from harness.studies.parity.ladder import Check
-from harness.studies.parity.subject import make_subject, used_state
+from harness.studies.parity.ladder import ParityCheck
+from harness.studies.parity.test_case import make_case, used_state
 from harness.studies.parity.tolerances import Tolerance
 from harness.system.files import read_json
 
@@ -106,9 +106,9 @@ def test_backends_agree(rows, rung):
 
 @pytest.mark.parametrize("overrides", OTHERS.values(), ids=OTHERS)
 def test_backends_agree_on_other_experiments(eager, overrides):
-    subject = make_subject(load_experiment("seasons", "smoke", overrides), gradient_batches=2)
-    subject = replace(subject, batches=subject.batches[:6])
-    rows = list(climb(Lab(subject, ("torch", "tf"))))
+    case = make_case(load_experiment("seasons", "smoke", overrides), gradient_batches=2)
+    case = replace(case, batches=case.batches[:6])
+    rows = list(climb(BackendCache(case, ("torch", "tf"))))
     assert {row.check for row in rows} == {r.label for r in Rung if r != Rung.REDUCED_PRECISION}
     assert [row for row in rows if not row.passed] == []
 
@@ -129,13 +129,13 @@ def test_tolerances_are_no_wider_than_promised():
 
 
 def test_the_subject_uses_every_pool_action_and_no_empty_state(healthy):
-    subject = healthy.subject
-    actions = {int(x) for batch in subject.batches for x in batch.pool_a.action}
+    case = healthy.case
+    actions = {int(x) for batch in case.batches for x in batch.pool_a.action}
     assert actions == {0, 1, 2}
-    for model in (subject.model, subject.with_batch_norm()):
-        state = used_state(model, subject.objective)
+    for model in (case.model, case.with_batch_norm()):
+        state = used_state(model, case.objective)
         assert all(np.all(array != 0) for name, array in state.items() if name != "step")
-    assert len({batch.learning_rate for batch in subject.batches}) > 2
+    assert len({batch.learning_rate for batch in case.batches}) > 2
 
 
 def test_zero_gradients_are_checked_not_skipped(rows):
@@ -158,18 +158,18 @@ def test_facts_are_infinitely_apart_where_missing_misshapen_or_not_a_number():
 
 
 def test_a_backend_that_cannot_be_measured_is_a_breach(monkeypatch, healthy):
-    def broken(lab, name):
+    def broken(cache, name):
         raise ValueError(f"{name} fell over\nat length")
 
-    check = Check(Rung.LOSSES, broken, tolerances.LOSS)
+    check = ParityCheck(Rung.LOSSES, broken, tolerances.LOSS)
     monkeypatch.setattr(parity.ladder, "CHECKS", (check,))
-    [row] = climb(Lab(healthy.subject, ("torch", "tf")))
+    [row] = climb(BackendCache(healthy.case, ("torch", "tf")))
     assert not row.passed
     assert row.what == "tf: ValueError: torch fell over"
 
 
 def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):
-    row = Row("losses", "x", float("nan"), 1.0)
+    row = ParityRow("losses", "x", float("nan"), 1.0)
     assert not row.passed
     parity.write_rows([row], tmp_path / "parity.json")
     [written] = read_json(tmp_path / "parity.json")["rows"]
@@ -180,14 +180,14 @@ def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):
 def test_float32_may_be_off_as_far_as_the_quieter_backend_is_from_float64(
     monkeypatch, healthy, noise, passes
 ):
-    def measure(lab, name):
+    def measure(cache, name):
         return {("batch 0", "x"): np.array([1.0 if name == "torch" else 1.002])}
 
-    def noisy(lab, name):
+    def noisy(cache, name):
         return noise if name == "torch" else 1.0
 
-    check = Check(Rung.GRADIENTS, measure, tolerances.GRADIENT, best=True, noise=noisy)
+    check = ParityCheck(Rung.GRADIENTS, measure, tolerances.GRADIENT, best=True, noise=noisy)
     monkeypatch.setattr(parity.ladder, "CHECKS", (check,))
-    [row] = climb(Lab(healthy.subject, ("torch", "tf")))
+    [row] = climb(BackendCache(healthy.case, ("torch", "tf")))
     assert row.passed == passes
     assert row.tolerance == max(tolerances.GRADIENT.value, tolerances.NOISE * noise)

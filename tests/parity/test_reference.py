@@ -12,8 +12,8 @@ from torch import nn
 import backends
 from backends.objective import LOSS_TERMS
 from harness.config.experiment import load_experiment
-from harness.studies.parity.lab import Lab
-from harness.studies.parity.subject import make_subject, passing, standing, used_state
+from harness.studies.parity.backend_cache import BackendCache
+from harness.studies.parity.test_case import make_case, passing, standing, used_state
 
 
 class Residual(nn.Module):
@@ -73,22 +73,22 @@ def filled(network, state, name):
 
 
 @pytest.fixture(scope="module")
-def subject():
-    return make_subject(load_experiment("seasons", "smoke", ["model.blocks=2"]))
+def case():
+    return make_case(load_experiment("seasons", "smoke", ["model.blocks=2"]))
 
 
 @pytest.fixture(scope="module")
 @torch.no_grad()
-def expected(subject):
-    state = used_state(subject.model, subject.objective)
-    model = subject.experiment.model
+def expected(case):
+    state = used_state(case.model, case.objective)
+    model = case.experiment.model
     g_ab, g_ba = (
         filled(generator(model.filters, model.blocks), state, n) for n in ("g_ab", "g_ba")
     )
     d_a, d_b = (
         filled(discriminator(model.discriminator_filters), state, n) for n in ("d_a", "d_b")
     )
-    batch = subject.batches[0]
+    batch = case.batches[0]
     a, b = (
         torch.from_numpy(x).permute(0, 3, 1, 2).double() / 127.5 - 1 for x in (batch.a, batch.b)
     )
@@ -114,9 +114,9 @@ def expected(subject):
 
 
 @pytest.mark.parametrize("name", backends.available())
-def test_translations_and_losses_are_those_of_the_reference(subject, expected, eager, name):
+def test_translations_and_losses_are_those_of_the_reference(case, expected, eager, name):
     terms, fakes = expected
-    backend, batch = Lab(subject, (name,)).backend(name, "float64"), subject.batches[0]
+    backend, batch = BackendCache(case, (name,)).backend(name, "float64"), case.batches[0]
     for network, source in (("g_ba", batch.b), ("g_ab", batch.a)):
         assert np.abs(backend.activations(network, source)["output"] - fakes[network]).max() < 1e-12
     backend.train_step(standing(passing(batch)))

@@ -11,7 +11,8 @@ from harness.studies.grid.file import parse_study
 from harness.studies.grid.grid import make_cells
 from harness.studies.grid.record import Place, study_folder, write_record
 from harness.system.machine import Machine
-from harness.training.jobs import Bench, Request
+from harness.training.jobs import ComparisonRequest as Request
+from harness.training.jobs import PreparedExperiment as Bench
 
 MACHINE = Machine("cpu", "cpu example", 2)
 TWO_BY_TWO = """

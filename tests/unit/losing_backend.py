@@ -11,7 +11,7 @@ from backends.model import Model
 from backends.objective import RECORDED, Objective
 from harness.config.experiment import load_experiment
 from harness.training.clocks import Clocks
-from harness.training.run import Job, Run
+from harness.training.run import Job, TrainingRun
 
 PER_EPOCH, EPOCHS = 5, 8
 OVERRIDES = [
@@ -81,10 +81,10 @@ def row(step: int) -> list[float]:
     return list(values.values())
 
 
-def begin(folder: Path, *overrides: str) -> Run:
+def begin(folder: Path, *overrides: str) -> TrainingRun:
     for split, side in (("train", 36), ("test", 32)):
         np.save(folder / f"{split}.npy", np.zeros((8, side, side, 3), np.uint8))
     images = {f"{s}{d}": str(folder / f"{s}.npy") for s in ("train", "test") for d in "AB"}
     settings = load_experiment("any", "smoke", [*OVERRIDES, *overrides]).model_dump()
     job = Job("torch", 0, str(folder), "cpu", "a CPU", 2, settings, images)
-    return Run(job, Clocks())
+    return TrainingRun(job, Clocks())

@@ -18,7 +18,10 @@ from harness.studies import comparison as comparing
 from harness.system.errors import UserError
 from harness.system.machine import find_machine
 from harness.system.progress import Display
-from harness.training.jobs import Bench, Request, check_precision
+from harness.training import jobs as training_jobs
+from harness.training.jobs import ComparisonRequest as Request
+from harness.training.jobs import PreparedExperiment as Bench
+from harness.training.jobs import check_precision
 from harness.training.turns import Pace
 
 T4 = Card("Tesla T4", 15 * 2**30, (7, 5))
@@ -141,7 +144,9 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
         "score": lambda *_: tmp_path,
     }
     for name, function in instead.items():
-        monkeypatch.setattr(comparing, name, function)
+        monkeypatch.setattr(
+            comparing if hasattr(comparing, name) else training_jobs, name, function
+        )
     shown = display()
     with machine():
         comparing.compare(Request(preset=preset), shown)

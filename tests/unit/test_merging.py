@@ -225,7 +225,7 @@ def test_a_merge_that_fails_leaves_what_was_there(make, tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError("no space")
 
-    monkeypatch.setattr(folder_module, "_take_run", fail)
+    monkeypatch.setattr(folder_module, "record", fail)
     with pytest.raises(OSError, match="no space"):
         merged(to, a, b, c)
     assert everything(to) == before and not list(tmp_path.glob(".*"))

@@ -10,7 +10,7 @@ from report_experiment import build
 
 from harness.cli import main
 from harness.studies.regression import Limits, as_json, compare, read_measured
-from harness.studies.regression.measured import Measured, Where
+from harness.studies.regression.measured import BackendOnDevice, Measurement
 from harness.studies.timing.disk import write_record
 from harness.system.errors import UserError
 from harness.system.files import read_json, read_table, write_json, write_table
@@ -236,23 +236,23 @@ def test_json_has_all_of_it(make, capsys):
 
 def measured(rng, factor=1.0, shift=0.0):
     """Six starts and five seeds of two backends, as chaotic as real ones."""
-    from harness.studies.regression.measured import Place
+    from harness.studies.regression.measured import ScoreKey
 
     keys = [("cpu", "torch"), ("cpu", "tf")]
-    empty = Measured(
+    empty = Measurement(
         name="made up",
         kind="experiment",
         configuration={"evaluation": {"margins": {"kid_efflite0": 0.005}}},
         data="d",
         finished="2026-01-01",
         revisions=(),
-        places={key: Where(*key, "CPU", key[1]) for key in keys},
+        places={key: BackendOnDevice(*key, "CPU", key[1]) for key in keys},
         environments={key: {} for key in keys},
         steps={key: tuple(0.1 * rng.lognormal(0, 0.03, 6)) for key in keys},
         memory={},
         relative={},
         scores={
-            Place("kid_efflite0", d, *key): dict(enumerate(0.2 + 0.02 * rng.standard_normal(5)))
+            ScoreKey("kid_efflite0", d, *key): dict(enumerate(0.2 + 0.02 * rng.standard_normal(5)))
             for d in ("ab", "ba")
             for key in keys
         },

@@ -15,7 +15,7 @@ from harness.config.experiment import load_experiment
 from harness.plan.learning_rate import plateaus
 from harness.system.energy_meter import Meter
 from harness.system.files import read_arrays
-from harness.training.run import Run
+from harness.training.run import TrainingRun
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def expected_factors() -> list[float]:
     return plateaus(training, means)
 
 
-def rates(run: Run) -> tuple[Any, Any]:
+def rates(run: TrainingRun) -> tuple[Any, Any]:
     batches = run.backend.batches  # type: ignore[attr-defined]
     return (
         [batch.learning_rate for batch in batches],
@@ -102,7 +102,7 @@ def test_as_many_test_images_are_translated_as_are_asked_for(tmp_path: Path) -> 
 class Metered(Nvml):
     """Of a GPU that uses 5 joules a step of a run, and one whenever it is looked at."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: TrainingRun) -> None:
         super().__init__([Card()])
         self.run, self.looks = run, 0
 

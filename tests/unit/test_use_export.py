@@ -19,7 +19,7 @@ from harness.processes import backend_process
 from harness.system.errors import UserError
 from harness.tools.trained_model import read_model, write_model
 from harness.tools.translate import export as exporting
-from harness.tools.translate.export import Request, export
+from harness.tools.translate.export import ExportRequest, export
 from harness.tools.translate.reproduced import TOLERANCE, sample_images, to_levels
 
 KINDS = {
@@ -41,7 +41,7 @@ def quiet(line: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnxruntime_reproduces_every_kind_of_either_backend(tmp_path, kind):
     run = write_run(tmp_path / "run", "tf", KINDS[kind])
-    [made] = export(Request(run, tmp_path / "out", "ab", ["onnx"]), quiet)
+    [made] = export(ExportRequest(run, tmp_path / "out", "ab", ["onnx"]), quiet)
     assert made.backend == "tf"
     # Three test images and one of another size: that no side is fixed is part of it.
     assert made.reproduced.images == 4
@@ -54,7 +54,7 @@ def test_onnxruntime_reproduces_every_kind_of_either_backend(tmp_path, kind):
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     run = write_run(folder / "run", "torch", ["model.blocks=0"])
-    return run, export(Request(run, folder / "out"), quiet), folder / "out"
+    return run, export(ExportRequest(run, folder / "out"), quiet), folder / "out"
 
 
 def test_an_export_holds_both_directions_and_says_what_was_compared(exported):
@@ -123,8 +123,8 @@ def test_missing_packages_are_named_with_what_installs_them(tmp_path, monkeypatc
     )
     run = write_run(tmp_path / "run")
     with pytest.raises(UserError, match="needs onnxscript, not installed; pip install onnxscript"):
-        export(Request(run, tmp_path / "out"), quiet)
-    assert export(Request(run, tmp_path / "out", formats=["safetensors"]), quiet) == []
+        export(ExportRequest(run, tmp_path / "out"), quiet)
+    assert export(ExportRequest(run, tmp_path / "out", formats=["safetensors"]), quiet) == []
     assert read_model(tmp_path / "out").directions == ("ab", "ba")
 
 
@@ -132,7 +132,7 @@ def test_what_was_exported_stays_unless_asked_for(exported):
     run, _, out = exported
     before = (out / "g_ab.onnx").stat().st_mtime_ns
     with pytest.raises(UserError, match=r"g_ab.onnx: is there already; add --overwrite"):
-        export(Request(run, out), quiet)
+        export(ExportRequest(run, out), quiet)
     assert (out / "g_ab.onnx").stat().st_mtime_ns == before
 
 
@@ -141,7 +141,7 @@ def test_a_run_is_not_written_over_by_its_own_export(tmp_path):
     write_model(tmp_path / "model", read_model(run), ["ab", "ba"])
     for model, to in ((run, run), (run, run.parents[2]), (tmp_path / "model", tmp_path / "model")):
         with pytest.raises(UserError, match="holds what was trained; give another folder"):
-            export(Request(model, to, formats=["safetensors"], overwrite=True), quiet)
+            export(ExportRequest(model, to, formats=["safetensors"], overwrite=True), quiet)
 
 
 def test_no_backend_is_asked_by_name():

@@ -14,7 +14,7 @@ from harness.cli import main
 from harness.data.resize import resize
 from harness.system.errors import UserError, WorkerFailed
 from harness.tools.translate import translate as translating
-from harness.tools.translate.translate import Request, translate
+from harness.tools.translate.translate import TranslationRequest, translate
 
 
 def quiet(name: str, done: int, total: int) -> None:
@@ -40,12 +40,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def request_(run: Path, tmp_path: Path) -> Request:
+def request_(run: Path, tmp_path: Path) -> TranslationRequest:
     for number, name in enumerate(("a.png", "b.jpg", "deep/er/c.bmp")):
         picture(tmp_path / "in" / name, number, (20 - number, 16 + number))
     (tmp_path / "in" / "notes.txt").write_text("no image")
     picture(tmp_path / "in" / ".hidden" / "d.png")
-    return Request(run, tmp_path / "in", tmp_path / "out", device="cpu")
+    return TranslationRequest(run, tmp_path / "in", tmp_path / "out", device="cpu")
 
 
 def files(folder: Path) -> list[str]:
@@ -96,7 +96,9 @@ def test_one_image_can_be_given_a_name(request_):
 def test_a_grey_domain_is_read_and_written_grey(tmp_path):
     colours = ("data.channels_a=1", "objective.identity=0")
     run = write_run(tmp_path / "run", "torch", colours)
-    request = Request(run, picture(tmp_path / "in" / "a.png"), tmp_path / "b.png", device="cpu")
+    request = TranslationRequest(
+        run, picture(tmp_path / "in" / "a.png"), tmp_path / "b.png", device="cpu"
+    )
     translate(request, quiet)
     assert pixels(request.to).shape == (20, 16, 3)
     back = replace(request, pictures=request.to, to=tmp_path / "a.png", direction="ba")

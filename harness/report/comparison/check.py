@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.records.experiment import Experiment, load
+from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import conventions
 from harness.system.errors import UserError
@@ -78,7 +78,7 @@ def _check_tables(run: RunRecord) -> None:
         raise _unfit(run.folder / "blocks.csv", "has a block without steps", run)
 
 
-def _check_evaluation(run: RunRecord, step: int, experiment: Experiment) -> None:
+def _check_evaluation(run: RunRecord, step: int, experiment: ExperimentFolder) -> None:
     path, arrays, references = (
         run.evaluation_file(step),
         run.evaluation(step),
@@ -90,8 +90,8 @@ def _check_evaluation(run: RunRecord, step: int, experiment: Experiment) -> None
     for name, (source, target) in TRANSLATIONS.items():
         wanted = (len(references[source]), *references[target].shape[1:])
         if name in arrays and not (_are_images(arrays[name]) and arrays[name].shape == wanted):
-            found = f"{arrays[name].dtype} {arrays[name].shape}"
-            raise _unfit(path, f"has {found} for {name}, not uint8 {wanted}", run)
+            given = f"{arrays[name].dtype} {arrays[name].shape}"
+            raise _unfit(path, f"has {given} for {name}, not uint8 {wanted}", run)
     for name, source in PATCHES.items():
         if name in arrays and not _are_scores(arrays[name], len(references[source])):
             raise _unfit(path, f"has no finite scores for each image in {name}", run)
@@ -108,5 +108,5 @@ def _are_scores(array: np.ndarray, images: int) -> bool:
     return bool(shaped and array.size and np.isfinite(array).all())
 
 
-def _unfit(path: Path, what: str, run: RunRecord) -> UserError:
-    return UserError(f"{path}: {what}; remove {run.folder} to train that run anew")
+def _unfit(path: Path, problem: str, run: RunRecord) -> UserError:
+    return UserError(f"{path}: {problem}; remove {run.folder} to train that run anew")

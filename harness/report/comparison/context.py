@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import read_imported
 from harness.report.comparison import environment, notes, tables
 from harness.report.comparison.curves import chart_data
 from harness.report.comparison.divergence import why
-from harness.report.comparison.findings import Findings
-from harness.report.comparison.lead import lead
+from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.reproduce import reproduction
+from harness.report.comparison.summary_sentences import summary_sentences
 from harness.report.formatting import plural
 
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
@@ -33,7 +33,7 @@ class Listing:
 
 
 def context(
-    experiment: Experiment, findings: Findings, figures: dict[str, bytes]
+    experiment: ExperimentFolder, findings: ComparisonFindings, figures: dict[str, bytes]
 ) -> dict[str, Any]:
     """Names used in templates/; StrictUndefined refuses any other."""
     galleries, any_run = findings.galleries, bool(experiment.runs)
@@ -43,7 +43,9 @@ def context(
         "figures": list(figures),
         "about": _about(experiment),
         "contents": _contents(experiment, findings),
-        "lead": lead(experiment, findings.metrics, findings.timing, findings.divergences),
+        "lead": summary_sentences(
+            experiment, findings.metrics, findings.timing, findings.divergences
+        ),
         "unfinished": _unfinished(experiment),
         "warnings": environment.warnings(experiment),
         "fid": None if any(row.metric.name == "fid" for row in findings.metrics) else FID,
@@ -54,10 +56,11 @@ def context(
         ],
         "cases": notes.about_cases(experiment),
         "captions": notes.captions(experiment),
-        "why": why(experiment, list(findings.divergences)),
+        "why": why(experiment, findings.divergences),
         "curves": chart_data(experiment),
         "imported": [
-            f"{each.title}: {' '.join(each.declared)}" for each in read_imported(experiment.folder)
+            f"{curves.title}: {' '.join(curves.declared)}"
+            for curves in read_imported(experiment.folder)
         ],
         "conventions": notes.about_conventions(experiment),
         "cycle": tables.cycle_table(experiment, findings.losses) if any_run else None,
@@ -85,7 +88,7 @@ def context(
     }
 
 
-def _contents(experiment: Experiment, findings: Findings) -> dict[str, str]:
+def _contents(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[str, str]:
     """Sections of the page by id, in order."""
     runs = {"fast": "As fast?", "why": "Why?"} if experiment.runs else {}
     return {
@@ -99,7 +102,7 @@ def _contents(experiment: Experiment, findings: Findings) -> dict[str, str]:
     }
 
 
-def _about(experiment: Experiment) -> list[str]:
+def _about(experiment: ExperimentFolder) -> list[str]:
     """What was compared, a phrase each."""
     backends = " and ".join(experiment.title(name) for name in experiment.present)
     sizes = dict.fromkeys(_image_shape(experiment, side) for side in "ab")
@@ -111,12 +114,12 @@ def _about(experiment: Experiment) -> list[str]:
     return [*([backends] if backends else []), *parts, f"experiment {experiment.hash}"]
 
 
-def _image_shape(experiment: Experiment, side: str) -> str:
+def _image_shape(experiment: ExperimentFolder, side: str) -> str:
     height, width, channels = experiment.image_shape(side)
     return f"{height} × {width} pixels" + (" of grey" if channels == 1 else "")  # noqa: RUF001
 
 
-def _unfinished(experiment: Experiment) -> list[str]:
+def _unfinished(experiment: ExperimentFolder) -> list[str]:
     return [
         f"{run.device}/{run.backend}-seed{run.seed}: {run.status['state']} at step "
         f"{run.status['step']:,} of {run.status['steps']:,}"
@@ -125,7 +128,7 @@ def _unfinished(experiment: Experiment) -> list[str]:
     ]
 
 
-def _audit(experiment: Experiment) -> list[Listing]:
+def _audit(experiment: ExperimentFolder) -> list[Listing]:
     audit = experiment.audit
     duplicates = [
         f"{d['split']}/{d['name']} = {d['other_split']}/{d['other_name']}"
@@ -135,16 +138,14 @@ def _audit(experiment: Experiment) -> list[Listing]:
     unreadable = [
         f"{item['split']}/{item['name']}: {item['problem']}" for item in audit["unreadable"]
     ]
-    return [
-        _listing(duplicates, "pair", "of images with equal pixels, where the splits should differ"),
-        _listing(greyscale, "image", "stored without colour"),
-        _listing(unreadable, "file", "unreadable and left out"),
-    ]
-
-
-def _listing(entries: list[str], noun: str, what: str) -> Listing:
-    count = plural(len(entries), noun) if entries else f"No {noun}s"
-    shown = entries[:MOST]
-    if len(entries) > MOST:
-        shown.append(f"and {len(entries) - MOST:,} more: audit.json")
-    return Listing(f"{count} {what}", tuple(shown))
+    listings = []
+    for entries, noun, description in (
+        (duplicates, "pair", "of images with equal pixels, where the splits should differ"),
+        (greyscale, "image", "stored without colour"),
+        (unreadable, "file", "unreadable and left out"),
+    ):
+        count = plural(len(entries), noun) if entries else f"No {noun}s"
+        if len(entries) > MOST:
+            entries[MOST:] = [f"and {len(entries) - MOST:,} more: audit.json"]
+        listings.append(Listing(f"{count} {description}", tuple(entries)))
+    return listings

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from backends.objective import ACCURACIES, LOSS_TERMS
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import Imported, read_imported
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import CONVENTIONS, Conventions, conventions, curves
+from harness.report.comparison.losses import CONVENTIONS, conventions, curves
 from harness.report.figures import PALETTE, colour
 
 POINTS = 400  # of a curve; each is the mean of the steps around it
@@ -23,7 +22,7 @@ BOTH = "cycle"  # the mean of both cycle losses
 TITLES = {BOTH: "cycle, mean of both generators"}
 
 
-def chart_data(experiment: Experiment) -> Markup | None:
+def chart_data(experiment: ExperimentFolder) -> Markup | None:
     """For a data block of the page; None where no run is complete.
 
     `series [{title, colour, dashed}]`, `steps` and each term's `values`: a list a series; values as
@@ -34,25 +33,36 @@ def chart_data(experiment: Experiment) -> Markup | None:
         return None
     runs = [run for name in experiment.present for run in experiment.of(name)]
     imported = read_imported(experiment.folder)
+    series = []
+    for run in runs:
+        title = f"{experiment.title(run.backend)}, seed {run.seed}"
+        if len(experiment.devices) > 1:
+            title += f", {experiment.device_title(run.device)}"
+        tone = colour(experiment, run.backend)
+        series.append({"title": title, "colour": tone, "dashed": False})
+    for number, losses in enumerate(imported, len(experiment.backends)):
+        tone = PALETTE[number % len(PALETTE)]
+        series.append({"title": f"{losses.title} (imported)", "colour": tone, "dashed": True})
+    steps = [np.arange(len(run.losses), dtype=np.float64) for run in runs]
+    steps += [losses.table["step"].to_numpy(np.float64) for losses in imported]
     units = conventions(experiment)
-    series = [_of_run(experiment, run) for run in runs]
-    series += [_of_import(experiment, place, each) for place, each in enumerate(imported)]
-    lengths = [len(run.losses) for run in runs]
-    steps = [_means(np.arange(length, dtype=np.float64)) for length in lengths]
-    steps += [_means(each.table["step"].to_numpy(np.float64)) for each in imported]
+    # The mean of both cycle losses only where one factor holds for both.
+    same = all(units.factor("cycle_a", c) == units.factor("cycle_b", c) for c in CONVENTIONS)
     terms = []
-    for term in _terms(units):
-        columns = [
-            *(_recorded(run, term) for run in runs),
-            *(_imported(each, term) for each in imported),
-        ]
+    for term in (*([BOTH] if same else []), *LOSS_TERMS, *ACCURACIES):
+        columns = [_values(run, term) for run in runs]
+        columns += [_values(losses, term) for losses in imported]
+        factors = {"mean": 1.0}
+        if term not in ACCURACIES:
+            of_all = {convention: units.factor(term, convention) for convention in CONVENTIONS}
+            factors = {name: factor for name, factor in of_all.items() if factor is not None}
         values = [_numbers(_means(column)) if len(column) else None for column in columns]
         title = TITLES.get(term, term.replace("_", " "))
-        terms.append({"title": title, "factors": _factors(units, term), "values": values})
+        terms.append({"title": title, "factors": factors, "values": values})
     document = {
         "conventions": list(CONVENTIONS),
         "series": series,
-        "steps": [_numbers(each) for each in steps],
+        "steps": [_numbers(_means(column)) for column in steps],
         "terms": terms,
     }
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
@@ -60,46 +70,17 @@ def chart_data(experiment: Experiment) -> Markup | None:
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped just here
 
 
-def _terms(units: Conventions) -> list[str]:
-    """The mean of both cycle losses only where one factor holds for both."""
-    same = all(
-        units.factor("cycle_a", each) == units.factor("cycle_b", each) for each in CONVENTIONS
-    )
-    return [*([BOTH] if same else []), *LOSS_TERMS, *ACCURACIES]
+def _values(losses: RunRecord | Imported, term: str) -> np.ndarray:
+    """Of a run or of imported losses: there what was not written at a step is filled in.
 
-
-def _factors(units: Conventions, term: str) -> dict[str, float]:
-    if term in ACCURACIES:
-        return {"mean": 1.0}
-    found = {each: units.factor(term, each) for each in CONVENTIONS}
-    return {each: factor for each, factor in found.items() if factor is not None}
-
-
-def _of_run(experiment: Experiment, run: RunRecord) -> dict[str, Any]:
-    title = f"{experiment.title(run.backend)}, seed {run.seed}"
-    if len(experiment.devices) > 1:
-        title += f", {experiment.device_title(run.device)}"
-    return {"title": title, "colour": colour(experiment, run.backend), "dashed": False}
-
-
-def _of_import(experiment: Experiment, place: int, each: Imported) -> dict[str, Any]:
-    tone = PALETTE[(len(experiment.backends) + place) % len(PALETTE)]
-    return {"title": f"{each.title} (imported)", "colour": tone, "dashed": True}
-
-
-def _recorded(run: RunRecord, term: str) -> np.ndarray:
+    Empty where the source has no such term.
+    """
+    if isinstance(losses, Imported) and term in losses.table:
+        return losses.table[term].interpolate(limit_area="inside").to_numpy(np.float64)
     if term == BOTH:
-        return (_recorded(run, "cycle_a") + _recorded(run, "cycle_b")) / 2
-    return curves([run], term)[0]
-
-
-def _imported(each: Imported, term: str) -> np.ndarray:
-    """Empty where the source has no such term; what it did not write at a step is filled in."""
-    if term in each.table:
-        return each.table[term].interpolate(limit_area="inside").to_numpy(np.float64)
-    if term == BOTH and {"cycle_a", "cycle_b"} <= set(each.table):
-        return (_imported(each, "cycle_a") + _imported(each, "cycle_b")) / 2
-    return np.empty(0)
+        a, b = (_values(losses, f"cycle_{side}") for side in "ab")
+        return (a + b) / 2 if len(a) and len(b) else np.empty(0)
+    return np.empty(0) if isinstance(losses, Imported) else curves([losses], term)[0]
 
 
 def _means(values: np.ndarray) -> np.ndarray:

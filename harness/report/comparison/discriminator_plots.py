@@ -1,18 +1,18 @@
-"""What the discriminators make of real and of translated images."""
+"""Outputs of the discriminators for real and for translated images."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.losses import conventions, curves
 from harness.report.figures import GUIDE, Drawn, colour, curve, figure
 
 BINS = 60
 
 
-def accuracy_figure(experiment: Experiment) -> Drawn:
+def accuracy_figure(experiment: ExperimentFolder) -> Drawn:
     """Share of patches each discriminator judges rightly: in training, and on the test split."""
     names = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
 
@@ -30,19 +30,19 @@ def accuracy_figure(experiment: Experiment) -> Drawn:
     return figure(2, 2, (11, 5.4), draw, "step")
 
 
-def output_figure(experiment: Experiment) -> Drawn | None:
+def output_figure(experiment: ExperimentFolder) -> Drawn | None:
     """Histograms of their outputs, patch by patch, on the test split after the last step."""
-    found = {name: _outputs(experiment, name) for name in experiment.present}
-    if not all(found.values()):
+    by_backend = {name: _outputs(experiment, name) for name in experiment.present}
+    if not all(by_backend.values()):
         return None
-    pooled = np.concatenate([each for outputs in found.values() for each in outputs.values()])
+    pooled = np.concatenate([x for outputs in by_backend.values() for x in outputs.values()])
     low, high = (float(np.quantile(pooled, share)) for share in (0.001, 0.999))
     edges = np.linspace(low, high, BINS + 1)
     middle = conventions(experiment).objective.middle
 
     def draw(axes: np.ndarray) -> None:
         for axis, side in zip(axes.flat, "ab", strict=True):
-            for name, outputs in found.items():
+            for name, outputs in by_backend.items():
                 for target, dash in (("real", "-"), ("fake", "--")):
                     counts, _ = np.histogram(outputs[f"{target}_{side}"], edges, density=True)
                     label = f"{experiment.title(name)}, {target}"
@@ -56,7 +56,7 @@ def output_figure(experiment: Experiment) -> Drawn | None:
     return figure(1, 2, (11, 3.2), draw, "output for a patch (high: real, low: translated)")
 
 
-def _outputs(experiment: Experiment, backend: str) -> dict[str, np.ndarray]:
+def _outputs(experiment: ExperimentFolder, backend: str) -> dict[str, np.ndarray]:
     """Patch scores by "real_a", ..., of all of a backend's runs; empty unless all have them."""
     names = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
     finals = [run.final_evaluation for run in experiment.of(backend)]
@@ -68,7 +68,7 @@ def _outputs(experiment: Experiment, backend: str) -> dict[str, np.ndarray]:
     }
 
 
-def _mark_held_out(axis: Axes, experiment: Experiment, target: str, side: str) -> None:
+def _mark_held_out(axis: Axes, experiment: ExperimentFolder, target: str, side: str) -> None:
     """Points for the test split, beside the curve for the images of each training step."""
     for name in experiment.present:
         by_step: dict[int, list[float]] = {}

@@ -1,7 +1,7 @@
-"""How far the losses of two backends are apart, step by step, in runs of one seed.
+"""The relative difference of two backends' losses, step by step, in runs of one seed.
 
-Both begin with the same weights and see the same images: what differs at the first step is rounding
-and the implementation; what differs later is that, grown by training.
+Both start from the same weights and see the same images. The difference at the first step is due to
+rounding and to the implementation; training amplifies it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backends.objective import LOSS_TERMS
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import TAIL, conventions, curves
 from harness.report.figures import GUIDE, Drawn, figure
 from harness.report.formatting import significant
 
-APART = 0.01  # from here on curves can be told apart by eye
+APART = 0.01  # from here on the curves are visibly different
 ROUNDING = 1e-4  # of float32 after a whole forward pass, with room to spare
 WIDTH = 1.12  # from one end of a drawn window of steps to the other
 
@@ -45,7 +45,7 @@ class Divergence:
 
     @property
     def apart_from(self) -> int | None:
-        """The first step at which the middle pair is a hundredth apart."""
+        """The first step at which the median pair differs by more than APART."""
         beyond = np.flatnonzero(np.median(self.backends, axis=0) > APART)
         return int(beyond[0]) if len(beyond) else None
 
@@ -58,43 +58,43 @@ class Divergence:
         return _tail(self.seeds) if len(self.seeds) else None
 
 
-def divergences(experiment: Experiment) -> list[Divergence]:
+def divergences(experiment: ExperimentFolder) -> list[Divergence]:
     """One for each pair of backends that have runs of the same seed on one device, with steps."""
     terms = [name for name in LOSS_TERMS if conventions(experiment).objective.weights[name]]
-    found = []
+    divergences = []
     for first, second in itertools.combinations(experiment.present, 2):
-        apart = [_distance(a, b, terms) for a, b in _pairs(experiment, first, second)]
-        own = itertools.combinations(_of_one_device(experiment, first), 2)
-        seeds = [_distance(a, b, terms) for a, b in own]
-        if apart and all(len(row) for row in apart):
-            found.append(Divergence(first, second, _stacked(apart), _stacked(seeds)))
-    return found
+        distances = [_distance(a, b, terms) for a, b in _pairs(experiment, first, second)]
+        # Of the device on which the first backend has most seeds.
+        runs = max((experiment.of(first, d) for d in experiment.devices), key=len, default=())
+        seeds = [_distance(a, b, terms) for a, b in itertools.combinations(runs, 2)]
+        if distances and all(map(len, distances)):
+            divergences.append(Divergence(first, second, _stacked(distances), _stacked(seeds)))
+    return divergences
 
 
-def why(experiment: Experiment, found: list[Divergence]) -> list[str]:
+def why(experiment: ExperimentFolder, divergences: Sequence[Divergence]) -> list[str]:
     """What the distances say, a paragraph a pair, and what they cannot say."""
-    paragraphs = [words(experiment, each) for each in found]
+    paragraphs = []
+    for pair in divergences:
+        first, second = experiment.title(pair.first), experiment.title(pair.second)
+        cause = "rounding alone can cause it" if pair.at_start < ROUNDING else "more than rounding"
+        text = (
+            f"{first} and {second} start from the same weights and see the same images. The"
+            f" relative difference of their losses is {share(pair.at_start)} at the first step"
+            f" ({cause})"
+        )
+        if pair.apart_from:
+            text += f", exceeds 1 % from step {pair.apart_from:,} on,"
+        text += f" and is {share(pair.at_end)} over the last tenth of training."
+        if pair.seeds_at_end is not None:
+            text += f" Between two seeds of {first} it is {share(pair.seeds_at_end)} there."
+        paragraphs.append(text)
     paragraphs.append(
-        "Whether a gap between frameworks is more than the noise that either has by itself, and "
-        "what each default of a framework would cost, is not in these runs: "
-        f"make consistency DATASET={experiment.dataset} measures both."
+        "These runs do not show whether a difference between frameworks is larger than the noise"
+        " of one framework, nor what each default of a framework costs:"
+        f" make consistency DATASET={experiment.dataset} measures both."
     )
     return paragraphs
-
-
-def words(experiment: Experiment, each: Divergence) -> str:
-    first, second = experiment.title(each.first), experiment.title(each.second)
-    start = "rounding alone could do that" if each.at_start < ROUNDING else "more than rounding"
-    told = (
-        f"From the same weights and images the losses of {first} and {second} differ by "
-        f"{share(each.at_start)} of their size at the first step ({start})"
-    )
-    apart = each.apart_from
-    told += f", by more than 1 % from step {apart:,} on" if apart else ""
-    told += f", and by {share(each.at_end)} over the last tenth"
-    if each.seeds_at_end is not None:
-        told += f", where two seeds of {first} differ by {share(each.seeds_at_end)}"
-    return f"{told}."
 
 
 def share(value: float) -> str:
@@ -103,17 +103,17 @@ def share(value: float) -> str:
 
 
 def divergence_figure(
-    experiment: Experiment, found: Sequence[Divergence], tones: Sequence[str]
+    experiment: ExperimentFolder, divergences: Sequence[Divergence], tones: Sequence[str]
 ) -> Drawn:
     """Distance by step, both axes logarithmic; `tones`: a colour a pair."""
 
     def draw(axes: np.ndarray) -> None:
         axis = axes.flat[0]
-        for each, tone in zip(found, tones, strict=False):
-            label = f"{experiment.title(each.first)} and {experiment.title(each.second)}"
-            _lines(axis, each.backends, label, color=tone, linewidth=1.4)
-        label = f"two seeds of {experiment.title(found[0].first)}"
-        _lines(axis, found[0].seeds, label, color=GUIDE, linewidth=1, linestyle="--")
+        for pair, tone in zip(divergences, tones, strict=False):
+            label = f"{experiment.title(pair.first)} and {experiment.title(pair.second)}"
+            _lines(axis, pair.backends, label, color=tone, linewidth=1.4)
+        label = f"two seeds of {experiment.title(divergences[0].first)}"
+        _lines(axis, divergences[0].seeds, label, color=GUIDE, linewidth=1, linestyle="--")
         axis.axhline(APART, color=GUIDE, linewidth=0.8, linestyle=":")
         axis.set_xscale("log")
         axis.set_yscale("log")
@@ -139,7 +139,7 @@ def _thinned(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pairs(
-    experiment: Experiment, first: str, second: str
+    experiment: ExperimentFolder, first: str, second: str
 ) -> Iterator[tuple[RunRecord, RunRecord]]:
     for device in experiment.devices:
         others = {run.seed: run for run in experiment.of(second, device)}
@@ -148,20 +148,12 @@ def _pairs(
                 yield run, others[run.seed]
 
 
-def _of_one_device(experiment: Experiment, backend: str) -> tuple[RunRecord, ...]:
-    return max((experiment.of(backend, d) for d in experiment.devices), key=len, default=())
-
-
 def _distance(one: RunRecord, other: RunRecord, terms: list[str]) -> np.ndarray:
     """Sum of absolute differences over terms, over the mean of both sums; (steps,)."""
-    a, b = (np.stack([curves([run], term)[0][: _shorter(one, other)] for term in terms])
-            for run in (one, other))  # fmt: skip
+    steps = min(len(one.losses), len(other.losses))
+    a, b = (np.stack([curves([run], term)[0][:steps] for term in terms]) for run in (one, other))
     size = (np.abs(a) + np.abs(b)).sum(axis=0) / 2
     return np.abs(a - b).sum(axis=0) / np.where(size > 0, size, np.nan)
-
-
-def _shorter(*runs: RunRecord) -> int:
-    return min(len(run.losses) for run in runs)
 
 
 def _stacked(rows: list[np.ndarray]) -> np.ndarray:

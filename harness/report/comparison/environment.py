@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 
 FIELDS = (
@@ -55,7 +55,7 @@ class Group:
     values: dict[str, str]  # field -> text; without ONLY_OF_GPUS that it has not
 
 
-def groups(experiment: Experiment) -> list[Group]:
+def groups(experiment: ExperimentFolder) -> list[Group]:
     """One for each distinct environment, by device and backend.
 
     Cards of one kind that are as fast are one environment, whichever of them a run was given.
@@ -83,14 +83,39 @@ def groups(experiment: Experiment) -> list[Group]:
 
 
 def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """environment.json with what it says of a GPU in words: what is shown, and compared."""
-    versions, libraries = _separated(environment)
+    """environment.json with its facts of a GPU in words: what a table has, and what is compared."""
+    # Packages, and libraries of CUDA: each framework brings its own, which are no difference.
+    versions, recorded = dict(environment["versions"]), environment.get("libraries") or {}
+    libraries = {}
+    for key, (words, before) in LIBRARIES.items():
+        version = recorded.get(key) or versions.get(before)
+        versions.pop(before, None)
+        if version is not None:
+            libraries[words] = version
     gpu = environment.get("gpu") or {}
+    facts = []
+    if memory := gpu.get("memory"):
+        facts.append(f"{memory / 2**30:.1f} GiB")
+    for key, name in (("capability", "compute capability"), ("driver_cuda", "driver for CUDA")):
+        if number := gpu.get(key):
+            facts.append(f"{name} {'.'.join(map(str, number))}")
+    if gpu.get("ecc") is not None:
+        facts.append(f"ECC {'on' if gpu['ecc'] else 'off'}")
+    limit, default = gpu.get("power_limit_watts"), gpu.get("default_power_limit_watts")
+    power = "" if limit is None else f"{limit:g} W"
+    if power and default not in (None, limit):
+        power += f" (default {default:g} W)"
+    limits = gpu.get("max_clocks") or {}
+    clocks = [
+        f"{name} {mhz} MHz"
+        for name in ("graphics", "memory")
+        if (mhz := limits.get(f"{name}_mhz")) is not None
+    ]
     of_gpu = {
         "libraries": libraries,
-        "gpu": _gpu(gpu),
-        "power_limit": _power_limit(gpu),
-        "max_clocks": _clocks(gpu.get("max_clocks") or {}),
+        "gpu": ", ".join(facts),
+        "power_limit": power,
+        "max_clocks": ", ".join(clocks),
     }
     return {
         **{name: value for name, value in environment.items() if name not in ONLY_OF_GPUS},
@@ -99,43 +124,7 @@ def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _separated(environment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Packages, and libraries of CUDA: each framework brings its own, which are no difference."""
-    versions, now = dict(environment["versions"]), environment.get("libraries") or {}
-    libraries = {}
-    for key, (words, before) in LIBRARIES.items():
-        version = now.get(key) or versions.get(before)
-        versions.pop(before, None)
-        if version is not None:
-            libraries[words] = version
-    return versions, libraries
-
-
-def _gpu(gpu: Mapping[str, Any]) -> str:
-    parts = []
-    if memory := gpu.get("memory"):
-        parts.append(f"{memory / 2**30:.1f} GiB")
-    for key, name in (("capability", "compute capability"), ("driver_cuda", "driver for CUDA")):
-        if number := gpu.get(key):
-            parts.append(f"{name} {'.'.join(map(str, number))}")
-    if gpu.get("ecc") is not None:
-        parts.append(f"ECC {'on' if gpu['ecc'] else 'off'}")
-    return ", ".join(parts)
-
-
-def _power_limit(gpu: Mapping[str, Any]) -> str:
-    limit, default = gpu.get("power_limit_watts"), gpu.get("default_power_limit_watts")
-    if limit is None:
-        return ""
-    return f"{limit:g} W" + (f" (default {default:g} W)" if default not in (None, limit) else "")
-
-
-def _clocks(clocks: Mapping[str, Any]) -> str:
-    parts = {name: clocks.get(f"{name}_mhz") for name in ("graphics", "memory")}
-    return ", ".join(f"{name} {mhz} MHz" for name, mhz in parts.items() if mhz is not None)
-
-
-def warnings(experiment: Experiment) -> list[str]:
+def warnings(experiment: ExperimentFolder) -> list[str]:
     """A line for each field that differs where it should not: such runs are not like for like."""
     lines = []
     for field in SAME_EVERYWHERE:
@@ -150,12 +139,12 @@ def warnings(experiment: Experiment) -> list[str]:
             if run.environment.get("device_kind") == "cuda"
         }
         for field in SAME_ON_A_GPU:
-            known = {run: each[field] for run, each in on_gpus.items() if each.get(field)}
+            known = {run: facts[field] for run, facts in on_gpus.items() if facts.get(field)}
             lines += _differing(TITLES[field], known)
     versions = {run: shown(run.environment)["versions"] for run in experiment.runs}
-    for package in sorted({name for each in versions.values() for name in each}):
-        found = {run: each[package] for run, each in versions.items() if package in each}
-        lines += _differing(f"version of {package}", found)
+    for package in sorted({name for of_run in versions.values() for name in of_run}):
+        known = {run: of_run[package] for run, of_run in versions.items() if package in of_run}
+        lines += _differing(f"version of {package}", known)
     return lines
 
 
@@ -163,14 +152,14 @@ def _values(runs: Iterable[RunRecord], field: str) -> dict[RunRecord, Any]:
     return {run: run.environment.get(field) for run in runs}
 
 
-def _differing(what: str, values: Mapping[RunRecord, Any]) -> list[str]:
+def _differing(field: str, values: Mapping[RunRecord, Any]) -> list[str]:
     names: dict[str, list[str]] = {}
     for run, value in values.items():
         names.setdefault(_text(value), []).append(f"{run.device}/{run.backend}-seed{run.seed}")
     if len(names) < 2:
         return []
     parts = [f"{value} ({', '.join(runs)})" for value, runs in names.items()]
-    return [f"{what.replace('_', ' ')} differs: {'; '.join(parts)}"]
+    return [f"{field.replace('_', ' ')} differs: {'; '.join(parts)}"]
 
 
 def _text(value: Any) -> str:

@@ -1,12 +1,12 @@
-"""Everything the report says, worked out once from the records."""
+"""All results of a comparison, computed once from the records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.experiment import Experiment
-from harness.report.comparison.cases import case_galleries
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.divergence import Divergence, divergences
+from harness.report.comparison.extreme_examples import extreme_galleries
 from harness.report.comparison.losses import LossRow, loss_rows
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
@@ -15,7 +15,7 @@ from harness.report.gallery import Gallery, galleries
 
 
 @dataclass(frozen=True)
-class Findings:
+class ComparisonFindings:
     scope: str  # how far the answers reach, in a sentence
     answers: tuple[Answer, ...]
     metrics: tuple[MetricRow, ...]
@@ -26,9 +26,9 @@ class Findings:
     cases: tuple[Gallery, ...]
 
 
-def find(experiment: Experiment) -> Findings:
+def find(experiment: ExperimentFolder) -> ComparisonFindings:
     metrics, timing = metric_rows(experiment), timing_rows(experiment)
-    return Findings(
+    return ComparisonFindings(
         scope=scope(experiment),
         answers=tuple(answers(experiment, metrics, timing)),
         metrics=tuple(metrics),
@@ -36,5 +36,5 @@ def find(experiment: Experiment) -> Findings:
         timing=tuple(timing),
         divergences=tuple(divergences(experiment)),
         galleries=tuple(galleries(experiment)),
-        cases=tuple(case_galleries(experiment)),
+        cases=tuple(extreme_galleries(experiment)),
     )

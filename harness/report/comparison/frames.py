@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment, tables
-from harness.report.comparison.findings import Findings
+from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import cycle_rows
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import clock_table
@@ -17,12 +17,15 @@ from harness.statistics.intervals import Interval
 Row = dict[str, Any]
 
 
-def frames(experiment: Experiment, findings: Findings) -> dict[str, pd.DataFrame]:
+def frames(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
     """Name -> table, of the tables that have rows; a number that cannot be had is missing."""
     losses = findings.losses if experiment.runs else ()
     rows: dict[str, list[Row]] = {
         "scores": [_scores(row) for row in findings.metrics],
-        "cycle": [{"convention": row.convention, **row.values} for row in _cycle(losses)],
+        "cycle": [
+            {"convention": row.convention, **row.values}
+            for row in (cycle_rows(losses) if losses else [])
+        ],
         "losses": [
             {"term": row.term, "convention": row.convention, **row.values} for row in losses
         ],
@@ -60,22 +63,17 @@ def frames(experiment: Experiment, findings: Findings) -> dict[str, pd.DataFrame
             for key, value in tables.configuration_table(experiment).rows
         ],
     }
-    return {name: _frame(found) for name, found in rows.items() if found}
-
-
-def _frame(rows: list[Row]) -> pd.DataFrame:
-    found = pd.DataFrame(rows)
-    # Else a step beside a missing one would be 5.0.
-    return found.astype({name: "Int64" for name in found if str(name).endswith("_step")})
-
-
-def _cycle(losses) -> list:
-    return cycle_rows(losses) if losses else []
+    tables_with_rows = {name: pd.DataFrame(of_table) for name, of_table in rows.items() if of_table}
+    return {
+        # Else a step beside a missing one would be 5.0.
+        name: table.astype({column: "Int64" for column in table if str(column).endswith("_step")})
+        for name, table in tables_with_rows.items()
+    }
 
 
 def _scores(row: MetricRow) -> Row:
     """Values as metrics.json has them: what a page multiplies is not multiplied here."""
-    found: Row = {
+    cells: Row = {
         "device": row.device,
         "metric": row.metric.name,
         "direction": row.direction,
@@ -85,13 +83,13 @@ def _scores(row: MetricRow) -> Row:
         "backends": " ".join(row.scores),
     }
     for name, score in row.scores.items():
-        found |= _interval(name, score.interval)
-        found |= {f"{name}_runs": score.runs, f"{name}_step_0": score.start}
-        found[f"{name}_best"] = score.best.value if score.best else None
-        found[f"{name}_best_step"] = score.best.step if score.best else None
-    found |= _interval("difference", row.difference)
+        cells |= _interval(name, score.interval)
+        cells |= {f"{name}_runs": score.runs, f"{name}_step_0": score.start}
+        cells[f"{name}_best"] = score.best.value if score.best else None
+        cells[f"{name}_best_step"] = score.best.step if score.best else None
+    cells |= _interval("difference", row.difference)
     verdict = row.verdict.label if row.verdict else None
-    return found | {
+    return cells | {
         "margin": row.margin,
         "verdict": verdict,
         "floor": row.floor,

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from backends.objective import LOSS_TERMS, PENALTIES, Objective
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.system.errors import UserError
 
@@ -42,7 +42,7 @@ class Conventions:
         """
         kind, _, side = term.partition("_")
         if kind == "cycle" and not side:
-            factors = [self.factor(f"cycle_{each}", convention) for each in "ab"]
+            factors = [self.factor(f"cycle_{domain}", convention) for domain in "ab"]
             return _mean(factors)
         if convention == "mean":
             return 1.0
@@ -66,7 +66,7 @@ class LossRow:
     values: dict[str, float | None]
 
 
-def conventions(experiment: Experiment) -> Conventions:
+def conventions(experiment: ExperimentFolder) -> Conventions:
     """Raises UserError if the configuration lacks the image size, or has an impossible weight."""
     given = {
         field.name: experiment.setting(f"objective.{field.name}", field.default)
@@ -83,7 +83,7 @@ def conventions(experiment: Experiment) -> Conventions:
     return Conventions({side: math.prod(experiment.image_shape(side)) for side in "ab"}, objective)
 
 
-def loss_rows(experiment: Experiment) -> list[LossRow]:
+def loss_rows(experiment: ExperimentFolder) -> list[LossRow]:
     """Each term in each convention it has, in the order of LOSS_TERMS and CONVENTIONS."""
     units = conventions(experiment)
     penalised = units.objective.adversarial == "wasserstein_gp"

@@ -1,10 +1,10 @@
-"""Sentences that explain a section to whoever reads such a report for the first time."""
+"""Sentences that explain a section to readers who see such a report for the first time."""
 
 from __future__ import annotations
 
 from harness.config.presets import DEFAULT
 from harness.plan.paper_cost import paper_seconds, paper_sentence
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.losses import conventions
 from harness.report.comparison.timing import flops_per_second
 from harness.report.formatting import fixed
@@ -13,98 +13,97 @@ from harness.statistics.intervals import MINIMUM_SEEDS
 
 # What a metric is, by the first of those that are explained together.
 METRICS = {
-    "kid_efflite0": "KID and FD measure how far translated images are from real ones in the "
-    "features of EfficientNet-Lite0; a perfect model reaches the floor (real images against other "
-    "real images), doing nothing scores the baseline.",
-    "fid": "FID is that distance in the features of the Inception network it is defined by; values "
-    "published for other numbers of images cannot be compared with it.",
-    "judge_accuracy": "The judge is a classifier trained on real images of the target domain: the "
-    "share of translations in which it reads the source's label, beside what it reads in real "
-    "images.",
+    "kid_efflite0": "KID and FD measure how far the translated images are from real ones, in the "
+    "features of EfficientNet-Lite0. A perfect model reaches the floor (real images compared with "
+    "other real images); a model that changes nothing scores the baseline.",
+    "fid": "FID is the same distance in the features of the Inception network that defines it. It "
+    "cannot be compared with published values for another number of images.",
+    "judge_accuracy": "The judge is a classifier trained on real images of the target domain. Its "
+    "accuracy is the share of translations in which it reads the label of the source image.",
     "checkerboard": "The checkerboard index compares translations with real images at the "
-    "frequencies of up-sampling by 2: 0 dB is as in real images, above is an artefact, below is "
-    "smoother than they are.",
-    "cycle_psnr": "Cycle scores compare round trips with their originals.",
+    "frequencies of up-sampling by 2: at 0 dB they are alike, above 0 dB there is an artefact, "
+    "below 0 dB the translations are smoother.",
+    "cycle_psnr": "Cycle scores compare an image with its round trip.",
 }
 LAST = (
-    "Every number is that of the last step; “best” is the best of all evaluated steps, which "
-    "flatters: it was chosen by these very test images."
+    "Every number is that of the last step. “Best” is the best of all evaluated steps; it is too "
+    "optimistic, because these same test images chose it."
 )
 TIMING = (
-    "Steps are timed in blocks that the backends ran in turns, warm-up apart. The ratio is formed "
-    "block pair by block pair; its interval (95 %, from the ordered pairs) is about this machine "
-    "at that time. "
-    "Images a second count the images of both domains. "
-    "Energy is what the whole device used meanwhile, idle power and other programs included: a GPU "
-    "as NVML counts it, processors as RAPL does; it is left out where neither can be read."
+    "Training steps are timed in blocks, and the backends run their blocks in turns; the warm-up "
+    "is left out. The ratio is computed for each pair of blocks; its 95 % interval comes from the "
+    "ordered ratios and is about this machine at that time. "
+    "Images per second count the images of both domains. "
+    "Energy is that of the whole device during the blocks, with idle power and other programs: "
+    "from NVML for a GPU, from RAPL for a processor. Where neither can be read it is left out."
 )
 CAPTIONS = {
-    "losses": "All eight terms, as means over elements (adversarial and discriminator terms: over "
-    "patches; discriminators before the factor 1/2).",
-    "accuracies": "Share of patches each discriminator judges rightly. Curve: images of the "
-    "training step, fakes as an image pool shows them. Diamonds: test images and their "
-    "translations. Dotted: guessing.",
-    "discriminators": "What the discriminators say of every patch of the test images (real) and of "
-    "translations into their domain (fake), after the last step. Dotted: the middle between the "
-    "two targets (zero for a Wasserstein critic, which has none). Two curves apart: the "
-    "discriminator wins; on top of each other: it is fooled, or has learnt nothing.",
+    "losses": "All eight loss terms, as means over elements (adversarial and discriminator terms: "
+    "over patches; discriminators without the factor 1/2).",
+    "accuracies": "Share of patches that each discriminator classifies correctly. Curve: images of "
+    "the training step, with fakes from the image pool. Diamonds: test images and their "
+    "translations. Dotted line: guessing.",
+    "discriminators": "Outputs of the discriminators for every patch of the test images (real) and "
+    "of translations into their domain (fake), after the last step. Dotted line: the middle "
+    "between the two targets (zero for a Wasserstein critic, which has no targets). Where the two "
+    "curves are separate, the discriminator recognises translations; where they overlap, it does "
+    "not.",
     "blocks": "Every timed block in the order in which they ran, without warm-up.",
-    "devices": "Median training step on each device, and the 5th to the 95th percentile of its "
-    "timed blocks, without warm-up. The scale is logarithmic: the same ratio is the same distance "
-    "everywhere.",
-    "divergence": "How far the losses of two runs are apart, of their size: sum over all terms of "
-    "the absolute difference. Solid: two backends, same seed. Dashed: two seeds of one backend, "
-    "which share neither weights nor images. Medians over windows; dotted: one hundredth.",
-    "chart": "Drag across the curves to zoom; every point is the mean of the steps around it, at "
-    "most 400 a curve, then smoothed as chosen. Conventions differ by a factor, never in shape.",
-    "clocks": "Mean over runs. Idle is waiting for the other backend's turn.",
+    "devices": "Median training step on each device, with the 5th to the 95th percentile of its "
+    "timed blocks, without warm-up. On the logarithmic scale equal distances are equal ratios.",
+    "divergence": "Relative difference of the losses of two runs: absolute differences summed over "
+    "all terms, divided by the sum of the losses. Solid: two backends, same seed. Dashed: two "
+    "seeds of one backend, which share neither weights nor images. Medians over windows of steps. "
+    "Dotted line: 1 %.",
+    "chart": "Drag across the curves to zoom. Every point is the mean of the steps around it, with "
+    "at most 400 points a curve, then smoothed as selected. The conventions differ by a constant "
+    "factor.",
+    "clocks": "Mean over runs. Idle means waiting for the turn of the other backend.",
 }
 
 
-def captions(experiment: Experiment) -> dict[str, str]:
+def captions(experiment: ExperimentFolder) -> dict[str, str]:
     """A caption a figure."""
     several = any(len(experiment.of(name)) > 1 for name in experiment.present)
-    lines = (
-        "Line: mean over runs of the running median; band: their range."
+    lines, band = (
+        ("Line: mean over runs of the running median. Band: range over runs.", "range over runs")
         if several
-        else "Strong line: running median; faint: every step."
+        else (
+            "Strong line: running median. Faint line: every step.",
+            "95 % interval for other test images with the same model",
+        )
     )
-    band = (
-        "band: range over runs"
-        if several
-        else "band: 95 % interval for other test images with this very model"
-    )
-    scores = (
-        f"Scores at every evaluated step; {band}. Dashed: the untranslated images. Dotted: real "
-        "images."
-    )
-    cycle = f"Cycle loss, mean of both generators. {lines}"
-    return {"cycle": cycle, "scores": scores, **CAPTIONS}
+    return {
+        "cycle": f"Cycle loss, mean of both generators. {lines}",
+        "scores": f"Scores at every evaluated step. Band: {band}. Dashed: untranslated images. "
+        "Dotted: real images.",
+        **CAPTIONS,
+    }
 
 
-def about_metrics(experiment: Experiment) -> str:
+def about_metrics(experiment: ExperimentFolder) -> str:
     """What the numbers and brackets of the metric table are."""
     count = len(experiment.seeds)
     if count >= MINIMUM_SEEDS:
         brackets = (
-            "Values are means over seeds, brackets 95 % t intervals over seeds; a verdict is "
+            "Values are means over seeds; brackets are 95 % t intervals over seeds. The verdict is "
             "“equivalent” by two one-sided tests at 5 % (the 90 % interval lies within the "
-            "margin), “different” where the 95 % interval lies beyond it."
+            "margin), and “different” where the whole 95 % interval lies beyond the margin."
         )
     elif count == 1:
         brackets = (
-            "Brackets are 95 % intervals for other test images (grouped jackknife; paired for the "
-            "difference) with these very models: they say nothing about another seed."
+            "Brackets are 95 % intervals for other test images with the same models (grouped "
+            "jackknife; paired for the difference). They say nothing about another seed."
         )
     else:
-        brackets = "Values are means over two seeds, which is too few for an interval."
+        brackets = "Values are means over two seeds, too few for an interval."
     scored = {score["metric"] for score in experiment.metrics.get("scores", [])}
     return " ".join([*(text for name, text in METRICS.items() if name in scored), LAST, brackets])
 
 
-def about_timing(experiment: Experiment) -> str:
+def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
-    found = []
+    sentences = [TIMING]
     for device in experiment.devices if experiment.preset == DEFAULT else ():
         speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
         counts = experiment.audit["counts"]
@@ -112,29 +111,28 @@ def about_timing(experiment: Experiment) -> str:
         seconds = paper_seconds(experiment.dataset, (counts["trainA"], counts["trainB"]), known)
         if seconds and len(known) == len(speeds):
             where = f"on {experiment.device_title(device)}"
-            found.append(paper_sentence(seconds, len(speeds), where))
-    return " ".join([TIMING, *found])
+            sentences.append(paper_sentence(seconds, len(speeds), where))
+    return " ".join(sentences)
 
 
-def about_cases(experiment: Experiment) -> str:
+def about_cases(experiment: ExperimentFolder) -> str:
     """How these images were chosen."""
-    several = len(experiment.present) > 1
-    mean = ", by the mean over backends" if several else ""
+    mean = ", averaged over backends" if len(experiment.present) > 1 else ""
     return (
-        f"Chosen: the test images at either end of a measure{mean}, of the run shown above. They "
-        "tell where a model fails, not how often."
+        f"The test images with the best and the worst values{mean}, of the run shown above. They "
+        "show where a model fails, not how often."
     )
 
 
-def about_losses(experiment: Experiment) -> str:
+def about_losses(experiment: ExperimentFolder) -> str:
     over = " and over the runs" if len(experiment.runs) > len(experiment.present) else ""
     return (
-        f"Means over the last tenth of the run{over}. Curves of two runs drift apart even where "
-        "nothing but rounding differs: that alone means nothing."
+        f"Means over the last tenth of the run{over}. The curves of two runs drift apart even if "
+        "only rounding differs: such a difference alone means nothing."
     )
 
 
-def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
+def about_images(experiment: ExperimentFolder, galleries: tuple[Gallery, ...]) -> str:
     """Which run, which images and how they are encoded."""
     if not galleries:
         return ""
@@ -147,27 +145,27 @@ def about_images(experiment: Experiment, galleries: tuple[Gallery, ...]) -> str:
         f" Shown as JPEG (quality {QUALITY}); evaluations/ holds the exact pixels." if large else ""
     )
     chosen = ", ".join(str(index) for index in galleries[0].indices)
-    return f"{seed}Test images {chosen}: evenly spaced, not chosen.{lossy}"
+    return f"{seed}Test images {chosen}: evenly spaced, not selected by result.{lossy}"
 
 
-def about_conventions(experiment: Experiment) -> str:
+def about_conventions(experiment: ExperimentFolder) -> str:
     """Why one loss has several values (docs/conventions.md)."""
     units = conventions(experiment)
     objective, (a, b) = units.objective, (units.elements[side] for side in "ab")
     lambdas = (objective.lambda_a, objective.lambda_b)
-    weighted = " and ".join(f"{each:g}" for each in dict.fromkeys(lambdas))
-    counts = " or ".join(fixed(each, 0) for each in dict.fromkeys((a, b)))
+    weighted = " and ".join(f"{weight:g}" for weight in dict.fromkeys(lambdas))
+    counts = " or ".join(fixed(count, 0) for count in dict.fromkeys((a, b)))
     norm, whole = ("L1", 2) if objective.cycle_norm == "l1" else ("squared L2", 4)
     return (
-        "These are one and the same number in different units. The mean over elements (of tensors "
-        f"from −1 to 1), times {counts} pixels and channels, is the paper's "  # noqa: RUF001
-        f"unnormalised {norm} norm; divided by {whole} it is normalised (0 to 1, whatever the "
-        f"image size); times lambda = {weighted} it is weighted (what the optimiser sees and the "
-        "authors' code prints)."
+        "These are the same number in different units. The mean is over the elements of tensors "
+        f"from −1 to 1. Multiplied by {counts} pixels and channels it is the "  # noqa: RUF001
+        f"paper's unnormalised {norm} norm; divided by {whole} it is normalised (0 to 1 for any "
+        f"image size); multiplied by lambda = {weighted} it is weighted (what the optimiser "
+        "minimises and the authors' code prints)."
     )
 
 
-def about_counts(experiment: Experiment) -> str:
+def about_counts(experiment: ExperimentFolder) -> str:
     counts = [f"{split} {count:,}" for split, count in experiment.audit["counts"].items()]
     pairs = (
         "Every test image has a known true translation."

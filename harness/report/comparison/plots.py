@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
 from backends.objective import LOSS_TERMS
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.discriminator_plots import accuracy_figure, output_figure
 from harness.report.comparison.divergence import Divergence, divergence_figure
 from harness.report.comparison.losses import conventions, curves, cycle_curves
@@ -17,7 +17,7 @@ from harness.report.comparison.timing import block_times
 from harness.report.figures import PALETTE, Drawn, colour, curve, figure, files
 
 
-def figures(experiment: Experiment, apart: Sequence[Divergence]) -> dict[str, bytes]:
+def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[str, bytes]:
     """File name in figures/ -> PNG, SVG or PDF; nothing where no run is complete."""
     if not experiment.runs:
         return {}
@@ -35,11 +35,11 @@ def figures(experiment: Experiment, apart: Sequence[Divergence]) -> dict[str, by
         "scores.png": score_figure(experiment),
         "discriminators.png": output_figure(experiment),
     }
-    found = {name: each for name, each in optional.items() if each}
-    return files({**drawn, **found, **blocks})
+    return files({**drawn, **{name: drawing for name, drawing in optional.items() if drawing},
+                  **blocks})  # fmt: skip
 
 
-def cycle_figure(experiment: Experiment) -> Drawn:
+def cycle_figure(experiment: ExperimentFolder) -> Drawn:
     """Mean of both cycle losses, a panel a convention: the same curve on three scales."""
     units = conventions(experiment)
     labels = {
@@ -58,7 +58,7 @@ def cycle_figure(experiment: Experiment) -> Drawn:
     return figure(1, 3, (11, 3.4), draw, "step")
 
 
-def loss_figure(experiment: Experiment) -> Drawn:
+def loss_figure(experiment: ExperimentFolder) -> Drawn:
     """All eight terms as recorded: means over elements."""
 
     def draw(axes: np.ndarray) -> None:
@@ -71,7 +71,7 @@ def loss_figure(experiment: Experiment) -> Drawn:
     return figure(4, 2, (11, 10), draw, "step")
 
 
-def block_figure(experiment: Experiment, device: str) -> Drawn:
+def block_figure(experiment: ExperimentFolder, device: str) -> Drawn:
     """Milliseconds a step of every timed block, in the order in which the backends took turns."""
     backends = experiment.on(device)
 
@@ -94,7 +94,7 @@ def block_figure(experiment: Experiment, device: str) -> Drawn:
     return figure(1, 1, (11, 3.0), draw, "block, in the order they ran")
 
 
-def device_figure(experiment: Experiment) -> Drawn | None:
+def device_figure(experiment: ExperimentFolder) -> Drawn | None:
     """Median step time of every backend by device; None where there is but one to draw."""
     backends = experiment.present
     times = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.records.experiment import DIRECTIONS, Experiment
-from harness.report.comparison.scores import Point, reference, score_curves
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.report.comparison.scores import ScorePoint, reference, score_curves
 from harness.report.figures import GUIDE, Drawn, colour, figure
 from harness.statistics.metric_table import BY_NAME, Metric
 
@@ -14,27 +14,26 @@ from harness.statistics.metric_table import BY_NAME, Metric
 DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerboard")
 
 
-def score_figure(experiment: Experiment) -> Drawn | None:
+def score_figure(experiment: ExperimentFolder) -> Drawn | None:
     """A row a metric, a column a direction; None where nothing was scored."""
-    found = {name: score_curves(experiment, name) for name in DRAWN}
-    rows = [name for name in DRAWN if found[name]]
-    if not rows:
+    curves = {name: points for name in DRAWN if (points := score_curves(experiment, name))}
+    if not curves:
         return None
 
     def draw(axes: np.ndarray) -> None:
-        for name, row in zip(rows, axes, strict=True):
+        for name, row in zip(curves, axes, strict=True):
             for axis, direction in zip(row, DIRECTIONS, strict=True):
-                _panel(axis, experiment, BY_NAME[name], direction, found[name])
+                _panel(axis, experiment, BY_NAME[name], direction, curves[name])
 
-    return figure(len(rows), 2, (11, 0.4 + 2.8 * len(rows)), draw, "step")
+    return figure(len(curves), 2, (11, 0.4 + 2.8 * len(curves)), draw, "step")
 
 
 def _panel(
     axis: Axes,
-    experiment: Experiment,
+    experiment: ExperimentFolder,
     metric: Metric,
     direction: str,
-    curves: dict[tuple[str, str], list[Point]],
+    curves: dict[tuple[str, str], list[ScorePoint]],
 ) -> None:
     for name in experiment.present:
         points = curves.get((name, direction), [])

@@ -7,11 +7,12 @@ grouped jackknife over test images of metrics.json; two seeds have none (docs/ev
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.records.experiment import DIRECTIONS, Experiment
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.report.formatting import fixed
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import Interval, seed_interval
 from harness.statistics.metric_table import BY_NAME, Metric
@@ -29,7 +30,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Score:
+class BackendScore:
     """A backend's score after the last step, over its runs on one device."""
 
     interval: Interval
@@ -55,7 +56,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Point:
+class ScorePoint:
     """A score at one step: of one run with its jackknife interval, of several mean and range."""
 
     step: int
@@ -64,7 +65,7 @@ class Point:
     high: float
 
     @classmethod
-    def of(cls, step: int, records: Sequence[Mapping[str, Any]]) -> Point:
+    def of(cls, step: int, records: Sequence[Mapping[str, Any]]) -> ScorePoint:
         values = [record["value"] for record in records]
         if len(records) > 1:
             return cls(step, sum(values) / len(values), min(values), max(values))
@@ -80,7 +81,7 @@ class MetricRow:
     metric: Metric
     direction: str
     device: str
-    scores: Mapping[str, Score]
+    scores: Mapping[str, BackendScore]
     difference: Interval
     gaps: tuple[float, ...]  # the difference seed by seed: what the verdict is made of
     over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
@@ -100,8 +101,23 @@ class MetricRow:
         """The metric's name with the number of images where the name must show it."""
         return self.metric.titled(self.images)
 
+    def text(self, value: float | None) -> str:
+        """A value of the metric as a page has it: scaled and rounded."""
+        return fixed(value, self.metric.digits, self.metric.scale)
 
-def metric_rows(experiment: Experiment) -> list[MetricRow]:
+    def beats_baseline(self, score: BackendScore) -> bool | None:
+        """Whether a score of this row is better than that of the untranslated images."""
+        return score.better_than(self.identity_baseline, self.metric.better)
+
+
+def confidence(interval: Interval, text: Callable[[float], str], pattern: str = "{}") -> str:
+    """ "95 % interval 1.0 to 2.0", put into `pattern`; nothing where there are no bounds."""
+    if interval.low is None or interval.high is None:
+        return ""
+    return pattern.format(f"95 % interval {text(interval.low)} to {text(interval.high)}")
+
+
+def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
     """Every scored metric in the table's order, by device, metric, direction, pair of backends."""
     recorded = {score["metric"] for score in experiment.metrics.get("scores", [])}
     unknown = sorted(recorded - set(BY_NAME))
@@ -124,28 +140,31 @@ def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in rows if row.metric.name == HEADLINE]
 
 
-def reference(experiment: Experiment, metric: str, direction: str) -> dict[str, Any]:
+def reference(experiment: ExperimentFolder, metric: str, direction: str) -> dict[str, Any]:
     """`floor` and `identity_baseline` of a metric; empty where it has no such record."""
     key = {"metric": metric, "direction": direction}
     return next(iter(_matching(experiment.metrics.get("references", []), key)), {})
 
 
-def score_curves(experiment: Experiment, metric: str) -> dict[tuple[str, str], list[Point]]:
+def score_curves(
+    experiment: ExperimentFolder, metric: str
+) -> dict[tuple[str, str], list[ScorePoint]]:
     """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
-    found: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
+    by_run: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
     for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
         run = (score["device"], score["backend"], score["seed"])
         if run in complete and _finite([score["value"]]):
-            steps = found.setdefault((score["backend"], score["direction"]), {})
+            steps = by_run.setdefault((score["backend"], score["direction"]), {})
             steps.setdefault(score["step"], []).append(score)
     return {
-        key: [Point.of(step, steps[step]) for step in sorted(steps)] for key, steps in found.items()
+        key: [ScorePoint.of(step, steps[step]) for step in sorted(steps)]
+        for key, steps in by_run.items()
     }
 
 
 def _row(
-    experiment: Experiment, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
+    experiment: ExperimentFolder, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
 ) -> MetricRow:
     key = {"metric": metric.name, "direction": direction}
     beside = reference(experiment, metric.name, direction)
@@ -170,7 +189,9 @@ def _row(
     )
 
 
-def _score(experiment: Experiment, here: Mapping[str, Any], backend: str, better: str) -> Score:
+def _score(
+    experiment: ExperimentFolder, here: Mapping[str, Any], backend: str, better: str
+) -> BackendScore:
     last, starts, bests = [], [], []
     for run in experiment.of(backend, str(here["device"])):
         key = {**here, "backend": backend, "seed": run.seed}
@@ -181,34 +202,33 @@ def _score(experiment: Experiment, here: Mapping[str, Any], backend: str, better
         if len(trained) > 1:
             choose = min if better == "lower" else max
             bests.append(choose(trained, key=lambda record: record["value"]))
+    best = None
+    if bests:
+        steps = {record["step"] for record in bests}
+        value = sum(record["value"] for record in bests) / len(bests)
+        best = Best(value, steps.pop() if len(steps) == 1 else None)
     start = sum(starts) / len(starts) if starts else None
-    return Score(
-        _interval(last), len(_finite(record["value"] for record in last)), start, _best(bests)
-    )
-
-
-def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
-    if not records:
-        return None
-    steps = {record["step"] for record in records}
-    value = sum(record["value"] for record in records) / len(records)
-    return Best(value, steps.pop() if len(steps) == 1 else None)
+    runs = len(_finite(record["value"] for record in last))
+    return BackendScore(_interval(last), runs, start, best)
 
 
 def _differences(
-    experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
+    experiment: ExperimentFolder, here: Mapping[str, Any], pair: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Records of first minus second after the last step."""
     first, second = (experiment.of(name, str(here["device"])) for name in pair)
     steps = {run.seed: run.status["steps"] for run in first}
-    found = []
-    for seed in sorted(steps.keys() & {run.seed for run in second}):
-        found += _first_minus_second(experiment, {**here, "seed": seed, "step": steps[seed]}, pair)
-    return found
+    return [
+        record
+        for seed in sorted(steps.keys() & {run.seed for run in second})
+        for record in _first_minus_second(
+            experiment, {**here, "seed": seed, "step": steps[seed]}, pair
+        )
+    ]
 
 
 def _first_minus_second(
-    experiment: Experiment, key: Mapping[str, Any], pair: tuple[str, ...]
+    experiment: ExperimentFolder, key: Mapping[str, Any], pair: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Records with the key, whichever way round they were written."""
     records = experiment.metrics.get("differences", [])
@@ -225,7 +245,7 @@ def _first_minus_second(
 
 
 def _over_training(
-    experiment: Experiment, here: Mapping[str, Any], pair: tuple[str, ...]
+    experiment: ExperimentFolder, here: Mapping[str, Any], pair: tuple[str, ...]
 ) -> tuple[float, float] | None:
     """Smallest and largest difference after any training; None below three evaluated steps."""
     records = _first_minus_second(experiment, here, pair)

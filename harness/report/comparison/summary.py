@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.losses import LossRow
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import TimingRow
 
 
 def summary(
-    experiment: Experiment,
+    experiment: ExperimentFolder,
     metrics: Sequence[MetricRow],
     losses: Sequence[LossRow],
     timing: Sequence[TimingRow],

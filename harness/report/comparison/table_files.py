@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import tables
-from harness.report.comparison.findings import Findings
+from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.frames import frames
 from harness.report.comparison.tables import Table
 from harness.report.latex import document
@@ -12,7 +12,7 @@ from harness.report.latex import document
 Captioned = tuple[str, str, Table]  # label, caption, table
 
 
-def table_files(experiment: Experiment, findings: Findings) -> dict[str, bytes]:
+def table_files(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[str, bytes]:
     """Path below the experiment's folder -> content."""
     full, shown = frames(experiment, findings), _shown(experiment, findings)
     files = {
@@ -24,7 +24,9 @@ def table_files(experiment: Experiment, findings: Findings) -> dict[str, bytes]:
     }
 
 
-def _shown(experiment: Experiment, findings: Findings) -> dict[str, list[Captioned]]:
+def _shown(
+    experiment: ExperimentFolder, findings: ComparisonFindings
+) -> dict[str, list[Captioned]]:
     """By file name, the tables as the report has them: one a device, where it has one a device."""
     about = f"{experiment.dataset}, preset {experiment.preset}"
     devices = [(device, experiment.device_title(device)) for device in experiment.devices]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.objective import LOSS_TERMS
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment
 from harness.report.comparison.losses import CONVENTIONS, LossRow, cycle_rows
-from harness.report.comparison.scores import MetricRow, Score
+from harness.report.comparison.scores import BackendScore, MetricRow
 from harness.report.comparison.timing import TimingRow, clock_table
 from harness.report.comparison.verdict import more
 from harness.report.figures import colour
@@ -35,7 +35,7 @@ class Table:
     numeric: bool = True
 
 
-def metric_table(experiment: Experiment, metrics: Sequence[MetricRow], device: str) -> Table:
+def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], device: str) -> Table:
     """A row a metric and direction (and pair of backends, where there are more than two)."""
     rows = [row for row in metrics if row.device == device]
     backends = experiment.on(device)
@@ -64,12 +64,12 @@ def metric_table(experiment: Experiment, metrics: Sequence[MetricRow], device: s
     return Table(tuple(header), tuple(body), experiment.device_title(device))
 
 
-def _score_cell(score: Score, digits: int, scale: float) -> Cell:
+def _score_cell(score: BackendScore, digits: int, scale: float) -> Cell:
     lines = [bounds(score.interval, digits, scale)]
     if score.start is not None:
         lines.append(f"step 0: {fixed(score.start, digits, scale)}")
     if score.best:
-        at = "each its own step" if score.best.step is None else f"step {score.best.step:,}"
+        at = "different steps" if score.best.step is None else f"step {score.best.step:,}"
         lines.append(f"best: {fixed(score.best.value, digits, scale)}, {at}")
     return Cell(fixed(score.interval.value, digits, scale), "\n".join(filter(None, lines)))
 
@@ -83,7 +83,7 @@ def _verdict_cell(row: MetricRow) -> Cell:
     return Cell(row.verdict.label, margin)
 
 
-def cycle_table(experiment: Experiment, losses: Sequence[LossRow]) -> Table:
+def cycle_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Table:
     """Mean of both cycle losses over the last tenth, all conventions side by side."""
     by_convention = {row.convention: row.values for row in cycle_rows(losses)}
     conventions = ("unnormalised", "normalised", "weighted", "mean")
@@ -98,7 +98,7 @@ def cycle_table(experiment: Experiment, losses: Sequence[LossRow]) -> Table:
     return Table(header, tuple(body))
 
 
-def loss_table(experiment: Experiment, losses: Sequence[LossRow]) -> Table:
+def loss_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Table:
     """Every term and convention of summary.json, a row a term and backend."""
     found = {(row.term, row.convention): row.values for row in losses}
     header = (Cell("Term"), Cell("Backend"), *map(Cell, CONVENTIONS))
@@ -125,7 +125,9 @@ QUANTITIES = {
 }
 
 
-def timing_tables(experiment: Experiment, timing: Sequence[TimingRow], device: str) -> list[Table]:
+def timing_tables(
+    experiment: ExperimentFolder, timing: Sequence[TimingRow], device: str
+) -> list[Table]:
     """A table a pair of backends."""
     tables = []
     for pair in experiment.pairs(device):
@@ -148,7 +150,7 @@ def timing_tables(experiment: Experiment, timing: Sequence[TimingRow], device: s
     return tables
 
 
-def _kind(experiment: Experiment, device: str, quantity: str) -> str:
+def _kind(experiment: ExperimentFolder, device: str, quantity: str) -> str:
     """How a quantity was read, where there is more than one way."""
     found = [run.resources for run in experiment.runs if run.device == device]
     kinds: set[str] = set()
@@ -159,7 +161,7 @@ def _kind(experiment: Experiment, device: str, quantity: str) -> str:
     return " or ".join(sorted(kinds))
 
 
-def clocks(experiment: Experiment, device: str) -> Table:
+def clocks(experiment: ExperimentFolder, device: str) -> Table:
     """Where the wall clock went: mean seconds and share, by clock and backend."""
     table = clock_table(experiment, device)
     backends = experiment.on(device)
@@ -175,7 +177,7 @@ def clocks(experiment: Experiment, device: str) -> Table:
     return Table((Cell("Clock"), *_heads(experiment, backends)), tuple(body))
 
 
-def environment_table(experiment: Experiment) -> Table:
+def environment_table(experiment: ExperimentFolder) -> Table:
     """A column a distinct environment: turned on its side it would not fit a page."""
     found = environment.groups(experiment)
     header = [Cell("")]
@@ -192,7 +194,7 @@ def environment_table(experiment: Experiment) -> Table:
     return Table(tuple(header), tuple(body), numeric=False)
 
 
-def configuration_table(experiment: Experiment) -> Table:
+def configuration_table(experiment: ExperimentFolder) -> Table:
     """The resolved configuration, a row a dotted key."""
     rows = tuple((Cell(key), Cell(value)) for key, value in _flat("", experiment.configuration))
     return Table((Cell("Key"), Cell("Value")), rows, numeric=False)
@@ -210,5 +212,5 @@ def _flat(prefix: str, value) -> list[tuple[str, str]]:
     return [(prefix, "none" if value is None else str(value))]
 
 
-def _heads(experiment: Experiment, backends: Sequence[str]) -> list[Cell]:
+def _heads(experiment: ExperimentFolder, backends: Sequence[str]) -> list[Cell]:
     return [Cell(experiment.title(b), swatch=colour(experiment, b)) for b in backends]

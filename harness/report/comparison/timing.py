@@ -8,21 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.statistics.intervals import Interval, ratio_interval
+from harness.training.clocks import NAMES
 
-CLOCKS = (
-    "setup",
-    "warmup",
-    "train",
-    "data",
-    "evaluation",
-    "checkpoint",
-    "logging",
-    "idle",
-    "wall",
-)
+CLOCKS = (*NAMES, "wall")
 
 
 @dataclass(frozen=True)
@@ -65,8 +56,8 @@ def _per_step(run: RunRecord, column: str) -> pd.Series:
 
 def block_times(runs: Sequence[RunRecord], measure: Measure = step_seconds) -> pd.Series:
     """`measure` of several runs, one below the other."""
-    found = [series for series in map(measure, runs) if len(series)]
-    return pd.concat(found) if found else pd.Series(dtype=np.float64)
+    blocks = [series for series in map(measure, runs) if len(series)]
+    return pd.concat(blocks) if blocks else pd.Series(dtype=np.float64)
 
 
 def paired_times(
@@ -79,7 +70,7 @@ def paired_times(
     return pd.concat(columns, axis=1, join="inner").sort_index()
 
 
-def timing_rows(experiment: Experiment) -> list[TimingRow]:
+def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
     """By device, pair of backends and quantity; energy only where a backend's could be read."""
     batch = experiment.setting("training.batch_size")
     quantities: dict[str, Callable[[Sequence[RunRecord]], float | None]] = {
@@ -87,7 +78,10 @@ def timing_rows(experiment: Experiment) -> list[TimingRow]:
         "step_ms_p95": lambda runs: _scaled(float(block_times(runs).quantile(0.95)), 1000),
         "images_per_second": lambda runs: _scaled(_steps_per_second(runs), 2 * batch),
         "warmup_seconds": lambda runs: _clock(runs, "warmup"),
-        "peak_memory_bytes": _peak_memory,
+        "peak_memory_bytes": lambda runs: max(
+            (b for run in runs if (b := run.resources["peak_memory"]["bytes"]) is not None),
+            default=None,
+        ),
         "flops_per_second": flops_per_second,
         "joules_per_image": lambda runs: _scaled(
             block_times(runs, step_joules).median(), 1 / (2 * batch)
@@ -106,7 +100,7 @@ def timing_rows(experiment: Experiment) -> list[TimingRow]:
     return rows
 
 
-def clock_table(experiment: Experiment, device: str) -> dict[str, dict[str, float | None]]:
+def clock_table(experiment: ExperimentFolder, device: str) -> dict[str, dict[str, float | None]]:
     """Mean seconds over a backend's runs, by clock and backend; clocks nobody has are left out."""
     table = {
         clock: {name: _clock(experiment.of(name, device), clock) for name in experiment.on(device)}
@@ -145,11 +139,6 @@ def flops_per_second(runs: Sequence[RunRecord]) -> float | None:
     """Convolutions of timed blocks; None where none was timed or none were counted."""
     flops = _average(runs, lambda run: run.resources.get("flops_per_step"))
     return None if flops is None else _scaled(_steps_per_second(runs), flops)
-
-
-def _peak_memory(runs: Sequence[RunRecord]) -> float | None:
-    peaks = [run.resources["peak_memory"]["bytes"] for run in runs]
-    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def _average(runs: Sequence[RunRecord], value: Callable[[RunRecord], float | None]) -> float | None:

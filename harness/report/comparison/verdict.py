@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.records.experiment import Experiment
-from harness.report.comparison.learnt import Sentence, have_they_learnt, place
-from harness.report.comparison.scores import MetricRow, headline_rows
+from harness.records.experiment import ExperimentFolder
+from harness.report.comparison.baseline_check import Sentence, have_they_learnt, place
+from harness.report.comparison.scores import MetricRow, confidence, headline_rows
 from harness.report.comparison.timing import TimingRow
-from harness.report.formatting import bounds, fixed, listed, plural
+from harness.report.formatting import fixed, listed, plural
 from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.statistics.intervals import MINIMUM_SEEDS
 
@@ -28,21 +28,17 @@ class Answer:
     sentences: tuple[Sentence, ...]
 
 
-def scope(experiment: Experiment) -> str:
+def scope(experiment: ExperimentFolder) -> str:
     """How far any answer reaches: seeds, devices, and the folders it was merged from."""
     if not experiment.runs:
         return "No run is complete yet: there is nothing to compare."
-    return f"{_seeds_and_devices(experiment)}{_merged_from(experiment)}"
-
-
-def _seeds_and_devices(experiment: Experiment) -> str:
     seeds = {
         device: {run.seed for run in experiment.runs if run.device == device}
         for device in experiment.devices
     }
     # Every interval is over the seeds of one device.
-    most = max(len(each) for each in seeds.values())
-    if all(each == set(experiment.seeds) for each in seeds.values()):
+    most = max(map(len, seeds.values()))
+    if all(here == set(experiment.seeds) for here in seeds.values()):
         devices = listed([experiment.device_title(device) for device in seeds])
         where = f"{plural(most, 'seed')}, on {devices}"
     else:
@@ -50,39 +46,36 @@ def _seeds_and_devices(experiment: Experiment) -> str:
             [f"{plural(len(seeds[d]), 'seed')} on {experiment.device_title(d)}" for d in seeds]
         )
     if most == 1:
-        return (
-            f"{where.replace('1 seed', 'One seed', 1)}. Training is chaotic: two runs that differ"
-            " by one rounding error drift apart, so there is no claim here beyond "
-            f"{'this run' if len(seeds) == 1 else 'these runs'}."
+        these = "this run" if len(seeds) == 1 else "these runs"
+        text = (
+            f"{where.replace('1 seed', 'One seed', 1)}. In training, two runs that differ by one"
+            f" rounding error drift apart: nothing is claimed beyond {these}."
         )
-    if most < MINIMUM_SEEDS:
-        return f"Only {where}: too few for any claim beyond these runs."
-    apart = "" if len(seeds) == 1 else ", on each device by itself"
-    return f"{where[0].upper()}{where[1:]}. Intervals over seeds{apart} cover 95 %."
-
-
-def _merged_from(experiment: Experiment) -> str:
+    elif most < MINIMUM_SEEDS:
+        text = f"Only {where}: too few for any claim beyond these runs."
+    else:
+        separately = "" if len(seeds) == 1 else ", separately for each device"
+        text = f"{where}. Intervals are 95 % intervals over seeds{separately}."
     sources = experiment.merged.get("sources", [])
     if not sources:
-        return ""
+        return text
     days = sorted({day for source in sources for day in source["finished"]})
     when = f", finished {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
-    return f" Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
+    return f"{text} Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
 
 
 def answers(
-    experiment: Experiment, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
+    experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
-    rows = headline_rows(metrics)
     short, tone, sentences = have_they_learnt(experiment, metrics)
     return [
-        _same(experiment, rows),
+        _same(experiment, headline_rows(metrics)),
         Answer("Have they learnt anything?", short, tone, tuple(sentences)),
         _fast(experiment, timing),
     ]
 
 
-def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> Answer:
+def _same(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> Answer:
     question = "Do they learn the same?"
     pairs = [row for row in rows if len(row.scores) == 2 and row.difference.value is not None]
     if not pairs:
@@ -92,20 +85,20 @@ def _same(experiment: Experiment, rows: Sequence[MetricRow]) -> Answer:
             else "A comparison needs complete runs of two backends."
         )
         return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
-    found, fewest = outcome(pairs), min(row.seeds for row in pairs)
-    if fewest < MINIMUM_SEEDS:
-        short, tone = f"Cannot tell yet: {plural(fewest, 'seed')}", "open"
-    elif found == "equivalent":
-        short, tone = "Yes, within the margin", "yes"
-    elif found == "different":
-        short, tone = f"No: different in {different_in(experiment, pairs)}", "no"
-    else:
-        short, tone = "Cannot tell yet", "open"
-    sentences = [_difference(experiment, row) for row in pairs]
+    sentences = [Sentence(place(experiment, row), _difference(experiment, row)) for row in pairs]
+    fewest = min(row.seeds for row in pairs)
     if fewest < MINIMUM_SEEDS:
         missing = plural(MINIMUM_SEEDS - fewest, "more seed")
-        here = "this run" if fewest == 1 else "these runs"
-        sentences.append(Sentence("", f"No claim beyond {here}: that takes at least {missing}."))
+        these = "this run" if fewest == 1 else "these runs"
+        text = f"Nothing is claimed beyond {these}: a claim needs at least {missing}."
+        sentences.append(Sentence("", text))
+        short, tone = f"Cannot tell yet: {plural(fewest, 'seed')}", "open"
+    else:
+        short, tone = {
+            "equivalent": ("Yes, within the margin", "yes"),
+            "different": (f"No: different in {different_in(experiment, pairs)}", "no"),
+            "open": ("Cannot tell yet", "open"),
+        }[outcome(pairs)]
     return Answer(question, short, tone, tuple(sentences))
 
 
@@ -117,50 +110,42 @@ def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "op
     return "equivalent" if labels == {"equivalent"} else "open"
 
 
-def different_in(experiment: Experiment, rows: Sequence[MetricRow]) -> str:
+def different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Directions with that verdict, in words."""
-    apart = [row for row in rows if row.verdict and row.verdict.label == "different"]
-    return listed(list(dict.fromkeys(experiment.path(row.direction) for row in apart)))
+    different = [row for row in rows if row.verdict and row.verdict.label == "different"]
+    return listed(list(dict.fromkeys(experiment.path(row.direction) for row in different)) or [""])
 
 
-def _difference(experiment: Experiment, row: MetricRow) -> Sentence:
-    metric = row.metric
+def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
+    """Both scores, their difference with its interval, and the verdict."""
     values = [
-        f"{fixed(score.interval.value, metric.digits, metric.scale)} ({experiment.title(name)})"
+        f"{row.text(score.interval.value)} ({experiment.title(name)})"
         for name, score in row.scores.items()
     ]
-    gap = fixed(row.difference.value, metric.digits, metric.scale)
-    span = bounds(row.difference, metric.digits, metric.scale)
-    meaning = "for other test images" if row.seeds == 1 else f"over {plural(row.seeds, 'seed')}"
-    too_few = "so few test images" if row.seeds == 1 else "two seeds"
-    interval = f", 95 % interval {span} {meaning}" if span else f", no interval from {too_few}"
-    text = (
-        f"{row.title} {metric.unit} is {' against '.join(values)}; "
-        f"difference {gap}{interval}. {_wandering(row)}{verdict_words(row)}"
-    )
-    return Sentence(place(experiment, row), text.strip())
-
-
-def _wandering(row: MetricRow) -> str:
-    """What one seed shows of its own luck: the last step could have been another one."""
-    if row.over_training is None:
-        return ""
-    low, high = (fixed(end, row.metric.digits, row.metric.scale) for end in row.over_training)
-    return f"From step to step of this run it went from {low} to {high}. "
-
-
-def verdict_words(row: MetricRow) -> str:
-    """The verdict as a sentence, with what would settle it."""
+    one = row.seeds == 1
+    interval = confidence(row.difference, row.text)
+    if interval:
+        interval += " for other test images" if one else f" over {plural(row.seeds, 'seed')}"
+    else:
+        interval = f"no interval from {'so few test images' if one else 'two seeds'}"
+    texts = [
+        f"{row.title} {row.metric.unit} is {listed(values)}.",
+        f"The difference is {row.text(row.difference.value)}, {interval}.",
+    ]
+    if row.over_training is not None:
+        # The last step could have been another one.
+        low, high = map(row.text, row.over_training)
+        texts.append(f"Between the evaluated steps of this run it varied from {low} to {high}.")
+    margin = f"the margin of ±{row.text(row.margin)} that was fixed before training"
     if row.verdict is None or row.margin is None:
-        return "No margin was fixed before training, so there is no verdict."
-    margin = f"±{fixed(row.margin, row.metric.digits, row.metric.scale)}"
-    if row.verdict.label == "equivalent":
-        return f"Within the margin of {margin} fixed before training, by {EQUIVALENCE}: equivalent."
-    if row.verdict.label == "different":
-        return f"Wholly beyond the margin of {margin} fixed before training: different."
-    if row.seeds < MINIMUM_SEEDS:
-        return ""  # said once for all directions
-    return f"Against the margin of {margin} this cannot be told yet: {more(row)}."
+        texts.append("No margin was fixed before training, so there is no verdict.")
+    elif row.verdict.label == "equivalent":
+        texts.append(f"It is within {margin}, by {EQUIVALENCE}: equivalent.")
+    elif row.verdict.label == "different":
+        texts.append(f"The whole interval is beyond {margin}: different.")
+    elif row.seeds >= MINIMUM_SEEDS:  # with fewer, one sentence says so for all directions
+        texts.append(f"Compared with {margin}, there is no verdict yet: {more(row)}.")
+    return " ".join(texts)
 
 
 def more(row: MetricRow) -> str:
@@ -172,7 +157,7 @@ def more(row: MetricRow) -> str:
     return f"{about} {plural(further, 'more seed')} needed"
 
 
-def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> Answer:
+def _fast(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> Answer:
     question = "Are they equally fast?"
     rows = [
         row for row in timing if row.quantity == "step_ms_median" and row.ratio.value is not None
@@ -183,22 +168,23 @@ def _fast(experiment: Experiment, timing: Sequence[TimingRow]) -> Answer:
     sentences = tuple(_speed(experiment, row) for row in rows)
     if all(row.ratio.low is None for row in rows):
         return Answer(question, "Cannot tell yet: too few blocks", "open", sentences)
-    apart = [row for row in rows if _excludes_one(row)]
-    if not apart:
+    different = [row for row in rows if _excludes_one(row)]
+    if not different:
         return Answer(question, "No difference seen", "open", sentences)
-    caution = Sentence("", "The interval covers the blocks timed here, not another start or day.")
-    return Answer(question, f"No: {_times(experiment, apart)}", "no", (*sentences, caution))
-
-
-def _times(experiment: Experiment, rows: Sequence[TimingRow]) -> str:
-    """ "TensorFlow took 1.30 times as long in this run", or the range over devices."""
-    ratios = sorted(row.ratio.value for row in rows if row.ratio.value is not None)
-    if len({tuple(row.values) for row in rows}) > 1:
-        return "see each pair"
-    second = experiment.title(list(rows[0].values)[1])
-    ends = list(dict.fromkeys([fixed(ratios[0], 2), fixed(ratios[-1], 2)]))
-    here = "this run" if len(experiment.seeds) == 1 else "these runs"
-    return f"{second} took {' to '.join(ends)} times as long in {here}"
+    caution = Sentence(
+        "",
+        "The interval is about the blocks timed here, not about another start of the processes or"
+        " another day.",
+    )
+    # "TensorFlow took 1.30 times as long in this run", or the range over devices.
+    short = "see each pair"
+    if len({tuple(row.values) for row in different}) == 1:
+        second = experiment.title(list(different[0].values)[1])
+        ratios = sorted(row.ratio.value for row in different if row.ratio.value is not None)
+        ends = dict.fromkeys([fixed(ratios[0], 2), fixed(ratios[-1], 2)])
+        here = "this run" if len(experiment.seeds) == 1 else "these runs"
+        short = f"{second} took {' to '.join(ends)} times as long in {here}"
+    return Answer(question, f"No: {short}", "no", (*sentences, caution))
 
 
 def _excludes_one(row: TimingRow) -> bool:
@@ -206,14 +192,17 @@ def _excludes_one(row: TimingRow) -> bool:
     return low is not None and high is not None and not low <= 1 <= high
 
 
-def _speed(experiment: Experiment, row: TimingRow) -> Sentence:
+def _speed(experiment: ExperimentFolder, row: TimingRow) -> Sentence:
     first, second = (experiment.title(name) for name in row.values)
-    device = experiment.device_title(row.device)
     blocks = plural(row.pairs, "pair") + " of blocks run in turns"
-    text = f"{second} took {fixed(row.ratio.value, 3)} times as long as {first} for a training step"
-    if row.ratio.low is None:
-        return Sentence(device, f"{text}; {blocks}: too few for an interval.")
-    span = f"95 % interval {fixed(row.ratio.low, 3)} to {fixed(row.ratio.high, 3)}, {blocks}"
-    if not _excludes_one(row):
-        return Sentence(device, f"{text} ({span}): the interval holds 1, no difference is shown.")
-    return Sentence(device, f"{text} ({span}).")
+    text = (
+        f"A training step in {second} took {fixed(row.ratio.value, 3)} times as long as in {first}"
+    )
+    interval = confidence(row.ratio, lambda value: fixed(value, 3))
+    if not interval:
+        text += f"; {blocks} are too few for an interval."
+    elif _excludes_one(row):
+        text += f" ({interval}, {blocks})."
+    else:
+        text += f" ({interval}, {blocks}): the interval contains 1, so no difference is shown."
+    return Sentence(experiment.device_title(row.device), text)

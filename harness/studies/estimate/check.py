@@ -14,7 +14,7 @@ from rich.table import Table
 
 from harness.config.experiment import Experiment, one_line
 from harness.data import Manifest
-from harness.records.experiment_schema import Head
+from harness.records.experiment_schema import HeadShape as Head
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import check_shape, require
 from harness.studies.estimate.predict import CLOCKS, Estimate

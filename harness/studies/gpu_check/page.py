@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from harness.report.comparison.learnt import Sentence
+from harness.report.comparison.baseline_check import Sentence
 from harness.report.comparison.tables import Cell, Table
 from harness.report.comparison.verdict import Answer
 from harness.report.formatting import listed, plural, prefixed, significant

@@ -21,7 +21,8 @@ from harness.studies.grid.shapes import StudyShape
 from harness.system import provenance
 from harness.system.files import read_json, write_json
 from harness.system.machine import Machine
-from harness.training.jobs import Bench, Request
+from harness.training.jobs import ComparisonRequest as Request
+from harness.training.jobs import PreparedExperiment as Bench
 
 KIND = "grid"  # other studies have a study.json, too
 

@@ -26,7 +26,9 @@ from harness.system.errors import WorkerFailed
 from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display, duration
 from harness.training.experiment_folder import prepare_data
-from harness.training.jobs import Bench, Request, begin, check_precision, set_up, tell, train
+from harness.training.jobs import ComparisonRequest as Request
+from harness.training.jobs import PreparedExperiment as Bench
+from harness.training.jobs import begin, check_precision, set_up, tell, train
 
 
 @dataclass(frozen=True)

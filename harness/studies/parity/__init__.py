@@ -6,11 +6,11 @@ what its checks measure, one function each.
 """
 
 from harness.studies.parity.ladder import CHECKS, Rung, check_parity, climb
-from harness.studies.parity.rows import Row, as_json, print_rows, write_rows
+from harness.studies.parity.rows import ParityRow, as_json, print_rows, write_rows
 
 __all__ = [
     "CHECKS",
-    "Row",
+    "ParityRow",
     "Rung",
     "as_json",
     "check_parity",

@@ -12,9 +12,9 @@ from backends.model import NETWORKS
 from backends.objective import Objective
 from harness.config.sections import TrainingSection
 from harness.plan.plan import Plan, make_plan
+from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab, Precision
-from harness.studies.parity.subject import fresh_optimiser, used_state
+from harness.studies.parity.test_case import fresh_optimiser, used_state
 
 Rates = tuple[float, float]  # of generators, of discriminators
 
@@ -58,64 +58,64 @@ def adam(
 # ------------------------------------------------------------------------------------ updates
 
 
-def float64(lab: Lab, name: str) -> Facts:
+def float64(cache: BackendCache, name: str) -> Facts:
     """Weights begin at zero, so what is left is the update, with all its digits."""
-    return _after_steps(lab, _applied(lab, name, "float64"))
+    return _after_steps(cache, _applied(cache, name, "float64"))
 
 
-def float32(lab: Lab, name: str) -> Facts:
+def float32(cache: BackendCache, name: str) -> Facts:
     """Without second moments."""
-    return _of_second_moments(False, lab.once(_float32, name))
+    return _of_second_moments(False, cache.once(_float32, name))
 
 
-def float32_second_moments(lab: Lab, name: str) -> Facts:
-    return _of_second_moments(True, lab.once(_float32, name))
+def float32_second_moments(cache: BackendCache, name: str) -> Facts:
+    return _of_second_moments(True, cache.once(_float32, name))
 
 
-def written_out(lab: Lab, name: str) -> Facts:
+def written_out(cache: BackendCache, name: str) -> Facts:
     """Truth of all, in NumPy."""
-    return _after_steps(lab, _in_numpy(lab, [RATES] * 10, _gradients(lab)))
+    return _after_steps(cache, _in_numpy(cache, [RATES] * 10, _gradients(cache)))
 
 
-def written_out_first(lab: Lab, name: str) -> Facts:
-    return _of_second_moments(False, lab.once(written_out, name))
+def written_out_first(cache: BackendCache, name: str) -> Facts:
+    return _of_second_moments(False, cache.once(written_out, name))
 
 
-def written_out_second(lab: Lab, name: str) -> Facts:
-    return _of_second_moments(True, lab.once(written_out, name))
+def written_out_second(cache: BackendCache, name: str) -> Facts:
+    return _of_second_moments(True, cache.once(written_out, name))
 
 
-def _float32(lab: Lab, name: str) -> Facts:
-    return _after_steps(lab, _applied(lab, name, "float32"))
+def _float32(cache: BackendCache, name: str) -> Facts:
+    return _after_steps(cache, _applied(cache, name, "float32"))
 
 
 def _of_second_moments(wanted: bool, facts: Facts) -> Facts:
     return {key: fact for key, fact in facts.items() if key[0].startswith("second") == wanted}
 
 
-def _applied(lab: Lab, name: str, precision: Precision) -> Iterator[State]:
+def _applied(cache: BackendCache, name: str, precision: Precision) -> Iterator[State]:
     # One of its own, as built: what a load forgets is another rung's matter.
-    backend = lab.build(name, precision)
-    backend.load_state(fresh_optimiser(used_state(lab.subject.model, lab.subject.objective)))
-    for gradients in _gradients(lab):
+    backend = cache.build(name, precision)
+    backend.load_state(fresh_optimiser(used_state(cache.case.model, cache.case.objective)))
+    for gradients in _gradients(cache):
         backend.apply_gradients(gradients, *RATES)
         yield backend.state()
 
 
 def _in_numpy(
-    lab: Lab, rates: Iterable[Rates], gradients: Iterable[State]
+    cache: BackendCache, rates: Iterable[Rates], gradients: Iterable[State]
 ) -> Iterator[dict[str, np.ndarray]]:
-    objective = lab.subject.objective
-    state = fresh_optimiser(used_state(lab.subject.model, objective))
+    objective = cache.case.objective
+    state = fresh_optimiser(used_state(cache.case.model, objective))
     for rate, given in zip(rates, gradients, strict=False):
         state = adam(state, given, rate, objective)
         yield state
 
 
-def _gradients(lab: Lab) -> Iterator[dict[str, np.ndarray]]:
+def _gradients(cache: BackendCache) -> Iterator[dict[str, np.ndarray]]:
     """Ten steps; every tensor in a size of its own."""
     draw = np.random.Generator(np.random.Philox(5))
-    shapes = lab.subject.model.parameter_shapes()
+    shapes = cache.case.model.parameter_shapes()
     sizes = dict(zip(shapes, 10.0 ** np.linspace(SMALLEST, LARGEST, len(shapes)), strict=True))
     for _ in range(10):
         yield {
@@ -124,11 +124,11 @@ def _gradients(lab: Lab) -> Iterator[dict[str, np.ndarray]]:
         }
 
 
-def _after_steps(lab: Lab, states: Iterator[State]) -> Facts:
+def _after_steps(cache: BackendCache, states: Iterator[State]) -> Facts:
     facts: Facts = {}
     for step, state in enumerate(states, start=1):
         if step in (1, 10):
-            for name in lab.subject.model.parameter_shapes():
+            for name in cache.case.model.parameter_shapes():
                 facts[f"update after {_steps(step)}", name] = state[name]
                 facts[f"first moment after {_steps(step)}", name] = state[f"adam_m/{name}"]
                 facts[f"second moment after {_steps(step)}", name] = state[f"adam_v/{name}"]
@@ -142,14 +142,14 @@ def _steps(count: int) -> str:
 # -------------------------------------------------------------------------------------- rates
 
 
-def rates(lab: Lab, name: str) -> Facts:
+def rates(cache: BackendCache, name: str) -> Facts:
     """The plan's rates, and how far each of them moves a weight under a gradient of one."""
-    plan = _plan(lab)
+    plan = _plan(cache)
     facts = _planned(zip(plan.learning_rate, plan.discriminator_learning_rate, strict=True))
-    backend = lab.build(name, "float64")
-    state = fresh_optimiser(used_state(lab.subject.model, lab.subject.objective))
+    backend = cache.build(name, "float64")
+    state = fresh_optimiser(used_state(cache.case.model, cache.case.objective))
     backend.load_state(state)
-    gradients = _ones(lab)
+    gradients = _ones(cache)
     for epoch, step in _shown(plan).items():
         rates = plan.learning_rate[step], plan.discriminator_learning_rate[step]
         backend.apply_gradients(gradients, *(float(rate) for rate in rates))
@@ -158,17 +158,17 @@ def rates(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def rates_written_out(lab: Lab, name: str) -> Facts:
+def rates_written_out(cache: BackendCache, name: str) -> Facts:
     """As harness.plan.learning_rate says it, one step after the other."""
-    plan, optimiser = _plan(lab), lab.subject.experiment.optimiser
-    factors = _factors(lab.subject.experiment.training)
+    plan, optimiser = _plan(cache), cache.case.experiment.optimiser
+    factors = _factors(cache.case.experiment.training)
     highest = optimiser.learning_rate
     of_discriminators = optimiser.discriminator_learning_rate or highest
     expected = [(highest * factor, of_discriminators * factor) for factor in factors]
-    facts, shown = _planned(expected), _shown(plan)
-    states = _in_numpy(lab, [expected[step] for step in shown.values()], _forever(_ones(lab)))
-    before: State = fresh_optimiser(used_state(lab.subject.model, lab.subject.objective))
-    for epoch, state in zip(shown, states, strict=True):
+    facts, steps = _planned(expected), _shown(plan)
+    states = _in_numpy(cache, [expected[step] for step in steps.values()], _forever(_ones(cache)))
+    before: State = fresh_optimiser(used_state(cache.case.model, cache.case.objective))
+    for epoch, state in zip(steps, states, strict=True):
         facts |= _moved(epoch, before, state)
         before = state
     return facts
@@ -203,11 +203,11 @@ def _planned(rates: Iterable[Rates]) -> Facts:
     }
 
 
-def _plan(lab: Lab) -> Plan:
-    training = lab.subject.experiment.training.model_copy(
+def _plan(cache: BackendCache) -> Plan:
+    training = cache.case.experiment.training.model_copy(
         update={"steps_per_epoch": PER_EPOCH, "steps": None}
     )
-    return make_plan(lab.subject.experiment.model_copy(update={"training": training}), 0, 4, 4)
+    return make_plan(cache.case.experiment.model_copy(update={"training": training}), 0, 4, 4)
 
 
 def _shown(plan: Plan) -> dict[int, int]:
@@ -225,8 +225,8 @@ def _moved(epoch: int, before: State, after: State) -> Facts:
     }
 
 
-def _ones(lab: Lab) -> dict[str, np.ndarray]:
-    shapes = lab.subject.model.parameter_shapes()
+def _ones(cache: BackendCache) -> dict[str, np.ndarray]:
+    shapes = cache.case.model.parameter_shapes()
     return {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
 
 

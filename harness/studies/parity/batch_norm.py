@@ -8,8 +8,8 @@ import numpy as np
 
 from backends.interface import State
 from backends.model import NETWORKS, Model
+from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab
 
 IMAGES = 2
 
@@ -24,11 +24,11 @@ class _Passes:
     after: State
 
 
-def measured(lab: Lab, name: str) -> Facts:
+def measured(cache: BackendCache, name: str) -> Facts:
     """What norms put out, and the statistics after two batches."""
     facts: Facts = {}
-    model = lab.subject.with_batch_norm()
-    for network, passes in lab.once(_passes, name).items():
+    model = cache.case.with_batch_norm()
+    for network, passes in cache.once(_passes, name).items():
         for norm in _norms(model, network):
             facts["training", f"{network}/{norm}"] = passes.training[1][norm]
             facts["evaluation", f"{network}/{norm}"] = passes.evaluation[norm]
@@ -38,21 +38,21 @@ def measured(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def written_out(lab: Lab, name: str) -> Facts:
+def written_out(cache: BackendCache, name: str) -> Facts:
     """The same from what the convolutions in front of the norms put out.
 
     The biased variance of a batch normalises it; running statistics, which normalise in evaluation,
     average the unbiased one (or the biased, if the experiment says so).
     """
     facts: Facts = {}
-    model = lab.subject.with_batch_norm()
-    for network, passes in lab.once(_passes, name).items():
+    model = cache.case.with_batch_norm()
+    for network, passes in cache.once(_passes, name).items():
         spec = getattr(model, network).norm
         for norm in _norms(model, network):
             key, conv = f"{network}/{norm}", norm.removesuffix("_norm")
             mean, variance = passes.before[f"{key}/mean"], passes.before[f"{key}/variance"]
-            for found in passes.training:
-                x = found[conv]
+            for outputs in passes.training:
+                x = outputs[conv]
                 new_mean, new_variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
                 counted = x.var((0, 1, 2), ddof=int(spec.unbiased))
                 mean = (1 - spec.momentum) * mean + spec.momentum * new_mean
@@ -69,14 +69,14 @@ def written_out(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def _passes(lab: Lab, name: str) -> dict[str, _Passes]:
-    backend = lab.backend(name, "float64", lab.subject.with_batch_norm())
+def _passes(cache: BackendCache, name: str) -> dict[str, _Passes]:
+    backend = cache.backend(name, "float64", cache.case.with_batch_norm())
     before = backend.state()
     passes = {}
     for network in NETWORKS:
-        size = lab.subject.size(network)
+        size = cache.case.size(network)
         cuts = [
-            lab.subject.cut(network, first, IMAGES, size, size)
+            cache.case.cut(network, first, IMAGES, size, size)
             for first in range(0, 3 * IMAGES, IMAGES)
         ]
         training = [backend.activations(network, cut, training=True) for cut in cuts[:2]]

@@ -9,9 +9,9 @@ import numpy as np
 from backends.interface import POOL_PASS, POOL_SWAP, Backend, Batch, PoolDecision
 from backends.objective import RECORDED
 from harness.studies.parity.adam import adam
+from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab
-from harness.studies.parity.subject import passing, standing, used_state
+from harness.studies.parity.test_case import passing, standing, used_state
 
 # Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
 STEP = 1e-7
@@ -20,64 +20,64 @@ SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
 
 @dataclass(frozen=True)
 class _Steps:
-    found: Facts
+    updates: Facts
     expected: Facts
     left: Facts
     before: Facts
 
 
-def slopes(lab: Lab, name: str) -> Facts:
+def slopes(cache: BackendCache, name: str) -> Facts:
     """Gradients along a direction of each side's weights."""
-    backend = lab.backend(name, "float64")
-    gradients = backend.gradients(standing(passing(lab.subject.batches[0])))
+    backend = cache.backend(name, "float64")
+    gradients = backend.gradients(standing(passing(cache.case.batches[0])))
     return {
         ("slope of the loss", side): np.array(
-            sum(float((gradients[key] * d).sum()) for key, d in _direction(lab, side).items())
+            sum(float((gradients[key] * d).sum()) for key, d in _direction(cache, side).items())
         )
         for side in SIDES
     }
 
 
-def slopes_of_losses(lab: Lab, name: str) -> Facts:
+def slopes_of_losses(cache: BackendCache, name: str) -> Facts:
     """How the recorded losses change along that direction: central differences."""
-    backend = lab.backend(name, "float64")
+    backend = cache.backend(name, "float64")
     facts: Facts = {}
     for side in SIDES:
-        above, below = (_loss(lab, backend, side, step) for step in (STEP, -STEP))
+        above, below = (_loss(cache, backend, side, step) for step in (STEP, -STEP))
         facts["slope of the loss", side] = np.array((above - below) / (2 * STEP))
     return facts
 
 
-def updates(lab: Lab, name: str) -> Facts:
+def updates(cache: BackendCache, name: str) -> Facts:
     """What each of two training steps adds to weights and moments."""
-    return lab.once(_two_steps, name).found
+    return cache.once(_two_steps, name).updates
 
 
-def updates_by_gradients(lab: Lab, name: str) -> Facts:
+def updates_by_gradients(cache: BackendCache, name: str) -> Facts:
     """The same from `gradients` at the state before and Adam in NumPy.
 
     Where discriminators go first, generators' gradients are of a state between: left out.
     """
-    return lab.once(_two_steps, name).expected
+    return cache.once(_two_steps, name).expected
 
 
-def left_by_gradients(lab: Lab, name: str) -> Facts:
+def left_by_gradients(cache: BackendCache, name: str) -> Facts:
     """The state after gradients were asked for, without a step."""
-    return lab.once(_two_steps, name).left
+    return cache.once(_two_steps, name).left
 
 
-def as_before(lab: Lab, name: str) -> Facts:
+def as_before(cache: BackendCache, name: str) -> Facts:
     """The state before."""
-    return lab.once(_two_steps, name).before
+    return cache.once(_two_steps, name).before
 
 
-def _two_steps(lab: Lab, name: str) -> _Steps:
-    backend, objective = lab.backend(name, "float64"), lab.subject.objective
+def _two_steps(cache: BackendCache, name: str) -> _Steps:
+    backend, objective = cache.backend(name, "float64"), cache.case.objective
     steps = _Steps({}, {}, {}, {})
-    optimiser = lab.subject.experiment.optimiser
+    optimiser = cache.case.experiment.optimiser
     rate = optimiser.learning_rate
     rates = (rate, optimiser.discriminator_learning_rate or rate)
-    first, second = lab.subject.batches[:2]
+    first, second = cache.case.batches[:2]
     # Discriminators are shown old fakes, then new ones.
     for step, one in enumerate((_swapping(first, objective.pool_size), passing(second))):
         batch = one._replace(learning_rate=rates[0], discriminator_learning_rate=rates[1])
@@ -87,8 +87,8 @@ def _two_steps(lab: Lab, name: str) -> _Steps:
         backend.train_step(batch)
         after = backend.state()
         computed = adam(before, gradients, rates, objective)
-        for key in _compared(lab):
-            steps.found["training step", f"{key}, step {step}"] = after[key] - before[key]
+        for key in _compared(cache):
+            steps.updates["training step", f"{key}, step {step}"] = after[key] - before[key]
             steps.expected["training step", f"{key}, step {step}"] = computed[key] - before[key]
         for key in before:
             steps.left["gradients alone", f"{key}, step {step}"] = left[key]
@@ -97,14 +97,14 @@ def _two_steps(lab: Lab, name: str) -> _Steps:
     return steps
 
 
-def _compared(lab: Lab) -> list[str]:
+def _compared(cache: BackendCache) -> list[str]:
     """Weights and moments whose gradient is more than rounding."""
-    zero = lab.subject.model.zero_gradients()
-    moved_on = lab.subject.objective.update_order == "discriminators_first"
+    zero = cache.case.model.zero_gradients()
+    moved_on = cache.case.objective.update_order == "discriminators_first"
     networks = (*SIDES["discriminators"], *(() if moved_on else SIDES["generators"]))
     weights = [
         name
-        for name in lab.subject.model.parameter_shapes()
+        for name in cache.case.model.parameter_shapes()
         if name.startswith(networks) and name not in zero
     ]
     return [f"{part}{name}" for name in weights for part in ("", "adam_m/", "adam_v/")]
@@ -120,24 +120,24 @@ def _swapping(batch: Batch, pool_size: int) -> Batch:
     return batch._replace(pool_a=decision, pool_b=decision)
 
 
-def _direction(lab: Lab, side: str) -> dict[str, np.ndarray]:
+def _direction(cache: BackendCache, side: str) -> dict[str, np.ndarray]:
     """Unit length, over all weights of both networks of a side."""
     draw = np.random.Generator(np.random.Philox(11))
-    shapes = lab.subject.model.parameter_shapes().items()
+    shapes = cache.case.model.parameter_shapes().items()
     drawn = {key: draw.normal(size=shape) for key, shape in shapes if key.startswith(SIDES[side])}
     length = np.sqrt(sum(float((d**2).sum()) for d in drawn.values()))
     return {key: d / length for key, d in drawn.items()}
 
 
-def _loss(lab: Lab, backend: Backend, side: str, step: float) -> float:
+def _loss(cache: BackendCache, backend: Backend, side: str, step: float) -> float:
     """What a side minimises, after its weights moved by `step` along its direction."""
-    objective = lab.subject.objective
-    state = used_state(lab.subject.model, objective)
-    for key, direction in _direction(lab, side).items():
+    objective = cache.case.objective
+    state = used_state(cache.case.model, objective)
+    for key, direction in _direction(cache, side).items():
         state[key] = state[key] + step * direction
     backend.load_state(state)
     backend.losses()
-    backend.train_step(standing(passing(lab.subject.batches[0])))
+    backend.train_step(standing(passing(cache.case.batches[0])))
     recorded = backend.losses()[0].astype(np.float64)
     term = dict(zip(RECORDED, recorded, strict=True))
     if side == "discriminators":

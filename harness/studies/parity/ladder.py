@@ -21,13 +21,13 @@ from harness.studies.parity import (
     tolerances,
     training,
 )
+from harness.studies.parity.backend_cache import BackendCache, Precision, Site
 from harness.studies.parity.facts import Apart, Facts, largest, relative, share, worst
-from harness.studies.parity.lab import Lab, Precision, Site
-from harness.studies.parity.rows import Row
-from harness.studies.parity.subject import make_subject
+from harness.studies.parity.rows import ParityRow
+from harness.studies.parity.test_case import make_case
 from harness.studies.parity.tolerances import Tolerance
 
-Measure = Callable[[Lab, str], Facts]
+Measure = Callable[[BackendCache, str], Facts]
 
 
 class Rung(IntEnum):
@@ -51,12 +51,12 @@ class Rung(IntEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class ParityCheck:
     """`measure` of every backend against `truth` of it, or else against the first backend's.
 
     `best`: of the groups, which are then one row, the least apart counts. `noise`: what a backend
     is off by itself; as often as tolerances.NOISE says the least of it is allowed, where that is
-    more than the tolerance. `precision`: only for a lab that measures it.
+    more than the tolerance. `precision`: only for a cache that measures it.
     """
 
     rung: Rung
@@ -65,13 +65,13 @@ class Check:
     truth: Measure | None = None
     apart: Apart = relative
     best: bool = False
-    noise: Callable[[Lab, str], float] | None = None
+    noise: Callable[[BackendCache, str], float] | None = None
     precision: Precision | None = None
 
-    def allowed(self, lab: Lab) -> float:
+    def allowed(self, cache: BackendCache) -> float:
         if self.noise is None:
             return self.tolerance.value
-        quietest = min(lab.once(self.noise, name) for name in lab.names)
+        quietest = min(cache.once(self.noise, name) for name in cache.names)
         return max(self.tolerance.value, tolerances.NOISE * quietest)
 
 
@@ -83,59 +83,63 @@ REDUCED: tuple[tuple[Precision, bool, Tolerance], ...] = (
     ("tf32", True, tolerances.TF32_GRADIENT),
 )
 CHECKS = (
-    Check(Rung.PARAMETERS, networks.shapes, tolerances.EXACT, networks.shapes_of_the_table),
-    Check(Rung.ACTIVATIONS, networks.activations, tolerances.ACTIVATION),
-    Check(Rung.ACTIVATIONS, networks.float32_outputs, tolerances.OUTPUT, apart=largest),
-    Check(Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.float64_written_out),
-    Check(Rung.LOSSES, losses.penalties, tolerances.PENALTY),
-    Check(Rung.LOSSES, losses.conventions, tolerances.LOSS_FLOAT64, losses.conventions_written_out),
-    Check(Rung.LOSSES, losses.float32, tolerances.LOSS),
-    Check(Rung.GRADIENTS, gradients.float64, tolerances.GRADIENT_FLOAT64),
-    Check(
+    ParityCheck(Rung.PARAMETERS, networks.shapes, tolerances.EXACT, networks.shapes_of_the_table),
+    ParityCheck(Rung.ACTIVATIONS, networks.activations, tolerances.ACTIVATION),
+    ParityCheck(Rung.ACTIVATIONS, networks.float32_outputs, tolerances.OUTPUT, apart=largest),
+    ParityCheck(Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.float64_written_out),
+    ParityCheck(Rung.LOSSES, losses.penalties, tolerances.PENALTY),
+    ParityCheck(
+        Rung.LOSSES, losses.conventions, tolerances.LOSS_FLOAT64, losses.conventions_written_out
+    ),
+    ParityCheck(Rung.LOSSES, losses.float32, tolerances.LOSS),
+    ParityCheck(Rung.GRADIENTS, gradients.float64, tolerances.GRADIENT_FLOAT64),
+    ParityCheck(
         Rung.GRADIENTS,
         gradients.float64_zeros,
         tolerances.ZERO_GRADIENT_FLOAT64,
         gradients.float64_zero_truth,
     ),
-    Check(
+    ParityCheck(
         Rung.GRADIENTS,
         gradients.float32,
         tolerances.GRADIENT,
         best=True,
         noise=gradients.float32_noise,
     ),
-    Check(
+    ParityCheck(
         Rung.GRADIENTS,
         gradients.float32_zeros,
         tolerances.ZERO_GRADIENT,
         gradients.float32_zero_truth,
     ),
-    Check(Rung.ADAM, adam.float64, tolerances.ADAM_FLOAT64, adam.written_out),
-    Check(Rung.ADAM, adam.float32, tolerances.ADAM, adam.written_out_first),
-    Check(
+    ParityCheck(Rung.ADAM, adam.float64, tolerances.ADAM_FLOAT64, adam.written_out),
+    ParityCheck(Rung.ADAM, adam.float32, tolerances.ADAM, adam.written_out_first),
+    ParityCheck(
         Rung.ADAM,
         adam.float32_second_moments,
         tolerances.ADAM_SECOND,
         adam.written_out_second,
     ),
-    Check(Rung.POOL, pool.contents, tolerances.POOL, pool.written_out),
-    Check(Rung.LEARNING_RATE, adam.rates, tolerances.RATE, adam.rates_written_out),
-    Check(Rung.BATCH_NORM, batch_norm.measured, tolerances.BATCH_NORM, batch_norm.written_out),
-    Check(Rung.LEVELS, levels.inputs, tolerances.EXACT, levels.inputs_written_out),
-    Check(Rung.LEVELS, levels.outputs, tolerances.EXACT, levels.outputs_written_out),
-    Check(Rung.LEVELS, levels.translations, tolerances.LEVEL_OUT, apart=largest),
-    Check(Rung.LEVELS, levels.translations, tolerances.LEVEL_SHARE, apart=share),
-    Check(Rung.FREEZING, freezing.slopes, tolerances.SLOPE, freezing.slopes_of_losses),
-    Check(Rung.FREEZING, freezing.updates, tolerances.UPDATE, freezing.updates_by_gradients),
-    Check(Rung.FREEZING, freezing.left_by_gradients, tolerances.EXACT, freezing.as_before),
-    Check(Rung.EXCHANGE, training.taken, tolerances.EXACT, training.given),
-    Check(Rung.EXCHANGE, training.continued, tolerances.CONTINUATION, training.uninterrupted),
-    Check(Rung.TRAJECTORY, training.losses, tolerances.TRAJECTORY),
-    Check(Rung.TRAJECTORY, training.end_weights, tolerances.TRAJECTORY_WEIGHTS),
-    Check(Rung.TRAJECTORY, training.end_moments, tolerances.TRAJECTORY_MOMENTS),
-    Check(Rung.TRAJECTORY, training.end_images, tolerances.TRAJECTORY_IMAGES),
+    ParityCheck(Rung.POOL, pool.contents, tolerances.POOL, pool.written_out),
+    ParityCheck(Rung.LEARNING_RATE, adam.rates, tolerances.RATE, adam.rates_written_out),
+    ParityCheck(
+        Rung.BATCH_NORM, batch_norm.measured, tolerances.BATCH_NORM, batch_norm.written_out
+    ),
+    ParityCheck(Rung.LEVELS, levels.inputs, tolerances.EXACT, levels.inputs_written_out),
+    ParityCheck(Rung.LEVELS, levels.outputs, tolerances.EXACT, levels.outputs_written_out),
+    ParityCheck(Rung.LEVELS, levels.translations, tolerances.LEVEL_OUT, apart=largest),
+    ParityCheck(Rung.LEVELS, levels.translations, tolerances.LEVEL_SHARE, apart=share),
+    ParityCheck(Rung.FREEZING, freezing.slopes, tolerances.SLOPE, freezing.slopes_of_losses),
+    ParityCheck(Rung.FREEZING, freezing.updates, tolerances.UPDATE, freezing.updates_by_gradients),
+    ParityCheck(Rung.FREEZING, freezing.left_by_gradients, tolerances.EXACT, freezing.as_before),
+    ParityCheck(Rung.EXCHANGE, training.taken, tolerances.EXACT, training.given),
+    ParityCheck(Rung.EXCHANGE, training.continued, tolerances.CONTINUATION, training.uninterrupted),
+    ParityCheck(Rung.TRAJECTORY, training.losses, tolerances.TRAJECTORY),
+    ParityCheck(Rung.TRAJECTORY, training.end_weights, tolerances.TRAJECTORY_WEIGHTS),
+    ParityCheck(Rung.TRAJECTORY, training.end_moments, tolerances.TRAJECTORY_MOMENTS),
+    ParityCheck(Rung.TRAJECTORY, training.end_images, tolerances.TRAJECTORY_IMAGES),
     *(
-        Check(
+        ParityCheck(
             Rung.REDUCED_PRECISION,
             reduced.facts(precision, precision, of_gradients),
             tolerance,
@@ -152,54 +156,54 @@ def check_parity(
     names: Sequence[str],
     device: Literal["cpu", "cuda"] = "cpu",
     precisions: Sequence[Precision] = (),
-) -> list[Row]:
+) -> list[ParityRow]:
     """Rows of all checks with the networks and the objective of `preset`. Raises UserError.
 
     On another device than the CPU all backends there are held against the first one on the CPU.
     `precisions`: below float32, that the device computes in.
     """
-    subject = make_subject(load_experiment("seasons", preset, []))
+    case = make_case(load_experiment("seasons", preset, []))
     if device == "cpu":
-        return list(climb(Lab(subject, names)))
+        return list(climb(BackendCache(case, names)))
     sites = {names[0]: Site(names[0])}
     sites |= {f"{name} on {device}": Site(name, device) for name in names}
-    return list(climb(Lab(subject, tuple(sites), sites, precisions)))
+    return list(climb(BackendCache(case, tuple(sites), sites, precisions)))
 
 
-def climb(lab: Lab) -> Iterator[Row]:
+def climb(cache: BackendCache) -> Iterator[ParityRow]:
     """A row for each check, backend and group, in order; what has no row yet is not computed."""
     for check in CHECKS:
-        if check.precision is not None and check.precision not in lab.reduced:
+        if check.precision is not None and check.precision not in cache.reduced:
             continue
-        reference = lab.names[0]
-        names = lab.names if check.truth else lab.names[1:]
+        reference = cache.names[0]
+        names = cache.names if check.truth else cache.names[1:]
         if check.precision is not None:
-            names = tuple(name for name in names if lab.computes(name, check.precision))
+            names = tuple(name for name in names if cache.computes(name, check.precision))
         for name in names:
             try:
-                expected = lab.once(
+                expected = cache.once(
                     check.truth or check.measure, name if check.truth else reference
                 )
-                found, allowed = lab.once(check.measure, name), check.allowed(lab)
+                measured, allowed = cache.once(check.measure, name), check.allowed(cache)
             except Exception as error:
                 yield _failed(check, name, error)
                 continue
-            yield from _rows(check, name, worst(expected, found, check.apart), allowed)
+            yield from _rows(check, name, worst(expected, measured, check.apart), allowed)
 
 
 def _rows(
-    check: Check, name: str, groups: dict[str, tuple[float, str]], allowed: float
-) -> Iterator[Row]:
+    check: ParityCheck, name: str, groups: dict[str, tuple[float, str]], allowed: float
+) -> Iterator[ParityRow]:
     if check.best:
         best = min(groups, key=lambda group: groups[group][0])
         groups = {best: groups[best]}
     for group, (measured, detail) in groups.items():
         what = f"{name}, {group}: {detail}"
-        yield Row(check.rung.label, what, measured, allowed)
+        yield ParityRow(check.rung.label, what, measured, allowed)
 
 
-def _failed(check: Check, name: str, error: Exception) -> Row:
+def _failed(check: ParityCheck, name: str, error: Exception) -> ParityRow:
     """A backend that cannot be measured is a breach, not the end of the climb."""
     first = (str(error).splitlines() or [""])[0]
     what = f"{name}: {type(error).__name__}: {first}"
-    return Row(check.rung.label, what, float("inf"), check.tolerance.value)
+    return ParityRow(check.rung.label, what, float("inf"), check.tolerance.value)

@@ -8,35 +8,35 @@ import numpy as np
 
 from backends.interface import Direction
 from backends.model import ImageShape, Model
+from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab
-from harness.studies.parity.subject import SCENES, used_state
+from harness.studies.parity.test_case import SCENES, used_state
 
 DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
 
 
-def inputs(lab: Lab, name: str) -> Facts:
+def inputs(cache: BackendCache, name: str) -> Facts:
     """All 256 levels as the networks get them."""
-    backend = lab.backend(name, "float64")
+    backend = cache.backend(name, "float64")
     return {
-        ("levels in", network): backend.activations(network, _levels(lab, network))["input"]
+        ("levels in", network): backend.activations(network, _levels(cache, network))["input"]
         for network in ("g_ab", "d_a")
     }
 
 
-def inputs_written_out(lab: Lab, name: str) -> Facts:
+def inputs_written_out(cache: BackendCache, name: str) -> Facts:
     """Level / 127.5 - 1."""
     return {
-        ("levels in", network): _levels(lab, network) / 127.5 - 1 for network in ("g_ab", "d_a")
+        ("levels in", network): _levels(cache, network) / 127.5 - 1 for network in ("g_ab", "d_a")
     }
 
 
-def outputs(lab: Lab, name: str) -> Facts:
+def outputs(cache: BackendCache, name: str) -> Facts:
     """Translations by a generator that puts out one value per channel whatever it is given."""
-    backend, model = lab.backend(name, "float64"), lab.subject.model
+    backend, model = cache.backend(name, "float64"), cache.case.model
     facts: Facts = {}
     for case in CASES:
-        state = used_state(model, lab.subject.objective)
+        state = used_state(model, cache.case.objective)
         for direction in DIRECTIONS:
             generator = f"g_{direction}"
             state[f"{generator}/head/kernel"][:] = 0
@@ -48,9 +48,9 @@ def outputs(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def outputs_written_out(lab: Lab, name: str) -> Facts:
+def outputs_written_out(cache: BackendCache, name: str) -> Facts:
     """(tanh + 1) * 127.5 to the nearest level, halves to the even one, or down."""
-    model = lab.subject.model
+    model = cache.case.model
     facts: Facts = {}
     for case in CASES:
         for direction in DIRECTIONS:
@@ -62,21 +62,21 @@ def outputs_written_out(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def translations(lab: Lab, name: str) -> Facts:
+def translations(cache: BackendCache, name: str) -> Facts:
     """Float32 translations as users get them."""
-    subject, backend = lab.subject, lab.backend(name, "float32")
+    case, backend = cache.case, cache.backend(name, "float32")
     return {
         ("float32 translations", direction): backend.translate(
-            subject.cut(network, 0, SCENES, subject.size(network), subject.size(network)), direction
+            case.cut(network, 0, SCENES, case.size(network), case.size(network)), direction
         )
         for direction in DIRECTIONS
         for network in (f"g_{direction}",)
     }
 
 
-def _levels(lab: Lab, network: str) -> np.ndarray:
+def _levels(cache: BackendCache, network: str) -> np.ndarray:
     """uint8 (1, H, W, C): every level in every channel, no channel like another."""
-    height, width, channels = lab.subject.model.input_shape(network)
+    height, width, channels = cache.case.model.input_shape(network)
     ramp = np.arange(height * width) % 256
     levels = np.stack([ramp, 255 - ramp, (ramp + 100) % 256], axis=-1)[:, :channels]
     return levels.reshape(1, height, width, channels).astype(np.uint8)

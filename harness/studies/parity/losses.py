@@ -8,40 +8,40 @@ import numpy as np
 
 from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
 from harness.report.comparison.losses import CONVENTIONS, Conventions
+from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab, Precision
-from harness.studies.parity.subject import passing, standing
+from harness.studies.parity.test_case import passing, standing
 
 Scores = Callable[[str, np.ndarray], np.ndarray]
 
 
-def float32(lab: Lab, name: str) -> Facts:
+def float32(cache: BackendCache, name: str) -> Facts:
     """What is recorded of one step."""
-    recorded = _recorded(lab, name, "float32")
-    return {("float32", term): beside_one(lab, term, x) for term, x in recorded.items()}
+    recorded = _recorded(cache, name, "float32")
+    return {("float32", term): beside_one(cache, term, x) for term, x in recorded.items()}
 
 
-def float64(lab: Lab, name: str) -> Facts:
+def float64(cache: BackendCache, name: str) -> Facts:
     """The same in float64, accuracies included."""
-    recorded = _recorded(lab, name, "float64")
+    recorded = _recorded(cache, name, "float64")
     terms = (*LOSS_TERMS, *ACCURACIES)
-    return {("recorded", term): beside_one(lab, term, recorded[term]) for term in terms}
+    return {("recorded", term): beside_one(cache, term, recorded[term]) for term in terms}
 
 
-def float64_written_out(lab: Lab, name: str) -> Facts:
+def float64_written_out(cache: BackendCache, name: str) -> Facts:
     """The terms in NumPy, from what the backend's own networks put out one at a time."""
-    terms = lab.once(_terms, name)
-    return {("recorded", term): beside_one(lab, term, value) for term, value in terms.items()}
+    terms = cache.once(_terms, name)
+    return {("recorded", term): beside_one(cache, term, value) for term, value in terms.items()}
 
 
-def conventions(lab: Lab, name: str) -> Facts:
+def conventions(cache: BackendCache, name: str) -> Facts:
     """Recorded means as the report converts them."""
-    model = lab.subject.model
+    model = cache.case.model
     elements = {"a": int(np.prod(model.shape_a)), "b": int(np.prod(model.shape_b))}
-    units = Conventions(elements, lab.subject.objective)
-    recorded = _recorded(lab, name, "float64")
+    units = Conventions(elements, cache.case.objective)
+    recorded = _recorded(cache, name, "float64")
     return {
-        (f"as {convention}", term): beside_one(lab, term, recorded[term] * factor)
+        (f"as {convention}", term): beside_one(cache, term, recorded[term] * factor)
         for convention in CONVENTIONS
         for term in LOSS_TERMS
         for factor in (units.factor(term, convention),)
@@ -49,13 +49,13 @@ def conventions(lab: Lab, name: str) -> Facts:
     }
 
 
-def conventions_written_out(lab: Lab, name: str) -> Facts:
+def conventions_written_out(cache: BackendCache, name: str) -> Facts:
     """docs/conventions.md: L1 terms as sums over an image, in [0, 1] and weighted.
 
     Squared differences are up to 4, not 2.
     """
-    objective, terms = lab.subject.objective, lab.once(_terms, name)
-    model = lab.subject.model
+    objective, terms = cache.case.objective, cache.once(_terms, name)
+    model = cache.case.model
     halved = 0.5 if objective.halve_discriminator else 1.0
     weights = {"adversarial": (1.0, 1.0), "discriminator": (halved, halved)}
     weights["cycle"] = (objective.lambda_a, objective.lambda_b)
@@ -69,8 +69,8 @@ def conventions_written_out(lab: Lab, name: str) -> Facts:
     for term in LOSS_TERMS:
         kind, _, side = term.partition("_")
         weight = weights[kind]["ab".find(side[0])]
-        facts["as mean", term] = beside_one(lab, term, terms[term])
-        facts["as weighted", term] = beside_one(lab, term, terms[term] * weight)
+        facts["as mean", term] = beside_one(cache, term, terms[term])
+        facts["as weighted", term] = beside_one(cache, term, terms[term] * weight)
         if kind in ("cycle", "identity"):
             height, width, channels = model.shape_a if side == "a" else model.shape_b
             facts["as unnormalised", term] = terms[term] * height * width * channels
@@ -78,18 +78,18 @@ def conventions_written_out(lab: Lab, name: str) -> Facts:
     return facts
 
 
-def penalties(lab: Lab, name: str) -> Facts:
+def penalties(cache: BackendCache, name: str) -> Facts:
     """Gradient penalties, which cannot be written out without derivatives."""
-    recorded = _recorded(lab, name, "float64")
+    recorded = _recorded(cache, name, "float64")
     return {("penalties", term): recorded[term] for term in PENALTIES}
 
 
-def beside_one(lab: Lab, term: str, value: np.ndarray | float) -> np.ndarray:
+def beside_one(cache: BackendCache, term: str, value: np.ndarray | float) -> np.ndarray:
     """`value`, and where it may cancel a score of one: what it is off is relative to both.
 
     Hinge and Wasserstein take means of scores as they are, above zero and below.
     """
-    signed = lab.subject.objective.adversarial not in ("least_squares", "vanilla")
+    signed = cache.case.objective.adversarial not in ("least_squares", "vanilla")
     by_scores = term.startswith(("adversarial", "discriminator"))
     return np.array([value, 1.0]) if signed and by_scores else np.asarray(value)
 
@@ -113,16 +113,16 @@ def of_generator(kind: str, scores: np.ndarray) -> np.ndarray:
     return np.mean(np.log1p(np.exp(-scores)) if kind == "vanilla" else -scores)
 
 
-def _recorded(lab: Lab, name: str, precision: Precision) -> dict[str, np.ndarray]:
-    backend = lab.backend(name, precision)
+def _recorded(cache: BackendCache, name: str, precision: Precision) -> dict[str, np.ndarray]:
+    backend = cache.backend(name, precision)
     backend.losses()
-    backend.train_step(standing(passing(lab.subject.batches[0])))
+    backend.train_step(standing(passing(cache.case.batches[0])))
     return dict(zip(RECORDED, backend.losses()[0], strict=True))
 
 
-def _terms(lab: Lab, name: str) -> dict[str, np.ndarray]:
-    backend, batch = lab.backend(name, "float64"), lab.subject.batches[0]
-    objective = lab.subject.objective
+def _terms(cache: BackendCache, name: str) -> dict[str, np.ndarray]:
+    backend, batch = cache.backend(name, "float64"), cache.case.batches[0]
+    objective = cache.case.objective
 
     def run(network: str, images: np.ndarray) -> np.ndarray:
         return backend.activations(network, images, training=True)["output"]

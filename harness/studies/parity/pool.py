@@ -6,50 +6,50 @@ import numpy as np
 
 from backends.interface import Batch
 from harness.plan.random_streams import stream
+from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab
 from harness.studies.parity.losses import beside_one, of_discriminator
-from harness.studies.parity.subject import BATCH, standing
+from harness.studies.parity.test_case import BATCH, standing
 
 STEPS = 5
 TERMS = {"discriminator_a": 6, "discriminator_b": 7}
 
 
-def contents(lab: Lab, name: str) -> Facts:
+def contents(cache: BackendCache, name: str) -> Facts:
     """What the pools hold in the end, and the discriminators' losses on what they were shown."""
-    backend = lab.backend(name, "float32")
+    backend = cache.backend(name, "float32")
     backend.losses()
-    for batch in _batches(lab):
+    for batch in _batches(cache):
         backend.train_step(batch)
     state, losses = backend.state(), backend.losses()
     facts: Facts = {("contents", pool): state[pool] for pool in ("pool_a", "pool_b")}
     for term, column in TERMS.items():
         for step in range(STEPS):
-            facts["shown", f"{term}, step {step}"] = beside_one(lab, term, losses[step, column])
+            facts["shown", f"{term}, step {step}"] = beside_one(cache, term, losses[step, column])
     return facts
 
 
-def written_out(lab: Lab, name: str) -> Facts:
+def written_out(cache: BackendCache, name: str) -> Facts:
     """The pools on the backend's own translations, as they come."""
-    backend = lab.backend(name, "float32")
+    backend = cache.backend(name, "float32")
 
     def run(network: str, images: np.ndarray) -> np.ndarray:
         return backend.activations(network, images, training=True)["output"]
 
     facts: Facts = {}
     for domain, generator in (("a", "g_ba"), ("b", "g_ab")):
-        history = lab.subject.experiment.objective.pool == "half_new"
+        history = cache.case.experiment.objective.pool == "half_new"
         pool = (_History if history else _Pool)(
-            lab.subject.objective.pool_size, domain, _batch_size(lab)
+            cache.case.objective.pool_size, domain, _batch_size(cache)
         )
-        kind = lab.subject.objective.adversarial
-        for step, batch in enumerate(_batches(lab)):
+        kind = cache.case.objective.adversarial
+        for step, batch in enumerate(_batches(cache)):
             real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
             term = of_discriminator(kind, run(f"d_{domain}", real), True)
-            for shown in pool.shown(run(generator, source)):
-                term = term + of_discriminator(kind, run(f"d_{domain}", shown), False)
+            for fakes in pool.shown(run(generator, source)):
+                term = term + of_discriminator(kind, run(f"d_{domain}", fakes), False)
             name_of_term = f"discriminator_{domain}"
-            facts["shown", f"{name_of_term}, step {step}"] = beside_one(lab, name_of_term, term)
+            facts["shown", f"{name_of_term}, step {step}"] = beside_one(cache, name_of_term, term)
         height, width, channels = real.shape[1:]
         empty = backend.state()[f"pool_{domain}"][len(pool.images) :]
         held = np.array(pool.images).reshape(-1, height, width, channels)
@@ -102,11 +102,11 @@ class _History:
         return [fakes, np.stack(drawn)]
 
 
-def _batches(lab: Lab) -> list[Batch]:
+def _batches(cache: BackendCache) -> list[Batch]:
     # At learning rate zero the weights stand still, so every fake can be made anew.
-    return [standing(batch) for batch in lab.subject.plan_batches(_batch_size(lab), 0, STEPS)]
+    return [standing(batch) for batch in cache.case.plan_batches(_batch_size(cache), 0, STEPS)]
 
 
-def _batch_size(lab: Lab) -> int:
+def _batch_size(cache: BackendCache) -> int:
     """For the pool to be filled in the first steps, and then used."""
-    return max(BATCH, lab.subject.objective.pool_size * 4 // STEPS)
+    return max(BATCH, cache.case.objective.pool_size * 4 // STEPS)

@@ -12,31 +12,33 @@ import numpy as np
 
 from backends.model import NETWORKS
 from backends.objective import LOSS_TERMS
+from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab, Precision
 from harness.studies.parity.losses import beside_one
-from harness.studies.parity.subject import passing, standing
+from harness.studies.parity.test_case import passing, standing
 
 
-def _measured(lab: Lab, name: str, precision: Precision) -> Facts:
+def _measured(cache: BackendCache, name: str, precision: Precision) -> Facts:
     """What every network puts out, loss terms of a step, gradients of every network."""
-    found: Facts = {}
-    backend = lab.backend(name, precision)
+    facts: Facts = {}
+    backend = cache.backend(name, precision)
     for network in NETWORKS:
-        size = lab.subject.size(network)
-        images = lab.subject.cut(network, 0, 4, size, size)
+        size = cache.case.size(network)
+        images = cache.case.cut(network, 0, 4, size, size)
         output = backend.activations(network, images, training=True)["output"]
-        found["outputs", network] = output
-    batch = lab.subject.batches[0]
+        facts["outputs", network] = output
+    batch = cache.case.batches[0]
     backend.losses()
     backend.train_step(standing(batch))
     for term, value in zip(LOSS_TERMS, backend.losses()[0], strict=False):
-        found["losses", term] = beside_one(lab, term, value)
-    gradients = lab.backend(name, precision).gradients(passing(batch))
+        facts["losses", term] = beside_one(cache, term, value)
+    gradients = cache.backend(name, precision).gradients(passing(batch))
     for network in NETWORKS:
-        own = [each.ravel() for key, each in gradients.items() if key.startswith(f"{network}/")]
-        found["gradients", network] = np.concatenate(own)
-    return found
+        own = [
+            gradient.ravel() for key, gradient in gradients.items() if key.startswith(f"{network}/")
+        ]
+        facts["gradients", network] = np.concatenate(own)
+    return facts
 
 
 # Once for every precision: what is measured of one is remembered under its function.
@@ -46,17 +48,19 @@ MEASURED = {
 }
 
 
-def facts(precision: Precision, of: Precision, gradients: bool) -> Callable[[Lab, str], Facts]:
+def facts(
+    precision: Precision, of: Precision, gradients: bool
+) -> Callable[[BackendCache, str], Facts]:
     """A measure of what `precision` computes, for the rows about `of`: the gradients, or the rest.
 
     With `of` itself what is checked, with float64 the truth for it.
     """
 
-    def measure(lab: Lab, name: str) -> Facts:
-        found = lab.once(MEASURED[precision], name)
+    def measure(cache: BackendCache, name: str) -> Facts:
+        measured = cache.once(MEASURED[precision], name)
         return {
             (f"{of}, {group}", detail): array
-            for (group, detail), array in found.items()
+            for (group, detail), array in measured.items()
             if (group == "gradients") == gradients
         }
 

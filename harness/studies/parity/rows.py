@@ -17,7 +17,7 @@ from harness.system.terminal_tables import show
 
 
 @dataclass(frozen=True)
-class Row:
+class ParityRow:
     """`measured` may be at most `tolerance`. `check` is the rung, `what` names the worst of it."""
 
     check: str
@@ -35,7 +35,7 @@ class Row:
         return self.tolerance / self.measured if self.measured else float("inf")
 
 
-def print_rows(rows: Sequence[Row], console: Console) -> None:
+def print_rows(rows: Sequence[ParityRow], console: Console) -> None:
     table = Table("check", "what", "measured", "tolerance", "margin", "")
     for row in rows:
         margin = "exact" if row.measured == 0 else f"{row.margin:.1f}x"
@@ -44,7 +44,7 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
     show(table, console)
 
 
-def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+def as_json(rows: Sequence[ParityRow]) -> dict[str, Any]:
     """`rows [{check, what, measured (null: not finite), tolerance, passed}]`."""
     table = [
         {
@@ -57,7 +57,7 @@ def as_json(rows: Sequence[Row]) -> dict[str, Any]:
     return {"rows": table}
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
+def write_rows(rows: Sequence[ParityRow], path: Path) -> None:
     """Raises UserError where `path` cannot be written."""
     try:
         write_json(path, as_json(rows))

@@ -10,10 +10,10 @@ import numpy as np
 from backends.interface import Backend, Batch, State
 from backends.model import NETWORKS
 from backends.objective import LOSS_TERMS
+from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.lab import Lab
 from harness.studies.parity.losses import beside_one
-from harness.studies.parity.subject import used_state
+from harness.studies.parity.test_case import used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3
 
@@ -30,110 +30,112 @@ class _Source:
 # ----------------------------------------------------------------------------------- exchange
 
 
-def taken(lab: Lab, name: str) -> Facts:
+def taken(cache: BackendCache, name: str) -> Facts:
     """States of every backend, loaded and read again: by this one."""
     facts: Facts = {}
-    backend = lab.backend(name, "float64")
-    for giver in lab.names:
-        backend.load_state(lab.once(_source, giver).state)
+    backend = cache.backend(name, "float64")
+    for giver in cache.names:
+        backend.load_state(cache.once(_source, giver).state)
         facts |= {(f"loaded from {giver}", key): x for key, x in backend.state().items()}
     # The networks with batch norm have statistics, which others may lack.
-    normed = lab.backend(name, "float64", lab.subject.with_batch_norm()).state()
+    normed = cache.backend(name, "float64", cache.case.with_batch_norm()).state()
     return facts | {("loaded, with batch norm", key): x for key, x in normed.items()}
 
 
-def given(lab: Lab, name: str) -> Facts:
+def given(cache: BackendCache, name: str) -> Facts:
     """The states themselves."""
     facts: Facts = {}
-    for giver in lab.names:
-        state = lab.once(_source, giver).state
+    for giver in cache.names:
+        state = cache.once(_source, giver).state
         facts |= {(f"loaded from {giver}", key): array for key, array in state.items()}
-    normed = used_state(lab.subject.with_batch_norm(), lab.subject.objective)
+    normed = used_state(cache.case.with_batch_norm(), cache.case.objective)
     return facts | {("loaded, with batch norm", key): array for key, array in normed.items()}
 
 
-def continued(lab: Lab, name: str) -> Facts:
+def continued(cache: BackendCache, name: str) -> Facts:
     """Training goes on from the states of every backend."""
     facts: Facts = {}
-    backend = lab.backend(name, "float64")
-    for giver in lab.names:
-        backend.load_state(lab.once(_source, giver).state)
-        losses = _train(backend, _rest(lab))
-        facts |= _continuation(lab, giver, losses, backend.state())
+    backend = cache.backend(name, "float64")
+    for giver in cache.names:
+        backend.load_state(cache.once(_source, giver).state)
+        losses = _train(backend, _rest(cache))
+        facts |= _continuation(cache, giver, losses, backend.state())
     return facts
 
 
-def uninterrupted(lab: Lab, name: str) -> Facts:
+def uninterrupted(cache: BackendCache, name: str) -> Facts:
     """As it went on in the backend that the state is from."""
     facts: Facts = {}
-    for giver in lab.names:
-        source = lab.once(_source, giver)
-        facts |= _continuation(lab, giver, source.losses, source.end)
+    for giver in cache.names:
+        source = cache.once(_source, giver)
+        facts |= _continuation(cache, giver, source.losses, source.end)
     return facts
 
 
-def _source(lab: Lab, name: str) -> _Source:
-    backend = lab.backend(name, "float64")
-    _train(backend, lab.subject.batches[:GIVEN_AFTER])
+def _source(cache: BackendCache, name: str) -> _Source:
+    backend = cache.backend(name, "float64")
+    _train(backend, cache.case.batches[:GIVEN_AFTER])
     state = backend.state()
-    losses = _train(backend, _rest(lab))
+    losses = _train(backend, _rest(cache))
     return _Source(state, losses, backend.state())
 
 
-def _rest(lab: Lab) -> Sequence[Batch]:
-    return lab.subject.batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED]
+def _rest(cache: BackendCache) -> Sequence[Batch]:
+    return cache.case.batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED]
 
 
-def _continuation(lab: Lab, giver: str, losses: np.ndarray, state: State) -> Facts:
+def _continuation(cache: BackendCache, giver: str, losses: np.ndarray, state: State) -> Facts:
     group = f"{CONTINUED} steps from {giver}"
     facts: Facts = {
-        (group, f"{term}, step {step}"): beside_one(lab, term, row[i])
+        (group, f"{term}, step {step}"): beside_one(cache, term, row[i])
         for step, row in enumerate(losses)
         for i, term in enumerate(LOSS_TERMS)
     }
-    ends = _with_zero_gradients_joined(lab, state)
+    ends = _with_zero_gradients_joined(cache, state)
     return facts | {(f"{group}, end", key): array for key, array in ends.items()}
 
 
 # --------------------------------------------------------------------------------- trajectory
 
 
-def losses(lab: Lab, name: str) -> Facts:
+def losses(cache: BackendCache, name: str) -> Facts:
     """Every term of every step."""
-    found, _ = lab.once(_trajectory, name)
+    trajectory, _ = cache.once(_trajectory, name)
     return {
-        (f"losses of {len(found)} steps", f"{term}, step {step}"): beside_one(lab, term, row[i])
-        for step, row in enumerate(found)
+        (f"losses of {len(trajectory)} steps", f"{term}, step {step}"): beside_one(
+            cache, term, row[i]
+        )
+        for step, row in enumerate(trajectory)
         for i, term in enumerate(LOSS_TERMS)
     }
 
 
-def end_weights(lab: Lab, name: str) -> Facts:
+def end_weights(cache: BackendCache, name: str) -> Facts:
     """What training leaves behind, network by network."""
-    weights = lab.subject.model.parameter_shapes()
-    return _end(lab, name, {network: (f"{network}/",) for network in NETWORKS}, weights)
+    weights = cache.case.model.parameter_shapes()
+    return _end(cache, name, {network: (f"{network}/",) for network in NETWORKS}, weights)
 
 
-def end_moments(lab: Lab, name: str) -> Facts:
+def end_moments(cache: BackendCache, name: str) -> Facts:
     """Adam's part of it."""
-    return _end(lab, name, {"first moments": ("adam_m/",), "second moments": ("adam_v/",)})
+    return _end(cache, name, {"first moments": ("adam_m/",), "second moments": ("adam_v/",)})
 
 
-def end_images(lab: Lab, name: str) -> Facts:
+def end_images(cache: BackendCache, name: str) -> Facts:
     """Both image pools, and the running statistics of batch norms."""
-    statistics = tuple(lab.subject.model.statistic_shapes())
-    return _end(lab, name, {"pools": ("pool_",), "statistics": statistics})
+    statistics = tuple(cache.case.model.statistic_shapes())
+    return _end(cache, name, {"pools": ("pool_",), "statistics": statistics})
 
 
 def _end(
-    lab: Lab,
+    cache: BackendCache,
     name: str,
     groups: Mapping[str, tuple[str, ...]],
     among: Collection[str] | None = None,
 ) -> Facts:
     """Entries that begin as a group has it; `among`: only these names."""
-    _, state = lab.once(_trajectory, name)
-    joined = _with_zero_gradients_joined(lab, state)
+    _, state = cache.once(_trajectory, name)
+    joined = _with_zero_gradients_joined(cache, state)
     return {
         (f"end: {group}", key): array
         for group, beginnings in groups.items()
@@ -142,9 +144,9 @@ def _end(
     }
 
 
-def _trajectory(lab: Lab, name: str) -> tuple[np.ndarray, State]:
-    backend = lab.backend(name, "float64")
-    return _train(backend, lab.subject.batches), backend.state()
+def _trajectory(cache: BackendCache, name: str) -> tuple[np.ndarray, State]:
+    backend = cache.backend(name, "float64")
+    return _train(backend, cache.case.batches), backend.state()
 
 
 def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
@@ -154,10 +156,10 @@ def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
     return backend.losses()
 
 
-def _with_zero_gradients_joined(lab: Lab, state: State) -> dict[str, np.ndarray]:
+def _with_zero_gradients_joined(cache: BackendCache, state: State) -> dict[str, np.ndarray]:
     """What only rounding moves is measured together with the kernel in front of it."""
     joined = dict(state)
-    beside = {**lab.subject.model.zero_gradients(), **lab.subject.nearly_cancelling()}
+    beside = {**cache.case.model.zero_gradients(), **cache.case.nearly_cancelling()}
     for name, kernel in beside.items():
         for part in ("", "adam_m/", "adam_v/"):
             rounded = joined.pop(f"{part}{name}")

@@ -2,13 +2,13 @@
 
 from harness.studies.regression.comparison import Comparison, Limits, compare
 from harness.studies.regression.experiments import read_measured
-from harness.studies.regression.measured import Measured
+from harness.studies.regression.measured import Measurement
 from harness.studies.regression.show import as_json, print_comparison
 
 __all__ = [
     "Comparison",
     "Limits",
-    "Measured",
+    "Measurement",
     "as_json",
     "compare",
     "print_comparison",

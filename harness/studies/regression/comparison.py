@@ -12,7 +12,7 @@ from harness.config.differences import differences
 from harness.statistics.change import Change, against_days, ratio_label, score_change
 from harness.statistics.intervals import CONFIDENCE
 from harness.statistics.metric_table import BY_NAME
-from harness.studies.regression.measured import Measured, Place
+from harness.studies.regression.measured import Measurement, ScoreKey
 from harness.studies.regression.sameness import check_same, check_yardsticks
 from harness.system.errors import UserError
 
@@ -39,11 +39,11 @@ class Comparison:
     one of both has. `judged`: checks; their intervals hold together at 95 %.
     """
 
-    new: Measured
-    baseline: Measured
+    new: Measurement
+    baseline: Measurement
     limits: Limits
     changes: tuple[Change, ...]
-    earlier: tuple[Measured, ...]
+    earlier: tuple[Measurement, ...]
     allowed: tuple[str, ...]
     circumstances: tuple[str, ...]
     unmatched: tuple[str, ...]
@@ -62,19 +62,19 @@ class Comparison:
 
 
 def compare(
-    new: Measured,
-    baseline: Measured,
+    new: Measurement,
+    baseline: Measurement,
     limits: Limits,
     allow: Sequence[str] = (),
-    earlier: Sequence[Measured] = (),
+    earlier: Sequence[Measurement] = (),
 ) -> Comparison:
     """Raises UserError where they are not of one experiment, but for the keys in `allow`.
 
     With `earlier`, two at least, intervals of times are over days of the baseline, not over starts.
     """
     allowed = check_same(new, baseline, allow)
-    for each in earlier:
-        check_same(new, each, allow)
+    for day in earlier:
+        check_same(new, day, allow)
     if len(earlier) == 1:
         raise UserError(
             f"{earlier[0].name}: two days of a baseline do not show how days differ; give one"
@@ -82,8 +82,12 @@ def compare(
         )
     common = _in_both(new.places, baseline.places)
     if not common:
+        of_new, of_baseline = (
+            ", ".join(f"{where.framework} on {where.title}" for where in one.places.values())
+            for one in (new, baseline)
+        )
         raise UserError(
-            f"{new.name}: has {_said(new)}, {baseline.name} has {_said(baseline)}: no backend on a"
+            f"{new.name}: has {of_new}, {baseline.name} has {of_baseline}: no backend on a"
             " device that both have; measure both on one machine"
         )
     judged = _judged_scores(new, baseline, limits)
@@ -103,11 +107,7 @@ def compare(
     )
 
 
-def _said(measured: Measured) -> str:
-    return ", ".join(f"{where.framework} on {where.title}" for where in measured.places.values())
-
-
-def _judged_scores(new: Measured, baseline: Measured, limits: Limits) -> tuple[str, ...]:
+def _judged_scores(new: Measurement, baseline: Measurement, limits: Limits) -> tuple[str, ...]:
     scored = {place.metric for place in new.scores} & {place.metric for place in baseline.scores}
     if limits.scores is None:
         return tuple({HEADLINE} & scored)
@@ -123,35 +123,39 @@ def _judged_scores(new: Measured, baseline: Measured, limits: Limits) -> tuple[s
     return limits.scores
 
 
-def _margins(baseline: Measured) -> Mapping[str, float]:
+def _margins(baseline: Measurement) -> Mapping[str, float]:
     return (baseline.configuration.get("evaluation") or {}).get("margins") or {}
 
 
 def _changes(
-    new: Measured, days: Sequence[Measured], limits: Limits, judged: Sequence[str], checks: int
+    new: Measurement,
+    days: Sequence[Measurement],
+    limits: Limits,
+    judged: Sequence[str],
+    checks: int,
 ) -> list[Change]:
     """Intervals of what is judged hold together for `checks` of them; others each by itself."""
     baseline, error = days[0], 1 - CONFIDENCE
-    found: list[Change] = []
+    changes: list[Change] = []
     for quantity, limit in ((STEP_TIME, limits.time), (PEAK_MEMORY, limits.memory)):
         values, *before = [d.steps if quantity == STEP_TIME else d.memory for d in (new, *days)]
         for device, backend in _in_both(values, before[0]):
-            series = [each[device, backend] for each in before if (device, backend) in each]
+            series = [of_day[device, backend] for of_day in before if (device, backend) in of_day]
             share = error if limit is None else error / checks
             where = (quantity, device, backend)
-            found.append(_ratio(where, values[device, backend], series, limit, share))
+            changes.append(_ratio(where, values[device, backend], series, limit, share))
     for key in _in_both(new.relative, baseline.relative):
         device, first, second = key
         series = [day.relative[key] for day in days if key in day.relative]
         where = (RELATIVE_TIME, device, f"{second}/{first}")
-        found.append(_ratio(where, new.relative[key], series, None, error))
+        changes.append(_ratio(where, new.relative[key], series, None, error))
     margins, order = _margins(baseline), list(BY_NAME)
     for place in sorted(
         _in_both(new.scores, baseline.scores), key=lambda place: order.index(place.metric)
     ):
         strict = place.metric in judged and place.metric in margins
-        found += _score(new, baseline, place, strict, error / checks if strict else error)
-    return found
+        changes += _score(new, baseline, place, strict, error / checks if strict else error)
+    return changes
 
 
 def _ratio(
@@ -187,7 +191,7 @@ def _middle(values: Sequence[float]) -> float:
 
 
 def _score(
-    new: Measured, baseline: Measured, place: Place, judged: bool, error: float
+    new: Measurement, baseline: Measurement, place: ScoreKey, judged: bool, error: float
 ) -> list[Change]:
     now, before = new.scores[place], baseline.scores[place]
     seeds = sorted(now.keys() & before.keys())
@@ -196,7 +200,7 @@ def _score(
     margin = _margins(baseline).get(place.metric)
     gaps = [now[seed] - before[seed] for seed in seeds]
     change, label = score_change(gaps, margin, BY_NAME[place.metric].better, error)
-    means = [sum(each[seed] for seed in seeds) / len(seeds) for each in (now, before)]
+    means = [sum(scores[seed] for seed in seeds) / len(seeds) for scores in (now, before)]
     return [
         Change(
             quantity=place.metric,
@@ -219,16 +223,19 @@ def _in_both(new: Mapping[Key, Any], baseline: Mapping[Key, Any]) -> list[Key]:
 
 
 def _circumstances(
-    new: Measured, baseline: Measured, common: Sequence[tuple[str, str]]
+    new: Measurement, baseline: Measurement, common: Sequence[tuple[str, str]]
 ) -> list[str]:
-    found: dict[str, list[str]] = {}
+    frameworks: dict[str, list[str]] = {}
     for key in common:
-        for said in differences(baseline.environments[key], new.environments[key]):
-            found.setdefault(said, []).append(new.places[key].framework)
-    return [f"{', '.join(dict.fromkeys(names))}: {said}" for said, names in found.items()]
+        for difference in differences(baseline.environments[key], new.environments[key]):
+            frameworks.setdefault(difference, []).append(new.places[key].framework)
+    return [
+        f"{', '.join(dict.fromkeys(names))}: {difference}"
+        for difference, names in frameworks.items()
+    ]
 
 
-def _unmatched(new: Measured, baseline: Measured) -> list[str]:
+def _unmatched(new: Measurement, baseline: Measurement) -> list[str]:
     lines = []
     for one, other in ((new, baseline), (baseline, new)):
         for key in (key for key in one.places if key not in other.places):

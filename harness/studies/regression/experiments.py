@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.records.experiment import Experiment, load
+from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.timing import block_times, paired_times
 from harness.statistics.metric_table import BY_NAME
-from harness.studies.regression.measured import Measured, Place, Where, texts
+from harness.studies.regression.measured import BackendOnDevice, Measurement, ScoreKey, texts
 from harness.studies.timing.disk import read_record
 from harness.studies.timing.record import Record
 from harness.system import provenance
@@ -26,7 +26,7 @@ from harness.system.gpu import lasting
 NAMES = ("backend", "framework")
 
 
-def read_measured(path: Path) -> Measured:
+def read_measured(path: Path) -> Measurement:
     """Raises UserError for what is neither, is damaged, or has no complete run."""
     if path.is_file():
         return of_bench(path, read_record(path))
@@ -42,24 +42,27 @@ def read_measured(path: Path) -> Measured:
     return of_experiment(experiment)
 
 
-def of_experiment(experiment: Experiment) -> Measured:
+def of_experiment(experiment: ExperimentFolder) -> Measurement:
     """Every complete run is one start of its backend's process."""
     keys = [(device, name) for device in experiment.devices for name in experiment.on(device)]
     runs = {key: experiment.of(key[1], key[0]) for key in keys}
-    steps = {key: _positive([_seconds(run) for run in here]) for key, here in runs.items()}
+    steps = {
+        key: _positive([float(block_times([run]).median()) for run in here])
+        for key, here in runs.items()
+    }
     peaks = {
         key: _positive([run.resources["peak_memory"]["bytes"] or 0 for run in here])
         for key, here in runs.items()
     }
-    return Measured(
+    return Measurement(
         name=str(experiment.folder),
         kind="experiment",
         configuration=experiment.configuration,
         data=experiment.manifest.get("digest"),
-        finished=max(_day(run.folder / "status.json") for run in experiment.runs),
+        finished=day(max((run.folder / "status.json").stat().st_mtime for run in experiment.runs)),
         revisions=_revisions([run.environment for run in experiment.runs]),
         places={
-            (device, name): Where(
+            (device, name): BackendOnDevice(
                 device, name, experiment.device_title(device), experiment.title(name)
             )
             for device, name in keys
@@ -80,22 +83,22 @@ def of_experiment(experiment: Experiment) -> Measured:
     )
 
 
-def of_bench(path: Path, record: Record) -> Measured:
+def of_bench(path: Path, record: Record) -> Measurement:
     """Raises UserError for an A/A record, which is about the instrument."""
     if record.same:
         raise UserError(f"{path}: one backend against itself (A/A); give a record of two")
     device = provenance.slug(record.device)
     keys = [(device, name) for name in record.backends]
     sides = {key: [start.sides[i] for start in record.starts] for i, key in enumerate(keys)}
-    return Measured(
+    return Measurement(
         name=str(path),
         kind="bench",
         configuration=record.configuration,
         data=None,
-        finished=_day(path),
+        finished=day(path.stat().st_mtime),
         revisions=_revisions([record.machine]),
         places={
-            key: Where(*key, record.device, name)
+            key: BackendOnDevice(*key, record.device, name)
             for key, name in zip(keys, record.names, strict=True)
         },
         environments={
@@ -115,12 +118,8 @@ def of_bench(path: Path, record: Record) -> Measured:
     )
 
 
-def _seconds(run: RunRecord) -> float:
-    return float(block_times([run]).median())
-
-
-def _relative(experiment: Experiment) -> dict[tuple[str, str, str], tuple[float, ...]]:
-    found = {}
+def _relative(experiment: ExperimentFolder) -> dict[tuple[str, str, str], tuple[float, ...]]:
+    by_pair = {}
     for device in experiment.devices:
         for first, second in combinations(experiment.on(device), 2):
             ratios = []
@@ -129,20 +128,20 @@ def _relative(experiment: Experiment) -> dict[tuple[str, str, str], tuple[float,
                 paired = paired_times([run], beside)
                 if not paired.empty:
                     ratios.append(float((paired["second"] / paired["first"]).median()))
-            found[device, first, second] = _positive(ratios)
-    return found
+            by_pair[device, first, second] = _positive(ratios)
+    return by_pair
 
 
-def _scores(experiment: Experiment) -> dict[Place, dict[int, float]]:
+def _scores(experiment: ExperimentFolder) -> dict[ScoreKey, dict[int, float]]:
     last = {(run.device, run.backend, run.seed): run.status["steps"] for run in experiment.runs}
-    found: dict[Place, dict[int, float]] = {}
+    by_key: dict[ScoreKey, dict[int, float]] = {}
     for row in experiment.metrics.get("scores", []):
         step = last.get((row["device"], row["backend"], row["seed"]))
         known = row["metric"] in BY_NAME  # a later version may score more
         if known and row["step"] == step and row["value"] is not None:
-            place = Place(row["metric"], row["direction"], row["device"], row["backend"])
-            found.setdefault(place, {})[row["seed"]] = row["value"]
-    return found
+            place = ScoreKey(row["metric"], row["direction"], row["device"], row["backend"])
+            by_key.setdefault(place, {})[row["seed"]] = row["value"]
+    return by_key
 
 
 def _circumstances(run: RunRecord, backends: Sequence[str]) -> dict[str, Any]:
@@ -155,12 +154,8 @@ def _without_names(environment: Any) -> dict[str, Any]:
 
 
 def _revisions(environments: Sequence[Any]) -> tuple[str, ...]:
-    found = [environment.get("git_revision") for environment in environments]
-    return tuple(sorted({each for each in found if isinstance(each, str)}))
-
-
-def _day(file: Path) -> str:
-    return day(file.stat().st_mtime)
+    revisions = [environment.get("git_revision") for environment in environments]
+    return tuple(sorted({revision for revision in revisions if isinstance(revision, str)}))
 
 
 def _positive(values: Sequence[float]) -> tuple[float, ...]:

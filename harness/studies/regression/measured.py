@@ -10,7 +10,7 @@ from harness.config.differences import flat
 
 
 @dataclass(frozen=True)
-class Where:
+class BackendOnDevice:
     """A backend on a device; `device` as its folder is called, `title` and `framework` to show."""
 
     device: str
@@ -24,7 +24,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Place:
+class ScoreKey:
     """Of a score."""
 
     metric: str
@@ -34,7 +34,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A number a start of the processes: seconds a step (median), bytes at the peak.
 
     `relative`: seconds of the second backend over the first's, of blocks run in turns, a number a
@@ -49,20 +49,20 @@ class Measured:
     data: str | None
     finished: str
     revisions: tuple[str, ...]
-    places: Mapping[tuple[str, str], Where]
+    places: Mapping[tuple[str, str], BackendOnDevice]
     environments: Mapping[tuple[str, str], Mapping[str, str]]
     steps: Mapping[tuple[str, str], tuple[float, ...]]
     memory: Mapping[tuple[str, str], tuple[float, ...]]
     relative: Mapping[tuple[str, str, str], tuple[float, ...]]
-    scores: Mapping[Place, Mapping[int, float]]
+    scores: Mapping[ScoreKey, Mapping[int, float]]
     yardsticks: Mapping[tuple[str, str], float]
 
 
 def texts(environments: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """All values of each dotted key, as one text."""
-    found: dict[str, set[str]] = {}
+    values_of: dict[str, set[str]] = {}
     for environment in environments:
         for key, value in flat(environment).items():
             if key != "schema_version":
-                found.setdefault(key, set()).add(str(value))
-    return {key: ", ".join(sorted(values)) for key, values in sorted(found.items())}
+                values_of.setdefault(key, set()).add(str(value))
+    return {key: ", ".join(sorted(values)) for key, values in sorted(values_of.items())}

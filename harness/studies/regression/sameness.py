@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.config.differences import differences, flat
-from harness.studies.regression.measured import Measured
+from harness.studies.regression.measured import Measurement
 from harness.system.errors import UserError
 
 # Floors are the same images scored the same way: they differ by rounding, or not at all.
 SAME_FLOOR = 1e-6
 
 
-def check_same(new: Measured, baseline: Measured, allow: Sequence[str]) -> tuple[str, ...]:
+def check_same(new: Measurement, baseline: Measurement, allow: Sequence[str]) -> tuple[str, ...]:
     if new.kind != baseline.kind:
         raise UserError(
             f"{new.name}: of a {new.kind}, {baseline.name} of a {baseline.kind}; give two of a kind"
@@ -28,12 +28,14 @@ def check_same(new: Measured, baseline: Measured, allow: Sequence[str]) -> tuple
     for key in allow:
         if not any(_below(known, key) for known in (*before, *now)):
             raise UserError(f"--allow {key}: no such key in the configuration; see experiment.json")
-    found = {
+    by_key = {
         key: differences(_only(before, key), _only(now, key))
         for key in dict.fromkeys([*before, *now])
     }
-    changed = {key: said[0] for key, said in found.items() if said}
-    refused = [said for key, said in changed.items() if not any(_below(key, k) for k in allow)]
+    changed = {key: difference[0] for key, difference in by_key.items() if difference}
+    refused = [
+        difference for key, difference in changed.items() if not any(_below(key, k) for k in allow)
+    ]
     if refused:
         more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
         raise UserError(
@@ -51,7 +53,7 @@ def _below(key: str, allowed: str) -> bool:
     return key == allowed or key.startswith(f"{allowed}.")
 
 
-def check_yardsticks(new: Measured, baseline: Measured) -> None:
+def check_yardsticks(new: Measurement, baseline: Measurement) -> None:
     for key in new.yardsticks.keys() & baseline.yardsticks.keys():
         now, before = new.yardsticks[key], baseline.yardsticks[key]
         if not math.isclose(now, before, rel_tol=SAME_FLOOR, abs_tol=1e-9):

@@ -13,7 +13,7 @@ from harness.report.formatting import MINUS, fixed, listed, plural
 from harness.statistics.change import Change
 from harness.statistics.metric_table import BY_NAME
 from harness.studies.regression.comparison import PEAK_MEMORY, RELATIVE_TIME, STEP_TIME, Comparison
-from harness.studies.regression.measured import Measured
+from harness.studies.regression.measured import Measurement as Measured
 
 OVER_STARTS = (
     "Intervals of times are over starts of the processes: what the machine itself differs from day"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.comparison.learnt import Sentence
+from harness.report.comparison.baseline_check import Sentence
 from harness.report.comparison.verdict import Answer
 from harness.report.formatting import MINUS, bounds, fixed, listed, plural, prefixed, significant
 from harness.statistics.intervals import MINIMUM_PAIRS, Interval

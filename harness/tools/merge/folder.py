@@ -16,8 +16,8 @@ from harness.records.run import RunRecord
 from harness.system.dates import day
 from harness.system.errors import UserError
 from harness.system.files import PARTIAL, read_json, write_json
-from harness.tools.merge.places import Placed, place
-from harness.tools.merge.sources import ARRAYS, Source
+from harness.tools.merge.run_placement import PlacedRun, place
+from harness.tools.merge.sources import ARRAYS, MergeSource
 
 FILE_NAME = "merged.json"
 # Of a run, these are written in place, or their age counts: a link would be the source's own file.
@@ -34,14 +34,14 @@ OF_A_RUN = (
 )
 
 
-def default_folder(sources: Sequence[Source]) -> Path:
+def default_folder(sources: Sequence[MergeSource]) -> Path:
     """`merged/<dataset>-<preset>-<hash>` beside the first."""
     first = sources[0]
     name = f"{first.head.get('dataset')}-{first.head.get('preset')}-{merged_hash(sources)}"
     return first.folder.resolve().parent / "merged" / name.replace("/", "-")
 
 
-def merged_hash(sources: Sequence[Source]) -> str:
+def merged_hash(sources: Sequence[MergeSource]) -> str:
     """The sources' own where they have the same; else of all of them, in whatever order."""
     hashes = sorted({source.hash for source in sources})
     if len(hashes) == 1:
@@ -49,7 +49,7 @@ def merged_hash(sources: Sequence[Source]) -> str:
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[: len(hashes[0])]
 
 
-def check_target(to: Path, sources: Sequence[Source]) -> None:
+def check_target(to: Path, sources: Sequence[MergeSource]) -> None:
     """Raises UserError unless `to` is free, or a merge of this experiment that can be made anew."""
     place = to.resolve()
     for source in sources:
@@ -67,7 +67,7 @@ def check_target(to: Path, sources: Sequence[Source]) -> None:
             raise UserError(f"{to}: a merge of another experiment: {changed[0]}; give another --to")
 
 
-def merge(sources: Sequence[Source], to: Path) -> list[Placed]:
+def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
     """Make `to` of the sources, in one step; what was merged there before is replaced.
 
     Files are hard links where the file system has them, copies elsewhere; nothing in a source is
@@ -76,17 +76,20 @@ def merge(sources: Sequence[Source], to: Path) -> list[Placed]:
     """
     check_target(to, sources)
     placed, target = place(sources), to.resolve()
-    with _replacing_folder(target) as made:
-        _write_head(made, sources)
+    with _replacing_folder(target) as folder:
+        _write_head(folder, sources)
         for one in placed:
-            _take_run(one, made / "runs" / one.device / one.run.folder.name)
-        for folder in (*(source.folder for source in sources), target):
-            _take((folder / "features").glob("[!.]*.safetensors"), made / "features")
-        write_json(made / FILE_NAME, record(sources, placed))
+            # Without checkpoints: a run that is not complete is listed here, and goes on elsewhere.
+            for pattern in OF_A_RUN:
+                below = folder / "runs" / one.device / one.run.folder.name / pattern
+                _take(one.run.folder.glob(pattern), below.parent, copy=pattern in COPIED)
+        for cached in (*(source.folder for source in sources), target):
+            _take((cached / "features").glob("[!.]*.safetensors"), folder / "features")
+        write_json(folder / FILE_NAME, record(sources, placed))
     return placed
 
 
-def record(sources: Sequence[Source], placed: Sequence[Placed]) -> dict[str, Any]:
+def record(sources: Sequence[MergeSource], placed: Sequence[PlacedRun]) -> dict[str, Any]:
     """Content of merged.json (results/README.md)."""
     return {
         "kind": "merged",
@@ -114,9 +117,9 @@ def record(sources: Sequence[Source], placed: Sequence[Placed]) -> dict[str, Any
     }
 
 
-def _of_environments(source: Source, key: str) -> list[str]:
-    found = [run.environment.get(key) for run in source.runs if run.complete]
-    return sorted({value for value in found if isinstance(value, str)})
+def _of_environments(source: MergeSource, key: str) -> list[str]:
+    values = [run.environment.get(key) for run in source.runs if run.complete]
+    return sorted({value for value in values if isinstance(value, str)})
 
 
 def _dates(runs: Iterable[RunRecord]) -> list[str]:
@@ -125,20 +128,13 @@ def _dates(runs: Iterable[RunRecord]) -> list[str]:
     return sorted({day(min(ages)), day(max(ages))}) if ages else []
 
 
-def _write_head(made: Path, sources: Sequence[Source]) -> None:
-    head = {key: sources[0].head[key] for key in sources[0].head if key != "configuration"}
-    configuration = sources[0].head["configuration"]
+def _write_head(folder: Path, sources: Sequence[MergeSource]) -> None:
+    head = dict(sources[0].head)
+    configuration = head.pop("configuration")
     digest = merged_hash(sources)
-    write_json(made / "experiment.json", {**head, "hash": digest, "configuration": configuration})
+    write_json(folder / "experiment.json", {**head, "hash": digest, "configuration": configuration})
     for name in ("manifest.json", "audit.json", *ARRAYS):
-        _take([sources[0].folder / name], made)
-
-
-def _take_run(one: Placed, to: Path) -> None:
-    """Without checkpoints: a run that is not complete is listed here, and goes on over there."""
-    for pattern in OF_A_RUN:
-        below = to / pattern.rpartition("/")[0]
-        _take(one.run.folder.glob(pattern), below, copy=pattern in COPIED)
+        _take([sources[0].folder / name], folder)
 
 
 def _take(files: Iterable[Path], to: Path, copy: bool = False) -> None:

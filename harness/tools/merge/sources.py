@@ -23,7 +23,7 @@ ARRAYS = ("references.safetensors", "labels.safetensors")
 
 
 @dataclass(frozen=True)
-class Source:
+class MergeSource:
     """One folder of an experiment. `head`: experiment.json without its hash and schema version."""
 
     folder: Path
@@ -44,20 +44,20 @@ class Source:
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def read_sources(folders: Sequence[Path]) -> list[Source]:
+def read_sources(folders: Sequence[Path]) -> list[MergeSource]:
     """Raises UserError naming the first difference, a folder given twice, or a damaged record."""
-    found: dict[Path, Source] = {}
+    sources: dict[Path, MergeSource] = {}
     for folder in folders:
-        place = folder.resolve()
-        if place in found:
+        path = folder.resolve()
+        if path in sources:
             raise UserError(f"{folder}: given twice; name each folder once")
-        found[place] = _read(folder)
-    first, *others = found.values()
+        sources[path] = _read(folder)
+    first, *others = sources.values()
     for other in others:
         _check_same(first, other)
-    if not any(run.complete for source in found.values() for run in source.runs):
+    if not any(run.complete for source in sources.values() for run in source.runs):
         raise UserError(f"{first.folder}: no complete run in any of these folders; train one first")
-    return list(found.values())
+    return list(sources.values())
 
 
 def fingerprint(run: RunRecord) -> str:
@@ -71,7 +71,7 @@ def fingerprint(run: RunRecord) -> str:
     return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
 
-def _read(folder: Path) -> Source:
+def _read(folder: Path) -> MergeSource:
     head, manifest = (read_json(folder / name) for name in ("experiment.json", "manifest.json"))
     for file, document, key, kind in (
         ("experiment.json", head, "configuration", dict),
@@ -81,10 +81,10 @@ def _read(folder: Path) -> Source:
         if not isinstance(document.get(key), kind):
             raise UserError(f"{folder / file}: no {key} in it; mend it, or leave this folder out")
     rest = {key: head[key] for key in head if key not in ("schema_version", "hash")}
-    return Source(folder, rest, head["hash"], manifest["digest"], tuple(find_runs(folder)))
+    return MergeSource(folder, rest, head["hash"], manifest["digest"], tuple(find_runs(folder)))
 
 
-def _check_same(first: Source, other: Source) -> None:
+def _check_same(first: MergeSource, other: MergeSource) -> None:
     changed = differences(first.head, other.head)
     if first.data != other.data:
         changed.append(f"digest of manifest.json {first.data[:10]} (now {other.data[:10]})")

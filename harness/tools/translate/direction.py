@@ -20,9 +20,9 @@ def find_direction(trained: TrainedModel, asked: str) -> Direction:
     if a != b:
         named = {f"{a}2{b}": "ab", f"{b}2{a}": "ba", **named}
     direction = named.get(asked.casefold())
-    known = ", ".join(f"{each} ({described(trained, each)})" for each in trained.directions)
+    known = ", ".join(f"{way} ({described(trained, way)})" for way in trained.directions)
     if direction is None:
-        every = ", ".join(f"{each} ({described(trained, each)})" for each in DIRECTIONS)
+        every = ", ".join(f"{way} ({described(trained, way)})" for way in DIRECTIONS)
         raise UserError(f"direction {shown(asked)}: unknown; one of {every}")
     if direction not in trained.directions:
         raise UserError(f"{trained.name}: holds no generator {direction}; it has {known}")

@@ -24,7 +24,7 @@ from harness.tools.trained_model import TrainedModel, read_model, write_model
 from harness.tools.translate.direction import described, find_direction
 from harness.tools.translate.loading import choose_backend, load_backend
 from harness.tools.translate.pictures import check_folder, same
-from harness.tools.translate.reproduced import TOLERANCE, Reproduced, compare, sample_images
+from harness.tools.translate.reproduced import TOLERANCE, OnnxComparison, compare, sample_images
 
 Format = Literal["onnx", "safetensors"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -33,7 +33,7 @@ ROUNDING = {"half_even": "to the nearest, halves to the even one", "down": "down
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """`direction`: ab, ba, both, or titles. `formats`: names of FORMATS."""
 
     model: Path
@@ -44,44 +44,55 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedModel:
     """An ONNX model and whether it does what it should; only then it is on disk."""
 
     file: Path
     direction: Direction
     way: str
     backend: str
-    reproduced: Reproduced
+    reproduced: OnnxComparison
 
 
-def export(request: Request, say: Callable[[str], object]) -> list[Exported]:
+def export(request: ExportRequest, say: Callable[[str], object]) -> list[ExportedModel]:
     """Write what is asked for, unless onnxruntime makes something else of an ONNX model.
 
     Then nothing is written. Raises UserError, also where the packages for ONNX are missing.
     """
-    formats = _formats(request.formats)
+    onnx, safetensors = _formats(request.formats)
     trained = read_model(request.model)
     both = request.direction == "both"
     directions = trained.directions if both else (find_direction(trained, request.direction),)
-    names = [f"g_{each}.onnx" for each in directions] if "onnx" in formats else []
-    names += ["model.json", "state.safetensors"] if "safetensors" in formats else []
-    _check_place(request, trained, [*names, "export.json"])
-    models = _onnx_models(trained, directions, say) if "onnx" in formats else {}
-    found = [
-        Exported(request.to / f"g_{each}.onnx", each, described(trained, each), *model[1:])
-        for each, model in models.items()
+    names = [f"g_{direction}.onnx" for direction in directions] if onnx else []
+    names += ["model.json", "state.safetensors"] if safetensors else []
+    _check_folder(request, trained, [*names, "export.json"])
+    models = _onnx_models(trained, directions, say) if onnx else {}
+    exported = [
+        ExportedModel(
+            request.to / f"g_{direction}.onnx", direction, described(trained, direction), *model[1:]
+        )
+        for direction, model in models.items()
     ]
-    if all(each.reproduced.ok for each in found):
-        for each in found:
-            write_bytes(each.file, models[each.direction][0])
-        if "safetensors" in formats:
+    if all(model.reproduced.ok for model in exported):
+        for model in exported:
+            write_bytes(model.file, models[model.direction][0])
+        if safetensors:
             facts = {"directions": ",".join(directions), **_facts(trained)}
             write_model(request.to, trained, directions, facts)
-        write_json(request.to / "export.json", _record(trained, directions, found))
-    return found
+        record = {
+            "kind": "export",
+            "model": trained.name,
+            "backend": trained.backend,
+            "directions": list(directions),
+            "tolerance": TOLERANCE,
+            "onnx": [as_json(model) for model in exported],
+        }
+        write_json(request.to / "export.json", record)
+    return exported
 
 
-def _formats(asked: Sequence[str]) -> tuple[str, ...]:
+def _formats(asked: Sequence[str]) -> tuple[bool, bool]:
+    """Whether ONNX and whether safetensors is asked for. Raises UserError for what cannot be."""
     for name in asked:
         if name not in FORMATS:
             raise UserError(f"format {shown(name)}: unknown; any of {', '.join(FORMATS)}")
@@ -93,10 +104,10 @@ def _formats(asked: Sequence[str]) -> tuple[str, ...]:
         )
     if "onnx" in asked and not exporters():
         raise UserError("export: no backend here writes ONNX; give --format safetensors")
-    return tuple(asked)
+    return "onnx" in asked, "safetensors" in asked
 
 
-def _check_place(request: Request, trained: TrainedModel, names: Sequence[str]) -> None:
+def _check_folder(request: ExportRequest, trained: TrainedModel, names: Sequence[str]) -> None:
     check_folder(request.to)
     records = ("experiment.json", "status.json")
     if same(request.to, trained.folder) or any(is_file(request.to / name) for name in records):
@@ -109,13 +120,13 @@ def _check_place(request: Request, trained: TrainedModel, names: Sequence[str]) 
 
 def _onnx_models(
     trained: TrainedModel, directions: Sequence[Direction], say: Callable[[str], object]
-) -> dict[Direction, tuple[bytes, str, Reproduced]]:
+) -> dict[Direction, tuple[bytes, str, OnnxComparison]]:
     """Of each direction: the model, the backend it was compared with, and how."""
     name = choose_backend(trained, None)
     # As ONNX computes: in float32, and without the detours of `deterministic`.
     plainly = {"precision": "float32", "deterministic": False}
     backend = load_backend(trained, name, "cpu", provenance.default_threads(), **plainly)
-    model, found = trained.configuration.networks(), {}
+    model, models = trained.configuration.networks(), {}
     for direction in directions:
         say(f"Exporting {described(trained, direction)}")
         spec = model.g_ab if direction == "ab" else model.g_ba
@@ -128,8 +139,8 @@ def _onnx_models(
         )
         images, of = sample_images(trained, direction)
         reproduced = compare(content, backend, direction, images, of, model.rounding)
-        found[direction] = (content, name, reproduced)
-    return found
+        models[direction] = (content, name, reproduced)
+    return models
 
 
 def _exported(name: str, spec: GeneratorSpec, weights: State) -> bytes:
@@ -166,24 +177,11 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
     }
 
 
-def as_json(exported: Exported) -> dict[str, Any]:
+def as_json(exported: ExportedModel) -> dict[str, Any]:
     """A row of export.json (results/README.md)."""
     return {
         "file": exported.file.name,
         "direction": exported.direction,
         "compared_with": exported.backend,
         **asdict(exported.reproduced),
-    }
-
-
-def _record(
-    trained: TrainedModel, directions: Sequence[Direction], found: Sequence[Exported]
-) -> dict[str, Any]:
-    return {
-        "kind": "export",
-        "model": trained.name,
-        "backend": trained.backend,
-        "directions": list(directions),
-        "tolerance": TOLERANCE,
-        "onnx": [as_json(each) for each in found],
     }

@@ -30,10 +30,10 @@ def find_pictures(place: Path, besides: Path) -> list[Path]:
     if not is_folder(place):
         raise UserError(f"{place}: no such file or folder; name an image, or a folder of images")
     try:
-        found = sorted(path for path in place.rglob("*") if _is_picture(path.relative_to(place)))
+        paths = sorted(path for path in place.rglob("*") if _is_picture(path.relative_to(place)))
     except OSError as error:
         raise UserError(f"{place}: cannot be listed ({error.strerror}); check its rights") from None
-    pictures = [path for path in found if not is_folder(path) and not _is_below(path, besides)]
+    pictures = [path for path in paths if not is_folder(path) and not _is_below(path, besides)]
     if not pictures:
         known = ", ".join(sorted(EXTENSIONS))
         raise UserError(f"{place}: no images there; their names end in {known}")
@@ -70,7 +70,7 @@ def renamed(name: Path, kind: Format) -> Path:
 
 def check_folder(folder: Path) -> None:
     """Raises UserError unless `folder` is one, or can become one."""
-    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), None)
+    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), None)
     if there is not None and not is_folder(there):
         raise UserError(f"{there}: is no folder; give another one to write to")
 
@@ -89,4 +89,4 @@ def _is_picture(path: Path) -> bool:
 
 
 def _is_below(path: Path, folder: Path) -> bool:
-    return any(same(each, folder) for each in path.parents)
+    return any(same(parent, folder) for parent in path.parents)

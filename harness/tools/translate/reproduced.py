@@ -21,7 +21,7 @@ NOISE_IMAGES = 4
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class OnnxComparison:
     """`max_difference` of outputs in [-1, 1]; `equal_pixels`: share of equal uint8 values."""
 
     images: int
@@ -45,9 +45,9 @@ def sample_images(trained: TrainedModel, direction: Direction) -> tuple[list[np.
     other = draw.integers(
         256, size=(shape[0] + multiple, shape[1] + 2 * multiple, shape[2]), dtype=np.uint8
     )
-    found = _test_images(trained, direction, shape)
-    if found is not None:
-        return [*found, other], "test images of the run, and noise of another size"
+    tests = _test_images(trained, direction, shape)
+    if tests is not None:
+        return [*tests, other], "test images of the run, and noise of another size"
     noise = draw.integers(256, size=(NOISE_IMAGES, *shape), dtype=np.uint8)
     return [*noise, other], "noise, of two sizes"
 
@@ -71,7 +71,7 @@ def compare(
     images: Sequence[np.ndarray],
     of: str,
     rounding: str,
-) -> Reproduced:
+) -> OnnxComparison:
     """`content`: an ONNX model as `export_onnx` makes it. `backend` computes in float32."""
     import onnxruntime
 
@@ -79,25 +79,25 @@ def compare(
     differences, equal = [], []
     for image in images:
         given = image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(127.5) - 1
-        [made] = session.run([ONNX_OUTPUT], {ONNX_INPUT: given})
-        made = made.transpose(0, 2, 3, 1)
+        [output] = session.run([ONNX_OUTPUT], {ONNX_INPUT: given})
+        output = output.transpose(0, 2, 3, 1)
         expected = backend.activations(f"g_{direction}", image[None])["output"]
-        differences.append(_largest(made, expected))
+        differences.append(_largest(output, expected))
         pixels = backend.translate(image[None], direction)
-        equal.append((to_levels(made, rounding) == pixels).ravel())
+        equal.append((to_levels(output, rounding) == pixels).ravel())
     share = float(np.concatenate(equal).mean())
-    return Reproduced(len(images), of, max(differences), share)
+    return OnnxComparison(len(images), of, max(differences), share)
 
 
-def to_levels(made: np.ndarray, rounding: str) -> np.ndarray:
+def to_levels(output: np.ndarray, rounding: str) -> np.ndarray:
     """[-1, 1] to uint8, as backends do."""
-    scaled = (made + 1) * np.float32(127.5)
+    scaled = (output + 1) * np.float32(127.5)
     rounded = np.rint(scaled) if rounding == "half_even" else np.floor(scaled)
     return np.clip(rounded, 0, 255).astype(np.uint8)
 
 
-def _largest(made: np.ndarray, expected: np.ndarray) -> float:
+def _largest(output: np.ndarray, expected: np.ndarray) -> float:
     """Infinite where there is nothing to compare: another shape, or something not finite."""
-    if made.shape != expected.shape or not np.isfinite(made).all():
+    if output.shape != expected.shape or not np.isfinite(output).all():
         return float("inf")
-    return float(np.abs(made.astype(np.float64) - expected).max())
+    return float(np.abs(output.astype(np.float64) - expected).max())

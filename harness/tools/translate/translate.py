@@ -38,7 +38,7 @@ Translator = Callable[[np.ndarray], np.ndarray]
 Stage = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many
 
 
-class Work(NamedTuple):
+class ImageJob(NamedTuple):
     """An image, and what its translation is written to."""
 
     source: Path
@@ -46,7 +46,7 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Request:
+class TranslationRequest:
     """`pictures`: a file or a folder. `to`: a folder; or, for a file, one that ends as images do.
 
     `size`: pixels of a side, to which images are resized as test images are in training; None:
@@ -65,7 +65,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Done:
+class TranslationResult:
     """How many, which way, by which backend."""
 
     images: int
@@ -74,31 +74,34 @@ class Done:
     backend: str
 
 
-def translate(request: Request, progress: Stage) -> Done:
+def translate(request: TranslationRequest, progress: Stage) -> TranslationResult:
     """Write a translation for every image. Whatever raises UserError does so before the first."""
     trained = read_model(request.model)
     direction = find_direction(trained, request.direction)
     backend = choose_backend(trained, request.backend)
     machine = find_machine(request.device)
-    works = _plan(request)
-    reader = Reader.of(trained, direction, request.size)
+    jobs = _plan(request)
+    reader = ImageReader.of(trained, direction, request.size)
     with bombs_refused():
-        _check(works, reader, progress)
+        # All are read before anything is written: the last of a thousand images may be damaged.
+        for done, job in enumerate(jobs, 1):
+            reader.read(job.source)
+            progress("read", done, len(jobs))
         loaded = load_backend(trained, backend, machine.device, machine.threads)
-        for done, work in enumerate(works):
-            progress("translate", done, len(works))
-            image = reader.read(work.source)
-            with _enough_memory(work.source):
-                made = translated(image, reader.sizes, lambda x: loaded.translate(x, direction))
-            write_bytes(work.target, encoded(made, request.kind))
-        progress("translate", len(works), len(works))
-    return Done(len(works), trained, direction, backend)
+        for done, job in enumerate(jobs):
+            progress("translate", done, len(jobs))
+            image = reader.read(job.source)
+            with _enough_memory(job.source):
+                output = translated(image, reader.sizes, lambda x: loaded.translate(x, direction))
+            write_bytes(job.target, encoded(output, request.kind))
+        progress("translate", len(jobs), len(jobs))
+    return TranslationResult(len(jobs), trained, direction, backend)
 
 
 def translated(image: np.ndarray, sizes: Sizes, translator: Translator) -> np.ndarray:
     """uint8 (H, W, C) to (H, W, C'), or to the size that the generator makes of its only one."""
-    made = translator(sizes.padded(image)[None])[0]
-    return made if sizes.only else made[: image.shape[0], : image.shape[1]]
+    output = translator(sizes.padded(image)[None])[0]
+    return output if sizes.only else output[: image.shape[0], : image.shape[1]]
 
 
 @contextmanager
@@ -115,8 +118,8 @@ def _enough_memory(source: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Opens images of the domain that is translated. `size` as in Request."""
+class ImageReader:
+    """Opens images of the domain that is translated. `size` as in TranslationRequest."""
 
     channels: int
     sizes: Sizes
@@ -125,7 +128,7 @@ class Reader:
     fit: Fit
 
     @classmethod
-    def of(cls, trained: TrainedModel, direction: Direction, size: int | None) -> Reader:
+    def of(cls, trained: TrainedModel, direction: Direction, size: int | None) -> ImageReader:
         """Raises UserError for a size that there is no translating at."""
         data, sizes = trained.configuration.data, sizes_for(trained.configuration, direction)
         if size is not None:
@@ -144,35 +147,23 @@ class Reader:
         return np.asarray(image).reshape(image.height, image.width, self.channels)
 
 
-def _check(works: list[Work], reader: Reader, progress: Stage) -> None:
-    """All of them before anything is written: of a thousand images the last may be damaged."""
-    for done, work in enumerate(works, 1):
-        reader.read(work.source)
-        progress("read", done, len(works))
-
-
-def _plan(request: Request) -> list[Work]:
+def _plan(request: TranslationRequest) -> list[ImageJob]:
     """What becomes of which file. Raises UserError where something would be lost."""
     place, to = request.pictures, request.to
     if is_folder(place) and same(to, place):
         raise UserError(f"{to}: holds the images themselves; give another folder")
     pictures = find_pictures(place, besides=to)
     if is_folder(place):
-        targets = [to / renamed(each.relative_to(place), request.kind) for each in pictures]
+        targets = [to / renamed(path.relative_to(place), request.kind) for path in pictures]
     elif to.suffix.lower() in (".png", *JPEG_SUFFIXES) and not is_folder(to):
         if renamed(to, request.kind) != to:
             raise UserError(f"{to}: is no {request.kind}; give --format, or another name")
         targets = [to]
     else:
         targets = [to / renamed(Path(place.name), request.kind)]
-    works = [Work(*each) for each in zip(pictures, targets, strict=True)]
-    _check_targets(works, request.overwrite)
-    return works
-
-
-def _check_targets(works: list[Work], overwrite: bool) -> None:
+    jobs = [ImageJob(*paths) for paths in zip(pictures, targets, strict=True)]
     sources: dict[Path, Path] = {}
-    for source, target in works:
+    for source, target in jobs:
         if target in sources:
             raise UserError(
                 f"{source}: would become {target.name}, as {sources[target].name} would; rename one"
@@ -181,5 +172,6 @@ def _check_targets(works: list[Work], overwrite: bool) -> None:
         check_folder(target.parent)
         if same(source, target) or is_folder(target):
             raise UserError(f"{target}: is no translation to be replaced; give another folder")
-        if os.path.lexists(target) and not overwrite:
+        if os.path.lexists(target) and not request.overwrite:
             raise UserError(f"{target}: is there already; add --overwrite, or give another folder")
+    return jobs

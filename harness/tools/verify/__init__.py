@@ -1,6 +1,6 @@
-"""Are the runs of an experiment what they say: files, data, configuration, and the first steps?"""
+"""Checks of an experiment's records: files, data, configuration, and its first steps again."""
 
 from harness.tools.verify.show import as_json, print_rows
-from harness.tools.verify.verify import Request, Verified, verify
+from harness.tools.verify.verify import Verification, VerifyRequest, verify
 
-__all__ = ["Request", "Verified", "as_json", "print_rows", "verify"]
+__all__ = ["Verification", "VerifyRequest", "as_json", "print_rows", "verify"]

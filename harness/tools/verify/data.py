@@ -12,7 +12,7 @@ from harness.data.pairs import find_single
 from harness.system.checksums import sha256
 from harness.system.errors import UserError
 from harness.system.progress import Display
-from harness.tools.verify.found import Found, differs, named, ok
+from harness.tools.verify.verify_result import CheckResult, differs, named, ok
 from harness.training.experiment_folder import prepare_data
 
 
@@ -46,7 +46,7 @@ def _is_here(dataset: str, data_dir: Path | None) -> bool:
     return all(find_single(name, data_dir) for name in (source.a, source.b))
 
 
-def check_data(recorded: Manifest, prepared: Prepared, display: Display) -> Found:
+def check_data(recorded: Manifest, prepared: Prepared, display: Display) -> CheckResult:
     """Every file is read again: what the cache remembers of it does not count."""
     folder, total = prepared.located.folder, sum(map(len, recorded.splits.values()))
     listed = {f"{split}/{f.name}": f.sha256 for split, fs in recorded.splits.items() for f in fs}

@@ -1,4 +1,4 @@
-"""What an experiment folder says of itself: which runs, of what configuration, on which images."""
+"""The contents of an experiment folder: its runs, configuration and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.records.run import RunRecord, find_runs
 from harness.system.errors import UserError
 from harness.system.files import SCHEMA_VERSION, read_json
 from harness.system.provenance import in_one_line
-from harness.tools.verify.found import Found, differs, ok
+from harness.tools.verify.verify_result import CheckResult, differs, ok
 
 # In experiment.json, but not among the settings of an experiment: see
 # harness.training.experiment_folder.
@@ -23,7 +23,7 @@ FOR_REPORTS = ("backends", "titles")
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedExperiment:
     """`settings` as they were written down, `experiment` as they are understood now.
 
     `packages` as `provenance.deciding_packages` gave them; None in an older folder, where
@@ -44,7 +44,7 @@ class Recorded:
         return make_plan(self.experiment, seed, self.images("trainA"), self.images("trainB"))
 
 
-def read_recorded(path: Path) -> Recorded:
+def read_recorded(path: Path) -> RecordedExperiment:
     """Of an experiment folder, or of one run's folder inside one. Raises UserError."""
     folder, runs = _find(path)
     document = read_json(folder / "experiment.json")
@@ -66,10 +66,12 @@ def read_recorded(path: Path) -> Recorded:
     manifest = Manifest.from_json(read_json(folder / "manifest.json"))
     if not any(run.complete for run in runs):
         raise UserError(f"{path}: no complete run there to verify; `make compare` completes them")
-    return Recorded(folder, settings, experiment, document.get("packages"), manifest, runs)
+    return RecordedExperiment(
+        folder, settings, experiment, document.get("packages"), manifest, runs
+    )
 
 
-def check_configuration(recorded: Recorded) -> Found:
+def check_configuration(recorded: RecordedExperiment) -> CheckResult:
     """The folder's name is made of the configuration, the images, the code and the packages."""
     name = recorded.folder.resolve().name.rpartition("-")[2]
     context = {str(run.environment.get("source_digest")) for run in recorded.runs if run.complete}

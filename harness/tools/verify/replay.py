@@ -19,8 +19,8 @@ from harness.records.run import RunRecord
 from harness.system import provenance
 from harness.system.errors import WorkerFailed
 from harness.system.progress import Display
-from harness.tools.verify.found import Found, differs, ok, unchecked
 from harness.tools.verify.records import losses_of
+from harness.tools.verify.verify_result import CheckResult, differs, ok, unchecked
 from harness.training.run import Job
 from harness.training.worker_process import Worker
 
@@ -54,7 +54,7 @@ def replay(
     images: Mapping[str, str],
     steps: int,
     display: Display,
-) -> Found:
+) -> CheckResult:
     """Train the first `steps` of the whole plan again and compare. `images` as in `Job`.
 
     Nothing is written to the run's folder.
@@ -103,42 +103,35 @@ def _train(job: Job, steps: int, display: Display) -> Replayed:
         worker.close()
 
 
-def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> Found:
+def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> CheckResult:
     count, recorded = len(replayed.losses), run.evaluation(0)
     images = [
         name
         for name, array in replayed.translations.items()
         if name not in recorded or not np.array_equal(array, recorded[name])
     ]
-    found = [f"evaluated before the first step: {', '.join(images)} differ"] if images else []
-    found += _first_difference(losses[:count], replayed.losses)
-    if not found:
+    texts = [f"evaluated before the first step: {', '.join(images)} differ"] if images else []
+    different = np.argwhere(losses[:count] != replayed.losses)
+    if len(different):
+        step, term = different[0]
+        old, new = losses[step, term], replayed.losses[step, term]
+        share = abs(new - old) / max(abs(old), np.finfo(np.float64).tiny)
+        texts.append(
+            f"first at step {step}, where {RECORDED[term]} was {old:.9g} and is {new:.9g}"
+            f" ({share:.1g} of it); {len(set(different[:, 0]))} of {count} steps differ"
+        )
+    if not texts:
         return ok(f"{count} steps and what was evaluated before them are the same, bit for bit")
-    reasons = _reasons(run.environment, replayed.environment)
-    return differs(f"{'; '.join(found)}. {reasons}")
-
-
-def _first_difference(before: np.ndarray, now: np.ndarray) -> list[str]:
-    places = np.argwhere(before != now)
-    if not len(places):
-        return []
-    step, term = places[0]
-    old, new = before[step, term], now[step, term]
-    share = abs(new - old) / max(abs(old), np.finfo(np.float64).tiny)
-    return [
-        f"first at step {step}, where {RECORDED[term]} was {old:.9g} and is {new:.9g}"
-        f" ({share:.1g} of it); {len(set(places[:, 0]))} of {len(now)} steps differ"
-    ]
+    return differs(f"{'; '.join(texts)}. {_reasons(run.environment, replayed.environment)}")
 
 
 def _reasons(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Why that may be; or that it may not."""
-    fields = [{name: each.get(name) for name in DECIDING} for each in (before, now)]
-    found = differences(*fields)
+    """Possible causes of a difference, or that there should be none."""
+    reasons = differences(*({name: of.get(name) for name in DECIDING} for of in (before, now)))
     if before.get("source_digest") != now["source_digest"]:
-        found.append("other code than trained it (source_digest)")
+        reasons.append("other code than trained it (source_digest)")
     if not (before["deterministic"] and now["deterministic"]):
-        found.append("without runtime.deterministic this device need not add in the same order")
-    if found:
-        return f"It may: {'; '.join(found)}"
-    return "Device, versions, threads and code are the same: it should not"
+        reasons.append("without runtime.deterministic this device need not add in the same order")
+    if reasons:
+        return f"Possible causes: {'; '.join(reasons)}"
+    return "Device, versions, threads and code are the same, so nothing should differ"

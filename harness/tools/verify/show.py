@@ -9,13 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.system.terminal_tables import show
-from harness.tools.verify.verify import Verified
+from harness.tools.verify.verify import Verification
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_rows(verified: Verified, console: Console) -> None:
+def print_rows(verified: Verification, console: Console) -> None:
     table = Table("run", "check", "", "what was found")
     for row in verified.rows:
         # As it is: paths may have brackets in them, which would be markup.
@@ -23,7 +23,7 @@ def print_rows(verified: Verified, console: Console) -> None:
     show(table, console)
 
 
-def as_json(verified: Verified) -> dict[str, Any]:
+def as_json(verified: Verification) -> dict[str, Any]:
     """`experiment`, `steps`, `ok`, `rows [{run, check, outcome, note}]`."""
     rows = [asdict(row) for row in verified.rows]
     head = {"experiment": str(verified.folder), "steps": verified.steps}

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.records.experiment import Experiment
+from backends.model import NETWORKS
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard import evaluations, hparams, scalars
-from harness.report.comparison.tensorboard.events import Entry, events
-from harness.report.comparison.tensorboard.histograms import weights
+from harness.report.comparison.tensorboard.events import Entry, events, histogram
+from harness.system.files import read_arrays
 
 FILE = "events.out.tfevents.0.cyclebench"
 
 
-def event_files(experiment: Experiment) -> dict[str, bytes]:
+def event_files(experiment: ExperimentFolder) -> dict[str, bytes]:
     """Path below the experiment's folder -> content; of runs that left anything yet.
 
     Of a run that is not complete, what there is. Raises UserError naming a damaged record.
@@ -32,9 +33,14 @@ def event_files(experiment: Experiment) -> dict[str, bytes]:
     return files
 
 
-def _measured(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
+def _measured(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
     yield from scalars.losses(experiment, run)
     yield from scalars.scores(experiment, run)
     yield from scalars.times(run)
     yield from evaluations.of_run(experiment, run)
-    yield from weights(run)
+    state = run.folder / "state.safetensors"
+    for network in NETWORKS if state.exists() else ():
+        # All layers of the network together, biases and norms among them.
+        arrays = read_arrays(state, f"{network}/").values()
+        if weights := histogram(run.status["step"], f"weights/{network}", arrays):
+            yield weights

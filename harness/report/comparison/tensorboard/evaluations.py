@@ -1,4 +1,4 @@
-"""What a run made of the test images: rows of images, and what its discriminators said of them."""
+"""A run on the test images: rows of images, and histograms of its discriminators' outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from harness.metrics.scoring import DIRECTIONS, Direction
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard.events import Entry, histogram, image
 from harness.report.gallery import spaced
@@ -18,8 +18,12 @@ ROWS = 3  # test images
 SIDE = 128  # pixels of a tile at most
 
 
-def of_run(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
-    for step in _chosen(run.evaluated_steps):
+def of_run(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
+    steps = run.evaluated_steps
+    if len(steps) > SHOWN:
+        places = np.linspace(0, len(steps) - 1, SHOWN).round().astype(int)
+        steps = [steps[place] for place in places]
+    for step in steps:
         arrays = run.evaluation(step)
         for direction in DIRECTIONS:
             pixels = _rows(experiment.references, arrays, direction)
@@ -27,17 +31,9 @@ def of_run(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
                 yield image(step, f"images/{direction.name}", pixels)
         for name in sorted(arrays):
             if name.startswith("patches_"):
-                found = histogram(step, f"discriminators/{name.removeprefix('patches_')}",
-                                  [arrays[name]])  # fmt: skip
-                if found:
-                    yield found
-
-
-def _chosen(steps: list[int]) -> list[int]:
-    if len(steps) <= SHOWN:
-        return steps
-    places = np.linspace(0, len(steps) - 1, SHOWN).round().astype(int)
-    return [steps[place] for place in places]
+                tag = f"discriminators/{name.removeprefix('patches_')}"
+                if patches := histogram(step, tag, [arrays[name]]):
+                    yield patches
 
 
 def _rows(
@@ -47,11 +43,12 @@ def _rows(
 
     uint8 (height, width, 3); None where images are missing.
     """
-    found = (references.get(direction.source), arrays.get(direction.name),
-             arrays.get(direction.cycle))  # fmt: skip
-    if found[0] is None or found[1] is None:
+    source, translated = references.get(direction.source), arrays.get(direction.name)
+    if source is None or translated is None:
         return None
-    columns = [images for images in found if images is not None]
+    columns = [source, translated]
+    if direction.cycle in arrays:
+        columns.append(arrays[direction.cycle])
     count = min(map(len, columns))
     if not count:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ def events(entries: Iterable[Entry]) -> bytes:
     buffer = io.BytesIO()
     writer = RecordWriter(buffer)
     writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
-    for step, group in groupby(sorted(entries, key=_step), key=_step):
+    step_of = itemgetter(0)
+    for step, group in groupby(sorted(entries, key=step_of), key=step_of):
         summary = Summary(value=[value for _, value in group])
         writer.write(Event(wall_time=0.0, step=step, summary=summary).SerializeToString())
     return buffer.getvalue()
@@ -62,7 +64,3 @@ def histogram(step: int, tag: str, arrays: Iterable[np.ndarray]) -> Entry | None
         bucket=counts,
     )
     return step, Summary.Value(tag=tag, histo=content)
-
-
-def _step(entry: Entry) -> int:
-    return entry[0]

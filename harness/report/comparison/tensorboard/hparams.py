@@ -5,7 +5,7 @@ The plugin's own `summary` modules import TensorFlow; its messages do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -16,11 +16,12 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionStartInfo,
 )
 
-from harness.records.experiment import DIRECTIONS, Experiment
+from harness.config.differences import flat
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard.events import Entry
 from harness.report.comparison.tensorboard.scalars import STEP_MS
-from harness.statistics.metric_table import METRICS, Metric
+from harness.statistics.metric_table import METRICS
 
 Setting = bool | float | str
 TYPES = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64,
@@ -34,7 +35,7 @@ STATUS = {
 }
 
 
-def of_run(experiment: Experiment, run: RunRecord) -> list[Entry]:
+def of_run(experiment: ExperimentFolder, run: RunRecord) -> list[Entry]:
     """What the table's columns are, and this run's row but for its scores: those are scalars."""
     given = settings(experiment, run)
     columns = api_pb2.Experiment(
@@ -43,7 +44,10 @@ def of_run(experiment: Experiment, run: RunRecord) -> list[Entry]:
             api_pb2.HParamInfo(name=name, type=TYPES[type(value)], differs=name in IDENTITY)
             for name, value in given.items()
         ],
-        metric_infos=[_metric_info(tag, title) for tag, title in _metrics(experiment)],
+        metric_infos=[
+            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title)
+            for tag, title in _metrics(experiment)
+        ],
     )
     start = SessionStartInfo()
     for name, value in given.items():
@@ -59,7 +63,7 @@ def of_run(experiment: Experiment, run: RunRecord) -> list[Entry]:
     ]
 
 
-def settings(experiment: Experiment, run: RunRecord) -> dict[str, Setting]:
+def settings(experiment: ExperimentFolder, run: RunRecord) -> dict[str, Setting]:
     """What the run is, then the configuration by dotted key; keys that are null are left out."""
     about: tuple[Setting, ...] = (
         run.backend, float(run.seed), run.device,
@@ -67,38 +71,26 @@ def settings(experiment: Experiment, run: RunRecord) -> dict[str, Setting]:
     )  # fmt: skip
     # Of a run, those say nothing.
     kept = {k: v for k, v in experiment.configuration.items() if k not in ("backends", "seeds")}
-    return {**dict(zip(IDENTITY, about, strict=True)), **dict(_flat("", kept))}
+    settings: dict[str, Setting] = dict(zip(IDENTITY, about, strict=True))
+    for key, value in flat(kept).items():
+        if isinstance(value, list):
+            settings[key] = ", ".join(map(str, value))
+        elif isinstance(value, bool | str):
+            settings[key] = value
+        elif value is not None and value != {}:
+            settings[key] = float(value)
+    return settings
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Setting]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
-    elif isinstance(value, list):
-        yield prefix, ", ".join(map(str, value))
-    elif isinstance(value, bool | str):
-        yield prefix, value
-    elif value is not None:
-        yield prefix, float(value)
-
-
-def _metrics(experiment: Experiment) -> Iterator[tuple[str, str]]:
+def _metrics(experiment: ExperimentFolder) -> Iterator[tuple[str, str]]:
     """Tags of scalars and what their columns are called."""
     scored = {row["metric"] for row in experiment.metrics.get("scores", [])}
     for metric in METRICS:
         if metric.name in scored:
             for direction in DIRECTIONS:
-                yield f"{metric.name}/{direction}", _title(metric, direction)
+                better = "↓" if metric.better == "lower" else "↑"
+                yield f"{metric.name}/{direction}", f"{metric.title} {direction} {better}"
     yield STEP_MS, "step, ms"
-
-
-def _title(metric: Metric, direction: str) -> str:
-    better = "↓" if metric.better == "lower" else "↑"
-    return f"{metric.title} {direction} {better}"
-
-
-def _metric_info(tag: str, title: str) -> Any:
-    return api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title)
 
 
 def _entry(tag: str, content: Any) -> Entry:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backends.objective import LOSS_TERMS, PENALTIES, RECORDED
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import CONVENTIONS, conventions
 from harness.report.comparison.tensorboard.events import Entry, scalar
@@ -20,7 +20,7 @@ POINTS = 1000
 STEP_MS = "step_ms/median"
 
 
-def losses(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
+def losses(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
     """Every term in each convention it has, accuracies in training, and the learning rate."""
     table, units = _recorded(run), conventions(experiment)
     steps = table["step"].to_numpy()
@@ -40,7 +40,7 @@ def losses(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
         yield from curve("learning_rate/generators", steps, rates)
 
 
-def scores(experiment: Experiment, run: RunRecord) -> Iterator[Entry]:
+def scores(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
     """Every score and accuracy on test images of metrics.json."""
     for row in _rows(experiment, run, "scores"):
         if row["value"] is not None:
@@ -87,7 +87,7 @@ def _recorded(run: RunRecord) -> pd.DataFrame:
     return table
 
 
-def _rows(experiment: Experiment, run: RunRecord, table: str) -> Iterator[dict]:
+def _rows(experiment: ExperimentFolder, run: RunRecord, table: str) -> Iterator[dict]:
     for row in experiment.metrics.get(table, []):
         if (row["device"], row["backend"], row["seed"]) == (run.device, run.backend, run.seed):
             yield row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.comparison.learnt import Sentence
+from harness.report.comparison.baseline_check import Sentence
 from harness.report.comparison.verdict import EQUIVALENCE, Answer
 from harness.report.formatting import bounds, fixed, listed, percent, plural
 from harness.statistics.equivalence import MAXIMUM_SEEDS

@@ -29,7 +29,8 @@ from harness.system.files import read_arrays
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
 from harness.training.experiment_folder import decoded_images, experiment_folder, write_experiment
-from harness.training.jobs import Request, jobs_left
+from harness.training.jobs import ComparisonRequest as Request
+from harness.training.jobs import jobs_left
 from harness.training.run import Job
 from harness.training.worker_process import Worker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.learnt import Sentence
+from harness.report.comparison.baseline_check import Sentence
 from harness.report.comparison.verdict import Answer
 from harness.report.formatting import listed, plural
 from harness.statistics.intervals import MINIMUM_SEEDS

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.records.experiment import Experiment, load
+from harness.records.experiment import ExperimentFolder as Experiment
+from harness.records.experiment import load
 from harness.records.run import RunRecord
-from harness.report.comparison.scores import HEADLINE, MetricRow, Score, metric_rows
+from harness.report.comparison.scores import HEADLINE, MetricRow, metric_rows
+from harness.report.comparison.scores import BackendScore as Score
 from harness.report.comparison.timing import TimingRow, step_seconds, timing_rows
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder as Experiment
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import smooth
 from harness.report.figures import Drawn, across, figure

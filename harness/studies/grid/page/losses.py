@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.records.experiment import Experiment
+from harness.records.experiment import ExperimentFolder as Experiment
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import TAIL, conventions, curves, smooth
 

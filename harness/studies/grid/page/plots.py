@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.scores import Score
+from harness.report.comparison.scores import BackendScore as Score
 from harness.report.figures import GUIDE, Drawn, figure, files
 from harness.statistics.metric_table import Metric
 from harness.studies.grid.axes import number

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.scores import MetricRow, Score
+from harness.report.comparison.scores import BackendScore as Score
+from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.tables import Cell, Table
 from harness.report.comparison.verdict import more
 from harness.report.formatting import MISSING, bounds, fixed, plural, significant

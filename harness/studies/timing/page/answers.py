@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.report.comparison.learnt import Sentence
+from harness.report.comparison.baseline_check import Sentence
 from harness.report.comparison.verdict import Answer
 from harness.report.formatting import fixed, listed, percent, prefixed, significant
 from harness.studies.timing.page.entries import Entries, Entry

@@ -34,7 +34,7 @@ LARGE, POOLED_LARGE = 128, 8
 
 
 @dataclass(frozen=True)
-class Subject:
+class ParityCase:
     """`images`: of "a" and "b", uint8 (SCENES, size + MARGIN, size + MARGIN, channels).
 
     `batches`: twenty steps around the one that fills the pools, at a gentle learning rate.
@@ -82,8 +82,8 @@ class Subject:
         return _batches(self.experiment, self.images, batch_size, first, steps)
 
 
-def make_subject(experiment: Experiment, gradient_batches: int = 6) -> Subject:
-    """A small subject with the networks, objective and schedule of `experiment`."""
+def make_case(experiment: Experiment, gradient_batches: int = 6) -> ParityCase:
+    """A small case with the networks, objective and schedule of `experiment`."""
     small = _small(experiment)
     images = {
         "a": _scenes(0, "summer", small.data.load("a"), small.data.channels_a),
@@ -92,7 +92,7 @@ def make_subject(experiment: Experiment, gradient_batches: int = 6) -> Subject:
     # Begun just before the pool is full: twenty steps store, swap and pass.
     stored = 1 if small.objective.pool == "half_new" else BATCH
     first = max(0, small.objective.pool_size // stored - STEPS // 4)
-    return Subject(
+    return ParityCase(
         small,
         small.networks(),
         small.loss(),

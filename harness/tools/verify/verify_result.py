@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Outcome = Literal["ok", "DIFFERS", "not checked"]
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckResult:
     outcome: Outcome
     note: str
 
 
 @dataclass(frozen=True)
-class Row:
+class VerifyRow:
     """`run`: "experiment", or a run as `<device>/<backend>-seed<n>`."""
 
     run: str
@@ -27,20 +27,20 @@ class Row:
     note: str
 
 
-def ok(note: str) -> Found:
-    return Found("ok", note)
+def ok(note: str) -> CheckResult:
+    return CheckResult("ok", note)
 
 
-def differs(note: str) -> Found:
-    return Found("DIFFERS", note)
+def differs(note: str) -> CheckResult:
+    return CheckResult("DIFFERS", note)
 
 
-def unchecked(note: str) -> Found:
-    return Found("not checked", note)
+def unchecked(note: str) -> CheckResult:
+    return CheckResult("not checked", note)
 
 
-def readable(check: Callable[[], Found]) -> Found:
-    """As `check` finds. A record that cannot be read is not what it was; other checks go on."""
+def readable(check: Callable[[], CheckResult]) -> CheckResult:
+    """The result of `check`. A record that cannot be read differs; other checks go on."""
     try:
         return check()
     except UserError as error:
