@@ -11,12 +11,12 @@ from rich.console import Console
 from scaling_record import MIB, failed, point, record
 
 from harness.cli import main
-from harness.report.render import render_html, render_markdown
+from harness.report.figures import backend_colour
+from harness.report.render import page_html, page_markdown
 from harness.studies.scaling.answers import answers
-from harness.studies.scaling.findings import colour, find, ratio
-from harness.studies.scaling.page import context, write_page
+from harness.studies.scaling.findings import find, ratio
+from harness.studies.scaling.page import as_json, make_page, print_record, write_page
 from harness.studies.scaling.record import AxisRecord, write_record
-from harness.studies.scaling.screen import as_json, print_record
 from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
@@ -29,8 +29,8 @@ def said(given, question):
 
 def rendered(given):
     """HTML and Markdown without drawing."""
-    names = context([find(given)], {})
-    return render_html("scaling.html.j2", names, {}), render_markdown("scaling.md.j2", names)
+    page = make_page([find(given)])
+    return page_html(page, {}), page_markdown(page)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_names_are_escaped_on_every_page_and_shown_as_they_are_on_a_terminal(tmp
 
 def test_a_backend_has_one_colour_in_all_reports():
     assert [each.tone for each in find(record()).axes[0].curves] == ["#0072B2", "#D55E00"]
-    assert colour("another") not in (colour("torch"), colour("tf"))
+    assert backend_colour("another") not in map(backend_colour, ("torch", "tf"))
 
 
 def test_the_terminal_shows_every_point_and_the_answers():

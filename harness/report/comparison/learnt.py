@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from harness.records.experiment import Experiment
 from harness.report.comparison.scores import MetricRow, Score, headline_rows
 from harness.report.formatting import fixed, listed, percent, plural
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """`lead` says what `text` is about: a direction, a device."""
-
-    lead: str
-    text: str
+from harness.report.page import Sentence
 
 
 def have_they_learnt(

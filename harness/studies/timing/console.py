@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from backends.interface import Peaks
+from harness.report.page import Table, text_table
+from harness.report.terminal import print_lines, print_table
 from harness.statistics.timed_blocks import Drift
+from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, performance, roof, whole
 from harness.studies.timing.record import Record
 from harness.studies.timing.verdict import orders, verdict
-from harness.studies.timing.wording import PHASE_TITLES
-from harness.system.terminal_tables import show
 
 
 def print_record(record: Record, console: Console) -> None:
@@ -24,10 +24,9 @@ def print_record(record: Record, console: Console) -> None:
         f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
         f" blocks in all, {cold} more left out as warm-up"
     )
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-    show(_table(record), console)
-    for line in sentences(record):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines([line], console)
+    print_table(_table(record), console)
+    print_lines(sentences(record), console)
 
 
 def sentences(record: Record) -> list[str]:
@@ -69,14 +68,10 @@ def _side(record: Record, side: int) -> dict[str, Any]:
 
 
 def _table(record: Record) -> Table:
-    table = Table()
-    table.add_column("")
     columns = [_column(record, side) for side in (0, 1)]
-    for name in record.names:
-        table.add_column(name, justify="right")
-    for row in dict.fromkeys([*columns[0], *columns[1]]):
-        table.add_row(row, *(column.get(row, "") for column in columns))
-    return table
+    names = dict.fromkeys([*columns[0], *columns[1]])
+    rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
+    return text_table(("", *record.names), rows, numeric=True)
 
 
 def _column(record: Record, side: int) -> dict[str, str]:

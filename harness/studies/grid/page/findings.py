@@ -12,6 +12,7 @@ from harness.records.experiment import Experiment, load
 from harness.records.run import RunRecord
 from harness.report.comparison.scores import HEADLINE, MetricRow, Score, metric_rows
 from harness.report.comparison.timing import TimingRow, step_seconds, timing_rows
+from harness.report.figures import backend_colour
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
 from harness.statistics.metric_table import BY_NAME, Metric
@@ -105,6 +106,9 @@ class Findings:
     def most_seeds(self) -> int:
         return max((score.runs for cell in self.cells for row in cell.rows
                     for score in row.scores.values()), default=0)  # fmt: skip
+
+    def colour(self, backend: str) -> str:
+        return backend_colour(backend, self.study.backends)
 
     def path(self, cell: CellFindings, direction: str) -> str:
         return cell.experiment.path(direction) if cell.experiment else direction

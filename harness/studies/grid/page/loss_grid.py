@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 
 from harness.records.experiment import Experiment
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import smooth
 from harness.report.figures import Drawn, across, figure
-from harness.studies.grid.page.colours import colour
+from harness.statistics.smoothing import smooth
 from harness.studies.grid.page.findings import CellFindings, Findings
 from harness.studies.grid.page.losses import Part, loss_curves
 
@@ -55,7 +54,7 @@ def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
         return
     ended = []
     for backend in findings.study.backends:
-        runs, tone = _recorded(cell, backend), colour(findings, backend)
+        runs, tone = _recorded(cell, backend), findings.colour(backend)
         complete = [run for run in runs if run.complete]
         for part, dash in DASHES.items():
             style = {"color": tone, "linestyle": dash}
@@ -106,5 +105,5 @@ def _recorded(cell: CellFindings, backend: str) -> list[RunRecord]:
 def _legend(axis: Axes, findings: Findings) -> None:
     for part, dash in DASHES.items():
         for backend in findings.study.backends:
-            axis.plot([], [], color=colour(findings, backend), linestyle=dash,
+            axis.plot([], [], color=findings.colour(backend), linestyle=dash,
                       label=f"{findings.titles[backend]}, {part}")  # fmt: skip

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.records.experiment import Experiment
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import TAIL, conventions, curves, smooth
+from harness.report.comparison.losses import TAIL, conventions, curves
+from harness.statistics.smoothing import smooth
 
 Part = Literal["generators", "discriminators"]
 STEADY = 0.1  # of the final level

@@ -14,7 +14,6 @@ from harness.report.comparison.scores import Score
 from harness.report.figures import GUIDE, Drawn, figure, files
 from harness.statistics.metric_table import Metric
 from harness.studies.grid.axes import number
-from harness.studies.grid.page.colours import colour
 from harness.studies.grid.page.findings import CellFindings, Findings
 from harness.studies.grid.page.heat import heat_figure
 from harness.studies.grid.page.loss_grid import loss_figure
@@ -98,7 +97,7 @@ def _curves(
         shift = (turn - (len(findings.study.backends) - 1) / 2) * DODGE * reach
         scores = [cell.score(metric.name, direction, backend) for cell in cells]
         shown = [(at[place] + shift, scores[place]) for place in order if _value(scores[place])]
-        tone = colour(findings, backend)
+        tone = findings.colour(backend)
         axis.errorbar(
             [x for x, _ in shown],
             [_bound(score, "value", metric.scale) for _, score in shown],
