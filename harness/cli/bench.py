@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
     from harness.config.presets import DEFAULT
     from harness.studies.timing.console import as_json, print_record
-    from harness.studies.timing.disk import file_name, read_records, write_record
     from harness.studies.timing.page.write import write_page
+    from harness.studies.timing.record import file_name, read_records, write_record
     from harness.studies.timing.run import Request, bench
     from harness.system.lock import locked
     from harness.system.machine import find_machine

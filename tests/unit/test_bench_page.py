@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from page_reader import check_self_contained
 
 from harness.cli import main
-from harness.studies.timing.disk import write_record
+from harness.studies.timing.record import write_record
 from harness.studies.timing.page.answers import answers
 from harness.studies.timing.page.entries import find
 from harness.studies.timing.page.notes import energy

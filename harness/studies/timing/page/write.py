@@ -6,11 +6,11 @@ from pathlib import Path
 
 from harness.report.page import Block, Figure, Note, Page, Section
 from harness.report.render import write_page as write
-from harness.studies.timing.disk import read_records
 from harness.studies.timing.page import notes, tables
 from harness.studies.timing.page.answers import answers
 from harness.studies.timing.page.entries import Entries, find
 from harness.studies.timing.page.plots import figures
+from harness.studies.timing.record import read_records
 
 
 def write_page(folder: Path) -> Path:
