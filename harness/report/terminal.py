@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table as Drawn
 from rich.text import Text
 
+from harness.report.formatting import NO_BREAK
 from harness.report.page import Cell, Table
 from harness.system.terminal_tables import show
 from harness.system.untrusted import printable
@@ -34,5 +35,5 @@ def print_lines(lines: Iterable[str], console: Console) -> None:
 
 def _text(cell: Cell, between: str) -> Text:
     """Never markup: names of devices and errors are shown as they are."""
-    lines = [cell.text, *cell.detail.splitlines()]
+    lines = [cell.text, *cell.detail.replace(NO_BREAK, " ").splitlines()]
     return Text(between.join(printable(line) for line in lines if line))

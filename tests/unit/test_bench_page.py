@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from page_reader import check_self_contained
 
 from harness.cli import main
-from harness.studies.timing.record import write_record
 from harness.studies.timing.page.answers import answers
 from harness.studies.timing.page.entries import find
 from harness.studies.timing.page.notes import energy
@@ -29,6 +28,7 @@ from harness.studies.timing.page.tables import (
     steadiness_table,
 )
 from harness.studies.timing.page.write import write_page
+from harness.studies.timing.record import write_record
 from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x* $\\frac$ & \"'"

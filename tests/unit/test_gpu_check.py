@@ -12,7 +12,7 @@ from harness.cli import main
 from harness.report.render import page_html, write_page
 from harness.studies.gpu_check import measure
 from harness.studies.gpu_check.measure import SETTINGS, Request, check
-from harness.studies.gpu_check.page import answers, make_page, sentences
+from harness.studies.gpu_check.page import answers, make_page
 from harness.studies.gpu_check.record import (
     Parity,
     Reached,
@@ -22,6 +22,7 @@ from harness.studies.gpu_check.record import (
     Timed,
     to_json,
 )
+from harness.studies.study import in_short
 from harness.system.errors import WorkerFailed
 from harness.system.gpu import Gpu
 from harness.system.machine import Machine
@@ -80,7 +81,7 @@ def test_what_is_wrong_is_said_and_is_not_ok(changed, question, said):
     record = replace(GOOD, **changed)
     assert not record.ok
     assert answers(record)[question].tone == "no"
-    assert said in sentences(record)[question]
+    assert said in in_short(answers(record))[question]
 
 
 def test_what_was_not_reached_is_neither_right_nor_wrong(tmp_path):

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from harness.report.figures import backend_colour
 from harness.report.render import page_html, page_markdown
 from harness.studies.scaling.answers import answers
 from harness.studies.scaling.findings import find, ratio
-from harness.studies.scaling.page import as_json, make_page, print_record, write_page
+from harness.studies.scaling.page import make_page, result, write_page
 from harness.studies.scaling.record import AxisRecord, write_record
+from harness.studies.study import print_result
 from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
@@ -25,6 +27,10 @@ EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
 def said(given, question):
     found = next(each for each in answers(find(given)) if question in each.question)
     return found.short, " ".join(f"{each.lead} {each.text}" for each in found.sentences)
+
+
+def result_of(given):
+    return result(given, Path("a.json"), Path("report.html"))
 
 
 def rendered(given):
@@ -181,7 +187,7 @@ def test_names_are_escaped_on_every_page_and_shown_as_they_are_on_a_terminal(tmp
     write_record(tmp_path / "scaling" / "a.json", bad)
     assert write_page(tmp_path / "scaling").exists(), "figures take such names, too"
     out = io.StringIO()
-    print_record(bad, Console(file=out, width=400))
+    print_result(result_of(bad), Console(file=out, width=400))
     assert "<script>alert(1)</script>" in out.getvalue()
 
 
@@ -192,7 +198,7 @@ def test_a_backend_has_one_colour_in_all_reports():
 
 def test_the_terminal_shows_every_point_and_the_answers():
     out = io.StringIO()
-    print_record(record(), Console(file=out, width=200))
+    print_result(result_of(record()), Console(file=out, width=200))
     text = out.getvalue()
     assert "256 px" in text and "What batch would fit? Predicted, not tried" in text
     assert (
@@ -202,7 +208,7 @@ def test_the_terminal_shows_every_point_and_the_answers():
 
 def test_json_has_every_point_and_null_for_what_could_not_be_measured():
     bad = record(*record().points, failed("size", 96, "no memory left"))
-    document = json.loads(json.dumps(as_json(bad), allow_nan=False))
+    document = json.loads(json.dumps(result_of(bad).document, allow_nan=False))
     rows = [row for row in document["points"] if row["value"] == 96]
     assert rows and all(row["failed"] and row["step_seconds"] is None for row in rows)
     assert any(row["step_seconds"] == bad.points[0].sides[0].step for row in document["points"])

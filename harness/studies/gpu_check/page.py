@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from harness.report.formatting import MISSING, listed, plural, prefixed, significant
 from harness.report.page import Answer, Note, Page, Section, Sentence, Table, text_table
-from harness.report.terminal import print_lines, print_table
-from harness.studies.gpu_check.record import Reached, Record, Repeated, Started, Timed
+from harness.studies.gpu_check.record import Reached, Record, Repeated, Started, Timed, to_json
+from harness.studies.study import Result, in_short
 
 # Of environment.json's `gpu`: key -> title.
 GPU_FACTS = {
@@ -46,14 +45,9 @@ def make_page(record: Record) -> Page:
     )
 
 
-def print_record(record: Record, console: Console) -> None:
-    for title, _, table in tables(record):
-        print_table(replace(table, caption=title), console)
-    print_lines(sentences(record), console)
-
-
-def sentences(record: Record) -> list[str]:
-    return [f"{answer.question} {answer.short}" for answer in answers(record)]
+def result(record: Record, file: Path, page: Path) -> Result:
+    shown = tuple(replace(table, caption=title) for title, _, table in tables(record))
+    return Result(page, file, to_json(record), shown, in_short(answers(record)), ok=record.ok)
 
 
 def answers(record: Record) -> list[Answer]:

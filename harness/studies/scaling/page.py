@@ -1,4 +1,4 @@
-"""The page of all scaling records in a folder, and what a record shows on a terminal."""
+"""The page of all scaling records in a folder, and what one record comes to."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from harness.report.formatting import plural
 from harness.report.page import Block, Figure, Note, Page, Section
 from harness.report.render import write_page as write
-from harness.report.terminal import print_lines, print_table
 from harness.studies.scaling.answers import answers
 from harness.studies.scaling.findings import Findings, find
 from harness.studies.scaling.plots import figures, name
 from harness.studies.scaling.record import Record, find_records
 from harness.studies.scaling.tables import csv_table, fit_table, point_table
+from harness.studies.study import Result, in_short
 from harness.system.errors import UserError
 
 ABOUT = (
@@ -89,26 +88,19 @@ def about(record: Record) -> tuple[str, ...]:
     return (*parts, f"record {record.digest}")
 
 
-def print_record(record: Record, console: Console) -> None:
-    """Every point and fit, then the answers in short."""
+def result(record: Record, file: Path, page: Path) -> Result:
+    """Every point and fit, then the answers in short; JSON has the rows of table.csv."""
     findings = find(record)
-    for table in (*(point_table(findings, each) for each in findings.axes), fit_table(findings)):
-        print_table(table, console)
-    print_lines((f"{each.question} {each.short}." for each in answers(findings)), console)
-
-
-def as_json(record: Record) -> dict[str, Any]:
-    """What `print_record` says: `points` as in table.csv, `answers` in words."""
-    findings = find(record)
+    said = answers(findings)
     rows = csv_table([findings]).to_dict("records")
-    return {
+    numbers = {
         "preset": record.preset,
         "device": record.device,
         "points": [{str(key): _plain(value) for key, value in row.items()} for row in rows],
-        "answers": [
-            {"question": each.question, "answer": each.short} for each in answers(findings)
-        ],
+        "answers": [{"question": each.question, "answer": each.short} for each in said],
     }
+    tables = (*(point_table(findings, each) for each in findings.axes), fit_table(findings))
+    return Result(page, file, numbers, tables, in_short(said))
 
 
 def _plain(value: Any) -> Any:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from backends.interface import Peaks
 from harness.report.page import Table, text_table
-from harness.report.terminal import print_lines, print_table
 from harness.statistics.timed_blocks import Drift
+from harness.studies.study import Result
 from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, performance, roof, whole
 from harness.studies.timing.record import Record
 from harness.studies.timing.verdict import orders, verdict
 
 
-def print_record(record: Record, console: Console) -> None:
+def result(record: Record, file: Path, page: Path) -> Result:
     cold, pairs = sum(start.cold for start in record.starts), len(record.warm(0))
-    line = (
-        f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
-        f" blocks in all, {cold} more left out as warm-up"
+    return Result(
+        page=page,
+        record=file,
+        numbers=as_json(record),
+        head=f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
+        f" blocks in all, {cold} more left out as warm-up",
+        tables=(_table(record),),
+        sentences=tuple(sentences(record)),
+        ok=not record.same or record.agrees_with_itself,
     )
-    print_lines([line], console)
-    print_table(_table(record), console)
-    print_lines(sentences(record), console)
 
 
 def sentences(record: Record) -> list[str]:
@@ -35,7 +38,7 @@ def sentences(record: Record) -> list[str]:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """What `print_record` says; of the ratio what is known, `settled` or not."""
+    """What `result` says; of the ratio what is known, `settled` or not."""
     return {
         "preset": record.preset,
         "changes": dict(record.changes),

@@ -50,7 +50,7 @@ ROOFLINE = (
     "arithmetic. Below the slope memory is the nearer limit, below the flat part arithmetic. "
     "Places along the axis are counted, heights are measured times over counted operations."
 )
-PIECES = "The pieces of a step of both backends; black: a step left alone."
+PIECES = "Both backends' pieces of a step; black: a step left alone."
 BLOCKS = (
     "Every block in the order it was timed; dotted: both processes started anew; grey: warm-up, "
     "left out. Slow outliers are counted and never left out. Of a backend against itself, the "

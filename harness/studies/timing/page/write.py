@@ -25,7 +25,7 @@ def write_page(folder: Path) -> Path:
 def make_page(entries: Entries) -> Page:
     sections = (
         Section("Step times", _results(entries)),
-        Section("Where the time of a step goes", _phases(entries)),
+        Section("Where a step's time goes", _phases(entries)),
         Section("What the device could do", _limits(entries)),
         Section(
             "How steady the times were",
