@@ -100,7 +100,7 @@ class Findings:
 
     @property
     def baseline(self) -> CellFindings:
-        return next(cell for cell in self.cells if cell.name == self.study.baseline)
+        return next(cell for cell in self.cells if cell.name == self.study.report.baseline)
 
     @property
     def most_seeds(self) -> int:
@@ -117,7 +117,7 @@ class Findings:
 def find(study: StudyRecord) -> Findings:
     cells = tuple(_cell(study, record) for record in study.cells)
     scored = {row.metric.name for cell in cells for row in cell.rows}
-    wanted = study.metrics or DEFAULT_METRICS
+    wanted = study.report.metrics or DEFAULT_METRICS
     metrics = tuple(BY_NAME[name] for name in wanted if name in scored)
     titles = {name: name for name in study.backends}
     for cell in cells:

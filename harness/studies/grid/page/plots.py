@@ -35,13 +35,13 @@ def figures(findings: Findings) -> dict[str, bytes]:
 
 def is_heat_map(findings: Findings) -> bool:
     """Two axes, and none of them named as the one to draw along."""
-    return findings.study.x is None and len(findings.study.axes) == 2
+    return findings.study.report.x is None and len(findings.study.axes) == 2
 
 
 def curve_figure(findings: Findings, metric: Metric) -> Drawn:
     """Score against one axis; a column a direction, a row a choice on all other axes."""
     study = findings.study
-    along = study.axis(study.x) if study.x else 0
+    along = study.axis(study.report.x) if study.report.x else 0
     others = [axis.labels for place, axis in enumerate(study.axes) if place != along]
     rows = list(product(*others))
     title = f"{metric.title} {metric.unit}".strip()
