@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.report.page import Figure, Note, Page, Section, text_table
+from harness.report.page import Block, Figure, Note, Page, Section, text_table
 from harness.report.render import write_page as write
 from harness.studies.grid.page import notes, tables
 from harness.studies.grid.page.answers import answers
@@ -25,7 +25,7 @@ def write_page(folder: Path) -> Path:
 
 def make_page(findings: Findings) -> Page:
     study = findings.study
-    scores = [
+    scores: list[Block] = [
         block
         for metric in findings.metrics
         for block in (
