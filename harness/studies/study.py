@@ -7,7 +7,7 @@ records into a page. `report/render.py` writes that page.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,26 +54,29 @@ def read_record(
     )
 
 
-def measure_points(
+def with_progress(
     name: str,
     points: Sequence[Point],
     label: Callable[[Point], str],
-    measure: Callable[[Point], None],
     display: Display,
     left: Callable[[Sequence[Point]], float | None] | None = None,
-) -> None:
-    """One point after another; `measure` records each as soon as it is measured.
+) -> Iterator[Point]:
+    """The points that are not recorded yet, one after another, and how long the rest will take.
 
-    `points`: those that are not recorded yet. `left`: seconds that points will take, where that is
-    known; otherwise it is the time of those before them.
+    `left`: seconds that points will take, where that is known; otherwise they are taken to last as
+    long as those before them. Whoever loops records each point before it asks for the next.
     """
-    began = time.monotonic()
+    began, told = time.monotonic(), False
     for done, point in enumerate(points):
-        pace = (time.monotonic() - began) / done if done else None
-        seconds = left(points[done:]) if left else pace and pace * (len(points) - done)
+        rest = points[done:]
+        mean = (time.monotonic() - began) / done if done else None
+        seconds = left(rest) if left else mean and mean * len(rest)
+        if seconds and not told:
+            display.say(f"{len(rest)} more take about {duration(seconds)}")
+            told = True
         about = f", about {duration(seconds)} left" if seconds else ""
         display.update(name, done, len(points), label(point) + about)
-        measure(point)
+        yield point
     if points:
         display.update(name, len(points), len(points), duration(time.monotonic() - began))
 

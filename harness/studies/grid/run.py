@@ -8,7 +8,6 @@ and code, not how many seeds were asked for: those can be added to.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,10 @@ from harness.studies.grid.file import StudyFile, read_study
 from harness.studies.grid.grid import Cell, make_cells
 from harness.studies.grid.page.write import write_page
 from harness.studies.grid.record import Place, asked_runs, study_folder, write_record
+from harness.studies.study import with_progress
 from harness.system.errors import WorkerFailed
 from harness.system.machine import Machine, find_machine
-from harness.system.progress import Display, duration
+from harness.system.progress import Display
 from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import Bench, Request, begin, check_precision, set_up, tell, train
 
@@ -107,21 +107,10 @@ def _train(
         f"Cells: {len(places) - len(todo)} of {len(places)} are trained, {len(todo)} to train"
     )
     failures: list[WorkerFailed] = []
-    began = time.monotonic()
-    for done, each in enumerate(todo):
-        display.update("cells", done, len(todo), each.cell.name)
-        display.say(f"Cell {done + 1} of {len(todo)}: {each.cell.name}")
+    for each in with_progress("cells", todo, lambda place: place.cell.name, display):
+        display.say(f"Cell: {each.cell.name}")
         failures += _train_cell(each.bench, request, machine, display)
         write_page(folder)
-        left = len(todo) - done - 1
-        if left:
-            pace = (time.monotonic() - began) / (done + 1)
-            display.say(
-                f"About {duration(pace * left)} left, if {left} more take as long as so far "
-                f"({duration(pace)} each)"
-            )
-    if todo:
-        display.update("cells", len(todo), len(todo))
     return failures
 
 
