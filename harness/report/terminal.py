@@ -35,5 +35,5 @@ def print_lines(lines: Iterable[str], console: Console) -> None:
 
 def _text(cell: Cell, between: str) -> Text:
     """Never markup: names of devices and errors are shown as they are."""
-    lines = [cell.text, *cell.detail.replace(NO_BREAK, " ").splitlines()]
+    lines = [line.replace(NO_BREAK, " ") for line in (cell.text, *cell.detail.splitlines())]
     return Text(between.join(printable(line) for line in lines if line))
