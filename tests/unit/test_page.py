@@ -84,7 +84,7 @@ def test_time_left_is_that_of_the_points_before_or_what_the_study_knows(monkeypa
     monkeypatch.setattr(study.time, "monotonic", lambda: next(clock))
     display = _Notes()
     assert list(with_progress("points", "abc", str.upper, display)) == ["a", "b", "c"]
-    assert display.notes == ["A", "B, about 20 s left", "C, about 10 s left", "40 s"]
+    assert display.notes == ["A", "B, about 20 s left", "C, about 10 s left", "30 s"]
     assert display.lines == ["2 more take about 20 s"]
     display = _Notes()
     list(with_progress("points", "ab", str, display, left=lambda rest: 7.0 * len(rest)))
