@@ -50,9 +50,9 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
     from harness.config.presets import DEFAULT
-    from harness.studies.timing.console import as_json, print_record
-    from harness.studies.timing.disk import file_name, read_records, write_record
+    from harness.studies.timing.console import result
     from harness.studies.timing.page.write import write_page
+    from harness.studies.timing.record import file_name, read_records, write_record
     from harness.studies.timing.run import Request, bench
     from harness.system.lock import locked
     from harness.system.machine import find_machine
@@ -90,11 +90,4 @@ def run(options: argparse.Namespace) -> int:
         file = folder / file_name(record, label)
         write_record(record, file)
         page = write_page(folder)
-    if options.json:
-        paths = {"record": str(file), "report": str(page)}
-        shared.print_json({**paths, **as_json(record)})
-    else:
-        print_record(record, shared.table_console(options))
-        shared.print_more(options, f"Record: {file}")
-        print(f"Report: {page}")
-    return 0 if not options.aa or record.agrees_with_itself else 1
+    return shared.print_result(options, result(record, file, page))

@@ -30,9 +30,9 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.studies.comparison import compare
-    from harness.training.jobs import ComparisonRequest as Request
+    from harness.training.jobs import ComparisonRequest
 
-    request = Request(
+    request = ComparisonRequest(
         dataset=options.dataset,
         preset=options.preset,
         seeds=options.seeds,

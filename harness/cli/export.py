@@ -11,7 +11,7 @@ from harness.cli import options as shared
 from harness.system.untrusted import printable
 
 if TYPE_CHECKING:
-    from harness.tools.translate.export import ExportedModel as Exported
+    from harness.tools.translate.export import ExportedModel
 
 
 def add(commands: shared.Commands) -> None:
@@ -45,11 +45,12 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from harness.tools.translate.export import FORMATS, as_json, export
-    from harness.tools.translate.export import ExportRequest as Request
+    from harness.tools.translate.export import FORMATS, ExportRequest, as_json, export
 
     formats = options.format or FORMATS
-    request = Request(options.model, options.to, options.direction, formats, options.overwrite)
+    request = ExportRequest(
+        options.model, options.to, options.direction, formats, options.overwrite
+    )
     with shared.display(options) as display:
         found = export(request, display.say)
     ok = all(each.reproduced.ok for each in found)
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _line(each: Exported) -> str:
+def _line(each: ExportedModel) -> str:
     from harness.tools.translate.reproduced import TOLERANCE
 
     made = each.reproduced

@@ -42,8 +42,9 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
+    from harness.report.render import write_page
     from harness.studies.gpu_check.measure import Check, check
-    from harness.studies.gpu_check.page import print_record, sentences, write_page
+    from harness.studies.gpu_check.page import make_page, result
     from harness.studies.gpu_check.record import to_json
     from harness.system.files import write_json
     from harness.system.interpreters import installed
@@ -66,12 +67,5 @@ def run(options: argparse.Namespace) -> int:
             record = check(Check(tuple(names), machine, logs, display, presets, seconds=seconds))
         file = folder / "record.json"
         write_json(file, to_json(record))
-        page = write_page(record, folder)
-    if options.json:
-        shared.print_json({"record": str(file), "report": str(page), **to_json(record)})
-    else:
-        print_record(record, shared.table_console(options))
-        for sentence in sentences(record):
-            print(sentence)
-        print(f"Record: {file}\nReport: {page}")
-    return 0 if record.ok else 1
+        page = write_page(folder, make_page(record), {})
+    return shared.print_result(options, result(record, file, page))

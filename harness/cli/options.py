@@ -22,6 +22,7 @@ from harness.system.untrusted import expanded, shown
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.studies.study import Result
     from harness.system.progress import Display
 
 Commands = Any  # argparse does not name the type that `add_subparsers` returns
@@ -137,6 +138,19 @@ def print_page(options: argparse.Namespace, page: Path, summary: str) -> None:
         print_json({name: str(path) for name, path in paths.items()})
     else:
         print(f"Report: {page}")
+
+
+def print_result(options: argparse.Namespace, result: Result) -> int:
+    """What a study has found, and where it is; returns the exit status."""
+    from harness.studies.study import print_result
+
+    if options.json:
+        print_json(result.document)
+    else:
+        print_result(result, table_console(options))
+        print_more(options, f"Record: {result.record}")
+        print(f"Report: {result.page}")
+    return 0 if result.ok else 1
 
 
 def text_or_none(text: str) -> str | None:

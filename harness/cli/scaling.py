@@ -51,7 +51,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.config.presets import DEFAULT
-    from harness.studies.scaling import Request, as_json, print_record, scale, write_page
+    from harness.studies.scaling import Request, result, scale, write_page
     from harness.studies.scaling.axes import parse_values
     from harness.studies.scaling.measure import Method
     from harness.system.machine import find_machine
@@ -74,12 +74,4 @@ def run(options: argparse.Namespace) -> int:
     )
     with shared.display(options) as display:
         record, file = scale(request, display)
-    page = write_page(request.folder)
-    if options.json:
-        paths = {"record": str(file), "report": str(page)}
-        shared.print_json({**paths, **as_json(record)})
-        return 0
-    print_record(record, shared.table_console(options))
-    shared.print_more(options, f"Record: {file}")
-    print(f"Report: {page}")
-    return 0
+    return shared.print_result(options, result(record, file, write_page(request.folder)))

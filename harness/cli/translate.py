@@ -57,10 +57,9 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from harness.tools.translate.direction import described
-    from harness.tools.translate.translate import TranslationRequest as Request
-    from harness.tools.translate.translate import translate
+    from harness.tools.translate.translate import TranslationRequest, translate
 
-    request = Request(
+    request = TranslationRequest(
         model=options.model,
         pictures=options.pictures,
         to=options.to,

@@ -33,10 +33,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.tools.verify import VerifyRequest as Request
-    from harness.tools.verify import as_json, print_rows, verify
+    from harness.tools.verify import VerifyRequest, as_json, print_rows, verify
 
-    request = Request(options.run, options.steps, options.dataset, options.data_dir)
+    request = VerifyRequest(options.run, options.steps, options.dataset, options.data_dir)
     with shared.display(options) as display:
         verified = verify(request, display)
     if options.json:

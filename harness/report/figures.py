@@ -16,11 +16,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.records.experiment import ExperimentFolder as Experiment
-from harness.report.comparison.losses import smooth
+import backends
+from backends.interface import PHASES
+from harness.records.experiment import ExperimentFolder
+from harness.statistics.smoothing import smooth
 
 # Okabe & Ito's palette: told apart with any colour vision. A backend's place gives its colour.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Tol's muted scheme: told apart with any colour vision, and from the colours of backends.
+PHASE_COLOURS = dict(
+    zip(PHASES, ("#BBBBBB", "#88CCEE", "#332288", "#DDCC77", "#117733"), strict=True)
+)
 STYLE: dict[str, Any] = {
     "font.size": 10.5,
     "axes.titlesize": 10.5,
@@ -71,8 +77,14 @@ def files(drawn: Mapping[str, Drawn]) -> dict[str, bytes]:
     }
 
 
-def colour(experiment: Experiment, backend: str) -> str:
+def colour(experiment: ExperimentFolder, backend: str) -> str:
     return PALETTE[experiment.backends.index(backend) % len(PALETTE)]
+
+
+def backend_colour(backend: str, among: Sequence[str] = ()) -> str:
+    """Where there is no experiment: the same colour as in the reports of trainings."""
+    known = list(dict.fromkeys([*backends.available(), *among, backend]))
+    return PALETTE[known.index(backend) % len(PALETTE)]
 
 
 def figure(

@@ -52,6 +52,27 @@ def percent(share: float | None) -> str:
     return MISSING if share is None else f"{fixed(share, 0, 100)} %"
 
 
+def ms(seconds: float | None) -> str:
+    return MISSING if seconds is None else f"{significant(1000 * seconds)} ms"
+
+
+def ms_signed(seconds: float) -> str:
+    return f"{'+' if seconds > 0 else ''}{fixed(seconds, ms_digits(seconds), 1000)} ms"
+
+
+def ms_digits(seconds: float) -> int:
+    """Decimals of milliseconds that are worth showing."""
+    size = abs(1000 * seconds)
+    return 2 if size < 1 else 1 if size < 100 else 0
+
+
+def signed(share: float | None) -> str:
+    """In per cent: a change."""
+    if share is None:
+        return MISSING
+    return f"{'+' if share > 0 else ''}{fixed(share, 1, 100)} %"
+
+
 def plural(count: int, noun: str) -> str:
     """ "1 seed", "2 seeds"."""
     return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.records.experiment import ExperimentFolder as Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 
 ROWS = 6
@@ -44,7 +44,7 @@ class Gallery:
         return width * max(1, -(-TILE // width))
 
 
-def shown_runs(experiment: Experiment) -> tuple[RunRecord, ...]:
+def shown_runs(experiment: ExperimentFolder) -> tuple[RunRecord, ...]:
     """One complete run a backend, of the first device and seed that most backends have."""
     candidates = [(device, seed) for device in experiment.devices for seed in experiment.seeds]
 
@@ -56,7 +56,7 @@ def shown_runs(experiment: Experiment) -> tuple[RunRecord, ...]:
     return max(map(at, candidates), key=len, default=())
 
 
-def galleries(experiment: Experiment) -> list[Gallery]:
+def galleries(experiment: ExperimentFolder) -> list[Gallery]:
     """Translations, round trips and identity images; a gallery whose images are absent is not."""
     runs = shown_runs(experiment)
     if not (runs and experiment.references):

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from harness.report.comparison.tables import Cell, Table
+from harness.report.page import Cell, Table
 
 LONG = 40  # rows; longer tables may break across pages
 # What LaTeX would read as markup, joins to another character, or has no glyph for in text.

@@ -1,54 +1,78 @@
-"""report.html and report.md from findings and figures. Every value is escaped by the template."""
+"""A page as HTML and as Markdown. Every value is escaped by the template."""
 
 from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.records.experiment import ExperimentFolder as Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.context import context
-from harness.report.comparison.findings import ComparisonFindings as Findings
+from harness.report.comparison.findings import ComparisonFindings
 from harness.report.gallery import tile
+from harness.report.page import Page
 from harness.report.scripts import script, script_hashes
-from harness.system.files import write_bytes
+from harness.system.files import write_bytes, write_json, write_table
 
 # What Markdown could read as markup in a name; a pipe would end a table's cell.
 MARKDOWN = re.compile(r"([\\`*_\[\]{}#|~$!])")
 
 
-def write_pages(
-    folder: Path, template: str, given: dict[str, Any], figures: dict[str, bytes], name="report"
+def write_page(
+    folder: Path,
+    page: Page,
+    figures: Mapping[str, bytes],
+    table: pd.DataFrame | None = None,
+    numbers: Mapping[str, Any] | None = None,
+    name: str = "report",
 ) -> Path:
-    """A page, its twin in Markdown and its figures/; returns the page's path, written last.
+    """`name`.html, its twin in Markdown and figures/; returns the former's path, written last.
 
-    `template` names both templates, `name` both files. All is drawn before the first is written.
+    `table` becomes table.csv, `numbers` `name`.json. All is drawn before the first is written.
     """
-    page = render_html(f"{template}.html.j2", given, figures)
-    twin = render_markdown(f"{template}.md.j2", given)
+    html, markdown = page_html(page, figures), page_markdown(page, figures)
+    if table is not None:
+        write_table(folder / "table.csv", table)
+    if numbers is not None:
+        write_json(folder / f"{name}.json", numbers)
     for file, content in figures.items():
         write_bytes(folder / "figures" / file, content)
-    write_bytes(folder / f"{name}.md", twin.encode())
-    write_bytes(folder / f"{name}.html", page.encode())
+    write_bytes(folder / f"{name}.md", markdown.encode())
+    write_bytes(folder / f"{name}.html", html.encode())
     return folder / f"{name}.html"
 
 
-def html(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:
+def page_html(page: Page, figures: Mapping[str, bytes]) -> str:
+    return render_html("page.html.j2", {"page": page, "figures": list(figures)}, figures)
+
+
+def page_markdown(page: Page, figures: Iterable[str] = ()) -> str:
+    """`figures`: names of those that were drawn."""
+    return render_markdown("page.md.j2", {"page": page, "figures": list(figures)})
+
+
+def html(
+    experiment: ExperimentFolder, findings: ComparisonFindings, figures: dict[str, bytes]
+) -> str:
     """The page of a comparison."""
     return render_html("report.html.j2", context(experiment, findings, figures), figures)
 
 
-def markdown(experiment: Experiment, findings: Findings, figures: dict[str, bytes]) -> str:
+def markdown(
+    experiment: ExperimentFolder, findings: ComparisonFindings, figures: dict[str, bytes]
+) -> str:
     """The same page for places that show Markdown."""
     return render_markdown("report.md.j2", context(experiment, findings, figures))
 
 
-def render_html(template: str, given: dict[str, Any], figures: dict[str, bytes]) -> str:
+def render_html(template: str, given: dict[str, Any], figures: Mapping[str, bytes]) -> str:
     """One self-contained page: images as data URIs, scripts in it, nothing fetched.
 
     `given`: the names used in the template; StrictUndefined refuses any other.
@@ -86,7 +110,7 @@ def code(text: str) -> Markup:
 
 
 def _templates(**options: Any) -> Environment:
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -95,3 +119,5 @@ def _templates(**options: Any) -> Environment:
         keep_trailing_newline=True,
         **options,
     )
+    templates.filters["kind"] = lambda block: type(block).__name__
+    return templates

@@ -20,8 +20,7 @@ from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
 from harness.system.files import remove_leftovers
 from harness.training.clocks import Clocks
-from harness.training.run import Job
-from harness.training.run import TrainingRun as Run
+from harness.training.run import Job, TrainingRun
 
 
 def serve(parent: Parent) -> None:
@@ -33,7 +32,7 @@ def serve(parent: Parent) -> None:
     lock = (folder / ".lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     remove_leftovers(folder)
-    run = Run(job, clocks, parent.alive)
+    run = TrainingRun(job, clocks, parent.alive)
     clocks.switch("idle")
     begin = {"step": run.step, "steps": run.plan.steps, "evaluations": run.evaluations_left}
     parent.send(begin)
@@ -48,7 +47,7 @@ def serve(parent: Parent) -> None:
         raise
 
 
-def follow(run: Run, parent: Parent) -> None:
+def follow(run: TrainingRun, parent: Parent) -> None:
     for command in parent.commands():
         if "train" in command:
             event = run.train(command["train"])

@@ -28,7 +28,7 @@ from harness.records.run import RunRecord
 from harness.studies.grid.file import parse_study
 from harness.studies.grid.record import read_record as read_study
 from harness.studies.scaling.record import read_record as read_scaling
-from harness.studies.timing.disk import read_record as read_bench
+from harness.studies.timing.record import read_record as read_bench
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, read_table, write_arrays
 
@@ -174,25 +174,25 @@ def with_junk(path: Path, data: st.DataObject) -> None:
 
 def bench_page(folder: Path) -> None:
     """All but the figures."""
-    from harness.report.render import render_markdown
-    from harness.studies.timing.page.csv import csv_table
+    from harness.report.render import page_markdown
     from harness.studies.timing.page.entries import find
-    from harness.studies.timing.page.write import context
+    from harness.studies.timing.page.tables import csv_table
+    from harness.studies.timing.page.write import make_page
 
     entries = find({"one.json": read_bench(folder / "one.json")})
     csv_table(entries)
-    render_markdown("bench.md.j2", context(entries, {}))
+    page_markdown(make_page(entries))
 
 
 def scaling_page(folder: Path) -> None:
-    from harness.report.render import render_markdown
+    from harness.report.render import page_markdown
     from harness.studies.scaling.findings import find
-    from harness.studies.scaling.page import context
+    from harness.studies.scaling.page import make_page
     from harness.studies.scaling.tables import csv_table
 
     findings = find(read_scaling(folder / "one.json"))
     csv_table([findings])
-    render_markdown("scaling.md.j2", context([findings], {}))
+    page_markdown(make_page([findings]))
 
 
 def report_page(folder: Path) -> None:
@@ -204,14 +204,14 @@ def report_page(folder: Path) -> None:
 
 
 def study_page(folder: Path) -> None:
-    from harness.report.render import render_markdown
-    from harness.studies.grid.page.csv import csv_table
+    from harness.report.render import page_markdown
     from harness.studies.grid.page.findings import find
-    from harness.studies.grid.page.write import context
+    from harness.studies.grid.page.tables import csv_table
+    from harness.studies.grid.page.write import make_page
 
     findings = find(read_study(folder))
     csv_table(findings)
-    render_markdown("study.md.j2", context(findings, {}))
+    page_markdown(make_page(findings))
 
 
 RUN = "runs/cpu-example/torch-seed0"

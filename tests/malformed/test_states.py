@@ -17,8 +17,7 @@ from harness.data import load_images, prepare
 from harness.system.errors import UserError
 from harness.training.checkpoints import Checkpoints
 from harness.training.clocks import Clocks
-from harness.training.run import Job
-from harness.training.run import TrainingRun as Run
+from harness.training.run import Job, TrainingRun
 
 SETTINGS = ("objective.pool_size=2",)
 KERNEL = "g_ab/stem/kernel"
@@ -44,10 +43,10 @@ class Trained:
         run.train(3)
         run.checkpoint("interrupted")
 
-    def begin(self, folder: Path, *settings: str) -> Run:
+    def begin(self, folder: Path, *settings: str) -> TrainingRun:
         experiment = load_experiment("set", "smoke", [*SETTINGS, *settings]).model_dump()
         job = Job("torch", 0, str(folder), "cpu", "a machine", 1, experiment, self.images)
-        return Run(job, Clocks())
+        return TrainingRun(job, Clocks())
 
 
 @pytest.fixture(scope="module")

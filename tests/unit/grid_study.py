@@ -11,8 +11,7 @@ from harness.studies.grid.file import parse_study
 from harness.studies.grid.grid import make_cells
 from harness.studies.grid.record import Place, study_folder, write_record
 from harness.system.machine import Machine
-from harness.training.jobs import ComparisonRequest as Request
-from harness.training.jobs import PreparedExperiment as Bench
+from harness.training.jobs import ComparisonRequest, PreparedExperiment
 
 MACHINE = Machine("cpu", "cpu example", 2)
 TWO_BY_TWO = """
@@ -44,11 +43,11 @@ def build_grid(
     have an experiment, all if None."""
     file = parse_study(text, "try-out.yaml")
     places = [
-        Place(cell, Bench(cell.experiment, None, results / f"cell-{number}"))  # type: ignore[arg-type]
+        Place(cell, PreparedExperiment(cell.experiment, None, results / f"cell-{number}"))  # type: ignore[arg-type]
         for number, cell in enumerate(make_cells(file, "try-out.yaml"))
     ]
     for place in places[:begun]:
         build(place.bench.folder, seeds, winning=winning)
     folder = study_folder(results, "try-out", places)
-    write_record(folder, "try-out", file, Request(seeds=tuple(seeds)), MACHINE, places)
+    write_record(folder, "try-out", file, ComparisonRequest(seeds=tuple(seeds)), MACHINE, places)
     return folder

@@ -9,7 +9,13 @@ import pytest
 from bench_records import noisy, record, several, with_sides
 
 from backends.interface import PHASES
-from harness.studies.timing.disk import file_name, is_bench, read_record, read_records, write_record
+from harness.studies.timing.record import (
+    file_name,
+    is_bench,
+    read_record,
+    read_records,
+    write_record,
+)
 from harness.system.errors import UserError
 
 

@@ -14,16 +14,21 @@ from matplotlib.figure import Figure
 from page_reader import check_self_contained
 
 from harness.cli import main
-from harness.studies.timing.disk import write_record
 from harness.studies.timing.page.answers import answers
-from harness.studies.timing.page.csv import csv_table
 from harness.studies.timing.page.entries import find
-from harness.studies.timing.page.notes import texts
-from harness.studies.timing.page.pieces import limit_table, phase_table
+from harness.studies.timing.page.notes import energy
 from harness.studies.timing.page.plots import draw_devices, figures
 from harness.studies.timing.page.roofline import points
-from harness.studies.timing.page.tables import environment_table, result_table, steadiness_table
+from harness.studies.timing.page.tables import (
+    csv_table,
+    environment_table,
+    limit_table,
+    phase_table,
+    result_table,
+    steadiness_table,
+)
 from harness.studies.timing.page.write import write_page
+from harness.studies.timing.record import write_record
 from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x* $\\frac$ & \"'"
@@ -202,11 +207,11 @@ def test_energy_that_could_not_be_read_is_absent_not_zero():
     table = result_table(entries(bare))
     assert [cell.text for cell in table.header][-1] == "Peak memory" and len(table.rows[0]) == 7
     assert csv_table(entries(bare))["joules_per_image"].isna().all()
-    assert texts(entries(bare))["energy"] == "Energy could be read on none of these devices."
+    assert energy(entries(bare)) == "Energy could be read on none of these devices."
     found = entries(bare, several(1.2, device="two"))
     without, known = rows(result_table(found))
     assert without[-1] == "–" and known[-1].startswith("1.0")  # noqa: RUF001
-    assert "a meter (two)" in texts(found)["energy"] and "(one)" not in texts(found)["energy"]
+    assert "a meter (two)" in energy(found) and "(one)" not in energy(found)
     assert list(csv_table(found)["joules_per_image"].isna()) == [True, True, False, False]
 
 

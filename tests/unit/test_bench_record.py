@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +14,15 @@ from rich.console import Console
 
 from backends.cost import Cost
 from backends.interface import Peaks
-from harness.studies.timing.console import as_json, print_record, sentences
+from harness.studies.study import print_result
+from harness.studies.timing.console import as_json, result, sentences
 from harness.studies.timing.quantities import joules, peaks, performance, phase_gap, roof
 from harness.studies.timing.verdict import verdict
 
 
 def printed(one):
     out = io.StringIO()
-    print_record(one, Console(file=out, width=170))
+    print_result(result(one, Path("a.json"), Path("report.html")), Console(file=out, width=170))
     return out.getvalue()
 
 

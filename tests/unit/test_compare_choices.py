@@ -19,9 +19,7 @@ from harness.system.errors import UserError
 from harness.system.machine import find_machine
 from harness.system.progress import Display
 from harness.training import jobs as training_jobs
-from harness.training.jobs import ComparisonRequest as Request
-from harness.training.jobs import PreparedExperiment as Bench
-from harness.training.jobs import check_precision
+from harness.training.jobs import ComparisonRequest, PreparedExperiment, check_precision
 from harness.training.turns import Pace
 
 T4 = Card("Tesla T4", 15 * 2**30, (7, 5))
@@ -67,7 +65,7 @@ def test_nobody_gets_the_largest_preset_without_asking(monkeypatch, card):
     monkeypatch.setattr(comparing, "prepare_data", prepared)
     shown = display()
     with machine(*([card] if card else [])), pytest.raises(Enough, match="quick"):
-        comparing.compare(Request(), shown)
+        comparing.compare(ComparisonRequest(), shown)
     line = said(shown)
     assert line.startswith("Preset quick, the default; --preset changes it. On ")
     assert (H100.name in line) is bool(card)
@@ -136,7 +134,7 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
     jobs = [[SimpleNamespace(backend=name) for name in paces] for _ in range(2)]
     instead = {
         "prepare_data": lambda *_: None,
-        "set_up": lambda *_: Bench(experiment, None, tmp_path),
+        "set_up": lambda *_: PreparedExperiment(experiment, None, tmp_path),
         "begin": lambda *_: images,
         "jobs_left": lambda *_: jobs,
         "_left_alone": lambda *_: False,
@@ -149,7 +147,7 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
         )
     shown = display()
     with machine():
-        comparing.compare(Request(preset=preset), shown)
+        comparing.compare(ComparisonRequest(preset=preset), shown)
     assert said(shown).count("Training takes about") == 2
     assert said(shown).count("PRESET=paper would take at most") == times
     seconds = (

@@ -7,10 +7,10 @@ import pytest
 from page_reader import check_self_contained
 from study_folder import CHANGES, PAIRS, SEEDS, build_study
 
-from harness.report.render import render_html, render_markdown
+from harness.report.render import page_html, page_markdown
 from harness.studies.consistency.page.answers import answers
 from harness.studies.consistency.page.findings import find, load, own_rows
-from harness.studies.consistency.page.write import context, write_page
+from harness.studies.consistency.page.write import make_page, write_page
 from harness.system.errors import UserError
 from harness.system.files import read_json, write_json
 
@@ -20,11 +20,8 @@ EVIL = "<script>alert(1)</script>|*x*"
 def rendered(folder):
     """HTML and Markdown without drawing any figure."""
     study = load(folder)
-    given = context(study, find(study), {})
-    return (
-        render_html("consistency.html.j2", given, {}),
-        render_markdown("consistency.md.j2", given),
-    )
+    page = make_page(study, find(study))
+    return page_html(page, {}), page_markdown(page)
 
 
 @pytest.fixture(scope="module")

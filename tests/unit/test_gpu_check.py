@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from harness.cli import main
+from harness.report.render import page_html, write_page
 from harness.studies.gpu_check import measure
 from harness.studies.gpu_check.measure import SETTINGS, Check, check
-from harness.studies.gpu_check.page import answers, sentences, write_page
+from harness.studies.gpu_check.page import answers, make_page
 from harness.studies.gpu_check.record import (
     Parity,
     Reached,
@@ -22,6 +23,7 @@ from harness.studies.gpu_check.record import (
     Timed,
     to_json,
 )
+from harness.studies.study import in_short
 from harness.system.errors import WorkerFailed
 from harness.system.gpu import Gpu
 from harness.system.machine import Machine
@@ -58,7 +60,7 @@ GOOD = Record(
 def test_a_good_one(tmp_path):
     assert GOOD.ok
     assert [answer.tone for answer in answers(GOOD)] == ["yes", "yes", "yes", "open"]
-    page = write_page(GOOD, tmp_path).read_text("utf-8")
+    page = write_page(tmp_path, make_page(GOOD), {}).read_text("utf-8")
     twin = (tmp_path / "report.md").read_text("utf-8")
     for text in (page, twin):
         for said in ("PyTorch can train there", "1 of 1 parity checks", "9.20.0", "9.0", "1980"):
@@ -81,7 +83,7 @@ def test_what_is_wrong_is_said_and_is_not_ok(changed, question, said):
     record = replace(GOOD, **changed)
     assert not record.ok
     assert answers(record)[question].tone == "no"
-    assert said in sentences(record)[question]
+    assert said in in_short(answers(record))[question]
 
 
 def test_what_was_not_reached_is_neither_right_nor_wrong(tmp_path):
@@ -89,12 +91,12 @@ def test_what_was_not_reached_is_neither_right_nor_wrong(tmp_path):
     record = replace(GOOD, **skipped)
     assert record.ok
     assert [answer.tone for answer in answers(record)] == ["yes", "open", "open", "open"]
-    write_page(record, tmp_path)
+    write_page(tmp_path, make_page(record), {})
 
 
-def test_names_from_outside_are_text_on_the_page(tmp_path):
-    page = write_page(replace(GOOD, device="<script>alert(1)</script>"), tmp_path)
-    assert "<script>alert(1)" not in page.read_text("utf-8")
+def test_names_from_outside_are_text_on_the_page():
+    page = make_page(replace(GOOD, device="<script>alert(1)</script>"))
+    assert "<script>alert(1)" not in page_html(page, {})
 
 
 # ------------------------------------------------------------------------------- measuring

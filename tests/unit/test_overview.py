@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.cli import main
 from harness.report.comparison import write_report
 from harness.studies.scaling.record import write_record as write_scaling
-from harness.studies.timing.disk import write_record
+from harness.studies.timing.record import write_record
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.tools.list_runs import as_json, overview, print_folders

@@ -11,7 +11,7 @@ from report_experiment import build
 from harness.cli import main
 from harness.studies.regression import Limits, as_json, compare, read_measured
 from harness.studies.regression.measured import BackendOnDevice, Measurement
-from harness.studies.timing.disk import write_record
+from harness.studies.timing.record import write_record
 from harness.system.errors import UserError
 from harness.system.files import read_json, read_table, write_json, write_table
 

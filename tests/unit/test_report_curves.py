@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.report.comparison import losses
-from harness.report.comparison.losses import smooth
+from harness.statistics import smoothing
+from harness.statistics.smoothing import smooth
 
 STEPS = 60_000
 
@@ -17,7 +17,7 @@ def falling(seed: int = 0) -> np.ndarray:
 
 def everywhere(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     with monkeypatch.context() as patch:
-        patch.setattr(losses, "LONG", STEPS)
+        patch.setattr(smoothing, "LONG", STEPS)
         return smooth(values)
 
 
@@ -35,7 +35,7 @@ def test_what_is_not_finite_is_skipped_and_where_nothing_else_is_nothing_is_draw
     values[0, 40_000:] = np.nan
     found, expected = smooth(values), everywhere(values, monkeypatch)
     differs = np.isnan(found) != np.isnan(expected)
-    assert np.isnan(found[0, -1]) and differs.mean() < 1 / losses.PLACES * 2
+    assert np.isnan(found[0, -1]) and differs.mean() < 1 / smoothing.PLACES * 2
     both = ~np.isnan(found) & ~np.isnan(expected)
     assert np.abs(found - expected)[both].max() < 0.1 * expected[both].max()
 
@@ -43,6 +43,6 @@ def test_what_is_not_finite_is_skipped_and_where_nothing_else_is_nothing_is_draw
 @pytest.mark.parametrize("count", [1, 2, 7, 8])
 def test_the_median_is_numpy_s(count):
     values = np.random.default_rng(count).normal(size=count)
-    assert losses._median(values) == np.median(values)
-    assert losses._median(np.append(values, np.nan)) == np.median(values)
-    assert np.isnan(losses._median(np.full(count, np.nan)))
+    assert smoothing._median(values) == np.median(values)
+    assert smoothing._median(np.append(values, np.nan)) == np.median(values)
+    assert np.isnan(smoothing._median(np.full(count, np.nan)))

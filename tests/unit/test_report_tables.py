@@ -13,9 +13,9 @@ from harness.records.experiment import load
 from harness.report.comparison.findings import find
 from harness.report.comparison.summary import summary
 from harness.report.comparison.table_files import table_files
-from harness.report.comparison.tables import Cell, Table
 from harness.report.formatting import MINUS, MISSING
 from harness.report.latex import LONG, document, escape
+from harness.report.page import Cell, Table
 from harness.system.files import read_json, write_json
 
 NAMES = {"scores", "cycle", "losses", "timing", "clocks", "environment", "configuration"}

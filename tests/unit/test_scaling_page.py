@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from rich.console import Console
 from scaling_record import MIB, failed, point, record
 
 from harness.cli import main
-from harness.report.render import render_html, render_markdown
+from harness.report.figures import backend_colour
+from harness.report.render import page_html, page_markdown
 from harness.studies.scaling.answers import answers
-from harness.studies.scaling.findings import colour, find, ratio
-from harness.studies.scaling.page import context, write_page
+from harness.studies.scaling.findings import find, ratio
+from harness.studies.scaling.page import make_page, result, write_page
 from harness.studies.scaling.record import AxisRecord, write_record
-from harness.studies.scaling.screen import as_json, print_record
+from harness.studies.study import print_result
 from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
@@ -27,10 +29,14 @@ def said(given, question):
     return found.short, " ".join(f"{each.lead} {each.text}" for each in found.sentences)
 
 
+def result_of(given):
+    return result(given, Path("a.json"), Path("report.html"))
+
+
 def rendered(given):
     """HTML and Markdown without drawing."""
-    names = context([find(given)], {})
-    return render_html("scaling.html.j2", names, {}), render_markdown("scaling.md.j2", names)
+    page = make_page([find(given)])
+    return page_html(page, {}), page_markdown(page)
 
 
 @pytest.fixture(scope="module")
@@ -181,18 +187,18 @@ def test_names_are_escaped_on_every_page_and_shown_as_they_are_on_a_terminal(tmp
     write_record(tmp_path / "scaling" / "a.json", bad)
     assert write_page(tmp_path / "scaling").exists(), "figures take such names, too"
     out = io.StringIO()
-    print_record(bad, Console(file=out, width=400))
+    print_result(result_of(bad), Console(file=out, width=400))
     assert "<script>alert(1)</script>" in out.getvalue()
 
 
 def test_a_backend_has_one_colour_in_all_reports():
     assert [each.tone for each in find(record()).axes[0].curves] == ["#0072B2", "#D55E00"]
-    assert colour("another") not in (colour("torch"), colour("tf"))
+    assert backend_colour("another") not in map(backend_colour, ("torch", "tf"))
 
 
 def test_the_terminal_shows_every_point_and_the_answers():
     out = io.StringIO()
-    print_record(record(), Console(file=out, width=200))
+    print_result(result_of(record()), Console(file=out, width=200))
     text = out.getvalue()
     assert "256 px" in text and "What batch would fit? Predicted, not tried" in text
     assert (
@@ -202,7 +208,7 @@ def test_the_terminal_shows_every_point_and_the_answers():
 
 def test_json_has_every_point_and_null_for_what_could_not_be_measured():
     bad = record(*record().points, failed("size", 96, "no memory left"))
-    document = json.loads(json.dumps(as_json(bad), allow_nan=False))
+    document = json.loads(json.dumps(result_of(bad).document, allow_nan=False))
     rows = [row for row in document["points"] if row["value"] == 96]
     assert rows and all(row["failed"] and row["step_seconds"] is None for row in rows)
     assert any(row["step_seconds"] == bad.points[0].sides[0].step for row in document["points"])

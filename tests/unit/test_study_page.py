@@ -13,11 +13,10 @@ from harness.cli import main
 from harness.records.run import RunRecord
 from harness.statistics.metric_table import BY_NAME
 from harness.studies.grid.page.answers import answers
-from harness.studies.grid.page.csv import csv_table
 from harness.studies.grid.page.findings import find, relative_time
-from harness.studies.grid.page.notes import texts
+from harness.studies.grid.page.notes import scores
 from harness.studies.grid.page.plots import is_heat_map, places
-from harness.studies.grid.page.tables import cost_table, score_table
+from harness.studies.grid.page.tables import cost_table, csv_table, score_table
 from harness.studies.grid.page.write import write_page
 from harness.studies.grid.record import is_study, read_record
 from harness.system.files import read_json, read_table, write_json, write_table
@@ -126,7 +125,7 @@ def test_only_the_seeds_and_backends_of_the_study_count(tmp_path):
 
 def test_one_seed_makes_no_claim_about_frameworks(tmp_path):
     findings = found(build_grid(tmp_path, seeds=(0,)))
-    assert "one seed says nothing about frameworks" in texts(findings)["scores"]
+    assert "one seed says nothing about frameworks" in scores(findings)
     first = answers(findings)[0]
     assert first.short == "Cannot tell"
     assert "one seed, which says nothing about the frameworks" in first.sentences[0].text
@@ -135,7 +134,7 @@ def test_one_seed_makes_no_claim_about_frameworks(tmp_path):
 
 def test_two_seeds_have_no_interval(tmp_path):
     findings = found(build_grid(tmp_path, seeds=(0, 1)))
-    assert "too few for an interval" in texts(findings)["scores"]
+    assert "too few for an interval" in scores(findings)
     assert "[" not in texts_of(score_table(findings, KID))[0][2]
 
 

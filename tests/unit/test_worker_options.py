@@ -16,8 +16,7 @@ from harness.plan.initial_weights import initial_state
 from harness.records.run import RunRecord
 from harness.system.files import write_arrays
 from harness.training.clocks import Clocks
-from harness.training.run import Job
-from harness.training.run import TrainingRun as Run
+from harness.training.run import Job, TrainingRun
 
 
 class Listening:
@@ -45,7 +44,7 @@ def begin(experiment: Experiment, folder: Path, monkeypatch: pytest.MonkeyPatch)
         for side in "AB"
     }
     settings = experiment.model_dump()
-    run = Run(Job("torch", 5, str(folder), "cpu", "a CPU", 2, settings, images), Clocks())
+    run = TrainingRun(Job("torch", 5, str(folder), "cpu", "a CPU", 2, settings, images), Clocks())
     assert isinstance(run.backend, Listening)
     return run.backend
 

@@ -1,23 +1,15 @@
-"""Has a model learnt anything? Measured against doing nothing: EVALUATION.md, rule 3."""
+"""Has a model learnt anything? Compared with untranslated images (docs/evaluation.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.scores import BackendScore, MetricRow, headline_rows
 from harness.report.formatting import listed, percent, plural
+from harness.report.page import Sentence
 
 Scores = dict[str, BackendScore]  # by backend
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """`lead` says what `text` is about: a direction, a device."""
-
-    lead: str
-    text: str
 
 
 def have_they_learnt(

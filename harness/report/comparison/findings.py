@@ -10,8 +10,9 @@ from harness.report.comparison.extreme_examples import extreme_galleries
 from harness.report.comparison.losses import LossRow, loss_rows
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
-from harness.report.comparison.verdict import Answer, answers, scope
+from harness.report.comparison.verdict import answers, scope
 from harness.report.gallery import Gallery, galleries
+from harness.report.page import Answer
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import tables
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.frames import frames
-from harness.report.comparison.tables import Table
 from harness.report.latex import document
+from harness.report.page import Table
 
 Captioned = tuple[str, str, Table]  # label, caption, table
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backends.objective import LOSS_TERMS
 from harness.records.experiment import ExperimentFolder
@@ -14,25 +13,7 @@ from harness.report.comparison.timing import TimingRow, clock_table
 from harness.report.comparison.verdict import more
 from harness.report.figures import colour
 from harness.report.formatting import MISSING, bounds, fixed, percent, plural, prefixed, significant
-
-
-@dataclass(frozen=True)
-class Cell:
-    """`detail` is set small below `text`; `swatch` is a backend's colour."""
-
-    text: str
-    detail: str = ""
-    swatch: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """The first column names the row; the others are right-aligned where `numeric`."""
-
-    header: tuple[Cell, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: str = ""
-    numeric: bool = True
+from harness.report.page import Cell, Table
 
 
 def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], device: str) -> Table:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from harness.records.experiment import ExperimentFolder
-from harness.report.comparison.baseline_check import Sentence, have_they_learnt, place
+from harness.report.comparison.baseline_check import have_they_learnt, place
 from harness.report.comparison.scores import MetricRow, confidence, headline_rows
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
+from harness.report.page import Answer, Sentence
 from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.statistics.intervals import MINIMUM_SEEDS
 
 # They use the 90 % interval, narrower than the 95 % one beside them: the page must say so.
 EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """`tone`: "yes", "no" or "open", for the colour beside the words, never instead of them."""
-
-    question: str
-    short: str
-    tone: str
-    sentences: tuple[Sentence, ...]
 
 
 def scope(experiment: ExperimentFolder) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from harness.config.experiment import Experiment, one_line
 from harness.data import Manifest
-from harness.records.experiment_schema import HeadShape as Head
+from harness.records.experiment_schema import HeadShape
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import check_shape, require
 from harness.studies.estimate.predict import CLOCKS, Estimate
@@ -53,7 +53,7 @@ class Recorded:
 def read_recorded(folder: Path, machine: Machine) -> Recorded:
     """Raises UserError unless the experiment in `folder` has a complete run of this machine's."""
     document = read_json(folder / "experiment.json")
-    check_shape(folder / "experiment.json", document, Head, "mend it, or train anew")
+    check_shape(folder / "experiment.json", document, HeadShape, "mend it, or train anew")
     runs = _of_this_machine(folder, machine)
     present = {run.backend for run in runs}
     # In the order of the folder, backends of others after it.

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table as Drawn
+from harness.report.formatting import MISSING, listed, plural, prefixed, significant
+from harness.report.page import Answer, Note, Page, Section, Sentence, Table, text_table
+from harness.studies.gpu_check.record import Reached, Record, Repeated, Started, Timed, to_json
+from harness.studies.study import Result, in_short
 
-from harness.report.comparison.baseline_check import Sentence
-from harness.report.comparison.tables import Cell, Table
-from harness.report.comparison.verdict import Answer
-from harness.report.formatting import listed, plural, prefixed, significant
-from harness.report.render import write_pages
-from harness.studies.gpu_check.record import Reached, Record, Repeated, Started, Timed
-from harness.system.terminal_tables import show
-from harness.system.untrusted import printable
-
-NOTHING = "–"  # noqa: RUF001
 # Of environment.json's `gpu`: key -> title.
 GPU_FACTS = {
     "uuid": "UUID",
@@ -40,40 +32,22 @@ GPU_FACTS = {
 }
 
 
-@dataclass(frozen=True)
-class Part:
-    """A section of the page."""
-
-    title: str
-    note: str
-    table: Table
-
-
-def write_page(record: Record, folder: Path) -> Path:
-    """report.html and report.md; returns the path of the former."""
-    given = {
-        "device": record.device,
-        "about": [record.finished, f"{record.seconds:.0f} s"],
-        "answers": answers(record),
-        "parts": parts(record),
-        "figures": [],
-    }
-    return write_pages(folder, "gpu_check", given, {})
+def make_page(record: Record) -> Page:
+    """What `report/render.py` writes."""
+    return Page(
+        f"GPU check: {record.device}",
+        (record.finished, f"{record.seconds:.0f} s"),
+        tuple(answers(record)),
+        tuple(
+            Section(title, (Note(note), table) if note else (table,))
+            for title, note, table in tables(record)
+        ),
+    )
 
 
-def print_record(record: Record, console: Console) -> None:
-    for part in parts(record):
-        table = Drawn(title=part.title)
-        for cell in part.table.header:
-            table.add_column(cell.text, overflow="fold")
-        for row in part.table.rows:
-            texts = (" ".join(filter(None, (c.text, c.detail))) for c in row)
-            table.add_row(*(printable(text) for text in texts))
-        show(table, console)
-
-
-def sentences(record: Record) -> list[str]:
-    return [f"{answer.question} {answer.short}" for answer in answers(record)]
+def result(record: Record, file: Path, page: Path) -> Result:
+    shown = tuple(replace(table, caption=title) for title, _, table in tables(record))
+    return Result(page, file, to_json(record), shown, in_short(answers(record)), ok=record.ok)
 
 
 def answers(record: Record) -> list[Answer]:
@@ -90,11 +64,11 @@ def _title(record: Record, backend: str) -> str:
 def _runs(record: Record) -> Answer:
     question = f"Does everything run on {record.device}?"
     failed = [each for each in record.started if each.state == "failed"]
-    parts: list[Reached | Timed | Repeated] = [*record.reached, *record.timed, *record.repeated]
-    later = [each for each in parts if each.state == "failed"]
+    rest: list[Reached | Timed | Repeated] = [*record.reached, *record.timed, *record.repeated]
+    later = [each for each in rest if each.state == "failed"]
     good = [_title(record, each.backend) for each in record.started if each.state == "ok"]
-    said = [Sentence(f"{each.backend}:", each.why) for each in failed]
-    said += [Sentence(f"{each.backend}{_where(each)}:", each.why) for each in later]
+    said = [Sentence(each.backend, each.why) for each in failed]
+    said += [Sentence(f"{each.backend}{_where(each)}", each.why) for each in later]
     if failed:
         short = f"{listed([each.backend for each in failed])} cannot take a training step."
         return Answer(question, short, "no", tuple(said))
@@ -121,7 +95,7 @@ def _right(record: Record) -> Answer:
         return Answer(question, f"Not checked: {parity.why}.", tone, ())
     breached = [row for row in parity.rows if not row["passed"]]
     short = f"{parity.passed} of {len(parity.rows)} parity checks pass (preset {parity.preset})."
-    said = tuple(Sentence(f"{row['check']}:", str(row["what"])) for row in breached)
+    said = tuple(Sentence(str(row["check"]), str(row["what"])) for row in breached)
     return Answer(question, short, "no" if breached else "yes", said)
 
 
@@ -135,7 +109,7 @@ def _repeatable(record: Record) -> Answer:
         how = "with runtime.deterministic" if each.deterministic else "without"
         what = "yes" if each.same else f"no, a loss differs by {significant(each.largest, 2)} of it"
         text = f"{what}, over {plural(each.steps, 'step')}"
-        said.append(Sentence(f"{_title(record, each.backend)}, {how}:", text))
+        said.append(Sentence(f"{_title(record, each.backend)}, {how}", text))
     asked = [each for each in done if each.deterministic]
     kept = all(each.same for each in asked)
     short = "With runtime.deterministic, yes." if kept else "Not even with runtime.deterministic."
@@ -162,24 +136,20 @@ def _fastest(record: Record) -> Answer:
     return Answer(question, f"{'; '.join(best)}.", "open", (Sentence("", how),))
 
 
-def parts(record: Record) -> list[Part]:
+def tables(record: Record) -> list[tuple[str, str, Table]]:
+    """Title, note and table of each section."""
     return [
-        Part("The device", "", _device(record)),
-        Part("The frameworks there", f"Networks and images of preset {record.presets[0]}.",
-             _frameworks(record)),
-        Part("Step times", "Median over blocks after warm-up, a process each. Memory: the most that"
-             " the framework's allocator gave out after warm-up; on a CPU the process's own.",
-             _times(record)),
-        Part("What the device reaches", "A large matrix product, a 3x3 convolution of 256 channels,"
-             " one array added to another, in float32.", _peaks(record)),
-        Part("Parity", "The closest checks of each rung; all of them are in record.json.",
-             _parity(record)),
+        ("The device", "", _device(record)),
+        ("The frameworks there", f"Networks and images of preset {record.presets[0]}.",
+         _frameworks(record)),
+        ("Step times", "Median over blocks after warm-up, a process each. Memory: the most that"
+         " the framework's allocator gave out after warm-up; on a CPU the process's own.",
+         _times(record)),
+        ("What the device reaches", "A large matrix product, a 3x3 convolution of 256 channels,"
+         " one array added to another, in float32.", _peaks(record)),
+        ("Parity", "The closest checks of each rung; all of them are in record.json.",
+         _parity(record)),
     ]  # fmt: skip
-
-
-def _rows(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: bool = False) -> Table:
-    body = tuple(tuple(Cell(text) for text in row) for row in rows)
-    return Table(tuple(Cell(name) for name in names), body, numeric=numeric)
 
 
 def _device(record: Record) -> Table:
@@ -188,12 +158,12 @@ def _device(record: Record) -> Table:
         rows.append((key.replace("_", " ").capitalize(), _text(record.machine.get(key))))
     facts = record.machine.get("gpu") or {}
     rows += [(title, _text(facts[key], key)) for key, title in GPU_FACTS.items() if key in facts]
-    return _rows(("Fact", "Value"), rows)
+    return text_table(("Fact", "Value"), rows)
 
 
 def _text(value: Any, key: str = "") -> str:
     if value is None:
-        return NOTHING
+        return MISSING
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Mapping):
@@ -212,7 +182,7 @@ def _frameworks(record: Record) -> Table:
 
     def row(each: Started) -> tuple[str, ...]:
         if each.environment is None:
-            return (each.backend, each.why, *[NOTHING] * 5)
+            return (each.backend, each.why, *[MISSING] * 5)
         seconds = (each.setup_seconds, each.first_step_seconds, each.step_seconds)
         return (
             str(each.environment["framework"]),
@@ -222,7 +192,7 @@ def _frameworks(record: Record) -> Table:
             *(_or_nothing(value, lambda x: prefixed(x, "s")) for value in seconds),
         )
 
-    return _rows(names, [row(each) for each in record.started])
+    return text_table(names, [row(each) for each in record.started])
 
 
 def _times(record: Record) -> Table:
@@ -232,7 +202,7 @@ def _times(record: Record) -> Table:
     def row(each: Timed) -> tuple[str, ...]:
         label = f"{_title(record, each.backend)}, {each.preset}, {each.setting}"
         if each.seconds is None:
-            return (label, f"{each.state}: {each.why}", *[NOTHING] * 6)
+            return (label, f"{each.state}: {each.why}", *[MISSING] * 6)
         return (
             label,
             prefixed(each.seconds, "s"),
@@ -241,10 +211,10 @@ def _times(record: Record) -> Table:
             _or_nothing(each.peak_bytes, lambda x: f"{x / 2**20:.0f} MiB"),
             _or_nothing(each.joules, lambda x: significant(x)),
             _or_nothing(each.clock_mhz, str),
-            ", ".join(each.throttle_reasons) or NOTHING,
+            ", ".join(each.throttle_reasons) or MISSING,
         )
 
-    return _rows(names, [row(each) for each in record.timed], numeric=True)
+    return text_table(names, [row(each) for each in record.timed], numeric=True)
 
 
 def _peaks(record: Record) -> Table:
@@ -254,11 +224,11 @@ def _peaks(record: Record) -> Table:
             _or_nothing(each.matrix_flops, lambda x: prefixed(x, "FLOP/s")),
             _or_nothing(each.convolution_flops, lambda x: prefixed(x, "FLOP/s")),
             _or_nothing(each.bandwidth_bytes, lambda x: prefixed(x, "B/s")),
-            each.why or NOTHING,
+            each.why or MISSING,
         )
         for each in record.reached
     ]
-    return _rows(("Backend", "Matrix product", "Convolution", "Bandwidth", "Failed"), rows)
+    return text_table(("Backend", "Matrix product", "Convolution", "Bandwidth", "Failed"), rows)
 
 
 def _parity(record: Record) -> Table:
@@ -277,7 +247,7 @@ def _parity(record: Record) -> Table:
         )
         for name, row in closest.items()
     ]
-    return _rows(("Rung", "Closest", "Measured", "Allowed", ""), rows)
+    return text_table(("Rung", "Closest", "Measured", "Allowed", ""), rows)
 
 
 def _share(row: Mapping[str, Any]) -> float:
@@ -289,4 +259,4 @@ def _share(row: Mapping[str, Any]) -> float:
 
 
 def _or_nothing(value: Any, written: Callable[[Any], str]) -> str:
-    return NOTHING if value is None else written(value)
+    return MISSING if value is None else written(value)

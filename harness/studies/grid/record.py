@@ -5,26 +5,28 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 import backends
+from backends.model import NETWORKS
 from harness.config.experiment import Experiment
 from harness.records.run import RunRecord
-from harness.records.schema import check_shape
-from harness.studies.grid.axes import Axis
+from harness.records.schema import Shape, Text, Whole, check_shape
+from harness.statistics.metric_table import BY_NAME
 from harness.studies.grid.file import StudyFile
-from harness.studies.grid.grid import Cell, cell_name
-from harness.studies.grid.shapes import StudyShape
+from harness.studies.grid.grid import MOST_CELLS, Cell, cell_name
 from harness.system import provenance
 from harness.system.files import read_json, write_json
 from harness.system.machine import Machine
-from harness.training.jobs import ComparisonRequest as Request
-from harness.training.jobs import PreparedExperiment as Bench
+from harness.training.jobs import ComparisonRequest, PreparedExperiment
 
 KIND = "grid"  # other studies have a study.json, too
+Texts = Annotated[tuple[Text, ...], Field(min_length=1, max_length=MOST_CELLS)]
 
 
 @dataclass(frozen=True)
@@ -32,36 +34,75 @@ class Place:
     """A cell, and where its experiment lives."""
 
     cell: Cell
-    bench: Bench
+    bench: PreparedExperiment
 
 
-@dataclass(frozen=True)
-class CellRecord:
-    """`parameters`: how many a network has."""
+class AxisRecord(Shape):
+    """An axis without settings: the cells' own records say what they are."""
 
-    labels: tuple[str, ...]
-    name: str
+    key: Text
+    title: Text
+    labels: Texts
+
+
+class CellRecord(Shape):
+    """`folder`: in the file relative to the study's. `parameters`: how many a network has."""
+
+    labels: tuple[Text, ...]
+    name: Text
     folder: Path
-    parameters: Mapping[str, int]
+    parameters: dict[str, Whole]
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> CellRecord:
+        if self.folder.is_absolute() or "\0" in str(self.folder):
+            raise ValueError("folder: it must be relative to the study's")
+        missing = [name for name in NETWORKS if name not in self.parameters]
+        if missing:
+            raise ValueError(f"parameters: none of {missing[0]}")
+        return self
 
 
-@dataclass(frozen=True)
-class StudyRecord:
-    """study.json, read. `axes` have no settings: the cells' own records say what they are."""
+class ReportRecord(Shape):
+    """`baseline`: name of a cell."""
 
-    folder: Path
-    name: str
-    hash: str
-    description: str
-    preset: str
-    device_name: str
-    seeds: tuple[int, ...]
-    backends: tuple[str, ...]
-    axes: tuple[Axis, ...]
-    cells: tuple[CellRecord, ...]
     metrics: tuple[str, ...]
     x: str | None
-    baseline: str  # name of a cell
+    baseline: str
+
+
+class StudyRecord(Shape):
+    """study.json, read from `folder`. `device_name`: `device` in the file."""
+
+    folder: Path
+    name: Text
+    hash: Text
+    description: str
+    preset: Text
+    device_name: Annotated[Text, Field(alias="device")]
+    seeds: Annotated[tuple[Whole, ...], Field(min_length=1)]
+    backends: Texts
+    axes: Annotated[tuple[AxisRecord, ...], Field(min_length=1)]
+    cells: Annotated[tuple[CellRecord, ...], Field(min_length=1, max_length=MOST_CELLS)]
+    report: ReportRecord
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StudyRecord:
+        wanted = math.prod(len(axis.labels) for axis in self.axes)
+        if len({cell.labels for cell in self.cells}) != wanted:
+            raise ValueError("cells: not one for each choice of labels")
+        for number, cell in enumerate(self.cells):
+            if len(cell.labels) != len(self.axes) or not all(
+                label in axis.labels for label, axis in zip(cell.labels, self.axes, strict=True)
+            ):
+                raise ValueError(f"cells.{number}.labels: not one of each axis")
+        if self.report.x is not None and self.report.x not in [axis.key for axis in self.axes]:
+            raise ValueError("report.x: no axis is called that")
+        if self.report.baseline not in [cell.name for cell in self.cells]:
+            raise ValueError("report.baseline: no cell is called that")
+        if any(name not in BY_NAME for name in self.report.metrics):
+            raise ValueError("report.metrics: not all of them are known here")
+        return self
 
     @property
     def device(self) -> str:
@@ -91,7 +132,7 @@ def write_record(
     folder: Path,
     name: str,
     file: StudyFile,
-    request: Request,
+    request: ComparisonRequest,
     machine: Machine,
     places: Sequence[Place],
 ) -> None:
@@ -129,28 +170,11 @@ def write_record(
 def read_record(folder: Path) -> StudyRecord:
     """Raises UserError for a missing or damaged record."""
     path = folder / "study.json"
-    record = read_json(path)
-    check_shape(path, record, StudyShape, "remove it and run the same `make study` again")
-    axes = tuple(
-        Axis(each["key"], each["title"], tuple(each["labels"]), ()) for each in record["axes"]
-    )
-    cells = tuple(
-        CellRecord(tuple(each["labels"]), each["name"], folder / each["folder"], each["parameters"])
-        for each in record["cells"]
-    )
-    asked: dict[str, Any] = record["report"]
-    return StudyRecord(
-        folder=folder,
-        **{key: record[key] for key in ("name", "hash", "description", "preset")},
-        device_name=record["device"],
-        seeds=tuple(record["seeds"]),
-        backends=tuple(record["backends"]),
-        axes=axes,
-        cells=cells,
-        metrics=tuple(asked["metrics"]),
-        x=asked["x"],
-        baseline=asked["baseline"],
-    )
+    document = {**read_json(path), "folder": folder}
+    check_shape(path, document, StudyRecord, "remove it and run the same `make study` again")
+    record = StudyRecord.model_validate(document)
+    cells = tuple(cell.model_copy(update={"folder": folder / cell.folder}) for cell in record.cells)
+    return record.model_copy(update={"cells": cells})
 
 
 def is_study(folder: Path) -> bool:

@@ -8,7 +8,6 @@ and code, not how many seeds were asked for: those can be added to.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,20 @@ from harness.studies.grid.file import StudyFile, read_study
 from harness.studies.grid.grid import Cell, make_cells
 from harness.studies.grid.page.write import write_page
 from harness.studies.grid.record import Place, asked_runs, study_folder, write_record
+from harness.studies.study import with_progress
 from harness.system.errors import WorkerFailed
 from harness.system.machine import Machine, find_machine
-from harness.system.progress import Display, duration
+from harness.system.progress import Display
 from harness.training.experiment_folder import prepare_data
-from harness.training.jobs import ComparisonRequest as Request
-from harness.training.jobs import PreparedExperiment as Bench
-from harness.training.jobs import begin, check_precision, set_up, tell, train
+from harness.training.jobs import (
+    ComparisonRequest,
+    PreparedExperiment,
+    begin,
+    check_precision,
+    set_up,
+    tell,
+    train,
+)
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,11 @@ def study(options: Options, display: Display) -> Path:
     return page
 
 
-def _request(options: Options, file: StudyFile) -> Request:
+def _request(options: Options, file: StudyFile) -> ComparisonRequest:
     """Raises UserError for an unknown backend."""
     backends = options.backends or file.backends
     check_backends(list(backends))
-    return Request(
+    return ComparisonRequest(
         seeds=options.seeds or file.seeds,
         backends=backends,
         device=options.device,
@@ -86,7 +92,7 @@ def _request(options: Options, file: StudyFile) -> Request:
     )
 
 
-def _places(cells: Sequence[Cell], request: Request, display: Display) -> list[Place]:
+def _places(cells: Sequence[Cell], request: ComparisonRequest, display: Display) -> list[Place]:
     """Each data set is found and looked through once, however many cells use it."""
     known: dict[tuple[object, ...], Prepared] = {}
     places = []
@@ -101,7 +107,11 @@ def _places(cells: Sequence[Cell], request: Request, display: Display) -> list[P
 
 
 def _train(
-    folder: Path, places: Sequence[Place], request: Request, machine: Machine, display: Display
+    folder: Path,
+    places: Sequence[Place],
+    request: ComparisonRequest,
+    machine: Machine,
+    display: Display,
 ) -> list[WorkerFailed]:
     """One cell after the other; after each the page shows what there is so far."""
     todo = [each for each in places if not _done(each.bench.folder, request, machine)]
@@ -109,26 +119,15 @@ def _train(
         f"Cells: {len(places) - len(todo)} of {len(places)} are trained, {len(todo)} to train"
     )
     failures: list[WorkerFailed] = []
-    began = time.monotonic()
-    for done, each in enumerate(todo):
-        display.update("cells", done, len(todo), each.cell.name)
-        display.say(f"Cell {done + 1} of {len(todo)}: {each.cell.name}")
+    for each in with_progress("cells", todo, lambda place: place.cell.name, display):
+        display.say(f"Cell: {each.cell.name}")
         failures += _train_cell(each.bench, request, machine, display)
         write_page(folder)
-        left = len(todo) - done - 1
-        if left:
-            pace = (time.monotonic() - began) / (done + 1)
-            display.say(
-                f"About {duration(pace * left)} left, if {left} more take as long as so far "
-                f"({duration(pace)} each)"
-            )
-    if todo:
-        display.update("cells", len(todo), len(todo))
     return failures
 
 
 def _train_cell(
-    bench: Bench, request: Request, machine: Machine, display: Display
+    bench: PreparedExperiment, request: ComparisonRequest, machine: Machine, display: Display
 ) -> list[WorkerFailed]:
     """Train and score one cell; returns the failures that are no divergence.
 
@@ -152,7 +151,7 @@ def _score(folder: Path, display: Display) -> None:
             score(folder, display)
 
 
-def _done(folder: Path, request: Request, machine: Machine) -> bool:
+def _done(folder: Path, request: ComparisonRequest, machine: Machine) -> bool:
     """Whether every run asked for is complete, or has diverged and would again."""
     runs = asked_runs(folder, machine.device_name, request.backends, request.seeds)
     return all(run.begun and (run.complete or run.diverged) for run in runs)

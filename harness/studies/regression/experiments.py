@@ -15,8 +15,7 @@ from harness.records.run import RunRecord
 from harness.report.comparison.timing import block_times, paired_times
 from harness.statistics.metric_table import BY_NAME
 from harness.studies.regression.measured import BackendOnDevice, Measurement, ScoreKey, texts
-from harness.studies.timing.disk import read_record
-from harness.studies.timing.record import Record
+from harness.studies.timing.record import Record, read_record
 from harness.system import provenance
 from harness.system.dates import day
 from harness.system.errors import UserError

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from harness.report.formatting import MINUS, fixed, listed, plural
+from harness.report.page import text_table
+from harness.report.terminal import print_lines, print_table
 from harness.statistics.change import Change
 from harness.statistics.metric_table import BY_NAME
 from harness.studies.regression.comparison import PEAK_MEMORY, RELATIVE_TIME, STEP_TIME, Comparison
-from harness.studies.regression.measured import Measurement as Measured
+from harness.studies.regression.measured import Measurement
 
 OVER_STARTS = (
     "Intervals of times are over starts of the processes: what the machine itself differs from day"
@@ -47,25 +48,24 @@ def conclusion(found: Comparison) -> str:
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
-    table = Table(title=f"{found.new.name} against {found.baseline.name}", title_justify="left")
-    for heading in ("", "where", "baseline", "new", "change", "limit", "n", "verdict"):
-        table.add_column(heading)
-    for change in found.changes:
-        table.add_row(*_row(found, change), style="" if change.judged else "dim")
-    console.print(table)
+    names = ("", "where", "baseline", "new", "change", "limit", "n", "verdict")
+    title = f"{found.new.name} against {found.baseline.name}"
+    table = text_table(names, [_row(found, change) for change in found.changes], title)
+    print_table(table, console, dim=[i for i, c in enumerate(found.changes) if not c.judged])
     for title, lines in (
         ("Set apart on purpose", found.allowed),
         ("Not the same around them", found.circumstances),
         ("Not compared", found.unmatched),
     ):
         if lines:
-            console.print(f"{title}:", *(f"  {line}" for line in lines), sep="\n", markup=False)
+            print_lines([f"{title}:", *(f"  {line}" for line in lines)], console)
     if found.judged:
         count = plural(len(found.judged), "check")
         days = 1 + len(found.earlier)
         about = OVER_DAYS.format(plural(days, "day")) if days > 1 else OVER_STARTS
-        console.print(f"The intervals of the {count} hold together at 95 %, others each. {about}")
-    console.print(sentence(found), markup=False)
+        whole = f"The intervals of the {count} hold together at 95 %, others each."
+        print_lines([f"{whole} {about}"], console)
+    print_lines([sentence(found)], console)
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
@@ -85,12 +85,12 @@ def as_json(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _head(measured: Measured) -> dict[str, Any]:
+def _head(measured: Measurement) -> dict[str, Any]:
     revisions = list(measured.revisions)
     return {"name": measured.name, "finished": measured.finished, "git_revisions": revisions}
 
 
-def _origin(measured: Measured) -> str:
+def _origin(measured: Measurement) -> str:
     revisions = [each[:10] + ("+" if each.endswith("+") else "") for each in measured.revisions]
     return f"{measured.finished} ({', '.join(revisions) or measured.name})"
 

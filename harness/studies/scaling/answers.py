@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.comparison.baseline_check import Sentence
-from harness.report.comparison.verdict import Answer
 from harness.report.formatting import MINUS, bounds, fixed, listed, plural, prefixed, significant
+from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_PAIRS, Interval
 from harness.studies.scaling.findings import AxisFindings, Curve, Findings, ratio
 from harness.studies.scaling.fit import Spread

@@ -8,8 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-import backends
-from harness.report.figures import PALETTE
+from harness.report.figures import backend_colour
 from harness.statistics.intervals import Interval, ratio_interval
 from harness.studies.scaling.fit import MemoryLine, Straight, memory_line, power, straight
 from harness.studies.scaling.record import AxisRecord, Measured, Record, Side
@@ -100,17 +99,11 @@ def _curve(rows: Sequence[Row], backend: str, title: str) -> Curve:
     return Curve(
         backend=backend,
         title=title,
-        tone=colour(backend),
+        tone=backend_colour(backend),
         values=tuple(row.value for row, _ in there),
         flops=tuple(row.point.flops for row, _ in there),
         sides=tuple(side for _, side in there),
     )
-
-
-def colour(backend: str) -> str:
-    """The same as in the other reports, where a backend's place gives it."""
-    known = list(dict.fromkeys([*backends.available(), backend]))
-    return PALETTE[known.index(backend) % len(PALETTE)]
 
 
 def ratio(point: Measured, first: str, second: str) -> Interval:

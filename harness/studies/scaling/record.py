@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.studies.scaling.points import BASE
-from harness.system.errors import UserError
-from harness.system.files import read_json, write_json
+from harness.studies.study import read_record as read
+from harness.system.files import write_json
 
 KIND = "scaling"
 # What is beyond cannot be measured, nor be added up or drawn.
@@ -141,16 +141,7 @@ def write_record(path: Path, record: Record) -> None:
 
 def read_record(path: Path) -> Record:
     """Raises UserError for a missing or damaged one."""
-    content = read_json(path)
-    del content["schema_version"]
-    if content.get("kind") != KIND:
-        raise UserError(f"{path}: not a record of cyclebench scaling; move it elsewhere")
-    try:
-        return Record.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "as a whole"
-        raise UserError(f"{path}: damaged ({where}: {first['msg']}); remove it") from None
+    return read(path, KIND, Record)
 
 
 def find_records(folder: Path) -> list[Record]:

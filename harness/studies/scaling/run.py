@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +19,13 @@ from harness.studies.scaling.record import (
     read_record,
     write_record,
 )
+from harness.studies.study import with_progress
 from harness.system import provenance
 from harness.system.device_memory import device_memory
 from harness.system.errors import WorkerFailed
 from harness.system.lock import locked
 from harness.system.machine import Machine
-from harness.system.progress import Display, duration
+from harness.system.progress import Display
 from harness.training.jobs import check_precision, tell
 
 
@@ -115,21 +115,17 @@ def _measure_all(
 ) -> Record:
     """The base comes first where it is not there: estimates are made from it."""
     logs = request.folder / "logs" / record.digest
-    began, announced = time.monotonic(), False
-    for turn, point in enumerate(todo):
-        left = estimate(record.base, todo[turn:], request.method)
-        if left and not announced:
-            display.say(f"{len(todo) - turn} more take about {duration(left)}")
-            announced = True
-        note = f"{point.label}, about {duration(left)} left" if left else point.label
-        display.update("points", turn, len(todo), note)
+
+    def left(rest: Sequence[Point]) -> float | None:
+        return estimate(record.base, rest, request.method)
+
+    points = with_progress("points", todo, lambda point: point.label, display, left)
+    for turn, point in enumerate(points):
         measured = measure(point, request.machine, request.backends, request.method, logs, turn)
         record = record.having(measured)
         write_record(file, record)
         if measured.failed:
             display.say(f"Failed at {point.label}: {measured.failed.why}")
-    if todo:
-        display.update("points", len(todo), len(todo), duration(time.monotonic() - began))
     return record
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report.comparison.tables import Cell, Table
+from harness.report.figures import backend_colour
 from harness.report.formatting import MISSING, bounds, fixed, percent, plural, prefixed, significant
+from harness.report.page import Cell, Table
 from harness.studies.scaling.findings import (
     AxisFindings,
     Curve,
     Findings,
     Row,
-    colour,
     pair_ratios,
     ratio,
 )
@@ -32,9 +32,9 @@ def point_table(findings: Findings, each: AxisFindings) -> Table:
     first, *others = findings.record.backends
     titles = findings.titles
     header = [Cell(each.axis.title), Cell("GFLOP", "a step")]
-    header += [Cell(titles[n], "ms a step", colour(n)) for n in findings.record.backends]
+    header += [Cell(titles[n], "ms a step", backend_colour(n)) for n in findings.record.backends]
     header += [Cell("Ratio", f"{titles[n]} / {titles[first]}") for n in others]
-    header += [Cell(titles[n], "peak memory", colour(n)) for n in findings.record.backends]
+    header += [Cell(titles[n], "peak memory", backend_colour(n)) for n in findings.record.backends]
     return Table(tuple(header), tuple(_point_row(findings, each, row) for row in each.rows))
 
 

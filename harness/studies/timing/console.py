@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from backends.interface import Peaks
+from harness.report.page import Table, text_table
 from harness.statistics.timed_blocks import Drift
+from harness.studies.study import Result
+from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, performance, roof, whole
 from harness.studies.timing.record import Record
 from harness.studies.timing.verdict import orders, verdict
-from harness.studies.timing.wording import PHASE_TITLES
-from harness.system.terminal_tables import show
 
 
-def print_record(record: Record, console: Console) -> None:
+def result(record: Record, file: Path, page: Path) -> Result:
     cold, pairs = sum(start.cold for start in record.starts), len(record.warm(0))
-    line = (
-        f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
-        f" blocks in all, {cold} more left out as warm-up"
+    return Result(
+        page=page,
+        record=file,
+        numbers=as_json(record),
+        head=f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
+        f" blocks in all, {cold} more left out as warm-up",
+        tables=(_table(record),),
+        sentences=tuple(sentences(record)),
+        ok=not record.same or record.agrees_with_itself,
     )
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-    show(_table(record), console)
-    for line in sentences(record):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def sentences(record: Record) -> list[str]:
@@ -36,7 +38,7 @@ def sentences(record: Record) -> list[str]:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """What `print_record` says; of the ratio what is known, `settled` or not."""
+    """What `result` says; of the ratio what is known, `settled` or not."""
     return {
         "preset": record.preset,
         "changes": dict(record.changes),
@@ -69,14 +71,10 @@ def _side(record: Record, side: int) -> dict[str, Any]:
 
 
 def _table(record: Record) -> Table:
-    table = Table()
-    table.add_column("")
     columns = [_column(record, side) for side in (0, 1)]
-    for name in record.names:
-        table.add_column(name, justify="right")
-    for row in dict.fromkeys([*columns[0], *columns[1]]):
-        table.add_row(row, *(column.get(row, "") for column in columns))
-    return table
+    names = dict.fromkeys([*columns[0], *columns[1]])
+    rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
+    return text_table(("", *record.names), rows, numeric=True)
 
 
 def _column(record: Record, side: int) -> dict[str, str]:

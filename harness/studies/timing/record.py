@@ -1,19 +1,34 @@
-"""What a bench measured, as one value: written, read, printed and shown on the page."""
+"""What a bench measured, as one value, in memory and on disk (schema: results/README.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from backends.cost import Cost
-from backends.interface import PeakMemory, Peaks
+from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import Interval, enough_starts, over_starts
+from harness.studies.study import read_record as read
+from harness.system import provenance
+from harness.system.files import write_json
+
+KIND = "bench"
+SMALLEST, LARGEST = 1e-12, 1e18  # of numbers that are measured or counted, in their units
+Finite = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
+Positive = Annotated[float, Field(strict=True, ge=SMALLEST, le=LARGEST)]
+Whole = Annotated[int, Field(strict=True, ge=0, le=int(LARGEST))]
+Text = Annotated[str, Field(max_length=2000)]
+Times = Annotated[tuple[Finite, ...], Field(min_length=1)]
+CONFIG = ConfigDict(populate_by_name=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class Side:
     """One backend of one start. Seconds and joules are of one step.
 
@@ -22,29 +37,52 @@ class Side:
     `first_step`: with tracing and compiling.
     """
 
-    backend: str
+    backend: Text
     environment: Mapping[str, Any]
-    setup: float
-    first_step: float
-    blocks: tuple[float, ...]
+    setup: Annotated[Finite, Field(alias="setup_seconds")]
+    first_step: Annotated[Positive, Field(alias="first_step_seconds")]
+    blocks: Annotated[tuple[Positive, ...], Field(alias="seconds_per_step", min_length=1)]
     memory: PeakMemory
-    joules: tuple[float, ...] | None = None
-    phases: Mapping[str, tuple[float, ...]] | None = None
+    joules: Annotated[Times | None, Field(alias="joules_per_step")] = None
+    phases: Mapping[str, Times] | None = None
     peaks: Peaks | None = None
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Side:
+        _check(Text, self.environment.get("framework"), "environment.framework")
+        _check(Whole, self.memory.bytes, "memory.bytes")
+        if self.joules is not None and len(self.joules) != len(self.blocks):
+            raise ValueError("joules_per_step: not one a block")
+        if self.phases:
+            _check_phases(self.phases)
+            if len({len(seconds) for seconds in self.phases.values()}) != 1:
+                raise ValueError("phases: not of the same steps")
+            if not sum(float(np.median(seconds)) for seconds in self.phases.values()):
+                raise ValueError("phases: they take no time")
+        if self.peaks:
+            _check(dict[str, Positive], asdict(self.peaks), "peaks")
+        return self
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=CONFIG)
 class Start:
     """Both backends in processes of their own. `number` from 0; `cold`: pairs that are warm-up.
 
     In pairs of an even number, `number` added, the first backend came first.
     """
 
-    number: int
-    steps_per_block: int
-    cold: int
+    number: Whole
+    steps_per_block: Whole
+    cold: Annotated[Whole, Field(alias="cold_pairs")]
     first: Side
     second: Side
+
+    @model_validator(mode="after")
+    def _blocks_are_pairs(self) -> Start:
+        pairs = len(self.first.blocks)
+        if pairs != len(self.second.blocks) or self.cold >= pairs:
+            raise ValueError("blocks are not pairs, or all of them are cold")
+        return self
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -69,25 +107,41 @@ class Start:
         return (np.arange(len(self.ratios)) + self.cold + self.number) % 2 == 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class Record:
     """`starts`: in the order they were made. `width`: beyond which no ratio is shown.
 
     `configuration`: every key of the experiment, nested; `changes`: dotted keys that are not as the
     preset has them. `costs`: counted, by phase; empty in records that have none. `machine`: as
-    provenance.describe. `energy_source`: what the joules are read from.
+    provenance.describe. `energy_source`: what the joules are read from. Of a record from before
+    there were phases, costs, peaks or energy, those are absent.
     """
 
-    preset: str
+    preset: Text
     configuration: Mapping[str, Any]
-    changes: Mapping[str, Any]
-    device: str
-    threads: int
+    device: Text
+    threads: Whole
     machine: Mapping[str, Any]
-    width: float
-    starts: tuple[Start, ...]
-    costs: Mapping[str, Cost]
-    energy_source: str | None = None
+    starts: Annotated[tuple[Start, ...], Field(min_length=1)]
+    changes: Mapping[str, Any] = Field(default_factory=dict)
+    width: Positive = 0.05
+    costs: Mapping[str, Cost] = Field(default_factory=dict)
+    energy_source: Text | None = None
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Record:
+        if len({tuple(side.backend for side in start.sides) for start in self.starts}) != 1:
+            raise ValueError("starts: of different backends")
+        _check(Annotated[Whole, Field(ge=1)], self.batch_size, "training.batch_size")
+        _check(Text, self.setting, "changes")
+        if self.costs:
+            _check_phases(self.costs)
+            for total in ("flops", "bytes"):
+                counts = [getattr(cost, total) for cost in self.costs.values()]
+                _check(list[Whole], counts, f"costs.{total}")
+                if not sum(counts):
+                    raise ValueError(f"costs.{total}: 0 in all")
+        return self
 
     @property
     def names(self) -> tuple[str, str]:
@@ -146,6 +200,58 @@ class Record:
         """Of an A/A record: whether the interval covers 1; unknown is not yes."""
         low, high = self.ratio.low, self.ratio.high
         return low is not None and high is not None and low <= 1 <= high
+
+
+def file_name(record: Record, digest: str) -> str:
+    """`digest`: of the configuration and what else tells two records of a device apart."""
+    backends = "-".join(record.backends)
+    return f"{record.preset}-{backends}-{digest}-{provenance.slug(record.device)[:80]}.json"
+
+
+def is_bench(folder: Path) -> bool:
+    """Whether a folder holds records of benches: JSON, but no experiment and no study."""
+    # An experiment that has lost a record is still none.
+    others = ("experiment.json", "study.json", "manifest.json", "audit.json", "runs")
+    return not any((folder / name).exists() for name in others) and any(folder.glob("*.json"))
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Raises OSError."""
+    content = TypeAdapter(Record).dump_python(record, mode="json", by_alias=True)
+    for start in content["starts"]:
+        del start["number"]
+        start["sides"] = [start.pop("first"), start.pop("second")]
+    write_json(path, {"kind": KIND, **content, "ratio": asdict(record.ratio)})
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """By file name, sorted. Raises UserError naming a file that is no such record or is damaged."""
+    return {path.name: read_record(path) for path in sorted(folder.glob("*.json"))}
+
+
+def read_record(path: Path) -> Record:
+    return read(path, KIND, Record, _with_sides)
+
+
+def _with_sides(document: dict[str, Any]) -> dict[str, Any]:
+    """A start's list of sides as its first and second."""
+    starts = []
+    for number, start in enumerate(document["starts"]):
+        first, second = start["sides"]
+        starts.append({**start, "number": number, "first": first, "second": second})
+    return {**document, "starts": starts}
+
+
+def _check(kind: Any, value: object, name: str) -> None:
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(f"{name}: {error.errors()[0]['msg']}") from None
+
+
+def _check_phases(found: Mapping[str, Any]) -> None:
+    if set(found) != set(PHASES):
+        raise ValueError(f"phases: {', '.join(found)} in place of {', '.join(PHASES)}")
 
 
 def _median(values: np.ndarray) -> float | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.comparison.baseline_check import Sentence
-from harness.report.comparison.verdict import EQUIVALENCE, Answer
+from harness.report.comparison.verdict import EQUIVALENCE
 from harness.report.formatting import bounds, fixed, listed, percent, plural
+from harness.report.page import Answer, Sentence
 from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.studies.consistency.page.findings import DefaultRow, Findings, Study
 from harness.studies.consistency.page.tables import right_answer, rounded

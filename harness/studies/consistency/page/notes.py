@@ -11,14 +11,14 @@ from harness.studies.consistency.steps.effects import YARDSTICK
 from harness.studies.consistency.steps.floor import not_neutral
 
 
-def about(study: Study) -> list[str]:
+def about(study: Study) -> tuple[str, ...]:
     """What was studied, a phrase each."""
     asked = study.record["options"]
     parts = [listed([study.title(name) for name in study.backends])]
     parts += [f"{asked['steps']:,} steps followed", f"{plural(asked['seeds'], 'seed')} a backend"]
     parts.append(f"{plural(asked['pairs'], 'pair')} of runs in the calibration")
     devices = {environment["device"] for environment in study.environments.values()}
-    return [*parts, *sorted(devices), f"study {study.record['hash']}"]
+    return (*parts, *sorted(devices), f"study {study.record['hash']}")
 
 
 def texts(study: Study) -> dict[str, str]:
@@ -68,7 +68,7 @@ def texts(study: Study) -> dict[str, str]:
     }
 
 
-def missing(study: Study, findings: Findings) -> list[str]:
+def missing(study: Study, findings: Findings) -> tuple[str, ...]:
     """What could not be measured here, and why."""
     said = [
         f"{study.title(each['backend'])}: {each['variant']} not varied: {each['skipped']}"
@@ -93,9 +93,8 @@ def missing(study: Study, findings: Findings) -> list[str]:
         for row in findings.defaults
         if not row.scores
     ]
-    return said + [
-        f"Not complete, left out of every number: {each}" for each in findings.unfinished
-    ]
+    lacking = [f"Not complete, left out of every number: {each}" for each in findings.unfinished]
+    return (*said, *lacking)
 
 
 def _why(study: Study, default: str) -> str:

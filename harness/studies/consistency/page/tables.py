@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.comparison.tables import Cell, Table
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
+from harness.report.page import Cell, Table
 from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.studies.consistency.page.findings import DefaultRow, Findings, Study
 from harness.studies.consistency.steps.floor import Ratio

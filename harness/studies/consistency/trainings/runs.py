@@ -29,8 +29,7 @@ from harness.system.files import read_arrays
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
 from harness.training.experiment_folder import decoded_images, experiment_folder, write_experiment
-from harness.training.jobs import ComparisonRequest as Request
-from harness.training.jobs import jobs_left
+from harness.training.jobs import ComparisonRequest, jobs_left
 from harness.training.run import Job
 from harness.training.worker_process import Worker
 
@@ -101,7 +100,7 @@ class Runs:
         jobs = []
         for backend, seeds in variant.seeds.items():
             missing = tuple(s for s in seeds if not self._complete(folder, backend, s))
-            request = Request(seeds=missing, backends=(backend,))
+            request = ComparisonRequest(seeds=missing, backends=(backend,))
             listed = jobs_left(
                 folder, variant.experiment, images, request, self.machine, self.display
             )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.baseline_check import Sentence
-from harness.report.comparison.verdict import Answer
 from harness.report.formatting import listed, plural
+from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.grid.page.findings import ALPHA, Findings, Judged, ends
 

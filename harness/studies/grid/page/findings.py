@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.records.experiment import ExperimentFolder as Experiment
-from harness.records.experiment import load
+from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
-from harness.report.comparison.scores import HEADLINE, MetricRow, metric_rows
-from harness.report.comparison.scores import BackendScore as Score
+from harness.report.comparison.scores import HEADLINE, BackendScore, MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, step_seconds, timing_rows
+from harness.report.figures import backend_colour
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
 from harness.statistics.metric_table import BY_NAME, Metric
@@ -40,7 +39,7 @@ class CellFindings:
     """`experiment` holds the study's runs only; None where the cell has not been begun."""
 
     record: CellRecord
-    experiment: Experiment | None
+    experiment: ExperimentFolder | None
     rows: tuple[MetricRow, ...]
     timing: tuple[TimingRow, ...]
     runs: tuple[RunState, ...]
@@ -56,7 +55,7 @@ class CellFindings:
     def states(self, backend: str) -> list[RunState]:
         return [run for run in self.runs if run.backend == backend]
 
-    def score(self, metric: str, direction: str, backend: str) -> Score | None:
+    def score(self, metric: str, direction: str, backend: str) -> BackendScore | None:
         return next((r.scores[backend] for r in self.of_metric(metric, direction)
                      if backend in r.scores), None)  # fmt: skip
 
@@ -101,12 +100,15 @@ class Findings:
 
     @property
     def baseline(self) -> CellFindings:
-        return next(cell for cell in self.cells if cell.name == self.study.baseline)
+        return next(cell for cell in self.cells if cell.name == self.study.report.baseline)
 
     @property
     def most_seeds(self) -> int:
         return max((score.runs for cell in self.cells for row in cell.rows
                     for score in row.scores.values()), default=0)  # fmt: skip
+
+    def colour(self, backend: str) -> str:
+        return backend_colour(backend, self.study.backends)
 
     def path(self, cell: CellFindings, direction: str) -> str:
         return cell.experiment.path(direction) if cell.experiment else direction
@@ -115,7 +117,7 @@ class Findings:
 def find(study: StudyRecord) -> Findings:
     cells = tuple(_cell(study, record) for record in study.cells)
     scored = {row.metric.name for cell in cells for row in cell.rows}
-    wanted = study.metrics or DEFAULT_METRICS
+    wanted = study.report.metrics or DEFAULT_METRICS
     metrics = tuple(BY_NAME[name] for name in wanted if name in scored)
     titles = {name: name for name in study.backends}
     for cell in cells:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.records.experiment import ExperimentFolder as Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import smooth
 from harness.report.figures import Drawn, across, figure
-from harness.studies.grid.page.colours import colour
+from harness.statistics.smoothing import smooth
 from harness.studies.grid.page.findings import CellFindings, Findings
 from harness.studies.grid.page.losses import Part, loss_curves
 
@@ -55,7 +54,7 @@ def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
         return
     ended = []
     for backend in findings.study.backends:
-        runs, tone = _recorded(cell, backend), colour(findings, backend)
+        runs, tone = _recorded(cell, backend), findings.colour(backend)
         complete = [run for run in runs if run.complete]
         for part, dash in DASHES.items():
             style = {"color": tone, "linestyle": dash}
@@ -81,7 +80,11 @@ def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
 
 
 def _curve(
-    axis: Axes, experiment: Experiment, runs: Sequence[RunRecord], part: Part, style: dict[str, Any]
+    axis: Axes,
+    experiment: ExperimentFolder,
+    runs: Sequence[RunRecord],
+    part: Part,
+    style: dict[str, Any],
 ) -> None:
     values = loss_curves(experiment, runs, part)
     if not values.size:
@@ -106,5 +109,5 @@ def _recorded(cell: CellFindings, backend: str) -> list[RunRecord]:
 def _legend(axis: Axes, findings: Findings) -> None:
     for part, dash in DASHES.items():
         for backend in findings.study.backends:
-            axis.plot([], [], color=colour(findings, backend), linestyle=dash,
+            axis.plot([], [], color=findings.colour(backend), linestyle=dash,
                       label=f"{findings.titles[backend]}, {part}")  # fmt: skip

@@ -7,15 +7,16 @@ from typing import Literal
 
 import numpy as np
 
-from harness.records.experiment import ExperimentFolder as Experiment
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import TAIL, conventions, curves, smooth
+from harness.report.comparison.losses import TAIL, conventions, curves
+from harness.statistics.smoothing import smooth
 
 Part = Literal["generators", "discriminators"]
 STEADY = 0.1  # of the final level
 
 
-def loss_curves(experiment: Experiment, runs: Sequence[RunRecord], part: Part) -> np.ndarray:
+def loss_curves(experiment: ExperimentFolder, runs: Sequence[RunRecord], part: Part) -> np.ndarray:
     """Sum of the weighted terms, float64 (runs, steps); NaN where not finite."""
     total = np.zeros(())
     for term, weight in conventions(experiment).objective.weights.items():

@@ -8,16 +8,6 @@ from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.grid.page.findings import Findings
 from harness.studies.grid.page.plots import is_heat_map
 
-
-def texts(findings: Findings) -> dict[str, str]:
-    return {
-        "scores": _scores(findings),
-        "figure": _figure(findings),
-        "losses": LOSSES,
-        "cost": COST,
-    }
-
-
 LOSSES = (
     "A panel a cell. Solid: loss of both generators; dashed: of both discriminators; each term "
     "weighted as the optimiser sees it, so that panels with other weights cannot be compared by "
@@ -34,20 +24,21 @@ COST = (
     "tenth of its final level (mean of the last tenth), median over seeds; a dash: not before the "
     "last tenth."
 )
+CELLS = "Each is an experiment with a report of its own, in the folder named here."
 
 
-def about(findings: Findings) -> list[str]:
+def about(findings: Findings) -> tuple[str, ...]:
     """What was studied, a phrase each."""
     study = findings.study
     names = " and ".join(findings.titles[name] for name in study.backends)
     datasets = sorted({cell.experiment.dataset for cell in findings.cells if cell.experiment})
     cells = plural(len(study.cells), "cell")
     seeds = plural(len(study.seeds), "seed")
-    return [names, *datasets, f"preset {study.preset}", f"{cells}, {seeds}", study.device_name,
-            f"study {study.hash}"]  # fmt: skip
+    return (names, *datasets, f"preset {study.preset}", f"{cells}, {seeds}", study.device_name,
+            f"study {study.hash}")  # fmt: skip
 
 
-def _scores(findings: Findings) -> str:
+def scores(findings: Findings) -> str:
     seeds = findings.most_seeds
     if seeds >= MINIMUM_SEEDS:
         brackets = (
@@ -74,7 +65,7 @@ def _scores(findings: Findings) -> str:
     )
 
 
-def _figure(findings: Findings) -> str:
+def figure(findings: Findings) -> str:
     lost = "where trainings failed"
     if is_heat_map(findings):
         return (

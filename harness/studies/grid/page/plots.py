@@ -10,11 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.scores import BackendScore as Score
+from harness.report.comparison.scores import BackendScore
 from harness.report.figures import GUIDE, Drawn, figure, files
 from harness.statistics.metric_table import Metric
 from harness.studies.grid.axes import number
-from harness.studies.grid.page.colours import colour
 from harness.studies.grid.page.findings import CellFindings, Findings
 from harness.studies.grid.page.heat import heat_figure
 from harness.studies.grid.page.loss_grid import loss_figure
@@ -36,13 +35,13 @@ def figures(findings: Findings) -> dict[str, bytes]:
 
 def is_heat_map(findings: Findings) -> bool:
     """Two axes, and none of them named as the one to draw along."""
-    return findings.study.x is None and len(findings.study.axes) == 2
+    return findings.study.report.x is None and len(findings.study.axes) == 2
 
 
 def curve_figure(findings: Findings, metric: Metric) -> Drawn:
     """Score against one axis; a column a direction, a row a choice on all other axes."""
     study = findings.study
-    along = study.axis(study.x) if study.x else 0
+    along = study.axis(study.report.x) if study.report.x else 0
     others = [axis.labels for place, axis in enumerate(study.axes) if place != along]
     rows = list(product(*others))
     title = f"{metric.title} {metric.unit}".strip()
@@ -98,7 +97,7 @@ def _curves(
         shift = (turn - (len(findings.study.backends) - 1) / 2) * DODGE * reach
         scores = [cell.score(metric.name, direction, backend) for cell in cells]
         shown = [(at[place] + shift, scores[place]) for place in order if _value(scores[place])]
-        tone = colour(findings, backend)
+        tone = findings.colour(backend)
         axis.errorbar(
             [x for x, _ in shown],
             [_bound(score, "value", metric.scale) for _, score in shown],
@@ -146,11 +145,11 @@ def _references(
                       marker="_")  # fmt: skip
 
 
-def _value(score: Score | None) -> bool:
+def _value(score: BackendScore | None) -> bool:
     return score is not None and score.interval.value is not None
 
 
-def _bound(score: Score | None, name: str, scale: float) -> float:
+def _bound(score: BackendScore | None, name: str, scale: float) -> float:
     """The value itself where the interval has no bounds."""
     if score is None or score.interval.value is None:
         return math.nan

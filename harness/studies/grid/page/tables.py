@@ -1,21 +1,21 @@
-"""Tables of a study: scores, verdicts, cost; and all of it again as one CSV for other programs."""
+"""Tables of a study: scores, verdicts, cost; and table.csv, all of it for other programs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.scores import BackendScore as Score
-from harness.report.comparison.scores import MetricRow
-from harness.report.comparison.tables import Cell, Table
+from harness.report.comparison.scores import BackendScore, MetricRow
 from harness.report.comparison.verdict import more
 from harness.report.formatting import MISSING, bounds, fixed, plural, significant
+from harness.report.page import Cell, Table
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval
 from harness.statistics.metric_table import Metric
-from harness.studies.grid.page.colours import colour
 from harness.studies.grid.page.findings import (
     CellFindings,
     Findings,
@@ -28,6 +28,7 @@ from harness.studies.grid.page.losses import Part, loss_curves, steady_from
 
 NOTHING = "learnt nothing yet"
 UNSURE = "not surely better than untranslated"
+STATES = ("complete", "diverged", "failed", "interrupted", "running", "not begun")
 
 
 def score_table(findings: Findings, metric: Metric) -> Table:
@@ -35,7 +36,7 @@ def score_table(findings: Findings, metric: Metric) -> Table:
     arrow = "↓" if metric.better == "lower" else "↑"
     names = findings.study.backends
     header = [Cell("Cell"), Cell("Direction")]
-    header += [Cell(findings.titles[name], swatch=colour(findings, name)) for name in names]
+    header += [Cell(findings.titles[name], swatch=findings.colour(name)) for name in names]
     if len(names) > 1:
         header += [Cell("Difference", "first − second"), Cell("Verdict")]  # noqa: RUF001
     header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
@@ -77,7 +78,7 @@ def _score_rows(
     return rows
 
 
-def _score_cell(cell: CellFindings, row: MetricRow, name: str, score: Score | None) -> Cell:
+def _score_cell(cell: CellFindings, row: MetricRow, name: str, score: BackendScore | None) -> Cell:
     states = _states(cell.states(name))
     if score is None or score.interval.value is None:
         return Cell(MISSING, states)
@@ -143,7 +144,7 @@ def _cost_row(findings: Findings, cell: CellFindings, name: str) -> tuple[Cell, 
     blocks = f"{bounds(ratio, 3)} {plural(pairs, 'block pair')}" if pairs else ""
     return (
         Cell(cell.name),
-        Cell(findings.titles[name], swatch=colour(findings, name)),
+        Cell(findings.titles[name], swatch=findings.colour(name)),
         Cell(f"{complete} of {len(runs)}", "\n".join(ends(runs))),
         _parameter_cell(cell),
         Cell(MISSING if step is None else f"{significant(step)} ms"),
@@ -187,3 +188,59 @@ def steady_step(cell: CellFindings, backend: str, part: Part) -> float | None:
     found = [steady_from(curve) for curve in loss_curves(cell.experiment, runs, part)]
     known = [step for step in found if step is not None]
     return float(np.median(known)) if len(known) == len(found) else None
+
+
+def csv_table(findings: Findings) -> pd.DataFrame:
+    """Values in the metrics' own units; empty where there is none."""
+    rows = [
+        {**_csv_cost(findings, cell, name), **_csv_scores(findings, cell, name)}
+        for cell in findings.cells
+        for name in findings.study.backends
+    ]
+    return pd.DataFrame(rows)
+
+
+def _csv_cost(findings: Findings, cell: CellFindings, name: str) -> dict[str, Any]:
+    keys = [axis.key for axis in findings.study.axes]
+    states = Counter(run.state for run in cell.states(name))
+    row: dict[str, Any] = {"cell": cell.name, **dict(zip(keys, cell.record.labels, strict=True))}
+    row |= {"backend": name, "folder": cell.record.folder.name}
+    row |= {f"runs_{state.replace(' ', '_')}": states[state] for state in STATES}
+    row |= {f"parameters_{network}": n for network, n in cell.record.parameters.items()}
+    row["step_ms"] = step_ms(cell, name)
+    row |= _interval("step_ratio", step_ratio(cell, name)[0])
+    row |= _interval("relative_time", relative_time(cell, findings.baseline, name))
+    for part in ("generators", "discriminators"):
+        row[f"steady_{part}"] = steady_step(cell, name, part)
+    return row
+
+
+def _csv_scores(findings: Findings, cell: CellFindings, name: str) -> dict[str, Any]:
+    """`..._difference`: the first backend minus this one."""
+    row: dict[str, Any] = {}
+    for metric in findings.metrics:
+        for direction in DIRECTIONS:
+            key = f"{metric.name}_{direction}"
+            score = cell.score(metric.name, direction, name)
+            row |= _interval(key, score.interval if score else Interval(None))
+            row[f"{key}_runs"] = score.runs if score else 0
+            judged = next(
+                (
+                    each
+                    for each in findings.judged
+                    if each.cell is cell
+                    and (each.row.metric, each.row.direction) == (metric, direction)
+                    and list(each.row.scores)[1:] == [name]
+                ),
+                None,
+            )
+            row |= _interval(f"{key}_difference", judged.row.difference if judged
+                             else Interval(None))  # fmt: skip
+            row[f"{key}_verdict"] = judged.label if judged else None
+            row[f"{key}_stands"] = judged.stands if judged else None
+    return row
+
+
+def _interval(name: str, interval: Interval) -> dict[str, float | None]:
+    bounds = {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {name: interval.value, **bounds}

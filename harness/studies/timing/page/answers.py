@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.report.comparison.baseline_check import Sentence
-from harness.report.comparison.verdict import Answer
-from harness.report.formatting import fixed, listed, percent, prefixed, significant
+from harness.report.formatting import fixed, listed, ms, percent, prefixed, signed, significant
+from harness.report.page import Answer, Sentence
 from harness.studies.timing.page.entries import Entries, Entry
-from harness.studies.timing.page.numbers import ms, signed
+from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, phase_gap, roof, whole
-from harness.studies.timing.wording import PHASE_TITLES
 
 
 def answers(entries: Entries) -> list[Answer]:
@@ -86,7 +84,7 @@ def _drifts(entry: Entry) -> bool:
 
 def _spent(entries: Entries) -> Answer:
     question = "Where does a step's time go?"
-    timed = [entry for entry in entries.results if all(side.phases for side in entry.sides)]
+    timed = [entry for entry in entries.results if entry.in_pieces]
     if not timed:
         text = "No step was timed in pieces."
         return Answer(question, "Not measured", "open", (Sentence("", text),))

@@ -22,6 +22,11 @@ class Entry:
     sides: tuple[Performance, Performance]
 
     @property
+    def in_pieces(self) -> bool:
+        """Whether steps of both backends were timed in pieces."""
+        return all(side.phases for side in self.sides)
+
+    @property
     def title(self) -> str:
         return _title(self.record) + self.apart
 

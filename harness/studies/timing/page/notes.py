@@ -1,10 +1,17 @@
-"""Sentences that explain a section of the page, and what is counted apart from what is measured."""
+"""Sentences that explain a section of the page."""
 
 from __future__ import annotations
 
 from harness.report.formatting import listed, plural
 from harness.studies.timing.page.entries import Entries
 
+PHASE_TITLES = {
+    "host": "host",
+    "generators_forward": "generators, forward",
+    "generators_backward": "generators, backward",
+    "discriminators": "discriminators, both ways",
+    "optimisers": "optimisers",
+}
 RESULTS = (
     "A step trains all four networks on one batch. Both backends were built on images of noise in "
     "processes of their own and timed in turns, block by block; the ratio is formed pair by pair, "
@@ -43,6 +50,7 @@ ROOFLINE = (
     "arithmetic. Below the slope memory is the nearer limit, below the flat part arithmetic. "
     "Places along the axis are counted, heights are measured times over counted operations."
 )
+PIECES = "Both backends' pieces of a step; black: a step left alone."
 BLOCKS = (
     "Every block in the order it was timed; dotted: both processes started anew; grey: warm-up, "
     "left out. Slow outliers are counted and never left out. Of a backend against itself, the "
@@ -50,29 +58,17 @@ BLOCKS = (
 )
 
 
-def texts(entries: Entries) -> dict[str, str]:
-    return {
-        "results": RESULTS,
-        "devices": DEVICES,
-        "phases": PHASES,
-        "limits": LIMITS,
-        "roofline": ROOFLINE,
-        "blocks": BLOCKS,
-        "energy": _energy(entries),
-    }
-
-
-def about(entries: Entries) -> list[str]:
+def about(entries: Entries) -> tuple[str, ...]:
     """What is on the page, a phrase each."""
     devices = len({entry.record.device for entry in entries.all})
-    return [
+    return (
         plural(devices, "device"),
         plural(len(entries.results), "result"),
         plural(len(entries.checks), "check") + " of a backend against itself",
-    ]
+    )
 
 
-def _energy(entries: Entries) -> str:
+def energy(entries: Entries) -> str:
     sources = dict.fromkeys(
         f"{entry.record.energy_source} ({entry.record.device})"
         for entry in entries.results

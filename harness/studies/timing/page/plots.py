@@ -13,12 +13,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from backends.interface import PHASES
-from harness.report.figures import GUIDE, Drawn, figure, files
-from harness.studies.timing.page.colours import PHASE_COLOURS, colour
+from harness.report.figures import GUIDE, PHASE_COLOURS, Drawn, backend_colour, figure, files
 from harness.studies.timing.page.entries import Entries, Entry
+from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.page.roofline import roofline_figure
 from harness.studies.timing.record import Record
-from harness.studies.timing.wording import PHASE_TITLES
 
 COLD = "#bbbbbb"
 NARROW = 44  # characters of a label beside a row
@@ -30,7 +29,7 @@ def figures(entries: Entries) -> dict[str, bytes]:
     drawn: dict[str, Drawn] = {}
     if entries.results:
         drawn["devices.png"] = devices_figure(entries)
-    if any(_in_pieces(entry) for entry in entries.results):
+    if any(entry.in_pieces for entry in entries.results):
         drawn["phases.png"] = phase_figure(entries)
     roofs = roofline_figure(entries.results)
     if roofs:
@@ -65,7 +64,7 @@ def _times(axis: Axes, entry: Entry, place: int) -> None:
     for side, found in enumerate(entry.sides):
         warm, backend = 1000 * entry.record.warm(side), entry.record.backends[side]
         low, high = np.quantile(warm, (0.05, 0.95))
-        at, tone = place + 0.14 * (2 * side - 1), colour(backend)
+        at, tone = place + 0.14 * (2 * side - 1), backend_colour(backend)
         axis.plot([low, high], [at, at], color=tone, linewidth=1.6)
         labelled = axis.get_legend_handles_labels()[1]
         axis.plot(
@@ -82,14 +81,14 @@ def _ratio(axis: Axes, entry: Entry, place: int) -> None:
         axis.text(1, place, " no ratio yet", color=GUIDE, va="center", fontsize=9)
         return
     backends = dict(zip(entry.record.names, entry.record.backends, strict=True))
-    tone = colour(backends[found.faster]) if found.faster else GUIDE
+    tone = backend_colour(backends[found.faster]) if found.faster else GUIDE
     axis.plot([ratio.low, ratio.high], [place, place], color=tone, linewidth=2)
     axis.plot([ratio.value], [place], "o", color=tone, markersize=6)
 
 
 def phase_figure(entries: Entries) -> Drawn:
     """A panel a result, of its own width: both backends' pieces, one bar below the other."""
-    shown = [entry for entry in entries.results if _in_pieces(entry)]
+    shown = [entry for entry in entries.results if entry.in_pieces]
 
     def draw(axes: np.ndarray) -> None:
         for axis, entry in zip(axes[:, 0], shown, strict=True):
@@ -145,7 +144,7 @@ def _blocks(axis: Axes, record: Record) -> None:
         if begin:
             axis.axvline(begin - 0.5, color=GUIDE, linewidth=0.8, linestyle=":")
         for side, one in enumerate(start.sides):
-            seconds, tone = 1000 * np.array(one.blocks), colour(one.backend)
+            seconds, tone = 1000 * np.array(one.blocks), backend_colour(one.backend)
             # Of one backend against itself, the second is hollow.
             inside = "white" if record.same and side else tone
             axis.plot(pairs[: start.cold], seconds[: start.cold], "o", color=COLD, markersize=4)
@@ -155,10 +154,6 @@ def _blocks(axis: Axes, record: Record) -> None:
                 label=record.names[side] if not begin and not (record.same and side) else None,
             )  # fmt: skip
         begin += len(pairs)
-
-
-def _in_pieces(entry: Entry) -> bool:
-    return all(side.phases for side in entry.sides)
 
 
 def _rows(axis: Axes, labels: list[str]) -> None:

@@ -12,11 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from backends.interface import Peaks
-from harness.report.figures import GUIDE, Drawn, figure
-from harness.studies.timing.page.colours import colour
+from harness.report.figures import GUIDE, Drawn, backend_colour, figure
 from harness.studies.timing.page.entries import Entry
+from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import compute_roof, peaks, whole
-from harness.studies.timing.wording import PHASE_TITLES
 
 # Whole steps are discs.
 MARKERS = {"generators_forward": "^", "generators_backward": "v", "discriminators": "s"}
@@ -80,7 +79,7 @@ def _panel(axis: Axes, entry: Entry) -> None:
     for point in shown:
         small = point.marker != "o"
         axis.plot(
-            [point.intensity], [point.flops], point.marker, color=colour(point.backend),
+            [point.intensity], [point.flops], point.marker, color=backend_colour(point.backend),
             markersize=7 if small else 10, alpha=0.75 if small else 1.0,
         )  # fmt: skip
     _legend(axis, entry)
@@ -118,7 +117,9 @@ def _roofs(axis: Axes, best: Peaks, low: float, high: float) -> None:
 def _legend(axis: Axes, entry: Entry) -> None:
     """Colours say whose, shapes say what."""
     handles = [
-        Line2D([], [], marker="o", color=colour(backend), markersize=9, label=found.framework)
+        Line2D(
+            [], [], marker="o", color=backend_colour(backend), markersize=9, label=found.framework
+        )
         for backend, found in zip(entry.record.backends, entry.sides, strict=True)
     ]
     handles.append(Line2D([], [], marker="o", color=GUIDE, markersize=9, label="whole step"))
