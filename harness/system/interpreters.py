@@ -20,7 +20,7 @@ from pathlib import Path
 import backends
 from harness.system.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds; on a cold network disk Python itself takes some
 OLDEST = (3, 10)
 # What a process of a backend imports besides its framework.
