@@ -84,10 +84,15 @@ def tensorflow(fair_share: None) -> None:
 
 
 @pytest.fixture
-def eager() -> Iterator[None]:
-    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same."""
-    import tensorflow as tf
+def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same.
 
+    Nor does Keras trace a network to make its variables: the first call makes them, too.
+    """
+    import tensorflow as tf
+    from keras.src.layers import layer
+
+    monkeypatch.setattr(layer, "might_have_unbuilt_state", lambda one: False, raising=False)
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -115,15 +120,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
     return ByFile(config, log)
 
 
-def scope(nodeid: str) -> str:
-    """What one process does as a whole.
+# In tests/end_to_end, files that use the same comparison.
+OF_ONE_COMPARISON = ("test_compare.py", "test_estimate.py", "test_translate.py", "test_verify.py")
 
-    Programs run as a user runs them take all cores: one at a time. All of parity is measured
-    against healthy backends, which are climbed once.
+
+def scope(nodeid: str) -> str:
+    """What one process runs as a whole, since it shares what takes long to prepare.
+
+    All of parity is measured against the same healthy backends.
     """
-    file = nodeid.partition("::")[0]
-    whole = (folder for folder in ("end_to_end", "parity") if f"/{folder}/" in file)
-    return next(whole, file)
+    file = Path(nodeid.partition("::")[0])
+    if file.parent.name == "parity":
+        return "parity"
+    shared = file.parent.name == "end_to_end" and file.name in OF_ONE_COMPARISON
+    return "one comparison" if shared else str(file)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,29 +19,24 @@ from harness.system.files import read_json
 
 # Every option that changes what is computed, in a few experiments.
 OTHERS = {
-    "batch norm": [
+    "batch norm, framework defaults": [
         "model.norm.kind=batch",
         "model.norm.affine=true",
         "model.norm.unbiased=false",
-        "model.bias=false",
-        "objective.pool_size=0",
-        "objective.identity=0",
-        "objective.adversarial=vanilla",
-        "training.decay=step",
-    ],
-    "framework defaults": [
-        "model.norm.affine=true",
         "model.norm.epsilon=0.001",
+        "model.bias=false",
         "model.padding=same",
         "model.transposed_crop=last",
         "model.rounding=down",
         "model.discriminator_layers=2",
+        "objective.adversarial=vanilla",
         "objective.halve_discriminator=false",
         "objective.pool_size=8",
         "objective.update_order=discriminators_first",
         "optimiser.epsilon_hat=true",
         "optimiser.epsilon=1e-7",
         "runtime.channels_last=false",
+        "training.decay=step",
     ],
     "U-Nets, hinge": [
         "model.generator=unet",
@@ -72,6 +67,7 @@ OTHERS = {
         "model.discriminator_norm_first=true",
         "objective.adversarial=wasserstein",
         "objective.clip=0.05",
+        "objective.pool_size=0",
         "objective.identity=3",
         "objective.identity_unit=absolute",
         "objective.identity_norm=l2",
