@@ -108,7 +108,8 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
     """Files stay whole, so that nothing is prepared twice, and begin in the order collected.
 
-    Slow ones come first that way, and the many quick ones of tests/unit fill what is left.
+    The slow ones come first that way (`testpaths`), and the many quick ones of tests/unit fill
+    what is left.
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -120,20 +121,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
     return ByFile(config, log)
 
 
-# In tests/end_to_end, files that use the same comparison.
-OF_ONE_COMPARISON = ("test_compare.py", "test_estimate.py", "test_translate.py", "test_verify.py")
+# By folder, files that share what takes long to prepare: one comparison, one climb of the ladder.
+TOGETHER = {
+    "end_to_end": ("test_compare.py", "test_estimate.py", "test_translate.py", "test_verify.py"),
+    "parity": ("test_defects.py", "test_device.py", "test_parity.py"),
+}
 
 
 def scope(nodeid: str) -> str:
-    """What one process runs as a whole, since it shares what takes long to prepare.
-
-    All of parity is measured against the same healthy backends.
-    """
+    """What one process runs as a whole."""
     file = Path(nodeid.partition("::")[0])
-    if file.parent.name == "parity":
-        return "parity"
-    shared = file.parent.name == "end_to_end" and file.name in OF_ONE_COMPARISON
-    return "one comparison" if shared else str(file)
+    together = file.name in TOGETHER.get(file.parent.name, ())
+    return str(file.parent if together else file)
 
 
 @pytest.hookimpl(wrapper=True)
