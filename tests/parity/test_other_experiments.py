@@ -61,7 +61,6 @@ OTHERS = {
         "model.discriminator_norm_first=true",
         "objective.adversarial=wasserstein",
         "objective.clip=0.05",
-        "objective.pool_size=0",
         "objective.identity=3",
         "objective.identity_unit=absolute",
         "objective.identity_norm=l2",
