@@ -84,10 +84,15 @@ def tensorflow(fair_share: None) -> None:
 
 
 @pytest.fixture
-def eager() -> Iterator[None]:
-    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same."""
-    import tensorflow as tf
+def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same.
 
+    Nor does Keras trace a network to make its variables: the first call makes them, too.
+    """
+    import tensorflow as tf
+    from keras.src.layers import layer
+
+    monkeypatch.setattr(layer, "might_have_unbuilt_state", lambda one: False, raising=False)
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -103,7 +108,8 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
     """Files stay whole, so that nothing is prepared twice, and begin in the order collected.
 
-    Slow ones come first that way, and the many quick ones of tests/unit fill what is left.
+    The slow ones come first that way (`testpaths`), and the many quick ones of tests/unit fill
+    what is left.
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -115,15 +121,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
     return ByFile(config, log)
 
 
-def scope(nodeid: str) -> str:
-    """What one process does as a whole.
+# By folder, files that share what takes long to prepare: one comparison, one climb of the ladder.
+TOGETHER = {
+    "end_to_end": ("test_compare.py", "test_estimate.py", "test_translate.py", "test_verify.py"),
+    "parity": ("test_defects.py", "test_device.py", "test_parity.py"),
+}
 
-    Programs run as a user runs them take all cores: one at a time. All of parity is measured
-    against healthy backends, which are climbed once.
-    """
-    file = nodeid.partition("::")[0]
-    whole = (folder for folder in ("end_to_end", "parity") if f"/{folder}/" in file)
-    return next(whole, file)
+
+def scope(nodeid: str) -> str:
+    """What one process runs as a whole."""
+    file = Path(nodeid.partition("::")[0])
+    together = file.name in TOGETHER.get(file.parent.name, ())
+    return str(file.parent if together else file)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,32 +1,48 @@
-"""Runs the command line as a user does: in a process of its own."""
+"""Runs the command line: in a process of its own, or in this one where only the result counts."""
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from harness.cli import main
+
+PROGRAM = (sys.executable, "-m", "harness.cli")
 # Small enough for seconds, long enough to be interrupted between warm-up and end.
 SETTINGS = ("training.steps_per_epoch=16", "timing.block_seconds=0.1", "data.test=4")
 
 
 def command(results: Path, *arguments: str) -> list[str]:
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
-    program = [sys.executable, "-m", "harness.cli", "compare", "--preset", "smoke"]
-    return [*program, "--results", str(results), *settings, *arguments]
+    options = ["compare", "--preset", "smoke", "--results", str(results)]
+    return [*PROGRAM, *options, *settings, *arguments]
 
 
 def study(results: Path, file: Path, *arguments: str) -> list[str]:
-    program = [sys.executable, "-m", "harness.cli", "study", str(file)]
-    return [*program, "--results", str(results), *arguments]
+    return [*PROGRAM, "study", str(file), "--results", str(results), *arguments]
 
 
 def run(results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return done(command(results, *arguments))
+    return called(*command(results, *arguments)[len(PROGRAM) :])
+
+
+def called(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command line in this process, which has imported the libraries already.
+
+    Trainings have processes of their own all the same.
+    """
+    out, error = io.StringIO(), io.StringIO()
+    given = [str(argument) for argument in arguments]
+    with redirect_stdout(out), redirect_stderr(error):
+        status = main(given)
+    return subprocess.CompletedProcess(given, status, out.getvalue(), error.getvalue())
 
 
 def done(program: list[str]) -> subprocess.CompletedProcess[str]:

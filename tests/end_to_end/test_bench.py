@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from backends.interface import PHASES
 from harness.cli import main
 from harness.system.files import read_table
@@ -35,34 +33,3 @@ def test_two_backends_are_timed_in_turns(tmp_path, capsys):
     page = (tmp_path / "bench" / "report.html").read_text()
     assert "generators, backward" in page and page.count('src="data:image/png') == 4
     assert list(read_table(tmp_path / "bench" / "table.csv")["backend"]) == ["torch", "tf"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--backends", "torch"], "two backends are timed"),
-        (["--aa", "jax"], "jax"),
-        (["--preset", "none"], "preset 'none': unknown"),
-    ],
-)
-def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, arguments, says):
-    assert main(["bench", *arguments, "--results", str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert says in error and error.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_timed(tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way")
-    assert main(["bench", *QUICKLY, "--results", str(tmp_path / "file")]) == 2
-    error = capsys.readouterr().err
-    assert "cannot write" in error and error.count("\n") == 1
-
-
-def test_a_damaged_record_is_one_line_before_anything_is_timed(tmp_path, capsys):
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "old.json").write_text("{")
-    assert main(["bench", *QUICKLY, "--results", str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert "old.json: not a record" in error and error.count("\n") == 1
-    assert {path.name for path in (tmp_path / "bench").iterdir()} == {"old.json", ".lock"}

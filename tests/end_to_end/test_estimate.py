@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 import pytest
-from command_line import done
+from command_line import called
 
 from harness.studies.estimate.predict import CLOCKS
 
 
 def test_an_estimate_of_a_finished_comparison_is_of_its_size(compared, tmp_path):
-    program = [sys.executable, "-m", "harness.cli", "estimate", "--check", str(compared), "--json",
-               "--seconds", "1", "--price", "3.60", "--results", str(tmp_path / "new")]  # fmt: skip
+    options = ["--json", "--seconds", "1", "--price", "3.60", "--results", tmp_path / "new"]
     before = sorted(os.walk(compared))
-    estimated = done(program)
+    estimated = called("estimate", "--check", compared, *options)
     assert estimated.returncode == 0, estimated.stderr
     document = json.loads(estimated.stdout)
     assert set(document["runs"]) == {"torch", "tf"} and document["preset"] == "smoke"

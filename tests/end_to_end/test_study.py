@@ -1,7 +1,7 @@
 """A tiny study as a user runs it: reuse, divergence, the page; `make stress` interrupts it."""
 
 import pytest
-from command_line import done, run, study
+from command_line import called, run
 
 from harness.records.run import find_runs
 from harness.system.files import read_json, read_table
@@ -36,7 +36,7 @@ def studied(tmp_path_factory, file):
     assert before.returncode == 0, before.stderr
     [cell] = results.iterdir()
     written = {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")}
-    finished = done(study(results, file, *ONE))
+    finished = called("study", file, "--results", results, *ONE)
     assert finished.returncode == 0, finished.stderr
     assert {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")} == written
     return results, cell, finished.stderr
@@ -63,6 +63,6 @@ def test_a_diverged_cell_is_shown_and_is_not_trained_again(studied, file):
     assert table["kid_efflite0_ab"].notna().tolist() == [True, False]
     for arguments in ((), ("--report-only",)):
         (folder / "report.html").unlink()
-        again = done(study(results, file, *ONE, *arguments))
+        again = called("study", file, "--results", results, *ONE, *arguments)
         assert again.returncode == 0 and "starting" not in again.stderr
         assert (folder / "report.html").read_text() == page

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import done
+from command_line import called
 from PIL import Image
 
 from harness.records.run import RunRecord, find_runs
 from harness.system.files import read_arrays, read_json
-
-PROGRAM = (sys.executable, "-m", "harness.cli")
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ def run_of(experiment: Path, backend: str) -> RunRecord:
 
 
 def translated(*arguments: str | Path) -> str:
-    found = done([*PROGRAM, "translate", *map(str, arguments)])
+    found = called("translate", *arguments)
     assert found.returncode == 0, found.stderr
     return found.stdout
 
@@ -53,8 +50,7 @@ def test_test_images_become_what_the_run_recorded(compared, pictures, tmp_path):
 
 def test_an_export_is_reproduced_and_translates_as_the_run_does(compared, pictures, tmp_path):
     run, out = run_of(compared, "tf"), tmp_path / "exported"
-    options = ["--to", str(out), "--direction", "summer2winter"]
-    found = done([*PROGRAM, "export", str(run.folder), *options])
+    found = called("export", run.folder, "--to", out, "--direction", "summer2winter")
     assert found.returncode == 0, found.stderr
     [row] = read_json(out / "export.json")["onnx"]
     assert (row["direction"], row["compared_with"]) == ("ab", "tf")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import done
+from command_line import called
 from rich.console import Console
 
 from harness.config.experiment import digest_of
@@ -60,8 +59,7 @@ def edit_loss(run, step: int) -> None:
 
 
 def test_a_sound_comparison_is_the_same_bit_for_bit(folder):
-    command = [sys.executable, "-m", "harness.cli", "verify", "--steps", str(STEPS), "--json"]
-    found = done([*command, str(folder)])
+    found = called("verify", "--steps", str(STEPS), "--json", folder)
     assert found.returncode == 0, found.stdout + found.stderr
     document = json.loads(found.stdout)
     assert document["ok"] and document["steps"] == STEPS

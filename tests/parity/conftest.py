@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.config.experiment import load_experiment
 from harness.studies.parity import ParityRow, climb, print_rows
 from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.test_case import make_case
+from harness.studies.parity.parity_case import make_case
 
 # Filled and used as one of 50 is, by a fifth of the images. `make parity` takes the preset's.
 SMALL_POOL = "objective.pool_size=8"

@@ -10,7 +10,7 @@ from defects_of_variants import CASES, OF_VARIANTS
 from harness.config.experiment import load_experiment
 from harness.studies.parity import Rung, climb
 from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.test_case import make_case
+from harness.studies.parity.parity_case import make_case
 
 
 @pytest.fixture(scope="session")

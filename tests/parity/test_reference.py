@@ -13,7 +13,7 @@ import backends
 from backends.objective import LOSS_TERMS
 from harness.config.experiment import load_experiment
 from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.test_case import make_case, passing, standing, used_state
+from harness.studies.parity.parity_case import make_case, passing, standing, used_state
 
 
 class Residual(nn.Module):

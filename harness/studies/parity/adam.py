@@ -14,7 +14,7 @@ from harness.config.sections import TrainingSection
 from harness.plan.plan import Plan, make_plan
 from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.test_case import fresh_optimiser, used_state
+from harness.studies.parity.parity_case import fresh_optimiser, used_state
 
 Rates = tuple[float, float]  # of generators, of discriminators
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from backends.interface import Backend, Runtime
 from backends.model import Model
 from harness.processes.remote_backend import Process, load_anywhere, load_in
-from harness.studies.parity.test_case import ParityCase, used_state
+from harness.studies.parity.parity_case import ParityCase, used_state
 from harness.system import provenance
 
 # `tf32`: float32 whose products are rounded to ten bits, which only some GPUs do.

@@ -11,7 +11,7 @@ from backends.objective import RECORDED
 from harness.studies.parity.adam import adam
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.test_case import passing, standing, used_state
+from harness.studies.parity.parity_case import passing, standing, used_state
 
 # Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
 STEP = 1e-7

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts, relative, worst
-from harness.studies.parity.test_case import passing
+from harness.studies.parity.parity_case import passing
 
 FLOAT64_BATCHES = 2
 

@@ -23,8 +23,8 @@ from harness.studies.parity import (
 )
 from harness.studies.parity.backend_cache import BackendCache, Precision, Site
 from harness.studies.parity.facts import Apart, Facts, largest, relative, share, worst
+from harness.studies.parity.parity_case import make_case
 from harness.studies.parity.rows import ParityRow
-from harness.studies.parity.test_case import make_case
 from harness.studies.parity.tolerances import Tolerance
 
 Measure = Callable[[BackendCache, str], Facts]

@@ -10,7 +10,7 @@ from backends.interface import Direction
 from backends.model import ImageShape, Model
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.test_case import SCENES, used_state
+from harness.studies.parity.parity_case import SCENES, used_state
 
 DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
 

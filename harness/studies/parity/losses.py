@@ -10,7 +10,7 @@ from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
 from harness.report.comparison.losses import CONVENTIONS, Conventions
 from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts
-from harness.studies.parity.test_case import passing, standing
+from harness.studies.parity.parity_case import passing, standing
 
 Scores = Callable[[str, np.ndarray], np.ndarray]
 

@@ -9,7 +9,7 @@ from harness.plan.random_streams import stream
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
 from harness.studies.parity.losses import beside_one, of_discriminator
-from harness.studies.parity.test_case import BATCH, standing
+from harness.studies.parity.parity_case import BATCH, standing
 
 STEPS = 5
 TERMS = {"discriminator_a": 6, "discriminator_b": 7}

@@ -15,7 +15,7 @@ from backends.objective import LOSS_TERMS
 from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.facts import Facts
 from harness.studies.parity.losses import beside_one
-from harness.studies.parity.test_case import passing, standing
+from harness.studies.parity.parity_case import passing, standing
 
 
 def _measured(cache: BackendCache, name: str, precision: Precision) -> Facts:

@@ -13,7 +13,7 @@ from backends.objective import LOSS_TERMS
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.facts import Facts
 from harness.studies.parity.losses import beside_one
-from harness.studies.parity.test_case import used_state
+from harness.studies.parity.parity_case import used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3
 
