@@ -23,7 +23,7 @@ from backends.architecture import (
 from backends.interface import Runtime
 from backends.model import Model, Rounding
 from backends.objective import Objective
-from harness.statistics.metric_table import METRICS
+from harness.config.metric_table import METRICS
 
 # The upper bounds are far beyond what anybody trains, as in backends/architecture.py.
 MOST_STEPS = 100_000_000

@@ -19,9 +19,11 @@ from harness.system import interpreters
 from harness.system.gpu import Gpu, find_gpu, gpu_state
 
 ROOT = Path(__file__).resolve().parents[2]
-# A change in one of these can change what a run learns or which files it reads.
+# Rooms whose code decodes images or runs in a training process: a change there can change what a
+# run learns or which files it reads. A test holds the list against what is really imported.
 DECIDING = (
     "backends",
+    "harness/__init__.py",
     "harness/config",
     "harness/data",
     "harness/plan",
@@ -32,14 +34,16 @@ DECIDING = (
 )
 
 
+def deciding_sources() -> list[Path]:
+    """The Python files that decide a run's numbers."""
+    paths = [ROOT / name for name in DECIDING]
+    return [file for path in paths for file in (sorted(path.rglob("*.py")) or [path])]
+
+
 def source_digest() -> str:
-    """SHA-256 over the Python files that decide a run's numbers."""
-    files: list[Path] = []
-    for name in DECIDING:
-        path = ROOT / name
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    """SHA-256 over `deciding_sources`."""
     digest = hashlib.sha256()
-    for file in files:
+    for file in deciding_sources():
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 

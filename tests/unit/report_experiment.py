@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from report_scores import metrics_record
 
-from harness.statistics.metric_table import METRICS
+from harness.config.metric_table import METRICS
 from harness.system.files import write_arrays, write_json, write_table
 
 STEPS = 200

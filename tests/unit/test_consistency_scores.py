@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.statistics.metric_table import BY_NAME
+from harness.config.metric_table import BY_NAME
 from harness.studies.consistency.trainings.default_scores import score_effects, two_sample_interval
 from harness.studies.consistency.trainings.seeds import Subject, final_scores, seed_rows
 from harness.system.files import write_json

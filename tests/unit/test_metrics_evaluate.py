@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from child_stand_ins import stand_in
 
+from harness.config.metric_table import BY_NAME
 from harness.metrics import evaluate as module
 from harness.metrics import features as features_module
 from harness.metrics.evaluate import evaluate
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
 from harness.metrics.scoring import spaced
-from harness.statistics.metric_table import BY_NAME
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, write_arrays, write_json
 

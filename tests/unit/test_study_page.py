@@ -10,8 +10,8 @@ from page_reader import check_self_contained
 from report_experiment import write_run
 
 from harness.cli import main
+from harness.config.metric_table import BY_NAME
 from harness.records.run import RunRecord
-from harness.statistics.metric_table import BY_NAME
 from harness.studies.grid.page.answers import answers
 from harness.studies.grid.page.findings import find, relative_time
 from harness.studies.grid.page.notes import scores

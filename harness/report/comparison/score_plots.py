@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.comparison.scores import ScorePoint, reference, score_curves
 from harness.report.figures import GUIDE, Drawn, colour, figure
-from harness.statistics.metric_table import BY_NAME, Metric
 
 # KID is the headline; the others are drawn where they were computed.
 DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerboard")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.formatting import fixed
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import Interval, seed_interval
-from harness.statistics.metric_table import BY_NAME, Metric
 from harness.system.errors import UserError
 
 HEADLINE = "kid_efflite0"

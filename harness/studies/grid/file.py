@@ -22,8 +22,8 @@ from pydantic import Field, ValidationError, model_validator
 
 import backends
 from harness.config.experiment import check_backends, one_line
+from harness.config.metric_table import BY_NAME
 from harness.config.sections import Section, Seed
-from harness.statistics.metric_table import BY_NAME
 from harness.studies.grid.axes import Axis, make_axes, refuse_no_setting
 from harness.system.errors import UserError
 from harness.system.strict_yaml import MOST_CHARACTERS, parse_yaml

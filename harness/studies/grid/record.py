@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 import backends
 from backends.model import NETWORKS
 from harness.config.experiment import Experiment
+from harness.config.metric_table import BY_NAME
 from harness.records.run import RunRecord
 from harness.records.schema import Shape, Text, Whole, check_shape
-from harness.statistics.metric_table import BY_NAME
 from harness.studies.grid.file import StudyFile
 from harness.studies.grid.grid import MOST_CELLS, Cell, cell_name
 from harness.system import provenance

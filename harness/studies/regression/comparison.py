@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.config.differences import differences
+from harness.config.metric_table import BY_NAME
 from harness.statistics.change import Change, against_days, ratio_label, score_change
 from harness.statistics.intervals import CONFIDENCE
-from harness.statistics.metric_table import BY_NAME
 from harness.studies.regression.measured import Measurement, ScoreKey
 from harness.studies.regression.sameness import check_same, check_yardsticks
 from harness.system.errors import UserError

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.config.metric_table import BY_NAME
 from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.timing import block_times, paired_times
-from harness.statistics.metric_table import BY_NAME
 from harness.studies.regression.measured import BackendOnDevice, Measurement, ScoreKey, texts
 from harness.studies.timing.record import Record, read_record
 from harness.system import provenance

@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.config.metric_table import BY_NAME
 from harness.report.formatting import MINUS, fixed, listed, plural
 from harness.report.page import text_table
 from harness.report.terminal import print_lines, print_table
 from harness.statistics.change import Change
-from harness.statistics.metric_table import BY_NAME
 from harness.studies.regression.comparison import PEAK_MEMORY, RELATIVE_TIME, STEP_TIME, Comparison
 from harness.studies.regression.measured import Measurement
 

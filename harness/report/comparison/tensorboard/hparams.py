@@ -17,11 +17,11 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 )
 
 from harness.config.differences import flat
+from harness.config.metric_table import METRICS
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.tensorboard.events import Entry
 from harness.report.comparison.tensorboard.scalars import STEP_MS
-from harness.statistics.metric_table import METRICS
 
 Setting = bool | float | str
 TYPES = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64,

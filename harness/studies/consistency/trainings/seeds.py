@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config.metric_table import METRICS, Metric
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import Interval, seed_interval
-from harness.statistics.metric_table import METRICS, Metric
 from harness.system.files import read_json
 
 DIRECTIONS = ("ab", "ba")

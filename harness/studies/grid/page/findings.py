@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.scores import HEADLINE, BackendScore, MetricRow, metric_rows
@@ -15,7 +16,6 @@ from harness.report.comparison.timing import TimingRow, step_seconds, timing_row
 from harness.report.figures import backend_colour
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
-from harness.statistics.metric_table import BY_NAME, Metric
 from harness.studies.grid.record import CellRecord, StudyRecord, asked_runs
 
 ALPHA = 0.05

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 
+from harness.config.metric_table import Metric
 from harness.records.experiment import DIRECTIONS
 from harness.report.figures import Drawn, figure
 from harness.report.formatting import MINUS, fixed
 from harness.statistics.intervals import Interval
-from harness.statistics.metric_table import Metric
 from harness.studies.grid.page.findings import CellFindings, Findings
 
 Read = Callable[[CellFindings], Interval | None]

@@ -9,10 +9,10 @@ from itertools import product
 import numpy as np
 from matplotlib.axes import Axes
 
+from harness.config.metric_table import Metric
 from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import BackendScore
 from harness.report.figures import GUIDE, Drawn, figure, files
-from harness.statistics.metric_table import Metric
 from harness.studies.grid.axes import number
 from harness.studies.grid.page.findings import CellFindings, Findings
 from harness.studies.grid.page.heat import heat_figure

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.config.metric_table import Metric
 from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import BackendScore, MetricRow
 from harness.report.comparison.verdict import more
 from harness.report.formatting import MISSING, bounds, fixed, plural, significant
 from harness.report.page import Cell, Table
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval
-from harness.statistics.metric_table import Metric
 from harness.studies.grid.page.findings import (
     CellFindings,
     Findings,
