@@ -23,9 +23,10 @@ from backends.interface import (
 from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
 from backends.tf_impl import device, networks, weights
+from backends.tf_impl.image_pool import ImagePool
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.networks import Discriminator, generator
-from backends.tf_impl.training import ImagePool, Trainer, in_pieces
+from backends.tf_impl.training import Trainer, in_pieces
 
 
 class Backend:

@@ -24,9 +24,10 @@ from backends.interface import (
 from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
 from backends.torch_impl import device, networks, weights
+from backends.torch_impl.image_pool import ImagePool
 from backends.torch_impl.losses import Networks
 from backends.torch_impl.networks import Discriminator, generator
-from backends.torch_impl.training import ImagePool, Trainer, in_pieces
+from backends.torch_impl.training import Trainer, in_pieces
 
 
 class Backend:

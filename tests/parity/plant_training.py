@@ -67,7 +67,7 @@ def exchange(backend: str, change: Callable[..., Any]) -> Plant:
 
         return change(exchanged, fakes, decision.action, decision.slot)
 
-    return wrapped(backend, "training.ImagePool.exchange", call)
+    return wrapped(backend, "image_pool.ImagePool.exchange", call)
 
 
 def like(decisions: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -86,7 +86,7 @@ def pool_of_copies_missing() -> Plant:
         real(self, fakes, decision)
         return [fakes]
 
-    return wrapped("torch", "training.ImagePool.exchange", call)
+    return wrapped("torch", "image_pool.ImagePool.exchange", call)
 
 
 # -------------------------------------------------------------------------------------- Adam

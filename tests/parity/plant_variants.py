@@ -125,7 +125,7 @@ def shown(change: Callable[[list[Any]], list[Any]]) -> Planter:
     """`change` of the batches that a pool shows."""
     return lambda backend: wrapped(
         backend,
-        "training.ImagePool.exchange",
+        "image_pool.ImagePool.exchange",
         lambda real, self, *args: change(real(self, *args)),
     )
 
