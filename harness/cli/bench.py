@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.studies.timing.console import result
     from harness.studies.timing.page.write import write_page
     from harness.studies.timing.record import file_name, read_records, write_record
-    from harness.studies.timing.run import Request, bench
+    from harness.studies.timing.run import TimingRequest, bench
     from harness.system.lock import locked
     from harness.system.machine import find_machine
     from harness.training.jobs import check_precision, tell
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     with locked(folder):
         # The page is about all of them: a damaged one is to be known before minutes are spent.
         read_records(folder)
-        request = Request(
+        request = TimingRequest(
             experiment=experiment,
             machine=machine,
             backends=names,

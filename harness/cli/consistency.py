@@ -39,9 +39,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.studies.consistency.study import Options, study
+    from harness.studies.consistency.study import ConsistencyOptions, study
 
-    asked = Options(
+    asked = ConsistencyOptions(
         dataset=options.dataset or "seasons",
         backends=options.backends,
         data_dir=options.data_dir,

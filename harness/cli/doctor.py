@@ -23,13 +23,13 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.tools.doctor.examine import Request, examine
+    from harness.tools.doctor.examine import DoctorRequest, examine
     from harness.tools.doctor.show import answer, as_json, print_checks
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    checks = list(examine(Request(options.results, options.data_dir), say))
+    checks = list(examine(DoctorRequest(options.results, options.data_dir), say))
     if options.json:
         shared.print_json(as_json(checks))
     else:

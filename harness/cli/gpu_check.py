@@ -43,7 +43,7 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
     from harness.report.render import write_page
-    from harness.studies.gpu_check.measure import Check, check
+    from harness.studies.gpu_check.measure import GpuCheck, check
     from harness.studies.gpu_check.page import make_page, result
     from harness.studies.gpu_check.record import to_json
     from harness.system.files import write_json
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     with locked(folder):
         with shared.display(options) as display:
             seconds, logs = 60 * options.minutes, folder / "logs"
-            record = check(Check(tuple(names), machine, logs, display, presets, seconds=seconds))
+            record = check(GpuCheck(tuple(names), machine, logs, display, presets, seconds=seconds))
         file = folder / "record.json"
         write_json(file, to_json(record))
         page = write_page(folder, make_page(record), {})

@@ -84,9 +84,9 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
 
 def run_losses(options: argparse.Namespace) -> int:
     from harness.tools.imports.declared import parse_weights
-    from harness.tools.imports.losses import Request, import_losses
+    from harness.tools.imports.losses import ImportRequest, import_losses
 
-    request = Request(
+    request = ImportRequest(
         files=options.files,
         source=options.source,
         to=options.to,

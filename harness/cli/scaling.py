@@ -51,7 +51,7 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.config.presets import DEFAULT
-    from harness.studies.scaling import Request, result, scale, write_page
+    from harness.studies.scaling import ScalingRequest, result, scale, write_page
     from harness.studies.scaling.axes import parse_values
     from harness.studies.scaling.measure import Method
     from harness.system.machine import find_machine
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     given = [each for text in options.values for each in shared.settings(text)]
     values = parse_values(given)
     machine = find_machine(options.device)
-    request = Request(
+    request = ScalingRequest(
         preset=options.preset or DEFAULT,
         machine=machine,
         backends=options.backends,

@@ -38,9 +38,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.studies.grid.run import Options, study
+    from harness.studies.grid.run import GridOptions, study
 
-    asked = Options(
+    asked = GridOptions(
         study=options.study,
         dataset=options.dataset,
         seeds=options.seeds,

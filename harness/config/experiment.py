@@ -21,13 +21,13 @@ from backends.objective import Objective
 from harness.config.constraints import check_constraints
 from harness.config.presets import preset_names, preset_text
 from harness.config.sections import (
+    ConfigSection,
     DataSection,
     EvaluationSection,
     ModelSection,
     ObjectiveSection,
     OptimiserSection,
     RuntimeSection,
-    Section,
     TimingSection,
     TrainingSection,
 )
@@ -40,7 +40,7 @@ DEEPEST = 4  # parts of a key: model.discriminator_norm.kind has three
 MOST_SAID = 1000  # characters of what is wrong
 
 
-class Experiment(Section):
+class Experiment(ConfigSection):
     """Everything that decides the numbers of a run, but for its seed, backend and device."""
 
     dataset: str

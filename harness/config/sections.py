@@ -37,11 +37,11 @@ Epochs = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 Seconds = Annotated[float, Field(gt=0, le=1e8)]
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class DataSection(Section):
+class DataSection(ConfigSection):
     """Images, squares of `crop_size` pixels cut out of larger ones. `train` and `test` count the
     images of a built-in set, per domain.
 
@@ -85,7 +85,7 @@ class DataSection(Section):
         return self.channels_b if domain == "b" else self.channels_a
 
 
-class NormSection(Section):
+class NormSection(ConfigSection):
     """See backends.architecture.NormSpec."""
 
     kind: Literal["instance", "batch", "none"] = NormSpec.kind
@@ -98,7 +98,7 @@ class NormSection(Section):
         return None if self.kind == "none" else NormSpec(**self.model_dump())
 
 
-class ModelSection(Section):
+class ModelSection(ConfigSection):
     """See ResNetSpec, UNetSpec and DiscriminatorSpec in backends.architecture.
 
     `generator`: resnet has `blocks`, `stem_bias` and `upsampling`; unet has `depth`, `unet_kernel`,
@@ -137,7 +137,7 @@ class ModelSection(Section):
     initial_weights: Literal["normal", "glorot_uniform"] = "normal"
 
 
-class ObjectiveSection(Section):
+class ObjectiveSection(ConfigSection):
     """See backends.objective.Objective.
 
     `pool`: of past fakes that a discriminator is shown. reference, as the CycleGAN authors' code:
@@ -161,7 +161,7 @@ class ObjectiveSection(Section):
     update_order: objective.UpdateOrder = Objective.update_order
 
 
-class OptimiserSection(Section):
+class OptimiserSection(ConfigSection):
     """Adam. `discriminator_learning_rate`: null takes the generators'."""
 
     learning_rate: PositiveFloat = 2e-4
@@ -172,7 +172,7 @@ class OptimiserSection(Section):
     epsilon_hat: bool = Objective.epsilon_hat
 
 
-class TrainingSection(Section):
+class TrainingSection(ConfigSection):
     """How long, on which pairs, at which learning rate.
 
     `steps_per_epoch`: null takes the images of a train split divided by the batch. `steps`: budget
@@ -208,7 +208,7 @@ class TrainingSection(Section):
         return self.epochs_constant + self.epochs_decay
 
 
-class RuntimeSection(Section):
+class RuntimeSection(ConfigSection):
     """See backends.interface.Runtime."""
 
     precision: interface.Precision = Runtime.precision
@@ -219,7 +219,7 @@ class RuntimeSection(Section):
     deterministic: bool = Runtime.deterministic
 
 
-class EvaluationSection(Section):
+class EvaluationSection(ConfigSection):
     """When the test images are translated and scored, and what counts as equivalent.
 
     Before and after training always; in between after every `evaluate_every` epochs or steps (0:
@@ -241,7 +241,7 @@ class EvaluationSection(Section):
         return self
 
 
-class TimingSection(Section):
+class TimingSection(ConfigSection):
     warmup_steps: Positive = 5
     block_seconds: Seconds = 2.0
     # A checkpoint after so many seconds, and after so many steps where that is given.

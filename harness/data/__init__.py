@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.data.audit import Audit, audit
-from harness.data.catalogue import CATALOGUE, Entry, find_entry
+from harness.data.catalogue import CATALOGUE, CatalogueEntry, find_entry
 from harness.data.fetch import Report, StageProgress
 from harness.data.find_local import find_local
 from harness.data.find_or_fetch import find_or_fetch
@@ -27,8 +27,8 @@ from harness.data.split_rule import HoldOut
 __all__ = [
     "CATALOGUE",
     "Audit",
+    "CatalogueEntry",
     "DatasetFolder",
-    "Entry",
     "Fit",
     "HoldOut",
     "ImageFile",

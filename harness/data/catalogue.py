@@ -68,7 +68,7 @@ class Unusable:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One data set: `titles` names domain A and domain B as a report shows them."""
 
     name: str
@@ -87,30 +87,30 @@ def _published(
     aliases: tuple[str, ...] = (),
     md5: str | None = None,
     untested: bool = False,
-) -> Entry:
+) -> CatalogueEntry:
     archive = Archive(f"{PUBLISHER}/{name}.zip", size, sha256, md5, untested)
-    return Entry(name, titles, licence, archive, aliases)
+    return CatalogueEntry(name, titles, licence, archive, aliases)
 
 
-def _unusable(name: str, reason: str, licence: str) -> Entry:
-    return Entry(name, ("A", "B"), licence, Unusable(f"{PUBLISHER}/{name}.zip", reason))
+def _unusable(name: str, reason: str, licence: str) -> CatalogueEntry:
+    return CatalogueEntry(name, ("A", "B"), licence, Unusable(f"{PUBLISHER}/{name}.zip", reason))
 
 
-def _pair(a: str, b: str) -> Entry:
+def _pair(a: str, b: str) -> CatalogueEntry:
     """The two sets as one entry. Raises KeyError for one that is not known."""
     one, other = SINGLES[a], SINGLES[b]
     licences = dict.fromkeys((one.licence, other.licence))
-    return Entry(f"{a}_{b}", (one.title, other.title), "; ".join(licences), Pair(a, b))
+    return CatalogueEntry(f"{a}_{b}", (one.title, other.title), "; ".join(licences), Pair(a, b))
 
 
-CATALOGUE: tuple[Entry, ...] = (
-    Entry(
+CATALOGUE: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
         "seasons",
         ("summer", "winter"),
         "drawn by cyclebench; no rights reserved by anyone else",
         BuiltIn("seasons", "write_seasons", ALL_SPLITS),
     ),
-    Entry(
+    CatalogueEntry(
         "digits",
         ("handwritten", "typeset"),
         "handwritten: UCI Optical Recognition of Handwritten Digits, CC BY 4.0; typeset: in DejaVu,"
@@ -165,7 +165,7 @@ CATALOGUE: tuple[Entry, ...] = (
 )  # fmt: skip
 
 
-def find_entry(name: str) -> Entry | None:
+def find_entry(name: str) -> CatalogueEntry | None:
     """The entry published under `name` or an alias of it; case and `-` for `_` do not matter.
 
     Any two of MNIST, USPS, SVHN and any two domains of DomainNet make an entry: `svhn-mnist`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.data.cache import cache_folder
-from harness.data.catalogue import Entry, find_entry
+from harness.data.catalogue import CatalogueEntry, find_entry
 from harness.data.layout import SPLITS, DatasetFolder, is_path, missing_splits
 from harness.system.errors import UserError
 from harness.system.untrusted import expanded, is_folder
@@ -48,7 +48,7 @@ def find_local(dataset: str, data_dir: Path | None) -> DatasetFolder | None:
     return None if missing_splits(cached) else DatasetFolder(entry.name, cached, entry.titles)
 
 
-def _dataset_at(folder: Path, entry: Entry | None) -> DatasetFolder:
+def _dataset_at(folder: Path, entry: CatalogueEntry | None) -> DatasetFolder:
     """`entry` None: that of the catalogue with the folder's name, if there is one."""
     folder = folder.resolve()
     entry = entry or find_entry(folder.name)

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from harness.data.archive import unpack
 from harness.data.cache import cache_folder, explained_writes
-from harness.data.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable, find_entry
+from harness.data.catalogue import (
+    CATALOGUE,
+    Archive,
+    BuiltIn,
+    CatalogueEntry,
+    Pair,
+    Unusable,
+    find_entry,
+)
 from harness.data.class_pairs import SYNTAX, find_class_pair
 from harness.data.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
 from harness.data.find_local import find_local
@@ -104,7 +112,7 @@ def _check_name(name: str) -> None:
 
 
 def _fetch(
-    entry: Entry, data_dir: Path | None, report: Report, progress: StageProgress | None
+    entry: CatalogueEntry, data_dir: Path | None, report: Report, progress: StageProgress | None
 ) -> DatasetFolder:
     """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
     folder = cache_folder() / "datasets" / entry.name
@@ -122,7 +130,7 @@ def _fetch(
     return DatasetFolder(entry.name, folder, entry.titles)
 
 
-def _advice(entry: Entry, data_dir: Path | None) -> str:
+def _advice(entry: CatalogueEntry, data_dir: Path | None) -> str:
     tried = [*([str(data_dir)] if data_dir else []), str(cache_folder() / "datasets")]
     put = f"{entry.name} into {data_dir or 'DATA_DIR'}/{entry.name}/{{{','.join(SPLITS)}}}"
     if isinstance(entry.source, Pair):
@@ -139,7 +147,7 @@ def _advice(entry: Entry, data_dir: Path | None) -> str:
 
 
 def _draw(
-    entry: Entry,
+    entry: CatalogueEntry,
     source: BuiltIn,
     size: int,
     counts: tuple[int, int],

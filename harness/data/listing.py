@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.data.audit import Audit
-from harness.data.catalogue import CATALOGUE, Archive, BuiltIn, Entry, Pair, Unusable
+from harness.data.catalogue import CATALOGUE, Archive, BuiltIn, CatalogueEntry, Pair, Unusable
 from harness.data.class_pairs import SYNTAX
 from harness.data.find_local import check_data_dir, find_local
 from harness.data.pairs import archives_of, find_single
@@ -60,7 +60,7 @@ def as_json(data_dir: Path | None) -> dict[str, Any]:
     return {"data_sets": rows}
 
 
-def _listed(entry: Entry, data_dir: Path | None) -> Listed:
+def _listed(entry: CatalogueEntry, data_dir: Path | None) -> Listed:
     known = partial(Listed, entry.name, entry.aliases, licence=entry.licence)
     if isinstance(entry.source, BuiltIn):
         return known("built in", "built in")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.data.archive import unpack_classes
 from harness.data.cache import cache_folder, explained_writes
-from harness.data.catalogue import Archive, Entry, Pair
+from harness.data.catalogue import Archive, CatalogueEntry, Pair
 from harness.data.fetch import Report, StageProgress, fetch, fetch_and_unpack
 from harness.data.linking import class_folders, pair_of_classes
 from harness.data.packed import Packed, packed_as_published, packed_in_npz, pair_of_digits
@@ -18,7 +18,7 @@ from harness.system.errors import UserError
 
 
 def make_pair(
-    entry: Entry,
+    entry: CatalogueEntry,
     source: Pair,
     data_dir: Path | None,
     report: Report,

@@ -30,7 +30,7 @@ SHARED_PACKAGES = ("numpy", "pillow")
 
 
 @dataclass(frozen=True)
-class Answer:
+class InterpreterAnswer:
     """`python`: version; `missing`: of MODULES; `versions`: of the packages asked about."""
 
     python: tuple[int, ...]
@@ -118,16 +118,16 @@ def packages(name: str) -> dict[str, str]:
     }
 
 
-def _ask(name: str, python: Path) -> Answer:
+def _ask(name: str, python: Path) -> InterpreterAnswer:
     return _answer(name, python, (*backends.packages(name), *SHARED_PACKAGES))
 
 
 @cache
-def _answer(name: str, python: Path, asked: tuple[str, ...]) -> Answer:
+def _answer(name: str, python: Path, asked: tuple[str, ...]) -> InterpreterAnswer:
     """Once a process: another Python takes a tenth of a second."""
     if python == Path(sys.executable):
         said = look(MODULES, asked)
-        return Answer(said["python"], tuple(said["missing"]), said["versions"])
+        return InterpreterAnswer(said["python"], tuple(said["missing"]), said["versions"])
     arguments = [str(python), "-c", QUESTION, json.dumps([MODULES, asked])]
     try:
         done = subprocess.run(
@@ -141,7 +141,7 @@ def _answer(name: str, python: Path, asked: tuple[str, ...]) -> Answer:
         raise _refused(name, python, f"does not start ({error.strerror})") from None
     try:
         said = json.loads(done.stdout.splitlines()[-1])
-        return Answer(tuple(said["python"]), tuple(said["missing"]), said["versions"])
+        return InterpreterAnswer(tuple(said["python"]), tuple(said["missing"]), said["versions"])
     except (ValueError, KeyError, IndexError, TypeError):
         last = done.stderr.strip().splitlines()[-1:] or [f"ended with status {done.returncode}"]
         raise _refused(name, python, f"does not work ({last[0][:200]})") from None

@@ -10,7 +10,7 @@ from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.config.changed_keys import changes
 from harness.config.experiment import load_experiment
-from harness.studies.timing.record import Record, Side, Start
+from harness.studies.timing.record import Start, TimingRecord, TimingSide
 
 FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow"}
 # Of a step: 10 GFLOP and 1 GB, 10 a byte.
@@ -39,7 +39,7 @@ def in_pieces(step, excess=1.1, shares=(0.1, 0.3, 0.4, 0.15, 0.05)):
 
 
 def side(name, blocks, **changed):
-    one = Side(
+    one = TimingSide(
         backend=name,
         environment={
             "framework": FRAMEWORKS[name],
@@ -65,7 +65,7 @@ def record(*starts, names=("torch", "tf"), cold=0, device="a machine", overrides
     made = tuple(
         Start(number, 5, cold, *map(side, names, pair)) for number, pair in enumerate(starts)
     )
-    one = Record(
+    one = TimingRecord(
         preset="smoke",
         configuration=experiment.model_dump(mode="json"),
         changes=changes(experiment),

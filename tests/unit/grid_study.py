@@ -9,7 +9,7 @@ from report_experiment import build
 
 from harness.studies.grid.file import parse_study
 from harness.studies.grid.grid import make_cells
-from harness.studies.grid.record import Place, study_folder, write_record
+from harness.studies.grid.record import CellFolder, study_folder, write_record
 from harness.system.machine import Machine
 from harness.training.jobs import ComparisonRequest, PreparedExperiment
 
@@ -43,7 +43,7 @@ def build_grid(
     have an experiment, all if None."""
     file = parse_study(text, "try-out.yaml")
     places = [
-        Place(cell, PreparedExperiment(cell.experiment, None, results / f"cell-{number}"))  # type: ignore[arg-type]
+        CellFolder(cell, PreparedExperiment(cell.experiment, None, results / f"cell-{number}"))  # type: ignore[arg-type]
         for number, cell in enumerate(make_cells(file, "try-out.yaml"))
     ]
     for place in places[:begun]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from harness.studies.scaling.record import AxisRecord, Failure, Measured, Memory, Record, Side
+from harness.studies.scaling.record import (
+    Failure,
+    MeasuredPoint,
+    Memory,
+    ScalingAxisRecord,
+    ScalingRecord,
+    ScalingSide,
+)
 
 TRUTH = {"torch": (0.005, 20e9), "tf": (0.002, 10e9)}
 FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow"}
 MIB = 2**20
 
 
-def side(backend: str, flops: int, memory: int, blocks: int = 4) -> Side:
+def side(backend: str, flops: int, memory: int, blocks: int = 4) -> ScalingSide:
     fixed, rate = TRUTH[backend]
     seconds = fixed + flops / rate
     wobble = [1 + 0.001 * (each - (blocks - 1) / 2) for each in range(blocks)]
-    return Side(
+    return ScalingSide(
         backend=backend,
         framework=FRAMEWORKS[backend],
         first_step_seconds=2.5,
@@ -23,7 +30,7 @@ def side(backend: str, flops: int, memory: int, blocks: int = 4) -> Side:
 
 
 def point(axis: str, value: int | None, flops: int, memory: int = 500 * MIB, blocks: int = 4):
-    return Measured(
+    return MeasuredPoint(
         axis=axis,
         value=value,
         settings={"training.batch_size": value} if value else {},
@@ -33,14 +40,14 @@ def point(axis: str, value: int | None, flops: int, memory: int = 500 * MIB, blo
     )
 
 
-def failed(axis: str, value: int, why: str, out_of_memory: bool = True) -> Measured:
+def failed(axis: str, value: int, why: str, out_of_memory: bool = True) -> MeasuredPoint:
     reason = Failure(why=why, out_of_memory=out_of_memory)
-    return Measured(
+    return MeasuredPoint(
         axis=axis, value=value, settings={}, flops=8 * 10**9, wall_seconds=3.0, failed=reason
     )
 
 
-def record(*points: Measured, **changes) -> Record:
+def record(*points: MeasuredPoint, **changes) -> ScalingRecord:
     """Batch 1 is the base; 400 MiB and 100 MiB for each of the batch."""
     own = points or (
         point("base", None, 10**8),
@@ -61,9 +68,9 @@ def record(*points: Measured, **changes) -> Record:
         "pairs": 4,
         "block_seconds": 0.5,
         "axes": (
-            AxisRecord(name="size", title="Image size", unit="px", base=64),
-            AxisRecord(name="batch", title="Batch", unit="", base=1),
+            ScalingAxisRecord(name="size", title="Image size", unit="px", base=64),
+            ScalingAxisRecord(name="batch", title="Batch", unit="", base=1),
         ),
         "points": own,
     }
-    return Record(**{**given, **changes})
+    return ScalingRecord(**{**given, **changes})

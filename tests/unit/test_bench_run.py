@@ -11,7 +11,7 @@ from harness.config.experiment import load_experiment
 from harness.plan.step_cost import step_costs
 from harness.statistics.intervals import LEAST_STARTS
 from harness.studies.timing import run
-from harness.studies.timing.run import PEAK_STARTS, Request, bench
+from harness.studies.timing.run import PEAK_STARTS, TimingRequest, bench
 from harness.system.machine import Machine
 from harness.training import timed_session
 
@@ -86,7 +86,7 @@ def asked(monkeypatch):
         Answering.asked, Answering.joules = [], 1000.0
         monkeypatch.setattr(run, "Meter", meter)
         experiment = load_experiment(None, "smoke", ["model.filters=6"])
-        request = Request(experiment, Machine("cpu", "a machine", 2), ("torch", "tf"),
+        request = TimingRequest(experiment, Machine("cpu", "a machine", 2), ("torch", "tf"),
                           Path("logs"), pairs=4, **more)  # fmt: skip
         return bench(request, Silent()), Answering.asked
 

@@ -6,7 +6,7 @@ from harness.cli import main
 from harness.config.experiment import load_experiment
 from harness.plan.plan import evenly
 from harness.studies.consistency.defaults import DEFAULTS, switched
-from harness.studies.consistency.study import DEFAULT_SEEDS, Options, plan, planted
+from harness.studies.consistency.study import DEFAULT_SEEDS, ConsistencyOptions, plan, planted
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def experiment():
 
 
 def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_with(experiment):
-    entries = plan(Options(seeds=4, pairs=6), experiment)
+    entries = plan(ConsistencyOptions(seeds=4, pairs=6), experiment)
     found = {(entry.role, entry.name): entry.variant for entry in entries}
     reference = found["reference", ""]
     assert reference.experiment == experiment
@@ -34,14 +34,14 @@ def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_
 
 
 def test_no_two_experiments_of_a_study_are_the_same(experiment):
-    entries = plan(Options(), experiment)
+    entries = plan(ConsistencyOptions(), experiment)
     digests = [entry.variant.experiment.digest() for entry in entries]
     assert len(set(digests)) == len(digests)
 
 
 def test_a_default_that_is_asked_for_anyway_is_not_trained_twice():
     experiment = load_experiment("seasons", "consistency", ["objective.pool_size=0"])
-    assert "image pool" not in {entry.name for entry in plan(Options(), experiment)}
+    assert "image pool" not in {entry.name for entry in plan(ConsistencyOptions(), experiment)}
 
 
 def test_the_planted_difference_is_in_the_cycle_weight_alone(experiment):

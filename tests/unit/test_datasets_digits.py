@@ -150,7 +150,7 @@ def test_typeset_digits_vary_in_font_size_and_place() -> None:
 def test_every_font_has_ten_digits_of_its_own_of_one_height_in_the_middle(
     font: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = typeset.Setting(font, 0.625, 0.0, 0.0, 1.0, (0.0, 0.0))
+    setting = typeset.Typesetting(font, 0.625, 0.0, 0.0, 1.0, (0.0, 0.0))
     monkeypatch.setattr(typeset, "setting_of", lambda index: setting)
     pictures = [np.asarray(typeset.picture(digit, 128)) for digit in range(10)]
     assert len({picture.tobytes() for picture in pictures}) == 10  # a missing glyph is a box
@@ -170,7 +170,7 @@ def test_a_typeset_digit_is_alike_at_every_size() -> None:
 
 
 def test_turn_slant_and_shift_go_where_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    upright = partial(typeset.Setting, "DejaVuSans", 0.7)
+    upright = partial(typeset.Typesetting, "DejaVuSans", 0.7)
 
     def one(turn: float, slant: float, shift: tuple[float, float]) -> np.ndarray:
         setting = upright(turn, slant, 1.0, shift)

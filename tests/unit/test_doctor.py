@@ -9,7 +9,7 @@ from harness.metrics.weights import OFFLINE_VARIABLE
 from harness.tools.doctor import examine as examining
 from harness.tools.doctor import machine, packages, places
 from harness.tools.doctor.check import Check, ok
-from harness.tools.doctor.examine import Request, examine
+from harness.tools.doctor.examine import DoctorRequest, examine
 from harness.tools.doctor.keras_settings import check_keras
 from harness.tools.doctor.show import answer, as_json
 from harness.tools.doctor.variables import check_variables
@@ -201,7 +201,7 @@ def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     before = sorted(os.walk(tmp_path))
-    names = [each.name for each in examine(Request(tmp_path / "results"))]
+    names = [each.name for each in examine(DoctorRequest(tmp_path / "results"))]
     assert {"load", "cores", "packages", "GPU", "results", "cache", "Inception weights"} <= {*names}
     assert sorted(os.walk(tmp_path)) == before
 

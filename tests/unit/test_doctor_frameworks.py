@@ -13,7 +13,7 @@ import pytest
 
 from harness.tools.doctor import frameworks, probe
 from harness.tools.doctor.causes import cause
-from harness.tools.doctor.frameworks import Answer, check_backends, judge, start_probes
+from harness.tools.doctor.frameworks import ProbeAnswer, check_backends, judge, start_probes
 
 SEEN = {"versions": {"torch": "2.13.0", "cuda": None}, "device": "cpu", "threads": 2}
 ON_GPU = {**SEEN, "device": "H200", "libraries": {"cudnn": "9.20.0"}}
@@ -42,15 +42,16 @@ def framework(tmp_path, monkeypatch, logs):
 @pytest.mark.parametrize(
     ("answers", "state", "says"),
     [
-        ([Answer("torch", "cpu", SEEN)], "ok", "torch 2.13.0; trains on cpu, 2 threads"),
-        ([Answer("torch", "cpu", {}, "ImportError: numpy")], "problem", "ImportError: numpy"),
-        ([Answer("torch", "cpu", {}, "starting", late=True)], "warning",
+        ([ProbeAnswer("torch", "cpu", SEEN)], "ok", "torch 2.13.0; trains on cpu, 2 threads"),
+        ([ProbeAnswer("torch", "cpu", {}, "ImportError: numpy")], "problem", "ImportError: numpy"),
+        ([ProbeAnswer("torch", "cpu", {}, "starting", late=True)], "warning",
          "no answer within 60 s on cpu: it was starting"),
-        ([Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {}, "training", late=True)],
+        ([ProbeAnswer("torch", "cpu", SEEN),
+          ProbeAnswer("torch", "cuda", {}, "training", late=True)],
          "warning", "no answer within 240 s on cuda: it was training"),
-        ([Answer("torch", "cpu", SEEN), Answer("torch", "cuda", {}, "no GPU")], "problem",
+        ([ProbeAnswer("torch", "cpu", SEEN), ProbeAnswer("torch", "cuda", {}, "no GPU")], "problem",
          "torch 2.13.0; cannot use the GPU: no GPU"),
-        ([Answer("torch", "cpu", SEEN), Answer("torch", "cuda", ON_GPU)], "ok",
+        ([ProbeAnswer("torch", "cpu", SEEN), ProbeAnswer("torch", "cuda", ON_GPU)], "ok",
          "torch 2.13.0, cudnn 9.20.0; trains on H200"),
     ],
 )  # fmt: skip

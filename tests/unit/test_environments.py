@@ -22,7 +22,7 @@ import pytest
 from harness.system.errors import UserError
 from harness.tools.environments import choose as choosing
 from harness.tools.environments import commands, driver, install, installed, project, stamps
-from harness.tools.environments.choose import Request, choose
+from harness.tools.environments.choose import SetupRequest, choose
 from harness.tools.environments.driver import Driver, build_for, read_driver
 
 HERE = sys.version_info[:2]
@@ -193,32 +193,32 @@ def test_nvidia_smi_is_not_believed(root, tmp_path, monkeypatch, smi):
     monkeypatch.setattr(driver, "ROOT", REAL)
     if driver.ask_driver() is not None:
         pytest.skip("this machine has a driver")
-    assert choose(Request()).build == "cpu"
+    assert choose(SetupRequest()).build == "cpu"
 
 
 # -------------------------------------------------------------------------- which environment
 
 
 def test_without_a_gpu_one_environment_has_all(root):
-    choice = choose(Request(), lambda: None)
+    choice = choose(SetupRequest(), lambda: None)
     [only] = choice.environments
     assert only.folder == root / ".venv" and only.extras == ("cpu",)
-    with_tests = choose(Request(extras=("test",)), lambda: None)
+    with_tests = choose(SetupRequest(extras=("test",)), lambda: None)
     assert with_tests.environments[0].extras == ("cpu", "test")
 
 
 def test_with_a_gpu_each_framework_has_its_own(root):
-    choice = choose(Request(), lambda: H200)
+    choice = choose(SetupRequest(), lambda: H200)
     assert folders(choice) == [".venv", ".venv-torch", ".venv-tf"]
     assert [each.extras for each in choice.environments] == [("harness",), ("torch",), ("tf-cuda",)]
     assert not any(each.index or each.requirements for each in choice.environments)
     # Tests want both frameworks in one process, and no GPU.
-    tests = choose(Request(extras=("test",)), lambda: H200)
+    tests = choose(SetupRequest(extras=("test",)), lambda: H200)
     assert folders(tests) == [".venv-test"] and tests.environments[0].extras == ("cpu", "test")
 
 
 def test_an_older_driver_gets_the_build_for_cuda_12_of_pytorch_only(root):
-    choice = choose(Request(), lambda: Driver((12, 4), ((7, 5),)))
+    choice = choose(SetupRequest(), lambda: Driver((12, 4), ((7, 5),)))
     _, torch, tf = choice.environments
     assert re.fullmatch(r"torch==[\d.]+\+cu126", *torch.requirements) and "cu126" in torch.index
     assert not tf.requirements and not tf.index
@@ -226,38 +226,38 @@ def test_an_older_driver_gets_the_build_for_cuda_12_of_pytorch_only(root):
 
 def test_what_is_there_is_used_and_the_driver_not_asked(root):
     made(root)
-    assert choose(Request(), never).environments[0].is_ready
+    assert choose(SetupRequest(), never).environments[0].is_ready
     # A login node without a GPU, with the environments of the nodes that have one.
     made(root, build="cuda", extras=("harness",))
-    choice = choose(Request(), never)
+    choice = choose(SetupRequest(), never)
     assert choice.build == "cuda" and choice.base == root / ".venv"
 
 
 def test_setup_adds_builds_for_a_gpu_unless_cpu_was_asked_for(root):
     made(root)
-    choice = choose(Request(), lambda: H200, upgrade=True)
+    choice = choose(SetupRequest(), lambda: H200, upgrade=True)
     assert folders(choice) == [".venv", ".venv-torch", ".venv-tf"]
     assert choice.environments[0].extras == ("cpu", "harness"), "nothing is taken away"
     made(root, chosen=True)
-    assert choose(Request(), never, upgrade=True).build == "cpu"
+    assert choose(SetupRequest(), never, upgrade=True).build == "cpu"
 
 
 def test_another_build_than_what_is_there(root):
     made(root, build="cuda", extras=("harness",))
-    assert choose(Request("cpu"), never).base == root / ".venv-cpu"
+    assert choose(SetupRequest("cpu"), never).base == root / ".venv-cpu"
     with pytest.raises(UserError, match="BUILD=rocm"):
-        choose(Request("rocm"), never)
+        choose(SetupRequest("rocm"), never)
 
 
 def test_another_python_gets_another_environment(root):
     made(root)
-    assert choose(Request(python=HERE), never).base == root / ".venv"
-    other = choose(Request(python=(3, 99)), lambda: H200)
+    assert choose(SetupRequest(python=HERE), never).base == root / ".venv"
+    other = choose(SetupRequest(python=(3, 99)), lambda: H200)
     assert folders(other) == [".venv-py3.99", ".venv-py3.99-torch", ".venv-py3.99-tf"]
     # The next time it is found there, whatever python3 is.
     made(root, ".venv-py3.99", (3, 99))
-    assert choose(Request(python=(3, 99)), never).base == root / ".venv-py3.99"
-    assert choose(Request(), never).base == root / ".venv"
+    assert choose(SetupRequest(python=(3, 99)), never).base == root / ".venv-py3.99"
+    assert choose(SetupRequest(), never).base == root / ".venv"
 
 
 @pytest.mark.parametrize(
@@ -269,44 +269,46 @@ def test_another_python_gets_another_environment(root):
 )
 def test_what_was_made_elsewhere_is_left_alone(root, fields, name):
     made(root, **fields)
-    assert choose(Request(), lambda: None).base == root / name
+    assert choose(SetupRequest(), lambda: None).base == root / name
     # Another one that does not serve either: a number.
     made(root, name, **fields)
-    assert choose(Request(), lambda: None).base == root / f"{name}-2"
+    assert choose(SetupRequest(), lambda: None).base == root / f"{name}-2"
 
 
 @pytest.mark.parametrize("state", [stamps.READY, stamps.UPDATING])
 def test_an_environment_whose_python_does_not_run_here_is_left_alone(root, state):
     folder = made(root, state=state)
     (folder / "bin" / "python").unlink()
-    assert choose(Request(), lambda: None).base == root / f".venv-py{PYTHON}"
+    assert choose(SetupRequest(), lambda: None).base == root / f".venv-py{PYTHON}"
 
 
 def test_an_interrupted_setup_goes_on_where_it_was(root):
     for state in (stamps.BEGUN, stamps.UPDATING):
         made(root, state=state)
-        choice = choose(Request(), lambda: None)
+        choice = choose(SetupRequest(), lambda: None)
         assert choice.base == root / ".venv" and not choice.environments[0].is_ready
     made(root, state=stamps.BEGUN)
     (root / ".venv" / "bin" / "python").unlink()
-    assert choose(Request(), lambda: None).base == root / ".venv"
+    assert choose(SetupRequest(), lambda: None).base == root / ".venv"
 
 
 def test_an_environment_without_a_stamp_is_gone_on_with_if_it_can_be(root):
     fake_python(root / ".venv" / "bin" / "python")
-    assert choose(Request(), lambda: None).base == root / ".venv"
+    assert choose(SetupRequest(), lambda: None).base == root / ".venv"
     # Both frameworks' builds for GPUs in one: nothing to go on with, and not ours to remove.
     (root / ".venv" / ".ready-cuda-py3.11-1").touch()
-    assert choose(Request(), lambda: None).base == root / f".venv-py{PYTHON}"
+    assert choose(SetupRequest(), lambda: None).base == root / f".venv-py{PYTHON}"
 
 
 def test_changed_pins_make_an_environment_unready(root):
     made(root)
     file = root / "pyproject.toml"
     file.write_text(file.read_text().replace("line-length = 100", "line-length = 99"))
-    assert choose(Request(), never).environments[0].is_ready, "settings of tools install nothing"
+    assert choose(SetupRequest(), never).environments[0].is_ready, (
+        "settings of tools install nothing"
+    )
     file.write_text(file.read_text().replace("safetensors>=0.5", "safetensors>=0.6"))
-    assert not choose(Request(), never).environments[0].is_ready
+    assert not choose(SetupRequest(), never).environments[0].is_ready
 
 
 # --------------------------------------------------------------------------------- installing
@@ -358,7 +360,7 @@ def test_a_failed_setup_says_why_and_is_not_taken_for_ready(root, monkeypatch, c
     assert commands.main(["setup", "--build", "cpu"]) == 2
     [line] = [each for each in capsys.readouterr().err.splitlines() if says in each]
     assert "make setup" in line and stamps.read_stamp(root / ".venv").state == stamps.BEGUN
-    assert not choose(Request(), never).environments[0].is_ready
+    assert not choose(SetupRequest(), never).environments[0].is_ready
 
 
 def test_a_setup_that_is_interrupted_goes_on_the_next_time(tmp_path):
@@ -532,7 +534,7 @@ def test_a_python_that_will_not_do_is_told_which_one_does(root, monkeypatch, cap
     assert capsys.readouterr().err == f"cyclebench: {says}\n"
     # As nobody named it, what is there will do.
     made(root)
-    assert choose(Request(), never).base == root / ".venv"
+    assert choose(SetupRequest(), never).base == root / ".venv"
 
 
 def test_a_python_that_is_here_is_proposed(root, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from harness.studies.estimate.measure import relative_spread
 from harness.studies.estimate.predict import (
     CHECKED,
     Extraction,
-    Measured,
+    MeasuredCosts,
     Scoring,
     predict,
 )
@@ -27,7 +27,7 @@ from harness.system.errors import UserError
 from harness.system.machine import Machine
 
 MACHINE = Machine("cpu", "a machine, 2 threads", 2)
-MEASURED = Measured(
+MEASURED = MeasuredCosts(
     backend="torch",
     framework="PyTorch",
     start=1.0,

@@ -9,7 +9,9 @@ from forbidden_calls import forbidden
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
-    path for folder in ("backends", "harness") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("backends", "benchmarks", "harness")
+    for path in (ROOT / folder).rglob("*.py")
 )
 
 

@@ -12,12 +12,12 @@ import pytest
 from harness.cli import main
 from harness.report.render import page_html, write_page
 from harness.studies.gpu_check import measure
-from harness.studies.gpu_check.measure import SETTINGS, Check, check
+from harness.studies.gpu_check.measure import SETTINGS, GpuCheck, check
 from harness.studies.gpu_check.page import answers, make_page
 from harness.studies.gpu_check.record import (
+    GpuCheckRecord,
     Parity,
     Reached,
-    Record,
     Repeated,
     Started,
     Timed,
@@ -35,7 +35,7 @@ ENVIRONMENT = {"framework": "PyTorch", "versions": {"torch": "2.13.0"}, "precisi
                "libraries": {"cudnn": "9.20.0"}, "neutral_options": ["channels_last"]}  # fmt: skip
 ROW = {"check": "02 activations", "what": "torch on cuda, d_a: head", "measured": 2e-14,
        "tolerance": 1e-13, "passed": True}  # fmt: skip
-GOOD = Record(
+GOOD = GpuCheckRecord(
     device="NVIDIA H200",
     device_kind="cuda",
     threads=16,
@@ -113,7 +113,7 @@ def check_of(tmp_path):
             "display": Display(screen(quiet=True)),
             "presets": ("smoke",),
         }
-        return Check(**{**given, **changed})
+        return GpuCheck(**{**given, **changed})
 
     return made
 

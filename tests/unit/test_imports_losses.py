@@ -15,7 +15,7 @@ from event_writer import write_events
 from harness.records.imported_losses import TERMS, Imported, read_imported
 from harness.system.errors import UserError
 from harness.system.files import write_json
-from harness.tools.imports.losses import Request, import_losses
+from harness.tools.imports.losses import ImportRequest, import_losses
 
 # Losses of one step in the recorded `mean`, from which each code's own numbers are made below.
 MEANS = {
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 def imported(folder: Path, file: Path, source: str, **more) -> Imported:
     """As written and read again."""
-    import_losses(Request((file,), source, folder, name="other", **more))
+    import_losses(ImportRequest((file,), source, folder, name="other", **more))
     (found,) = read_imported(folder)
     return found
 
@@ -122,7 +122,7 @@ def test_lynnhos_summaries_are_means_already_from_step_one(tmp_path: Path, folde
     found = imported(folder, file, "lynnho")
     assert found.table.to_dict("list") == {"step": [0, 1], **{t: [m, m] for t, m in MEANS.items()}}
     with pytest.raises(UserError, match="begins at step 0, but that code counts from 1"):
-        import_losses(Request((write_events(file, [(0, next(iter(LYNNHO)), 1.0)]),), "lynnho",
+        import_losses(ImportRequest((write_events(file, [(0, next(iter(LYNNHO)), 1.0)]),), "lynnho",
                               folder))  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def test_csv_files_are_a_curve_each(tmp_path: Path, folder: Path) -> None:
     a, b = tmp_path / "run-train-tag-loss_g.csv", tmp_path / "cycle.csv"
     a.write_text("Wall time,Step,Value\n1.5,10,0.25\n2.5,20,0.125\n3.5,20,0.5\n")
     b.write_text("Wall time,Step,Value\n1.5,10,NaN\n2.5,30,5\n")
-    request = Request((a, b), "tensorboard-csv", folder, terms=("adversarial_ab=loss_g",
+    request = ImportRequest((a, b), "tensorboard-csv", folder, terms=("adversarial_ab=loss_g",
                       "cycle=cycle,weighted"))  # fmt: skip
     path, found = import_losses(request)
     expected = pd.DataFrame(
@@ -187,7 +187,7 @@ def test_the_record_says_where_it_is_from(tmp_path: Path, folder: Path) -> None:
 def test_what_cannot_be_is_refused_and_nothing_written(tmp_path, folder, more, says) -> None:
     log = authors_log(tmp_path, 10, 10, 0.5)
     with pytest.raises(UserError, match=says):
-        import_losses(Request((log,), "authors", folder, **more))
+        import_losses(ImportRequest((log,), "authors", folder, **more))
     assert not (folder / "imported").exists()
 
 

@@ -9,7 +9,7 @@ from harness.plan.step_cost import step_flops
 from harness.processes.faults import ended
 from harness.studies.scaling.axes import axes_of, choose, default_values, parse_values, settings
 from harness.studies.scaling.measure import Method, failure
-from harness.studies.scaling.points import BASE, Point, make_points
+from harness.studies.scaling.points import BASE, ScalingPoint, make_points
 from harness.studies.scaling.record import find_records, read_record, write_record
 from harness.studies.scaling.run import estimate
 from harness.system.errors import UserError, WorkerFailed
@@ -185,10 +185,10 @@ def test_an_estimate_scales_with_arithmetic_and_starts_cost_the_same():
     small = load_experiment(None, "smoke", [])
     exact = base.model_copy(update={"flops": step_flops(small)})
     method = Method(4, 0.5)
-    same = estimate(exact, [Point("batch", 2, {}, small)], method)
+    same = estimate(exact, [ScalingPoint("batch", 2, {}, small)], method)
     assert same == pytest.approx(exact.wall_seconds)
     large = load_experiment(None, "smoke", ["data.crop_size=512", "data.load_size=512"])
-    assert estimate(exact, [Point("size", 512, {}, large)], method) > same
+    assert estimate(exact, [ScalingPoint("size", 512, {}, large)], method) > same
     assert estimate(None, [], method) is None
     with pytest.raises(UserError):
         points_of("smoke", ("nowhere",))

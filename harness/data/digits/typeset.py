@@ -31,7 +31,7 @@ FINE = 256  # at least so many pixels are drawn, then shrunk: a font's hinting s
 
 
 @dataclass(frozen=True)
-class Setting:
+class Typesetting:
     """How one digit is set. `height` and `shift` in parts of the picture, `turn` in radians."""
 
     font: str
@@ -51,14 +51,14 @@ def label_of(index: int) -> int:
     return int(ten.permutation(10)[index % 10])
 
 
-def setting_of(index: int) -> Setting:
+def setting_of(index: int) -> Typesetting:
     """The same at every call, however many others are drawn."""
     draw = np.random.Generator(np.random.Philox(key=index))
     low, high = HEIGHT
     font = FONTS[int(draw.integers(len(FONTS)))]
     height = low + (high - low) * draw.random()
     turn, slant, stretch, across, down = draw.uniform(-1, 1, 5).tolist()
-    return Setting(
+    return Typesetting(
         font, height, TURN * turn, SLANT * slant, 1 + STRETCH * stretch,
         (SHIFT * across, SHIFT * down),
     )  # fmt: skip
@@ -78,7 +78,7 @@ def picture(index: int, size: int) -> Image.Image:
     return turned.resize((size, size), Image.Resampling.BOX)
 
 
-def _inverse(setting: Setting, ink: tuple[int, int, int, int], side: int) -> tuple[float, ...]:
+def _inverse(setting: Typesetting, ink: tuple[int, int, int, int], side: int) -> tuple[float, ...]:
     """From places in the picture to places in the upright digit, the middle to that of the ink."""
     cosine, sine = math.cos(setting.turn), math.sin(setting.turn)
     turned = np.array([[cosine, -sine], [sine, cosine]])

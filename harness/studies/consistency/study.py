@@ -37,7 +37,7 @@ DEFAULT_SEEDS = 3
 
 
 @dataclass(frozen=True)
-class Options:
+class ConsistencyOptions:
     """`steps` are followed one by one. `seeds` of each backend, and pairs of runs in a verdict.
     `pairs` of runs in the calibration, as many for A/A as for A/B."""
 
@@ -60,7 +60,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StudyEntry:
     """A variant and what it is for: "reference", "planted", "default", "base" (of a default)."""
 
     role: str
@@ -68,7 +68,7 @@ class Entry:
     variant: Variant
 
 
-def study(options: Options, display: Display) -> Path:
+def study(options: ConsistencyOptions, display: Display) -> Path:
     """Do what is not done yet, and return the path of consistency.html.
 
     Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
@@ -96,15 +96,15 @@ def study(options: Options, display: Display) -> Path:
         return page
 
 
-def plan(options: Options, experiment: Experiment) -> list[Entry]:
+def plan(options: ConsistencyOptions, experiment: Experiment) -> list[StudyEntry]:
     """Every experiment of whole runs, and the seeds that each needs."""
     first, *others = options.backends
     own = range(max(2 * options.pairs, options.seeds, DEFAULT_SEEDS))
     seeds = {first: tuple(own), **{name: tuple(range(options.seeds)) for name in others}}
     few = {first: tuple(range(DEFAULT_SEEDS))}
     entries = [
-        Entry("reference", "", Variant(experiment, seeds)),
-        Entry(
+        StudyEntry("reference", "", Variant(experiment, seeds)),
+        StudyEntry(
             "planted",
             " and ".join(planted(experiment)),
             Variant(
@@ -118,8 +118,8 @@ def plan(options: Options, experiment: Experiment) -> list[Entry]:
         if default.cuda or changed == base:  # no GPU is used; or it is in force already
             continue
         if base != experiment:
-            entries.append(Entry("base", default.name, Variant(base, few)))
-        entries.append(Entry("default", default.name, Variant(changed, few)))
+            entries.append(StudyEntry("base", default.name, Variant(base, few)))
+        entries.append(StudyEntry("default", default.name, Variant(changed, few)))
     return entries
 
 
@@ -132,7 +132,7 @@ def planted(experiment: Experiment) -> tuple[str, ...]:
     )
 
 
-def _check(options: Options) -> None:
+def _check(options: ConsistencyOptions) -> None:
     check_backends(list(options.backends))
     if len(options.backends) < 2:
         raise UserError("consistency: needs two backends at least, such as --backends torch,tf")
@@ -147,13 +147,13 @@ def _check(options: Options) -> None:
         )
 
 
-def _scale(options: Options, preset: str, display: Display) -> Scale:
+def _scale(options: ConsistencyOptions, preset: str, display: Display) -> Scale:
     experiment = load_experiment(options.dataset, preset, list(options.overrides))
     prepared = prepare_data(experiment, options.data_dir, display)
     return Scale(experiment.model_copy(update={"dataset": prepared.manifest.name}), prepared)
 
 
-def _folder(options: Options, *scales: Scale) -> Path:
+def _folder(options: ConsistencyOptions, *scales: Scale) -> Path:
     """Its hash is made of those that an experiment folder of either scale would have."""
     names = [experiment_folder(Path(), each.experiment, each.prepared).name for each in scales]
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
@@ -161,7 +161,7 @@ def _folder(options: Options, *scales: Scale) -> Path:
 
 
 def _follow(
-    folder: Path, options: Options, followed: Scale, whole: Scale, display: Display
+    folder: Path, options: ConsistencyOptions, followed: Scale, whole: Scale, display: Display
 ) -> None:
     """Trajectories: divergence.csv of the larger networks, defaults.csv of the smaller ones."""
 
@@ -195,7 +195,11 @@ def _image_files(scale: Scale, display: Display) -> Images:
 
 
 def _record(
-    folder: Path, options: Options, scales: Sequence[Scale], entries: Sequence[Entry], runs: Runs
+    folder: Path,
+    options: ConsistencyOptions,
+    scales: Sequence[Scale],
+    entries: Sequence[StudyEntry],
+    runs: Runs,
 ) -> None:
     """study.json: what the page needs to find and name the rest."""
     asked = {**asdict(options), "data_dir": options.data_dir and str(options.data_dir)}

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.statistics.intervals import seed_interval
 from harness.statistics.timed_blocks import cold_blocks
-from harness.studies.estimate.predict import Estimate, Measured, predict
+from harness.studies.estimate.predict import Estimate, MeasuredCosts, predict
 from harness.studies.estimate.preparing import time_preparing
 from harness.studies.estimate.scoring import time_scoring
 from harness.studies.estimate.work import Work
@@ -58,7 +58,7 @@ def estimate(
 
 def measure(
     work: Work, machine: Machine, folder: Path, seconds: float, display: Display
-) -> tuple[Measured, ...]:
+) -> tuple[MeasuredCosts, ...]:
     """Every backend, in turns. Leaves `<backend>.safetensors` in `folder`: its translations."""
     display.say("Starting the backends")
     with timed_session(work.experiment, machine, work.backends, folder / "logs") as session:
@@ -78,7 +78,7 @@ def measure(
         for i, blocks in enumerate(zip(*rounds, strict=True)):
             steps = np.array([block.seconds for block in blocks])
             warm = steps[cold_blocks(steps) :]
-            one = Measured(
+            one = MeasuredCosts(
                 backend=work.backends[i],
                 framework=session.environments[i]["framework"],
                 start=max(0.0, session.launch_seconds[i] - session.setup_seconds[i]),

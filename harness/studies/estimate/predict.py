@@ -14,7 +14,7 @@ CHECKED = 0.2
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCosts:
     """One backend in a session. Seconds.
 
     `start`: until its process begins; `setup`: until it can train. `first_step`: with compiling;
@@ -94,7 +94,7 @@ class Estimate:
 
 
 def predict(
-    work: Work, measured: tuple[Measured, ...], scoring: Scoring, preparing: float | None
+    work: Work, measured: tuple[MeasuredCosts, ...], scoring: Scoring, preparing: float | None
 ) -> Estimate:
     """`preparing`: seconds of drawing and decoding all images once; None where not known."""
     runs = {each.backend: _run(each, work) for each in measured}
@@ -123,7 +123,7 @@ def predict(
     return replace(estimate, margin=CHECKED + uncertain / estimate.total["value"])
 
 
-def _run(measured: Measured, work: Work) -> dict[str, float]:
+def _run(measured: MeasuredCosts, work: Work) -> dict[str, float]:
     """Without checkpoints on the way, which depend on how long the others take."""
     steps, tested = work.steps, sum(work.tested)
     warm = min(steps, work.experiment.timing.warmup_steps)

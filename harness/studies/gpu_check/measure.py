@@ -20,9 +20,9 @@ from backends.objective import LOSS_TERMS
 from harness.config.experiment import Experiment, load_experiment
 from harness.plan.step_cost import step_flops
 from harness.studies.gpu_check.record import (
+    GpuCheckRecord,
     Parity,
     Reached,
-    Record,
     Repeated,
     Started,
     Timed,
@@ -58,7 +58,7 @@ class Skipped(Exception):
 
 
 @dataclass(frozen=True)
-class Check:
+class GpuCheck:
     """`presets`: what is trained: first all settings of the last one, which is the largest.
 
     `logs`: folder of what processes print. `seconds`: of all together, about, from `began` on.
@@ -107,7 +107,7 @@ class Check:
         )
 
 
-def check(run: Check) -> Record:
+def check(run: GpuCheck) -> GpuCheckRecord:
     """Never raises for what a backend or the device does: that is what is recorded."""
     machine = provenance.describe(run.machine.device)
     started = tuple(run.piece(Started, _start, backend=name) for name in run.backends)
@@ -124,7 +124,7 @@ def check(run: Check) -> Record:
         run.piece(Timed, _time, backend=name, preset=preset, setting=setting)
         for preset, setting, name in _points(run.presets, running, environments)
     )
-    return Record(
+    return GpuCheckRecord(
         device=run.machine.device_name,
         device_kind=run.machine.device,
         threads=run.machine.threads,
@@ -162,7 +162,7 @@ def changed(preset: str, changes: Mapping[str, Any]) -> Experiment:
     return Experiment.model_validate(settings)
 
 
-def _start(run: Check, backend: str) -> dict[str, Any]:
+def _start(run: GpuCheck, backend: str) -> dict[str, Any]:
     """Networks built, and two training steps: the first one compiles and tries kernels out."""
     run.display.say(f"{backend}: a training step")
     with run.session(backend, run.presets[0], {}, "start") as session:
@@ -175,7 +175,7 @@ def _start(run: Check, backend: str) -> dict[str, Any]:
         }
 
 
-def _parity(run: Check, running: list[str]) -> dict[str, Any]:
+def _parity(run: GpuCheck, running: list[str]) -> dict[str, Any]:
     """By the command itself, in a process that can be ended when the time is up."""
     device = run.machine.device
     if not running:
@@ -205,7 +205,7 @@ def _parity(run: Check, running: list[str]) -> dict[str, Any]:
         return {"rows": tuple(json.loads(file.read_text("utf-8"))["rows"])}
 
 
-def _peaks(run: Check, backend: str) -> dict[str, Any]:
+def _peaks(run: GpuCheck, backend: str) -> dict[str, Any]:
     run.display.say(f"{backend}: the device's best")
     with run.session(backend, run.presets[0], {}, "peaks") as session:
         peaks = session.ask(peaks=True)[0]
@@ -216,7 +216,7 @@ def _peaks(run: Check, backend: str) -> dict[str, Any]:
     }
 
 
-def _time(run: Check, backend: str, preset: str, setting: str) -> dict[str, Any]:
+def _time(run: GpuCheck, backend: str, preset: str, setting: str) -> dict[str, Any]:
     device, changes = run.machine.device, SETTINGS[setting]
     if lacking := _lacking(changes, device):
         raise Skipped(lacking)
@@ -254,7 +254,7 @@ def _lacking(changes: Mapping[str, Any], device: str) -> str:
     return f"compute capability {found.capability[0]}.{found.capability[1]} has neither of the two"
 
 
-def _repeat(run: Check, backend: str, deterministic: bool) -> dict[str, Any]:
+def _repeat(run: GpuCheck, backend: str, deterministic: bool) -> dict[str, Any]:
     """The same steps in two processes: images, plan and first weights are always the same."""
     run.display.say(f"{backend}: the same steps twice" + ", deterministic" * deterministic)
     runs = []

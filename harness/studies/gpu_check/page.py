@@ -9,7 +9,14 @@ from typing import Any
 
 from harness.report.formatting import MISSING, listed, plural, prefixed, significant
 from harness.report.page import Answer, Note, Page, Section, Sentence, Table, text_table
-from harness.studies.gpu_check.record import Reached, Record, Repeated, Started, Timed, to_json
+from harness.studies.gpu_check.record import (
+    GpuCheckRecord,
+    Reached,
+    Repeated,
+    Started,
+    Timed,
+    to_json,
+)
 from harness.studies.study import Result, in_short
 
 # Of environment.json's `gpu`: key -> title.
@@ -32,7 +39,7 @@ GPU_FACTS = {
 }
 
 
-def make_page(record: Record) -> Page:
+def make_page(record: GpuCheckRecord) -> Page:
     """What `report/render.py` writes."""
     return Page(
         f"GPU check: {record.device}",
@@ -45,23 +52,23 @@ def make_page(record: Record) -> Page:
     )
 
 
-def result(record: Record, file: Path, page: Path) -> Result:
+def result(record: GpuCheckRecord, file: Path, page: Path) -> Result:
     shown = tuple(replace(table, caption=title) for title, _, table in tables(record))
     return Result(page, file, to_json(record), shown, in_short(answers(record)), ok=record.ok)
 
 
-def answers(record: Record) -> list[Answer]:
+def answers(record: GpuCheckRecord) -> list[Answer]:
     return [_runs(record), _right(record), _repeatable(record), _fastest(record)]
 
 
-def _title(record: Record, backend: str) -> str:
+def _title(record: GpuCheckRecord, backend: str) -> str:
     for each in record.started:
         if each.backend == backend and each.environment:
             return str(each.environment["framework"])
     return backend
 
 
-def _runs(record: Record) -> Answer:
+def _runs(record: GpuCheckRecord) -> Answer:
     question = f"Does everything run on {record.device}?"
     failed = [each for each in record.started if each.state == "failed"]
     rest: list[Reached | Timed | Repeated] = [*record.reached, *record.timed, *record.repeated]
@@ -87,7 +94,7 @@ def _where(each: object) -> str:
     return ", peaks"
 
 
-def _right(record: Record) -> Answer:
+def _right(record: GpuCheckRecord) -> Answer:
     question = "Does it compute the right thing there?"
     parity = record.parity
     if parity.state != "ok":
@@ -99,7 +106,7 @@ def _right(record: Record) -> Answer:
     return Answer(question, short, "no" if breached else "yes", said)
 
 
-def _repeatable(record: Record) -> Answer:
+def _repeatable(record: GpuCheckRecord) -> Answer:
     question = "Do the same steps give the same bits?"
     done = [each for each in record.repeated if each.same is not None]
     if not done:
@@ -116,7 +123,7 @@ def _repeatable(record: Record) -> Answer:
     return Answer(question, short, "yes" if kept else "no", tuple(said))
 
 
-def _fastest(record: Record) -> Answer:
+def _fastest(record: GpuCheckRecord) -> Answer:
     question = "Which setting is fastest?"
     done = [each for each in record.timed if each.seconds is not None]
     if not done:
@@ -136,7 +143,7 @@ def _fastest(record: Record) -> Answer:
     return Answer(question, f"{'; '.join(best)}.", "open", (Sentence("", how),))
 
 
-def tables(record: Record) -> list[tuple[str, str, Table]]:
+def tables(record: GpuCheckRecord) -> list[tuple[str, str, Table]]:
     """Title, note and table of each section."""
     return [
         ("The device", "", _device(record)),
@@ -152,7 +159,7 @@ def tables(record: Record) -> list[tuple[str, str, Table]]:
     ]  # fmt: skip
 
 
-def _device(record: Record) -> Table:
+def _device(record: GpuCheckRecord) -> Table:
     rows = [("Device", record.device), ("Threads", str(record.threads))]
     for key in ("driver", "python", "platform", "git_revision", "cyclebench"):
         rows.append((key.replace("_", " ").capitalize(), _text(record.machine.get(key))))
@@ -177,7 +184,7 @@ def _text(value: Any, key: str = "") -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _frameworks(record: Record) -> Table:
+def _frameworks(record: GpuCheckRecord) -> Table:
     names = ("Backend", "Versions", "Libraries loaded", "Precision", "Start", "First step", "Next")
 
     def row(each: Started) -> tuple[str, ...]:
@@ -195,7 +202,7 @@ def _frameworks(record: Record) -> Table:
     return text_table(names, [row(each) for each in record.started])
 
 
-def _times(record: Record) -> Table:
+def _times(record: GpuCheckRecord) -> Table:
     names = ("Backend, preset, setting", "Step", "Slowest block", "FLOP/s", "Peak memory",
              "Joules a step", "Clock, MHz", "Held back by")  # fmt: skip
 
@@ -217,7 +224,7 @@ def _times(record: Record) -> Table:
     return text_table(names, [row(each) for each in record.timed], numeric=True)
 
 
-def _peaks(record: Record) -> Table:
+def _peaks(record: GpuCheckRecord) -> Table:
     rows = [
         (
             _title(record, each.backend),
@@ -231,7 +238,7 @@ def _peaks(record: Record) -> Table:
     return text_table(("Backend", "Matrix product", "Convolution", "Bandwidth", "Failed"), rows)
 
 
-def _parity(record: Record) -> Table:
+def _parity(record: GpuCheckRecord) -> Table:
     closest: dict[str, Mapping[str, Any]] = {}
     for row in record.parity.rows:
         known = closest.get(row["check"])

@@ -96,7 +96,7 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class Record:
+class GpuCheckRecord:
     """`machine`: as provenance.describe, with the GPU's state before the check. `seconds`: wall.
 
     `presets`: whose networks and images; the first one's where nothing else is said.
@@ -125,6 +125,6 @@ class Record:
         return repeatable and agree and all(part.state != "failed" for part in parts)
 
 
-def to_json(record: Record) -> dict[str, Any]:
+def to_json(record: GpuCheckRecord) -> dict[str, Any]:
     """See results/README.md."""
     return {"kind": KIND, "ok": record.ok, **asdict(record)}

@@ -12,7 +12,7 @@ LARGEST = 2**63
 
 
 @dataclass(frozen=True)
-class Axis:
+class GridAxis:
     """`settings[i]`: what the variant `labels[i]` sets, config key -> value."""
 
     key: str
@@ -32,7 +32,7 @@ class Axis:
         return label(wanted)
 
 
-def make_axes(grid: Mapping[str, Any]) -> tuple[Axis, ...]:
+def make_axes(grid: Mapping[str, Any]) -> tuple[GridAxis, ...]:
     """Raises ValueError for what is no axis."""
     axes = [_axis(key, content) for key, content in grid.items()]
     titles = Counter(axis.title for axis in axes)
@@ -42,7 +42,7 @@ def make_axes(grid: Mapping[str, Any]) -> tuple[Axis, ...]:
             if owner.setdefault(key, axis.key) != axis.key:
                 raise ValueError(f"grid.{axis.key}: {key} is varied by {owner[key]} already")
     return tuple(
-        Axis(axis.key, axis.key, axis.labels, axis.settings) if titles[axis.title] > 1 else axis
+        GridAxis(axis.key, axis.key, axis.labels, axis.settings) if titles[axis.title] > 1 else axis
         for axis in axes
     )
 
@@ -81,7 +81,7 @@ def refuse_no_setting(
             raise ValueError(f"{where}.{key}: a number, a text, true, false or null is needed")
 
 
-def _axis(key: str, content: Any) -> Axis:
+def _axis(key: str, content: Any) -> GridAxis:
     try:
         return _labelled_axis(key, content)
     except ValueError as error:
@@ -89,7 +89,7 @@ def _axis(key: str, content: Any) -> Axis:
         raise ValueError(said if said.startswith("grid") else f"{where}: {said}") from None
 
 
-def _labelled_axis(key: str, content: Any) -> Axis:
+def _labelled_axis(key: str, content: Any) -> GridAxis:
     where = f"grid.{key}"
     if isinstance(content, list):
         variants: list[tuple[str, Mapping[str, Any]]] = [(label(v), {key: v}) for v in content]
@@ -110,7 +110,7 @@ def _labelled_axis(key: str, content: Any) -> Axis:
     repeated = next((name for name, count in Counter(labels).items() if count > 1), None)
     if repeated is not None:
         raise ValueError(f"{where}: {repeated} comes twice")
-    return Axis(key, _title(key), labels, tuple(settings for _, settings in variants))
+    return GridAxis(key, _title(key), labels, tuple(settings for _, settings in variants))
 
 
 def _title(key: str) -> str:

@@ -23,8 +23,8 @@ from pydantic import Field, ValidationError, model_validator
 import backends
 from harness.config.experiment import check_backends, one_line
 from harness.config.metric_table import BY_NAME
-from harness.config.sections import Section, Seed
-from harness.studies.grid.axes import Axis, make_axes, refuse_no_setting
+from harness.config.sections import ConfigSection, Seed
+from harness.studies.grid.axes import GridAxis, make_axes, refuse_no_setting
 from harness.system.errors import UserError
 from harness.system.strict_yaml import MOST_CHARACTERS, parse_yaml
 from harness.system.untrusted import check_file, expanded, is_file, reason
@@ -32,7 +32,7 @@ from harness.system.untrusted import check_file, expanded, is_file, reason
 MOST_BYTES = 4 * MOST_CHARACTERS
 
 
-class ReportSection(Section):
+class ReportSection(ConfigSection):
     """`metrics`: shown, the headline ones by default. `x`: the axis that curves run along; two axes
     without it are a heat map. `baseline`: the cell whose training time is 1, a label an axis; the
     first cell by default."""
@@ -51,7 +51,7 @@ class ReportSection(Section):
         return self
 
 
-class StudyFile(Section):
+class StudyFile(ConfigSection):
     """See the module's example. `fixed` is `set` in the file."""
 
     description: str = Field(min_length=1)
@@ -64,7 +64,7 @@ class StudyFile(Section):
     report: ReportSection = ReportSection()
 
     @property
-    def axes(self) -> tuple[Axis, ...]:
+    def axes(self) -> tuple[GridAxis, ...]:
         return make_axes(self.grid)
 
     @model_validator(mode="after")
@@ -82,7 +82,7 @@ class StudyFile(Section):
         self._report_is_about_the_grid(axes)
         return self
 
-    def _report_is_about_the_grid(self, axes: tuple[Axis, ...]) -> None:
+    def _report_is_about_the_grid(self, axes: tuple[GridAxis, ...]) -> None:
         names = {axis.key: axis for axis in axes}
         if self.report.x is not None and self.report.x not in names:
             raise ValueError(
@@ -91,7 +91,7 @@ class StudyFile(Section):
         if self.report.baseline is not None:
             self.baseline_labels(axes)
 
-    def baseline_labels(self, axes: tuple[Axis, ...]) -> tuple[str, ...]:
+    def baseline_labels(self, axes: tuple[GridAxis, ...]) -> tuple[str, ...]:
         """The baseline cell, a label an axis. Raises ValueError if there is no such cell."""
         if self.report.baseline is None:
             return tuple(axis.labels[0] for axis in axes)

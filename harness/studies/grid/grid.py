@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from harness.config.experiment import Experiment, load_experiment
-from harness.studies.grid.axes import Axis
+from harness.studies.grid.axes import GridAxis
 from harness.studies.grid.file import StudyFile
 from harness.system.errors import UserError
 
@@ -17,7 +17,7 @@ MOST_CELLS = 100
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One experiment of the grid; a label an axis."""
 
     labels: tuple[str, ...]
@@ -27,7 +27,7 @@ class Cell:
 
 def make_cells(
     study: StudyFile, where: str, dataset: str | None = None, overrides: Sequence[str] = ()
-) -> list[Cell]:
+) -> list[GridCell]:
     """In the order of the file, the last axis fastest. Raises UserError before anything is trained.
 
     `dataset` and `overrides` (`--set` strings) are what the user asked for beside the file; they
@@ -46,7 +46,7 @@ def make_cells(
         count *= len(axis.labels)
     if count > MOST_CELLS:
         raise UserError(f"{where}: grid has {count:,} cells; at most {MOST_CELLS} are allowed")
-    found: dict[str, Cell] = {}
+    found: dict[str, GridCell] = {}
     for places in product(*(range(len(axis.labels)) for axis in axes)):
         cell = _cell(study, where, axes, places, dataset or study.dataset, overrides)
         same = found.setdefault(cell.experiment.digest(), cell)
@@ -58,11 +58,11 @@ def make_cells(
 def _cell(
     study: StudyFile,
     where: str,
-    axes: tuple[Axis, ...],
+    axes: tuple[GridAxis, ...],
     places: tuple[int, ...],
     dataset: str | None,
     overrides: Sequence[str],
-) -> Cell:
+) -> GridCell:
     chosen = {
         key: value
         for axis, place in zip(axes, places, strict=True)
@@ -75,12 +75,12 @@ def _cell(
     preset = str(chosen.pop("preset", study.preset))
     settings = [*_overrides(study.fixed), *overrides, *_overrides(chosen)]
     try:
-        return Cell(labels, name, load_experiment(dataset, preset, settings))
+        return GridCell(labels, name, load_experiment(dataset, preset, settings))
     except UserError as error:
         raise UserError(f"{where}: {name}: {error}") from None
 
 
-def cell_name(axes: Sequence[Axis], labels: Sequence[str]) -> str:
+def cell_name(axes: Sequence[GridAxis], labels: Sequence[str]) -> str:
     """ "blocks 3, learning rate 0.001"."""
     return ", ".join(f"{axis.title} {label}" for axis, label in zip(axes, labels, strict=True))
 

@@ -19,7 +19,7 @@ from harness.config.metric_table import BY_NAME
 from harness.records.run import RunRecord
 from harness.records.schema import Shape, Text, Whole, check_shape
 from harness.studies.grid.file import StudyFile
-from harness.studies.grid.grid import MOST_CELLS, Cell, cell_name
+from harness.studies.grid.grid import MOST_CELLS, GridCell, cell_name
 from harness.system import provenance
 from harness.system.files import read_json, write_json
 from harness.system.machine import Machine
@@ -30,10 +30,10 @@ Texts = Annotated[tuple[Text, ...], Field(min_length=1, max_length=MOST_CELLS)]
 
 
 @dataclass(frozen=True)
-class Place:
+class CellFolder:
     """A cell, and where its experiment lives."""
 
-    cell: Cell
+    cell: GridCell
     bench: PreparedExperiment
 
 
@@ -113,7 +113,7 @@ class StudyRecord(Shape):
         return [axis.key for axis in self.axes].index(key)
 
 
-def study_folder(results: Path, name: str, places: Sequence[Place]) -> Path:
+def study_folder(results: Path, name: str, places: Sequence[CellFolder]) -> Path:
     """Named after all that decides the numbers of its cells."""
     made_of = sorted(f"{each.cell.name}\n{each.bench.folder.name}" for each in places)
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:10]
@@ -134,7 +134,7 @@ def write_record(
     file: StudyFile,
     request: ComparisonRequest,
     machine: Machine,
-    places: Sequence[Place],
+    places: Sequence[CellFolder],
 ) -> None:
     axes = file.axes
     content = {

@@ -18,9 +18,9 @@ from harness.metrics.evaluate import is_scored
 from harness.records.run import find_runs
 from harness.studies.comparison import locked, score
 from harness.studies.grid.file import StudyFile, read_study
-from harness.studies.grid.grid import Cell, make_cells
+from harness.studies.grid.grid import GridCell, make_cells
 from harness.studies.grid.page.write import write_page
-from harness.studies.grid.record import Place, asked_runs, study_folder, write_record
+from harness.studies.grid.record import CellFolder, asked_runs, study_folder, write_record
 from harness.studies.study import with_progress
 from harness.system.errors import WorkerFailed
 from harness.system.machine import Machine, find_machine
@@ -38,7 +38,7 @@ from harness.training.jobs import (
 
 
 @dataclass(frozen=True)
-class Options:
+class GridOptions:
     """What the user asked for. None: as the study's file says, or decided by the machine."""
 
     study: str
@@ -52,7 +52,7 @@ class Options:
     report_only: bool = False
 
 
-def study(options: Options, display: Display) -> Path:
+def study(options: GridOptions, display: Display) -> Path:
     """Do what is not done yet, and return the path of report.html.
 
     A training that diverges is a finding, shown in the report. Raises UserError for bad input,
@@ -79,7 +79,7 @@ def study(options: Options, display: Display) -> Path:
     return page
 
 
-def _request(options: Options, file: StudyFile) -> ComparisonRequest:
+def _request(options: GridOptions, file: StudyFile) -> ComparisonRequest:
     """Raises UserError for an unknown backend."""
     backends = options.backends or file.backends
     check_backends(list(backends))
@@ -92,7 +92,9 @@ def _request(options: Options, file: StudyFile) -> ComparisonRequest:
     )
 
 
-def _places(cells: Sequence[Cell], request: ComparisonRequest, display: Display) -> list[Place]:
+def _places(
+    cells: Sequence[GridCell], request: ComparisonRequest, display: Display
+) -> list[CellFolder]:
     """Each data set is found and looked through once, however many cells use it."""
     known: dict[tuple[object, ...], Prepared] = {}
     places = []
@@ -102,13 +104,13 @@ def _places(cells: Sequence[Cell], request: ComparisonRequest, display: Display)
         key = (cell.experiment.dataset, sizes, data.train, data.test, data.hold_out)
         if key not in known:
             known[key] = prepare_data(cell.experiment, request.data_dir, display)
-        places.append(Place(cell, set_up(cell.experiment, known[key], request.results)))
+        places.append(CellFolder(cell, set_up(cell.experiment, known[key], request.results)))
     return places
 
 
 def _train(
     folder: Path,
-    places: Sequence[Place],
+    places: Sequence[CellFolder],
     request: ComparisonRequest,
     machine: Machine,
     display: Display,

@@ -15,7 +15,7 @@ from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.timing import block_times, paired_times
 from harness.studies.regression.measured import BackendOnDevice, Measurement, ScoreKey, texts
-from harness.studies.timing.record import Record, read_record
+from harness.studies.timing.record import TimingRecord, read_record
 from harness.system import provenance
 from harness.system.dates import day
 from harness.system.errors import UserError
@@ -82,7 +82,7 @@ def of_experiment(experiment: ExperimentFolder) -> Measurement:
     )
 
 
-def of_bench(path: Path, record: Record) -> Measurement:
+def of_bench(path: Path, record: TimingRecord) -> Measurement:
     """Raises UserError for an A/A record, which is about the instrument."""
     if record.same:
         raise UserError(f"{path}: one backend against itself (A/A); give a record of two")

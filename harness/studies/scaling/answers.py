@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from harness.report.formatting import MINUS, bounds, fixed, listed, plural, prefixed, significant
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_PAIRS, Interval
-from harness.studies.scaling.findings import AxisFindings, Curve, Findings, ratio
+from harness.studies.scaling.findings import AxisFindings, ScalingCurve, ScalingFindings, ratio
 from harness.studies.scaling.fit import Spread
-from harness.studies.scaling.record import Record
+from harness.studies.scaling.record import ScalingRecord
 
 # Along these a network keeps its parameters and its operations: what does not grow there is cost of
 # a step, whatever is in it.
@@ -19,12 +19,12 @@ FAR = 10  # times the largest batch that was tried
 STRAIGHT = 0.2  # a line that misses a point by more describes nothing
 
 
-def answers(findings: Findings) -> list[Answer]:
+def answers(findings: ScalingFindings) -> list[Answer]:
     found = [_growth(findings), _faster(findings), _fixed(findings), _memory(findings)]
     return [*found, *_failed(findings)]
 
 
-def _growth(findings: Findings) -> Answer:
+def _growth(findings: ScalingFindings) -> Answer:
     question = "Does time grow in proportion to arithmetic?"
     sentences, exponents = [], []
     for each in findings.axes:
@@ -51,11 +51,11 @@ def _exponents(found: Sequence[Interval]) -> str:
     return f"With exponents of {span}; of {plural(len(found), 'curve')}, {told}"
 
 
-def _span(each: AxisFindings, curve: Curve) -> str:
+def _span(each: AxisFindings, curve: ScalingCurve) -> str:
     return f"{each.axis.title}, {curve.values[0]:,} to {each.shown(curve.values[-1])}"
 
 
-def _grown(curves: Sequence[Curve]) -> str:
+def _grown(curves: Sequence[ScalingCurve]) -> str:
     """ "16 times the arithmetic takes PyTorch 9 times as long (exponent 0.8 [0.7, 0.9])"."""
     told = []
     for curve in curves:
@@ -67,7 +67,7 @@ def _grown(curves: Sequence[Curve]) -> str:
     return f"{more} times the arithmetic takes {listed(told)}."
 
 
-def _faster(findings: Findings) -> Answer:
+def _faster(findings: ScalingFindings) -> Answer:
     question = "Which is faster, and does it depend on the configuration?"
     first, *others = findings.record.backends
     sentences: list[Sentence] = []
@@ -103,7 +103,7 @@ def _range(found: Sequence[Interval]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _doubts(record: Record) -> str:
+def _doubts(record: ScalingRecord) -> str:
     text = (
         "Each point is one start of the processes, and two starts of one program differ by some per"
         " cent: a ratio near 1 is none to go by. cyclebench bench settles one configuration."
@@ -119,7 +119,7 @@ def _doubts(record: Record) -> str:
     return text
 
 
-def _fixed(findings: Findings) -> Answer:
+def _fixed(findings: ScalingFindings) -> Answer:
     question = "What does a step cost before its first FLOP?"
     sentences, fitted = [], []
     for name in SAME_NETWORK:
@@ -150,7 +150,9 @@ def _fixed(findings: Findings) -> Answer:
     return Answer(question, f"Fitted: {short}", "open", (*sentences, Sentence("", text)))
 
 
-def _between(findings: Findings, name: str, fitted: Sequence[tuple[Curve, float]]) -> str:
+def _between(
+    findings: ScalingFindings, name: str, fitted: Sequence[tuple[ScalingCurve, float]]
+) -> str:
     values = sorted(value for curve, value in fitted if curve.backend == name)
     low, high = _milli(values[0]), _milli(values[-1])
     span = f"{low} ms" if low == high else f"{low} to {high} ms"
@@ -172,7 +174,7 @@ def _rate(found: Spread) -> str:
     return "no cost that shows" if found.value is None else prefixed(found.value, "FLOP/s")
 
 
-def _memory(findings: Findings) -> Answer:
+def _memory(findings: ScalingFindings) -> Answer:
     question = "What batch would fit?"
     each, memory = findings.on("batch"), findings.record.device_memory
     lines = [(curve, curve.line) for curve in each.curves if curve.line] if each else []
@@ -208,7 +210,7 @@ def _checked(check: float | None, largest: int) -> str:
     return f"Check: the line through the others is {error} off at batch {largest}."
 
 
-def _failed(findings: Findings) -> list[Answer]:
+def _failed(findings: ScalingFindings) -> list[Answer]:
     question = "What could not be measured?"
     failed = [point for point in findings.record.points if point.failed]
     if not failed:

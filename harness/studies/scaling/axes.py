@@ -15,7 +15,7 @@ DIGITS = 9  # of a value, at most
 
 
 @dataclass(frozen=True)
-class Axis:
+class ScalingAxis:
     """`base`: its value in the configuration that is varied."""
 
     name: str
@@ -24,23 +24,23 @@ class Axis:
     base: int
 
 
-def axes_of(base: Experiment) -> tuple[Axis, ...]:
+def axes_of(base: Experiment) -> tuple[ScalingAxis, ...]:
     """All that there are for a configuration."""
     model = base.model
     of_generators = (
-        Axis("blocks", "Residual blocks", "", model.blocks)
+        ScalingAxis("blocks", "Residual blocks", "", model.blocks)
         if model.generator == "resnet"
-        else Axis("depth", "U-Net depth", "", model.depth)
+        else ScalingAxis("depth", "U-Net depth", "", model.depth)
     )
     return (
-        Axis("size", "Image size", "px", base.data.crop_size),
-        Axis("batch", "Batch", "", base.training.batch_size),
-        Axis("filters", "Filters", "", model.filters),
+        ScalingAxis("size", "Image size", "px", base.data.crop_size),
+        ScalingAxis("batch", "Batch", "", base.training.batch_size),
+        ScalingAxis("filters", "Filters", "", model.filters),
         of_generators,
     )
 
 
-def choose(base: Experiment, names: Sequence[str] | None) -> tuple[Axis, ...]:
+def choose(base: Experiment, names: Sequence[str] | None) -> tuple[ScalingAxis, ...]:
     """The named ones of `axes_of`, in its order; None: all. Raises UserError for another name."""
     there = axes_of(base)
     known = [axis.name for axis in there]
@@ -53,7 +53,7 @@ def choose(base: Experiment, names: Sequence[str] | None) -> tuple[Axis, ...]:
     return tuple(axis for axis in there if names is None or axis.name in names)
 
 
-def default_values(axis: Axis) -> tuple[int, ...]:
+def default_values(axis: ScalingAxis) -> tuple[int, ...]:
     """Around the base, and the base among them; whether they are possible is not looked at."""
     if axis.name in ("size", "filters"):
         values = [axis.base * halves // 2 for halves in HALVES]
@@ -78,7 +78,7 @@ def parse_values(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def settings(base: Experiment, axis: Axis, value: int) -> Mapping[str, int]:
+def settings(base: Experiment, axis: ScalingAxis, value: int) -> Mapping[str, int]:
     """What differs from `base`, by configuration key, for this value of the axis."""
     if axis.name == "size":
         return _sizes(base, value)

@@ -11,7 +11,12 @@ import numpy as np
 from harness.report.figures import backend_colour
 from harness.statistics.intervals import Interval, ratio_interval
 from harness.studies.scaling.fit import MemoryLine, Straight, memory_line, power, straight
-from harness.studies.scaling.record import AxisRecord, Measured, Record, Side
+from harness.studies.scaling.record import (
+    MeasuredPoint,
+    ScalingAxisRecord,
+    ScalingRecord,
+    ScalingSide,
+)
 
 
 @dataclass(frozen=True)
@@ -19,11 +24,11 @@ class Row:
     """A value of an axis, and the point that was measured there, failed or not."""
 
     value: int
-    point: Measured
+    point: MeasuredPoint
 
 
 @dataclass(frozen=True)
-class Curve:
+class ScalingCurve:
     """One backend along one axis, where it has numbers; ascending."""
 
     backend: str
@@ -31,7 +36,7 @@ class Curve:
     tone: str
     values: tuple[int, ...]
     flops: tuple[int, ...]
-    sides: tuple[Side, ...]
+    sides: tuple[ScalingSide, ...]
 
     @property
     def steps(self) -> list[float]:
@@ -58,19 +63,19 @@ class Curve:
 
 @dataclass(frozen=True)
 class AxisFindings:
-    axis: AxisRecord
+    axis: ScalingAxisRecord
     rows: tuple[Row, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[ScalingCurve, ...]
 
     def shown(self, value: int) -> str:
         return f"{value:,} {self.axis.unit}".strip()
 
 
 @dataclass(frozen=True)
-class Findings:
+class ScalingFindings:
     """`titles`: of the backends, as their frameworks are called."""
 
-    record: Record
+    record: ScalingRecord
     titles: dict[str, str]
     axes: tuple[AxisFindings, ...]
 
@@ -78,7 +83,7 @@ class Findings:
         return next((each for each in self.axes if each.axis.name == name), None)
 
 
-def find(record: Record) -> Findings:
+def find(record: ScalingRecord) -> ScalingFindings:
     titles = {name: _title(record, name) for name in record.backends}
     axes = []
     for axis in record.axes:
@@ -86,17 +91,17 @@ def find(record: Record) -> Findings:
         if rows:
             curves = tuple(_curve(rows, name, titles[name]) for name in record.backends)
             axes.append(AxisFindings(axis, rows, tuple(each for each in curves if each.values)))
-    return Findings(record, titles, tuple(axes))
+    return ScalingFindings(record, titles, tuple(axes))
 
 
-def _title(record: Record, backend: str) -> str:
+def _title(record: ScalingRecord, backend: str) -> str:
     sides = [point.side(backend) for point in record.points]
     return next((side.framework for side in sides if side), backend)
 
 
-def _curve(rows: Sequence[Row], backend: str, title: str) -> Curve:
+def _curve(rows: Sequence[Row], backend: str, title: str) -> ScalingCurve:
     there = [(row, side) for row in rows if (side := row.point.side(backend))]
-    return Curve(
+    return ScalingCurve(
         backend=backend,
         title=title,
         tone=backend_colour(backend),
@@ -106,13 +111,13 @@ def _curve(rows: Sequence[Row], backend: str, title: str) -> Curve:
     )
 
 
-def ratio(point: Measured, first: str, second: str) -> Interval:
+def ratio(point: MeasuredPoint, first: str, second: str) -> Interval:
     """How many times as long the second takes, from pairs of blocks; None unless both are there."""
     pairs = pair_ratios(point, first, second)
     return ratio_interval(pairs, np.ones(len(pairs))) if len(pairs) else Interval(None)
 
 
-def pair_ratios(point: Measured, first: str, second: str) -> np.ndarray:
+def pair_ratios(point: MeasuredPoint, first: str, second: str) -> np.ndarray:
     """(pairs,), none unless both are there."""
     sides = point.side(second), point.side(first)
     if sides[0] is None or sides[1] is None:

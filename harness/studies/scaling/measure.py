@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.step_cost import step_flops
-from harness.studies.scaling.points import Point
-from harness.studies.scaling.record import Failure, Measured, Memory, Side
+from harness.studies.scaling.points import ScalingPoint
+from harness.studies.scaling.record import Failure, MeasuredPoint, Memory, ScalingSide
 from harness.system.errors import WorkerFailed
 from harness.system.machine import Machine
 from harness.training.timed_session import timed_session
@@ -30,8 +30,13 @@ class Method:
 
 
 def measure(
-    point: Point, machine: Machine, backends: Sequence[str], method: Method, logs: Path, turn: int
-) -> Measured:
+    point: ScalingPoint,
+    machine: Machine,
+    backends: Sequence[str],
+    method: Method,
+    logs: Path,
+    turn: int,
+) -> MeasuredPoint:
     """Which backend begins changes with `turn`. A process that dies is a finding, not an error."""
     began = time.monotonic()
     facts: dict[str, Any] = {
@@ -48,7 +53,7 @@ def measure(
             rounds = list(islice(session.rounds(), method.pairs))
             memory = session.ask(memory=True)
         facts["sides"] = tuple(
-            Side(
+            ScalingSide(
                 backend=backends[i],
                 framework=session.environments[i]["framework"],
                 first_step_seconds=first[i],
@@ -59,7 +64,7 @@ def measure(
         )
     except WorkerFailed as error:
         facts["failed"] = failure(error)
-    return Measured(**facts, wall_seconds=time.monotonic() - began)
+    return MeasuredPoint(**facts, wall_seconds=time.monotonic() - began)
 
 
 def failure(error: WorkerFailed) -> Failure:

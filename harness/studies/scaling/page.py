@@ -13,9 +13,9 @@ from harness.report.formatting import plural
 from harness.report.page import Block, Figure, Note, Page, Section
 from harness.report.render import write_page as write
 from harness.studies.scaling.answers import answers
-from harness.studies.scaling.findings import Findings, find
+from harness.studies.scaling.findings import ScalingFindings, find
 from harness.studies.scaling.plots import figures, name
-from harness.studies.scaling.record import Record, find_records
+from harness.studies.scaling.record import ScalingRecord, find_records
 from harness.studies.scaling.tables import csv_table, fit_table, point_table
 from harness.studies.study import Result, in_short
 from harness.system.errors import UserError
@@ -54,12 +54,12 @@ def write_page(folder: Path) -> Path:
     return write(folder, make_page(every), drawn, csv_table(every))
 
 
-def make_page(every: Sequence[Findings]) -> Page:
+def make_page(every: Sequence[ScalingFindings]) -> Page:
     sections = tuple(_section(findings) for findings in every)
     return Page("How a training step scales", ABOUT, (), sections)
 
 
-def _section(findings: Findings) -> Section:
+def _section(findings: ScalingFindings) -> Section:
     """One record."""
     record = findings.record
     points: tuple[Block, ...] = tuple(point_table(findings, each) for each in findings.axes)
@@ -74,7 +74,7 @@ def _section(findings: Findings) -> Section:
     return Section(title, parts, about(record), tuple(answers(findings)))
 
 
-def about(record: Record) -> tuple[str, ...]:
+def about(record: ScalingRecord) -> tuple[str, ...]:
     """How it was measured, and with what."""
     pairs = plural(record.pairs, "block")
     parts = [
@@ -88,7 +88,7 @@ def about(record: Record) -> tuple[str, ...]:
     return (*parts, f"record {record.digest}")
 
 
-def result(record: Record, file: Path, page: Path) -> Result:
+def result(record: ScalingRecord, file: Path, page: Path) -> Result:
     """Every point and fit, then the answers in short; JSON has the rows of table.csv."""
     findings = find(record)
     said = answers(findings)

@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.report.figures import GUIDE, Drawn, figure, files
-from harness.studies.scaling.findings import AxisFindings, Curve, Findings, Row
+from harness.studies.scaling.findings import AxisFindings, Row, ScalingCurve, ScalingFindings
 
 COLUMNS = 2
 PANEL = 3.1  # inches high
 MEGA = 1e6
 
 
-def figures(findings: Findings) -> dict[str, bytes]:
+def figures(findings: ScalingFindings) -> dict[str, bytes]:
     """File name -> PNG, SVG or PDF; without the axes that have no two points."""
     axes = [each for each in findings.axes if any(len(curve.values) > 1 for curve in each.curves)]
     if not axes:
@@ -26,7 +26,7 @@ def figures(findings: Findings) -> dict[str, bytes]:
     return files(drawn)
 
 
-def name(findings: Findings, kind: str) -> str:
+def name(findings: ScalingFindings, kind: str) -> str:
     return f"{kind}-{findings.record.digest}.png"
 
 
@@ -72,7 +72,7 @@ def _time_panel(axis: Axes, each: AxisFindings) -> None:
         side.set_minor_formatter(NullFormatter())
 
 
-def _time_curve(axis: Axes, curve: Curve) -> None:
+def _time_curve(axis: Axes, curve: ScalingCurve) -> None:
     """Medians, the range of blocks, and the fitted line."""
     x, y = np.array(curve.flops) / 1e9, 1000 * np.array(curve.steps)
     ends = [(min(side.seconds_per_step), max(side.seconds_per_step)) for side in curve.sides]
@@ -88,7 +88,7 @@ def _time_curve(axis: Axes, curve: Curve) -> None:
         axis.plot(x, y, color=curve.tone, linewidth=1.3)
 
 
-def _proportional(axis: Axes, curve: Curve) -> None:
+def _proportional(axis: Axes, curve: ScalingCurve) -> None:
     """Dashed: what the largest point would make of the others, were time all arithmetic."""
     x = np.array([curve.flops[0], curve.flops[-1]]) / 1e9
     axis.plot(x, 1000 * curve.steps[-1] * x / x[-1], color=GUIDE, linewidth=1, linestyle="--")

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.config.experiment import Experiment, load_experiment
-from harness.studies.scaling.axes import Axis, default_values, settings
+from harness.studies.scaling.axes import ScalingAxis, default_values, settings
 from harness.system.errors import UserError
 
 BASE = "base"
 
 
 @dataclass(frozen=True)
-class Point:
+class ScalingPoint:
     """`axis`: a name, or "base", which has no value of its own and belongs to every axis."""
 
     axis: str
@@ -33,9 +33,9 @@ class Point:
 def make_points(
     base: Experiment,
     overrides: Sequence[str],
-    axes: Sequence[Axis],
+    axes: Sequence[ScalingAxis],
     values: Mapping[str, Sequence[int]],
-) -> tuple[list[Point], list[str]]:
+) -> tuple[list[ScalingPoint], list[str]]:
     """The points, base first, and what of the default values is impossible, and why.
 
     `overrides`: those that made `base` of its preset. `values`: by axis, where the user gave any.
@@ -47,7 +47,7 @@ def make_points(
                 f"--values {name}=...: that axis is not varied; one of"
                 f" {', '.join(axis.name for axis in axes)}"
             )
-    points, left_out = [Point(BASE, None, {}, base)], []
+    points, left_out = [ScalingPoint(BASE, None, {}, base)], []
     for axis in axes:
         for value in values.get(axis.name, default_values(axis)):
             if value == axis.base:
@@ -61,8 +61,10 @@ def make_points(
     return points, left_out
 
 
-def _point(base: Experiment, overrides: Sequence[str], axis: Axis, value: int) -> Point:
+def _point(
+    base: Experiment, overrides: Sequence[str], axis: ScalingAxis, value: int
+) -> ScalingPoint:
     changed = settings(base, axis, value)
     written = [f"{key}={number}" for key, number in changed.items()]
     experiment = load_experiment(None, base.preset, [*overrides, *written])
-    return Point(axis.name, value, changed, experiment)
+    return ScalingPoint(axis.name, value, changed, experiment)

@@ -30,7 +30,7 @@ class Memory(_Part):
     kind: str
 
 
-class Side(_Part):
+class ScalingSide(_Part):
     """One backend at one point. `seconds_per_step`: a block, in order, warm-up apart."""
 
     backend: str
@@ -55,7 +55,7 @@ class Failure(_Part):
     out_of_memory: bool
 
 
-class Measured(_Part):
+class MeasuredPoint(_Part):
     """A point: numbers of every backend, or why there are none. `wall_seconds`: it took in all."""
 
     axis: str
@@ -63,11 +63,11 @@ class Measured(_Part):
     settings: Mapping[str, int]
     flops: Whole
     wall_seconds: Positive
-    sides: tuple[Side, ...] = ()
+    sides: tuple[ScalingSide, ...] = ()
     failed: Failure | None = None
 
     @model_validator(mode="after")
-    def _numbers_or_a_reason(self) -> Measured:
+    def _numbers_or_a_reason(self) -> MeasuredPoint:
         if bool(self.sides) == bool(self.failed):
             raise ValueError("points: each has either sides or failed")
         if len({len(side.seconds_per_step) for side in self.sides}) > 1:
@@ -78,18 +78,18 @@ class Measured(_Part):
     def key(self) -> tuple[str, int | None]:
         return self.axis, self.value
 
-    def side(self, backend: str) -> Side | None:
+    def side(self, backend: str) -> ScalingSide | None:
         return next((side for side in self.sides if side.backend == backend), None)
 
 
-class AxisRecord(_Part):
+class ScalingAxisRecord(_Part):
     name: str
     title: str
     unit: str
     base: Annotated[int, Field(ge=0, le=10**9)]
 
 
-class Record(_Part):
+class ScalingRecord(_Part):
     """`device_memory`: bytes there are to use, of the GPU or else of the machine; None: unknown."""
 
     kind: str
@@ -104,11 +104,11 @@ class Record(_Part):
     backends: Annotated[tuple[str, ...], Field(min_length=1)]
     pairs: Whole
     block_seconds: Positive
-    axes: tuple[AxisRecord, ...]
-    points: tuple[Measured, ...] = ()
+    axes: tuple[ScalingAxisRecord, ...]
+    points: tuple[MeasuredPoint, ...] = ()
 
     @model_validator(mode="after")
-    def _points_are_of_its_axes(self) -> Record:
+    def _points_are_of_its_axes(self) -> ScalingRecord:
         names = {axis.name for axis in self.axes}
         for point in self.points:
             if point.axis not in names | {BASE} or (point.value is None) != (point.axis == BASE):
@@ -116,17 +116,17 @@ class Record(_Part):
         return self
 
     @property
-    def base(self) -> Measured | None:
+    def base(self) -> MeasuredPoint | None:
         return next((point for point in self.points if point.axis == BASE), None)
 
-    def on(self, axis: AxisRecord) -> list[tuple[int, Measured]]:
+    def on(self, axis: ScalingAxisRecord) -> list[tuple[int, MeasuredPoint]]:
         """Value and point of an axis, ascending, the base among them; empty: nothing but that."""
         own = [(p.value, p) for p in self.points if p.axis == axis.name and p.value is not None]
         if own and self.base:
             own.append((axis.base, self.base))
         return sorted(own, key=lambda each: each[0])
 
-    def having(self, point: Measured) -> Record:
+    def having(self, point: MeasuredPoint) -> ScalingRecord:
         """With this point, in place of one with the same key."""
         order = [BASE, *(axis.name for axis in self.axes)]
         kept = [each for each in self.points if each.key != point.key]
@@ -134,17 +134,17 @@ class Record(_Part):
         return self.model_copy(update={"points": tuple(points)})
 
 
-def write_record(path: Path, record: Record) -> None:
+def write_record(path: Path, record: ScalingRecord) -> None:
     """As JSON. Raises OSError."""
     write_json(path, record.model_dump(mode="json"))
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path) -> ScalingRecord:
     """Raises UserError for a missing or damaged one."""
-    return read(path, KIND, Record)
+    return read(path, KIND, ScalingRecord)
 
 
-def find_records(folder: Path) -> list[Record]:
+def find_records(folder: Path) -> list[ScalingRecord]:
     """All in a folder, by device and preset. Raises UserError for a damaged one."""
     records = [read_record(path) for path in sorted(folder.glob("*.json"))]
     return sorted(records, key=lambda record: (record.device, record.preset))

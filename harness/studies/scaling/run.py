@@ -10,12 +10,12 @@ from harness.config.experiment import check_backends, load_experiment
 from harness.plan.step_cost import step_flops
 from harness.studies.scaling.axes import axes_of, choose
 from harness.studies.scaling.measure import Method, measure
-from harness.studies.scaling.points import Point, make_points
+from harness.studies.scaling.points import ScalingPoint, make_points
 from harness.studies.scaling.record import (
     KIND,
-    AxisRecord,
-    Measured,
-    Record,
+    MeasuredPoint,
+    ScalingAxisRecord,
+    ScalingRecord,
     read_record,
     write_record,
 )
@@ -30,7 +30,7 @@ from harness.training.jobs import check_precision, tell
 
 
 @dataclass(frozen=True)
-class Request:
+class ScalingRequest:
     """`axes` None: all that the configuration has. `values`: by axis, in place of the defaults."""
 
     preset: str
@@ -47,7 +47,7 @@ class Request:
         return self.results / "scaling"
 
 
-def scale(request: Request, display: Display) -> tuple[Record, Path]:
+def scale(request: ScalingRequest, display: Display) -> tuple[ScalingRecord, Path]:
     """Measure what is not measured yet; the record, with all points so far, and its file.
 
     Raises UserError for bad input, before anything is measured or written; WorkerFailed if no point
@@ -77,13 +77,13 @@ def scale(request: Request, display: Display) -> tuple[Record, Path]:
     return record, file
 
 
-def _new_record(request: Request, base: Point) -> Record:
+def _new_record(request: ScalingRequest, base: ScalingPoint) -> ScalingRecord:
     machine, method = request.machine, request.method
     made_by = provenance.describe(machine.device)
     # Points are reused only beside others of the same code, packages and way of measuring.
     code = (made_by["source_digest"], provenance.in_one_line(provenance.deciding_packages()))
     digest = base.experiment.digest(*request.backends, machine.device_name, *code, repr(method))
-    return Record(
+    return ScalingRecord(
         kind=KIND,
         preset=base.experiment.preset,
         digest=digest,
@@ -97,13 +97,13 @@ def _new_record(request: Request, base: Point) -> Record:
         pairs=method.pairs,
         block_seconds=method.block_seconds,
         axes=tuple(
-            AxisRecord(name=axis.name, title=axis.title, unit=axis.unit, base=axis.base)
+            ScalingAxisRecord(name=axis.name, title=axis.title, unit=axis.unit, base=axis.base)
             for axis in axes_of(base.experiment)
         ),
     )
 
 
-def _continued(record: Record, file: Path) -> Record:
+def _continued(record: ScalingRecord, file: Path) -> ScalingRecord:
     """With the points of an earlier run. Raises UserError where its file is damaged."""
     if not file.exists():
         return record
@@ -111,12 +111,16 @@ def _continued(record: Record, file: Path) -> Record:
 
 
 def _measure_all(
-    record: Record, todo: Sequence[Point], file: Path, request: Request, display: Display
-) -> Record:
+    record: ScalingRecord,
+    todo: Sequence[ScalingPoint],
+    file: Path,
+    request: ScalingRequest,
+    display: Display,
+) -> ScalingRecord:
     """The base comes first where it is not there: estimates are made from it."""
     logs = request.folder / "logs" / record.digest
 
-    def left(rest: Sequence[Point]) -> float | None:
+    def left(rest: Sequence[ScalingPoint]) -> float | None:
         return estimate(record.base, rest, request.method)
 
     points = with_progress("points", todo, lambda point: point.label, display, left)
@@ -129,7 +133,9 @@ def _measure_all(
     return record
 
 
-def estimate(base: Measured | None, todo: Sequence[Point], method: Method) -> float | None:
+def estimate(
+    base: MeasuredPoint | None, todo: Sequence[ScalingPoint], method: Method
+) -> float | None:
     """Seconds, if all start as fast as the base did and steps take as long as FLOPs say; None
     without a measured base."""
     if base is None or not base.sides:

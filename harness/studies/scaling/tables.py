@@ -12,14 +12,14 @@ from harness.report.formatting import MISSING, bounds, fixed, percent, plural, p
 from harness.report.page import Cell, Table
 from harness.studies.scaling.findings import (
     AxisFindings,
-    Curve,
-    Findings,
     Row,
+    ScalingCurve,
+    ScalingFindings,
     pair_ratios,
     ratio,
 )
 from harness.studies.scaling.fit import Spread
-from harness.studies.scaling.record import Side
+from harness.studies.scaling.record import ScalingSide
 
 COLUMNS = (
     "record", "preset", "device", "axis", "value", "backend", "flops", "first_step_seconds",
@@ -27,7 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def point_table(findings: Findings, each: AxisFindings) -> Table:
+def point_table(findings: ScalingFindings, each: AxisFindings) -> Table:
     """A row a value; a column of time and of memory a backend, ratios to the first."""
     first, *others = findings.record.backends
     titles = findings.titles
@@ -38,7 +38,7 @@ def point_table(findings: Findings, each: AxisFindings) -> Table:
     return Table(tuple(header), tuple(_point_row(findings, each, row) for row in each.rows))
 
 
-def _point_row(findings: Findings, each: AxisFindings, row: Row) -> tuple[Cell, ...]:
+def _point_row(findings: ScalingFindings, each: AxisFindings, row: Row) -> tuple[Cell, ...]:
     first, *others = findings.record.backends
     sides = [row.point.side(name) for name in findings.record.backends]
     failed = row.point.failed
@@ -52,7 +52,7 @@ def _point_row(findings: Findings, each: AxisFindings, row: Row) -> tuple[Cell, 
     )
 
 
-def _time_cell(side: Side | None, why: str) -> Cell:
+def _time_cell(side: ScalingSide | None, why: str) -> Cell:
     if side is None:
         return Cell(MISSING, why)
     return Cell(significant(1000 * side.step), f"first: {significant(side.first_step_seconds)} s")
@@ -67,13 +67,13 @@ def _ratio_cell(row: Row, first: str, second: str) -> Cell:
     return Cell(fixed(times.value, 2), bounds(times, 2) or few)
 
 
-def _memory_cell(side: Side | None) -> Cell:
+def _memory_cell(side: ScalingSide | None) -> Cell:
     if side is None:
         return Cell(MISSING)
     return Cell(prefixed(side.memory.bytes, "B"), side.memory.kind)
 
 
-def fit_table(findings: Findings) -> Table:
+def fit_table(findings: ScalingFindings) -> Table:
     """A row a curve."""
     header = (
         Cell("Axis"),
@@ -88,7 +88,7 @@ def fit_table(findings: Findings) -> Table:
     return Table(header, tuple(rows))
 
 
-def _fit_row(each: AxisFindings, curve: Curve) -> tuple[Cell, ...]:
+def _fit_row(each: AxisFindings, curve: ScalingCurve) -> tuple[Cell, ...]:
     line = curve.straight
     return (
         Cell(each.axis.title),
@@ -109,7 +109,7 @@ def _spread_cell(found: Spread, scale: float) -> Cell:
     return Cell(significant(scale * found.value), detail)
 
 
-def csv_table(every: Sequence[Findings]) -> pd.DataFrame:
+def csv_table(every: Sequence[ScalingFindings]) -> pd.DataFrame:
     """A row a point and backend; the base comes once an axis. Empty: cannot be had."""
     rows = [
         _csv_row(findings, each, row, name)
@@ -121,7 +121,7 @@ def csv_table(every: Sequence[Findings]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _csv_row(findings: Findings, each: AxisFindings, row: Row, name: str) -> dict[str, Any]:
+def _csv_row(findings: ScalingFindings, each: AxisFindings, row: Row, name: str) -> dict[str, Any]:
     record, side = findings.record, row.point.side(name)
     times = ratio(row.point, record.backends[0], name)
     return {

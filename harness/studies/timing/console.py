@@ -14,11 +14,11 @@ from harness.statistics.timed_blocks import Drift
 from harness.studies.study import Result
 from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, performance, roof, whole
-from harness.studies.timing.record import Record
+from harness.studies.timing.record import TimingRecord
 from harness.studies.timing.verdict import orders, verdict
 
 
-def result(record: Record, file: Path, page: Path) -> Result:
+def result(record: TimingRecord, file: Path, page: Path) -> Result:
     cold, pairs = sum(start.cold for start in record.starts), len(record.warm(0))
     return Result(
         page=page,
@@ -32,12 +32,12 @@ def result(record: Record, file: Path, page: Path) -> Result:
     )
 
 
-def sentences(record: Record) -> list[str]:
+def sentences(record: TimingRecord) -> list[str]:
     """The answer, or what is missing for one."""
     return [verdict(record).text, *([orders(record)] if record.settled else [])]
 
 
-def as_json(record: Record) -> dict[str, Any]:
+def as_json(record: TimingRecord) -> dict[str, Any]:
     """What `result` says; of the ratio what is known, `settled` or not."""
     return {
         "preset": record.preset,
@@ -53,7 +53,7 @@ def as_json(record: Record) -> dict[str, Any]:
     }
 
 
-def _side(record: Record, side: int) -> dict[str, Any]:
+def _side(record: TimingRecord, side: int) -> dict[str, Any]:
     found = performance(record, side)
     return {
         "backend": record.backends[side],
@@ -70,14 +70,14 @@ def _side(record: Record, side: int) -> dict[str, Any]:
     }
 
 
-def _table(record: Record) -> Table:
+def _table(record: TimingRecord) -> Table:
     columns = [_column(record, side) for side in (0, 1)]
     names = dict.fromkeys([*columns[0], *columns[1]])
     rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
     return text_table(("", *record.names), rows, numeric=True)
 
 
-def _column(record: Record, side: int) -> dict[str, str]:
+def _column(record: TimingRecord, side: int) -> dict[str, str]:
     """What there is to say of the first or second, by row."""
     found = performance(record, side)
     rows = {
@@ -107,7 +107,7 @@ def _phases(found: Performance) -> dict[str, str]:
     return {**rows, "  these pieces over a step left alone": f"{100 * found.excess:+.1f} %"}
 
 
-def _limits(record: Record, found: Performance) -> dict[str, str]:
+def _limits(record: TimingRecord, found: Performance) -> dict[str, str]:
     best, cost = peaks(record), whole(record)
     if found.flops is None or found.traffic is None or cost is None:
         return {}

@@ -13,7 +13,7 @@ from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import CONFIDENCE, Interval, seed_interval
 from harness.statistics.timed_blocks import Drift, drift, outliers
-from harness.studies.timing.record import Record, Side
+from harness.studies.timing.record import TimingRecord, TimingSide
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Roof:
     binds: Literal["compute", "memory"]
 
 
-def performance(record: Record, side: int) -> Performance:
+def performance(record: TimingRecord, side: int) -> Performance:
     """Of the first backend (0) or the second (1)."""
     warm, sides = record.warm(side), [start.sides[side] for start in record.starts]
     step, images, cost = float(np.median(warm)), 2 * record.batch_size, whole(record)
@@ -73,7 +73,7 @@ def performance(record: Record, side: int) -> Performance:
     )
 
 
-def _phases(sides: Sequence[Side]) -> dict[str, float]:
+def _phases(sides: Sequence[TimingSide]) -> dict[str, float]:
     found = [each.phases for each in sides if each.phases]
     if len(found) < len(sides):
         return {}
@@ -82,12 +82,12 @@ def _phases(sides: Sequence[Side]) -> dict[str, float]:
     }
 
 
-def whole(record: Record) -> Cost | None:
+def whole(record: TimingRecord) -> Cost | None:
     """Counted for a step."""
     return sum(record.costs.values(), Cost()) if record.costs else None
 
 
-def joules(record: Record, side: int) -> float | None:
+def joules(record: TimingRecord, side: int) -> float | None:
     """A step, mean over the warm blocks of all starts; None where any of them has no reading."""
     found = [start.sides[side].joules for start in record.starts]
     if any(each is None for each in found):
@@ -96,7 +96,7 @@ def joules(record: Record, side: int) -> float | None:
     return float(np.mean(np.concatenate(warm)))
 
 
-def peaks(record: Record, choose: Callable[[list[float]], float] = max) -> Peaks | None:
+def peaks(record: TimingRecord, choose: Callable[[list[float]], float] = max) -> Peaks | None:
     """The device's best, by whichever framework and in whichever start was fastest."""
     found = [side.peaks for start in record.starts for side in start.sides if side.peaks]
     if not found:
@@ -121,7 +121,7 @@ def roof(cost: Cost | None, best: Peaks | None) -> Roof | None:
     return Roof(memory, "memory") if memory < compute else Roof(compute, "compute")
 
 
-def phase_gap(record: Record, phase: str) -> Interval:
+def phase_gap(record: TimingRecord, phase: str) -> Interval:
     """Seconds by which the second backend's piece takes longer, for other starts of both.
 
     Those of all phases hold together at 95 % (Bonferroni).
@@ -130,7 +130,7 @@ def phase_gap(record: Record, phase: str) -> Interval:
     return seed_interval(gaps, 1 - (1 - CONFIDENCE) / len(PHASES))
 
 
-def _phase_medians(record: Record, phase: str) -> list[tuple[float, float]]:
+def _phase_medians(record: TimingRecord, phase: str) -> list[tuple[float, float]]:
     """Of both backends, a pair a start; empty where any of them was not timed in pieces."""
     if not all(side.phases for start in record.starts for side in start.sides):
         return []
@@ -138,12 +138,12 @@ def _phase_medians(record: Record, phase: str) -> list[tuple[float, float]]:
     return [(middle(start.first), middle(start.second)) for start in record.starts]
 
 
-def _phase_median(side: Side, phase: str) -> float:
+def _phase_median(side: TimingSide, phase: str) -> float:
     assert side.phases is not None
     return float(np.median(side.phases[phase]))
 
 
-def _excess(record: Record, side: int) -> float | None:
+def _excess(record: TimingRecord, side: int) -> float | None:
     ratios = []
     for start in record.starts:
         one = start.sides[side]

@@ -29,7 +29,7 @@ CONFIG = ConfigDict(populate_by_name=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Side:
+class TimingSide:
     """One backend of one start. Seconds and joules are of one step.
 
     `blocks` and `joules`: a number a block, in order; `joules` None where nothing can be read.
@@ -48,7 +48,7 @@ class Side:
     peaks: Peaks | None = None
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Side:
+    def _fits_together(self) -> TimingSide:
         _check(Text, self.environment.get("framework"), "environment.framework")
         _check(Whole, self.memory.bytes, "memory.bytes")
         if self.joules is not None and len(self.joules) != len(self.blocks):
@@ -74,8 +74,8 @@ class Start:
     number: Whole
     steps_per_block: Whole
     cold: Annotated[Whole, Field(alias="cold_pairs")]
-    first: Side
-    second: Side
+    first: TimingSide
+    second: TimingSide
 
     @model_validator(mode="after")
     def _blocks_are_pairs(self) -> Start:
@@ -85,7 +85,7 @@ class Start:
         return self
 
     @property
-    def sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[TimingSide, TimingSide]:
         return self.first, self.second
 
     def warm(self, side: int) -> np.ndarray:
@@ -108,7 +108,7 @@ class Start:
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Record:
+class TimingRecord:
     """`starts`: in the order they were made. `width`: beyond which no ratio is shown.
 
     `configuration`: every key of the experiment, nested; `changes`: dotted keys that are not as the
@@ -129,7 +129,7 @@ class Record:
     energy_source: Text | None = None
 
     @model_validator(mode="after")
-    def _can_be_shown(self) -> Record:
+    def _can_be_shown(self) -> TimingRecord:
         if len({tuple(side.backend for side in start.sides) for start in self.starts}) != 1:
             raise ValueError("starts: of different backends")
         _check(Annotated[Whole, Field(ge=1)], self.batch_size, "training.batch_size")
@@ -202,7 +202,7 @@ class Record:
         return low is not None and high is not None and low <= 1 <= high
 
 
-def file_name(record: Record, digest: str) -> str:
+def file_name(record: TimingRecord, digest: str) -> str:
     """`digest`: of the configuration and what else tells two records of a device apart."""
     backends = "-".join(record.backends)
     return f"{record.preset}-{backends}-{digest}-{provenance.slug(record.device)[:80]}.json"
@@ -215,22 +215,22 @@ def is_bench(folder: Path) -> bool:
     return not any((folder / name).exists() for name in others) and any(folder.glob("*.json"))
 
 
-def write_record(record: Record, path: Path) -> None:
+def write_record(record: TimingRecord, path: Path) -> None:
     """Raises OSError."""
-    content = TypeAdapter(Record).dump_python(record, mode="json", by_alias=True)
+    content = TypeAdapter(TimingRecord).dump_python(record, mode="json", by_alias=True)
     for start in content["starts"]:
         del start["number"]
         start["sides"] = [start.pop("first"), start.pop("second")]
     write_json(path, {"kind": KIND, **content, "ratio": asdict(record.ratio)})
 
 
-def read_records(folder: Path) -> dict[str, Record]:
+def read_records(folder: Path) -> dict[str, TimingRecord]:
     """By file name, sorted. Raises UserError naming a file that is no such record or is damaged."""
     return {path.name: read_record(path) for path in sorted(folder.glob("*.json"))}
 
 
-def read_record(path: Path) -> Record:
-    return read(path, KIND, Record, _with_sides)
+def read_record(path: Path) -> TimingRecord:
+    return read(path, KIND, TimingRecord, _with_sides)
 
 
 def _with_sides(document: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from harness.config.experiment import Experiment
 from harness.plan.step_cost import step_costs
 from harness.statistics.intervals import enough_starts, over_starts, width
 from harness.statistics.timed_blocks import cold_blocks
-from harness.studies.timing.record import Record, Side, Start
+from harness.studies.timing.record import Start, TimingRecord, TimingSide
 from harness.system import provenance
 from harness.system.energy_meter import Meter
 from harness.system.machine import Machine
@@ -26,7 +26,7 @@ PHASE_TURNS = 4  # of a start, timed in pieces after the blocks; as long as a bl
 
 
 @dataclass(frozen=True)
-class Request:
+class TimingRequest:
     """`backends`: two, the second is measured against the first; twice the same one is A/A.
 
     Each start of both processes gives `pairs` pairs of blocks of about `block_seconds`. Done when
@@ -44,7 +44,7 @@ class Request:
     most_starts: int = 24
 
 
-def bench(request: Request, display: Display) -> Record:
+def bench(request: TimingRequest, display: Display) -> TimingRecord:
     """Raises WorkerFailed if a process dies."""
     starts: list[Start] = []
     meter = Meter(request.machine.device)
@@ -57,7 +57,7 @@ def bench(request: Request, display: Display) -> Record:
         if enough_starts(ratios, request.width):
             break
     experiment = request.experiment
-    return Record(
+    return TimingRecord(
         preset=experiment.preset,
         configuration=experiment.model_dump(mode="json"),
         changes=changes(experiment),
@@ -71,7 +71,7 @@ def bench(request: Request, display: Display) -> Record:
     )
 
 
-def _timed(request: Request, number: int, meter: Meter) -> Start:
+def _timed(request: TimingRequest, number: int, meter: Meter) -> Start:
     """Both backends started, and timed in turns; which comes first changes from start to start."""
     backends = request.backends
     with timed_session(
@@ -85,7 +85,7 @@ def _timed(request: Request, number: int, meter: Meter) -> Start:
         peaks = session.ask(peaks=True) if number < PEAK_STARTS else None
     sides = []
     for i, blocks in enumerate(zip(*rounds, strict=True)):
-        side = Side(
+        side = TimingSide(
             backend=backends[i],
             environment=session.environments[i],
             setup=session.setup_seconds[i],

@@ -19,12 +19,14 @@ from harness.tools.doctor.variables import check_variables
 
 
 @dataclass(frozen=True)
-class Request:
+class DoctorRequest:
     results: Path = Path("results")
     data_dir: Path | None = None
 
 
-def examine(request: Request, say: Callable[[str], None] = lambda line: None) -> Iterator[Check]:
+def examine(
+    request: DoctorRequest, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Check]:
     """Some seconds, on a GPU minutes at most; no network. `say`: is told what takes long.
 
     Nothing is written, but for logs of backends that fail, in the folder for temporary files.

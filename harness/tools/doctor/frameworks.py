@@ -26,7 +26,7 @@ EVERYTHING_WRITTEN = "the whole of what it wrote: "
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """`seen`: what the backend says of itself; empty where it does not train, and then `why`.
 
     `late`: it was given up, and `why` is what it was doing. `log`: file with all it has written.
@@ -62,7 +62,7 @@ class Probe:
         except (UserError, WorkerFailed) as error:
             self._refused = str(error)
 
-    def answer(self, say: Callable[[str], None]) -> Answer:
+    def answer(self, say: Callable[[str], None]) -> ProbeAnswer:
         """Waits for it, `limit` seconds from its start at most, and starts it if need be.
 
         `say` is told what is waited for, where it takes long.
@@ -70,19 +70,19 @@ class Probe:
         if self._child is None and not self._refused:
             self.start()
         if self._child is None:
-            return Answer(self.backend, self.device, {}, self._refused)
+            return ProbeAnswer(self.backend, self.device, {}, self._refused)
         child, doing = self._child, "starting Python"
         until, tell = self._began + self.limit, time.monotonic() + PATIENCE
         try:
             while True:
                 event = child.hear(max(0.1, min(until, tell) - time.monotonic()))
                 if event is not None and "seen" in event:
-                    return Answer(self.backend, self.device, event["seen"])
+                    return ProbeAnswer(self.backend, self.device, event["seen"])
                 if event is not None:
                     doing = event.get("doing", doing)
                 elif time.monotonic() >= until:
                     child.give_up(self.limit)
-                    return Answer(self.backend, self.device, {}, doing, True, child.log)
+                    return ProbeAnswer(self.backend, self.device, {}, doing, True, child.log)
                 else:
                     tell = until
                     say(
@@ -91,7 +91,7 @@ class Probe:
                     )
         except (UserError, WorkerFailed) as error:
             child.failed = cause(child.written(), self.device, child.failed or str(error))
-            return Answer(self.backend, self.device, {}, child.failed, False, child.log)
+            return ProbeAnswer(self.backend, self.device, {}, child.failed, False, child.log)
         finally:
             child.close()
 
@@ -124,7 +124,7 @@ def check_backends(
         yield judge(name, [each for each in answers if each.backend == name])
 
 
-def judge(name: str, answers: list[Answer]) -> Check:
+def judge(name: str, answers: list[ProbeAnswer]) -> Check:
     """What the answers of one backend come to."""
     title = f"backend {name}"
     first = answers[0]
@@ -148,5 +148,5 @@ def judge(name: str, answers: list[Answer]) -> Check:
     return ok(title, f"{said}; trains on {device}, {first.seen['threads']} threads")
 
 
-def _with_log(fix: str, answer: Answer) -> str:
+def _with_log(fix: str, answer: ProbeAnswer) -> str:
     return f"{fix}; {EVERYTHING_WRITTEN}{answer.log}" if answer.log else fix

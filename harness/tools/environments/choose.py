@@ -37,7 +37,7 @@ Version = Tuple[int, int]  # noqa: UP006
 
 
 @dataclass(frozen=True)
-class Request:
+class SetupRequest:
     """What the user said. `build`: one of BUILDS, empty for what suits the machine; `python`: the
     version that has to be used, None for any; `extras`: beyond what every environment has, such as
     `test`."""
@@ -82,7 +82,7 @@ class Choice:
 
 
 def choose(
-    request: Request, ask: Callable[[], Driver | None] = ask_driver, upgrade: bool = False
+    request: SetupRequest, ask: Callable[[], Driver | None] = ask_driver, upgrade: bool = False
 ) -> Choice:
     """`ask`: the driver, in case it has to be known. `upgrade`: whether an environment with CPU
     builds that nobody asked for by name is to get GPU builds where there is a GPU.
@@ -106,7 +106,7 @@ def choose(
     return Choice(base, build.name, build.why, chosen, wanted(base, stamp, request.extras))
 
 
-def find(request: Request) -> tuple[Path, Stamp] | None:
+def find(request: SetupRequest) -> tuple[Path, Stamp] | None:
     """An environment of the harness that runs on this node and is as asked for, even if it has to
     be brought up to date."""
     for folder in [ROOT / BASE, *sorted(ROOT.glob(f"{BASE}-*"))]:
@@ -123,7 +123,7 @@ def find(request: Request) -> tuple[Path, Stamp] | None:
     return None
 
 
-def name_for(request: Request, build: str) -> Path:
+def name_for(request: SetupRequest, build: str) -> Path:
     """A folder for a new environment: `.venv`, or where that is taken a name that says why."""
     folder = ROOT / BASE
     reason = taken(folder, request, build)
@@ -137,7 +137,7 @@ def name_for(request: Request, build: str) -> Path:
     raise AssertionError("there is no end to numbers")
 
 
-def taken(folder: Path, request: Request, build: str) -> str:
+def taken(folder: Path, request: SetupRequest, build: str) -> str:
     """Why no environment can be made in `folder`, as a part of another's name; empty: one can,
     or a setup can go on there."""
     if not folder.exists() or not any(folder.iterdir()):

@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.system.errors import UserError
-from harness.tools.environments.choose import BASE, Choice, Request, Wanted, choose, this_version
+from harness.tools.environments.choose import (
+    BASE,
+    Choice,
+    SetupRequest,
+    Wanted,
+    choose,
+    this_version,
+)
 from harness.tools.environments.project import ROOT, check_python
 from harness.tools.environments.stamps import interpreter, version_of
 
@@ -80,7 +87,7 @@ def prepare(options: argparse.Namespace) -> int:
     if options.this_python:
         check_python(this_version())
     version = this_version() if options.this_python else None
-    request = Request(options.build, version, tuple(options.extra))
+    request = SetupRequest(options.build, version, tuple(options.extra))
     setup = options.command == "setup"
     choice = choose(request, upgrade=setup)
     if options.command == "bin":

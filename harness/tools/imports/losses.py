@@ -23,7 +23,7 @@ from harness.tools.imports.tensorboard_csv import read_csvs
 
 
 @dataclass(frozen=True)
-class Request:
+class ImportRequest:
     """`source`: of SOURCES. `terms`: `cycle_a=TAG,weighted` each, of curves whose names are up to
     whoever wrote them. `weights`: of WEIGHTS, as the other code had them. `swap`: its A is our B.
     """
@@ -40,7 +40,7 @@ class Request:
     images_per_epoch: int | None = None
 
 
-def import_losses(request: Request) -> tuple[Path, Imported]:
+def import_losses(request: ImportRequest) -> tuple[Path, Imported]:
     """The table's path, and what is in it. Raises UserError; then nothing is written."""
     if not (request.to / "experiment.json").is_file():
         raise UserError(f"--to {request.to}: no experiment there; name a folder as `make compare`"
@@ -66,7 +66,7 @@ def import_losses(request: Request) -> tuple[Path, Imported]:
     return path, replace(imported, declared=(*imported.declared, *notes))
 
 
-def _read(request: Request) -> Curves:
+def _read(request: ImportRequest) -> Curves:
     if request.source == "tensorboard-csv":
         return read_csvs(request.files)
     if len(request.files) != 1:
@@ -83,7 +83,7 @@ def _check_equal(weights: Mapping[str, float]) -> None:
 
 
 def _choose(
-    request: Request,
+    request: ImportRequest,
     declared: Sequence[Declared],
     curves: Curves,
     weights: Mapping[str, float],

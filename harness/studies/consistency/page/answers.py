@@ -8,7 +8,7 @@ from harness.report.comparison.verdict import EQUIVALENCE
 from harness.report.formatting import bounds, fixed, listed, percent, plural
 from harness.report.page import Answer, Sentence
 from harness.statistics.equivalence import MAXIMUM_SEEDS
-from harness.studies.consistency.page.findings import DefaultRow, Findings, Study
+from harness.studies.consistency.page.findings import ConsistencyFindings, DefaultRow, Study
 from harness.studies.consistency.page.tables import right_answer, rounded
 from harness.studies.consistency.steps.floor import CLEARLY, Ratio
 from harness.studies.consistency.trainings.calibration import Calibration, Outcome, Rate
@@ -19,7 +19,7 @@ ALIKE = 2.0  # times a framework's own sensitivity
 TOO_MANY, TELLING = 0.05, 0.25  # shares of false alarms: more is wrong; up to here it is shown
 
 
-def answers(study: Study, findings: Findings) -> list[Answer]:
+def answers(study: Study, findings: ConsistencyFindings) -> list[Answer]:
     return [
         _divergence(study, findings),
         _defaults(study, findings),
@@ -28,7 +28,7 @@ def answers(study: Study, findings: Findings) -> list[Answer]:
     ]
 
 
-def _divergence(study: Study, findings: Findings) -> Answer:
+def _divergence(study: Study, findings: ConsistencyFindings) -> Answer:
     question = "Do two frameworks part faster than one parts from itself for rounding?"
     weights = [r for r in findings.ratios if r.measure == "weights" and r.ratio is not None]
     if not weights:
@@ -57,7 +57,7 @@ def _beyond(ratio: Ratio) -> bool:
     return ratio.low is not None and ratio.low > CLEARLY
 
 
-def _defaults(study: Study, findings: Findings) -> Answer:
+def _defaults(study: Study, findings: ConsistencyFindings) -> Answer:
     question = "Which inherited framework default changes the results?"
     scored = [row for row in findings.defaults if row.strongest is not None]
     if not scored:
@@ -95,7 +95,7 @@ def _default(study: Study, row: DefaultRow) -> Sentence:
     return Sentence(row.name, text)
 
 
-def _seeds(study: Study, findings: Findings) -> Answer:
+def _seeds(study: Study, findings: ConsistencyFindings) -> Answer:
     question = "Do the frameworks end at the same scores?"
     rows = findings.seeds
     if not rows:
@@ -132,7 +132,7 @@ def _needed(further: Sequence[int | None]) -> str:
     return f"Seeds that the open rows need, if mean and spread stay as they are: {listed(parts)}."
 
 
-def _calibration(study: Study, findings: Findings) -> Answer:
+def _calibration(study: Study, findings: ConsistencyFindings) -> Answer:
     question = "Can that verdict be trusted?"
     found = list(findings.calibrations.values())
     same = [each.same for each in found if each.same is not None]

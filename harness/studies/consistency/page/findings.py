@@ -77,7 +77,7 @@ class DefaultRow:
 
 
 @dataclass(frozen=True)
-class Findings:
+class ConsistencyFindings:
     ratios: tuple[Ratio, ...]
     last: Mapping[str, float]  # measure -> gap over floor after the last step, first pair
     seeds: tuple[SeedRow, ...]
@@ -103,7 +103,7 @@ def load(folder: Path) -> Study:
     )
 
 
-def find(study: Study) -> Findings:
+def find(study: Study) -> ConsistencyFindings:
     """Raises UserError for damaged records."""
     scores = {name: final_scores(study.reference, name) for name in study.backends}
     first = study.backends[0]
@@ -111,7 +111,7 @@ def find(study: Study) -> Findings:
     rows = seed_rows(scores, study.margins)
     calibrations = _calibrations(study, scores[first], planted[0] if planted else {})
     table = study.divergence
-    return Findings(
+    return ConsistencyFindings(
         ratios=floor.summarise(table) if table is not None and floored(table) else (),
         last=_last(study),
         seeds=tuple(rows),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.report.formatting import listed, percent, plural
-from harness.studies.consistency.page.findings import Findings, Study
+from harness.studies.consistency.page.findings import ConsistencyFindings, Study
 from harness.studies.consistency.page.tables import rounded
 from harness.studies.consistency.steps.effects import YARDSTICK
 from harness.studies.consistency.steps.floor import not_neutral
@@ -68,7 +68,7 @@ def texts(study: Study) -> dict[str, str]:
     }
 
 
-def missing(study: Study, findings: Findings) -> tuple[str, ...]:
+def missing(study: Study, findings: ConsistencyFindings) -> tuple[str, ...]:
     """What could not be measured here, and why."""
     said = [
         f"{study.title(each['backend'])}: {each['variant']} not varied: {each['skipped']}"

@@ -10,14 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from harness.report.figures import PALETTE, Drawn, figure, files
-from harness.studies.consistency.page.findings import DefaultRow, Findings, Study, floored, own_rows
+from harness.studies.consistency.page.findings import (
+    ConsistencyFindings,
+    DefaultRow,
+    Study,
+    floored,
+    own_rows,
+)
 from harness.studies.consistency.steps import floor
 
 INK, FAINT = "#333333", "#b5b5b5"
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
 
 
-def figures(study: Study, findings: Findings) -> dict[str, bytes]:
+def figures(study: Study, findings: ConsistencyFindings) -> dict[str, bytes]:
     """File name in figures/ -> PNG, SVG or PDF; only those there are numbers for."""
     drawn: dict[str, Drawn] = {}
     table = study.divergence

@@ -6,14 +6,14 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from harness.studies.consistency.page.findings import DefaultRow, Findings, Study
+from harness.studies.consistency.page.findings import ConsistencyFindings, DefaultRow, Study
 from harness.studies.consistency.page.tables import right_answer
 from harness.studies.consistency.trainings.calibration import Outcome
 from harness.studies.consistency.trainings.default_scores import ScoreEffect
 from harness.studies.consistency.trainings.seeds import Subject
 
 
-def summary(study: Study, findings: Findings) -> dict[str, Any]:
+def summary(study: Study, findings: ConsistencyFindings) -> dict[str, Any]:
     """Names, never positions; what cannot be had is None."""
     return {
         "study": {name: study.record[name] for name in ("dataset", "hash", "options")},

@@ -9,7 +9,7 @@ from typing import Any
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
 from harness.report.page import Cell, Table
 from harness.statistics.equivalence import MAXIMUM_SEEDS
-from harness.studies.consistency.page.findings import DefaultRow, Findings, Study
+from harness.studies.consistency.page.findings import ConsistencyFindings, DefaultRow, Study
 from harness.studies.consistency.steps.floor import Ratio
 from harness.studies.consistency.trainings.calibration import Calibration, Rate
 from harness.studies.consistency.trainings.default_scores import ScoreEffect
@@ -25,7 +25,7 @@ def rounded(value: float | None) -> str:
     return significant(value, 2) if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
-def ratio_table(study: Study, findings: Findings) -> Table:
+def ratio_table(study: Study, findings: ConsistencyFindings) -> Table:
     """A row a measure and phase, and pair of backends where there are more than two."""
     header = ("Measure", "Phase", "Gap between frameworks", "Own sensitivity", "Ratio", "Range")
     several = len({(each.reference, each.backend) for each in findings.ratios}) > 1
@@ -59,7 +59,7 @@ def ratio_table(study: Study, findings: Findings) -> Table:
     return Table(tuple(map(Cell, header)), tuple(rows))
 
 
-def defaults_table(study: Study, findings: Findings) -> Table:
+def defaults_table(study: Study, findings: ConsistencyFindings) -> Table:
     """In the order of the chart."""
     header = (
         Cell("Default", "reference → framework"),
@@ -98,7 +98,7 @@ def _effect_cell(study: Study, effect: ScoreEffect | None) -> Cell:
     return Cell(text.strip(), "\n".join(filter(None, [where, meaning])))
 
 
-def seeds_table(study: Study, findings: Findings) -> Table:
+def seeds_table(study: Study, findings: ConsistencyFindings) -> Table:
     header = (
         Cell("Metric"),
         Cell("Direction"),
@@ -139,7 +139,7 @@ def _verdict_cell(row: SeedRow) -> Cell:
     return Cell(row.verdict.label, detail)
 
 
-def same_table(study: Study, findings: Findings) -> Table:
+def same_table(study: Study, findings: ConsistencyFindings) -> Table:
     """A/A: no difference exists."""
     header = (
         Cell("Metric"),
@@ -165,7 +165,7 @@ def same_table(study: Study, findings: Findings) -> Table:
     return Table(header, tuple(rows))
 
 
-def planted_table(study: Study, findings: Findings) -> Table:
+def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
     """A/B: a difference exists; whether it is worth the word says the margin."""
     header = (
         Cell("Metric"),

@@ -9,7 +9,7 @@ from harness.report.page import Block, Figure, Items, Note, Page, Section, Table
 from harness.report.render import write_page as write
 from harness.studies.consistency.page import notes, tables
 from harness.studies.consistency.page.answers import answers
-from harness.studies.consistency.page.findings import Findings, Study, find, load
+from harness.studies.consistency.page.findings import ConsistencyFindings, Study, find, load
 from harness.studies.consistency.page.plots import figures
 from harness.studies.consistency.page.summary import summary
 
@@ -26,7 +26,7 @@ def write_page(folder: Path) -> Path:
     return write(folder, make_page(study, findings), drawn, numbers=numbers, name="consistency")
 
 
-def make_page(study: Study, findings: Findings) -> Page:
+def make_page(study: Study, findings: ConsistencyFindings) -> Page:
     said = notes.texts(study)
     measured = any(row.followed or row.scores for row in findings.defaults)
     ratios = tables.ratio_table(study, findings) if findings.ratios else None

@@ -21,7 +21,7 @@ from harness.studies.consistency.steps.setting import (
     REFERENCE,
     ULP_DRAWS,
     Images,
-    Setting,
+    TrajectorySetting,
     reference_and_ulps,
     setting,
     ulp_name,
@@ -125,7 +125,7 @@ def _in_force(runtime: Runtime, environment: Mapping[str, Any]) -> Runtime:
     return replace(runtime, **chosen)
 
 
-def _neutral(study: Setting, names: Sequence[str]) -> list[Neutral]:
+def _neutral(study: TrajectorySetting, names: Sequence[str]) -> list[Neutral]:
     environments = {
         name: read_json(environment_file(study.folder, name, "default")) for name in names
     }
@@ -144,7 +144,7 @@ def _neutral(study: Setting, names: Sequence[str]) -> list[Neutral]:
     ]
 
 
-def _planned(study: Setting, change: Neutral) -> Planned:
+def _planned(study: TrajectorySetting, change: Neutral) -> Planned:
     return study.planned(
         change.backend,
         change.variant,
@@ -154,7 +154,9 @@ def _planned(study: Setting, change: Neutral) -> Planned:
     )
 
 
-def _tables(study: Setting, names: Sequence[str], neutral: Sequence[Neutral]) -> list[pd.DataFrame]:
+def _tables(
+    study: TrajectorySetting, names: Sequence[str], neutral: Sequence[Neutral]
+) -> list[pd.DataFrame]:
     def read(
         reference: tuple[str, str], backend: str, name: str, *labels: str | int
     ) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from harness.studies.consistency.steps.setting import (
     REFERENCE,
     ULP_DRAWS,
     Images,
-    Setting,
+    TrajectorySetting,
     reference_and_ulps,
     setting,
     ulp_name,
@@ -158,18 +158,18 @@ def _mean_or_zero(units: pd.Series, steps: Sequence[int]) -> float:
     return 0.0 if (units.reindex(list(steps)) == 0).all() else math.nan
 
 
-def _base(study: Setting, default: Default) -> Experiment:
+def _base(study: TrajectorySetting, default: Default) -> Experiment:
     return switched(study.experiment, (*default.base_overrides, *default.short_overrides))
 
 
-def _prefix(study: Setting, default: Default) -> str:
+def _prefix(study: TrajectorySetting, default: Default) -> str:
     """Of the names of trajectories on this default's own base."""
     if _base(study, default) == study.experiment:
         return ""
     return f"for-{slug(default.name)}-"
 
 
-def _planned(study: Setting, name: str, default: Default) -> list[Planned]:
+def _planned(study: TrajectorySetting, name: str, default: Default) -> list[Planned]:
     base, prefix = _base(study, default), _prefix(study, default)
     draws = BASE_DRAWS if prefix else study.draws
     planned = reference_and_ulps(study, name, prefix=prefix, experiment=base, draws=draws)
@@ -187,7 +187,7 @@ def _planned(study: Setting, name: str, default: Default) -> list[Planned]:
     return [*planned, switch]
 
 
-def _measured(study: Setting, name: str, default: Default) -> Effect:
+def _measured(study: TrajectorySetting, name: str, default: Default) -> Effect:
     prefix = _prefix(study, default)
     reference = (name, prefix + REFERENCE)
     draws = BASE_DRAWS if prefix else study.draws

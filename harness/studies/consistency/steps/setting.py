@@ -29,7 +29,7 @@ Images = Callable[[Experiment], Mapping[str, Path]]
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrajectorySetting:
     """`folder` is for trajectories only; all that decides their numbers is in its name's digest.
 
     `draws`: restarts one ulp away.
@@ -120,7 +120,7 @@ def setting(
     device: str = "cpu",
     threads: int | None = None,
     seed: int = 0,
-) -> Setting:
+) -> TrajectorySetting:
     """`folder`: the study's; trajectories go into a folder in it, named by all that decides them.
 
     `threads`: None takes those that this process may use. Raises UserError for less than two steps
@@ -143,7 +143,7 @@ def setting(
         *(Path(images(experiment)[split]).name for split in SPLITS),
     )
     own = folder / f"trajectories-{experiment.digest(*deciding)}"
-    return Setting(own.resolve(), experiment, images, steps, runtime, draws, seed)
+    return TrajectorySetting(own.resolve(), experiment, images, steps, runtime, draws, seed)
 
 
 def make_runtime(experiment: Experiment, device: str, threads: int) -> Runtime:
@@ -151,7 +151,7 @@ def make_runtime(experiment: Experiment, device: str, threads: int) -> Runtime:
 
 
 def reference_and_ulps(
-    setting: Setting,
+    setting: TrajectorySetting,
     backend: str,
     *,
     prefix: str = "",

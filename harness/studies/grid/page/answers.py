@@ -8,14 +8,14 @@ from harness.records.experiment import DIRECTIONS
 from harness.report.formatting import listed, plural
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
-from harness.studies.grid.page.findings import ALPHA, Findings, Judged, ends
+from harness.studies.grid.page.findings import ALPHA, GridFindings, Judged, ends
 
 
-def answers(findings: Findings) -> list[Answer]:
+def answers(findings: GridFindings) -> list[Answer]:
     return [_same(findings), _learnt(findings), _ended(findings)]
 
 
-def _same(findings: Findings) -> Answer:
+def _same(findings: GridFindings) -> Answer:
     question = "Do the frameworks agree in every cell?"
     if not findings.judged:
         text = "No cell has scores of two backends with the same seed."
@@ -72,19 +72,19 @@ def _too_few(few: Sequence[Judged]) -> str:
     )
 
 
-def _places(findings: Findings, judged: Sequence[Judged]) -> str:
+def _places(findings: GridFindings, judged: Sequence[Judged]) -> str:
     cells = list(dict.fromkeys(each.cell.name for each in judged))
     return listed(cells) if len(cells) <= 3 else f"{len(cells)} of {len(findings.cells)} cells"
 
 
-def _unscored(findings: Findings) -> bool:
+def _unscored(findings: GridFindings) -> bool:
     """Whether some cell has no comparison, or lost some of its seeds."""
     judged = {id(each.cell) for each in findings.judged}
     lost = any(run.state != "complete" for cell in findings.cells for run in cell.runs)
     return lost or any(id(cell) not in judged for cell in findings.cells)
 
 
-def _learnt(findings: Findings) -> Answer:
+def _learnt(findings: GridFindings) -> Answer:
     """Compared with untranslated images (docs/evaluation.md)."""
     question = "Which cells have learnt anything?"
     if not findings.metrics:
@@ -122,7 +122,7 @@ def _learnt(findings: Findings) -> Answer:
                   tuple(sentences))  # fmt: skip
 
 
-def _ended(findings: Findings) -> Answer:
+def _ended(findings: GridFindings) -> Answer:
     question = "Did every training end?"
     lost = [run for cell in findings.cells for run in cell.runs if run.state != "complete"]
     count = sum(len(cell.runs) for cell in findings.cells)

@@ -86,7 +86,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Findings:
+class GridFindings:
     study: StudyRecord
     cells: tuple[CellFindings, ...]
     metrics: tuple[Metric, ...]
@@ -114,7 +114,7 @@ class Findings:
         return cell.experiment.path(direction) if cell.experiment else direction
 
 
-def find(study: StudyRecord) -> Findings:
+def find(study: StudyRecord) -> GridFindings:
     cells = tuple(_cell(study, record) for record in study.cells)
     scored = {row.metric.name for cell in cells for row in cell.rows}
     wanted = study.report.metrics or DEFAULT_METRICS
@@ -123,7 +123,7 @@ def find(study: StudyRecord) -> Findings:
     for cell in cells:
         if cell.experiment is not None:
             titles |= {name: cell.experiment.title(name) for name in cell.experiment.present}
-    return Findings(study, cells, metrics, _judge(cells, metrics), titles)
+    return GridFindings(study, cells, metrics, _judge(cells, metrics), titles)
 
 
 def ends(runs: Sequence[RunState]) -> list[str]:

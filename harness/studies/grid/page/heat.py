@@ -13,13 +13,13 @@ from harness.records.experiment import DIRECTIONS
 from harness.report.figures import Drawn, figure
 from harness.report.formatting import MINUS, fixed
 from harness.statistics.intervals import Interval
-from harness.studies.grid.page.findings import CellFindings, Findings
+from harness.studies.grid.page.findings import CellFindings, GridFindings
 
 Read = Callable[[CellFindings], Interval | None]
 FAILED = "failed"
 
 
-def heat_figure(findings: Findings, metric: Metric) -> Drawn:
+def heat_figure(findings: GridFindings, metric: Metric) -> Drawn:
     """A row a direction; a column a backend, and one for each pair's difference."""
     names = findings.study.backends
     pairs = [(names[0], other) for other in names[1:]]
@@ -51,7 +51,7 @@ def heat_figure(findings: Findings, metric: Metric) -> Drawn:
 
 def _panel(
     axis: Axes,
-    findings: Findings,
+    findings: GridFindings,
     metric: Metric,
     read: Read,
     norm: Normalize,
@@ -106,7 +106,7 @@ def _gap_reader(metric: Metric, direction: str, pair: tuple[str, str]) -> Read:
     return read
 
 
-def _values(findings: Findings, read: Read, metric: Metric) -> np.ndarray:
+def _values(findings: GridFindings, read: Read, metric: Metric) -> np.ndarray:
     """A number a cell, in the unit shown; NaN where there is none."""
     intervals = [read(cell) for cell in findings.cells]
     return np.array(

@@ -13,7 +13,7 @@ from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.figures import Drawn, across, figure
 from harness.statistics.smoothing import smooth
-from harness.studies.grid.page.findings import CellFindings, Findings
+from harness.studies.grid.page.findings import CellFindings, GridFindings
 from harness.studies.grid.page.losses import Part, loss_curves
 
 DASHES: dict[Part, str] = {"generators": "-", "discriminators": "--"}
@@ -21,7 +21,7 @@ COLUMNS = 4
 POINTS = 600
 
 
-def loss_figure(findings: Findings) -> Drawn | None:
+def loss_figure(findings: GridFindings) -> Drawn | None:
     """None where no training left a loss."""
     if not any(cell.experiment and _recorded(cell, name)
                for cell in findings.cells for name in findings.study.backends):  # fmt: skip
@@ -40,7 +40,7 @@ def loss_figure(findings: Findings) -> Drawn | None:
     return figure(rows, columns, (11, 0.7 + rows * (1.7 + 0.2 * lines)), draw, "step")
 
 
-def shape(findings: Findings) -> tuple[int, int]:
+def shape(findings: GridFindings) -> tuple[int, int]:
     """As the axes are, where there are two and they fit; else in reading order."""
     axes, cells = findings.study.axes, len(findings.cells)
     if len(axes) == 2 and len(axes[1].labels) <= COLUMNS + 1:
@@ -49,7 +49,7 @@ def shape(findings: Findings) -> tuple[int, int]:
     return math.ceil(cells / columns), columns
 
 
-def _panel(axis: Axes, findings: Findings, cell: CellFindings) -> None:
+def _panel(axis: Axes, findings: GridFindings, cell: CellFindings) -> None:
     if cell.experiment is None:
         return
     ended = []
@@ -106,7 +106,7 @@ def _recorded(cell: CellFindings, backend: str) -> list[RunRecord]:
     return [r for r in runs if r.backend == backend and (r.folder / "losses.csv").exists()]
 
 
-def _legend(axis: Axes, findings: Findings) -> None:
+def _legend(axis: Axes, findings: GridFindings) -> None:
     for part, dash in DASHES.items():
         for backend in findings.study.backends:
             axis.plot([], [], color=findings.colour(backend), linestyle=dash,

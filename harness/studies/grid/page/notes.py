@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.report.comparison.context import FID
 from harness.report.formatting import plural
 from harness.statistics.intervals import MINIMUM_SEEDS
-from harness.studies.grid.page.findings import Findings
+from harness.studies.grid.page.findings import GridFindings
 from harness.studies.grid.page.plots import is_heat_map
 
 LOSSES = (
@@ -27,7 +27,7 @@ COST = (
 CELLS = "Each is an experiment with a report of its own, in the folder named here."
 
 
-def about(findings: Findings) -> tuple[str, ...]:
+def about(findings: GridFindings) -> tuple[str, ...]:
     """What was studied, a phrase each."""
     study = findings.study
     names = " and ".join(findings.titles[name] for name in study.backends)
@@ -38,7 +38,7 @@ def about(findings: Findings) -> tuple[str, ...]:
             f"study {study.hash}")  # fmt: skip
 
 
-def scores(findings: Findings) -> str:
+def scores(findings: GridFindings) -> str:
     seeds = findings.most_seeds
     if seeds >= MINIMUM_SEEDS:
         brackets = (
@@ -65,7 +65,7 @@ def scores(findings: Findings) -> str:
     )
 
 
-def figure(findings: Findings) -> str:
+def figure(findings: GridFindings) -> str:
     lost = "where trainings failed"
     if is_heat_map(findings):
         return (

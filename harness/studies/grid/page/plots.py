@@ -14,7 +14,7 @@ from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import BackendScore
 from harness.report.figures import GUIDE, Drawn, figure, files
 from harness.studies.grid.axes import number
-from harness.studies.grid.page.findings import CellFindings, Findings
+from harness.studies.grid.page.findings import CellFindings, GridFindings
 from harness.studies.grid.page.heat import heat_figure
 from harness.studies.grid.page.loss_grid import loss_figure
 
@@ -23,7 +23,7 @@ CLOSE = 0.07  # of the axis: labels nearer than this overlap
 WIDE = 20  # numbers further apart than this are drawn on a logarithmic axis
 
 
-def figures(findings: Findings) -> dict[str, bytes]:
+def figures(findings: GridFindings) -> dict[str, bytes]:
     """File name in figures/ -> PNG, SVG or PDF; nothing where no training left a loss."""
     drawn = {}
     for metric in findings.metrics:
@@ -33,12 +33,12 @@ def figures(findings: Findings) -> dict[str, bytes]:
     return files({**drawn, **({"losses.png": losses} if losses else {})})
 
 
-def is_heat_map(findings: Findings) -> bool:
+def is_heat_map(findings: GridFindings) -> bool:
     """Two axes, and none of them named as the one to draw along."""
     return findings.study.report.x is None and len(findings.study.axes) == 2
 
 
-def curve_figure(findings: Findings, metric: Metric) -> Drawn:
+def curve_figure(findings: GridFindings, metric: Metric) -> Drawn:
     """Score against one axis; a column a direction, a row a choice on all other axes."""
     study = findings.study
     along = study.axis(study.report.x) if study.report.x else 0
@@ -83,7 +83,7 @@ def places(labels: Sequence[str]) -> list[float]:
 
 def _curves(
     axis: Axes,
-    findings: Findings,
+    findings: GridFindings,
     metric: Metric,
     direction: str,
     cells: Sequence[CellFindings],

@@ -18,7 +18,7 @@ from harness.report.page import Cell, Table
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval
 from harness.studies.grid.page.findings import (
     CellFindings,
-    Findings,
+    GridFindings,
     Judged,
     RunState,
     ends,
@@ -31,7 +31,7 @@ UNSURE = "not surely better than untranslated"
 STATES = ("complete", "diverged", "failed", "interrupted", "running", "not begun")
 
 
-def score_table(findings: Findings, metric: Metric) -> Table:
+def score_table(findings: GridFindings, metric: Metric) -> Table:
     """A row a cell and direction."""
     arrow = "↓" if metric.better == "lower" else "↑"
     names = findings.study.backends
@@ -52,7 +52,7 @@ def score_table(findings: Findings, metric: Metric) -> Table:
 
 
 def _score_rows(
-    findings: Findings, cell: CellFindings, metric: Metric, direction: str
+    findings: GridFindings, cell: CellFindings, metric: Metric, direction: str
 ) -> list[tuple[Cell, ...]]:
     names, several = findings.study.backends, len(findings.study.backends) > 1
     found = cell.of_metric(metric.name, direction)
@@ -113,7 +113,7 @@ def _verdict_cell(row: MetricRow, judged: Judged | None) -> Cell:
     return Cell(row.verdict.label, f"{margin}\n{stands}")
 
 
-def cost_table(findings: Findings) -> Table:
+def cost_table(findings: GridFindings) -> Table:
     """A row a cell and backend."""
     header = (
         Cell("Cell"),
@@ -134,7 +134,7 @@ def cost_table(findings: Findings) -> Table:
     return Table(header, tuple(rows))
 
 
-def _cost_row(findings: Findings, cell: CellFindings, name: str) -> tuple[Cell, ...]:
+def _cost_row(findings: GridFindings, cell: CellFindings, name: str) -> tuple[Cell, ...]:
     runs = cell.states(name)
     complete = sum(run.state == "complete" for run in runs)
     ratio, pairs = step_ratio(cell, name)
@@ -190,7 +190,7 @@ def steady_step(cell: CellFindings, backend: str, part: Part) -> float | None:
     return float(np.median(known)) if len(known) == len(found) else None
 
 
-def csv_table(findings: Findings) -> pd.DataFrame:
+def csv_table(findings: GridFindings) -> pd.DataFrame:
     """Values in the metrics' own units; empty where there is none."""
     rows = [
         {**_csv_cost(findings, cell, name), **_csv_scores(findings, cell, name)}
@@ -200,7 +200,7 @@ def csv_table(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _csv_cost(findings: Findings, cell: CellFindings, name: str) -> dict[str, Any]:
+def _csv_cost(findings: GridFindings, cell: CellFindings, name: str) -> dict[str, Any]:
     keys = [axis.key for axis in findings.study.axes]
     states = Counter(run.state for run in cell.states(name))
     row: dict[str, Any] = {"cell": cell.name, **dict(zip(keys, cell.record.labels, strict=True))}
@@ -215,7 +215,7 @@ def _csv_cost(findings: Findings, cell: CellFindings, name: str) -> dict[str, An
     return row
 
 
-def _csv_scores(findings: Findings, cell: CellFindings, name: str) -> dict[str, Any]:
+def _csv_scores(findings: GridFindings, cell: CellFindings, name: str) -> dict[str, Any]:
     """`..._difference`: the first backend minus this one."""
     row: dict[str, Any] = {}
     for metric in findings.metrics:

@@ -9,7 +9,7 @@ from harness.report.page import Block, Figure, Note, Page, Section, text_table
 from harness.report.render import write_page as write
 from harness.studies.grid.page import notes, tables
 from harness.studies.grid.page.answers import answers
-from harness.studies.grid.page.findings import Findings, find
+from harness.studies.grid.page.findings import GridFindings, find
 from harness.studies.grid.page.plots import figures
 from harness.studies.grid.record import read_record
 
@@ -23,7 +23,7 @@ def write_page(folder: Path) -> Path:
     return write(folder, make_page(findings), figures(findings), tables.csv_table(findings))
 
 
-def make_page(findings: Findings) -> Page:
+def make_page(findings: GridFindings) -> Page:
     study = findings.study
     scores: list[Block] = [
         block

@@ -6,7 +6,7 @@ from collections import Counter
 
 from harness.report.formatting import fixed, listed, ms, percent, prefixed, signed, significant
 from harness.report.page import Answer, Sentence
-from harness.studies.timing.page.entries import Entries, Entry
+from harness.studies.timing.page.entries import BenchEntry, Entries
 from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, phase_gap, roof, whole
 
@@ -35,7 +35,7 @@ def _faster(entries: Entries) -> Answer:
     return Answer(question, listed(parts), tone, sentences)
 
 
-def _short(entry: Entry) -> str:
+def _short(entry: BenchEntry) -> str:
     found = entry.verdict
     if found.kind == "unknown":
         return "No ratio yet"
@@ -44,7 +44,7 @@ def _short(entry: Entry) -> str:
     return f"{found.faster}: the other takes {fixed(found.share, 1, 100)} % longer"
 
 
-def _verdict(entry: Entry) -> str:
+def _verdict(entry: BenchEntry) -> str:
     first, second = entry.sides
     steps = f"{ms(first.step)} ({first.framework}) and {ms(second.step)} ({second.framework})"
     return f"{entry.verdict.text} Median steps: {steps}."
@@ -78,7 +78,7 @@ def _believed(entries: Entries) -> Answer:
     return Answer(question, short, tone, tuple(sentences))
 
 
-def _drifts(entry: Entry) -> bool:
+def _drifts(entry: BenchEntry) -> bool:
     return any(side.drift.certain for side in entry.sides)
 
 
@@ -100,7 +100,7 @@ def _longest(side: Performance) -> str:
     return max(side.phases, key=lambda phase: side.phases[phase])
 
 
-def _phases(entry: Entry) -> str:
+def _phases(entry: BenchEntry) -> str:
     said = []
     for side in entry.sides:
         total = sum(side.phases.values())
@@ -110,7 +110,7 @@ def _phases(entry: Entry) -> str:
     return " ".join(filter(None, [*said, _gap(entry)]))
 
 
-def _gap(entry: Entry) -> str:
+def _gap(entry: BenchEntry) -> str:
     """Which pieces make one of them slower, if anything does and pieces can tell."""
     if entry.verdict.kind != "faster":
         return ""
@@ -151,12 +151,12 @@ def _near(entries: Entries) -> Answer:
     return Answer(question, short, "open", sentences)
 
 
-def _roof_shares(entry: Entry) -> list[float]:
+def _roof_shares(entry: BenchEntry) -> list[float]:
     limit = roof(whole(entry.record), peaks(entry.record))
     return [side.flops / limit.limit for side in entry.sides if side.flops and limit]
 
 
-def _limits(entry: Entry) -> str:
+def _limits(entry: BenchEntry) -> str:
     best, cost = peaks(entry.record), whole(entry.record)
     limit = roof(cost, best)
     if best is None or cost is None or limit is None:

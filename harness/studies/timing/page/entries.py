@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.studies.timing.quantities import Performance, performance
-from harness.studies.timing.record import Record
-from harness.studies.timing.verdict import Verdict, verdict
+from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.verdict import TimingVerdict, verdict
 
 
 @dataclass(frozen=True)
-class Entry:
+class BenchEntry:
     """A record and what follows from it. `apart`: what tells it from another of the same title."""
 
     file: str
     apart: str
-    record: Record
-    verdict: Verdict
+    record: TimingRecord
+    verdict: TimingVerdict
     sides: tuple[Performance, Performance]
 
     @property
@@ -35,11 +35,11 @@ class Entry:
 class Entries:
     """`checks`: of one backend against itself. They say how far results can be believed."""
 
-    results: tuple[Entry, ...]
-    checks: tuple[Entry, ...]
+    results: tuple[BenchEntry, ...]
+    checks: tuple[BenchEntry, ...]
 
     @property
-    def all(self) -> tuple[Entry, ...]:
+    def all(self) -> tuple[BenchEntry, ...]:
         return self.results + self.checks
 
     def unchecked(self) -> list[str]:
@@ -49,12 +49,12 @@ class Entries:
         return [device for device in devices if device not in checked]
 
 
-def find(records: Mapping[str, Record]) -> Entries:
+def find(records: Mapping[str, TimingRecord]) -> Entries:
     """`records` by file name; by device and setting they are put in order."""
     ordered = sorted(records.items(), key=lambda item: (item[1].device, item[1].setting, item[0]))
     same = Counter(_title(record) for record in records.values())
     entries = [
-        Entry(
+        BenchEntry(
             file,
             # Two machines of one kind: only their files tell them apart.
             f" ({file})" if same[_title(record)] > 1 else "",
@@ -70,6 +70,6 @@ def find(records: Mapping[str, Record]) -> Entries:
     )
 
 
-def _title(record: Record) -> str:
+def _title(record: TimingRecord) -> str:
     against = f", {record.names[0]} against itself" if record.same else ""
     return f"{record.device}: {record.setting}{against}"

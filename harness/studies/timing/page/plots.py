@@ -14,10 +14,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from backends.interface import PHASES
 from harness.report.figures import GUIDE, PHASE_COLOURS, Drawn, backend_colour, figure, files
-from harness.studies.timing.page.entries import Entries, Entry
+from harness.studies.timing.page.entries import BenchEntry, Entries
 from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.page.roofline import roofline_figure
-from harness.studies.timing.record import Record
+from harness.studies.timing.record import TimingRecord
 
 COLD = "#bbbbbb"
 NARROW = 44  # characters of a label beside a row
@@ -45,7 +45,7 @@ def devices_figure(entries: Entries) -> Drawn:
     return figure(1, 2, size, partial(draw_devices, entries.results), "", counting=False)
 
 
-def draw_devices(results: Sequence[Entry], axes: np.ndarray) -> None:
+def draw_devices(results: Sequence[BenchEntry], axes: np.ndarray) -> None:
     """`axes`: (1, 2). No ratio is drawn before its interval is as narrow as was asked for."""
     times, ratios = axes[0]
     for place, entry in enumerate(results):
@@ -60,7 +60,7 @@ def draw_devices(results: Sequence[Entry], axes: np.ndarray) -> None:
     ratios.set_title("Step time, second / first", loc="left")
 
 
-def _times(axis: Axes, entry: Entry, place: int) -> None:
+def _times(axis: Axes, entry: BenchEntry, place: int) -> None:
     for side, found in enumerate(entry.sides):
         warm, backend = 1000 * entry.record.warm(side), entry.record.backends[side]
         low, high = np.quantile(warm, (0.05, 0.95))
@@ -73,7 +73,7 @@ def _times(axis: Axes, entry: Entry, place: int) -> None:
         )  # fmt: skip
 
 
-def _ratio(axis: Axes, entry: Entry, place: int) -> None:
+def _ratio(axis: Axes, entry: BenchEntry, place: int) -> None:
     """In the colour of who is faster."""
     ratio, found = entry.record.ratio, entry.verdict
     known = found.kind in ("faster", "alike")
@@ -107,7 +107,7 @@ def phase_figure(entries: Entries) -> Drawn:
     return figure(len(shown), 1, size, draw, "ms a step", counting=False)
 
 
-def _bars(axis: Axes, entry: Entry) -> None:
+def _bars(axis: Axes, entry: BenchEntry) -> None:
     for place, found in enumerate(entry.sides):
         left = 0.0
         for phase in PHASES:
@@ -137,7 +137,7 @@ def block_figure(entries: Entries) -> Drawn:
     return figure(len(shown), 1, size, draw, "pair of blocks", counting=False)
 
 
-def _blocks(axis: Axes, record: Record) -> None:
+def _blocks(axis: Axes, record: TimingRecord) -> None:
     begin = 0
     for start in record.starts:
         pairs = np.arange(begin, begin + len(start.first.blocks))
@@ -171,7 +171,7 @@ def _label_few(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(PLAIN if high / low < 8 else FuncFormatter(lambda *_: ""))
 
 
-def _wrapped(entry: Entry) -> str:
+def _wrapped(entry: BenchEntry) -> str:
     """Device and configuration, each on lines of its own."""
     parts = (entry.record.device, entry.record.setting + entry.apart)
     return "\n".join(textwrap.fill(part, NARROW) for part in parts)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from backends.interface import Peaks
 from harness.report.figures import GUIDE, Drawn, backend_colour, figure
-from harness.studies.timing.page.entries import Entry
+from harness.studies.timing.page.entries import BenchEntry
 from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import compute_roof, peaks, whole
 
@@ -23,7 +23,7 @@ PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 @dataclass(frozen=True)
-class Point:
+class RooflinePoint:
     """FLOPs a byte, and a second."""
 
     intensity: float
@@ -32,7 +32,7 @@ class Point:
     marker: str
 
 
-def points(entry: Entry) -> list[Point]:
+def points(entry: BenchEntry) -> list[RooflinePoint]:
     """Whole steps, and those pieces that have operations; none without costs."""
     found = []
     for backend, side in zip(entry.record.backends, entry.sides, strict=True):
@@ -41,14 +41,14 @@ def points(entry: Entry) -> list[Point]:
             if phase in side.phases:
                 parts.append((entry.record.costs.get(phase), side.phases[phase], marker))
         found += [
-            Point(cost.intensity, cost.flops / seconds, backend, marker)
+            RooflinePoint(cost.intensity, cost.flops / seconds, backend, marker)
             for cost, seconds, marker in parts
             if cost and cost.flops and cost.intensity and seconds
         ]
     return found
 
 
-def roofline_figure(results: Sequence[Entry]) -> Drawn | None:
+def roofline_figure(results: Sequence[BenchEntry]) -> Drawn | None:
     """A panel a result; None where no record has peaks and operations."""
     shown = [entry for entry in results if peaks(entry.record) and whole(entry.record)]
     if not shown:
@@ -68,7 +68,7 @@ def roofline_figure(results: Sequence[Entry]) -> Drawn | None:
     return figure(rows, columns, size, draw, "FLOP a byte, of the least traffic", counting=False)
 
 
-def _panel(axis: Axes, entry: Entry) -> None:
+def _panel(axis: Axes, entry: BenchEntry) -> None:
     best = peaks(entry.record)
     assert best is not None
     shown = points(entry)
@@ -114,7 +114,7 @@ def _roofs(axis: Axes, best: Peaks, low: float, high: float) -> None:
               fontsize=8.5, color="#444444")  # fmt: skip
 
 
-def _legend(axis: Axes, entry: Entry) -> None:
+def _legend(axis: Axes, entry: BenchEntry) -> None:
     """Colours say whose, shapes say what."""
     handles = [
         Line2D(

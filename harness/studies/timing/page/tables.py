@@ -25,7 +25,7 @@ from harness.report.formatting import (
 )
 from harness.report.page import Cell, Table
 from harness.statistics.intervals import Interval
-from harness.studies.timing.page.entries import Entries, Entry
+from harness.studies.timing.page.entries import BenchEntry, Entries
 from harness.studies.timing.page.notes import PHASE_TITLES
 from harness.studies.timing.quantities import Performance, peaks, phase_gap, roof, whole
 from harness.studies.timing.verdict import missing_starts
@@ -47,7 +47,7 @@ def result_table(entries: Entries) -> Table:
     return Table(tuple(header), tuple(_result(entry, energy) for entry in entries.results))
 
 
-def _result(entry: Entry, energy: bool) -> tuple[Cell, ...]:
+def _result(entry: BenchEntry, energy: bool) -> tuple[Cell, ...]:
     both = entry.sides
     cells = [
         title_cell(entry),
@@ -68,7 +68,7 @@ def _result(entry: Entry, energy: bool) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def title_cell(entry: Entry) -> Cell:
+def title_cell(entry: BenchEntry) -> Cell:
     record = entry.record
     against = f"{record.names[0]} against itself\n" if record.same else ""
     return Cell(record.device, f"{against}{record.setting}{entry.apart}")
@@ -81,7 +81,7 @@ def _pair(texts: list[str], detail: str = "") -> Cell:
     return Cell(texts[0], "\n".join(filter(None, [texts[1], detail])))
 
 
-def ratio_cell(entry: Entry) -> Cell:
+def ratio_cell(entry: BenchEntry) -> Cell:
     """None is shown before its interval is as narrow as was asked for."""
     record = entry.record
     starts = plural(len(record.starts), "start")
@@ -104,7 +104,7 @@ def steadiness_table(entries: Entries) -> Table:
     return Table(header, tuple(_steadiness(entry) for entry in entries.all))
 
 
-def _steadiness(entry: Entry) -> tuple[Cell, ...]:
+def _steadiness(entry: BenchEntry) -> tuple[Cell, ...]:
     record, sides = entry.record, entry.sides
     cold = sum(start.cold for start in record.starts)
     led, followed = record.by_order()
@@ -127,7 +127,7 @@ def _drift(side: Performance) -> Cell:
     return Cell(signed(change.value), span if side.drift.certain else f"{span}\nnone seen")
 
 
-def phase_table(entry: Entry) -> Table:
+def phase_table(entry: BenchEntry) -> Table:
     """A row a phase, then their sum, and what it is compared with."""
     first, second = entry.sides
     titles = [
@@ -189,7 +189,7 @@ def limit_table(entries: Entries) -> Table:
     return Table(header, tuple(rows))
 
 
-def _limits(entry: Entry, side: int, found: Performance) -> tuple[Cell, ...]:
+def _limits(entry: BenchEntry, side: int, found: Performance) -> tuple[Cell, ...]:
     record = entry.record
     where = f"{record.device}\n{record.setting}{entry.apart}"
     head = Cell(found.framework, where, backend_colour(record.backends[side]))
@@ -254,7 +254,7 @@ def csv_table(entries: Entries) -> pd.DataFrame:
     return pd.DataFrame([_csv_row(entry, side) for entry in entries.all for side in (0, 1)])
 
 
-def _csv_row(entry: Entry, side: int) -> dict[str, Any]:
+def _csv_row(entry: BenchEntry, side: int) -> dict[str, Any]:
     record, found = entry.record, entry.sides[side]
     ratio, change, cost, best = record.ratio, found.drift.change, whole(record), peaks(record)
     limit = roof(cost, best)
