@@ -2,6 +2,10 @@
 
 It differs from the Inception v3 of PyTorch's libraries: average pools leave the padding out, the
 last block pools by maximum, and there are 1008 classes. Names are those of the published tensors.
+
+torch-fidelity has this network too, and tests compare the two. It is not used in its place: to
+import any of its modules is to import torchvision, which fits one version of PyTorch only, and it
+reads weights with pickle.
 """
 
 from __future__ import annotations
