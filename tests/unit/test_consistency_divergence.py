@@ -101,16 +101,16 @@ def test_sentences_claim_no_more_than_the_draws_give():
     def said(gap, phase="early"):
         return find(summarise(study(gap)), "weights", phase).sentence
 
-    assert "2 times" in said(4e-7) and "range 1 to 4 over 6" in said(4e-7)
+    assert "noise floor is 2 (from 1 to 4 for the 6 neutral changes" in said(4e-7)
     for gap in (6e-8, 1.5e-7, 3e-7, 7e-7):
-        assert said(gap).endswith("not clearly outside what they do by themselves.")
-    assert said(9e-7).endswith("clearly larger than after any of them.")
-    assert said(4e-8).endswith("clearly smaller than after any of them.")
+        assert said(gap).endswith("not clearly outside the effects of neutral changes.")
+    assert said(9e-7).endswith("clearly larger than the effect of every neutral change.")
+    assert said(4e-8).endswith("clearly smaller than the effect of every neutral change.")
     assert said(2e-2) == "weights, early: no such steps."
     assert said(0.0, "late").endswith("b and a do not differ at all.")
     deaf = study()
     deaf.loc[deaf["kind"] == "within", list(MEASURES)] = 0.0
-    assert "nothing to measure" in find(summarise(deaf), "outputs", "early").sentence
+    assert "there is no noise floor" in find(summarise(deaf), "outputs", "early").sentence
 
 
 def test_a_training_that_diverged_leaves_the_rest_in_place():

@@ -57,7 +57,7 @@ def test_the_same_records_give_the_same_bytes_anywhere(written, tmp_path):
 
 
 def test_the_answers_are_those_of_the_made_up_truth(written):
-    assert short(written, "part faster") == "Yes: up to 6.4 times as far"
+    assert short(written, "diverge faster") == "Yes: up to 6.4 times the noise floor"
     assert short(written, "default") == CHANGES.capitalize()
     assert short(written, "same scores") == "Yes, within the margins"
     assert (

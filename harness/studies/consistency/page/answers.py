@@ -29,26 +29,26 @@ def answers(study: Study, findings: ConsistencyFindings) -> list[Answer]:
 
 
 def _divergence(study: Study, findings: ConsistencyFindings) -> Answer:
-    question = "Do two frameworks part faster than one parts from itself for rounding?"
+    question = "Do the frameworks diverge faster than one diverges from itself through rounding?"
     weights = [r for r in findings.ratios if r.measure == "weights" and r.ratio is not None]
     if not weights:
         return Answer(question, NOTHING, "open", (Sentence("", "No trajectories were followed."),))
     most = max(each.ratio or 0.0 for each in weights)
     outside = [each for each in weights if _beyond(each)]
     if outside:
-        short, tone = f"Yes: up to {rounded(max(r.ratio or 0 for r in outside))} times as far", "no"
+        largest = rounded(max(each.ratio or 0 for each in outside))
+        short, tone = f"Yes: up to {largest} times the noise floor", "no"
     elif most <= ALIKE:
-        short, tone = "No: within what neutral changes do to one framework", "yes"
+        short, tone = "No: neutral changes within one framework have as large an effect", "yes"
     else:
-        short = (
-            f"Not clear: up to {rounded(most)} times as far, but some neutral changes do as much"
-        )
+        short = f"Not clear: up to {rounded(most)} noise floors, as have some neutral changes"
         tone = "open"
     sentences = [Sentence(each.phase, each.sentence) for each in weights]
     if findings.last:
-        said = listed([f"{rounded(value)} ({name})" for name, value in findings.last.items()])
+        ratios = listed([f"{rounded(value)} ({name})" for name, value in findings.last.items()])
         steps = study.record["options"]["steps"]
-        sentences.append(Sentence(f"step {steps}", f"the gap over that sensitivity is {said}."))
+        text = f"the difference divided by the noise floor is {ratios}."
+        sentences.append(Sentence(f"step {steps}", text))
     return Answer(question, short, tone, tuple(sentences))
 
 
@@ -65,22 +65,22 @@ def _defaults(study: Study, findings: ConsistencyFindings) -> Answer:
             question, NOTHING, "open", (Sentence("", "No default was trained to its end."),)
         )
     seeds = study.record["options"]["default_seeds"]
-    apart = [row for row in scored if row.strongest and row.strongest.distinct]
-    rest = [row.name for row in scored if row not in apart]
-    sentences = [_default(study, row) for row in apart]
+    effective = [row for row in scored if row.strongest and row.strongest.distinct]
+    rest = [row.name for row in scored if row not in effective]
+    sentences = [_default(study, row) for row in effective]
     if rest:
         text = (
-            f"{listed(rest)}: not distinguishable from the noise of other seeds with "
-            f"{plural(seeds, 'seed')}. That is no proof that they do nothing."
+            f"{listed(rest)}: with {plural(seeds, 'seed')} not distinguishable from the variation "
+            "between seeds. This does not prove that they have no effect."
         )
         sentences.append(Sentence("", text))
-    if not apart:
+    if not effective:
         return Answer(
             question, f"None that {plural(seeds, 'seed')} can show", "open", tuple(sentences)
         )
-    names = [row.name for row in apart]
-    said = listed(names)
-    return Answer(question, said[:1].upper() + said[1:], "no", tuple(sentences))
+    names = [row.name for row in effective]
+    short = listed(names)
+    return Answer(question, short[:1].upper() + short[1:], "no", tuple(sentences))
 
 
 def _default(study: Study, row: DefaultRow) -> Sentence:
@@ -102,19 +102,22 @@ def _seeds(study: Study, findings: ConsistencyFindings) -> Answer:
         return Answer(question, NOTHING, "open", (Sentence("", "No two backends were scored."),))
     labels = [row.verdict.label for row in rows]
     counts = {label: labels.count(label) for label in dict.fromkeys(labels)}
-    said = listed([f"{count} {label}" for label, count in counts.items()])
+    verdicts = listed([f"{count} {label}" for label, count in counts.items()])
     seeds = min(len(row.differences) for row in rows)
     if counts.keys() == {"equivalent"}:
         short, tone = "Yes, within the margins", "yes"
     elif "different" in counts:
-        apart = [f"{r.subject.metric.title}, {study.path(r.subject.direction)}"
-                 for r in rows if r.verdict.label == "different"]  # fmt: skip
-        short, tone = f"No: different in {listed(apart)}", "no"
+        different = [
+            f"{row.subject.metric.title}, {study.path(row.subject.direction)}"
+            for row in rows
+            if row.verdict.label == "different"
+        ]
+        short, tone = f"No: different in {listed(different)}", "no"
     else:
         short, tone = f"Cannot tell yet: {labels.count(OPEN)} of {len(rows)} rows are open", "open"
     text = (
-        f"Of {plural(len(rows), 'row')} in the table (a metric and a direction each): {said}, with "
-        f"{plural(seeds, 'seed')}, by {EQUIVALENCE} against the margins fixed before training."
+        f"Of {plural(len(rows), 'row')} in the table (each a metric and a direction): {verdicts}, "
+        f"with {plural(seeds, 'seed')}, by {EQUIVALENCE} against the margins fixed before training."
     )
     sentences = [Sentence("", text)]
     still_open = [r.verdict.further_seeds for r in rows if r.verdict.label == OPEN]

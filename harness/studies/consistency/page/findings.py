@@ -79,7 +79,7 @@ class DefaultRow:
 @dataclass(frozen=True)
 class ConsistencyFindings:
     ratios: tuple[Ratio, ...]
-    last: Mapping[str, float]  # measure -> gap over floor after the last step, first pair
+    last: Mapping[str, float]  # measure -> difference / floor after the last step, first pair
     seeds: tuple[SeedRow, ...]
     calibrations: Mapping[Subject, Calibration]
     variances: Mapping[Subject, Interval]  # between frameworks over within the first

@@ -28,22 +28,23 @@ def texts(study: Study) -> dict[str, str]:
     return {
         "divergence": (
             f"Same start, same images in the same order, networks of preset {followed['preset']} "
-            f"({_size(followed)}). The gap between frameworks stands beside how far each goes from "
-            "itself after a change that is mathematically neutral: a start one unit in the last "
-            "place away, one thread instead of all, other kernels or memory layout where the "
-            "framework has them. Distances are relative; biases in front of a norm are left out, "
-            "since they drift by rounding and change no output."
+            f"({_size(followed)}). The difference between the frameworks is compared with the "
+            "noise floor: how far one framework moves from itself after a change that is "
+            "mathematically neutral, such as initial weights changed by one unit in the last "
+            "place, one thread in place of all, or other kernels or memory layouts. Differences "
+            "are relative. Biases before a norm are left out: rounding moves them, and they change "
+            "no output."
         ),
-        "bands": "Black: between frameworks. Bands: each from itself, smallest to largest change.",
-        "ratio": "1: the gap is what rounding does by itself. Late, everything has saturated.",
+        "bands": "Black: between frameworks. Bands: one framework and itself.",
+        "ratio": "1: the difference equals the noise floor. Late, all differences are saturated.",
         "defaults": (
             f"Each default switched on alone in {first}. Final scores: "
             f"{plural(asked['default_seeds'], 'whole run')} of preset {whole['preset']} against "
             "all reference runs, in standard deviations over seeds of the reference; the bounds "
             "hold at 95 % for all metrics of all defaults together (Bonferroni; variance pooled, "
             "or the default's own where that is larger). First update and trajectory: networks of "
-            "the same preset, distance of weights from the reference run; 1 noise "
-            "floor is as far as a start one unit in the last place away leads. A default that "
+            "the same preset, distance of weights from the reference run, in noise floors: the "
+            "distance after a change of the start by one unit in the last place. A default that "
             "changes which images are drawn, or the start, is another draw: its distance says no "
             f"more than that. {_yardstick(study)}"
         ).strip(),
@@ -77,7 +78,7 @@ def missing(study: Study, findings: ConsistencyFindings) -> tuple[str, ...]:
     if study.divergence is not None:
         said += [
             f"{study.title(bad['backend'])}: {bad['variant']} is not neutral, it changes "
-            f"{percent(bad['share'])} of the first update: left out of its sensitivity"
+            f"{percent(bad['share'])} of the first update: left out of the noise floor"
             for bad in not_neutral(study.divergence).to_dict("records")
         ]
     else:

@@ -90,7 +90,7 @@ def ratio_figure(study: Study, table: pd.DataFrame) -> Drawn:
         axis.axhline(1, color="#555555", linewidth=1, linestyle=":")
         axis.set_yscale("log")
         axis.set_xscale("log")
-        axis.set_title("gap over a framework's own sensitivity", loc="left")
+        axis.set_title("difference divided by the noise floor", loc="left")
 
     return figure(1, 1, (11, 3.0), draw, "step", counting=False)
 

@@ -1,4 +1,4 @@
-"""How fast backends part, beside how fast one parts from itself for no reason but rounding.
+"""How fast backends diverge, compared with one that diverges from itself through rounding.
 
 Same start, same plan. Each further backend is followed beside the first, and each backend beside
 itself under changes that are mathematically neutral.

@@ -63,17 +63,17 @@ class Ratio:
         if self.between is None:
             return f"{where}: {self.backend} and {self.reference} do not differ at all."
         if self.ratio is None or self.low is None or self.high is None:
-            return f"{where}: neutral changes made no difference; nothing to measure the gap by."
-        said = (
-            f"{where}: the gap is {self.ratio:.2g} times a framework's own sensitivity to rounding"
-            f" (range {self.low:.2g} to {self.high:.2g} over {self.curves} neutral changes;"
-            f" larger in {self.larger:.0%} of pairs, 50% if alike)"
+            return f"{where}: neutral changes made no difference, so there is no noise floor."
+        ratio = (
+            f"{where}: the difference between frameworks divided by the noise floor is"
+            f" {self.ratio:.2g} (from {self.low:.2g} to {self.high:.2g} for the {self.curves}"
+            f" neutral changes; it is larger in {self.larger:.0%} of pairs, 50% would be chance)"
         )
         if self.low > CLEARLY:
-            return f"{said}: clearly larger than after any of them."
+            return f"{ratio}: clearly larger than the effect of every neutral change."
         if self.high < 1 / CLEARLY:
-            return f"{said}: clearly smaller than after any of them."
-        return f"{said}: not clearly outside what they do by themselves."
+            return f"{ratio}: clearly smaller than the effect of every neutral change."
+        return f"{ratio}: not clearly outside the effects of neutral changes."
 
 
 def summarise(table: pd.DataFrame) -> tuple[Ratio, ...]:
