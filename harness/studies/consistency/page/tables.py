@@ -27,7 +27,7 @@ def rounded(value: float | None) -> str:
 
 def ratio_table(study: Study, findings: ConsistencyFindings) -> Table:
     """A row a measure and phase, and pair of backends where there are more than two."""
-    header = ("Measure", "Phase", "Gap between frameworks", "Own sensitivity", "Ratio", "Range")
+    header = ("Measure", "Phase", "Difference between frameworks", "Noise floor", "Ratio", "Range")
     several = len({(each.reference, each.backend) for each in findings.ratios}) > 1
 
     def row(each: Ratio) -> tuple[Cell, ...]:
