@@ -294,7 +294,7 @@ def planted(
     network, images = unfolded(tensors), drawing(96, 64)
     plant(network, patch)
     with torch.inference_mode():
-        ours = module.PooledFeatures(network)(torch.from_numpy(images))
+        ours = module.InceptionFeatures(network)(torch.from_numpy(images))
     return difference(ours, fidelity(images)["2048"])
 
 
