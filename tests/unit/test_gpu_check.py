@@ -94,6 +94,13 @@ def test_what_was_not_reached_is_neither_right_nor_wrong(tmp_path):
     write_page(tmp_path, make_page(record), {})
 
 
+def test_what_was_not_timed_is_named_with_its_reason():
+    timed = (*GOOD.timed, Timed("torch", "paper", "compiled", "failed", "no compiler"))
+    page = page_html(make_page(replace(GOOD, timed=timed)), {})
+    assert "Not timed: PyTorch, paper, compiled (no compiler)." in page
+    assert "Not timed" not in page_html(make_page(GOOD), {})
+
+
 def test_names_from_outside_are_text_on_the_page():
     page = make_page(replace(GOOD, device="<script>alert(1)</script>"))
     assert "<script>alert(1)" not in page_html(page, {})

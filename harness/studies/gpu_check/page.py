@@ -150,8 +150,8 @@ def tables(record: GpuCheckRecord) -> list[tuple[str, str, Table]]:
         ("The frameworks there", f"Networks and images of preset {record.presets[0]}.",
          _frameworks(record)),
         ("Step times", "Median over blocks after warm-up, a process each. Memory: the most that"
-         " the framework's allocator gave out after warm-up; on a CPU the process's own.",
-         _times(record)),
+         " the framework's allocator gave out after warm-up; on a CPU the process's own."
+         f"{_not_timed(record)}", _times(record)),
         ("What the device reaches", "A large matrix product, a 3x3 convolution of 256 channels,"
          " one array added to another, in float32.", _peaks(record)),
         ("Parity", "The closest checks of each rung; all of them are in record.json.",
@@ -202,16 +202,26 @@ def _frameworks(record: GpuCheckRecord) -> Table:
     return text_table(names, [row(each) for each in record.started])
 
 
+def _setting(record: GpuCheckRecord, timed: Timed) -> str:
+    return f"{_title(record, timed.backend)}, {timed.preset}, {timed.setting}"
+
+
+def _not_timed(record: GpuCheckRecord) -> str:
+    """Reasons, which would make a column of the table too wide."""
+    missing = [each for each in record.timed if each.seconds is None]
+    reasons = "; ".join(f"{_setting(record, each)} ({each.why})" for each in missing)
+    return f" Not timed: {reasons}." if reasons else ""
+
+
 def _times(record: GpuCheckRecord) -> Table:
     names = ("Backend, preset, setting", "Step", "Slowest block", "FLOP/s", "Peak memory",
              "Joules a step", "Clock, MHz", "Held back by")  # fmt: skip
 
     def row(each: Timed) -> tuple[str, ...]:
-        label = f"{_title(record, each.backend)}, {each.preset}, {each.setting}"
         if each.seconds is None:
-            return (label, f"{each.state}: {each.why}", *[MISSING] * 6)
+            return (_setting(record, each), each.state, *[MISSING] * 6)
         return (
-            label,
+            _setting(record, each),
             prefixed(each.seconds, "s"),
             prefixed(max(each.blocks), "s"),
             _or_nothing(each.flops, lambda x: prefixed(x / (each.seconds or 1.0), "FLOP/s")),
