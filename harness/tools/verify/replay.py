@@ -22,7 +22,7 @@ from harness.system.progress import Display
 from harness.tools.verify.records import losses_of
 from harness.tools.verify.verify_result import CheckResult, differs, ok, unchecked
 from harness.training.run import Job
-from harness.training.worker_process import Worker
+from harness.training.turns import Worker
 
 # Of environment.json: where one of these is another, the same steps may well round differently.
 DECIDING = (
