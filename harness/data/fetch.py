@@ -12,11 +12,10 @@ from pathlib import Path
 
 from harness.data.archive import MAX_BYTES
 from harness.data.cache import explained_writes
-from harness.data.catalogue import Archive
 from harness.data.connection import fetch_text
 from harness.data.download import download
 from harness.data.layout import Progress
-from harness.data.sources import file_name
+from harness.data.sources import Archive
 from harness.system.errors import UserError
 
 MIRROR_VARIABLE = "CYCLEBENCH_MIRROR"
@@ -44,7 +43,7 @@ def fetch(
     that is none.
     """
     try:
-        archive = from_mirror(source)
+        archive = _from_mirror(source)
         size = f"{archive.size / 1e6:.0f} MB, " if archive.size else ""
         report(f"{name}: downloading {archive.url} ({size}{licence})")
         sha256 = download(
@@ -60,11 +59,11 @@ def fetch(
         raise Unavailable(str(error)) from None
     if archive.sha256 is None:
         checked = "its MD5 is the published one" if archive.md5 else "nothing to compare it with"
-        report(f"{name}: {file_name(archive)} has sha256 {sha256} ({checked})")
+        report(f"{name}: {archive.file_name} has sha256 {sha256} ({checked})")
     return archive.url
 
 
-def from_mirror(source: Archive) -> Archive:
+def _from_mirror(source: Archive) -> Archive:
     """The file to fetch.
 
     A mirror may publish NAME.sha256 beside a file (as `sha256sum` prints it): who names the mirror
@@ -73,7 +72,7 @@ def from_mirror(source: Archive) -> Archive:
     base = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     if not base:
         return source
-    url = f"{base}/{file_name(source)}"
+    url = f"{base}/{source.file_name}"
     listed = fetch_text(f"{url}.sha256")
     if listed is None:
         return replace(source, url=url)

@@ -11,25 +11,13 @@ from pathlib import Path
 
 from harness.data.archive import unpack
 from harness.data.cache import cache_folder, explained_writes
-from harness.data.catalogue import (
-    CATALOGUE,
-    Archive,
-    BuiltIn,
-    CatalogueEntry,
-    Pair,
-    Unusable,
-    find_entry,
-)
-from harness.data.class_pairs import SYNTAX, find_class_pair
+from harness.data.catalogue import CATALOGUE, BuiltIn, CatalogueEntry, Pair, Unusable, find_entry
 from harness.data.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
-from harness.data.find_local import find_local
-from harness.data.layout import SPLITS, DatasetFolder
-from harness.data.linking import pair_of_classes
-from harness.data.pairs import archives_of, make_pair
-from harness.data.single_domains import pairable
-from harness.data.sources import file_name
-from harness.data.split_rule import HoldOut
-from harness.data.validation_split import link_validation_split
+from harness.data.find_local import CLASS_PAIR, find_class_pair, find_local
+from harness.data.layout import SPLITS, DatasetFolder, HoldOut
+from harness.data.linking import link_validation_split, pair_of_classes
+from harness.data.pairs import make_pair
+from harness.data.sources import SINGLES, pairable
 from harness.system.errors import UserError
 from harness.system.untrusted import expanded, shown
 
@@ -98,13 +86,13 @@ def _find_or_fetch_whole(
         raise UserError(
             f"{shown(dataset)}: not a known data set{where}; give one of {names},"
             f" A-B for two of {' or of '.join(pairable())},"
-            f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
+            f" the path of a folder with {', '.join(SPLITS)}, or {CLASS_PAIR}"
         )
     return _fetch(entry, data_dir, report, progress)
 
 
 def _check_name(name: str) -> None:
-    """What records and pages are to name must be text. Raises UserError."""
+    """Raises UserError unless `name` is text, as records and pages are to show it."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -115,35 +103,28 @@ def _fetch(
     entry: CatalogueEntry, data_dir: Path | None, report: Report, progress: StageProgress | None
 ) -> DatasetFolder:
     """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
-    folder = cache_folder() / "datasets" / entry.name
-    source = entry.source
+    name, source = entry.name, entry.source
+    assert not isinstance(source, BuiltIn), "those are drawn"
     if isinstance(source, Unusable):
-        raise UserError(f"{entry.name}: {source.reason}; give another data set ({source.url})")
+        raise UserError(f"{name}: {source.reason}; give another data set ({source.url})")
+    datasets, place = cache_folder() / "datasets", data_dir or "DATA_DIR"
     try:
         if isinstance(source, Pair):
-            folder = make_pair(entry, source, data_dir, report, progress)
-        elif isinstance(source, Archive):
+            archives = (*SINGLES[source.a].archives, *SINGLES[source.b].archives)
+            put = f"{', '.join(archive.file_name for archive in archives)} into {place}"
+            folder = make_pair(name, source, data_dir, report, progress)
+        else:
+            put = f"{name} into {place}/{name}/{{{','.join(SPLITS)}}}"
+            folder = datasets / name
             unpacker = partial(unpack, untested=source.untested)
-            fetch_and_unpack(entry.name, entry.licence, source, folder, unpacker, report, progress)
+            fetch_and_unpack(name, entry.licence, source, folder, unpacker, report, progress)
     except Unavailable as error:
-        raise UserError(f"{error}. {_advice(entry, data_dir)}") from None
-    return DatasetFolder(entry.name, folder, entry.titles)
-
-
-def _advice(entry: CatalogueEntry, data_dir: Path | None) -> str:
-    tried = [*([str(data_dir)] if data_dir else []), str(cache_folder() / "datasets")]
-    put = f"{entry.name} into {data_dir or 'DATA_DIR'}/{entry.name}/{{{','.join(SPLITS)}}}"
-    if isinstance(entry.source, Pair):
-        names = [
-            file_name(archive)
-            for single in (entry.source.a, entry.source.b)
-            for archive in archives_of(single)
-        ]
-        put = f"{', '.join(names)} into {data_dir or 'DATA_DIR'}"
-    return (
-        f"Not in {' nor in '.join(tried)} either: put {put} and give DATA_DIR,"
-        " or use DATASET=seasons, which needs no files"
-    )
+        tried = f"{data_dir} nor in {datasets}" if data_dir else f"{datasets}"
+        raise UserError(
+            f"{error}. Not in {tried} either: put {put} and give DATA_DIR,"
+            " or use DATASET=seasons, which needs no files"
+        ) from None
+    return DatasetFolder(name, folder, entry.titles)
 
 
 def _draw(

@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from harness.data.cache import cache_folder, explained_writes
 from harness.data.decode import UnreadableImage, bombs_refused, decode
-from harness.data.image_arrays import SUFFIX, Images, open_array, open_ragged, write_ragged
-from harness.data.layout import Progress
+from harness.data.image_arrays import (
+    SUFFIX,
+    Images,
+    open_array,
+    open_ragged,
+    write_array,
+    write_ragged,
+)
+from harness.data.layout import Progress, counted
 from harness.data.manifest import ImageFile, Manifest
 from harness.data.resize import Fit, Resize, recipe, resize
 from harness.system.errors import UserError
@@ -38,21 +45,6 @@ class _Form:
     @property
     def ragged(self) -> bool:
         return self.fit == "shorter_side"
-
-    def check(self) -> None:
-        """Raises UserError for what there is no way to do."""
-        if self.size < 1:
-            raise UserError(
-                f"image size: {self.size} is not possible; give a number of pixels above zero"
-            )
-        for name, value, possible in (
-            ("resize", self.method, get_args(Resize)),
-            ("channels", self.channels, get_args(Channels)),
-            ("fit", self.fit, get_args(Fit)),
-        ):
-            if value not in possible:
-                known = ", ".join(map(str, possible))
-                raise UserError(f"{name}: {value} is not possible; give one of {known}")
 
     def path(self, files: tuple[ImageFile, ...]) -> Path:
         """Where these files in this form are kept: another form, other files, another path."""
@@ -85,9 +77,18 @@ def load_images(
         raise UserError(
             f"{manifest.name}: has no split {split}; it has {', '.join(manifest.splits)}"
         )
-    form = _Form(size, method, channels, fit)
-    form.check()
-    files = manifest.splits[split]
+    if size < 1:
+        raise UserError(f"image size: {size} is not possible; give a number of pixels above zero")
+    for name, value, possible in (
+        ("resize", method, get_args(Resize)),
+        ("channels", channels, get_args(Channels)),
+        ("fit", fit, get_args(Fit)),
+    ):
+        if value not in possible:
+            raise UserError(
+                f"{name}: {value} is not possible; give one of {', '.join(map(str, possible))}"
+            )
+    form, files = _Form(size, method, channels, fit), manifest.splits[split]
     path = form.path(files)
     images = _open_cached(path, len(files), form)
     if images is None:
@@ -130,21 +131,14 @@ def _write(
             if form.ragged:
                 write_ragged(file, images)
             else:
-                _write_array(file, images, len(manifest.splits[split]), form)
+                count = len(manifest.splits[split])
+                write_array(file, images, (count, form.size, form.size, form.channels))
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _write_array(file: BinaryIO, images: Iterator[np.ndarray], count: int, form: _Form) -> None:
-    shape = (count, form.size, form.size, form.channels)
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    for image in images:
-        file.write(image.tobytes())
 
 
 def _decoded(
@@ -155,10 +149,7 @@ def _decoded(
     with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             decoded = pool.map(lambda file: _decode(manifest, split, file, form), files)
-            for done, image in enumerate(decoded, 1):
-                yield image
-                if progress:
-                    progress(done, len(files))
+            yield from counted(decoded, len(files), progress)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -176,7 +167,7 @@ def _decode(manifest: Manifest, split: str, file: ImageFile, form: _Form) -> np.
         check_file(path)
         content = path.read_bytes()
         changed = hashlib.sha256(content).hexdigest() != file.sha256
-        image, _ = decode(content)
+        image = decode(content)
     except (OSError, ValueError, UnreadableImage):
         changed = True
     if changed:

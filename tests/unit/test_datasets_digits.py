@@ -15,11 +15,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from harness.data import prepare
-from harness.data.digits import typeset, write_digits
-from harness.data.digits.handwritten import Handwritten
+from harness.data.digits import Handwritten, typeset, write_digits
 from harness.data.labels import read_labels
 from harness.data.layout import SPLITS
-from harness.data.small_grey import small_grey_images
+from harness.data.resize import small_grey_images
 from harness.metrics.judge import train_judge
 from harness.system.errors import UserError
 

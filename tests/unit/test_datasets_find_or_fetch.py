@@ -11,10 +11,8 @@ import pytest
 from datasets_helpers import Site, everything_in, find, picture, png, zip_of, zipped_set
 
 from harness.data.catalogue import CATALOGUE, Archive, find_entry
-from harness.data.layout import DatasetFolder, missing_splits
-from harness.data.pairs import archives_of
-from harness.data.single_domains import SINGLES
-from harness.data.split_rule import part_of
+from harness.data.layout import DatasetFolder, missing_splits, part_of
+from harness.data.sources import SINGLES
 from harness.system.errors import UserError
 
 module = sys.modules["harness.data.find_or_fetch"]
@@ -26,7 +24,7 @@ def test_names_aliases_and_checksums_of_the_catalogue_are_unambiguous() -> None:
     names = [name for entry in CATALOGUE for name in (entry.name, *entry.aliases)]
     assert len(names) == len(set(names))
     archives = [entry.source for entry in CATALOGUE if isinstance(entry.source, Archive)]
-    archives += [archive for name in SINGLES for archive in archives_of(name)]
+    archives += [archive for single in SINGLES.values() for archive in single.archives]
     assert len({archive.url for archive in archives}) == len(archives) == 14 + 8 + 6
     sha256 = [archive.sha256 for archive in archives if archive.sha256]
     md5 = [archive.md5 for archive in archives if archive.md5]

@@ -18,7 +18,8 @@ from datasets_helpers import present
 from datasets_published import some_digits
 from scipy.io import savemat
 
-from harness.data.formats import idx, libsvm, mat, npz
+from harness.data import formats
+from harness.data.formats import read_idx, read_libsvm, read_mat, read_npz
 from harness.system.errors import UserError
 
 GREY = some_digits(12, (28, 28))
@@ -46,7 +47,7 @@ def gz(path: Path, array: np.ndarray) -> Path:
 def test_idx_gives_images_and_labels(tmp_path: Path) -> None:
     images, labels = GREY
     images = images[:, :, :20]
-    digits = idx.read(gz(tmp_path / "i.gz", images), gz(tmp_path / "l.gz", labels))
+    digits = read_idx(gz(tmp_path / "i.gz", images), gz(tmp_path / "l.gz", labels))
     assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
     assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
 
@@ -71,7 +72,7 @@ def test_a_damaged_idx_file_is_refused(
 ) -> None:
     labels = gz(tmp_path / "l.gz", GREY[1])
     images = put(tmp_path / "i.gz", damage(published.idx(GREY[0])))
-    refused(lambda: idx.read(images, labels), words, "i.gz")
+    refused(lambda: read_idx(images, labels), words, "i.gz")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_an_absurd_idx_header_is_refused_before_it_is_believed(
 ) -> None:
     header = struct.pack(">BBBBIII", 0, 0, 8, 3, *shape)
     images = put(tmp_path / "i.gz", gzip.compress(header + bytes(64)))
-    refused(lambda: idx.read(images, gz(tmp_path / "l.gz", GREY[1])), words, "i.gz")
+    refused(lambda: read_idx(images, gz(tmp_path / "l.gz", GREY[1])), words, "i.gz")
 
 
 def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
     labels = gz(tmp_path / "l.gz", GREY[1][:1])
     tracemalloc.start()
     try:
-        refused(lambda: idx.read(images, labels), "more bytes", "i.gz")
+        refused(lambda: read_idx(images, labels), "more bytes", "i.gz")
         assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
     finally:
         tracemalloc.stop()
@@ -106,13 +107,13 @@ def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
 def test_idx_labels_must_fit_the_images(tmp_path: Path) -> None:
     images, labels = gz(tmp_path / "i.gz", GREY[0]), GREY[1]
     short = gz(tmp_path / "short.gz", labels[:-1])
-    refused(lambda: idx.read(images, short), "12 images, but 11 labels", "short.gz")
+    refused(lambda: read_idx(images, short), "12 images, but 11 labels", "short.gz")
     eleven = gz(tmp_path / "eleven.gz", labels + 2)
-    refused(lambda: idx.read(images, eleven), "label 10 of image 8 is no digit", "eleven.gz")
-    refused(lambda: idx.read(images, images), "not an idx file of labels", "i.gz")
+    refused(lambda: read_idx(images, eleven), "label 10 of image 8 is no digit", "eleven.gz")
+    refused(lambda: read_idx(images, images), "not an idx file of labels", "i.gz")
     header = put(tmp_path / "h.gz", gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 2**32 - 1)))
-    refused(lambda: idx.read(images, header), "claims 4294967295 labels", "h.gz")
-    refused(lambda: idx.read(images, tmp_path / "no.gz"), "cannot be read", "no.gz")
+    refused(lambda: read_idx(images, header), "claims 4294967295 labels", "h.gz")
+    refused(lambda: read_idx(images, tmp_path / "no.gz"), "cannot be read", "no.gz")
 
 
 def bz(path: Path, text: bytes) -> Path:
@@ -120,14 +121,14 @@ def bz(path: Path, text: bytes) -> Path:
 
 
 def test_libsvm_gives_images_and_labels(tmp_path: Path) -> None:
-    digits = libsvm.read(bz(tmp_path / "usps.bz2", published.libsvm(*SMALL)))
+    digits = read_libsvm(bz(tmp_path / "usps.bz2", published.libsvm(*SMALL)))
     assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
     assert np.array_equal(digits.images, SMALL[0]) and np.array_equal(digits.labels, SMALL[1])
 
 
 def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path) -> None:
     line = b"10 1:-1 2:1.000000 3:-0.5 256:0.25\n1\n"
-    digits = libsvm.read(bz(tmp_path / "usps.bz2", line))
+    digits = read_libsvm(bz(tmp_path / "usps.bz2", line))
     flat = digits.images.reshape(2, -1)
     assert digits.labels.tolist() == [9, 0]
     assert flat[0, [0, 1, 2, 3, 255]].tolist() == [0, 255, 64, 128, 159]
@@ -158,7 +159,7 @@ def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path
 )
 def test_a_wrong_libsvm_line_is_refused(tmp_path: Path, line: bytes, words: str) -> None:
     path = bz(tmp_path / "usps.bz2", published.libsvm(*SMALL) + line + b"\n")
-    refused(lambda: libsvm.read(path), words, "usps.bz2")
+    refused(lambda: read_libsvm(path), words, "usps.bz2")
 
 
 @pytest.mark.parametrize(
@@ -174,13 +175,13 @@ def test_a_wrong_libsvm_line_is_refused(tmp_path: Path, line: bytes, words: str)
 )
 def test_a_damaged_libsvm_file_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     path = put(tmp_path / "usps.bz2", content)
-    refused(lambda: libsvm.read(path), words, "usps.bz2")
+    refused(lambda: read_libsvm(path), words, "usps.bz2")
 
 
 @pytest.mark.parametrize("count", [11, 1])
 def test_mat_gives_images_and_labels_where_ten_means_zero(tmp_path: Path, count: int) -> None:
     images, labels = COLOUR[0][:count], COLOUR[1][:count]
-    digits = mat.read(put(tmp_path / "train_32x32.mat", published.mat(images, labels)))
+    digits = read_mat(put(tmp_path / "train_32x32.mat", published.mat(images, labels)))
     assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
     assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
 
@@ -207,13 +208,13 @@ def test_a_mat_file_of_something_else_is_refused(tmp_path: Path) -> None:
         ({"X": x, "y": np.array([[1.0]] * 11, dtype=object)}, "y is cell, not numbers"),
     ):
         path = saved(tmp_path / "a.mat", **arrays)
-        refused(lambda path=path: mat.read(path), words, "a.mat")
+        refused(lambda path=path: read_mat(path), words, "a.mat")
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200, 20_000, -30])
 def test_a_truncated_mat_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = put(tmp_path / "a.mat", published.mat(*COLOUR)[:kept])
-    refused(lambda: mat.read(path), "damaged|has no", "a.mat")
+    refused(lambda: read_mat(path), "damaged|has no", "a.mat")
 
 
 def test_a_mat_file_that_claims_absurd_sizes_is_refused(tmp_path: Path) -> None:
@@ -222,29 +223,29 @@ def test_a_mat_file_that_claims_absurd_sizes_is_refused(tmp_path: Path) -> None:
     dimensions = struct.pack("<IIII", 32, 32, 3, 11)
     assert content.count(dimensions) == 1
     lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 2**31 - 1))
-    refused(lambda: mat.read(put(tmp_path / "a.mat", lie)), "claims 2147483647 images", "a.mat")
+    refused(lambda: read_mat(put(tmp_path / "a.mat", lie)), "claims 2147483647 images", "a.mat")
     lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 12))
-    refused(lambda: mat.read(put(tmp_path / "a.mat", lie)), "12 images, but labels", "a.mat")
+    refused(lambda: read_mat(put(tmp_path / "a.mat", lie)), "12 images, but labels", "a.mat")
 
 
 def test_a_mat_file_with_a_variable_twice_is_refused(tmp_path: Path) -> None:
     """Of two the first may be what is looked at, and the second what is read."""
     content = published.mat(*COLOUR)
     path = put(tmp_path / "a.mat", content + content[128:])
-    refused(lambda: mat.read(path), "has a variable twice", "a.mat")
+    refused(lambda: read_mat(path), "has a variable twice", "a.mat")
 
 
 def test_a_newer_mat_file_is_refused(tmp_path: Path) -> None:
     head = b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<H", 0x0200) + b"IM"
-    refused(lambda: mat.read(put(tmp_path / "a.mat", head + bytes(512))), "not MATLAB 5", "a.mat")
-    refused(lambda: mat.read(tmp_path / "no.mat"), "cannot be read", "no.mat")
+    refused(lambda: read_mat(put(tmp_path / "a.mat", head + bytes(512))), "not MATLAB 5", "a.mat")
+    refused(lambda: read_mat(tmp_path / "no.mat"), "cannot be read", "no.mat")
 
 
 @pytest.mark.parametrize("train", [GREY, SMALL, COLOUR])
 def test_npz_gives_both_splits(tmp_path: Path, train: published.Digits) -> None:
     test = train[0][::-1][:5], train[1][:5]
     path = put(tmp_path / "mnist.npz", published.npz(train, test))
-    for digits, (images, labels) in zip(npz.read(path), (train, test), strict=True):
+    for digits, (images, labels) in zip(read_npz(path), (train, test), strict=True):
         assert digits.labels.dtype == np.int64
         assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
 
@@ -252,7 +253,7 @@ def test_npz_gives_both_splits(tmp_path: Path, train: published.Digits) -> None:
 def test_npz_in_column_order_is_not_scrambled(tmp_path: Path) -> None:
     images, labels = np.asfortranarray(GREY[0]), GREY[1].astype(np.uint8)
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    assert np.array_equal(npz.read(tmp_path / "a.npz")[0].images, GREY[0])
+    assert np.array_equal(read_npz(tmp_path / "a.npz")[0].images, GREY[0])
 
 
 def npy_header(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
@@ -304,30 +305,30 @@ def test_an_npz_with_a_wrong_array_is_refused(
     tmp_path: Path, members: dict[str, bytes | None], words: str
 ) -> None:
     content = repacked(published.npz(GREY, GREY), **members)
-    refused(lambda: npz.read(put(tmp_path / "a.npz", content)), words, "a.npz")
+    refused(lambda: read_npz(put(tmp_path / "a.npz", content)), words, "a.npz")
 
 
 def test_an_npz_that_swells_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = put(tmp_path / "a.npz", published.npz(GREY, GREY))
-    monkeypatch.setattr(npz, "MOST_BYTES", 1000)
+    monkeypatch.setattr(formats, "MOST_BYTES", 1000)
     monkeypatch.setattr(np, "load", None)
-    refused(lambda: npz.read(path), "unpacks to more", "a.npz")
+    refused(lambda: read_npz(path), "unpacks to more", "a.npz")
 
 
 def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
     content = published.npz(GREY, GREY)
-    refused(lambda: npz.read(put(tmp_path / "a.npz", content[:-50])), "damaged", "a.npz")
+    refused(lambda: read_npz(put(tmp_path / "a.npz", content[:-50])), "damaged", "a.npz")
     broken = bytearray(content)
     broken[500:520] = bytes(20)
-    refused(lambda: npz.read(put(tmp_path / "a.npz", bytes(broken))), "damaged|header", "a.npz")
-    refused(lambda: npz.read(tmp_path / "no.npz"), "cannot be read", "no.npz")
+    refused(lambda: read_npz(put(tmp_path / "a.npz", bytes(broken))), "damaged|header", "a.npz")
+    refused(lambda: read_npz(tmp_path / "no.npz"), "cannot be read", "no.npz")
 
 
 def test_the_real_digits_are_read_whole(photographs: Path) -> None:
     for name, side, train, test in (("mnist", 28, 10000, 10000), ("usps", 16, 7291, 2007)):
-        found = npz.read(present(photographs / "digits" / f"{name}.npz"))
+        found = read_npz(present(photographs / "digits" / f"{name}.npz"))
         for digits, count in zip(found, (train, test), strict=True):
             assert digits.images.shape == (count, side, side)
             assert set(digits.labels.tolist()) == set(range(10))

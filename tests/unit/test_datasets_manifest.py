@@ -15,8 +15,8 @@ from datasets_helpers import picture, png, write_set
 from PIL import Image, ImageFile
 
 from harness.data import Manifest, Prepared, audit, build_manifest, prepare, scan
-from harness.data.audit import Duplicate, is_finding
 from harness.data.layout import DatasetFolder
+from harness.data.manifest import Duplicate, is_finding
 from harness.data.manifest import ImageFile as ManifestFile
 from harness.system.errors import UserError
 

@@ -18,9 +18,8 @@ from harness.cli import main
 from harness.data import Prepared, prepare
 from harness.data import pairs as module
 from harness.data.labels import read_labels
-from harness.data.layout import SPLITS
+from harness.data.layout import SPLITS, part_of
 from harness.data.listing import catalogue_lines
-from harness.data.split_rule import part_of
 from harness.system.errors import UserError
 
 MNIST = some_digits(13, (28, 28), 1), some_digits(11, (28, 28), 2)
@@ -161,13 +160,13 @@ def test_a_file_known_by_its_md5_has_its_sha256_told(
 ) -> None:
     write_files(data, FILES["mnist"])
     mirror.files = {f"/{name}": content for name, content in FILES["usps"].items()}
-    usps = module.SOURCES["usps"]
+    usps = module.SINGLES["usps"]
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in FILES["usps"].items()}
     train, test = (
         (replace(archive, md5=md5[name]),)
         for name, (archive,) in zip(md5, (usps.train, usps.test), strict=True)
     )
-    monkeypatch.setitem(module.SOURCES, "usps", replace(usps, train=train, test=test))
+    monkeypatch.setitem(module.SINGLES, "usps", replace(usps, train=train, test=test))
     lines: list[str] = []
     holds(prepare("mnist-usps", data, report=lines.append), MNIST[0], USPS[0], MNIST[1], USPS[1])
     sha256 = hashlib.sha256(FILES["usps"]["usps.bz2"]).hexdigest()

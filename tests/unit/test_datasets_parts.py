@@ -11,8 +11,7 @@ from datasets_published import write_domain
 
 from harness.data import Prepared, prepare
 from harness.data.labels import read_labels, write_lines
-from harness.data.layout import SPLITS
-from harness.data.split_rule import part_of
+from harness.data.layout import SPLITS, part_of
 from harness.system.errors import UserError
 
 NAMES = [f"class{index % 7}__real_{index:06d}.jpg" for index in range(5000)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.seasons.noise import Array, smoothstep
-from harness.data.seasons.survey import CONIFER, FOREST, LAKE, MEADOW, ROCK, Surface
+from harness.data.seasons.survey import CONIFER, FOREST, LAKE, MEADOW, NUMBERS, ROCK, Surface
 
 Season = Literal["summer", "winter"]
 Colour = tuple[float, float, float]
@@ -69,8 +69,7 @@ class Patch:
     @classmethod
     def of(cls, surface: Surface, material: int) -> Patch:
         where = np.flatnonzero(surface.material == material)
-        names = ("light", "cover", "tone", "altitude", "haze")
-        return cls(where, *(getattr(surface, name).ravel()[where] for name in names))
+        return cls(where, *(getattr(surface, name).ravel()[where] for name in NUMBERS))
 
 
 def paint(surface: Surface, season: Season) -> Array:
@@ -87,11 +86,8 @@ def paint(surface: Surface, season: Season) -> Array:
         lit = np.asarray(palette.ambient, np.float32) + sun * patch.light[:, None]
         pixels[patch.where] = mix(albedo(patch, winter) * lit, air, patch.haze)
     _lake(pixels, surface, winter)
-    return _tint(picture, surface.scene.hue)
-
-
-def _tint(picture: Array, hue: float) -> Array:
-    """A slight colour cast that belongs to the scene, not the season."""
+    # A slight colour cast that belongs to the scene, not the season.
+    hue = surface.scene.hue
     cast = np.asarray((1 + 0.035 * hue, 1.0, 1 - 0.035 * hue), np.float32)
     return np.clip(picture * cast, 0, 1)
 

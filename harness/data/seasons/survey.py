@@ -27,6 +27,7 @@ from harness.data.seasons.scene import Scene, Tree
 from harness.data.seasons.terrain import Range, forest, look, mountains
 
 SKY, ROCK, FOREST, MEADOW, LAKE, CONIFER = range(6)
+NUMBERS = ("light", "cover", "tone", "altitude", "haze")
 
 
 @dataclass
@@ -50,13 +51,13 @@ class Surface:
     def __post_init__(self) -> None:
         shape = (self.side, self.side)
         self.material = np.zeros(shape, np.uint8)
-        for name in ("light", "cover", "tone", "altitude", "haze"):
+        for name in NUMBERS:
             setattr(self, name, np.zeros(shape, np.float32))
 
     def put(self, where: Any, material: int, **values: Any) -> None:
         """Overwrite the pixels `where` (any NumPy index); numbers not named become 0."""
         self.material[where] = material
-        for name in ("light", "cover", "tone", "altitude", "haze"):
+        for name in NUMBERS:
             getattr(self, name)[where] = values.get(name, 0)
 
 
