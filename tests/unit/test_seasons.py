@@ -108,10 +108,8 @@ def pairs() -> list[tuple[np.ndarray, np.ndarray]]:
 
 def test_both_seasons_share_their_geometry(pairs):
     summer, winter = ([edges(picture) for picture in season] for season in zip(*pairs, strict=True))
-    own = [correlation(*edges_of) for edges_of in zip(summer, winter, strict=True)]
-    other = [
-        correlation(*edges_of) for edges_of in zip(summer, winter[1:] + winter[:1], strict=True)
-    ]
+    own = list(map(correlation, summer, winter))
+    other = list(map(correlation, summer, winter[1:] + winter[:1]))
     assert min(own) > max(other) + 0.1
     assert np.mean(own) > 0.5
 
