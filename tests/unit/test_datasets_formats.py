@@ -93,7 +93,7 @@ def test_an_absurd_idx_header_is_refused_before_it_is_believed(
 
 
 def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
-    content = published.idx(GREY[0][:1]) + bytes(300 * 2**20)
+    content = published.idx(GREY[0][:1]) + bytes(40 * 2**20)
     images = put(tmp_path / "i.gz", gzip.compress(content, 1))
     labels = gz(tmp_path / "l.gz", GREY[1][:1])
     tracemalloc.start()
@@ -104,31 +104,31 @@ def test_a_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_idx_labels_must_fit_the_images(tmp_path: Path) -> None:
-    images, labels = gz(tmp_path / "i.gz", GREY[0]), GREY[1]
-    short = gz(tmp_path / "short.gz", labels[:-1])
-    refused(lambda: read_idx(images, short), "12 images, but 11 labels", "short.gz")
-    eleven = gz(tmp_path / "eleven.gz", labels + 2)
-    refused(lambda: read_idx(images, eleven), "label 10 of image 8 is no digit", "eleven.gz")
-    refused(lambda: read_idx(images, images), "not an idx file of labels", "i.gz")
-    header = put(tmp_path / "h.gz", gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 2**32 - 1)))
-    refused(lambda: read_idx(images, header), "claims 4294967295 labels", "h.gz")
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (published.idx(GREY[1][:-1]), "12 images, but 11 labels"),
+        (published.idx(GREY[1] + 2), "label 10 of image 8 is no digit"),
+        (published.idx(GREY[0]), "not an idx file of labels"),
+        (struct.pack(">BBBBI", 0, 0, 8, 1, 2**32 - 1), "claims 4294967295 labels"),
+    ],
+)
+def test_idx_labels_must_fit_the_images(tmp_path: Path, labels: bytes, words: str) -> None:
+    images = gz(tmp_path / "i.gz", GREY[0])
+    path = put(tmp_path / "l.gz", gzip.compress(labels))
+    refused(lambda: read_idx(images, path), words, "l.gz")
     refused(lambda: read_idx(images, tmp_path / "no.gz"), "cannot be read", "no.gz")
 
 
-def bz(path: Path, text: bytes) -> Path:
-    return put(path, bz2.compress(text))
-
-
 def test_libsvm_gives_images_and_labels(tmp_path: Path) -> None:
-    digits = read_libsvm(bz(tmp_path / "usps.bz2", published.libsvm(*SMALL)))
+    digits = read_libsvm(put(tmp_path / "usps.bz2", bz2.compress(published.libsvm(*SMALL))))
     assert digits.images.dtype == np.uint8 and digits.labels.dtype == np.int64
     assert np.array_equal(digits.images, SMALL[0]) and np.array_equal(digits.labels, SMALL[1])
 
 
 def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path) -> None:
     line = b"10 1:-1 2:1.000000 3:-0.5 256:0.25\n1\n"
-    digits = read_libsvm(bz(tmp_path / "usps.bz2", line))
+    digits = read_libsvm(put(tmp_path / "usps.bz2", bz2.compress(line)))
     flat = digits.images.reshape(2, -1)
     assert digits.labels.tolist() == [9, 0]
     assert flat[0, [0, 1, 2, 3, 255]].tolist() == [0, 255, 64, 128, 159]
@@ -158,7 +158,7 @@ def test_libsvm_values_and_pixels_left_out_are_as_the_format_says(tmp_path: Path
     ],
 )
 def test_a_wrong_libsvm_line_is_refused(tmp_path: Path, line: bytes, words: str) -> None:
-    path = bz(tmp_path / "usps.bz2", published.libsvm(*SMALL) + line + b"\n")
+    path = put(tmp_path / "usps.bz2", bz2.compress(published.libsvm(*SMALL) + line + b"\n"))
     refused(lambda: read_libsvm(path), words, "usps.bz2")
 
 
@@ -169,7 +169,7 @@ def test_a_wrong_libsvm_line_is_refused(tmp_path: Path, line: bytes, words: str)
         (b"1 1:0\n", "damaged: Invalid data stream"),
         (b"", "damaged|holds no image"),
         (bz2.compress(b""), "holds no image"),
-        (bz2.compress(b"1 " * 2**26), "unpacks to more"),
+        (bz2.compress(bytes(2**26 + 1)), "unpacks to more"),
         (bz2.compress(b"1\n" * 200_000), "unpacks to more"),
     ],
 )
@@ -186,29 +186,31 @@ def test_mat_gives_images_and_labels_where_ten_means_zero(tmp_path: Path, count:
     assert np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
 
 
-def saved(path: Path, **arrays: object) -> Path:
-    savemat(path, arrays, appendmat=False)
-    return path
+X, Y = COLOUR[0].transpose(1, 2, 3, 0), COLOUR[1][:, np.newaxis] + 1
 
 
-def test_a_mat_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    x, y = COLOUR[0].transpose(1, 2, 3, 0), COLOUR[1][:, np.newaxis] + 1
-    for arrays, words in (
-        ({"X": x}, "has no y"),
-        ({"z": x}, "has no X and no y"),
-        ({"X": x, "y": y[:-1]}, r"11 images, but labels of shape \(10, 1\)"),
-        ({"X": x.astype(float), "y": y}, "X is double"),
-        ({"X": x[:, :, :2], "y": y}, r"not uint8 \(h, w, 3, N\)"),
-        ({"X": x[..., :0], "y": y[:0]}, "holds no image"),
-        ({"X": x, "y": y + 10}, "label 11 of image 0 is not from 1 to 10"),
-        ({"X": x, "y": y - 1}, "label 0 of image 0 is not from 1 to 10"),
-        ({"X": x, "y": (y - 1).astype(np.uint8)}, "label 0 of image 0 is not from 1 to 10"),
-        ({"X": x, "y": y + 0.5}, r"label 1\.5 of image 0 is not"),
-        ({"X": x, "y": np.array(["a"] * 11)[:, np.newaxis]}, "y is char, not numbers"),
-        ({"X": x, "y": np.array([[1.0]] * 11, dtype=object)}, "y is cell, not numbers"),
-    ):
-        path = saved(tmp_path / "a.mat", **arrays)
-        refused(lambda path=path: read_mat(path), words, "a.mat")
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"X": X}, "has no y"),
+        ({"z": X}, "has no X and no y"),
+        ({"X": X, "y": Y[:-1]}, r"11 images, but labels of shape \(10, 1\)"),
+        ({"X": X.astype(float), "y": Y}, "X is double"),
+        ({"X": X[:, :, :2], "y": Y}, r"not uint8 \(h, w, 3, N\)"),
+        ({"X": X[..., :0], "y": Y[:0]}, "holds no image"),
+        ({"X": X, "y": Y + 10}, "label 11 of image 0 is not from 1 to 10"),
+        ({"X": X, "y": Y - 1}, "label 0 of image 0 is not from 1 to 10"),
+        ({"X": X, "y": (Y - 1).astype(np.uint8)}, "label 0 of image 0 is not from 1 to 10"),
+        ({"X": X, "y": Y + 0.5}, r"label 1\.5 of image 0 is not"),
+        ({"X": X, "y": np.array(["a"] * 11)[:, np.newaxis]}, "y is char, not numbers"),
+        ({"X": X, "y": np.array([[1.0]] * 11, dtype=object)}, "y is cell, not numbers"),
+    ],
+)
+def test_a_mat_file_of_something_else_is_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], words: str
+) -> None:
+    savemat(tmp_path / "a.mat", arrays, appendmat=False)
+    refused(lambda: read_mat(tmp_path / "a.mat"), words, "a.mat")
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200, 20_000, -30])
@@ -218,14 +220,14 @@ def test_a_truncated_mat_file_is_refused(tmp_path: Path, kept: int) -> None:
 
 
 def test_a_mat_file_that_claims_absurd_sizes_is_refused(tmp_path: Path) -> None:
-    x, y = COLOUR[0].transpose(1, 2, 3, 0), COLOUR[1][:, np.newaxis]
-    content = saved(tmp_path / "a.mat", X=x, y=y).read_bytes()
+    savemat(tmp_path / "a.mat", {"X": X, "y": Y}, appendmat=False)
+    content = (tmp_path / "a.mat").read_bytes()
     dimensions = struct.pack("<IIII", 32, 32, 3, 11)
     assert content.count(dimensions) == 1
-    lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 2**31 - 1))
-    refused(lambda: read_mat(put(tmp_path / "a.mat", lie)), "claims 2147483647 images", "a.mat")
-    lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, 12))
-    refused(lambda: read_mat(put(tmp_path / "a.mat", lie)), "12 images, but labels", "a.mat")
+    for count, words in ((2**31 - 1, "claims 2147483647 images"), (12, "12 images, but labels")):
+        lie = content.replace(dimensions, struct.pack("<IIII", 32, 32, 3, count))
+        path = put(tmp_path / "a.mat", lie)
+        refused(lambda path=path: read_mat(path), words, "a.mat")
 
 
 def test_a_mat_file_with_a_variable_twice_is_refused(tmp_path: Path) -> None:
@@ -328,8 +330,8 @@ def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
 
 def test_the_real_digits_are_read_whole(photographs: Path) -> None:
     for name, side, train, test in (("mnist", 28, 10000, 10000), ("usps", 16, 7291, 2007)):
-        found = read_npz(present(photographs / "digits" / f"{name}.npz"))
-        for digits, count in zip(found, (train, test), strict=True):
+        splits = read_npz(present(photographs / "digits" / f"{name}.npz"))
+        for digits, count in zip(splits, (train, test), strict=True):
             assert digits.images.shape == (count, side, side)
             assert set(digits.labels.tolist()) == set(range(10))
             assert digits.images.min() == 0 and digits.images.max() == 255
