@@ -25,7 +25,7 @@ ENOUGH_TO_GO_ON = 2**20  # bytes a broken attempt must have brought for it not t
 
 
 class _Refusal(UserError):
-    """The server has an answer, but no file: what came before says nothing about it."""
+    """The server answers, but not with the file. What came earlier may still be good."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ def download(
     """Fetch `url` into `target`, which appears complete and verified or not at all.
 
     Verified is what is known of it: `sha256`, `md5`, `size` in bytes (0: not known). Returns the
-    SHA-256 of what came, for a caller that knew none to tell.
+    SHA-256 of what came.
     Bytes arrive in `target` + ".part". It stays behind only when the transfer was interrupted, the
     server can continue it and a checksum is known; the next call then does. A dropped connection
     or a busy server is tried again up to `attempts` times, waiting `pause` seconds longer each
@@ -103,7 +103,7 @@ def download(
                 raise UserError(f"{url}: {error}; try again, or check the network") from None
             raise
         except _Refusal:
-            # From a mirror that is being mended, say: what came earlier may still be good.
+            # A mirror that is being mended answers so, for example.
             if not (transfer.size and checkable):
                 part.unlink(missing_ok=True)
             raise
@@ -185,7 +185,7 @@ def _attempt(transfer: _Transfer) -> None:
 
 
 def _begin(transfer: _Transfer, response: requests.Response, offset: int) -> int | None:
-    """Look at the head of an answer; the size of the whole file in bytes, where it is told."""
+    """Check the head of an answer. The size of the whole file in bytes, None if it is not given."""
     status, headers = response.status_code, response.headers
     if status in RETRIED_STATUS:
         raise TransferError(f"the server answered {status}", retry=True)

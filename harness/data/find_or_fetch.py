@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.data.archive import unpack
 from harness.data.cache import cache_folder, explained_writes
 from harness.data.catalogue import CATALOGUE, BuiltIn, CatalogueEntry, Pair, Unusable, find_entry
-from harness.data.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
+from harness.data.fetch import Feedback, Report, StageProgress, Unavailable, fetch_and_unpack
 from harness.data.find_local import CLASS_PAIR, find_class_pair, find_local
 from harness.data.layout import SPLITS, DatasetFolder, HoldOut
 from harness.data.linking import link_validation_split, pair_of_classes
@@ -47,12 +47,13 @@ def find_or_fetch(
     """
     if hold_out not in ("test", "validation"):
         raise UserError(f"hold_out: {hold_out!r} is not known; give test or validation")
-    whole = _find_or_fetch_whole(dataset, data_dir, size, counts, report, progress)
+    feedback = Feedback(report, progress)
+    whole = _find_or_fetch_whole(dataset, data_dir, size, counts, feedback)
     _check_name(whole.name)
     if hold_out == "test":
         return whole
     name = f"{whole.name}-validation"
-    folder = link_validation_split(name, whole.folder, progress and partial(progress, "link"))
+    folder = link_validation_split(name, whole.folder, feedback.stage("link"))
     report(f"{name}: part of the training images in place of the test images, in {folder}")
     return DatasetFolder(name, folder, whole.titles)
 
@@ -62,23 +63,22 @@ def _find_or_fetch_whole(
     data_dir: Path | None,
     size: int,
     counts: tuple[int, int],
-    report: Report,
-    progress: StageProgress | None,
+    feedback: Feedback,
 ) -> DatasetFolder:
     entry = find_entry(dataset)
     if entry is not None and isinstance(entry.source, BuiltIn):
-        return _draw(entry, entry.source, size, counts, report, progress)
+        return _draw(entry, entry.source, size, counts, feedback)
     data_dir = data_dir and expanded(data_dir)
     local = find_local(dataset, data_dir)
     if local is not None:
-        report(f"{local.name}: found in {local.folder}")
+        feedback.report(f"{local.name}: found in {local.folder}")
         return local
     if (domains := find_class_pair(dataset, data_dir)) is not None:
         a, b = domains
         name = f"{a.parent.name}-{a.name}-{b.name}"
         _check_name(name)
-        folder = pair_of_classes(name, a, b, progress and partial(progress, "link"))
-        report(f"{name}: links to the images of {a} and {b} in {folder}")
+        folder = pair_of_classes(name, a, b, feedback.stage("link"))
+        feedback.report(f"{name}: links to the images of {a} and {b} in {folder}")
         return DatasetFolder(name, folder, (a.name, b.name))
     if entry is None:
         names = ", ".join(entry.name for entry in CATALOGUE)
@@ -88,7 +88,7 @@ def _find_or_fetch_whole(
             f" A-B for two of {' or of '.join(pairable())},"
             f" the path of a folder with {', '.join(SPLITS)}, or {CLASS_PAIR}"
         )
-    return _fetch(entry, data_dir, report, progress)
+    return _fetch(entry, data_dir, feedback)
 
 
 def _check_name(name: str) -> None:
@@ -99,9 +99,7 @@ def _check_name(name: str) -> None:
         raise UserError(f"{name!a}: a folder whose name is not UTF-8; rename it") from None
 
 
-def _fetch(
-    entry: CatalogueEntry, data_dir: Path | None, report: Report, progress: StageProgress | None
-) -> DatasetFolder:
+def _fetch(entry: CatalogueEntry, data_dir: Path | None, feedback: Feedback) -> DatasetFolder:
     """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
     name, source = entry.name, entry.source
     assert not isinstance(source, BuiltIn), "those are drawn"
@@ -112,12 +110,12 @@ def _fetch(
         if isinstance(source, Pair):
             archives = (*SINGLES[source.a].archives, *SINGLES[source.b].archives)
             put = f"{', '.join(archive.file_name for archive in archives)} into {place}"
-            folder = make_pair(name, source, data_dir, report, progress)
+            folder = make_pair(name, source, data_dir, feedback)
         else:
             put = f"{name} into {place}/{name}/{{{','.join(SPLITS)}}}"
             folder = datasets / name
             unpacker = partial(unpack, untested=source.untested)
-            fetch_and_unpack(name, entry.licence, source, folder, unpacker, report, progress)
+            fetch_and_unpack(name, entry.licence, source, folder, unpacker, feedback)
     except Unavailable as error:
         tried = f"{data_dir} nor in {datasets}" if data_dir else f"{datasets}"
         raise UserError(
@@ -132,21 +130,22 @@ def _draw(
     source: BuiltIn,
     size: int,
     counts: tuple[int, int],
-    report: Report,
-    progress: StageProgress | None,
+    feedback: Feedback,
 ) -> DatasetFolder:
     """The built-in set, drawn into the cache unless this very version of it is there."""
     train, test = counts
     name = f"{entry.name}-{size}px-{train}x{test}-{_version_of_drawing(source)}"
     folder = cache_folder() / "datasets" / name
     if not all((folder / part).exists() for part in source.parts):
-        report(f"{entry.name}: drawing {train} + {test} images a domain of {size} px into {folder}")
+        feedback.report(
+            f"{entry.name}: drawing {train} + {test} images a domain of {size} px into {folder}"
+        )
         write = getattr(import_module(f"harness.data.{source.package}"), source.writer)
         with explained_writes(folder):
             if folder.exists():
                 shutil.rmtree(folder)
             try:
-                write(folder, size, train, test, progress and partial(progress, "draw"))
+                write(folder, size, train, test, feedback.stage("draw"))
             except ValueError as error:
                 raise UserError(f"{entry.name}: {error}; give other sizes or counts") from None
     return DatasetFolder(entry.name, folder, entry.titles)

@@ -47,7 +47,7 @@ class _Form:
         return self.fit == "shorter_side"
 
     def path(self, files: tuple[ImageFile, ...]) -> Path:
-        """Where these files in this form are kept: another form, other files, another path."""
+        """Where these files in this form are kept; each form and each list of files has its own."""
         steps = recipe(self.method, self.channels, self.fit)
         text = "\n".join([steps, str(self.size), *(file.sha256 for file in files)])
         key = hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,21 @@ def read_lines(path: Path) -> dict[tuple[str, str], str] | None:
     """
     if not (path.exists() or path.is_symlink()):
         return None
-    return dict(_lines(path, _read(path)))
+    rows = csv.reader(io.StringIO(_read(path), newline=""), strict=True)
+    labels: dict[tuple[str, str], str] = {}
+    try:
+        if next(rows, None) != HEADER:
+            raise ValueError(f"the header is not {','.join(HEADER)}; put that in front")
+        for row in filter(None, rows):
+            key, label = _checked(row)
+            if key in labels:
+                raise ValueError(f"a second line about {shown('/'.join(key))}; keep one of them")
+            labels[key] = label
+    except csv.Error as error:
+        raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); quote it properly") from None
+    except ValueError as error:
+        raise UserError(f"{path}:{max(1, rows.line_num)}: {error}") from None
+    return labels
 
 
 def write_lines(path: Path, lines: Iterable[tuple[tuple[str, str], str]]) -> None:
@@ -115,27 +129,8 @@ def _read(path: Path) -> str:
         raise UserError(f"{path}:{line}: not UTF-8; save it as UTF-8 text") from None
 
 
-def _lines(path: Path, text: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """((split, name), label) of every line but the header and empty ones, checked."""
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    keys: set[tuple[str, str]] = set()
-    try:
-        if next(rows, None) != HEADER:
-            raise ValueError(f"the header is not {','.join(HEADER)}; put that in front")
-        for row in filter(None, rows):
-            key, label = _checked(row)
-            if key in keys:
-                raise ValueError(f"a second line about {shown('/'.join(key))}; keep one of them")
-            keys.add(key)
-            yield key, label
-    except csv.Error as error:
-        raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); quote it properly") from None
-    except ValueError as error:
-        raise UserError(f"{path}:{max(1, rows.line_num)}: {error}") from None
-
-
 def _checked(row: list[str]) -> tuple[tuple[str, str], str]:
-    """Raises ValueError saying what is wrong and what to do."""
+    """((split, name), label) of a line. Raises ValueError with what is wrong and what to do."""
     if len(row) != len(HEADER):
         raise ValueError(
             f"{len(row)} fields, not {len(HEADER)}; write {','.join(HEADER)}, quoting commas"

@@ -12,7 +12,7 @@ from PIL import Image
 from harness.data.archive import unpack_classes
 from harness.data.cache import build_folder, cache_folder, explained_writes
 from harness.data.catalogue import Pair
-from harness.data.fetch import Report, StageProgress, fetch, fetch_and_unpack
+from harness.data.fetch import Feedback, fetch, fetch_and_unpack
 from harness.data.formats import LabelledImages, read_npz
 from harness.data.labels import FILE_NAME, write_lines
 from harness.data.layout import Progress, counted, missing_splits
@@ -41,32 +41,20 @@ class DigitFiles:
         return self.source.read(*self.files[:train]), self.source.read(*self.files[train:])
 
 
-def make_pair(
-    name: str,
-    pair: Pair,
-    data_dir: Path | None,
-    report: Report,
-    progress: StageProgress | None,
-) -> Path:
+def make_pair(name: str, pair: Pair, data_dir: Path | None, feedback: Feedback) -> Path:
     """The folder of a pair of the catalogue, made of files in `data_dir`, the cache or fetched.
 
     Raises UserError for files that are incomplete, damaged or not to be had.
     """
     a, b = SINGLES[pair.a], SINGLES[pair.b]
     if isinstance(a, Digits) and isinstance(b, Digits):
-        return _pair_of_digits(
-            name,
-            _digits(pair.a, a, data_dir, report, progress),
-            _digits(pair.b, b, data_dir, report, progress),
-            progress and partial(progress, "write"),
-        )
+        files_a = _digits(pair.a, a, data_dir, feedback)
+        files_b = _digits(pair.b, b, data_dir, feedback)
+        return _pair_of_digits(name, files_a, files_b, feedback.stage("write"))
     assert isinstance(a, Classes) and isinstance(b, Classes), "only two of one kind make a pair"
-    return pair_of_classes(
-        name,
-        _classes(pair.a, a, data_dir, report, progress),
-        _classes(pair.b, b, data_dir, report, progress),
-        progress and partial(progress, "link"),
-    )
+    folder_a = _classes(pair.a, a, data_dir, feedback)
+    folder_b = _classes(pair.b, b, data_dir, feedback)
+    return pair_of_classes(name, folder_a, folder_b, feedback.stage("link"))
 
 
 def find_single(name: str, data_dir: Path | None) -> Path | None:
@@ -126,13 +114,7 @@ def _cached() -> Path:
     return cache_folder() / "datasets" / "sources"
 
 
-def _digits(
-    name: str,
-    source: Digits,
-    data_dir: Path | None,
-    report: Report,
-    progress: StageProgress | None,
-) -> DigitFiles:
+def _digits(name: str, source: Digits, data_dir: Path | None, feedback: Feedback) -> DigitFiles:
     """The files of a set of digits; those that are nowhere are fetched into the cache."""
     if (digits := _find_digits(name, source, data_dir)) is None:
         with explained_writes(_cached()):
@@ -140,11 +122,11 @@ def _digits(
         for archive in source.archives:
             target = _cached() / archive.file_name
             if not target.is_file():
-                fetch(source.title, source.licence, archive, target, report, progress)
+                fetch(source.title, source.licence, archive, target, feedback)
         digits = _find_digits(name, source, None)
     if digits is None:
         raise UserError(f"{_cached()}: files of {source.title} vanished; try again")
-    report(f"{source.title}: found in {digits.files[0].parent}")
+    feedback.report(f"{source.title}: found in {digits.files[0].parent}")
     return digits
 
 
@@ -182,28 +164,20 @@ def _pair_of_digits(name: str, a: DigitFiles, b: DigitFiles, progress: Progress 
     return folder
 
 
-def _classes(
-    name: str,
-    source: Classes,
-    data_dir: Path | None,
-    report: Report,
-    progress: StageProgress | None,
-) -> Path:
+def _classes(name: str, source: Classes, data_dir: Path | None, feedback: Feedback) -> Path:
     """The folder of classes of a domain, fetched or unpacked where it is not there."""
     local = _find_classes(name, source, data_dir)
     unpacker = partial(unpack_classes, name)
     if local is None:
         folder = _cached() / "domainnet" / name
-        fetch_and_unpack(
-            source.title, source.licence, source.archive, folder, unpacker, report, progress
-        )
+        fetch_and_unpack(source.title, source.licence, source.archive, folder, unpacker, feedback)
         return folder
     if local.is_dir():
-        report(f"{source.title}: found in {local}")
+        feedback.report(f"{source.title}: found in {local}")
         return local
     status = local.stat()
     folder = _cached() / "domainnet" / f"{name}-{status.st_size}-{status.st_mtime_ns}"
     if not _has_classes(folder):
-        report(f"{source.title}: unpacking {local} into {folder}")
-        unpacker(local, folder, progress and partial(progress, "unpack"))
+        feedback.report(f"{source.title}: unpacking {local} into {folder}")
+        unpacker(local, folder, feedback.stage("unpack"))
     return folder

@@ -53,7 +53,7 @@ def fitted(height: int, width: int, size: int, fit: Fit) -> tuple[int, int]:
 
 
 def recipe(method: Resize, channels: int = 3, fit: Fit = "stretch") -> str:
-    """All that decides the pixels besides the file, for cache keys: another recipe, other ones."""
+    """All that decides the pixels besides the file, as text for the keys of the cache."""
     names: dict[Resize, str] = {
         "bicubic": "bicubic-antialias",
         "bilinear": "bilinear-antialias",

@@ -20,7 +20,7 @@ class Archive:
     """A published file.
 
     `size` in bytes (0: not known); `sha256` or `md5` in lower-case hexadecimal, where one is
-    publicly known. `untested`: a zip of training images only, a tenth of which is put by to test.
+    publicly known. `untested`: a zip of training images only, a tenth of which is held out to test.
     """
 
     url: str
