@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -28,6 +27,7 @@ from harness.data.layout import Progress, counted
 from harness.data.manifest import ImageFile, Manifest
 from harness.data.resize import Fit, Resize, recipe, resize
 from harness.system.errors import UserError
+from harness.system.files import replacing
 from harness.system.untrusted import check_file
 
 Channels = Literal[1, 3]
@@ -122,59 +122,53 @@ def _open_cached(path: Path, count: int, form: _Form) -> Images | None:
 def _write(
     path: Path, manifest: Manifest, split: str, form: _Form, progress: Progress | None
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        # Plain writes, not a writable memory map: there a full disk would be a bus error.
-        decoded = _decoded(manifest, split, form, progress)
-        with os.fdopen(handle, "wb") as file, closing(decoded) as images:
-            if form.ragged:
-                write_ragged(file, images)
-            else:
-                count = len(manifest.splits[split])
-                write_array(file, images, (count, form.size, form.size, form.channels))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    decoded = _decoded(manifest, split, form, progress)
+    # Plain writes, not a writable memory map: there a full disk would be a bus error.
+    with replacing(path) as temporary, temporary.open("wb") as file, closing(decoded) as images:
+        if form.ragged:
+            write_ragged(file, images)
+        else:
+            count = len(manifest.splits[split])
+            write_array(file, images, (count, form.size, form.size, form.channels))
 
 
 def _decoded(
     manifest: Manifest, split: str, form: _Form, progress: Progress | None
 ) -> Generator[np.ndarray, None, None]:
-    """The split's images one after the other, decoded by several threads."""
-    files = manifest.splits[split]
-    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            decoded = pool.map(lambda file: _decode(manifest, split, file, form), files)
-            yield from counted(decoded, len(files), progress)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    """The split's images one after the other, decoded by several threads and resized.
 
-
-def _decode(manifest: Manifest, split: str, file: ImageFile, form: _Form) -> np.ndarray:
-    """One resized image. The file must still be the one the manifest was made of."""
-    if manifest.folder is None:
+    The files must still be those the manifest was made of.
+    """
+    folder, files = manifest.folder, manifest.splits[split]
+    if folder is None:
         raise UserError(
             f"{manifest.name}: its images are not in the cache; run `make compare`"
             " where the data set is"
         )
-    path = manifest.folder / split / file.name
-    try:
-        check_file(path)
-        content = path.read_bytes()
-        changed = hashlib.sha256(content).hexdigest() != file.sha256
-        image = decode(content)
-    except (OSError, ValueError, UnreadableImage):
-        changed = True
-    if changed:
-        raise UserError(f"{path}: changed since the manifest was made; start the comparison again")
-    if form.channels == 1:
-        image = image.convert("L")
-    try:
-        return resize(image, form.size, form.method, form.fit)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; remove it or choose another fit") from None
+
+    def decoded(file: ImageFile) -> np.ndarray:
+        path = folder / split / file.name
+        try:
+            check_file(path)
+            content = path.read_bytes()
+            changed = hashlib.sha256(content).hexdigest() != file.sha256
+            image = decode(content)
+        except (OSError, ValueError, UnreadableImage):
+            changed = True
+        if changed:
+            raise UserError(
+                f"{path}: changed since the manifest was made; start the comparison again"
+            )
+        if form.channels == 1:
+            image = image.convert("L")
+        try:
+            return resize(image, form.size, form.method, form.fit)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}; remove it or choose another fit") from None
+
+    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            yield from counted(pool.map(decoded, files), len(files), progress)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -184,7 +184,7 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """The content of audit.json: see results/README.md."""
-        return {**asdict(self), "counts": dict(self.counts)}
+        return asdict(self)
 
 
 def audit(manifest: Manifest, facts: Sequence[FileFacts]) -> Audit:
@@ -204,11 +204,8 @@ def _duplicates(facts: Sequence[FileFacts]) -> Iterator[Duplicate]:
     for fact in sorted(facts, key=lambda fact: (ALL_SPLITS.index(fact.split), fact.name)):
         groups[fact.pixels].append(fact)
     for group in groups.values():
-        pairs = (
-            combinations(group, 2)
-            if len(group) <= LARGEST_LISTED_GROUP
-            else _pairs_with_ends(group)
-        )
+        few = len(group) <= LARGEST_LISTED_GROUP
+        pairs = combinations(group, 2) if few else _pairs_with_ends(group)
         for one, other in pairs:
             if is_finding(one.split, other.split):
                 yield Duplicate(one.split, one.name, other.split, other.name)

@@ -117,6 +117,8 @@ def test_adding_files_moves_no_other(root: Path) -> None:
     assert more.located.folder != again.folder
     assert sum(map(len, after.values())) == 225 + 60
     assert all(before[split] <= after[split] for split in SPLITS)
+    (root / "photo" / "class0" / "photo_000_000000.png").write_bytes(png(picture(77)))
+    assert prepare("pacs:photo-line", root.parent).located.folder != more.located.folder
     for path in random.Random(1).sample(sorted(root.glob("photo/*/*")), 100):
         path.unlink()
     left = names_in(prepare("pacs:photo-line", root.parent))

@@ -85,9 +85,9 @@ def test_both_filters_of_pil_are_what_their_names_say(
     method: Resize, height: int, width: int, size: int
 ) -> None:
     pixels = noise(height, width)
-    found = resize(Image.fromarray(pixels), size, method)
-    assert found.shape == (size, size, 3) and found.dtype == np.uint8
-    assert np.abs(found - by_weights(pixels, size, size, method)).max() <= 1.3
+    resized = resize(Image.fromarray(pixels), size, method)
+    assert resized.shape == (size, size, 3) and resized.dtype == np.uint8
+    assert np.abs(resized - by_weights(pixels, size, size, method)).max() <= 1.3
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,12 @@ def test_one_channel_is_luma_of_what_would_be_three(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_grey_images_are_made_grey_first_and_resized_then(tmp_path: Path, method: Resize) -> None:
     pixels = noise(30, 18)
-    found = load_images(set_of(tmp_path / "set", pixels), "testA", 11, method=method, channels=1)[0]
+    manifest = set_of(tmp_path / "set", pixels)
+    grey = load_images(manifest, "testA", 11, method=method, channels=1)[0]
     colour = Image.fromarray(pixels)
-    np.testing.assert_array_equal(found, resize(colour.convert("L"), 11, method))
+    np.testing.assert_array_equal(grey, resize(colour.convert("L"), 11, method))
     other_way_round = Image.fromarray(resize(colour, 11, method)).convert("L")
-    assert (found[..., 0] != np.asarray(other_way_round)).any()
+    assert (grey[..., 0] != np.asarray(other_way_round)).any()
 
 
 def test_the_mode_a_file_is_stored_in_does_not_matter_to_its_luma(tmp_path: Path) -> None:
@@ -181,11 +182,11 @@ def test_the_central_square_at_its_own_size_is_a_slice(
     pixels = noise(height, width)
     manifest = set_of(tmp_path / "set", pixels)
     for method in METHODS:
-        found = load_images(manifest, "testA", 20, method=method, channels=channels, fit="centre")
+        images = load_images(manifest, "testA", 20, method=method, channels=channels, fit="centre")
         expected = pixels[rows, columns].astype(float)
         if channels == 1:
             expected = luma(expected)
-        assert np.abs(found[0] - expected).max() <= (0.51 if channels == 1 else 0)
+        assert np.abs(images[0] - expected).max() <= (0.51 if channels == 1 else 0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -237,13 +238,13 @@ def test_images_of_different_shapes_keep_them(
     assert [image.shape for image in images] == [
         (12, 18, channels), (18, 12, channels), (12, 12, channels)
     ]  # fmt: skip
-    for found, pixels in zip(images, pictures, strict=True):
+    for image, pixels in zip(images, pictures, strict=True):
         before = np.rint(luma(pixels)).astype(np.uint8) if channels == 1 else pixels
         if method == "bilinear_aliased":
-            expected = bilinear_aliased(before, *found.shape[:2]).astype(float)
+            expected = bilinear_aliased(before, *image.shape[:2]).astype(float)
         else:
-            expected = by_weights(before, *found.shape[:2], method)
-        assert np.abs(found - expected).max() <= 1.5
+            expected = by_weights(before, *image.shape[:2], method)
+        assert np.abs(image - expected).max() <= 1.5
 
 
 def test_every_choice_has_a_cache_of_its_own(tmp_path: Path, own_cache: Path) -> None:
@@ -307,13 +308,13 @@ def test_training_images_are_resized_as_asked_for_and_others_unless_aliased(
     tmp_path: Path, method: Resize, of_tests: Resize
 ) -> None:
     prepared = prepare(str(write_set(tmp_path / "set")))
-    bicubic, found = images_by("bicubic", prepared), images_by(method, prepared)
+    bicubic, chosen = images_by("bicubic", prepared), images_by(method, prepared)
     for split in bicubic:
-        same = np.array_equal(bicubic[split], found[split])
+        same = np.array_equal(bicubic[split], chosen[split])
         assert same == (of_tests == "bicubic" and not split.startswith("train")), split
     for split, size, by in (("trainA", 36, method), ("testA", 32, of_tests)):
         first = Image.open(prepared.located.folder / split / "0.png")
-        np.testing.assert_array_equal(found[split][0], resize(first, size, by))
+        np.testing.assert_array_equal(chosen[split][0], resize(first, size, by))
 
 
 def test_the_built_in_set_is_drawn_at_the_size_asked_for() -> None:
@@ -339,7 +340,7 @@ def test_photographs_are_fitted_and_resized_as_said(
     manifest = set_of(tmp_path / "set", *pictures)
     for fit in FITS:
         images = load_images(manifest, "testA", 64, None, method, channels=channels, fit=fit)
-        for found, stored in zip(images, pictures, strict=True):
+        for image, stored in zip(images, pictures, strict=True):
             pixels = np.repeat(stored[..., None], 3, 2) if stored.ndim == 2 else stored
             if channels == 1:
                 pixels = np.rint(luma(pixels)).astype(np.uint8)
@@ -351,9 +352,9 @@ def test_photographs_are_fitted_and_resized_as_said(
                 pixels = pixels[top : top + side, left : left + side]
             elif fit == "shorter_side":
                 tall, wide = (98, 64) if height > width else (64, 86)
-            assert found.shape == (tall, wide, channels)
+            assert image.shape == (tall, wide, channels)
             if method == "bilinear_aliased":
-                assert (found == bilinear_aliased(pixels, tall, wide)).mean() > 0.99
+                assert (image == bilinear_aliased(pixels, tall, wide)).mean() > 0.99
             else:
-                apart = np.abs(found - by_weights(pixels, tall, wide, method))
+                apart = np.abs(image - by_weights(pixels, tall, wide, method))
                 assert apart.max() <= 1.6 and apart.mean() < 0.4

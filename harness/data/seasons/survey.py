@@ -114,16 +114,16 @@ def _forest(surface: Surface, size: int, grid: Array) -> None:
     hill = scene.hill_height * np.clip(0.6 + 0.9 * wave, 0.05, 2)
     trees = forest(scene.number, hill, size, side, scene.sun, scene.tree_spacing)
     view = look(trees.heights, scene.shore, side)
-    seen = (view.farther, view.columns)
+    where = (view.farther, view.columns)
     level = scene.shore - (view.rows + 0.5) / side
-    tip = np.clip((level - trees.ground[seen]) / trees.tall[seen], 0, 1)
+    tip = np.clip((level - trees.ground[where]) / trees.tall[where], 0, 1)
     depth = view.farther.astype(np.float32) / 11
     surface.put(
         (view.rows, view.columns),
         FOREST,
-        light=np.clip(0.25 + 0.45 * tip + 0.35 * trees.side_light[seen], 0, 1),
+        light=np.clip(0.25 + 0.45 * tip + 0.35 * trees.side_light[where], 0, 1),
         cover=tip,
-        tone=trees.tone[seen],
+        tone=trees.tone[where],
         haze=0.04 + 0.22 * depth * (0.3 + scene.hill_height * 8),
     )
 
