@@ -49,7 +49,7 @@ def prepare(
 ) -> Prepared:
     """Find or fetch a data set, look at every file once, and list and audit what is there.
 
-    `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only.
+    `size` (pixels) and `counts` (train, test images of a domain) apply to built-in sets only.
     `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
     choose settings on; see `find_or_fetch`. `report` gets lines for the user, `progress` (stage,
     done, total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and
