@@ -106,7 +106,9 @@ def test_a_checksum_nobody_publishes_is_told(mirror: Site, monkeypatch: pytest.M
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'hors2zebra'.*horse2zebra.*summer2winter_yosemite"):
         find("hors2zebra")
-    with pytest.raises(UserError, match=r"'mnist': not a known.*A-B for two of mnist, usps, svhn"):
+    with pytest.raises(
+        UserError, match=r"'mnist': not a known.*A-B for two of mnist, usps, svhn or of cl"
+    ):
         find("mnist")
     with pytest.raises(UserError, match="empty"):
         find("")
