@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from harness.data.small_grey import SIDE
+from harness.data.resize import SMALL_SIDE as SIDE
 
 CELL = 4
 DIRECTIONS = 9

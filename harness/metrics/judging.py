@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.small_grey import small_grey_images
+from harness.data.resize import small_grey_images
 from harness.metrics.judge import RECIPE, Judge, train_judge
 from harness.metrics.scoring import DIRECTIONS, Direction
 from harness.system.errors import UserError

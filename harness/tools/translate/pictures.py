@@ -44,7 +44,7 @@ def open_picture(path: Path, channels: int) -> Image.Image:
     """As data sets are read: RGB, or grey if `channels` is 1. Raises UserError."""
     try:
         check_file(path, MAX_FILE_BYTES)
-        image, _ = decode(path.read_bytes())
+        image = decode(path.read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or reason(error)
         raise UserError(f"{path}: cannot be read: {why}; replace it, or leave it out") from None

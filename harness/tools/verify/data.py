@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.config.experiment import Experiment
 from harness.data import Manifest, Prepared, find_entry, find_local
 from harness.data.catalogue import BuiltIn, Pair
-from harness.data.class_pairs import find_class_pair
+from harness.data.find_local import find_class_pair
 from harness.data.pairs import find_single
 from harness.system.checksums import sha256
 from harness.system.errors import UserError
