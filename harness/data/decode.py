@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")
 
 # More than 8 bits a channel: PIL would clip the values to 255 without a word.
 DEEP_MODES = ("I", "F")
+
+
+# In Pillow's messages; it differs from run to run.
+ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
 
 
 class UnreadableImage(Exception):
@@ -54,5 +59,5 @@ def decode(content: bytes) -> Image.Image:
     except (UnreadableImage, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything on damaged input
-        text = " ".join(str(error).split()).replace(repr(content), "")
+        text = ADDRESS.sub("", " ".join(str(error).split()).replace(repr(content), ""))
         raise UnreadableImage(f"{type(error).__name__}: {text}"[:200]) from None
