@@ -12,7 +12,6 @@ from backends.interface import check_state, state_shapes
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
 from harness.tools.trained_model import read_model, write_model
-from harness.tools.translate.direction import find_direction
 
 
 def test_a_run_is_read_with_its_configuration_titles_and_weights(tmp_path):
@@ -53,12 +52,12 @@ def test_a_model_folder_with_one_generator_is_read_and_can_be_loaded(tmp_path):
 def test_directions_have_the_names_of_domains(tmp_path):
     trained = read_model(write_run(tmp_path / "run"))
     named = {"ab": "ab", "BA": "ba", "summer2winter": "ab", "Winter2Summer": "ba"}
-    assert {asked: find_direction(trained, asked) for asked in named} == named
+    assert {asked: trained.find_direction(asked) for asked in named} == named
     with pytest.raises(UserError, match=r"one of ab \(summer to winter\), ba \(winter to summer\)"):
-        find_direction(trained, "winter2winter")
+        trained.find_direction("winter2winter")
     write_model(tmp_path / "winter", trained, ["ab"])
     with pytest.raises(UserError, match=r"no generator ba; it has ab \(summer to winter\)"):
-        find_direction(read_model(tmp_path / "winter"), "ba")
+        read_model(tmp_path / "winter").find_direction("ba")
 
 
 @pytest.mark.parametrize(

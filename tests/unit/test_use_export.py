@@ -19,8 +19,13 @@ from harness.processes import backend_process
 from harness.system.errors import UserError
 from harness.tools.trained_model import read_model, write_model
 from harness.tools.translate import export as exporting
-from harness.tools.translate.export import ExportRequest, export
-from harness.tools.translate.reproduced import TOLERANCE, sample_images, to_levels
+from harness.tools.translate.export import (
+    TOLERANCE,
+    ExportRequest,
+    export,
+    sample_images,
+    to_levels,
+)
 
 KINDS = {
     "resnet that grows": (
@@ -155,7 +160,7 @@ def test_no_backend_is_asked_by_name():
 def test_levels_are_those_of_the_backends(rounding):
     from harness.system import provenance
     from harness.tools.trained_model import TrainedModel
-    from harness.tools.translate.loading import load_backend
+    from harness.tools.translate.generator import load_backend
 
     one = experiment("model.blocks=0", f"model.rounding={rounding}")
     trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", Path())

@@ -10,8 +10,12 @@ import backends
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.tools.trained_model import read_model
-from harness.tools.translate.loading import choose_backend, load_backend
-from harness.tools.translate.sizes import MOST_PIXELS, sizes_for
+from harness.tools.translate.generator import (
+    MOST_PIXELS,
+    choose_backend,
+    load_backend,
+    sizes_for,
+)
 from harness.tools.translate.translate import translated
 
 KINDS = {
