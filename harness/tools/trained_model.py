@@ -104,7 +104,7 @@ class TrainedModel:
     def loadable(self) -> tuple[Model, Objective, dict[str, np.ndarray]]:
         """What a backend is built from and a state that it loads, for translating alone.
 
-        Without image pools; whatever else there need not be is zero.
+        Without image pools. All that translating does not need is zero.
         """
         model = self.configuration.networks()
         objective = replace(self.configuration.loss(), pool_size=0)
@@ -126,7 +126,7 @@ def generator_shapes(model: Model, direction: Direction) -> dict[str, tuple[int,
 def read_model(path: Path) -> TrainedModel:
     """Of a run's folder, of an experiment folder with one complete run, or of a model folder.
 
-    Raises UserError where there is none, or what is there is damaged or does not fit together.
+    Raises UserError where there is none, or where it is damaged or does not fit together.
     """
     if is_file(path / "model.json"):
         file = path / "model.json"
@@ -177,10 +177,10 @@ def write_model(
         "configuration": configuration,
     }
     arrays = {name: trained.state[name] for name in (names or trained.state)}
-    # Several facts come in no certain order: without them the same state gives the same bytes.
+    # Several facts are written in no fixed order; without them the same state gives the same bytes.
     metadata = {**facts, "configuration": json.dumps(configuration)} if facts else None
     write_arrays(folder / "state.safetensors", arrays, metadata)
-    # Last: a folder that has it is whole.
+    # Written last: a folder that has it is complete.
     write_json(folder / "model.json", document)
 
 
@@ -231,7 +231,7 @@ def _trained(path: Path, document: Mapping[str, Any], folder: Path, name: str) -
 
 
 def _check(state: State, configuration: Experiment) -> None:
-    """Raises ValueError unless `state` has a whole generator, or two, and nothing that is unfit."""
+    """Raises ValueError unless `state` holds one or two whole generators, and all of it fits."""
     model = configuration.networks()
     generators = [
         generator_shapes(model, direction)

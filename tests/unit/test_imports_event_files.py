@@ -77,9 +77,5 @@ def test_files_of_two_runs_are_not_mixed(tmp_path: Path) -> None:
 def test_a_folder_or_file_without_any_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no event files"):
         read_events(tmp_path)
-    with pytest.raises(UserError, match="no scalars"):
-        read_events(write_events(tmp_path / "events.out.tfevents.1.host", []))
-    (tmp_path / "text").write_text("step 1: 0.335, step 2: 0.311\n" * 3)
-    for bad in ("text", "missing"):
-        with pytest.raises(UserError, match=f"{bad}: no event file"):
-            read_events(tmp_path / bad)
+    with pytest.raises(UserError, match="missing: no event file"):
+        read_events(tmp_path / "missing")

@@ -1,7 +1,6 @@
 """Folders of one experiment as one: what is counted together, what apart, what is left alone."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,13 +59,11 @@ def make(tmp_path, template):
     """A folder of the experiment that has the runs of these seeds."""
 
     def make(name, *seeds, device=CPU):
-        chosen = {f"{backend}-seed{seed}" for backend in ("torch", "tf") for seed in seeds}
-
-        def others(folder, names):
-            kept = {device} if folder == str(template / "runs") else chosen
-            return set(names) - kept if "runs" in Path(folder).parts[-2:] else set()
-
-        return Path(shutil.copytree(template, tmp_path / name, ignore=others))
+        no_runs = shutil.ignore_patterns("runs")
+        folder = shutil.copytree(template, tmp_path / name, ignore=no_runs)
+        for run in (f"{backend}-seed{seed}" for backend in ("torch", "tf") for seed in seeds):
+            shutil.copytree(template / "runs" / device / run, folder / "runs" / device / run)
+        return folder
 
     return make
 
@@ -204,7 +201,15 @@ def test_unfinished_runs_are_listed_and_checkpoints_stay_where_they_are(make, tm
     assert not list(listed.folder.glob("checkpoint-*")) and len(listed.losses) == 100
 
 
-def test_what_is_written_in_place_is_a_copy_and_the_rest_a_link(make, tmp_path):
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_written_in_place_is_a_copy_and_the_rest_a_link(make, tmp_path, monkeypatch, links):
+    """Where the file system has no links, all are copies."""
+
+    def refuse(*names):
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr(folder_module.os, "link", refuse)
     a, b = make("a", 0), make("b", 1)
     run = f"runs/{CPU}/torch-seed0"
     (a / run / "log.txt").write_text("one\n")
@@ -212,19 +217,9 @@ def test_what_is_written_in_place_is_a_copy_and_the_rest_a_link(make, tmp_path):
     with (to / run / "log.txt").open("a") as log:
         log.write("two\n")
     assert (a / run / "log.txt").read_text() == "one\n"
-    assert (to / run / "losses.csv").samefile(a / run / "losses.csv")
     assert not (to / run / "status.json").samefile(a / run / "status.json")
-
-
-def test_without_hard_links_files_are_copied(make, tmp_path, monkeypatch):
-    def refuse(*names):
-        raise OSError("no links here")
-
-    monkeypatch.setattr(folder_module.os, "link", refuse)
-    a, b = make("a", 0), make("b", 1)
-    to = merged(tmp_path / "to", a, b)
-    run = f"runs/{CPU}/torch-seed0/losses.csv"
-    assert not (to / run).samefile(a / run) and sha256(to / run) == sha256(a / run)
+    losses, source = to / run / "losses.csv", a / run / "losses.csv"
+    assert losses.samefile(source) == links and sha256(losses) == sha256(source)
 
 
 def test_a_rerun_makes_the_same_and_keeps_features(make, tmp_path):
@@ -263,7 +258,7 @@ def test_the_folder_is_called_after_its_experiment(make, tmp_path):
     path = tmp_path / "b/experiment.json"
     write_json(path, {**read_json(path), "hash": "fedcba987654"})
     here, there = read_sources([tmp_path / "a", tmp_path / "b"]), tmp_path / "b"
-    names = {default_folder(each).name for each in (here, here[::-1])}
+    names = {default_folder(sources).name for sources in (here, here[::-1])}
     assert len(names) == 1 and names != {"toyseasons-smoke-0123abcd4567"}
     assert read_json(merged(tmp_path / "to", tmp_path / "a", there) / "experiment.json")["hash"]
 

@@ -38,9 +38,9 @@ class Line:
 
 
 def read_log(path: Path, batch_size: int | None, images_per_epoch: int | None) -> Curves:
-    """Steps from 0. None: a batch of 1; images of an epoch as the log itself tells.
+    """Steps from 0. `batch_size` None: 1. `images_per_epoch` None: inferred from the log.
 
-    Raises UserError for a file that is no such log, or does not tell.
+    Raises UserError for a file that is no such log, or from which that cannot be inferred.
     """
     lines, assumed = _lines(path)
     batch = batch_size or 1
@@ -96,7 +96,7 @@ def _lines(path: Path) -> tuple[list[Line], list[str]]:
 def _images_per_epoch(
     path: Path, lines: list[Line], batch: int, given: int | None, assumed: list[str]
 ) -> int:
-    """Images that `iters` counts in an epoch: the last batch counts as a whole one."""
+    """Images that `iters` counts in an epoch, where the last batch counts as a whole one."""
     if given is not None:
         per_epoch = -(-given // batch) * batch
     elif max(line.epoch for line in lines) == 1:
@@ -132,7 +132,7 @@ def _inferred(path: Path, lines: list[Line]) -> int:
 
 
 def _without_repeats(path: Path, lines: list[Line], assumed: list[str]) -> list[Line]:
-    """Without what a later start of the program trained again: all from its first epoch on."""
+    """Without lines of epochs that a later start of the program trained again."""
     for before, line in pairwise(lines):
         if (line.session, line.epoch, line.images) <= (before.session, before.epoch, before.images):
             raise UserError(

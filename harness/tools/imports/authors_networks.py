@@ -104,7 +104,7 @@ def check_discriminator(
     settings: list[Setting] = [("model.discriminator", model.discriminator, kind)]
     if not pixel:
         last = max((int(m[1]) for name in tensors if (m := PLACE.fullmatch(name))), default=0)
-        # A head behind as many convolutions as it has, each with two more modules but the first.
+        # The first convolution takes two modules, each later one three; the head comes last.
         layers = (last + 1) // 3 - 1
         settings.append(("model.discriminator_layers", model.discriminator_layers, layers))
     first = tensors.get(f"{root}.0.weight")

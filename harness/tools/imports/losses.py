@@ -21,8 +21,9 @@ from harness.tools.imports.sources import SOURCES, WEIGHTS, Declared, declared_b
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """`source`: of SOURCES. `terms`: `cycle_a=TAG,weighted` each, of curves whose names are up to
-    whoever wrote them. `weights`: of WEIGHTS, as the other code had them. `swap`: its A is our B.
+    """`source`: of SOURCES. `terms`: `cycle_a=TAG,weighted` each, of curves whose names every
+    program chooses for itself. `weights`: of WEIGHTS, as the other code had them. `swap`: its A is
+    our B.
     """
 
     files: Sequence[Path]

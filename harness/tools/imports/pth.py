@@ -22,8 +22,8 @@ METADATA = "_metadata"
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """Name -> array, float32 or an integer type, as PyTorch lays them out.
 
-    `module.` in front of all names goes. Raises UserError for whatever is not a file of tensors by
-    name, or has more in it.
+    `module.` is removed where all names begin with it. Raises UserError for whatever is not a file
+    of tensors by name, or has more in it.
     """
     try:
         check_file(path, MOST)

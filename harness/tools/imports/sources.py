@@ -106,7 +106,7 @@ def parse_weights(texts: Sequence[str]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Source:
-    """`curves`: those that are known; none where names are up to who wrote the code.
+    """`curves`: those that are known; none where every program chooses its own names.
 
     `note`: a sentence about the numbers. `first_step`: how the code numbers its first step, where
     it counts steps.

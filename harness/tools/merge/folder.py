@@ -18,7 +18,7 @@ from harness.system.files import PARTIAL, read_json, write_json
 from harness.tools.merge.sources import ARRAYS, MergeSource, PlacedRun, place, without_hash
 
 FILE_NAME = "merged.json"
-# Of a run, these are written in place, or their age counts: a link would be the source's own file.
+# Files of a run that are written in place, or whose age counts: a link is the source's own file.
 COPIED = ("status.json", "log.txt")
 OF_A_RUN = (
     *COPIED,
@@ -82,7 +82,7 @@ def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
         names = ("manifest.json", "audit.json", *ARRAYS)
         _take([sources[0].folder / name for name in names], folder)
         for one in placed:
-            # Without checkpoints: a run that is not complete is listed here, and goes on elsewhere.
+            # No checkpoints: a run that is not complete is listed here, and continued elsewhere.
             for pattern in OF_A_RUN:
                 below = folder / "runs" / one.device / one.run.folder.name / pattern
                 _take(one.run.folder.glob(pattern), below.parent, copy=pattern in COPIED)

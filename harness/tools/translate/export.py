@@ -64,7 +64,7 @@ class OnnxComparison:
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """An ONNX model and whether it does what it should; only then it is on disk."""
+    """An ONNX model, and whether it does what the trained one does; else it is not on disk."""
 
     file: Path
     direction: Direction
@@ -157,7 +157,7 @@ def _check_folder(request: ExportRequest, trained: TrainedModel, names: Sequence
 
 
 def _facts(trained: TrainedModel) -> dict[str, str]:
-    """What a program needs to know that only has the file."""
+    """What a program needs to know that has nothing but the file."""
     rounding = ROUNDING[trained.configuration.model.rounding]
     return {
         "title_a": printable(trained.titles["a"]),

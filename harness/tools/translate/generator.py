@@ -16,12 +16,12 @@ from harness.system.errors import UserError
 from harness.system.interpreters import installed
 from harness.tools.trained_model import TrainedModel
 
-# At once, and with them what every layer makes of them: about 1 kB a pixel with 64 filters.
+# Translated at once. With 64 filters, the outputs of all layers take about 1 kB a pixel.
 MOST_PIXELS = 2**22
 
 
 def choose_backend(trained: TrainedModel, asked: str | None) -> str:
-    """The one asked for; or that which trained it, or the first that is installed.
+    """The one asked for, else the one that trained it, else the first that is installed.
 
     Raises UserError where there is none.
     """

@@ -60,7 +60,7 @@ class TranslationResult:
 
 
 def translate(request: TranslationRequest, progress: Stage) -> TranslationResult:
-    """Write a translation for every image. Whatever raises UserError does so before the first."""
+    """Write a translation for every image. A UserError is raised before the first is written."""
     trained = read_model(request.model)
     direction = trained.find_direction(request.direction)
     name = choose_backend(trained, request.backend)
@@ -111,7 +111,7 @@ class ImageReader:
 
     @classmethod
     def of(cls, trained: TrainedModel, direction: Direction, size: int | None) -> ImageReader:
-        """Raises UserError for a size that there is no translating at."""
+        """Raises UserError for a size at which images cannot be translated."""
         data, sizes = trained.configuration.data, sizes_for(trained.configuration, direction)
         if size is not None:
             sizes.check(f"--size {size}", size, size)
@@ -121,7 +121,7 @@ class ImageReader:
         return cls(data.channels(direction[0]), sizes, size, method, fit)
 
     def read(self, path: Path) -> np.ndarray:
-        """uint8 (H, W, channels). Raises UserError for what cannot be read, or translated."""
+        """uint8 (H, W, channels). Raises UserError for what cannot be read or translated."""
         try:
             check_file(path, MAX_FILE_BYTES)
             image, _ = decode(path.read_bytes())

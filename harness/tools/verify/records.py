@@ -47,8 +47,8 @@ def unchecked(note: str) -> CheckResult:
 class RecordedExperiment:
     """`settings` as they were written down, `experiment` as they are understood now.
 
-    `packages` as `provenance.deciding_packages` gave them; None in an older folder, where
-    `source_digest` is of the packages, too.
+    `packages` as `provenance.deciding_packages` gave them; None in an older folder, whose
+    `source_digest` covers the packages, too.
     """
 
     folder: Path
@@ -170,7 +170,7 @@ def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
 
 
 def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
-    """Those that the configuration asks for; of the first and the last also what is in them."""
+    """All that the configuration asks for; and what the first and the last of them hold."""
     asked = evaluation_steps(recorded.experiment, plan.steps, plan.steps_per_epoch)
     expected, evaluated = [0, *asked, plan.steps], run.evaluated_steps
     if evaluated != expected:
@@ -206,7 +206,7 @@ def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> C
 def losses_of(run: RunRecord, experiment: Experiment) -> np.ndarray:
     """(steps, len(RECORDED)) to the last bit, in the precision that training had them in.
 
-    The digits in the file are as many as tell numbers of that precision apart.
+    The file has enough digits to tell numbers of that precision apart.
     """
     dtype = Runtime(precision=experiment.runtime.precision).stored
     return run.losses[list(RECORDED)].to_numpy(np.float64).astype(dtype)

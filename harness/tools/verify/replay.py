@@ -1,4 +1,4 @@
-"""The first steps of a run once more, by a worker as the one that trained it, and bit by bit."""
+"""Trains the first steps of a run again, in a worker as training has it, and compares all bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.tools.verify.records import CheckResult, differs, losses_of, ok, un
 from harness.training.run import Job
 from harness.training.worker_process import Worker
 
-# Of environment.json: where one of these is another, the same steps may well round differently.
+# Keys of environment.json: where one of them differs, the same steps may round differently.
 DECIDING = (
     "framework",
     "versions",
