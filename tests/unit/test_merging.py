@@ -113,8 +113,8 @@ def test_two_comparisons_merged_report_what_one_with_all_seeds_reports(
     whole, some, others = make("whole", 0, 1, 2), make("some", 0), make("others", 2, 1)
     before = everything(some) | everything(others)
     evaluate_module.evaluate(whole, lambda *done: None)
+    # Drawing the report takes long; what it draws is compared below.
     reported = []
-    # Of the report only what is in it: drawing it takes long, and it is a function of the records.
     monkeypatch.setattr(comparison, "write_report", lambda to: reported.append(to) or to / "page")
     assert main(["report", str(some), str(others), "--to", str(tmp_path / "merged")]) == 0
     assert reported == [tmp_path / "merged"]
@@ -157,8 +157,8 @@ def test_a_seed_trained_twice_is_a_row_of_its_own_and_never_two_seeds(make, tmp_
     steps = [row for row in timing_rows(experiment) if row.quantity == "step_ms_median"]
     assert [row.device for row in steps] == [CPU, f"{CPU}@2"]
     assert [row.pairs for row in steps] == [3 * 18, 18]
-    said = scope(experiment)
-    assert "3 seeds on" in said and "1 seed on" in said and "Merged from 2 folders" in said
+    text = scope(experiment)
+    assert "3 seeds on" in text and "1 seed on" in text and "Merged from 2 folders" in text
 
 
 def test_runs_of_other_code_are_never_counted_together(make, tmp_path):
@@ -166,9 +166,9 @@ def test_runs_of_other_code_are_never_counted_together(make, tmp_path):
     new = with_environment(make("b", 2), source_digest="2" * 64, versions={"torch": "3.0"})
     to = merged(tmp_path / "to", old, new)
     assert {run.device: run.seed for run in find_runs(to)} == {CPU: 1, f"{CPU}@2": 2}
-    said = " ".join(warnings(load(to)))
-    assert "source digest differs" in said and "1" * 64 in said and "2" * 64 in said
-    assert "version of torch differs: 2.13.0" in said
+    text = " ".join(warnings(load(to)))
+    assert "source digest differs" in text and "1" * 64 in text and "2" * 64 in text
+    assert "version of torch differs: 2.13.0" in text
 
 
 def test_backends_that_were_not_timed_in_turns_are_not_paired(make, tmp_path):

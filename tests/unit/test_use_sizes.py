@@ -10,12 +10,7 @@ import backends
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.tools.trained_model import read_model
-from harness.tools.translate.generator import (
-    MOST_PIXELS,
-    choose_backend,
-    load_backend,
-    sizes_for,
-)
+from harness.tools.translate.generator import MOST_PIXELS, choose_backend, load_backend, sizes_for
 from harness.tools.translate.translate import translated
 
 KINDS = {
