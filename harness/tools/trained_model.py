@@ -240,8 +240,8 @@ def _check(state: State, configuration: Experiment) -> None:
     ]
     if not generators:
         raise ValueError("holds no generator: no array g_ab/... or g_ba/...")
-    known = state_shapes(model, configuration.loss())
-    needed = {name: known[name] for name in state if name in known}
+    full = state_shapes(model, configuration.loss())
+    needed = {name: full[name] for name in state if name in full}
     for shapes in generators:
         needed |= shapes
     check_state(state, needed)

@@ -75,9 +75,9 @@ def _canonical(file: Path, tensors: Mapping[str, np.ndarray], spec: Spec) -> dic
     # Without dropout a norm is there, if anything.
     dropout = isinstance(spec, ResNetSpec) and second is not None and second.ndim == 4
     wanted = places(spec, dropout)
-    known = {place.theirs for place in wanted}
-    known |= {f"{norm}.{name}" for norm in norm_modules(spec, dropout) for name in STATISTICS}
-    unknown = next((name for name in tensors if name not in known), None)
+    names = {place.theirs for place in wanted}
+    names |= {f"{norm}.{part}" for norm in norm_modules(spec, dropout) for part in STATISTICS}
+    unknown = next((name for name in tensors if name not in names), None)
     if unknown:
         raise _misfit(file, f"{unknown!r} is in it, which these networks have not")
     for place in wanted:

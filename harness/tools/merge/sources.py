@@ -163,14 +163,14 @@ def place(sources: Sequence[MergeSource]) -> list[PlacedRun]:
 
 
 def _add(slots: list[Slot], seed: int, session: Session) -> None:
-    for known in (slot[seed] for slot in slots if seed in slot):
+    for placed in (slot[seed] for slot in slots if seed in slot):
         # Copies of one session may each have other backends; what both have must be the same.
-        common = known.keys() & session.keys()
-        if common and all(known[b].fingerprint == session[b].fingerprint for b in common):
+        common = placed.keys() & session.keys()
+        if common and all(placed[b].fingerprint == session[b].fingerprint for b in common):
             for backend in common:
-                both = known[backend].sources + session[backend].sources
-                known[backend] = replace(known[backend], sources=both)
-            known |= {backend: run for backend, run in session.items() if backend not in common}
+                both = placed[backend].sources + session[backend].sources
+                placed[backend] = replace(placed[backend], sources=both)
+            placed |= {backend: run for backend, run in session.items() if backend not in common}
             return
     for slot in slots:
         if seed not in slot and _of_one_code([*slot.values(), session]):

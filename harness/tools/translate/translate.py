@@ -204,8 +204,8 @@ def _pictures(folder: Path, besides: Path) -> list[Path]:
         if not is_folder(path) and not any(same(parent, besides) for parent in path.parents)
     ]
     if not pictures:
-        known = ", ".join(sorted(EXTENSIONS))
-        raise UserError(f"{folder}: no images there; their names end in {known}")
+        extensions = ", ".join(sorted(EXTENSIONS))
+        raise UserError(f"{folder}: no images there; their names end in {extensions}")
     return pictures
 
 
