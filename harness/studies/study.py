@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from harness.report.page import Answer, Table
+from harness.report.page import Answer, Sentence, Table
 from harness.report.terminal import print_lines, print_table
 from harness.system.errors import UserError
 from harness.system.files import read_json
@@ -52,6 +52,11 @@ def read_record(
     raise UserError(
         f"{path}: not a record of `cyclebench {kind}`, or damaged ({why}); move it elsewhere"
     )
+
+
+def read_records(folder: Path, read: Callable[[Path], Record]) -> dict[str, Record]:
+    """Every record of a folder by file name, sorted. Raises UserError naming a damaged one."""
+    return {path.name: read(path) for path in sorted(folder.glob("*.json"))}
 
 
 def with_progress(
@@ -109,6 +114,11 @@ def print_result(result: Result, console: Console) -> None:
     print_lines(result.sentences, console)
 
 
+def open_answer(question: str, short: str, why: str) -> Answer:
+    """A question that the records do not answer. `why`: one sentence."""
+    return Answer(question, short, "open", (Sentence("", why),))
+
+
 def in_short(answers: Sequence[Answer]) -> tuple[str, ...]:
     """A line a question, without the sentences that support it."""
-    return tuple(f"{each.question} {each.short.removesuffix('.')}." for each in answers)
+    return tuple(f"{answer.question} {answer.short.removesuffix('.')}." for answer in answers)

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from page_reader import check_self_contained
 
 from harness.cli import main
-from harness.studies.timing.page.answers import answers
-from harness.studies.timing.page.entries import find
-from harness.studies.timing.page.notes import energy
-from harness.studies.timing.page.plots import draw_devices, figures
-from harness.studies.timing.page.roofline import points
-from harness.studies.timing.page.tables import (
+from harness.studies.timing.answers import answers
+from harness.studies.timing.findings import find
+from harness.studies.timing.page import energy, write_page
+from harness.studies.timing.plots import draw_devices, figures, points
+from harness.studies.timing.record import write_record
+from harness.studies.timing.tables import (
     csv_table,
     environment_table,
     limit_table,
@@ -27,8 +27,6 @@ from harness.studies.timing.page.tables import (
     result_table,
     steadiness_table,
 )
-from harness.studies.timing.page.write import write_page
-from harness.studies.timing.record import write_record
 from harness.system.files import read_table
 
 EVIL = "<script>alert(1)</script>|*x* $\\frac$ & \"'"

@@ -15,9 +15,8 @@ from rich.console import Console
 from backends.cost import Cost
 from backends.interface import Peaks
 from harness.studies.study import print_result
-from harness.studies.timing.console import as_json, result, sentences
-from harness.studies.timing.quantities import joules, peaks, performance, phase_gap, roof
-from harness.studies.timing.verdict import verdict
+from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof, verdict
+from harness.studies.timing.page import as_json, result, sentences
 
 
 def printed(one):

@@ -7,11 +7,18 @@ from harness.cli import main
 from harness.config.experiment import load_experiment
 from harness.plan.step_cost import step_flops
 from harness.processes.faults import ended
-from harness.studies.scaling.axes import axes_of, choose, default_values, parse_values, settings
-from harness.studies.scaling.measure import Method, failure
-from harness.studies.scaling.points import BASE, ScalingPoint, make_points
+from harness.studies.scaling.points import (
+    BASE,
+    ScalingPoint,
+    axes_of,
+    choose,
+    default_values,
+    make_points,
+    parse_values,
+    settings,
+)
 from harness.studies.scaling.record import find_records, read_record, write_record
-from harness.studies.scaling.run import estimate
+from harness.studies.scaling.run import Method, estimate, failure
 from harness.system.errors import UserError, WorkerFailed
 
 
