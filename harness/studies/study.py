@@ -66,19 +66,19 @@ def with_progress(
     display: Display,
     left: Callable[[Sequence[Point]], float | None] | None = None,
 ) -> Iterator[Point]:
-    """The points that are not recorded yet, one after another, and how long the rest will take.
+    """The points that are not recorded yet, one after another; shows how long the rest will take.
 
     `left`: seconds that points will take, where that is known; otherwise they are taken to last as
-    long as those before them. Whoever loops records each point before it asks for the next.
+    long as those before them. The caller records each point before it asks for the next one.
     """
-    began, told = time.monotonic(), False
+    began, announced = time.monotonic(), False
     for done, point in enumerate(points):
         rest = points[done:]
         mean = (time.monotonic() - began) / done if done else None
         seconds = left(rest) if left else mean and mean * len(rest)
-        if seconds and not told:
+        if seconds and not announced:
             display.say(f"{len(rest)} more take about {duration(seconds)}")
-            told = True
+            announced = True
         about = f", about {duration(seconds)} left" if seconds else ""
         display.update(name, done, len(points), label(point) + about)
         yield point

@@ -129,14 +129,9 @@ def test_bad_files_are_refused_by_name_in_one_line(text, says):
 
 def test_shipped_studies_are_listed_and_read(tmp_path):
     assert shipped() == [
-        "domainnet",
-        "mnist-usps-tests",
-        "pool",
-        "precision",
-        "resnet-depth",
-        "unet-depth",
+        "domainnet", "mnist-usps-tests", "pool", "precision", "resnet-depth", "unet-depth",
         "up-sampling",
-    ]
+    ]  # fmt: skip
     for name in shipped():
         assert read_study(name)[0] == name
     with pytest.raises(

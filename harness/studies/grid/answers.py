@@ -21,24 +21,25 @@ def _same(findings: GridFindings) -> Answer:
     if not findings.judged:
         why = "No cell has scores of two backends with the same seed."
         return open_answer(question, "No comparison yet", why)
-    tried = [each for each in findings.judged if each.joint is not None]
-    few = [each for each in findings.judged if each.joint is None]
+    tried = [judged for judged in findings.judged if judged.joint is not None]
+    few = [judged for judged in findings.judged if judged.joint is None]
     if not tried:
         return open_answer(question, "Cannot tell", _too_few(few))
-    apart = [each for each in tried if each.label == "different"]
-    surely = [each for each in apart if each.stands]
-    undecided = [each for each in tried if each.label == "cannot tell yet"]
-    alike = [each for each in tried if each.label == "equivalent"]
+    apart = [judged for judged in tried if judged.label == "different"]
+    surely = [judged for judged in apart if judged.stands]
+    undecided = [judged for judged in tried if judged.label == "cannot tell yet"]
+    alike = [judged for judged in tried if judged.label == "equivalent"]
     # A cell without a comparison, or that lost some of its seeds, keeps the answer from being yes.
-    compared = {id(each.cell) for each in findings.judged}
+    compared = {id(judged.cell) for judged in findings.judged}
     unscored = any(
         id(cell) not in compared or any(run.state != "complete" for run in cell.runs)
         for cell in findings.cells
     )
     if surely:
-        names = list(dict.fromkeys(each.cell.name for each in surely))
-        few_names = len(names) <= 3
-        where = listed(names) if few_names else f"{len(names)} of {len(findings.cells)} cells"
+        names = list(dict.fromkeys(judged.cell.name for judged in surely))
+        where = f"{len(names)} of {len(findings.cells)} cells"
+        if len(names) <= 3:
+            where = listed(names)
         short, tone = f"No: different in {where}", "no"
     elif apart or undecided or few or unscored:
         short, tone = "Cannot tell yet", "open"
@@ -67,7 +68,7 @@ def _same(findings: GridFindings) -> Answer:
 
 def _too_few(few: Sequence[Judged]) -> str:
     comparisons = plural(len(few), "comparison")
-    if max(each.row.seeds for each in few) == 1:
+    if max(judged.row.seeds for judged in few) == 1:
         return (
             f"In {comparisons} there is one seed, which says nothing about the "
             "frameworks: another seed of the same framework would differ as well. A verdict takes "
@@ -99,7 +100,7 @@ def _learnt(findings: GridFindings) -> Answer:
                     and score.interval.value is not None
                 ]
                 total += len(better)
-                beats += sum(each is True for each in better)
+                beats += better.count(True)
                 if better and all(better):
                     where.append(f"{cell.name} ({findings.titles[name]})")
         if total:

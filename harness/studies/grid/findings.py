@@ -96,7 +96,7 @@ class GridFindings:
     @property
     def verdicts(self) -> int:
         """How many differences got a verdict from enough seeds."""
-        return sum(each.row.seeds >= MINIMUM_SEEDS for each in self.judged)
+        return sum(judged.row.seeds >= MINIMUM_SEEDS for judged in self.judged)
 
     @property
     def baseline(self) -> CellFindings:
@@ -106,6 +106,9 @@ class GridFindings:
     def most_seeds(self) -> int:
         return max((score.runs for cell in self.cells for row in cell.rows
                     for score in row.scores.values()), default=0)  # fmt: skip
+
+    def judgement(self, row: MetricRow) -> Judged | None:
+        return next((judged for judged in self.judged if judged.row is row), None)
 
     def colour(self, backend: str) -> str:
         return backend_colour(backend, self.study.backends)

@@ -12,7 +12,6 @@ from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from harness.config.metric_table import Metric
 from harness.records.experiment import DIRECTIONS
-from harness.report.comparison.scores import BackendScore
 from harness.report.figures import GUIDE, Drawn, as_they_are, figure, files
 from harness.report.formatting import MINUS, fixed
 from harness.statistics.intervals import Interval
@@ -72,15 +71,14 @@ def _curve_figure(findings: GridFindings, metric: Metric) -> Drawn:
 def places(labels: Sequence[str]) -> list[float]:
     """Where labels go: at their numbers or the logarithms of those; evenly spaced where they are no
     numbers, or would overlap."""
-    numbers = [_number(label) for label in labels]
-    known = [value for value in numbers if value is not None]
+    numbers = [value for label in labels if (value := _number(label)) is not None]
     evenly = [float(place) for place in range(len(labels))]
-    if len(known) < len(labels):
+    if len(numbers) < len(labels):
         return evenly
-    if min(known) > 0 and max(known) / min(known) > WIDE:
-        known = [math.log10(value) for value in known]
-    gaps = np.diff(np.sort(known))
-    return evenly if len(gaps) and gaps.min() < CLOSE * gaps.sum() else known
+    if min(numbers) > 0 and max(numbers) / min(numbers) > WIDE:
+        numbers = [math.log10(value) for value in numbers]
+    gaps = np.diff(np.sort(numbers))
+    return evenly if len(gaps) and gaps.min() < CLOSE * gaps.sum() else numbers
 
 
 def _number(text: str) -> float | None:
@@ -110,12 +108,15 @@ def _draw_curves(
         tone = findings.colour(backend)
         x, middles, below, above = [], [], [], []
         for place in order:
-            value, low, high = _bounds(cells[place].score(metric.name, direction, backend))
-            if value is not None:
-                x.append(at[place] + shift)
-                middles.append(metric.scale * value)
-                below.append(abs(metric.scale * low - metric.scale * value))
-                above.append(abs(metric.scale * high - metric.scale * value))
+            score = cells[place].score(metric.name, direction, backend)
+            if score is None or score.interval.value is None:
+                continue
+            value, low, high = score.interval.value, score.interval.low, score.interval.high
+            x.append(at[place] + shift)
+            middles.append(metric.scale * value)
+            # A bar without a bound has no length.
+            below.append(0.0 if low is None else abs(metric.scale * low - metric.scale * value))
+            above.append(0.0 if high is None else abs(metric.scale * high - metric.scale * value))
         axis.errorbar(
             x, middles, yerr=[below, above], fmt="o-" if joined else "o", color=tone, markersize=5,
             linewidth=1.6, elinewidth=1.4, capsize=3, label=findings.titles[backend],
@@ -142,15 +143,6 @@ def _draw_curves(
     as_they_are(axis.get_xticklabels())
 
 
-def _bounds(score: BackendScore | None) -> tuple[float, float, float] | tuple[None, None, None]:
-    """Value, low and high; the bounds are the value itself where the interval has none."""
-    if score is None or score.interval.value is None:
-        return None, None, None
-    interval, value = score.interval, score.interval.value
-    low = value if interval.low is None else interval.low
-    return value, low, value if interval.high is None else interval.high
-
-
 # -------------------------------------------------------------------------------------- heat maps
 
 
@@ -164,7 +156,8 @@ def _heat_figure(findings: GridFindings, metric: Metric) -> Drawn:
         for row, direction in zip(axes, DIRECTIONS, strict=True):
             path = findings.path(findings.cells[0], direction)
             scores = [_scores(findings, metric, direction, name) for name in names]
-            shared = Normalize(*_ends(np.concatenate([_values(each, metric) for each in scores])))
+            values = np.concatenate([_values(intervals, metric) for intervals in scores])
+            shared = Normalize(*_ends(values))
             for axis, name, intervals in zip(row, names, scores, strict=False):
                 _draw_heat(axis, findings, metric, intervals, shared, "viridis_r", name)
                 axis.set_title(f"{findings.titles[name]}\n{path}", loc="left", parse_math=False)
@@ -196,7 +189,7 @@ def _scores(
 
 def _values(intervals: Sequence[Interval | None], metric: Metric) -> np.ndarray:
     """A number a cell, in the unit shown; NaN where there is none."""
-    values = [each.value if each else None for each in intervals]
+    values = [interval.value if interval else None for interval in intervals]
     return np.array([np.nan if value is None else value * metric.scale for value in values])
 
 

@@ -74,8 +74,6 @@ def _score_rows(
     def span(interval: Interval) -> str:
         return bounds(interval, metric.digits, metric.scale)
 
-    judged = {tuple(each.row.scores): each for each in findings.judged
-              if each.cell is cell and each.row in of_metric}  # fmt: skip
     rows = []
     for row in of_metric:
         cells = []
@@ -92,7 +90,7 @@ def _score_rows(
             cells.append(Cell(text(score.interval.value), "\n".join(lines)))
         if several:
             cells.append(Cell(text(row.difference.value), span(row.difference)))
-            cells.append(_verdict_cell(row, judged.get(tuple(row.scores))))
+            cells.append(_verdict_cell(row, findings.judgement(row)))
         cells += [Cell(text(of_metric[0].floor)), Cell(text(of_metric[0].identity_baseline))]
         rows.append((*head, *cells))
     return rows
@@ -146,7 +144,7 @@ def cost_table(findings: GridFindings) -> Table:
                 Cell(MISSING if step is None else f"{significant(step)} ms"),
                 Cell(fixed(ratio.value, 2), blocks.strip()),
                 Cell(fixed(time.value, 2), relation),
-                *(Cell(MISSING if each is None else f"{each:,.0f}") for each in steady),
+                *(Cell(MISSING if start is None else f"{start:,.0f}") for start in steady),
             )
             rows.append(row)
     return Table(header, tuple(rows))
@@ -175,8 +173,8 @@ def _steady_step(cell: CellFindings, backend: str, part: Part) -> float | None:
     if not runs or cell.experiment is None:
         return None
     steps = [steady_from(curve) for curve in loss_curves(cell.experiment, runs, part)]
-    known = [step for step in steps if step is not None]
-    return float(np.median(known)) if len(known) == len(steps) else None
+    steady = [step for step in steps if step is not None]
+    return float(np.median(steady)) if len(steady) == len(steps) else None
 
 
 def csv_table(findings: GridFindings) -> pd.DataFrame:
@@ -207,14 +205,10 @@ def csv_table(findings: GridFindings) -> pd.DataFrame:
                 score = cell.score(metric.name, direction, name)
                 row |= _interval(key, score.interval if score else Interval(None))
                 row[f"{key}_runs"] = score.runs if score else 0
-                of_this = [
-                    each
-                    for each in findings.judged
-                    if each.cell is cell
-                    and (each.row.metric, each.row.direction) == (metric, direction)
-                    and list(each.row.scores)[1:] == [name]
-                ]
-                judged = of_this[0] if of_this else None
+                judged = None
+                for metric_row in cell.of_metric(metric.name, direction):
+                    if list(metric_row.scores)[1:] == [name]:
+                        judged = judged or findings.judgement(metric_row)
                 gap = judged.row.difference if judged else Interval(None)
                 row |= _interval(f"{key}_difference", gap)
                 row[f"{key}_verdict"] = judged.label if judged else None

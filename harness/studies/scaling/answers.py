@@ -33,9 +33,11 @@ def _growth(findings: ScalingFindings) -> Answer:
         for curve in curves:
             exponents.append(curve.power)
             times = significant(curve.steps[-1] / curve.steps[0])
-            exponent = f"{fixed(curve.power.value, 2)} {bounds(curve.power, 2)}".strip()
-            known = "" if curve.power.value is None else f" (exponent {exponent})"
-            parts.append(f"{curve.title} {times} times as long{known}")
+            part = f"{curve.title} {times} times as long"
+            if curve.power.value is not None:
+                exponent = f"{fixed(curve.power.value, 2)} {bounds(curve.power, 2)}".strip()
+                part += f" (exponent {exponent})"
+            parts.append(part)
         first = curves[0]
         more = significant(first.flops[-1] / first.flops[0])
         span = f"{axis.title}, {first.values[0]:,} to {axis.shown(first.values[-1])}"
@@ -46,7 +48,7 @@ def _growth(findings: ScalingFindings) -> Answer:
     )
     sentences.append(Sentence("", text))
     short = "Cannot tell: too few points"
-    values = sorted(each.value for each in exponents if each.value is not None)
+    values = sorted(power.value for power in exponents if power.value is not None)
     if values:
         below, above = _beside_one(exponents)
         sure = [f"{count} surely {side} 1" for count, side in ((below, "below"), (above, "above"))
@@ -60,9 +62,9 @@ def _growth(findings: ScalingFindings) -> Answer:
 
 def _beside_one(intervals: list[Interval]) -> tuple[int, int]:
     """How many lie below 1 as a whole, and how many above."""
-    below = sum(each.high is not None and each.high < 1 for each in intervals)
-    above = sum(each.low is not None and each.low > 1 for each in intervals)
-    return below, above
+    below = [one for one in intervals if one.high is not None and one.high < 1]
+    above = [one for one in intervals if one.low is not None and one.low > 1]
+    return len(below), len(above)
 
 
 def _faster(findings: ScalingFindings) -> Answer:
@@ -86,7 +88,7 @@ def _faster(findings: ScalingFindings) -> Answer:
     # Only intervals on either side of 1 say that one is faster here and the other there.
     depends = "Yes, it depends: " if all(_beside_one(intervals)) else ""
     subject = findings.titles[others[0]] if len(others) == 1 else "another"
-    values = [each.value for each in intervals if each.value is not None]
+    values = [times.value for times in intervals if times.value is not None]
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
     span = low if low == high else f"{low} to {high}"
     short = f"{depends}{subject} took {span} times as long as {findings.titles[first]}"

@@ -19,7 +19,7 @@ from harness.report.figures import backend_colour
 from harness.statistics.intervals import CONFIDENCE, Interval, ratio_interval
 from harness.studies.scaling.record import (
     MeasuredPoint,
-    ScalingAxisRecord,
+    ScalingAxis,
     ScalingRecord,
     ScalingSide,
 )
@@ -96,10 +96,10 @@ def _rate(slope: float) -> float | None:
 
 
 def _spread(value: float | None, others: Sequence[float | None]) -> Spread:
-    known = [other for other in others if other is not None]
-    if not known or len(known) < len(others):
+    values = [other for other in others if other is not None]
+    if not values or len(values) < len(others):
         return Spread(value)
-    return Spread(value, min(known), max(known))
+    return Spread(value, min(values), max(values))
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class ScalingCurve:
 class AxisFindings:
     """`points`: values, ascending, and what was measured there, failed or not."""
 
-    axis: ScalingAxisRecord
+    axis: ScalingAxis
     points: tuple[tuple[int, MeasuredPoint], ...]
     curves: tuple[ScalingCurve, ...]
 

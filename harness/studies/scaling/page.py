@@ -104,7 +104,7 @@ def result(record: ScalingRecord, file: Path, page: Path) -> Result:
         "preset": record.preset,
         "device": record.device,
         "points": table.astype(object).where(table.notna(), None).to_dict("records"),
-        "answers": [{"question": each.question, "answer": each.short} for each in conclusions],
+        "answers": [{"question": one.question, "answer": one.short} for one in conclusions],
     }
     tables = (*(point_table(findings, axis) for axis in findings.axes), fit_table(findings))
     return Result(page, file, numbers, tables, in_short(conclusions))
@@ -120,9 +120,9 @@ def point_table(findings: ScalingFindings, varied: AxisFindings) -> Table:
     header = (
         Cell(varied.title),
         Cell("GFLOP", "a step"),
-        *(Cell(titles[each], "ms a step", backend_colour(each)) for each in backends),
-        *(Cell("Ratio", f"{titles[each]} / {titles[first]}") for each in others),
-        *(Cell(titles[each], "peak memory", backend_colour(each)) for each in backends),
+        *(Cell(titles[backend], "ms a step", backend_colour(backend)) for backend in backends),
+        *(Cell("Ratio", f"{titles[backend]} / {titles[first]}") for backend in others),
+        *(Cell(titles[backend], "peak memory", backend_colour(backend)) for backend in backends),
     )
     rows = []
     for value, point in varied.points:

@@ -15,11 +15,13 @@ MEGA = 1e6
 
 def figures(findings: ScalingFindings) -> dict[str, bytes]:
     """File name -> PNG, SVG or PDF; without the axes that have no two points."""
-    axes = [each for each in findings.axes if any(len(curve.values) > 1 for curve in each.curves)]
-    if not axes:
+    drawn = [
+        varied for varied in findings.axes if any(len(curve.values) > 1 for curve in varied.curves)
+    ]
+    if not drawn:
         return {}
-    time = panels(axes, COLUMNS, HEIGHT, _draw_time, "GFLOP a step")
-    memory = panels(axes, COLUMNS, HEIGHT, _draw_memory, "value of what is varied")
+    time = panels(drawn, COLUMNS, HEIGHT, _draw_time, "GFLOP a step")
+    memory = panels(drawn, COLUMNS, HEIGHT, _draw_memory, "value of what is varied")
     return files({name(findings, "time"): time, name(findings, "memory"): memory})
 
 

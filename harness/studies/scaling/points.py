@@ -6,23 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.config.experiment import Experiment, load_experiment
+from harness.studies.scaling.record import BASE, ScalingAxis
 from harness.system.errors import UserError
 
-BASE = "base"
 HALVES = (1, 2, 4, 6)  # of the base: 0.5, 1, 2, 3 times
 BATCHES = (1, 2, 4, 8)
 BLOCKS = (1, 3, 6, 9)
 DIGITS = 9  # of a value, at most
-
-
-@dataclass(frozen=True)
-class ScalingAxis:
-    """`base`: its value in the configuration that is varied."""
-
-    name: str
-    title: str
-    unit: str
-    base: int
 
 
 @dataclass(frozen=True)
@@ -46,34 +36,35 @@ class ScalingPoint:
 def axes_of(base: Experiment) -> tuple[ScalingAxis, ...]:
     """All that there are for a configuration."""
     model = base.model
-    of_generators = (
-        ScalingAxis("blocks", "Residual blocks", "", model.blocks)
+    axes = [
+        ("size", "Image size", "px", base.data.crop_size),
+        ("batch", "Batch", "", base.training.batch_size),
+        ("filters", "Filters", "", model.filters),
+        ("blocks", "Residual blocks", "", model.blocks)
         if model.generator == "resnet"
-        else ScalingAxis("depth", "U-Net depth", "", model.depth)
-    )
-    return (
-        ScalingAxis("size", "Image size", "px", base.data.crop_size),
-        ScalingAxis("batch", "Batch", "", base.training.batch_size),
-        ScalingAxis("filters", "Filters", "", model.filters),
-        of_generators,
+        else ("depth", "U-Net depth", "", model.depth),
+    ]
+    return tuple(
+        ScalingAxis(name=name, title=title, unit=unit, base=value)
+        for name, title, unit, value in axes
     )
 
 
 def choose(base: Experiment, names: Sequence[str] | None) -> tuple[ScalingAxis, ...]:
     """The named ones of `axes_of`, in its order; None: all. Raises UserError for another name."""
     axes = axes_of(base)
-    known = [axis.name for axis in axes]
+    possible = [axis.name for axis in axes]
     for name in names or ():
-        if name not in known:
+        if name not in possible:
             raise UserError(
-                f"axes: {name!r} is none of {', '.join(known)}, which {base.preset} has with"
+                f"axes: {name!r} is none of {', '.join(possible)}, which {base.preset} has with"
                 f" model.generator={base.model.generator}"
             )
     return tuple(axis for axis in axes if names is None or axis.name in names)
 
 
 def default_values(axis: ScalingAxis) -> tuple[int, ...]:
-    """Around the base, and the base among them; whether they are possible is not looked at."""
+    """Values around the base, the base included. Some of them may be impossible."""
     if axis.name in ("size", "filters"):
         values = [axis.base * halves // 2 for halves in HALVES]
     elif axis.name == "depth":

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.studies import study
-from harness.studies.scaling.points import BASE
 from harness.system.files import write_json
 
 KIND = "scaling"
+BASE = "base"
 # What is beyond cannot be measured, nor be added up or drawn.
 Positive = Annotated[float, Field(ge=1e-12, le=1e18)]
 Whole = Annotated[int, Field(ge=1, le=10**18)]
@@ -82,7 +82,9 @@ class MeasuredPoint(_Part):
         return next((side for side in self.sides if side.backend == backend), None)
 
 
-class ScalingAxisRecord(_Part):
+class ScalingAxis(_Part):
+    """`base`: its value in the configuration that is varied."""
+
     name: str
     title: str
     unit: str
@@ -104,7 +106,7 @@ class ScalingRecord(_Part):
     backends: Annotated[tuple[str, ...], Field(min_length=1)]
     pairs: Whole
     block_seconds: Positive
-    axes: tuple[ScalingAxisRecord, ...]
+    axes: tuple[ScalingAxis, ...]
     points: tuple[MeasuredPoint, ...] = ()
 
     @model_validator(mode="after")
@@ -119,7 +121,7 @@ class ScalingRecord(_Part):
     def base(self) -> MeasuredPoint | None:
         return next((point for point in self.points if point.axis == BASE), None)
 
-    def on(self, axis: ScalingAxisRecord) -> list[tuple[int, MeasuredPoint]]:
+    def on(self, axis: ScalingAxis) -> list[tuple[int, MeasuredPoint]]:
         """Value and point of an axis, ascending, the base among them; empty: nothing but that."""
         own = [(p.value, p) for p in self.points if p.axis == axis.name and p.value is not None]
         if own and self.base:

@@ -17,7 +17,6 @@ from harness.studies.scaling.record import (
     Failure,
     MeasuredPoint,
     Memory,
-    ScalingAxisRecord,
     ScalingRecord,
     ScalingSide,
     read_record,
@@ -123,10 +122,7 @@ def _new_record(request: ScalingRequest, base: ScalingPoint) -> ScalingRecord:
         backends=request.backends,
         pairs=method.pairs,
         block_seconds=method.block_seconds,
-        axes=tuple(
-            ScalingAxisRecord(name=axis.name, title=axis.title, unit=axis.unit, base=axis.base)
-            for axis in axes_of(base.experiment)
-        ),
+        axes=axes_of(base.experiment),
     )
 
 

@@ -35,7 +35,7 @@ def _faster(entries: Entries) -> Answer:
     first = verdicts[0]
     if len(verdicts) > 1:
         no_name = {"alike": "no difference shown", "unknown": "no ratio yet"}
-        counts = Counter(no_name.get(each.kind, each.faster) for each in verdicts)
+        counts = Counter(no_name.get(verdict.kind, verdict.faster) for verdict in verdicts)
         # Names first, then what is not known.
         order = sorted(counts.items(), key=lambda item: (item[0].startswith("no "), -item[1]))
         short = listed([f"{name} in {count} of {len(verdicts)}" for name, count in order])
@@ -43,7 +43,7 @@ def _faster(entries: Entries) -> Answer:
         short = f"{first.faster}: the other takes {fixed(first.share, 1, 100)} % longer"
     else:
         short = "No ratio yet" if first.kind == "unknown" else "No difference shown"
-    tone = "open" if any(each.kind == "unknown" for each in verdicts) else "yes"
+    tone = "open" if any(verdict.kind == "unknown" for verdict in verdicts) else "yes"
     return Answer(question, short, tone, tuple(sentences))
 
 

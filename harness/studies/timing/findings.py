@@ -31,9 +31,9 @@ class Performance:
     """One backend of a record. Seconds; None or empty: cannot be had.
 
     `step`, `slow_step`: median and 95th percentile of the warm blocks. `first_step`: median over
-    starts. `traffic`: bytes/s, were no more moved than must be. `phases`: median of a step timed in
-    pieces; `excess`: by which share the pieces take longer than a step left alone, median over
-    starts.
+    starts. `traffic`: bytes/s, of the least traffic a step needs. `phases`: median of a step that
+    was timed in pieces; `excess`: by which share the pieces take longer than a step left alone,
+    median over starts.
     """
 
     backend: str
@@ -214,9 +214,13 @@ def missing_starts(record: TimingRecord) -> int:
 
 @dataclass(frozen=True)
 class BenchEntry:
-    """A record and what follows from it. `apart`: what tells it from another of the same title."""
+    """A record and what follows from it.
+
+    `apart`: what tells it from another of the same title, at whose end it stands.
+    """
 
     file: str
+    title: str
     apart: str
     record: TimingRecord
     verdict: TimingVerdict
@@ -226,10 +230,6 @@ class BenchEntry:
     def in_pieces(self) -> bool:
         """Whether steps of both backends were timed in pieces."""
         return all(side.phases for side in self.sides)
-
-    @property
-    def title(self) -> str:
-        return _title(self.record) + self.apart
 
 
 @dataclass(frozen=True)
@@ -246,25 +246,20 @@ class Entries:
 
 def find(records: Mapping[str, TimingRecord]) -> Entries:
     """`records` by file name; by device and setting they are put in order."""
-    ordered = sorted(records.items(), key=lambda item: (item[1].device, item[1].setting, item[0]))
-    same = Counter(_title(record) for record in records.values())
-    entries = [
-        BenchEntry(
-            file,
-            # Two machines of one kind: only their files tell them apart.
-            f" ({file})" if same[_title(record)] > 1 else "",
-            record,
-            verdict(record),
-            (performance(record, 0), performance(record, 1)),
-        )
-        for file, record in ordered
-    ]
+    titles = {}
+    for file, record in records.items():
+        against = f", {record.names[0]} against itself" if record.same else ""
+        titles[file] = f"{record.device}: {record.setting}{against}"
+    same = Counter(titles.values())
+    entries = []
+    order = sorted(records, key=lambda file: (records[file].device, records[file].setting, file))
+    for file in order:
+        record, title = records[file], titles[file]
+        # Two machines of one kind: only their files tell them apart.
+        apart = f" ({file})" if same[title] > 1 else ""
+        sides = (performance(record, 0), performance(record, 1))
+        entries.append(BenchEntry(file, title + apart, apart, record, verdict(record), sides))
     return Entries(
         tuple(entry for entry in entries if not entry.record.same),
         tuple(entry for entry in entries if entry.record.same),
     )
-
-
-def _title(record: TimingRecord) -> str:
-    against = f", {record.names[0]} against itself" if record.same else ""
-    return f"{record.device}: {record.setting}{against}"

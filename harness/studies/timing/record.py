@@ -113,8 +113,8 @@ class TimingRecord:
 
     `configuration`: every key of the experiment, nested; `changes`: dotted keys that are not as the
     preset has them. `costs`: counted, by phase; empty in records that have none. `machine`: as
-    provenance.describe. `energy_source`: what the joules are read from. Of a record from before
-    there were phases, costs, peaks or energy, those are absent.
+    provenance.describe. `energy_source`: what the joules are read from. Old records have no
+    phases, costs, peaks or energy.
     """
 
     preset: Text

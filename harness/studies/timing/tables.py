@@ -104,9 +104,11 @@ def steadiness_table(entries: Entries) -> Table:
         drifts = []
         for side in sides:
             span = bounds(side.drift.change, 1, 100)
-            detail = span if side.drift.certain else f"{span}\nnone seen"
-            known = Cell(signed(side.drift.change.value), detail)
-            drifts.append(known if span else Cell("too few blocks"))
+            if span:
+                detail = span if side.drift.certain else f"{span}\nnone seen"
+                drifts.append(Cell(signed(side.drift.change.value), detail))
+            else:
+                drifts.append(Cell("too few blocks"))
         cells = (
             _title_cell(entry),
             Cell(str(len(record.starts))),
