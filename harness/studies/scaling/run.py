@@ -78,10 +78,10 @@ def scale(request: ScalingRequest, display: Display) -> tuple[ScalingRecord, Pat
     def seconds_left(rest: Sequence[ScalingPoint]) -> float | None:
         return estimate(record.base, rest, request.method)
 
-    # Another one at the same time would spoil both.
+    # Two of them at the same time would slow each other down.
     with locked(request.folder):
         tell(display, request.machine, request.folder, logs)
-        # An earlier run's points are kept, but for those that failed.
+        # An earlier run's points are kept; those that failed are measured again.
         if file.exists():
             record = record.model_copy(update={"points": read_record(file).points})
         done = {point.key for point in record.points if point.sides}
