@@ -50,8 +50,7 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
     from harness.config.presets import DEFAULT
-    from harness.studies.timing.console import result
-    from harness.studies.timing.page.write import write_page
+    from harness.studies.timing.page import result, write_page
     from harness.studies.timing.record import file_name, read_records, write_record
     from harness.studies.timing.run import TimingRequest, bench
     from harness.system.lock import locked

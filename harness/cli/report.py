@@ -36,9 +36,9 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.report.comparison.check import check_records
-    from harness.studies.grid.page.write import write_page
+    from harness.studies.grid.page import write_page
     from harness.studies.grid.record import is_study
-    from harness.studies.timing.page.write import write_page as write_bench_page
+    from harness.studies.timing.page import write_page as write_bench_page
     from harness.studies.timing.record import is_bench
 
     folder, *others = options.experiment

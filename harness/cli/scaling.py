@@ -51,9 +51,9 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from harness.config.presets import DEFAULT
-    from harness.studies.scaling import ScalingRequest, result, scale, write_page
-    from harness.studies.scaling.axes import parse_values
-    from harness.studies.scaling.measure import Method
+    from harness.studies.scaling.page import result, write_page
+    from harness.studies.scaling.points import parse_values
+    from harness.studies.scaling.run import Method, ScalingRequest, scale
     from harness.system.machine import find_machine
 
     if options.report_only:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 import backends
 from backends.interface import PHASES
@@ -53,6 +55,7 @@ DPI = 150  # of PNG, and of what is pixels in SVG and PDF
 MANY = 1000  # points of a scatter; more of them are pixels in SVG and PDF
 GUIDE = "#777777"  # of lines to read a curve against
 Draw = Callable[[np.ndarray], None]
+Item = TypeVar("Item")
 POINTS = 1500  # a raw curve is thinned to this many points
 
 
@@ -114,8 +117,7 @@ def figure(
         handles, labels = axes.flat[0].get_legend_handles_labels()
         if labels:
             legend = drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels))
-            for text in legend.get_texts():
-                text.set_parse_math(False)
+            as_they_are(legend.get_texts())
         return _saved(drawn)
 
 
@@ -166,3 +168,40 @@ def _cap(axis: Axes, values: np.ndarray, smoothed: np.ndarray) -> None:
     top = 1.08 * max(float(np.quantile(finite, 0.99)), float(np.nanmax(smoothed)))
     before = axis.get_ylim()[1] if len(axis.lines) > 2 else 0.0
     axis.set_ylim(0, max(top, before if before < 3 * top else top) or 1.0)
+
+
+def panels(
+    items: Sequence[Item],
+    columns: int,
+    height: tuple[float, float],
+    draw: Callable[[Axes, Item], None],
+    xlabel: str,
+    counting: bool = False,
+) -> Drawn:
+    """A panel an item, in reading order; `draw(axis, item)` draws one.
+
+    `columns`: at most. `height`: inches above all panels, and of a row of them.
+    """
+    columns = min(columns, len(items))
+    rows = -(-len(items) // columns)
+
+    def draw_all(axes: np.ndarray) -> None:
+        for axis, item in zip(axes.flat, items, strict=False):
+            draw(axis, item)
+        for axis in axes.flat[len(items) :]:
+            axis.set_visible(False)
+
+    return figure(rows, columns, (11, height[0] + height[1] * rows), draw_all, xlabel, counting)
+
+
+def log_ticks(axis: Axis, label: Callable[[float], str]) -> None:
+    """Ticks at 1, 2 and 5 of each decade, and no others."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def as_they_are(texts: Iterable[Text]) -> None:
+    """Names with a `$` in them are no formulas."""
+    for text in texts:
+        text.set_parse_math(False)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from harness.report.page import Answer, Table
+from harness.report.page import Answer, Sentence, Table
 from harness.report.terminal import print_lines, print_table
 from harness.system.errors import UserError
 from harness.system.files import read_json
@@ -54,6 +54,11 @@ def read_record(
     )
 
 
+def read_records(folder: Path, read: Callable[[Path], Record]) -> dict[str, Record]:
+    """Every record of a folder by file name, sorted. Raises UserError naming a damaged one."""
+    return {path.name: read(path) for path in sorted(folder.glob("*.json"))}
+
+
 def with_progress(
     name: str,
     points: Sequence[Point],
@@ -61,19 +66,19 @@ def with_progress(
     display: Display,
     left: Callable[[Sequence[Point]], float | None] | None = None,
 ) -> Iterator[Point]:
-    """The points that are not recorded yet, one after another, and how long the rest will take.
+    """The points that are not recorded yet, one after another; shows how long the rest will take.
 
     `left`: seconds that points will take, where that is known; otherwise they are taken to last as
-    long as those before them. Whoever loops records each point before it asks for the next.
+    long as those before them. The caller records each point before it asks for the next one.
     """
-    began, told = time.monotonic(), False
+    began, announced = time.monotonic(), False
     for done, point in enumerate(points):
         rest = points[done:]
         mean = (time.monotonic() - began) / done if done else None
         seconds = left(rest) if left else mean and mean * len(rest)
-        if seconds and not told:
+        if seconds and not announced:
             display.say(f"{len(rest)} more take about {duration(seconds)}")
-            told = True
+            announced = True
         about = f", about {duration(seconds)} left" if seconds else ""
         display.update(name, done, len(points), label(point) + about)
         yield point
@@ -109,6 +114,11 @@ def print_result(result: Result, console: Console) -> None:
     print_lines(result.sentences, console)
 
 
+def open_answer(question: str, short: str, why: str) -> Answer:
+    """A question that the records do not answer. `why`: one sentence."""
+    return Answer(question, short, "open", (Sentence("", why),))
+
+
 def in_short(answers: Sequence[Answer]) -> tuple[str, ...]:
     """A line a question, without the sentences that support it."""
-    return tuple(f"{each.question} {each.short.removesuffix('.')}." for each in answers)
+    return tuple(f"{answer.question} {answer.short.removesuffix('.')}." for answer in answers)

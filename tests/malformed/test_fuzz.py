@@ -174,9 +174,9 @@ def with_junk(path: Path, data: st.DataObject) -> None:
 def bench_page(folder: Path) -> None:
     """All but the figures."""
     from harness.report.render import page_markdown
-    from harness.studies.timing.page.entries import find
-    from harness.studies.timing.page.tables import csv_table
-    from harness.studies.timing.page.write import make_page
+    from harness.studies.timing.findings import find
+    from harness.studies.timing.page import make_page
+    from harness.studies.timing.tables import csv_table
 
     entries = find({"one.json": read_bench(folder / "one.json")})
     csv_table(entries)
@@ -186,8 +186,7 @@ def bench_page(folder: Path) -> None:
 def scaling_page(folder: Path) -> None:
     from harness.report.render import page_markdown
     from harness.studies.scaling.findings import find
-    from harness.studies.scaling.page import make_page
-    from harness.studies.scaling.tables import csv_table
+    from harness.studies.scaling.page import csv_table, make_page
 
     findings = find(read_scaling(folder / "one.json"))
     csv_table([findings])
@@ -204,9 +203,9 @@ def report_page(folder: Path) -> None:
 
 def study_page(folder: Path) -> None:
     from harness.report.render import page_markdown
-    from harness.studies.grid.page.findings import find
-    from harness.studies.grid.page.tables import csv_table
-    from harness.studies.grid.page.write import make_page
+    from harness.studies.grid.findings import find
+    from harness.studies.grid.page import make_page
+    from harness.studies.grid.tables import csv_table
 
     findings = find(read_study(folder))
     csv_table(findings)

@@ -37,7 +37,6 @@ def build_grid(
     seeds: Sequence[int] = (0, 1, 2),
     *,
     begun: int | None = None,
-    winning: bool = False,
 ) -> Path:
     """Write study and cells below `results`; returns the study's folder. `begun`: that many cells
     have an experiment, all if None."""
@@ -47,7 +46,8 @@ def build_grid(
         for number, cell in enumerate(make_cells(file, "try-out.yaml"))
     ]
     for place in places[:begun]:
-        build(place.bench.folder, seeds, winning=winning)
+        # A study's page shows no images.
+        build(place.bench.folder, seeds, size=8)
     folder = study_folder(results, "try-out", places)
     write_record(folder, "try-out", file, ComparisonRequest(seeds=tuple(seeds)), MACHINE, places)
     return folder

@@ -6,7 +6,7 @@ from harness.studies.scaling.record import (
     Failure,
     MeasuredPoint,
     Memory,
-    ScalingAxisRecord,
+    ScalingAxis,
     ScalingRecord,
     ScalingSide,
 )
@@ -68,8 +68,8 @@ def record(*points: MeasuredPoint, **changes) -> ScalingRecord:
         "pairs": 4,
         "block_seconds": 0.5,
         "axes": (
-            ScalingAxisRecord(name="size", title="Image size", unit="px", base=64),
-            ScalingAxisRecord(name="batch", title="Batch", unit="", base=1),
+            ScalingAxis(name="size", title="Image size", unit="px", base=64),
+            ScalingAxis(name="batch", title="Batch", unit="", base=1),
         ),
         "points": own,
     }

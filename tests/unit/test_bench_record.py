@@ -1,4 +1,4 @@
-"""What a record of a bench comes to: the ratio, shares of what the device can do, the screen."""
+"""What timed blocks show, and what a record comes to: ratio, shares of a device, the screen."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rich.console import Console
 
 from backends.cost import Cost
 from backends.interface import Peaks
+from harness.statistics.intervals import LEAST_STARTS, Interval, over_starts
+from harness.statistics.timed_blocks import cold_blocks, drift, more_starts, outliers
 from harness.studies.study import print_result
-from harness.studies.timing.console import as_json, result, sentences
-from harness.studies.timing.quantities import joules, peaks, performance, phase_gap, roof
-from harness.studies.timing.verdict import verdict
+from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof, verdict
+from harness.studies.timing.page import as_json, result, sentences
 
 
 def printed(one):
@@ -28,6 +29,46 @@ def printed(one):
 
 def row(text, name):
     return next(line for line in text.splitlines() if name in line)
+
+
+def test_a_slow_start_is_cold_and_a_late_hiccup_is_not():
+    assert cold_blocks(noisy(20)) == 0
+    assert cold_blocks(np.concatenate([[3.0, 2.0, 1.3], noisy(17)])) == 3
+    hiccup = noisy(20)
+    hiccup[10] = 4.0
+    assert cold_blocks(hiccup) == 0
+    assert cold_blocks(np.linspace(9, 1, 20)) == 10, "never settled: half, and the rest is shown"
+
+
+def test_drift_is_seen_where_it_is_and_not_where_it_is_not():
+    steady = drift(noisy(40))
+    assert not steady.certain and abs(steady.change.value) < 0.02
+    rising = drift(noisy(40) + np.linspace(0, 0.2, 40))
+    assert rising.certain and rising.change.value == pytest.approx(0.2 / 1.1, abs=0.03)
+    spiky = noisy(40)
+    spiky[[3, 17, 30]] = 9.0
+    assert not drift(spiky).certain
+    assert drift(noisy(3)).change.value is None
+
+
+def test_outliers_are_blocks_far_above_and_never_below():
+    times = noisy(40)
+    times[5], times[6] = 2.0, 0.1
+    assert outliers(times) == 1
+    assert outliers(times[:3]) == 0
+
+
+def test_more_starts_are_asked_for_until_the_interval_would_be_narrow_enough():
+    ratio = over_starts([1.0, 1.1, 1.2, 1.05, 1.0, 1.15])
+    more = more_starts(ratio, 6, 0.05)
+    assert more > 10 and more_starts(ratio, 6, 0.5) == 0
+    assert 0 < more_starts(ratio, 6, 0.1) < more
+    few = over_starts([1.0, 1.001, 1.002])
+    assert more_starts(few, 3, 0.1) == LEAST_STARTS - 3, "narrow by luck"
+    assert more_starts(Interval.of(1.0), 1, 0.1) == LEAST_STARTS - 1
+
+
+# ------------------------------------------------------------------------------------ the ratio
 
 
 def test_the_ratio_is_the_second_over_the_first_without_cold_pairs():
@@ -48,16 +89,12 @@ def test_each_order_has_a_ratio_of_its_own():
     assert record(*shifted, cold=1).by_order() == pytest.approx((1.5, 1.1))
 
 
-def test_no_ratio_is_shown_that_is_not_known_well_enough():
-    loose = several(1.3, spread=0.2)
+def test_no_ratio_is_shown_that_is_not_known_well_enough_or_perhaps_by_luck():
+    loose, few = several(1.3, spread=0.2), several(1.2, starts=4)
     (line,) = sentences(loose)
     assert "No ratio" in line and "wider than 5 %" in line and "more starts" in line
     assert str(loose.ratio.value)[:5] not in line
     assert verdict(replace(loose, width=10.0)).kind != "unknown", "as wide as was asked for"
-
-
-def test_a_narrow_interval_of_few_starts_shows_no_ratio_either():
-    few = several(1.2, starts=4)
     assert few.ratio.low is not None and not few.settled
     assert sentences(few)[0].startswith("No ratio: its 95 % interval is narrow, perhaps by luck.")
     assert "About 2 more starts" in sentences(few)[0]
@@ -70,15 +107,6 @@ def test_a_backend_is_faster_only_where_the_interval_does_not_cover_one():
     assert slower.share == pytest.approx(0.25, abs=0.02)
     assert faster.share == pytest.approx(0.25, abs=0.02)
     assert "neither is shown to be faster" in alike.text and alike.faster == ""
-
-
-def test_a_backend_against_itself_must_cover_one():
-    names = ("torch", "torch")
-    healthy = several(1.0, names)
-    assert healthy.agrees_with_itself and "covers 1, as it should" in sentences(healthy)[0]
-    ill = several(1.1, names)
-    assert not ill.agrees_with_itself and "does not cover 1" in sentences(ill)[0]
-    assert not several(1.0, names, starts=2).agrees_with_itself, "unknown is not yes"
 
 
 # ------------------------------------------------------------------------- what a device can do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,44 +54,23 @@ class Silent:
         pass
 
 
-class Meter:
-    source = "a meter"
-
-    def __init__(self, device):
-        self.readable = True
-
-    def joules(self):
-        return Answering.joules if self.readable else None
-
-
-class Unreadable(Meter):
-    source = None
-
-    def __init__(self, device):
-        self.readable = False
-
-
-class Failing(Meter):
-    """Read no more from some moment on."""
-
-    def joules(self):
-        return Answering.joules if len(Answering.asked) < 10 else None
-
-
 @pytest.fixture
 def asked(monkeypatch):
-    """Runs a bench; `asked(meter)` returns its record and the commands of its first start."""
+    """Runs a bench; returns its record and all commands. `readable`: whether energy is, now."""
     monkeypatch.setattr(timed_session, "Child", Answering)
 
-    def made(meter=Meter, **more):
+    def run_bench(readable=lambda: True):
         Answering.asked, Answering.joules = [], 1000.0
-        monkeypatch.setattr(run, "Meter", meter)
+        meter = SimpleNamespace(
+            source="a meter", joules=lambda: Answering.joules if readable() else None
+        )
+        monkeypatch.setattr(run, "Meter", lambda device: meter)
         experiment = load_experiment(None, "smoke", ["model.filters=6"])
-        request = TimingRequest(experiment, Machine("cpu", "a machine", 2), ("torch", "tf"),
-                          Path("logs"), pairs=4, **more)  # fmt: skip
+        machine = Machine("cpu", "a machine", 2)
+        request = TimingRequest(experiment, machine, ("torch", "tf"), Path("logs"), pairs=4)
         return bench(request, Silent()), Answering.asked
 
-    return made
+    return run_bench
 
 
 def test_a_record_says_what_was_run(asked):
@@ -110,9 +90,9 @@ def test_energy_is_that_of_the_block_alone(asked):
         assert start.second.joules == pytest.approx([12.0] * 4)
 
 
-@pytest.mark.parametrize("meter", [Unreadable, Failing])
-def test_energy_that_cannot_be_read_throughout_is_absent(asked, meter):
-    record, _ = asked(meter)
+@pytest.mark.parametrize("readable", [lambda: False, lambda: len(Answering.asked) < 10])
+def test_energy_that_cannot_be_read_throughout_is_absent(asked, readable):
+    record, _ = asked(readable)
     assert record.starts[0].second.joules is None
 
 

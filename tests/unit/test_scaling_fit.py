@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.studies.scaling.fit import memory_line, power, straight
+from harness.studies.scaling.findings import memory_line, power, straight
 
 FLOPS = np.array([1e8, 4e8, 9e8, 36e8])
 

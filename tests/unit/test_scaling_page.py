@@ -17,7 +17,7 @@ from harness.report.render import page_html, page_markdown
 from harness.studies.scaling.answers import answers
 from harness.studies.scaling.findings import find, ratio
 from harness.studies.scaling.page import make_page, result, write_page
-from harness.studies.scaling.record import ScalingAxisRecord, write_record
+from harness.studies.scaling.record import ScalingAxis, write_record
 from harness.studies.study import print_result
 from harness.system.files import read_table
 
@@ -171,7 +171,7 @@ def test_what_failed_is_said_with_its_reason_and_has_no_numbers():
 
 
 def test_names_are_escaped_on_every_page_and_shown_as_they_are_on_a_terminal(tmp_path):
-    axis = ScalingAxisRecord(name="batch", title=EVIL, unit=EVIL, base=1)
+    axis = ScalingAxis(name="batch", title=EVIL, unit=EVIL, base=1)
     bad = record(
         point("base", None, 10**8), point("batch", 2, 2 * 10**8), failed("batch", 4, EVIL),
         preset=EVIL, device=EVIL, axes=(axis,), machine={"git_revision": EVIL},

@@ -7,11 +7,18 @@ from harness.cli import main
 from harness.config.experiment import load_experiment
 from harness.plan.step_cost import step_flops
 from harness.processes.faults import ended
-from harness.studies.scaling.axes import axes_of, choose, default_values, parse_values, settings
-from harness.studies.scaling.measure import Method, failure
-from harness.studies.scaling.points import BASE, ScalingPoint, make_points
+from harness.studies.scaling.points import (
+    BASE,
+    ScalingPoint,
+    axes_of,
+    choose,
+    default_values,
+    make_points,
+    parse_values,
+    settings,
+)
 from harness.studies.scaling.record import find_records, read_record, write_record
-from harness.studies.scaling.run import estimate
+from harness.studies.scaling.run import Method, estimate, failure
 from harness.system.errors import UserError, WorkerFailed
 
 
@@ -97,7 +104,6 @@ def test_the_base_is_measured_whatever_values_are_given():
         (["--backends", "jax"], "backends: 'jax' is unknown"),
         (["--preset", "none"], "preset 'none': unknown"),
         (["--set", "model.blokcs=1"], "model.blokcs: unknown key"),
-        (["--report-only"], "no records of scaling"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2_before_anything_is_written(
@@ -108,12 +114,6 @@ def test_bad_input_is_one_line_and_status_2_before_anything_is_written(
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_help_shows_an_example(capsys):
-    with pytest.raises(SystemExit):
-        main(["scaling", "--help"])
-    assert "example: cyclebench scaling" in " ".join(capsys.readouterr().out.split())
 
 
 def test_values_are_read_sorted_and_once():
@@ -144,30 +144,6 @@ def test_a_point_that_failed_makes_place_for_one_that_did_not():
     before = record(point("base", None, 10**8), failed("batch", 8, "out of memory"))
     after = before.having(point("batch", 8, 8 * 10**8))
     assert [each.failed for each in after.points] == [None, None]
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"kind": "scaling"', '"kind": "grid"'),
-        ('"digest": "0123456789"', '"digest": "../../out"'),
-        ('"axis": "base"', '"axis": "nowhere"'),
-        ('"first_step_seconds": 2.5', '"first_step_seconds": NaN'),
-        ('"flops": 100000000', '"flops": "many"'),
-        ('"backend": "torch"', '"surprise": 1, "backend": "torch"'),
-        ('"schema_version": 1', '"schema_version": 99'),
-        ("{", "["),
-    ],
-)
-def test_a_damaged_record_is_named_in_one_line(tmp_path, capsys, old, new):
-    file = tmp_path / "scaling" / "a.json"
-    write_record(file, record())
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-    assert main(["scaling", "--report-only", "--results", str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert str(file) in error and error.count("\n") == 1
 
 
 def test_a_failure_is_known_for_what_it_is():

@@ -1,4 +1,4 @@
-"""Study files: what a good one means, and how a bad one is refused in one line."""
+"""Study files: what a good one means, and how a bad one is refused (more in tests/malformed)."""
 
 import pytest
 
@@ -73,15 +73,11 @@ def test_axes_whose_short_titles_agree_are_called_by_their_full_keys():
     ("text", "says"),
     [
         ("a: [", "not YAML (expected the node content, but found '<stream end>', line 1)"),
-        ("- 1", "a study is a mapping"),
-        ("", "a study is a mapping"),
-        (HEAD, "grid: field required"),
         (HEAD + "grid: {}", "grid: dictionary should have at least 1 item"),
         (HEAD + "grid: {model.blocks: []}", "grid.model.blocks: no values"),
         (HEAD + "grid: {model.blocks: 3}", "grid.model.blocks: a list of values, or a mapping"),
         (HEAD + "grid: {blocks: [3]}", "grid.blocks: write section.key"),
         (HEAD + "grid: {model.blocks: [1, 1]}", "grid.model.blocks: 1 comes twice"),
-        (HEAD + "grid: {model.blocks: [[1]]}", "grid.model.blocks: a number, a text, true"),
         (HEAD + "grid: {m: {a: 3}}", "grid.m.a: a mapping of keys to values is needed"),
         (HEAD + "grid: {m: {a: {}}}", "grid.m.a: a mapping of keys to values is needed"),
         (HEAD + "grid: {m: {a: {b: 3}}}", "grid.m.a.b: write section.key"),
@@ -90,14 +86,10 @@ def test_axes_whose_short_titles_agree_are_called_by_their_full_keys():
             "grid.m: model.blocks is varied by model.blocks already",
         ),
         (HEAD + "grid: {dataset: [a]}\ndataset: b", "dataset: the grid varies it"),
-        (BLOCKS + "gird: 3", "gird: unknown key 'gird'; allowed: description, preset, dataset, "
-                             "seeds, backends, set, grid, report"),
-        (BLOCKS + "preset: quick", "key 'preset' comes twice"),
         (BLOCKS + "set: {model.blocks: 3}", "set.model.blocks: the grid varies it"),
         (BLOCKS + "set: {blocks: 3}", "set.blocks: write section.key"),
         (BLOCKS + "set: {preset: quick}", "set.preset: write section.key"),
         (BLOCKS + "report: {x: foo}", "report.x: 'foo' is no axis of the grid; one of model"),
-        (BLOCKS + "report: {metrics: [foo]}", "'foo' is unknown; any of kid_efflite0"),
         (BLOCKS + "report: {metrics: [fid, fid]}", "metrics: name each metric once"),
         (BLOCKS + "report: {baseline: {model.blocks: 7}}", "model.blocks: 7 is none of 1, 2"),
         (BLOCKS + "report: {baseline: {}}", "report.baseline: one label for each of model.blocks"),
@@ -105,10 +97,7 @@ def test_axes_whose_short_titles_agree_are_called_by_their_full_keys():
         (BLOCKS + "seeds: []", "seeds: tuple should have at least 1 item"),
         (BLOCKS + "seeds: [0, 0]", "seeds: each seed once"),
         (BLOCKS + "seeds: [-1]", "seeds.0: input should be greater than or equal to 0, got -1"),
-        (BLOCKS + "backends: [jax]", "backends: 'jax' is unknown; any of torch, tf"),
         (HEAD + "grid: {model.blocks: [2024-99-99]}", "not YAML (a value makes no sense)"),
-        (HEAD + "grid: &a {model.blocks: [1]}\nset: *a", "YAML aliases (*name) are not allowed"),
-        ("x: !!python/object/apply:os.system [ls]", "not YAML (could not determine a constructor"),
         (HEAD + "grid: {model.blokcs: [1]}", "blokcs 1: model.blokcs: unknown key"),
         (HEAD + "grid: {model.blocks: [1, a]}", "blocks a: model.blocks: input should be a valid"),
         (HEAD + "grid: {data.crop_size: [32, 80]}", "crop size 80: data.crop_size: 80 is larger"),
@@ -129,22 +118,11 @@ def test_bad_files_are_refused_by_name_in_one_line(text, says):
 
 def test_shipped_studies_are_listed_and_read(tmp_path):
     assert shipped() == [
-        "domainnet",
-        "mnist-usps-tests",
-        "pool",
-        "precision",
-        "resnet-depth",
-        "unet-depth",
+        "domainnet", "mnist-usps-tests", "pool", "precision", "resnet-depth", "unet-depth",
         "up-sampling",
-    ]
+    ]  # fmt: skip
     for name in shipped():
         assert read_study(name)[0] == name
-    with pytest.raises(
-        UserError, match="study 'nope': unknown; one of domainnet, mnist-usps-tests"
-    ):
-        read_study("nope")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_study(str(tmp_path / "none.yaml"))
     (tmp_path / "mine.yaml").write_text(GOOD)
     assert read_study(str(tmp_path / "mine.yaml"))[0] == "mine"
 
@@ -152,7 +130,6 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nope"], "study 'nope': unknown; one of domainnet"),
         (["FILE", "--backends", "torch,jax"], "backends: 'jax' is unknown"),
         (["FILE", "--device", "tpu"], "device: 'tpu' is unknown"),
         (["FILE", "--set", "model.blocks=1"], "the grid of a varies model.blocks"),

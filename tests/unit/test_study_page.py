@@ -5,32 +5,41 @@ import shutil
 
 import numpy as np
 import pytest
-from grid_study import ONE_AXIS, TWO_BY_TWO, build_grid
+from grid_study import ONE_AXIS, build_grid
 from page_reader import check_self_contained
-from report_experiment import write_run
+from report_experiment import build, write_run
 
 from harness.cli import main
 from harness.config.metric_table import BY_NAME
+from harness.records.experiment import load
 from harness.records.run import RunRecord
-from harness.studies.grid.page.answers import answers
-from harness.studies.grid.page.findings import find, relative_time
-from harness.studies.grid.page.notes import scores
-from harness.studies.grid.page.plots import is_heat_map, places
-from harness.studies.grid.page.tables import cost_table, csv_table, score_table
-from harness.studies.grid.page.write import write_page
+from harness.studies.grid.answers import answers
+from harness.studies.grid.findings import find, relative_time
+from harness.studies.grid.losses import loss_curves, steady_from
+from harness.studies.grid.page import scores, write_page
+from harness.studies.grid.plots import is_heat_map, places
 from harness.studies.grid.record import is_study, read_record
+from harness.studies.grid.tables import cost_table, csv_table, score_table
 from harness.system.files import read_json, read_table, write_json, write_table
 
 KID = BY_NAME["kid_efflite0"]
+RUNS = "runs/cpu-example"
 
 
 def found(folder):
     return find(read_record(folder))
 
 
+def rewrite(path, **changes):
+    """A JSON record with some of its keys changed."""
+    document = read_json(path) | changes
+    del document["schema_version"]
+    write_json(path, document)
+
+
 def diverge(cell, backend, seed):
     """Make one run of a cell end half way with a loss that is not finite."""
-    run = cell / "runs" / "cpu-example" / f"{backend}-seed{seed}"
+    run = cell / RUNS / f"{backend}-seed{seed}"
     shutil.rmtree(run)
     write_run(cell, "cpu-example", backend, seed, state="failed")
     losses = read_table(run / "losses.csv")
@@ -40,14 +49,16 @@ def diverge(cell, backend, seed):
 
 def shift_scores(cell, shift):
     """Move the differences between backends in one cell by `shift` in every seed alike."""
-    metrics = read_json(cell / "metrics.json")
-    for row in metrics["differences"]:
+    differences = read_json(cell / "metrics.json")["differences"]
+    for row in differences:
         row["value"] = row["value"] * 1e-6 + shift
-    write_json(cell / "metrics.json", without_version(metrics))
+    rewrite(cell / "metrics.json", differences=differences)
 
 
-def without_version(record, **changes):
-    return {key: value for key, value in (record | changes).items() if key != "schema_version"}
+def slow_down(run, factor):
+    blocks = RunRecord(run).blocks
+    blocks["train_seconds"] *= factor
+    write_table(run / "blocks.csv", blocks)
 
 
 def texts_of(table):
@@ -56,8 +67,24 @@ def texts_of(table):
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
-    """Two axes, three seeds."""
+    """Two axes, three seeds. Not to be changed: see `own`."""
     return build_grid(tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture(scope="module")
+def one_axis(tmp_path_factory):
+    return build_grid(tmp_path_factory.mktemp("one"), ONE_AXIS)
+
+
+def copied(study, results):
+    shutil.copytree(study.parent.parent, results, dirs_exist_ok=True)
+    return results / "studies" / study.name
+
+
+@pytest.fixture
+def own(three, tmp_path):
+    """A copy of `three`, with its cells in tmp_path."""
+    return copied(three, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +104,7 @@ def test_the_page_fetches_nothing_and_has_every_figure(written):
 
 
 def test_the_same_records_give_the_same_bytes_wherever_they_lie(written, tmp_path):
-    moved = shutil.copytree(written.parent.parent, tmp_path / "elsewhere") / "studies"
-    [again] = moved.iterdir()
+    again = copied(written, tmp_path / "elsewhere")
     names = ("report.html", "report.md", "table.csv", "figures/losses.png")
     before = {name: (written / name).read_bytes() for name in names}
     for name in names:
@@ -112,47 +138,40 @@ def test_scores_are_means_over_seeds_beside_floor_and_baseline(three):
     assert (floor.strip(), baseline.strip()) == ("0.4", "19.0")
 
 
-def test_only_the_seeds_and_backends_of_the_study_count(tmp_path):
-    folder = build_grid(tmp_path, seeds=(0, 1, 2))
-    record = read_json(folder / "study.json") | {"seeds": [0]}
-    record.pop("schema_version")
-    write_json(folder / "study.json", record)
-    assert found(folder).most_seeds == 1
-    write_json(folder / "study.json", record | {"backends": ["tf"], "seeds": [0, 1]})
-    assert not found(folder).judged and found(folder).most_seeds == 2
-    write_page(folder)
+def test_only_the_seeds_and_backends_of_the_study_count(own):
+    rewrite(own / "study.json", seeds=[0, 1], backends=["tf"])
+    assert not found(own).judged and found(own).most_seeds == 2
+    write_page(own)
 
 
-def test_one_seed_makes_no_claim_about_frameworks(tmp_path):
-    findings = found(build_grid(tmp_path, seeds=(0,)))
+def test_one_seed_makes_no_claim_about_frameworks_and_two_have_no_interval(own):
+    rewrite(own / "study.json", seeds=[0])
+    findings = found(own)
+    assert findings.most_seeds == 1
     assert "one seed says nothing about frameworks" in scores(findings)
     first = answers(findings)[0]
     assert first.short == "Cannot tell"
     assert "one seed, which says nothing about the frameworks" in first.sentences[0].text
     assert {each.label for each in findings.judged} == {"cannot tell yet"}
-
-
-def test_two_seeds_have_no_interval(tmp_path):
-    findings = found(build_grid(tmp_path, seeds=(0, 1)))
+    rewrite(own / "study.json", seeds=[0, 1])
+    findings = found(own)
     assert "too few for an interval" in scores(findings)
     assert "[" not in texts_of(score_table(findings, KID))[0][2]
 
 
-def test_one_difference_among_many_must_hold_for_all_of_them_together(tmp_path):
-    folder = build_grid(tmp_path)
+def test_one_difference_among_many_must_hold_for_all_of_them_together(own, tmp_path):
     for number in range(4):
         shift_scores(tmp_path / f"cell-{number}", 0.0)
-    assert answers(found(folder))[0].short == "Yes, within the margins"
+    assert answers(found(own))[0].short == "Yes, within the margins"
     shift_scores(tmp_path / "cell-2", 1.0)  # certain whatever the level
-    findings = found(folder)
+    findings = found(own)
     assert findings.verdicts == 8
     assert answers(findings)[0].short == "No: different in blocks 2, lambda none"
-    metrics = read_json(tmp_path / "cell-2" / "metrics.json")
-    for row in metrics["differences"]:  # beyond the margin at 5 %, not at 5 % over 8
+    differences = read_json(tmp_path / "cell-2" / "metrics.json")["differences"]
+    for row in differences:  # beyond the margin at 5 %, not at 5 % over 8
         row["value"] = 0.014 + 0.0012 * (row["seed"] - 1)
-    metrics.pop("schema_version")
-    write_json(tmp_path / "cell-2" / "metrics.json", metrics)
-    findings = found(folder)
+    rewrite(tmp_path / "cell-2" / "metrics.json", differences=differences)
+    findings = found(own)
     apart = [each for each in findings.judged if each.label == "different"]
     assert len(apart) == 2 and not any(each.stands for each in apart)
     answer = answers(findings)[0]
@@ -161,27 +180,28 @@ def test_one_difference_among_many_must_hold_for_all_of_them_together(tmp_path):
     assert "not among all" in texts_of(score_table(findings, KID))[4][5]
 
 
-def test_a_cell_that_lost_a_seed_keeps_the_study_from_saying_yes(tmp_path):
-    folder = build_grid(tmp_path, seeds=(0, 1, 2, 3))
+def test_a_seed_that_is_missing_keeps_the_study_from_saying_yes(own, tmp_path):
     for number in range(4):
         shift_scores(tmp_path / f"cell-{number}", 0.0)
-    assert answers(found(folder))[0].tone == "yes"
-    diverge(tmp_path / "cell-1", "tf", 3)
-    assert answers(found(folder))[0].short == "Cannot tell yet"
+    assert answers(found(own))[0].tone == "yes"
+    rewrite(own / "study.json", seeds=[0, 1, 2, 3])
+    assert answers(found(own))[0].short == "Cannot tell yet"
 
 
-def test_failed_trainings_are_shown_and_do_not_hide_the_others(tmp_path):
-    folder = build_grid(tmp_path)
+def test_failed_trainings_are_shown_and_do_not_hide_the_others(own, tmp_path):
     for seed in (0, 1, 2):
         diverge(tmp_path / "cell-3", "torch", seed)
     diverge(tmp_path / "cell-3", "tf", 1)
     write_run(tmp_path / "cell-0", "cpu-example", "tf", 2, state="interrupted")
-    write_page(folder)
-    findings = found(folder)
+    shutil.rmtree(tmp_path / "cell-1" / RUNS / "tf-seed0")
+    write_run(tmp_path / "cell-1", "cpu-example", "tf", 0, state="failed")  # all losses finite
+    write_page(own)
+    findings = found(own)
     ended = answers(findings)[2]
-    assert ended.short == "5 of 24 did not, 4 failed"
-    assert [(s.lead, s.text) for s in ended.sentences[:2]] == [
+    assert ended.short == "6 of 24 did not, 5 failed"
+    assert [(s.lead, s.text) for s in ended.sentences[:3]] == [
         ("blocks 0, lambda none, TensorFlow", "seed 2: interrupted at step 100 of 200."),
+        ("blocks 0, lambda usual, TensorFlow", "seed 0: failed at step 100 of 200."),
         ("blocks 2, lambda usual, PyTorch", "seeds 0, 1, 2: diverged at step 100 of 200."),
     ]
     rows = texts_of(score_table(findings, KID))
@@ -190,50 +210,49 @@ def test_failed_trainings_are_shown_and_do_not_hide_the_others(tmp_path):
     assert texts_of(cost_table(findings))[6][2].startswith("0 of 3 seeds 0, 1, 2: diverged at")
     table = csv_table(findings)
     assert table["runs_diverged"].tolist() == [0, 0, 0, 0, 0, 0, 3, 1]
+    assert table["runs_failed"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
     for name in ("report.html", "report.md"):
-        assert "3 of 3 diverged" in (folder / name).read_text()
+        assert "3 of 3 diverged" in (own / name).read_text()
 
 
-def test_cells_not_begun_and_studies_with_nothing_still_have_a_page(tmp_path):
-    folder = build_grid(tmp_path / "some", begun=2)
-    write_page(folder)
-    assert answers(found(folder))[0].tone != "yes"
-    assert "12 of 24 did not" in (folder / "report.html").read_text()
-    folder = build_grid(tmp_path / "none", begun=0)
-    write_page(folder)
-    html = (folder / "report.html").read_text()
+def test_cells_not_begun_and_studies_with_nothing_still_have_a_page(own, tmp_path):
+    for number in (2, 3):
+        shutil.rmtree(tmp_path / f"cell-{number}")
+    rewrite(own / "study.json", report=read_json(own / "study.json")["report"] | {"x": "lambda"})
+    write_page(own)
+    assert answers(found(own))[0].tone != "yes"
+    assert "12 of 24 did not" in (own / "report.html").read_text()
+    for number in (0, 1):
+        shutil.rmtree(tmp_path / f"cell-{number}")
+    write_page(own)
+    html = (own / "report.html").read_text()
     assert "Nothing is scored yet" in html and "not begun" in html and "<img" not in html
 
 
-def test_training_time_is_relative_to_the_baseline_seed_by_seed(tmp_path):
-    folder = build_grid(tmp_path, ONE_AXIS)
-    slow = tmp_path / "cell-1" / "runs" / "cpu-example"
-    for seed in (0, 1, 2):
-        record = RunRecord(slow / f"torch-seed{seed}")
-        same = RunRecord(tmp_path / "cell-0" / "runs" / "cpu-example" / f"torch-seed{seed}")
-        blocks = same.blocks
-        blocks["train_seconds"] *= 3 + 0.1 * (seed - 1)
-        write_table(record.folder / "blocks.csv", blocks)
+def test_training_time_is_relative_to_the_baseline_seed_by_seed(one_axis, tmp_path):
+    folder = copied(one_axis, tmp_path)
+    for seed, spread in enumerate((0.3, 1.0, 3.0)):
+        slow_down(tmp_path / "cell-1" / RUNS / f"torch-seed{seed}", 3 + 0.1 * (seed - 1))
+        slow_down(tmp_path / "cell-1" / RUNS / f"tf-seed{seed}", spread)
     findings = found(folder)
     time = relative_time(findings.cells[1], findings.baseline, "torch")
     logs = np.log([2.9, 3.0, 3.1])
     half = 4.302653 * logs.std(ddof=1) / 3**0.5
     assert time.value == pytest.approx(np.exp(logs.mean()))
-    assert (time.low, time.high) == pytest.approx(
-        tuple(np.exp(logs.mean() + np.array([-half, half])))
-    )
-    for seed in (0, 1, 2):  # twice the steps at the same pace
-        status = RunRecord(slow / f"torch-seed{seed}").status
-        write_json(slow / f"torch-seed{seed}" / "status.json", without_version(status, steps=400))
-    longer = found(folder)
-    time = relative_time(longer.cells[1], longer.baseline, "torch")
-    assert time.value == pytest.approx(2 * np.exp(logs.mean()))
-    own = relative_time(findings.baseline, findings.baseline, "torch")
-    assert own.value == 1
+    ends = np.exp(logs.mean() + np.array([-half, half]))
+    assert (time.low, time.high) == pytest.approx(tuple(ends))
+    restless = relative_time(findings.cells[1], findings.baseline, "tf")
+    assert restless.low > 0, "a ratio has no bound below zero, however far apart seeds are"
+    assert relative_time(findings.baseline, findings.baseline, "torch").value == 1
     table = csv_table(findings)
     assert table["relative_time"].iloc[2] == pytest.approx(np.exp(logs.mean()))
     assert table["step_ratio"].iloc[1] == pytest.approx(1.3, rel=0.05)
     assert np.isnan(table["step_ratio"].iloc[0])
+    for seed in (0, 1, 2):  # twice the steps at the same pace
+        rewrite(tmp_path / "cell-1" / RUNS / f"torch-seed{seed}" / "status.json", steps=400)
+    longer = found(folder)
+    time = relative_time(longer.cells[1], longer.baseline, "torch")
+    assert time.value == pytest.approx(2 * np.exp(logs.mean()))
 
 
 def test_a_difference_is_in_the_row_of_the_backend_it_is_a_difference_to(three):
@@ -245,14 +264,6 @@ def test_a_difference_is_in_the_row_of_the_backend_it_is_a_difference_to(three):
     assert table["kid_efflite0_ab_verdict"].notna().tolist() == [False, True] * 4
 
 
-def test_a_training_that_died_of_something_else_is_not_called_diverged(tmp_path):
-    folder = build_grid(tmp_path)
-    shutil.rmtree(tmp_path / "cell-0" / "runs" / "cpu-example" / "tf-seed0")
-    write_run(tmp_path / "cell-0", "cpu-example", "tf", 0, state="failed")  # all losses finite
-    [lost] = [run for run in found(folder).cells[0].runs if run.state != "complete"]
-    assert lost.state == "failed"
-
-
 def test_parameters_are_those_of_the_networks(three):
     cells = read_json(three / "study.json")["cells"]
     filters, blocks = 4, 2
@@ -261,12 +272,10 @@ def test_parameters_are_those_of_the_networks(three):
     assert set(cells[0]["parameters"]) == {"g_ab", "g_ba", "d_a", "d_b"}
 
 
-def test_one_axis_is_curves_two_are_a_heat_map_unless_an_axis_is_named(tmp_path, three):
-    assert is_heat_map(found(three))
-    assert not is_heat_map(found(build_grid(tmp_path, ONE_AXIS)))
-    folder = build_grid(tmp_path / "named", TWO_BY_TWO + "report: {x: lambda}\n")
-    assert not is_heat_map(found(folder))
-    write_page(folder)
+def test_one_axis_is_curves_two_are_a_heat_map_unless_an_axis_is_named(own, one_axis):
+    assert is_heat_map(found(own)) and not is_heat_map(found(one_axis))
+    rewrite(own / "study.json", report=read_json(own / "study.json")["report"] | {"x": "lambda"})
+    assert not is_heat_map(found(own))
 
 
 def test_labels_stand_at_their_numbers():
@@ -278,18 +287,47 @@ def test_labels_stand_at_their_numbers():
     assert places(["0", "1", "3", "6", "9"]) == [0, 1, 3, 6, 9]
 
 
-def test_a_ratio_of_times_has_no_bound_below_zero(tmp_path):
-    folder = build_grid(tmp_path, ONE_AXIS)
-    for seed, factor in enumerate((0.3, 1.0, 3.0)):
-        record = RunRecord(tmp_path / f"cell-1/runs/cpu-example/tf-seed{seed}")
-        blocks = record.blocks
-        blocks["train_seconds"] *= factor
-        write_table(record.folder / "blocks.csv", blocks)
-    findings = found(folder)
-    assert relative_time(findings.cells[1], findings.baseline, "tf").low > 0
-
-
 def test_a_study_of_another_kind_is_not_taken_for_one(tmp_path, three):
     assert is_study(three) and not is_study(tmp_path)
     write_json(tmp_path / "study.json", {"options": {}})
     assert not is_study(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------- losses
+
+
+def test_generator_loss_is_the_weighted_sum(tmp_path):
+    experiment = load(build(tmp_path))
+    [run] = experiment.of("torch")
+    losses = run.losses
+    made = loss_curves(experiment, [run], "generators")[0]
+    # `report_experiment` writes lambda 10 and identity 0.5.
+    sides = [losses[f"adversarial_{s}"] for s in ("ab", "ba")]
+    sides += [10 * losses[f"cycle_{s}"] + 5 * losses[f"identity_{s}"] for s in "ab"]
+    np.testing.assert_allclose(made, sum(sides), rtol=1e-12)
+    made = loss_curves(experiment, [run], "discriminators")[0]
+    np.testing.assert_allclose(made, (losses["discriminator_a"] + losses["discriminator_b"]) / 2)
+
+
+def test_loss_of_a_critic_includes_its_penalty_and_may_be_below_zero(tmp_path):
+    build(tmp_path, seeds=(0,))
+    record = read_json(tmp_path / "experiment.json")
+    record["configuration"]["objective"] |= {"adversarial": "wasserstein_gp"}
+    write_json(tmp_path / "experiment.json", record)
+    experiment = load(tmp_path)
+    [run] = experiment.of("torch")
+    losses = run.losses.assign(penalty_a=0.5, penalty_b=0.25, discriminator_a=-9.0)
+    write_table(run.folder / "losses.csv", losses)
+    made = loss_curves(experiment, [RunRecord(run.folder)], "discriminators")[0]
+    halves = (losses["discriminator_a"] + losses["discriminator_b"]) / 2
+    np.testing.assert_allclose(made, halves + 10 * 0.75)
+    assert made.max() < 5
+
+
+def test_a_loss_is_steady_from_where_it_stays_near_its_end():
+    falling = np.concatenate([np.linspace(11, 1, 200), np.ones(800)])
+    step = steady_from(falling)
+    assert 185 <= step <= 225
+    assert steady_from(np.ones(100)) == 0
+    assert steady_from(np.linspace(10, 1, 1000)) is None
+    assert steady_from(np.full(100, np.nan)) is None and steady_from(np.ones(3)) is None

@@ -14,7 +14,9 @@ report: {metrics: [kid_efflite0], x: model.blocks, baseline: {model.blocks: 0, l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -24,12 +26,112 @@ import backends
 from harness.config.experiment import check_backends, one_line
 from harness.config.metric_table import BY_NAME
 from harness.config.sections import ConfigSection, Seed
-from harness.studies.grid.axes import GridAxis, make_axes, refuse_no_setting
 from harness.system.errors import UserError
 from harness.system.strict_yaml import MOST_CHARACTERS, parse_yaml
 from harness.system.untrusted import check_file, expanded, is_file, reason
 
 MOST_BYTES = 4 * MOST_CHARACTERS
+SPECIAL = ("dataset", "preset")  # keys of a grid that are no section.key
+LARGEST = 2**63
+SHIPPED = resources.files("harness.studies.grid") / "files"
+
+# ------------------------------------------------------------------------------------------ axes
+
+
+@dataclass(frozen=True)
+class GridAxis:
+    """A config key and its values, or a name and variants of several keys.
+
+    `settings[i]`: what the variant `labels[i]` sets, config key -> value.
+    """
+
+    key: str
+    title: str
+    labels: tuple[str, ...]
+    settings: tuple[Mapping[str, Any], ...]
+
+    @property
+    def keys(self) -> set[str]:
+        """Everything that some variant sets."""
+        return {key for variant in self.settings for key in variant}
+
+    def find(self, wanted: Any) -> str:
+        """The label of a value, or the label itself. Raises ValueError."""
+        if label(wanted) not in self.labels:
+            raise ValueError(f"{self.key}: {wanted!r} is none of {', '.join(self.labels)}")
+        return label(wanted)
+
+
+def make_axes(grid: Mapping[str, Any]) -> tuple[GridAxis, ...]:
+    """Raises ValueError for what is no axis."""
+    axes = []
+    for key, content in grid.items():
+        try:
+            axes.append(_axis(key, content))
+        except ValueError as error:
+            why = str(error)
+            raise ValueError(why if why.startswith("grid") else f"grid.{key}: {why}") from None
+    owner: dict[str, str] = {}
+    for axis in axes:
+        for key in axis.keys:
+            if owner.setdefault(key, axis.key) != axis.key:
+                raise ValueError(f"grid.{axis.key}: {key} is varied by {owner[key]} already")
+    titles = Counter(axis.title for axis in axes)
+    return tuple(replace(axis, title=axis.key) if titles[axis.title] > 1 else axis for axis in axes)
+
+
+def _axis(key: str, content: Any) -> GridAxis:
+    where = f"grid.{key}"
+    variants: list[tuple[str, Mapping[str, Any]]] = []
+    if isinstance(content, list):
+        variants = [(label(value), {key: value}) for value in content]
+        for _, settings in variants:
+            refuse_no_setting("grid", settings)
+    elif isinstance(content, Mapping):
+        for name, settings in content.items():
+            if not isinstance(settings, Mapping) or not settings:
+                raise ValueError(f"{where}.{label(name)}: a mapping of keys to values is needed")
+            variants.append((label(name), dict(settings)))
+        for name, settings in variants:
+            refuse_no_setting(f"{where}.{name}", settings)
+    else:
+        raise ValueError(f"{where}: a list of values, or a mapping of variants, is needed")
+    if not variants:
+        raise ValueError(f"{where}: no values")
+    labels = tuple(name for name, _ in variants)
+    repeated = next((name for name, count in Counter(labels).items() if count > 1), None)
+    if repeated is not None:
+        raise ValueError(f"{where}: {repeated} comes twice")
+    title = key.rpartition(".")[2].replace("_", " ")
+    return GridAxis(key, title, labels, tuple(settings for _, settings in variants))
+
+
+def label(value: Any) -> str:
+    """How a value is written on a page: "0.001", "true", "none". Raises ValueError for numbers of
+    more digits than that."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        raise ValueError("a number larger than any setting takes; give a smaller one")
+    return str(value)
+
+
+def refuse_no_setting(
+    where: str, settings: Mapping[Any, Any], special: Sequence[str] = SPECIAL
+) -> None:
+    """Raises ValueError unless keys are section.key and values are plain."""
+    for key, value in settings.items():
+        if key not in special and not (isinstance(key, str) and "." in key.strip(".")):
+            raise ValueError(f"{where}.{key}: write section.key, such as model.blocks")
+        if not isinstance(value, (str, int, float, bool, type(None))):
+            raise ValueError(f"{where}.{key}: a number, a text, true, false or null is needed")
+
+
+# -------------------------------------------------------------------------------------- the file
 
 
 class ReportSection(ConfigSection):
@@ -79,17 +181,13 @@ class StudyFile(ConfigSection):
             raise ValueError(f"set.{both[0]}: the grid varies it, so it cannot be fixed")
         if "dataset" in varied and "dataset" in self.model_fields_set:
             raise ValueError("dataset: the grid varies it, so it cannot be fixed")
-        self._report_is_about_the_grid(axes)
-        return self
-
-    def _report_is_about_the_grid(self, axes: tuple[GridAxis, ...]) -> None:
-        names = {axis.key: axis for axis in axes}
+        names = [axis.key for axis in axes]
         if self.report.x is not None and self.report.x not in names:
             raise ValueError(
                 f"report.x: {self.report.x!r} is no axis of the grid; one of {', '.join(names)}"
             )
-        if self.report.baseline is not None:
-            self.baseline_labels(axes)
+        self.baseline_labels(axes)
+        return self
 
     def baseline_labels(self, axes: tuple[GridAxis, ...]) -> tuple[str, ...]:
         """The baseline cell, a label an axis. Raises ValueError if there is no such cell."""
@@ -104,18 +202,14 @@ class StudyFile(ConfigSection):
 
 def shipped() -> list[str]:
     """Names of the studies that come with the package."""
-    files = resources.files("harness.studies.grid").joinpath("files").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    names = [file.name for file in SHIPPED.iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def read_study(study: str) -> tuple[str, StudyFile]:
     """A shipped name, or the path of a file; returns its name and content. Raises UserError."""
     if study in shipped():
-        text = (
-            resources.files("harness.studies.grid")
-            .joinpath(f"files/{study}.yaml")
-            .read_text("utf-8")
-        )
+        text = (SHIPPED / f"{study}.yaml").read_text("utf-8")
         return study, parse_study(text, study)
     path = expanded(study)
     if path.suffix not in (".yaml", ".yml") and not is_file(path):

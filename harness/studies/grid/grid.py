@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from harness.config.experiment import Experiment, load_experiment
-from harness.studies.grid.axes import GridAxis
-from harness.studies.grid.file import StudyFile
+from harness.studies.grid.file import GridAxis, StudyFile
 from harness.system.errors import UserError
 
 MOST_CELLS = 100
@@ -41,43 +41,25 @@ def make_cells(
             raise UserError(f"--set {override}: the grid of {where} varies {key}")
     if dataset is not None and "dataset" in varied:
         raise UserError(f"--dataset {dataset}: the grid of {where} varies it")
-    count = 1
-    for axis in axes:
-        count *= len(axis.labels)
+    count = math.prod(len(axis.labels) for axis in axes)
     if count > MOST_CELLS:
         raise UserError(f"{where}: grid has {count:,} cells; at most {MOST_CELLS} are allowed")
-    found: dict[str, GridCell] = {}
-    for places in product(*(range(len(axis.labels)) for axis in axes)):
-        cell = _cell(study, where, axes, places, dataset or study.dataset, overrides)
-        same = found.setdefault(cell.experiment.digest(), cell)
+    cells: dict[str, GridCell] = {}
+    for variants in product(*(zip(axis.labels, axis.settings, strict=True) for axis in axes)):
+        labels = tuple(label for label, _ in variants)
+        name = cell_name(axes, labels)
+        chosen = {key: value for _, settings in variants for key, value in settings.items()}
+        data = str(chosen.pop("dataset")) if "dataset" in chosen else dataset or study.dataset
+        preset = str(chosen.pop("preset", study.preset))
+        settings = [*_overrides(study.fixed), *overrides, *_overrides(chosen)]
+        try:
+            cell = GridCell(labels, name, load_experiment(data, preset, settings))
+        except UserError as error:
+            raise UserError(f"{where}: {name}: {error}") from None
+        same = cells.setdefault(cell.experiment.digest(), cell)
         if same is not cell:
             raise UserError(f"{where}: {same.name} and {cell.name} are the same experiment")
-    return list(found.values())
-
-
-def _cell(
-    study: StudyFile,
-    where: str,
-    axes: tuple[GridAxis, ...],
-    places: tuple[int, ...],
-    dataset: str | None,
-    overrides: Sequence[str],
-) -> GridCell:
-    chosen = {
-        key: value
-        for axis, place in zip(axes, places, strict=True)
-        for key, value in axis.settings[place].items()
-    }
-    labels = tuple(axis.labels[place] for axis, place in zip(axes, places, strict=True))
-    name = cell_name(axes, labels)
-    if "dataset" in chosen:
-        dataset = str(chosen.pop("dataset"))
-    preset = str(chosen.pop("preset", study.preset))
-    settings = [*_overrides(study.fixed), *overrides, *_overrides(chosen)]
-    try:
-        return GridCell(labels, name, load_experiment(dataset, preset, settings))
-    except UserError as error:
-        raise UserError(f"{where}: {name}: {error}") from None
+    return list(cells.values())
 
 
 def cell_name(axes: Sequence[GridAxis], labels: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,18 +105,13 @@ class StudyRecord(Shape):
             raise ValueError("report.metrics: not all of them are known here")
         return self
 
-    @property
-    def device(self) -> str:
-        """Slug, as in the experiments' folders."""
-        return provenance.slug(self.device_name)
-
     def axis(self, key: str) -> int:
         return [axis.key for axis in self.axes].index(key)
 
 
 def study_folder(results: Path, name: str, places: Sequence[CellFolder]) -> Path:
     """Named after all that decides the numbers of its cells."""
-    made_of = sorted(f"{each.cell.name}\n{each.bench.folder.name}" for each in places)
+    made_of = sorted(f"{place.cell.name}\n{place.bench.folder.name}" for place in places)
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:10]
     return results / "studies" / f"{name}-{digest}"
 
@@ -155,13 +151,13 @@ def write_record(
         },
         "cells": [
             {
-                "labels": list(each.cell.labels),
-                "name": each.cell.name,
+                "labels": list(place.cell.labels),
+                "name": place.cell.name,
                 # Relative: results can be moved as a whole.
-                "folder": Path(os.path.relpath(each.bench.folder, folder)).as_posix(),
-                "parameters": parameter_counts(each.cell.experiment),
+                "folder": Path(os.path.relpath(place.bench.folder, folder)).as_posix(),
+                "parameters": _parameter_counts(place.cell.experiment),
             }
-            for each in places
+            for place in places
         ],
     }
     write_json(folder / "study.json", content)
@@ -183,10 +179,9 @@ def is_study(folder: Path) -> bool:
     return path.exists() and read_json(path).get("kind") == KIND
 
 
-def parameter_counts(experiment: Experiment) -> dict[str, int]:
+def _parameter_counts(experiment: Experiment) -> dict[str, int]:
     """Trainable parameters by network."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for name, shape in experiment.networks().parameter_shapes().items():
-        network = name.partition("/")[0]
-        counts[network] = counts.get(network, 0) + math.prod(shape)
+        counts[name.partition("/")[0]] += math.prod(shape)
     return counts

@@ -16,13 +16,14 @@ from harness.config.experiment import check_backends
 from harness.data import Prepared
 from harness.metrics.evaluate import is_scored
 from harness.records.run import find_runs
-from harness.studies.comparison import locked, score
-from harness.studies.grid.file import StudyFile, read_study
+from harness.studies.comparison import score
+from harness.studies.grid.file import read_study
 from harness.studies.grid.grid import GridCell, make_cells
-from harness.studies.grid.page.write import write_page
+from harness.studies.grid.page import write_page
 from harness.studies.grid.record import CellFolder, asked_runs, study_folder, write_record
 from harness.studies.study import with_progress
 from harness.system.errors import WorkerFailed
+from harness.system.lock import locked
 from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display
 from harness.training.experiment_folder import prepare_data
@@ -60,7 +61,14 @@ def study(options: GridOptions, display: Display) -> Path:
     done.
     """
     name, file = read_study(options.study)
-    request = _request(options, file)
+    request = ComparisonRequest(
+        seeds=options.seeds or file.seeds,
+        backends=options.backends or file.backends,
+        device=options.device,
+        data_dir=options.data_dir,
+        results=options.results,
+    )
+    check_backends(list(request.backends))
     machine = find_machine(request.device)
     cells = make_cells(file, name, options.dataset, options.overrides)
     for cell in cells:
@@ -71,40 +79,27 @@ def study(options: GridOptions, display: Display) -> Path:
     with locked(folder):
         write_record(folder, name, file, request, machine, places)
         failures = [] if options.report_only else _train(folder, places, request, machine, display)
-        for each in places:
-            _score(each.bench.folder, display)
+        for place in places:
+            _score(place.bench.folder, display)
         page = write_page(folder)
     if failures:
         raise failures[0]
     return page
 
 
-def _request(options: GridOptions, file: StudyFile) -> ComparisonRequest:
-    """Raises UserError for an unknown backend."""
-    backends = options.backends or file.backends
-    check_backends(list(backends))
-    return ComparisonRequest(
-        seeds=options.seeds or file.seeds,
-        backends=backends,
-        device=options.device,
-        data_dir=options.data_dir,
-        results=options.results,
-    )
-
-
 def _places(
     cells: Sequence[GridCell], request: ComparisonRequest, display: Display
 ) -> list[CellFolder]:
     """Each data set is found and looked through once, however many cells use it."""
-    known: dict[tuple[object, ...], Prepared] = {}
+    by_data: dict[tuple[object, ...], Prepared] = {}
     places = []
     for cell in cells:
         data = cell.experiment.data
         sizes = (data.load("a"), data.load("b"))
         key = (cell.experiment.dataset, sizes, data.train, data.test, data.hold_out)
-        if key not in known:
-            known[key] = prepare_data(cell.experiment, request.data_dir, display)
-        places.append(CellFolder(cell, set_up(cell.experiment, known[key], request.results)))
+        if key not in by_data:
+            by_data[key] = prepare_data(cell.experiment, request.data_dir, display)
+        places.append(CellFolder(cell, set_up(cell.experiment, by_data[key], request.results)))
     return places
 
 
@@ -116,14 +111,19 @@ def _train(
     display: Display,
 ) -> list[WorkerFailed]:
     """One cell after the other; after each the page shows what there is so far."""
-    todo = [each for each in places if not _done(each.bench.folder, request, machine)]
+    todo = []
+    for place in places:
+        runs = asked_runs(place.bench.folder, machine.device_name, request.backends, request.seeds)
+        # A run that has diverged would do so again.
+        if not all(run.begun and (run.complete or run.diverged) for run in runs):
+            todo.append(place)
     display.say(
         f"Cells: {len(places) - len(todo)} of {len(places)} are trained, {len(todo)} to train"
     )
     failures: list[WorkerFailed] = []
-    for each in with_progress("cells", todo, lambda place: place.cell.name, display):
-        display.say(f"Cell: {each.cell.name}")
-        failures += _train_cell(each.bench, request, machine, display)
+    for place in with_progress("cells", todo, lambda place: place.cell.name, display):
+        display.say(f"Cell: {place.cell.name}")
+        failures += _train_cell(place.bench, request, machine, display)
         write_page(folder)
     return failures
 
@@ -146,18 +146,12 @@ def _train_cell(
     return failures
 
 
+def _count_diverged(folder: Path) -> int:
+    return sum(run.diverged for run in find_runs(folder))
+
+
 def _score(folder: Path, display: Display) -> None:
     """Score and report what is complete and not scored yet."""
     if any(run.complete for run in find_runs(folder)) and not is_scored(folder):
         with locked(folder):
             score(folder, display)
-
-
-def _done(folder: Path, request: ComparisonRequest, machine: Machine) -> bool:
-    """Whether every run asked for is complete, or has diverged and would again."""
-    runs = asked_runs(folder, machine.device_name, request.backends, request.seeds)
-    return all(run.begun and (run.complete or run.diverged) for run in runs)
-
-
-def _count_diverged(folder: Path) -> int:
-    return sum(run.diverged for run in find_runs(folder))

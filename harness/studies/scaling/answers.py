@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from harness.report.formatting import MINUS, bounds, fixed, listed, plural, prefixed, significant
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_PAIRS, Interval
-from harness.studies.scaling.findings import AxisFindings, ScalingCurve, ScalingFindings, ratio
-from harness.studies.scaling.fit import Spread
+from harness.studies.scaling.findings import ScalingFindings, Spread, ratio
 from harness.studies.scaling.record import ScalingRecord
+from harness.studies.study import open_answer
 
 # Along these a network keeps its parameters and its operations: what does not grow there is cost of
 # a step, whatever is in it.
@@ -20,87 +18,81 @@ STRAIGHT = 0.2  # a line that misses a point by more describes nothing
 
 
 def answers(findings: ScalingFindings) -> list[Answer]:
-    found = [_growth(findings), _faster(findings), _fixed(findings), _memory(findings)]
-    return [*found, *_failed(findings)]
+    always = [_growth(findings), _faster(findings), _fixed(findings), _memory(findings)]
+    return [*always, *_failed(findings)]
 
 
 def _growth(findings: ScalingFindings) -> Answer:
-    question = "Does time grow in proportion to arithmetic?"
     sentences, exponents = [], []
-    for each in findings.axes:
-        known = [curve for curve in each.curves if len(curve.values) > 1]
-        if known:
-            sentences.append(Sentence(_span(each, known[0]), _grown(known)))
-        exponents += [curve.power for curve in known]
+    for axis in findings.axes:
+        curves = [curve for curve in axis.curves if len(curve.values) > 1]
+        if not curves:
+            continue
+        # "16 times the arithmetic takes PyTorch 9 times as long (exponent 0.8 [0.7, 0.9])."
+        parts = []
+        for curve in curves:
+            exponents.append(curve.power)
+            times = significant(curve.steps[-1] / curve.steps[0])
+            part = f"{curve.title} {times} times as long"
+            if curve.power.value is not None:
+                exponent = f"{fixed(curve.power.value, 2)} {bounds(curve.power, 2)}".strip()
+                part += f" (exponent {exponent})"
+            parts.append(part)
+        first = curves[0]
+        more = significant(first.flops[-1] / first.flops[0])
+        span = f"{axis.title}, {first.values[0]:,} to {axis.shown(first.values[-1])}"
+        sentences.append(Sentence(span, f"{more} times the arithmetic takes {listed(parts)}."))
     text = (
         "The exponent is b of time = a · FLOPs^b, 1 is proportion; its 95 % interval, from 4 points"
         " on, is of how far they are from any one power, as a fixed cost bends them."
     )
-    return Answer(question, _exponents(exponents), "open", (*sentences, Sentence("", text)))
+    sentences.append(Sentence("", text))
+    short = "Cannot tell: too few points"
+    values = sorted(power.value for power in exponents if power.value is not None)
+    if values:
+        below, above = _beside_one(exponents)
+        sure = [f"{count} surely {side} 1" for count, side in ((below, "below"), (above, "above"))
+                if count]  # fmt: skip
+        span = f"{values[0]:.2f}" + (f" to {values[-1]:.2f}" if len(values) > 1 else "")
+        certain = listed(sure) if sure else "none surely off 1"
+        short = f"With exponents of {span}; of {plural(len(exponents), 'curve')}, {certain}"
+    question = "Does time grow in proportion to arithmetic?"
+    return Answer(question, short, "open", tuple(sentences))
 
 
-def _exponents(found: Sequence[Interval]) -> str:
-    values = sorted(each.value for each in found if each.value is not None)
-    if not values:
-        return "Cannot tell: too few points"
-    below = sum(each.high is not None and each.high < 1 for each in found)
-    above = sum(each.low is not None and each.low > 1 for each in found)
-    sure = [f"{below} surely below 1"] * bool(below) + [f"{above} surely above 1"] * bool(above)
-    span = f"{values[0]:.2f}" + (f" to {values[-1]:.2f}" if len(values) > 1 else "")
-    told = listed(sure) if sure else "none surely off 1"
-    return f"With exponents of {span}; of {plural(len(found), 'curve')}, {told}"
-
-
-def _span(each: AxisFindings, curve: ScalingCurve) -> str:
-    return f"{each.axis.title}, {curve.values[0]:,} to {each.shown(curve.values[-1])}"
-
-
-def _grown(curves: Sequence[ScalingCurve]) -> str:
-    """ "16 times the arithmetic takes PyTorch 9 times as long (exponent 0.8 [0.7, 0.9])"."""
-    told = []
-    for curve in curves:
-        times = significant(curve.steps[-1] / curve.steps[0])
-        exponent = f"{fixed(curve.power.value, 2)} {bounds(curve.power, 2)}".strip()
-        known = "" if curve.power.value is None else f" (exponent {exponent})"
-        told.append(f"{curve.title} {times} times as long{known}")
-    more = significant(curves[0].flops[-1] / curves[0].flops[0])
-    return f"{more} times the arithmetic takes {listed(told)}."
+def _beside_one(intervals: list[Interval]) -> tuple[int, int]:
+    """How many lie below 1 as a whole, and how many above."""
+    below = [one for one in intervals if one.high is not None and one.high < 1]
+    above = [one for one in intervals if one.low is not None and one.low > 1]
+    return len(below), len(above)
 
 
 def _faster(findings: ScalingFindings) -> Answer:
     question = "Which is faster, and does it depend on the configuration?"
     first, *others = findings.record.backends
     sentences: list[Sentence] = []
-    found: list[Interval] = []
+    intervals: list[Interval] = []
     for other in others:
-        for each in findings.axes:
-            ratios = [(row.value, ratio(row.point, first, other)) for row in each.rows]
-            known = [(value, times) for value, times in ratios if times.value is not None]
-            found += [times for _, times in known]
-            if len(known) > 1:
-                told = ", ".join(f"{times.value:.2f} at {each.shown(n)}" for n, times in known)
-                lead = f"{each.axis.title}: {findings.titles[other]} / {findings.titles[first]}"
-                sentences.append(Sentence(lead, f"{told}."))
-    if not found:
-        text = "No point has numbers of two backends."
-        return Answer(question, "Nothing to compare", "open", (Sentence("", text),))
+        for axis in findings.axes:
+            parts = []
+            for value, point in axis.points:
+                times = ratio(point, first, other)
+                if times.value is not None:
+                    intervals.append(times)
+                    parts.append(f"{times.value:.2f} at {axis.shown(value)}")
+            if len(parts) > 1:
+                lead = f"{axis.title}: {findings.titles[other]} / {findings.titles[first]}"
+                sentences.append(Sentence(lead, f"{', '.join(parts)}."))
+    if not intervals:
+        return open_answer(question, "Nothing to compare", "No point has numbers of two backends.")
+    # Only intervals on either side of 1 say that one is faster here and the other there.
+    depends = "Yes, it depends: " if all(_beside_one(intervals)) else ""
     subject = findings.titles[others[0]] if len(others) == 1 else "another"
-    short = f"{_depends(found)}{subject} took {_range(found)} times as long as"
-    short += f" {findings.titles[first]}"
-    return Answer(question, short, "open", (*sentences, Sentence("", _doubts(findings.record))))
-
-
-def _depends(found: Sequence[Interval]) -> str:
-    """Only intervals on either side of 1 say that one is faster here and the other there."""
-    above = any(each.low is not None and each.low > 1 for each in found)
-    below = any(each.high is not None and each.high < 1 for each in found)
-    return "Yes, it depends: " if above and below else ""
-
-
-def _range(found: Sequence[Interval]) -> str:
-    values = [each.value for each in found if each.value is not None]
+    values = [times.value for times in intervals if times.value is not None]
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
-    return low if low == high else f"{low} to {high}"
+    span = low if low == high else f"{low} to {high}"
+    short = f"{depends}{subject} took {span} times as long as {findings.titles[first]}"
+    return Answer(question, short, "open", (*sentences, Sentence("", _doubts(findings.record))))
 
 
 def _doubts(record: ScalingRecord) -> str:
@@ -121,107 +113,97 @@ def _doubts(record: ScalingRecord) -> str:
 
 def _fixed(findings: ScalingFindings) -> Answer:
     question = "What does a step cost before its first FLOP?"
-    sentences, fitted = [], []
-    for name in SAME_NETWORK:
-        each = findings.on(name)
-        for curve in each.curves if each else ():
+    sentences = []
+    costs: dict[str, list[float]] = {}  # by backend
+    for axis in filter(None, map(findings.on, SAME_NETWORK)):
+        for curve in axis.curves:
             line = curve.straight
-            if each is None or line is None:
+            if line is None:
                 continue
-            lead = f"{each.axis.title}, {curve.title}"
             if line.off > STRAIGHT:
                 text = f"no straight line fits, the best is off by {100 * line.off:.0f} %."
             else:
-                text = f"fitted {_ms(line.fixed)} of the {_milli(curve.steps[0])} ms at"
-                text += f" {each.shown(curve.values[0])}; each further GFLOP at {_rate(line.rate)}"
-                text += f"; off by at most {100 * line.off:.0f} %."
-                fitted.append((curve, line.fixed.value or 0.0))
-            sentences.append(Sentence(lead, text))
-    if not fitted:
+                rate = line.rate.value
+                speed = "no cost that shows" if rate is None else prefixed(rate, "FLOP/s")
+                text = (
+                    f"fitted {_ms(line.fixed)} of the {_milli(curve.steps[0])} ms at"
+                    f" {axis.shown(curve.values[0])}; each further GFLOP at {speed}"
+                    f"; off by at most {100 * line.off:.0f} %."
+                )
+                costs.setdefault(curve.backend, []).append(line.fixed.value or 0.0)
+            sentences.append(Sentence(f"{axis.title}, {curve.title}", text))
+    if not costs:
         text = "Size or batch need at least 3 points that lie on a line."
         return Answer(question, "Cannot tell", "open", (*sentences, Sentence("", text)))
-    short = listed([_between(findings, name, fitted) for name in findings.record.backends
-                    if any(curve.backend == name for curve, _ in fitted)])  # fmt: skip
+    parts = []
+    for backend in findings.record.backends:
+        if backend in costs:
+            low, high = _milli(min(costs[backend])), _milli(max(costs[backend]))
+            span = f"{low} ms" if low == high else f"{low} to {high} ms"
+            span = span if max(costs[backend]) else "none seen"
+            parts.append(f"{findings.titles[backend]} {span}")
     text = (
         "Where the curve flattens at the small end: time = fixed + FLOPs / rate; in brackets, if"
         " any one point is left out. A fit to what was measured: no step without arithmetic was"
         " timed."
     )
-    return Answer(question, f"Fitted: {short}", "open", (*sentences, Sentence("", text)))
-
-
-def _between(
-    findings: ScalingFindings, name: str, fitted: Sequence[tuple[ScalingCurve, float]]
-) -> str:
-    values = sorted(value for curve, value in fitted if curve.backend == name)
-    low, high = _milli(values[0]), _milli(values[-1])
-    span = f"{low} ms" if low == high else f"{low} to {high} ms"
-    return f"{findings.titles[name]} {span}" if values[-1] else f"{findings.titles[name]} none seen"
+    short = f"Fitted: {listed(parts)}"
+    return Answer(question, short, "open", (*sentences, Sentence("", text)))
 
 
 def _milli(seconds: float) -> str:
     return significant(1000 * seconds, 2)
 
 
-def _ms(found: Spread) -> str:
-    value = "none" if found.value == 0 else f"{_milli(found.value or 0.0)} ms"
-    if found.low is None or found.high is None:
+def _ms(cost: Spread) -> str:
+    value = "none" if cost.value == 0 else f"{_milli(cost.value or 0.0)} ms"
+    if cost.low is None or cost.high is None:
         return value
-    return f"{value} [{_milli(found.low)}, {_milli(found.high)}]"
-
-
-def _rate(found: Spread) -> str:
-    return "no cost that shows" if found.value is None else prefixed(found.value, "FLOP/s")
+    return f"{value} [{_milli(cost.low)}, {_milli(cost.high)}]"
 
 
 def _memory(findings: ScalingFindings) -> Answer:
     question = "What batch would fit?"
-    each, memory = findings.on("batch"), findings.record.device_memory
-    lines = [(curve, curve.line) for curve in each.curves if curve.line] if each else []
+    axis, memory = findings.on("batch"), findings.record.device_memory
+    lines = [(curve, curve.line) for curve in axis.curves if curve.line] if axis else []
     if not lines:
-        text = "It takes at least 3 batches."
-        return Answer(question, "Cannot tell", "open", (Sentence("", text),))
-    sentences, short, most = [], [], 0.0
+        return open_answer(question, "Cannot tell", "It takes at least 3 batches.")
+    sentences, parts, most = [], [], 0.0
     for curve, line in lines:
-        fits = line.fits(memory)
         text = f"{prefixed(line.each, 'B')} for each of the batch, on top of"
         text += f" {prefixed(line.start, 'B')}"
+        fits = line.fits(memory)
         if fits is not None:
-            most = max(most, fits / line.largest)
-            short.append(f"{curve.title} about {significant(fits, 2)}")
+            times = fits / line.largest
+            most = max(most, times)
+            parts.append(f"{curve.title} about {significant(fits, 2)}")
             text += f"; so about {significant(fits, 2)} would fit in {prefixed(memory, 'B')}"
-            text += f", {significant(fits / line.largest, 2)} times the largest that was tried"
-        text += f". {_checked(line.check, line.largest)}"
+            text += f", {significant(times, 2)} times the largest that was tried"
+        if line.check is None:
+            text += ". Too few batches to check the line by."
+        else:
+            error = f"{MINUS if line.check < 0 else '+'}{100 * abs(line.check):.1f} %"
+            text += f". Check: the line through the others is {error} off at batch {line.largest}."
         sentences.append(Sentence(curve.title, text))
     text = "One process alone, with all of the memory that there is: what else needs some is not"
     text += " counted, nor is what a framework holds in reserve."
-    told = f"{_how_far(most)}: {listed(short)}" if short else "Cannot be predicted"
-    return Answer(question, told, "open", (*sentences, Sentence("", text)))
-
-
-def _how_far(times: float) -> str:
-    return f"Predicted, not tried{', far beyond what was' * (times > FAR)}"
-
-
-def _checked(check: float | None, largest: int) -> str:
-    if check is None:
-        return "Too few batches to check the line by."
-    error = f"{MINUS if check < 0 else '+'}{100 * abs(check):.1f} %"
-    return f"Check: the line through the others is {error} off at batch {largest}."
+    far = ", far beyond what was" if most > FAR else ""
+    short = f"Predicted, not tried{far}: {listed(parts)}" if parts else "Cannot be predicted"
+    return Answer(question, short, "open", (*sentences, Sentence("", text)))
 
 
 def _failed(findings: ScalingFindings) -> list[Answer]:
-    question = "What could not be measured?"
-    failed = [point for point in findings.record.points if point.failed]
-    if not failed:
+    """No answer where nothing failed."""
+    sentences = []
+    for point in findings.record.points:
+        if point.failed:
+            lead = f"{point.axis} {point.value or ''}".strip()
+            memory = "memory ran out: " if point.failed.out_of_memory else ""
+            sentences.append(Sentence(lead, memory + point.failed.why))
+    if not sentences:
         return []
-    sentences = [
-        Sentence(
-            f"{point.axis} {point.value or ''}".strip(),
-            ("memory ran out: " if point.failed.out_of_memory else "") + point.failed.why,
-        )
-        for point in failed
-        if point.failed
-    ]
-    text = "All backends are in memory at once here; one alone may get further."
-    return [Answer(question, plural(len(failed), "point"), "no", (*sentences, Sentence("", text)))]
+    short = plural(len(sentences), "point")
+    sentences.append(
+        Sentence("", "All backends are in memory at once here; one alone may get further.")
+    )
+    return [Answer("What could not be measured?", short, "no", tuple(sentences))]

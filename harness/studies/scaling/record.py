@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.studies.scaling.points import BASE
-from harness.studies.study import read_record as read
+from harness.studies import study
 from harness.system.files import write_json
 
 KIND = "scaling"
+BASE = "base"
 # What is beyond cannot be measured, nor be added up or drawn.
 Positive = Annotated[float, Field(ge=1e-12, le=1e18)]
 Whole = Annotated[int, Field(ge=1, le=10**18)]
@@ -82,7 +82,9 @@ class MeasuredPoint(_Part):
         return next((side for side in self.sides if side.backend == backend), None)
 
 
-class ScalingAxisRecord(_Part):
+class ScalingAxis(_Part):
+    """`base`: its value in the configuration that is varied."""
+
     name: str
     title: str
     unit: str
@@ -104,7 +106,7 @@ class ScalingRecord(_Part):
     backends: Annotated[tuple[str, ...], Field(min_length=1)]
     pairs: Whole
     block_seconds: Positive
-    axes: tuple[ScalingAxisRecord, ...]
+    axes: tuple[ScalingAxis, ...]
     points: tuple[MeasuredPoint, ...] = ()
 
     @model_validator(mode="after")
@@ -119,17 +121,17 @@ class ScalingRecord(_Part):
     def base(self) -> MeasuredPoint | None:
         return next((point for point in self.points if point.axis == BASE), None)
 
-    def on(self, axis: ScalingAxisRecord) -> list[tuple[int, MeasuredPoint]]:
+    def on(self, axis: ScalingAxis) -> list[tuple[int, MeasuredPoint]]:
         """Value and point of an axis, ascending, the base among them; empty: nothing but that."""
         own = [(p.value, p) for p in self.points if p.axis == axis.name and p.value is not None]
         if own and self.base:
             own.append((axis.base, self.base))
-        return sorted(own, key=lambda each: each[0])
+        return sorted(own, key=lambda value_and_point: value_and_point[0])
 
     def having(self, point: MeasuredPoint) -> ScalingRecord:
         """With this point, in place of one with the same key."""
         order = [BASE, *(axis.name for axis in self.axes)]
-        kept = [each for each in self.points if each.key != point.key]
+        kept = [other for other in self.points if other.key != point.key]
         points = sorted([*kept, point], key=lambda p: (order.index(p.axis), p.value or 0))
         return self.model_copy(update={"points": tuple(points)})
 
@@ -141,10 +143,10 @@ def write_record(path: Path, record: ScalingRecord) -> None:
 
 def read_record(path: Path) -> ScalingRecord:
     """Raises UserError for a missing or damaged one."""
-    return read(path, KIND, ScalingRecord)
+    return study.read_record(path, KIND, ScalingRecord)
 
 
 def find_records(folder: Path) -> list[ScalingRecord]:
     """All in a folder, by device and preset. Raises UserError for a damaged one."""
-    records = [read_record(path) for path in sorted(folder.glob("*.json"))]
+    records = study.read_records(folder, read_record).values()
     return sorted(records, key=lambda record: (record.device, record.preset))

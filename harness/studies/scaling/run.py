@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from harness.config.experiment import check_backends, load_experiment
 from harness.plan.step_cost import step_flops
-from harness.studies.scaling.axes import axes_of, choose
-from harness.studies.scaling.measure import Method, measure
-from harness.studies.scaling.points import ScalingPoint, make_points
+from harness.studies.scaling.points import ScalingPoint, axes_of, choose, make_points
 from harness.studies.scaling.record import (
     KIND,
+    Failure,
     MeasuredPoint,
-    ScalingAxisRecord,
+    Memory,
     ScalingRecord,
+    ScalingSide,
     read_record,
     write_record,
 )
@@ -26,6 +29,15 @@ from harness.system.lock import locked
 from harness.system.machine import Machine, device_memory
 from harness.system.progress import Display
 from harness.training.jobs import check_precision, tell
+from harness.training.timed_session import timed_session
+
+
+@dataclass(frozen=True)
+class Method:
+    """`pairs`: blocks of each backend; `block_seconds`: of the slowest one's, about."""
+
+    pairs: int = 6
+    block_seconds: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,16 +72,30 @@ def scale(request: ScalingRequest, display: Display) -> tuple[ScalingRecord, Pat
     record = _new_record(request, points[0])
     device = provenance.slug(request.machine.device_name)
     file = request.folder / f"{provenance.slug(base.preset)}-{device}-{record.digest}.json"
-    # Another one at the same time would spoil both.
+    logs = request.folder / "logs" / record.digest
+
+    def seconds_left(rest: Sequence[ScalingPoint]) -> float | None:
+        return estimate(record.base, rest, request.method)
+
+    # Two of them at the same time would slow each other down.
     with locked(request.folder):
-        tell(display, request.machine, request.folder, request.folder / "logs" / record.digest)
-        record = _continued(record, file)
+        tell(display, request.machine, request.folder, logs)
+        # An earlier run's points are kept; those that failed are measured again.
+        if file.exists():
+            record = record.model_copy(update={"points": read_record(file).points})
         done = {point.key for point in record.points if point.sides}
         todo = [point for point in points if point.key not in done]
         for line in left_out:
             display.say(f"Left out: {line}")
         display.say(f"{len(points)} points, {len(points) - len(todo)} of them measured already")
-        record = _measure_all(record, todo, file, request, display)
+        # The base comes first where it is not there: estimates are made from it.
+        watched = with_progress("points", todo, lambda point: point.label, display, seconds_left)
+        for turn, point in enumerate(watched):
+            measured = measure(point, request, logs, turn)
+            record = record.having(measured)
+            write_record(file, record)
+            if measured.failed:
+                display.say(f"Failed at {point.label}: {measured.failed.why}")
     failures = [point.failed for point in record.points if point.failed]
     if len(failures) == len(record.points):
         raise WorkerFailed(f"scaling: no point could be measured; the first: {failures[0].why}")
@@ -95,41 +121,51 @@ def _new_record(request: ScalingRequest, base: ScalingPoint) -> ScalingRecord:
         backends=request.backends,
         pairs=method.pairs,
         block_seconds=method.block_seconds,
-        axes=tuple(
-            ScalingAxisRecord(name=axis.name, title=axis.title, unit=axis.unit, base=axis.base)
-            for axis in axes_of(base.experiment)
-        ),
+        axes=axes_of(base.experiment),
     )
 
 
-def _continued(record: ScalingRecord, file: Path) -> ScalingRecord:
-    """With the points of an earlier run. Raises UserError where its file is damaged."""
-    if not file.exists():
-        return record
-    return record.model_copy(update={"points": read_record(file).points})
+def measure(point: ScalingPoint, request: ScalingRequest, logs: Path, turn: int) -> MeasuredPoint:
+    """Every backend in a fresh process, timed in turns; which one begins changes with `turn`.
+
+    A process that dies is a finding, not an error.
+    """
+    began = time.monotonic()
+    facts: dict[str, Any] = {
+        "axis": point.axis,
+        "value": point.value,
+        "settings": dict(point.settings),
+        "flops": step_flops(point.experiment),
+    }
+    machine, backends, method = request.machine, request.backends, request.method
+    try:
+        with timed_session(
+            point.experiment, machine, backends, logs, label=point.label, turn=turn
+        ) as session:
+            first = session.warm_up(method.block_seconds)
+            rounds = list(islice(session.rounds(), method.pairs))
+            memory = session.ask(memory=True)
+        facts["sides"] = tuple(
+            ScalingSide(
+                backend=backends[i],
+                framework=session.environments[i]["framework"],
+                first_step_seconds=first[i],
+                seconds_per_step=tuple(block.seconds for block in blocks),
+                memory=Memory(**memory[i]),
+            )
+            for i, blocks in enumerate(zip(*rounds, strict=True))
+        )
+    except WorkerFailed as error:
+        facts["failed"] = failure(error)
+    return MeasuredPoint(**facts, wall_seconds=time.monotonic() - began)
 
 
-def _measure_all(
-    record: ScalingRecord,
-    todo: Sequence[ScalingPoint],
-    file: Path,
-    request: ScalingRequest,
-    display: Display,
-) -> ScalingRecord:
-    """The base comes first where it is not there: estimates are made from it."""
-    logs = request.folder / "logs" / record.digest
-
-    def left(rest: Sequence[ScalingPoint]) -> float | None:
-        return estimate(record.base, rest, request.method)
-
-    points = with_progress("points", todo, lambda point: point.label, display, left)
-    for turn, point in enumerate(points):
-        measured = measure(point, request.machine, request.backends, request.method, logs, turn)
-        record = record.having(measured)
-        write_record(file, record)
-        if measured.failed:
-            display.say(f"Failed at {point.label}: {measured.failed.why}")
-    return record
+def failure(error: WorkerFailed) -> Failure:
+    """What is known of it, without the log's path, which means nothing on another machine."""
+    why = str(error).rpartition("; ")[0] or str(error)
+    # A process that Linux takes away for want of memory is killed, as it is where a user does it.
+    killed = error.fault == "died" and "SIGKILL" in why
+    return Failure(why=why, out_of_memory=error.fault == "memory" or killed)
 
 
 def estimate(
@@ -139,15 +175,13 @@ def estimate(
     without a measured base."""
     if base is None or not base.sides:
         return None
+
+    def stepping(steps: Sequence[float]) -> float:
+        """Seconds of all steps of a point, given those of one step of each backend."""
+        steps_per_block = max(1, round(method.block_seconds / max(steps)))
+        return sum(steps) * (2 + (method.pairs + 1) * steps_per_block)
+
     steps = [side.step for side in base.sides]
-    start = max(0.0, base.wall_seconds - _stepping(steps, method))
-    return sum(
-        start
-        + _stepping([step * step_flops(point.experiment) / base.flops for step in steps], method)
-        for point in todo
-    )
-
-
-def _stepping(steps: Sequence[float], method: Method) -> float:
-    """Seconds of all steps of a point, given those of one step of each backend."""
-    return sum(steps) * (2 + (method.pairs + 1) * method.steps(max(steps)))
+    start = max(0.0, base.wall_seconds - stepping(steps))
+    flops = [step_flops(point.experiment) for point in todo]
+    return sum(start + stepping([step * count / base.flops for step in steps]) for count in flops)

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import Interval, enough_starts, over_starts
-from harness.studies.study import read_record as read
+from harness.studies import study
 from harness.system import provenance
 from harness.system.files import write_json
 
@@ -113,8 +113,8 @@ class TimingRecord:
 
     `configuration`: every key of the experiment, nested; `changes`: dotted keys that are not as the
     preset has them. `costs`: counted, by phase; empty in records that have none. `machine`: as
-    provenance.describe. `energy_source`: what the joules are read from. Of a record from before
-    there were phases, costs, peaks or energy, those are absent.
+    provenance.describe. `energy_source`: what the joules are read from. Old records have no
+    phases, costs, peaks or energy.
     """
 
     preset: Text
@@ -171,8 +171,8 @@ class TimingRecord:
             f"{self.preset}, {self.configuration['data']['crop_size']} px, batch {self.batch_size},"
             f" {self.configuration['runtime']['precision']}"
         )
-        said = {"data.crop_size", "training.batch_size", "runtime.precision"}
-        changes = [f"{key}={value}" for key, value in self.changes.items() if key not in said]
+        in_head = {"data.crop_size", "training.batch_size", "runtime.precision"}
+        changes = [f"{key}={value}" for key, value in self.changes.items() if key not in in_head]
         return ", ".join([head, *changes])
 
     def warm(self, side: int) -> np.ndarray:
@@ -226,20 +226,19 @@ def write_record(record: TimingRecord, path: Path) -> None:
 
 def read_records(folder: Path) -> dict[str, TimingRecord]:
     """By file name, sorted. Raises UserError naming a file that is no such record or is damaged."""
-    return {path.name: read_record(path) for path in sorted(folder.glob("*.json"))}
+    return study.read_records(folder, read_record)
 
 
 def read_record(path: Path) -> TimingRecord:
-    return read(path, KIND, TimingRecord, _with_sides)
+    def with_sides(document: dict[str, Any]) -> dict[str, Any]:
+        """A start's list of sides as its first and second."""
+        starts = []
+        for number, start in enumerate(document["starts"]):
+            first, second = start["sides"]
+            starts.append({**start, "number": number, "first": first, "second": second})
+        return {**document, "starts": starts}
 
-
-def _with_sides(document: dict[str, Any]) -> dict[str, Any]:
-    """A start's list of sides as its first and second."""
-    starts = []
-    for number, start in enumerate(document["starts"]):
-        first, second = start["sides"]
-        starts.append({**start, "number": number, "first": first, "second": second})
-    return {**document, "starts": starts}
+    return study.read_record(path, KIND, TimingRecord, with_sides)
 
 
 def _check(kind: Any, value: object, name: str) -> None:
@@ -249,9 +248,9 @@ def _check(kind: Any, value: object, name: str) -> None:
         raise ValueError(f"{name}: {error.errors()[0]['msg']}") from None
 
 
-def _check_phases(found: Mapping[str, Any]) -> None:
-    if set(found) != set(PHASES):
-        raise ValueError(f"phases: {', '.join(found)} in place of {', '.join(PHASES)}")
+def _check_phases(by_phase: Mapping[str, Any]) -> None:
+    if set(by_phase) != set(PHASES):
+        raise ValueError(f"phases: {', '.join(by_phase)} in place of {', '.join(PHASES)}")
 
 
 def _median(values: np.ndarray) -> float | None:

@@ -1,13 +1,29 @@
-"""Sentences that explain a section of a study's page."""
+"""The page of a study: a pure function of its folder and of the experiments it refers to."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from harness.report.comparison.context import FID
 from harness.report.formatting import plural
+from harness.report.page import Block, Figure, Note, Page, Section, text_table
+from harness.report.render import write_page as write
 from harness.statistics.intervals import MINIMUM_SEEDS
-from harness.studies.grid.page.findings import GridFindings
-from harness.studies.grid.page.plots import is_heat_map
+from harness.studies.grid import tables
+from harness.studies.grid.answers import answers
+from harness.studies.grid.findings import GridFindings, find
+from harness.studies.grid.plots import figures, is_heat_map
+from harness.studies.grid.record import read_record
 
+HEAT_MAP = (
+    "Each square: the mean, and half the width of its 95 % interval where there is one; darker is "
+    "higher. Right: the difference, white at zero. “failed”: where trainings failed."
+)
+CURVES = (
+    "Points: means; bars: 95 % intervals as in the table. Dashed: the untranslated images; dotted: "
+    "real images. A cross: where trainings failed."
+)
 LOSSES = (
     "A panel a cell. Solid: loss of both generators; dashed: of both discriminators; each term "
     "weighted as the optimiser sees it, so that panels with other weights cannot be compared by "
@@ -27,18 +43,48 @@ COST = (
 CELLS = "Each is an experiment with a report of its own, in the folder named here."
 
 
-def about(findings: GridFindings) -> tuple[str, ...]:
-    """What was studied, a phrase each."""
+def write_page(folder: Path) -> Path:
+    """Write report.html, report.md, figures and table.csv; return the page's path.
+
+    What is missing is said to be missing. Raises UserError naming a damaged record.
+    """
+    findings = find(read_record(folder))
+    return write(folder, make_page(findings), figures(findings), tables.csv_table(findings))
+
+
+def make_page(findings: GridFindings) -> Page:
     study = findings.study
-    names = " and ".join(findings.titles[name] for name in study.backends)
+    caption = HEAT_MAP if is_heat_map(findings) else CURVES
+    results: list[Block] = [Note(scores(findings))]
+    for metric in findings.metrics:
+        results.append(Figure(f"{metric.name}.png", caption))
+        results.append(tables.score_table(findings, metric))
+    if not findings.metrics:
+        results.append(Note("Nothing is scored yet.", "notice"))
+    cells = [
+        (cell.name, Path(os.path.relpath(cell.record.folder, study.folder)).as_posix())
+        for cell in findings.cells
+    ]
+    sections = (
+        Section("Scores", tuple(results)),
+        Section("Losses", (Figure("losses.png", LOSSES),)),
+        Section("Cost", (Note(COST), tables.cost_table(findings))),
+        Section("Cells", (Note(CELLS), text_table(("Cell", "Folder"), cells))),
+    )
     datasets = sorted({cell.experiment.dataset for cell in findings.cells if cell.experiment})
-    cells = plural(len(study.cells), "cell")
-    seeds = plural(len(study.seeds), "seed")
-    return (names, *datasets, f"preset {study.preset}", f"{cells}, {seeds}", study.device_name,
-            f"study {study.hash}")  # fmt: skip
+    about = (
+        " and ".join(findings.titles[name] for name in study.backends),
+        *datasets,
+        f"preset {study.preset}",
+        f"{plural(len(study.cells), 'cell')}, {plural(len(study.seeds), 'seed')}",
+        study.device_name,
+        f"study {study.hash}",
+    )
+    return Page(study.name, about, tuple(answers(findings)), sections, study.description)
 
 
 def scores(findings: GridFindings) -> str:
+    """What the scores are worth, with so many seeds, verdicts and cells."""
     seeds = findings.most_seeds
     if seeds >= MINIMUM_SEEDS:
         brackets = (
@@ -62,17 +108,4 @@ def scores(findings: GridFindings) -> str:
     return (
         f"{brackets}{many}A cell picked because it scores best here is flattered by these very "
         f"test images: train it again with other seeds before believing it.{fid}"
-    )
-
-
-def figure(findings: GridFindings) -> str:
-    lost = "where trainings failed"
-    if is_heat_map(findings):
-        return (
-            "Each square: the mean, and half the width of its 95 % interval where there is one; "
-            f"darker is higher. Right: the difference, white at zero. “failed”: {lost}."
-        )
-    return (
-        "Points: means; bars: 95 % intervals as in the table. Dashed: the untranslated images; "
-        f"dotted: real images. A cross: {lost}."
     )

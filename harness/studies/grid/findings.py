@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,12 +91,12 @@ class GridFindings:
     cells: tuple[CellFindings, ...]
     metrics: tuple[Metric, ...]
     judged: tuple[Judged, ...]
-    titles: Mapping[str, str]  # of backends
+    titles: dict[str, str]  # of backends
 
     @property
     def verdicts(self) -> int:
         """How many differences got a verdict from enough seeds."""
-        return sum(each.row.seeds >= MINIMUM_SEEDS for each in self.judged)
+        return sum(judged.row.seeds >= MINIMUM_SEEDS for judged in self.judged)
 
     @property
     def baseline(self) -> CellFindings:
@@ -106,6 +106,9 @@ class GridFindings:
     def most_seeds(self) -> int:
         return max((score.runs for cell in self.cells for row in cell.rows
                     for score in row.scores.values()), default=0)  # fmt: skip
+
+    def judgement(self, row: MetricRow) -> Judged | None:
+        return next((judged for judged in self.judged if judged.row is row), None)
 
     def colour(self, backend: str) -> str:
         return backend_colour(backend, self.study.backends)
@@ -148,24 +151,32 @@ def relative_time(cell: CellFindings, baseline: CellFindings, backend: str) -> I
     Time of a run: its median step times its steps, so that neither set-up nor warm-up nor a pause
     is in it. The cells were trained one after the other, not in turns.
     """
-    ours, theirs = ({run.seed: _train_seconds(run) for run in each.of(backend)}
-                    for each in (cell, baseline))  # fmt: skip
+
+    def train_seconds(run: RunRecord) -> float:
+        times = step_seconds(run)
+        return float(times.median()) * run.status["steps"] if len(times) else math.nan
+
+    ours = {run.seed: train_seconds(run) for run in cell.of(backend)}
+    theirs = {run.seed: train_seconds(run) for run in baseline.of(backend)}
     ratios = [ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
     logs = seed_interval([math.log(ratio) for ratio in ratios if np.isfinite(ratio)])
     bounds = (logs.value, logs.low, logs.high)
     return Interval(*(None if bound is None else math.exp(bound) for bound in bounds))
 
 
-def _train_seconds(run: RunRecord) -> float:
-    times = step_seconds(run)
-    return float(times.median()) * run.status["steps"] if len(times) else float("nan")
-
-
 def _cell(study: StudyRecord, record: CellRecord) -> CellFindings:
     asked = asked_runs(record.folder, study.device_name, study.backends, study.seeds)
-    states = tuple(_state(run) for run in asked)
+    states = []
+    for run in asked:
+        backend, _, seed = run.folder.name.rpartition("-seed")
+        if run.begun:
+            status = run.status
+            state = "diverged" if run.diverged else status["state"]
+            states.append(RunState(backend, int(seed), state, status["step"], status["steps"]))
+        else:
+            states.append(RunState(backend, int(seed), "not begun", 0, None))
     if not (record.folder / "experiment.json").exists():
-        return CellFindings(record, None, (), (), states)
+        return CellFindings(record, None, (), (), tuple(states))
     folders = {run.folder for run in asked}
     whole = load(record.folder)
     experiment = replace(
@@ -174,15 +185,7 @@ def _cell(study: StudyRecord, record: CellRecord) -> CellFindings:
         unfinished=tuple(run for run in whole.unfinished if run.folder in folders),
     )
     rows, timing = tuple(metric_rows(experiment)), tuple(timing_rows(experiment))
-    return CellFindings(record, experiment, rows, timing, states)
-
-
-def _state(run: RunRecord) -> RunState:
-    backend, _, seed = run.folder.name.rpartition("-seed")
-    if not run.begun:
-        return RunState(backend, int(seed), "not begun", 0, None)
-    state = "diverged" if run.diverged else run.status["state"]
-    return RunState(backend, int(seed), state, run.status["step"], run.status["steps"])
+    return CellFindings(record, experiment, rows, timing, tuple(states))
 
 
 def _judge(cells: tuple[CellFindings, ...], metrics: tuple[Metric, ...]) -> tuple[Judged, ...]:
@@ -193,13 +196,10 @@ def _judge(cells: tuple[CellFindings, ...], metrics: tuple[Metric, ...]) -> tupl
         if row.metric in metrics and len(row.scores) == 2 and row.gaps
     ]
     count = sum(row.verdict is not None and row.seeds >= MINIMUM_SEEDS for _, row in rows)
-    return tuple(
-        Judged(
-            cell,
-            row,
-            verdict(row.gaps, row.margin, ALPHA / count)
-            if row.margin and row.verdict and row.seeds >= MINIMUM_SEEDS
-            else None,
-        )
-        for cell, row in rows
-    )
+    judged = []
+    for cell, row in rows:
+        joint = None
+        if row.margin and row.verdict and row.seeds >= MINIMUM_SEEDS:
+            joint = verdict(row.gaps, row.margin, ALPHA / count)
+        judged.append(Judged(cell, row, joint))
+    return tuple(judged)

@@ -1,0 +1,221 @@
+"""Tables of a study: scores, verdicts, cost; and table.csv, all of it for other programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.config.metric_table import Metric
+from harness.records.experiment import DIRECTIONS
+from harness.report.comparison.scores import MetricRow
+from harness.report.comparison.timing import TimingRow
+from harness.report.comparison.verdict import more
+from harness.report.formatting import MISSING, bounds, fixed, plural, significant
+from harness.report.page import Cell, Table
+from harness.statistics.intervals import MINIMUM_SEEDS, Interval
+from harness.studies.grid.findings import (
+    CellFindings,
+    GridFindings,
+    Judged,
+    ends,
+    relative_time,
+)
+from harness.studies.grid.losses import PARTS, Part, loss_curves, steady_from
+
+NOTHING = "learnt nothing yet"
+UNSURE = "not surely better than untranslated"
+STATES = ("complete", "diverged", "failed", "interrupted", "running", "not begun")
+
+
+def score_table(findings: GridFindings, metric: Metric) -> Table:
+    """A row a cell and direction."""
+    arrow = "↓" if metric.better == "lower" else "↑"
+    names = findings.study.backends
+    header = [Cell("Cell"), Cell("Direction")]
+    header += [Cell(findings.titles[name], swatch=findings.colour(name)) for name in names]
+    if len(names) > 1:
+        header += [Cell("Difference", "first − second"), Cell("Verdict")]  # noqa: RUF001
+    header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
+    rows = [
+        row
+        for cell in findings.cells
+        for direction in DIRECTIONS
+        for row in _score_rows(findings, cell, metric, direction)
+    ]
+    images = {row.images for cell in findings.cells for row in cell.rows if row.metric == metric}
+    title = metric.titled(images.pop() if len(images) == 1 else None)
+    return Table(tuple(header), tuple(rows), f"{title} {metric.unit} {arrow}".replace("  ", " "))
+
+
+def _score_rows(
+    findings: GridFindings, cell: CellFindings, metric: Metric, direction: str
+) -> list[tuple[Cell, ...]]:
+    """One, or with more than two backends one for each difference."""
+    names, several = findings.study.backends, len(findings.study.backends) > 1
+    head = (Cell(cell.name), Cell(findings.path(cell, direction)))
+    # What did not end as it should: "1 of 3 diverged".
+    states = {}
+    for name in names:
+        runs = cell.states(name)
+        counts = Counter(run.state for run in runs if run.state != "complete")
+        states[name] = ", ".join(f"{n} of {len(runs)} {state}" for state, n in counts.items())
+    of_metric = cell.of_metric(metric.name, direction)
+    if not of_metric:
+        blank = [Cell(MISSING, states[name]) for name in names]
+        return [(*head, *blank, *[Cell(MISSING)] * (4 if several else 2))]
+
+    def text(value: float | None) -> str:
+        return fixed(value, metric.digits, metric.scale)
+
+    def span(interval: Interval) -> str:
+        return bounds(interval, metric.digits, metric.scale)
+
+    rows = []
+    for row in of_metric:
+        cells = []
+        for name in names:
+            score = row.scores.get(name) or cell.score(metric.name, direction, name)
+            if score is None or score.interval.value is None:
+                cells.append(Cell(MISSING, states[name]))
+                continue
+            learnt = ""
+            if row.identity_baseline is not None:
+                better = score.better_than(row.identity_baseline, metric.better)
+                learnt = {False: NOTHING, None: UNSURE}.get(better, "")
+            lines = filter(None, [span(score.interval), learnt, states[name]])
+            cells.append(Cell(text(score.interval.value), "\n".join(lines)))
+        if several:
+            cells.append(Cell(text(row.difference.value), span(row.difference)))
+            cells.append(_verdict_cell(row, findings.judgement(row)))
+        cells += [Cell(text(of_metric[0].floor)), Cell(text(of_metric[0].identity_baseline))]
+        rows.append((*head, *cells))
+    return rows
+
+
+def _verdict_cell(row: MetricRow, judged: Judged | None) -> Cell:
+    if judged is None or row.verdict is None:
+        return Cell(MISSING, "no margin fixed" if row.gaps else "")
+    if row.seeds < MINIMUM_SEEDS:
+        detail = plural(row.seeds, "seed")
+    elif row.verdict.label == "cannot tell yet":
+        detail = more(row)
+    else:
+        detail = "stands among all" if judged.stands else "not among all"
+    margin = f"margin ±{fixed(row.margin, row.metric.digits, row.metric.scale)}"
+    return Cell(row.verdict.label, f"{margin}\n{detail}")
+
+
+def cost_table(findings: GridFindings) -> Table:
+    """A row a cell and backend."""
+    header = (
+        Cell("Cell"),
+        Cell("Backend"),
+        Cell("Trained", "of asked"),
+        Cell("Parameters", "of one generator"),
+        Cell("Step", "median"),
+        Cell("Step time", f"relative to {findings.titles[findings.study.backends[0]]}"),
+        Cell("Training time", f"relative to {findings.baseline.name}"),
+        Cell("Loss steady", "from step: generators"),
+        Cell("Loss steady", "discriminators"),
+    )
+    rows = []
+    for cell in findings.cells:
+        counts = cell.record.parameters
+        ab, ba = counts["g_ab"], counts["g_ba"]
+        parameters = f"{ab:,}" if ab == ba else f"{ab:,} and {ba:,}"
+        for name in findings.study.backends:
+            runs = cell.states(name)
+            complete = sum(run.state == "complete" for run in runs)
+            step = _step_ms(cell, name)
+            ratio, pairs = _step_ratio(cell, name)
+            blocks = f"{bounds(ratio, 3)} {plural(pairs, 'block pair')}" if pairs else ""
+            time = relative_time(cell, findings.baseline, name)
+            relation = "the baseline" if cell is findings.baseline else bounds(time, 2)
+            steady = [_steady_step(cell, name, part) for part in PARTS]
+            row = (
+                Cell(cell.name),
+                Cell(findings.titles[name], swatch=findings.colour(name)),
+                Cell(f"{complete} of {len(runs)}", "\n".join(ends(runs))),
+                Cell(parameters, f"{sum(counts.values()):,} in all four networks"),
+                Cell(MISSING if step is None else f"{significant(step)} ms"),
+                Cell(fixed(ratio.value, 2), blocks.strip()),
+                Cell(fixed(time.value, 2), relation),
+                *(Cell(MISSING if start is None else f"{start:,.0f}") for start in steady),
+            )
+            rows.append(row)
+    return Table(header, tuple(rows))
+
+
+def _step_ms(cell: CellFindings, backend: str) -> float | None:
+    values = [row.values[backend] for row in _step_rows(cell) if backend in row.values]
+    return values[0] if values else None
+
+
+def _step_ratio(cell: CellFindings, backend: str) -> tuple[Interval, int]:
+    """Step time of a backend over that of the first, from blocks run in turns; block pairs."""
+    for row in _step_rows(cell):
+        if list(row.values)[1:] == [backend]:
+            return row.ratio, row.pairs
+    return Interval(None), 0
+
+
+def _step_rows(cell: CellFindings) -> list[TimingRow]:
+    return [row for row in cell.timing if row.quantity == "step_ms_median"]
+
+
+def _steady_step(cell: CellFindings, backend: str, part: Part) -> float | None:
+    """Median over the complete runs; None unless every one of them is steady."""
+    runs = cell.of(backend)
+    if not runs or cell.experiment is None:
+        return None
+    steps = [steady_from(curve) for curve in loss_curves(cell.experiment, runs, part)]
+    steady = [step for step in steps if step is not None]
+    return float(np.median(steady)) if len(steady) == len(steps) else None
+
+
+def csv_table(findings: GridFindings) -> pd.DataFrame:
+    """A row a cell and backend, in the metrics' own units; empty where there is none.
+
+    `..._difference`: the first backend minus this one.
+    """
+    rows = []
+    for cell in findings.cells:
+        for name in findings.study.backends:
+            keys = [axis.key for axis in findings.study.axes]
+            states = Counter(run.state for run in cell.states(name))
+            time = relative_time(cell, findings.baseline, name)
+            row: dict[str, Any] = {
+                "cell": cell.name,
+                **dict(zip(keys, cell.record.labels, strict=True)),
+                "backend": name,
+                "folder": cell.record.folder.name,
+                **{f"runs_{state.replace(' ', '_')}": states[state] for state in STATES},
+                **{f"parameters_{network}": n for network, n in cell.record.parameters.items()},
+                "step_ms": _step_ms(cell, name),
+                **_interval("step_ratio", _step_ratio(cell, name)[0]),
+                **_interval("relative_time", time),
+                **{f"steady_{part}": _steady_step(cell, name, part) for part in PARTS},
+            }
+            for metric, direction in product(findings.metrics, DIRECTIONS):
+                key = f"{metric.name}_{direction}"
+                score = cell.score(metric.name, direction, name)
+                row |= _interval(key, score.interval if score else Interval(None))
+                row[f"{key}_runs"] = score.runs if score else 0
+                judged = None
+                for metric_row in cell.of_metric(metric.name, direction):
+                    if list(metric_row.scores)[1:] == [name]:
+                        judged = judged or findings.judgement(metric_row)
+                gap = judged.row.difference if judged else Interval(None)
+                row |= _interval(f"{key}_difference", gap)
+                row[f"{key}_verdict"] = judged.label if judged else None
+                row[f"{key}_stands"] = judged.stands if judged else None
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _interval(name: str, interval: Interval) -> dict[str, float | None]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
