@@ -8,9 +8,8 @@ from PIL import Image
 
 from harness.config.experiment import load_experiment
 from harness.data import prepare
-from harness.studies.estimate.counts import count_images
-from harness.studies.estimate.preparing import time_preparing
-from harness.studies.estimate.work import Work
+from harness.studies.estimate.measure import time_preparing
+from harness.studies.estimate.work import Work, count_images
 
 
 def work(dataset=None, *settings):
