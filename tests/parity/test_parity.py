@@ -29,6 +29,15 @@ def test_the_ladder_is_climbed_in_order_and_every_tolerance_has_its_reason():
     assert {check.tolerance for check in CHECKS} == set(table)
 
 
+def test_every_check_has_a_row(rows):
+    checks = [check for check in CHECKS if check.precision is None]
+    groups = [(row.check, row.what.partition(", ")[2]) for row in rows]
+    for check in checks:
+        assert any(
+            rung == check.rung.label and group.startswith(check.groups) for rung, group in groups
+        ), check
+
+
 def test_tolerances_are_no_wider_than_promised():
     assert tolerances.OUTPUT.value <= 1e-5
     assert tolerances.LOSS.value <= 1e-5

@@ -74,9 +74,6 @@ def predicted(*settings, scoring=SCORING, preparing=7.0, counts=None, seeds=1, *
     return predict(work(*settings, counts=counts, seeds=seeds), (first, second), scoring, preparing)
 
 
-# ------------------------------------------------------------------------------------ the work
-
-
 def test_steps_epochs_and_evaluations_are_those_of_a_run():
     one = work()
     assert (one.steps, one.per_epoch, one.evaluations) == (400, 200, 1)
@@ -85,9 +82,6 @@ def test_steps_epochs_and_evaluations_are_those_of_a_run():
     assert paper.tested == (250, 240)
     few = work("evaluation.images=100", counts=Counts(400, 400, 90, 120))
     assert few.tested == (90, 100) and work(seeds=3).runs == 6
-
-
-# ------------------------------------------------------------------------------- clock by clock
 
 
 def test_every_clock_of_a_run_is_predicted_from_the_session():
@@ -145,9 +139,6 @@ def test_the_total_is_the_sum_of_turns_for_every_seed():
     assert three.total["value"] == pytest.approx(3 * runs + sum(three.shared.values()))
 
 
-# -------------------------------------------------------------------------------------- the range
-
-
 def test_blocks_that_differ_widen_the_range_as_far_as_steps_make_up_the_total():
     total = predicted().total
     assert total["low"] == pytest.approx((1 - CHECKED) * total["value"])
@@ -165,9 +156,6 @@ def test_a_spread_is_half_an_interval_and_unknown_of_one_block():
     assert np.mean(np.abs(samples.mean(axis=1) - 1) < np.median(spreads)) > 0.9
     assert relative_spread([1.0, 1.2]) == pytest.approx(0.2 / 1.1)
     assert math.isinf(relative_spread([1.0]))
-
-
-# ------------------------------------------------------------------------------------ the report
 
 
 def test_without_a_stored_report_its_time_is_a_constant(tmp_path):
@@ -308,12 +296,9 @@ def test_records_that_show_nothing_about_this_machine_are_refused(folder, run, s
     ("arguments", "says"),
     [
         (["--preset", "none"], "preset 'none': unknown"),
-        (["--price", "much"], "--price much"),
-        (["--images", "1,2"], "--images 1,2"),
         (["--backends", "jax"], "jax"),
         (["--dataset", "ae_photos"], "--images"),
         (["--dataset", "/no/such/place"], "/no/such/place"),
-        (["--check", "/no/such/place"], "/no/such/place"),
         (["--check", "x", "--preset", "quick"], "leave out"),
         (["--device", "tpu"], "device: 'tpu'"),
         (["--set", "model.blokcs=1"], "blokcs"),

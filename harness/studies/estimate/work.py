@@ -108,7 +108,8 @@ def given_images(text: str) -> Counts:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 4 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", part) for part in parts):
         raise UserError(f"--images {text[:LONGEST]}: give four whole numbers above zero: {SYNTAX}")
-    return Counts(*map(int, parts))
+    train_a, train_b, test_a, test_b = map(int, parts)
+    return Counts(train_a, train_b, test_a, test_b)
 
 
 def count_images(experiment: Experiment, data_dir: Path | None) -> Counts:
@@ -130,8 +131,8 @@ def count_images(experiment: Experiment, data_dir: Path | None) -> Counts:
         return _held(_divided(a, b, "test", domains[0].parent), held)
     numbers = PUBLISHED.get(entry.name) if entry is not None else None
     if entry is not None and isinstance(entry.source, Pair):
-        a, b = (PUBLISHED_SINGLES.get(name) for name in (entry.source.a, entry.source.b))
-        numbers = (a[0], b[0], a[1], b[1]) if a and b else None
+        one, other = (PUBLISHED_SINGLES.get(name) for name in (entry.source.a, entry.source.b))
+        numbers = (one[0], other[0], one[1], other[1]) if one and other else None
     if numbers is None:
         raise UserError(
             f"{dataset}: how many images it has is not known here;"
@@ -151,7 +152,8 @@ def _on_disk(folder: Path, held: bool) -> Counts:
     if held:
         return _divided(names["trainA"], names["trainB"], "validation", folder)
     paired = all((folder / truth).is_dir() for truth in TRUTHS.values())
-    return Counts(*(len(files) for files in names.values()), paired, str(folder))
+    train_a, train_b, test_a, test_b = (len(files) for files in names.values())
+    return Counts(train_a, train_b, test_a, test_b, paired, str(folder))
 
 
 def _divided(a: Iterable[str], b: Iterable[str], part: Part, folder: Path) -> Counts:

@@ -119,7 +119,8 @@ class GpuCheckRecord:
     @property
     def ok(self) -> bool:
         """Whether nothing failed that ran, and all that was computed was right."""
-        pieces = (self.parity, *self.started, *self.reached, *self.timed, *self.repeated)
+        pieces: list[Started | Parity | Reached | Timed | Repeated] = [self.parity]
+        pieces += [*self.started, *self.reached, *self.timed, *self.repeated]
         repeatable = all(
             piece.same for piece in self.repeated if piece.deterministic and piece.steps
         )

@@ -163,7 +163,7 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
     rates = (rate, optimiser.discriminator_learning_rate or rate)
     # Where discriminators go first, generators' gradients are of a state between: left out.
     # Gradients that are nothing but rounding are left out, too.
-    compared = SIDES["discriminators"]
+    compared: tuple[str, ...] = SIDES["discriminators"]
     if objective.update_order != "discriminators_first":
         compared += SIDES["generators"]
     zero = cache.case.model.zero_gradients()

@@ -75,6 +75,12 @@ class ParityCheck:
     precision: Precision | None = None
 
 
+REDUCED: tuple[tuple[Precision, Measure, str | tuple[str, ...], Tolerance], ...] = (
+    ("bfloat16", training.bfloat16, ("outputs", "losses"), tolerances.BFLOAT16),
+    ("bfloat16", training.bfloat16, "gradients", tolerances.BFLOAT16_GRADIENT),
+    ("tf32", training.tf32, ("outputs", "losses"), tolerances.TF32),
+    ("tf32", training.tf32, "gradients", tolerances.TF32_GRADIENT),
+)
 CHECKS = (
     # 1 and 2: parameters and activations
     ParityCheck(Rung.PARAMETERS, networks.shapes, tolerances.EXACT, networks.shapes_of_the_table),
@@ -124,12 +130,7 @@ CHECKS = (
     # 6 to 9: image pools, learning rates, batch norms, uint8 images
     ParityCheck(Rung.POOL, losses.pools, tolerances.POOL, losses.pools_written_out),
     ParityCheck(Rung.LEARNING_RATE, adam.rates, tolerances.RATE, adam.rates_written_out),
-    ParityCheck(
-        Rung.BATCH_NORM,
-        networks.batch_norms,
-        tolerances.BATCH_NORM,
-        networks.batch_norms_written_out,
-    ),
+    ParityCheck(Rung.BATCH_NORM, networks.norms, tolerances.BATCH_NORM, networks.norms_written_out),
     ParityCheck(Rung.LEVELS, networks.levels_in, tolerances.EXACT, networks.levels_in_written_out),
     ParityCheck(
         Rung.LEVELS, networks.levels_out, tolerances.EXACT, networks.levels_out_written_out
@@ -183,7 +184,7 @@ CHECKS = (
         tolerances.TRAJECTORY_IMAGES,
         groups=("end: pools", "end: statistics"),
     ),
-    # 13: what fewer bits than float32's change, against float64 on the same device
+    # 13: what computing in fewer bits than float32's changes, against float64 on the same device
     *(
         ParityCheck(
             Rung.REDUCED_PRECISION,
@@ -193,12 +194,7 @@ CHECKS = (
             groups=groups,
             precision=precision,
         )
-        for precision, measure, groups, tolerance in (
-            ("bfloat16", training.bfloat16, ("outputs", "losses"), tolerances.BFLOAT16),
-            ("bfloat16", training.bfloat16, "gradients", tolerances.BFLOAT16_GRADIENT),
-            ("tf32", training.tf32, ("outputs", "losses"), tolerances.TF32),
-            ("tf32", training.tf32, "gradients", tolerances.TF32_GRADIENT),
-        )
+        for precision, measure, groups, tolerance in REDUCED
     ),
 )
 

@@ -69,13 +69,13 @@ def float32_outputs(cache: BackendCache, name: str) -> Facts:
 # -------------------------------------------------------------------------------- batch norms
 
 
-def batch_norms(cache: BackendCache, name: str) -> Facts:
+def norms(cache: BackendCache, name: str) -> Facts:
     """What batch norms put out in training and in evaluation, and their running statistics after
     two batches."""
     return cache.once(_batch_norms, name)[0]
 
 
-def batch_norms_written_out(cache: BackendCache, name: str) -> Facts:
+def norms_written_out(cache: BackendCache, name: str) -> Facts:
     """The same in NumPy, from what the backend's convolutions in front of the norms put out."""
     return cache.once(_batch_norms, name)[1]
 

@@ -106,11 +106,11 @@ class ParityCase:
         batches = []
         for step in range(first, first + steps):
             batch = plan.batch(step, self.images["a"], self.images["b"])
-            rates = {
-                "learning_rate": GENTLE * batch.learning_rate,
-                "discriminator_learning_rate": GENTLE * batch.discriminator_learning_rate,
-            }
-            batches.append(batch._replace(**rates))
+            gentle = batch._replace(
+                learning_rate=GENTLE * batch.learning_rate,
+                discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
+            )
+            batches.append(gentle)
         return batches
 
 
