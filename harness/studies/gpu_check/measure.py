@@ -46,6 +46,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deterministic": {"deterministic": True},
     "compiled": {"compile": "reduce-overhead"},
 }
+PARITY_PRESET = "smoke"
 STEPS = 10  # of the check whether steps can be repeated
 BLOCKS, BLOCK_SECONDS = 8, 0.3
 LEAST = 15.0  # seconds; no piece is begun with less left
@@ -70,8 +71,7 @@ class GpuCheck:
     machine: Machine
     logs: Path
     display: Display
-    presets: tuple[str, ...] = ("quick", "paper")
-    parity_preset: str = "smoke"
+    presets: tuple[str, ...]
     seconds: float = 480.0
     began: float = field(default_factory=time.monotonic)
 
@@ -119,7 +119,7 @@ def check(run: GpuCheck) -> GpuCheckRecord:
     machine = provenance.describe(run.machine.device)
     started = tuple(run.piece(Started, _start, backend=name) for name in run.backends)
     running = [piece.backend for piece in started if piece.state == "ok"]
-    parity = run.piece(partial(Parity, preset=run.parity_preset), partial(_parity, running=running))
+    parity = run.piece(partial(Parity, preset=PARITY_PRESET), partial(_parity, running=running))
     reached = tuple(run.piece(Reached, _peaks, backend=name) for name in running)
     repeated = tuple(
         run.piece(Repeated, _repeat, backend=name, deterministic=deterministic)
@@ -185,7 +185,7 @@ def _parity(run: GpuCheck, running: list[str]) -> dict[str, Any]:
     run.display.say("Parity: does the device compute what a CPU computes?")
     with TemporaryDirectory(prefix="cyclebench-") as folder:
         file, limit = Path(folder) / "parity.json", max(LEAST, run.left / 2)
-        options = {"preset": run.parity_preset, "backends": ",".join(running)}
+        options = {"preset": PARITY_PRESET, "backends": ",".join(running)}
         options |= {"device": device, "to": str(file)}
         arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
         try:
