@@ -99,8 +99,7 @@ def _work(options: argparse.Namespace, machine: Machine) -> Work:
     """What `make compare` with these options would do. Raises UserError as it does."""
     from harness.config.experiment import check_backends, load_experiment
     from harness.config.presets import DEFAULT
-    from harness.studies.estimate.counts import count_images, given_images
-    from harness.studies.estimate.work import Work
+    from harness.studies.estimate.work import Work, count_images, given_images
     from harness.training.jobs import check_precision
 
     check_backends(list(options.backends))

@@ -33,9 +33,8 @@ def on_device(healthy, rows, monkeypatch):
         sites = {"torch": Site("torch"), ON_DEVICE: Site("torch", "cuda")}
         caches.append(BackendCache(healthy.case, tuple(sites), sites, ("bfloat16", "tf32")))
         caches[-1].adopt(healthy, ["torch"])
-        for function in (training.taken, training.given, training.continued):
-            caches[-1]._found.pop((function, "torch"), None)  # of all backends there were
-        caches[-1]._found.pop((training.uninterrupted, "torch"), None)
+        for function in (training.received, training.given):
+            caches[-1]._measured.pop((function, "torch"), None)  # of all backends there were
         return caches[-1]
 
     yield made

@@ -7,8 +7,7 @@ import pytest
 
 from harness.studies import parity
 from harness.studies.parity import CHECKS, ParityRow, Rung, climb, tolerances
-from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.facts import relative, worst
+from harness.studies.parity.backend_cache import BackendCache, relative, worst
 from harness.studies.parity.ladder import ParityCheck
 from harness.studies.parity.parity_case import used_state
 from harness.studies.parity.tolerances import Tolerance
@@ -28,6 +27,15 @@ def test_the_ladder_is_climbed_in_order_and_every_tolerance_has_its_reason():
     table = [value for value in vars(tolerances).values() if isinstance(value, Tolerance)]
     assert all(tolerance.reason for tolerance in table)
     assert {check.tolerance for check in CHECKS} == set(table)
+
+
+def test_every_check_has_a_row(rows):
+    checks = [check for check in CHECKS if check.precision is None]
+    groups = [(row.check, row.what.partition(", ")[2]) for row in rows]
+    for check in checks:
+        assert any(
+            rung == check.rung.label and group.startswith(check.groups) for rung, group in groups
+        ), check
 
 
 def test_tolerances_are_no_wider_than_promised():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -61,16 +61,15 @@ def test_a_good_one(tmp_path):
     assert GOOD.ok
     assert [answer.tone for answer in answers(GOOD)] == ["yes", "yes", "yes", "open"]
     page = write_page(tmp_path, make_page(GOOD), {}).read_text("utf-8")
-    twin = (tmp_path / "report.md").read_text("utf-8")
-    for text in (page, twin):
-        for said in ("PyTorch can train there", "1 of 1 parity checks", "9.20.0", "9.0", "1980"):
-            assert said in text
+    for text in (page, (tmp_path / "report.md").read_text("utf-8")):
+        for fact in ("PyTorch can train there", "1 of 1 parity checks", "9.20.0", "9.0", "1980"):
+            assert fact in text
     assert answers(GOOD)[3].short == "PyTorch: bfloat16, 2.40 times the speed of float32."
     json.dumps(to_json(GOOD), allow_nan=False)
 
 
 @pytest.mark.parametrize(
-    ("changed", "question", "said"),
+    ("changed", "question", "short"),
     [
         ({"started": (Started("tf", "failed", "no GPU seen"),)}, 0, "tf cannot take a training"),
         ({"parity": Parity("ok", "", "smoke", (ROW, {**ROW, "passed": False}))}, 1, "1 of 2"),
@@ -79,73 +78,76 @@ def test_a_good_one(tmp_path):
         ({"timed": (Timed("torch", "paper", "TF32", "failed", "no kernel"),)}, 0, "1 measurement"),
     ],
 )
-def test_what_is_wrong_is_said_and_is_not_ok(changed, question, said):
+def test_what_is_wrong_is_said_and_is_not_ok(changed, question, short):
     record = replace(GOOD, **changed)
     assert not record.ok
     assert answers(record)[question].tone == "no"
-    assert said in in_short(answers(record))[question]
+    assert short in in_short(answers(record))[question]
 
 
-def test_what_was_not_reached_is_neither_right_nor_wrong(tmp_path):
+def test_what_was_not_reached_is_neither_right_nor_wrong():
     skipped = {"parity": Parity("skipped", "no time was left"), "timed": (), "repeated": ()}
     record = replace(GOOD, **skipped)
     assert record.ok
     assert [answer.tone for answer in answers(record)] == ["yes", "open", "open", "open"]
-    write_page(tmp_path, make_page(record), {})
+    make_page(record)
 
 
-def test_what_was_not_timed_is_named_with_its_reason():
+def test_a_page_says_why_a_setting_was_not_timed_and_shows_names_from_outside_as_text():
     timed = (*GOOD.timed, Timed("torch", "paper", "compiled", "failed", "no compiler"))
-    page = page_html(make_page(replace(GOOD, timed=timed)), {})
+    page = page_html(make_page(replace(GOOD, device="<script>alert(1)</script>", timed=timed)), {})
     assert "Not timed: PyTorch, paper, compiled (no compiler)." in page
-    assert "Not timed" not in page_html(make_page(GOOD), {})
-
-
-def test_names_from_outside_are_text_on_the_page():
-    page = make_page(replace(GOOD, device="<script>alert(1)</script>"))
-    assert "<script>alert(1)" not in page_html(page, {})
+    assert "<script>alert(1)" not in page
 
 
 # ------------------------------------------------------------------------------- measuring
 
 
+SMOKE = {"backend": "torch", "preset": "smoke"}
+
+
 @pytest.fixture
 def check_of(tmp_path):
-    def made(**changed):
-        machine = Machine("cpu", "a CPU", 1)
-        given = {
+    def build(**changed):
+        usual = {
             "backends": ("torch",),
-            "machine": machine,
+            "machine": Machine("cpu", "a CPU", 1),
             "logs": tmp_path,
             "display": Display(screen(quiet=True)),
             "presets": ("smoke",),
         }
-        return GpuCheck(**{**given, **changed})
+        return GpuCheck(**usual | changed)
 
-    return made
+    return build
 
 
 def test_pieces_are_measured_for_real(check_of, monkeypatch):
+    """In two processes: the second one, already started, is lent to the other pieces."""
     monkeypatch.setattr(measure, "BLOCK_SECONDS", 0.02)
-    run = check_of()
-    started = run.piece(Started, measure._start, backend="torch")
+    run, runtimes = check_of(), []
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(run.session("torch", "smoke", {}, n)) for n in "12")
+        sessions = iter([first, second, second, second])
+
+        def lend(experiment, *arguments, **named):
+            runtimes.append((experiment.runtime.deterministic, experiment.runtime.precision))
+            return nullcontext(next(sessions))
+
+        monkeypatch.setattr(measure, "timed_session", lend)
+        repeated = run.piece(Repeated, measure._repeat, backend="torch", deterministic=True)
+        started = run.piece(Started, measure._start, backend="torch")
+        timed = run.piece(Timed, measure._time, **SMOKE, setting="bfloat16")
+    assert repeated.same and repeated.largest == 0 and repeated.steps == measure.STEPS
     assert started.state == "ok" and started.step_seconds > 0
-    keys = {"backend": "torch", "preset": "smoke", "setting": "bfloat16"}
-    timed = run.piece(Timed, measure._time, **keys)
     assert timed.state == "ok" and len(timed.blocks) == measure.BLOCKS and timed.seconds > 0
     assert timed.peak_bytes > 2**20 and timed.flops > 1e6 and timed.joules is None
-    repeated = run.piece(Repeated, measure._repeat, backend="torch", deterministic=True)
-    assert repeated.same and repeated.largest == 0 and repeated.steps == measure.STEPS
+    assert runtimes == [(True, "float32")] * 2 + [(False, "float32"), (False, "bfloat16")]
 
 
 def test_another_bit_is_noticed(check_of, monkeypatch):
-    answers = iter([[[0.5] * 3] * 2, [[0.5] * 3, [0.5, 0.5, 0.5 + 1e-12]]])
-
-    @contextmanager
-    def session(*arguments, **named):
-        yield SimpleNamespace(ask=lambda **command: [{"losses": next(answers)}])
-
-    monkeypatch.setattr(measure, "timed_session", session)
+    losses = iter([[[0.5] * 3] * 2, [[0.5] * 3, [0.5, 0.5, 0.5 + 1e-12]]])
+    session = SimpleNamespace(ask=lambda **command: [{"losses": next(losses)}])
+    monkeypatch.setattr(measure, "timed_session", lambda *_, **__: nullcontext(session))
     repeated = measure._repeat(check_of(), "torch", True)
     assert not repeated["same"] and repeated["largest"] == pytest.approx(2e-12, rel=1e-3)
 
@@ -160,19 +162,14 @@ def test_what_dies_is_recorded_and_the_rest_goes_on(check_of, monkeypatch):
     assert record.parity.state == "skipped" and not record.timed and not record.ok
 
 
-@pytest.mark.parametrize(("kind", "state"), [(Timed, "skipped"), (Started, "failed")])
-def test_a_slow_setting_is_skipped_and_a_start_that_hangs_is_a_failure(
-    check_of, monkeypatch, kind, state
-):
-    monkeypatch.setattr(measure, "LEAST", 0.0)
-    run = check_of(seconds=0.5)
-
+def test_a_slow_setting_is_skipped_and_a_start_that_hangs_is_a_failure(check_of, monkeypatch):
     def hangs(run, **keys):
         raise WorkerFailed("torch: did nothing for 9 s and was killed", "silent")
 
-    keys = {"backend": "torch", "preset": "smoke", "setting": "float32"}
-    piece = run.piece(kind, hangs, **(keys if kind is Timed else {"backend": "torch"}))
-    assert piece.state == state
+    monkeypatch.setattr(measure, "LEAST", 0.0)
+    run = check_of(seconds=0.5)
+    assert run.piece(Timed, hangs, **SMOKE, setting="float32").state == "skipped"
+    assert run.piece(Started, hangs, backend="torch").state == "failed"
 
 
 def test_no_time_is_left(check_of):
@@ -180,14 +177,14 @@ def test_no_time_is_left(check_of):
     assert record.started[0].state == "skipped" and record.ok
 
 
-def test_the_plain_setting_of_every_preset_comes_first_and_layouts_go_to_who_has_them(check_of):
+def test_the_plain_setting_of_every_preset_comes_first_and_layouts_go_to_who_has_them():
     environments = {"torch": {"neutral_options": ["channels_last"]}, "tf": {"neutral_options": []}}
     points = list(measure._points(("smoke", "quick"), ["torch", "tf"], environments))
     assert points[:4] == [
         (preset, "float32", name) for preset in ("smoke", "quick") for name in ("torch", "tf")
     ]
     assert {setting for _, setting, name in points if name == "torch"} == set(SETTINGS)
-    assert not any("layout" in s or "channels" in s for _, s, name in points if name == "tf")
+    assert not any("channels" in setting for _, setting, name in points if name == "tf")
 
 
 def test_without_a_gpu_it_is_one_line(capsys, monkeypatch):
@@ -198,13 +195,12 @@ def test_without_a_gpu_it_is_one_line(capsys, monkeypatch):
 
 
 def test_what_a_gpu_has_not_is_left_out_and_no_failure(check_of, monkeypatch):
-    found = [Gpu("T4", "GPU-0", 2**34, (7, 5), None, (12, 4))]
-    monkeypatch.setattr(measure.gpu, "find_gpu", lambda: found[0])
+    old = Gpu("T4", "GPU-0", 2**34, (7, 5), None, (12, 4))
+    monkeypatch.setattr(measure.gpu, "find_gpu", lambda: old)
     run = check_of(machine=Machine("cuda", "T4", 1))
     for setting in ("TF32", "bfloat16"):
-        keys = {"backend": "torch", "preset": "smoke", "setting": setting}
-        timed = run.piece(Timed, measure._time, **keys)
+        timed = run.piece(Timed, measure._time, **SMOKE, setting=setting)
         assert timed.state == "skipped" and "7.5" in timed.why
     assert measure._lacking({"channels_last": True}, "cuda") == ""
-    found[0] = replace(found[0], capability=(8, 0))
+    monkeypatch.setattr(measure.gpu, "find_gpu", lambda: replace(old, capability=(8, 0)))
     assert measure._lacking({"tf32": True}, "cuda") == ""

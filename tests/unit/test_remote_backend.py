@@ -13,7 +13,7 @@ import backends
 from backends.interface import Backend, Batch, PoolDecision, Runtime
 from backends.objective import Objective
 from harness.processes.remote_backend import Process, load_anywhere, load_in, process_of, run_with
-from harness.studies.parity.facts import relative
+from harness.studies.parity.backend_cache import relative
 from harness.system import interpreters
 from harness.system.errors import WorkerFailed
 from harness.system.provenance import default_threads

@@ -17,6 +17,7 @@ from harness.data import Manifest
 from harness.records.experiment_schema import HeadShape
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import check_shape, require
+from harness.report.terminal import print_lines
 from harness.studies.estimate.predict import CLOCKS, Estimate
 from harness.studies.estimate.show import seconds_text
 from harness.studies.estimate.work import Counts, Work
@@ -42,7 +43,10 @@ class Error:
 
 @dataclass(frozen=True)
 class Recorded:
-    """`work` of a comparison and seconds by backend and clock, means over `runs` of them."""
+    """`work` of a comparison; seconds by backend and clock, means over its `runs`.
+
+    `same_code`: all runs were made by this version of the code and its packages.
+    """
 
     work: Work
     clocks: dict[str, dict[str, float]]
@@ -51,36 +55,38 @@ class Recorded:
 
 
 def read_recorded(folder: Path, machine: Machine) -> Recorded:
-    """Raises UserError unless the experiment in `folder` has a complete run of this machine's."""
+    """Raises UserError unless the experiment in `folder` has a complete run by this machine."""
     document = read_json(folder / "experiment.json")
     check_shape(folder / "experiment.json", document, HeadShape, "mend it, or train anew")
     runs = _of_this_machine(folder, machine)
     present = {run.backend for run in runs}
-    # In the order of the folder, backends of others after it.
+    # The folder's own backends in its order, then others.
     order = [*document["configuration"].get("backends", []), *sorted(present)]
     backends = tuple(name for name in dict.fromkeys(order) if name in present)
-    experiment = _experiment(folder, document)
+    settings = dict(document["configuration"])
+    for key in ("backends", "titles"):
+        settings.pop(key, None)
+    try:
+        experiment = Experiment(dataset=document["dataset"], preset=document["preset"], **settings)
+    except ValidationError as error:
+        problem = one_line(error, Experiment)
+        raise UserError(f"{folder / 'experiment.json'}: {problem}; train anew") from None
     manifest = Manifest.from_json(read_json(folder / "manifest.json"))
     train_a, train_b, test_a, test_b = (
         len(manifest.splits[split]) for split in ("trainA", "trainB", "testA", "testB")
     )
-    here, packages = provenance.source_digest(), provenance.deciding_packages()
     counts = Counts(train_a, train_b, test_a, test_b, manifest.paired, "recorded")
-    clocks = {name: [run.resources["clocks"] for run in runs if run.backend == name]
-              for name in backends}  # fmt: skip
-    return Recorded(
-        Work(experiment, counts, backends),
-        {
-            name: {clock: float(np.mean([of[clock] for of in each])) for clock in CLOCKS}
-            for name, each in clocks.items()
-        },
-        len(runs),
-        all(
-            run.environment.get("source_digest") == here
-            and run.environment.get("packages") == packages.get(run.backend)
-            for run in runs
-        ),
+    clocks = {}
+    for name in backends:
+        of_runs = [run.resources["clocks"] for run in runs if run.backend == name]
+        clocks[name] = {clock: float(np.mean([of[clock] for of in of_runs])) for clock in CLOCKS}
+    source, packages = provenance.source_digest(), provenance.deciding_packages()
+    same_code = all(
+        run.environment.get("source_digest") == source
+        and run.environment.get("packages") == packages.get(run.backend)
+        for run in runs
     )
+    return Recorded(Work(experiment, counts, backends), clocks, len(runs), same_code)
 
 
 def _of_this_machine(folder: Path, machine: Machine) -> list[RunRecord]:
@@ -107,21 +113,8 @@ def _of_this_machine(folder: Path, machine: Machine) -> list[RunRecord]:
     return whole
 
 
-def _experiment(folder: Path, document: dict[str, Any]) -> Experiment:
-    settings = {
-        key: value
-        for key, value in document["configuration"].items()
-        if key not in ("backends", "titles")
-    }
-    try:
-        return Experiment(dataset=document["dataset"], preset=document["preset"], **settings)
-    except ValidationError as error:
-        problem = one_line(error, Experiment)
-        raise UserError(f"{folder / 'experiment.json'}: {problem}; train anew") from None
-
-
 def check(estimate: Estimate, recorded: Recorded) -> dict[str, dict[str, Error]]:
-    """By backend and clock, with `sum`; and of all backends together, as the backend `all`.
+    """By backend and clock, and `sum` of the clocks. The backend `all` is the sum of all backends.
 
     The start of a process is on no clock.
     """
@@ -155,17 +148,17 @@ def print_check(estimate: Estimate, recorded: Recorded, console: Console) -> Non
     for clock in (*CLOCKS, "sum"):
         if clock == "sum":
             table.add_section()
-        table.add_row(clock, *(_text(row[clock]) for row in rows.values()))
+        cells = []
+        for error in (row[clock] for row in rows.values()):
+            share = "" if error.share is None else f" {100 * error.share:+.0f} %"
+            seconds = f"{seconds_text(error.estimated)} / {seconds_text(error.recorded)}"
+            cells.append(f"{seconds}{share}")
+        table.add_row(clock, *cells)
     show(table, console)
-    text = (
+    lines = [
         f"Recorded: means over {recorded.runs} runs. Scoring, report and the start of processes are"
         " on no clock and not checked."
-    )
+    ]
     if not recorded.same_code:
-        text += "\nThe runs were made by another version of the code than this."
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _text(error: Error) -> str:
-    share = "" if error.share is None else f" {100 * error.share:+.0f} %"
-    return f"{seconds_text(error.estimated)} / {seconds_text(error.recorded)}{share}"
+        lines.append("The runs were made by another version of the code than this.")
+    print_lines(lines, console)

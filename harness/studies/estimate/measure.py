@@ -1,34 +1,44 @@
-"""What a comparison's work takes here: a short session of every backend, then unit costs of it."""
+"""What a comparison takes here: measured in a short session of every backend, and on few images."""
 
 from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
+from harness.data.cache import cache_folder
+from harness.data.catalogue import BuiltIn, find_entry
+from harness.data.decode import UnreadableImage, bombs_refused, decode
+from harness.data.find_local import find_local
+from harness.data.layout import missing_splits
+from harness.data.resize import resize
+from harness.data.scan import examine, image_files
 from harness.statistics.intervals import seed_interval
 from harness.statistics.timed_blocks import cold_blocks
 from harness.studies.estimate.predict import Estimate, MeasuredCosts, predict
-from harness.studies.estimate.preparing import time_preparing
 from harness.studies.estimate.scoring import time_scoring
 from harness.studies.estimate.work import Work
-from harness.system.errors import WorkerFailed
+from harness.system.errors import UserError, WorkerFailed
 from harness.system.lock import locked
 from harness.system.machine import Machine
 from harness.system.progress import Display
 from harness.training.jobs import tell
 from harness.training.timed_session import Block, TimedSession, timed_session
 
-CLOSE = 0.02  # a spread that no more blocks are timed for
-LEAST_ROUNDS = 3  # of blocks, where the time is there
+CLOSE = 0.02  # a spread below which no more blocks are timed
+LEAST_ROUNDS = 3  # of blocks
 ENOUGH = 6  # blocks of each backend before a small spread is believed
 TRANSLATIONS = 3  # times that test images are translated; the median counts
 TRANSLATION_SECONDS = 4.0  # of each, about
-STEPS_OF_PAIR = 6  # a step computes about so many times what translating and scoring a pair does
+STEPS_OF_PAIR = 6  # a step takes about as long as translating and scoring so many pairs
+FEW = 16  # images that are drawn and decoded
 
 
 def estimate(
@@ -41,11 +51,11 @@ def estimate(
     data_dir: Path | None = None,
     scored: Path | None = None,
 ) -> Estimate:
-    """`seconds`: of timed blocks of training, at most, but for the least that there must be.
+    """`seconds`: of timed blocks of training, at most, but LEAST_ROUNDS are always timed.
 
-    `results`: where a comparison would write; the session writes there, too, and tidies up.
-    `scored`: see `time_report`. Raises WorkerFailed where a backend dies; its log is left, and
-    named.
+    `results`: where a comparison would write; the session writes there too, and removes its files.
+    `scored`: see `time_report`. Raises WorkerFailed where a backend dies; its log stays, and the
+    message names it.
     """
     with _workplace(results) as folder:
         tell(display, machine, folder, folder / "logs")
@@ -54,6 +64,23 @@ def estimate(
         scoring = time_scoring(work, folder, scored, results)
         preparing = time_preparing(work, data_dir, folder)
     return predict(work, measured, scoring, preparing)
+
+
+@contextmanager
+def _workplace(results: Path) -> Iterator[Path]:
+    """An empty folder for one session; it stays where a worker died, since the log is in it."""
+    existed, home, keep = results.exists(), results / "estimate", False
+    with locked(home):
+        folder = home / "session"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield folder
+        except WorkerFailed:
+            keep = True
+            raise
+        finally:
+            if not keep:
+                shutil.rmtree(home if existed else results)
 
 
 def measure(
@@ -78,7 +105,7 @@ def measure(
         for i, blocks in enumerate(zip(*rounds, strict=True)):
             steps = np.array([block.seconds for block in blocks])
             warm = steps[cold_blocks(steps) :]
-            one = MeasuredCosts(
+            costs = MeasuredCosts(
                 backend=work.backends[i],
                 framework=session.environments[i]["framework"],
                 start=max(0.0, session.launch_seconds[i] - session.setup_seconds[i]),
@@ -94,7 +121,7 @@ def measure(
                 scores=float(scores[i]),
                 save=saved[i],
             )
-            measured.append(one)
+            measured.append(costs)
     return tuple(measured)
 
 
@@ -116,7 +143,7 @@ def _timed_rounds(
         display.stage("timed seconds", round(spent), round(seconds))
         if len(rounds) >= ENOUGH:
             series = zip(*rounds, strict=True)
-            if all(relative_spread([block.seconds for block in each]) < CLOSE for each in series):
+            if all(relative_spread([b.seconds for b in blocks]) < CLOSE for blocks in series):
                 break
         over = len(rounds) * session.steps >= steps or spent * (1 + 1 / len(rounds)) > seconds
         if over and len(rounds) >= LEAST_ROUNDS:
@@ -125,8 +152,10 @@ def _timed_rounds(
 
 
 def relative_spread(seconds: list[float]) -> float:
-    """Half the 95 % t interval of the mean, as a share of it; of two, which give none, how far they
-    differ; of one: infinite."""
+    """Half the 95 % t interval of the mean, as a share of the mean.
+
+    Of two values, which have no interval, their difference; infinite of one.
+    """
     if len(seconds) < 2:
         return math.inf
     interval, mean = seed_interval(seconds), float(np.mean(seconds))
@@ -135,18 +164,54 @@ def relative_spread(seconds: list[float]) -> float:
     return (interval.high - interval.low) / 2 / mean
 
 
-@contextmanager
-def _workplace(results: Path) -> Iterator[Path]:
-    """An empty folder for one session; it stays where a worker died, for the log is in it."""
-    there, home, keep = results.exists(), results / "estimate", False
-    with locked(home):
-        folder = home / "session"
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            yield folder
-        except WorkerFailed:
-            keep = True
-            raise
-        finally:
-            if not keep:
-                shutil.rmtree(home if there else results)
+def time_preparing(work: Work, data_dir: Path | None, folder: Path) -> float | None:
+    """Seconds of drawing and decoding all images that are not in the cache yet.
+
+    None where there are no files to look at. It is not known whether the files of a folder have
+    been decoded, so all of them count.
+    """
+    experiment, counts, data = work.experiment, work.counts, work.experiment.data
+    trained = counts.train_a + counts.train_b
+    tests = counts.test_a + counts.test_b
+    images = trained + tests * (2 if counts.paired else 1)
+    entry = find_entry(experiment.dataset)
+    if entry is None or not isinstance(entry.source, BuiltIn):
+        local = find_local(experiment.dataset, data_dir)
+        return None if local is None else _decoding(local.folder, work, images, trained)
+    # A drawing of a built-in set at this size in the cache has been decoded, too.
+    size = max(data.load("a"), data.load("b"))
+    pattern = f"{entry.name}-{size}px-{data.train}x{data.test}-*"
+    drawings = (cache_folder() / "datasets").glob(pattern)
+    if any(not missing_splits(drawing) for drawing in drawings):
+        return 0.0
+    write = getattr(import_module(f"harness.data.{entry.source.package}"), entry.source.writer)
+    drawn = folder / "drawn"
+    began = time.perf_counter()
+    try:
+        write(drawn, size, FEW // 2, FEW // 2, None)
+    except ValueError as error:
+        raise UserError(f"{experiment.dataset}: {error}; give other sizes or counts") from None
+    seconds = time.perf_counter() - began
+    written = sum(len(image_files(split)) for split in drawn.iterdir())
+    return seconds / written * images + _decoding(drawn, work, images, trained)
+
+
+def _decoding(folder: Path, work: Work, images: int, trained: int) -> float:
+    """Every file is examined once, then resized for evaluation; training images a second time."""
+    size = work.experiment.data.load("a")
+    files = image_files(folder / "trainA")[: FEW // 2] + image_files(folder / "trainB")[: FEW // 2]
+
+    def examined(path: Path) -> None:
+        examine("", path)
+
+    def decoded(path: Path) -> None:
+        with suppress(UnreadableImage):
+            resize(decode(path.read_bytes()), size, "bicubic", "stretch")
+
+    seconds = []
+    with bombs_refused(), ThreadPoolExecutor() as pool:
+        for function in (examined, decoded):
+            began = time.perf_counter()
+            list(pool.map(function, files))
+            seconds.append((time.perf_counter() - began) / len(files))
+    return seconds[0] * images + seconds[1] * (images + trained)

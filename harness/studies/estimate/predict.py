@@ -8,19 +8,19 @@ from harness.studies.estimate.work import Work
 from harness.training.clocks import NAMES
 
 CLOCKS = tuple(name for name in NAMES if name != "idle")  # idle is another backend's turn
-# How far the sum of all clocks may be off besides: 17 % in a check beside a comparison, on a busy
-# machine (docs/findings.md).
+# How far the sum of all clocks may be off in any case: it was 17 % off in a check beside a
+# comparison, on a busy machine (docs/findings.md).
 CHECKED = 0.2
 
 
 @dataclass(frozen=True)
 class MeasuredCosts:
-    """One backend in a session. Seconds.
+    """Seconds of one backend in a session.
 
     `start`: until its process begins; `setup`: until it can train. `first_step`: with compiling;
-    `step`: one of the others, on average; `spread`: half the width of that one's 95 % interval, as
-    a share of it. `data`, `logging`: a step. `compiling`: of the first translations.
-    `translation`, `scores` (by the discriminator): an image. `save`: a checkpoint.
+    `step`: mean of the others; `spread`: half the width of its 95 % interval, as a share of it.
+    `data`, `logging`: of a step. `compiling`: of the first translations. `translation`, `scores`
+    (by the discriminator): of an image. `save`: of a checkpoint.
     """
 
     backend: str
@@ -40,7 +40,7 @@ class MeasuredCosts:
 
 @dataclass(frozen=True)
 class Extraction:
-    """Features of images by one network: seconds until its process is ready, and then an image."""
+    """Features of images by one network: seconds until its process is ready, then of an image."""
 
     start: float
     image: float
@@ -54,7 +54,7 @@ class Scoring:
     """Seconds of what follows the trainings. `inception`: None without FID's weights.
 
     `evaluation`: statistics of one evaluation of one run; `last`: of the one after training.
-    `references`: of real images, once. `report_source`: where its seconds are from, in words.
+    `references`: of real images, once. `report_source`: in words, where `report` comes from.
     """
 
     features: Extraction
@@ -68,9 +68,12 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds. `runs`: of one run of each backend, by clock and the `start` before; `shared`: what
-    is done once for all; `margin`: how far the total may be off, as a share of it. `titles`: of the
-    frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not predicted."""
+    """Seconds. `runs`: of one run of each backend, by clock and with `start`, before any clock.
+
+    `shared`: what is done once for all; `margin`: how far the total may be off, as a share of it;
+    `titles`: of the frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not
+    predicted.
+    """
 
     work: Work
     titles: dict[str, str]
@@ -97,34 +100,35 @@ def predict(
     work: Work, measured: tuple[MeasuredCosts, ...], scoring: Scoring, preparing: float | None
 ) -> Estimate:
     """`preparing`: seconds of drawing and decoding all images once; None where not known."""
-    runs = {each.backend: _run(each, work) for each in measured}
+    runs = {costs.backend: _run(costs, work) for costs in measured}
     # A run saves by the wall clock, in which the others have their turns.
     timing = work.experiment.timing
     training = sum(
         run[clock] for run in runs.values() for clock in ("train", "data", "logging", "evaluation")
     )
     saves = int(training / (timing.checkpoint_seconds + len(runs) * timing.block_seconds / 2))
-    for each in measured:
-        runs[each.backend]["checkpoint"] += each.save * saves
+    for costs in measured:
+        runs[costs.backend]["checkpoint"] += costs.save * saves
     left_out = ["setting up the environment", "downloads", "judges, where a data set has labels"]
     if preparing is None:
         left_out.insert(2, "decoding the images, which are not here")
     estimate = Estimate(
         work=work,
-        titles={each.backend: each.framework for each in measured},
+        titles={costs.backend: costs.framework for costs in measured},
         runs=runs,
         shared={"images": preparing or 0.0, **_shared(work, scoring)},
         margin=CHECKED,
         report_source=scoring.report_source,
         left_out=tuple(left_out),
     )
-    # Each backend's uncertainty of a step counts as far as its steps make up the total.
-    uncertain = sum(work.seeds * each.spread * runs[each.backend]["train"] for each in measured)
+    # The uncertainty of a backend's step counts by the share of its steps in the total.
+    uncertain = sum(work.seeds * costs.spread * runs[costs.backend]["train"] for costs in measured)
     return replace(estimate, margin=CHECKED + uncertain / estimate.total["value"])
 
 
-def _run(measured: MeasuredCosts, work: Work) -> dict[str, float]:
-    """Without checkpoints on the way, which depend on how long the others take."""
+def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
+    """Seconds of one run by clock. Of its checkpoints only the last: when others are written
+    depends on all runs."""
     steps, tested = work.steps, sum(work.tested)
     warm = min(steps, work.experiment.timing.warmup_steps)
     # Every evaluation translates the test images, and scores them and their translations. The last
@@ -133,26 +137,25 @@ def _run(measured: MeasuredCosts, work: Work) -> dict[str, float]:
     last = 3 if model.shape_a == model.shape_b else 2
     translations = tested * (1 + work.evaluations + last)
     scores = 2 * tested * (work.evaluations + 2)
+    evaluation = costs.compiling + translations * costs.translation + scores * costs.scores
     return {
-        "start": measured.start,
-        "setup": measured.setup,
-        "warmup": measured.first_step + (warm - 1) * measured.step,
-        "train": (steps - warm) * measured.step,
-        "data": steps * measured.data,
-        "evaluation": measured.compiling
-        + translations * measured.translation
-        + scores * measured.scores,
-        "checkpoint": measured.save,
-        "logging": steps * measured.logging,
+        "start": costs.start,
+        "setup": costs.setup,
+        "warmup": costs.first_step + (warm - 1) * costs.step,
+        "train": (steps - warm) * costs.step,
+        "data": steps * costs.data,
+        "evaluation": evaluation,
+        "checkpoint": costs.save,
+        "logging": steps * costs.logging,
     }
 
 
 def _shared(work: Work, scoring: Scoring) -> dict[str, float]:
+    """Seconds of what is done once, after all runs."""
     tested, evaluations = sum(work.tested), work.evaluations + 2
-    floors = sum(
-        min(train, test)
-        for train, test in zip((work.counts.train_a, work.counts.train_b), work.tested, strict=True)
-    )
+    tested_a, tested_b = work.tested
+    # Training images that scores of real images are compared with.
+    floors = min(work.counts.train_a, tested_a) + min(work.counts.train_b, tested_b)
     features = scoring.features.seconds(tested + floors + work.runs * evaluations * tested)
     if scoring.inception:
         features += scoring.inception.seconds(tested + floors + work.runs * tested)

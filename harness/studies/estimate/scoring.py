@@ -1,4 +1,4 @@
-"""What scores and a report take, measured on translations of a session and on a stored report."""
+"""What scores and a report take, measured on a session's translations and on a stored report."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from harness.system.files import read_arrays
 
 MOST_IMAGES = 256  # of a domain; more are predicted from so many
 SQUARE = ("kid_efflite0", "fd_efflite0", "fid")  # compare every image with every other
-# Where no experiment is stored whose report could be written again: one of preset `quick`, with one
-# seed, took 14 s of a CPU core.
+# Where there is no stored experiment whose report could be written again. The report of preset
+# `quick` with one seed took 14 s of a CPU core.
 REPORT_SECONDS = 15.0
 WRITTEN = {"report.html", "report.md", "summary.json", "figures", "tables", "tensorboard"}
 
@@ -56,7 +56,10 @@ def time_scoring(work: Work, folder: Path, scored: Path | None, results: Path) -
 def _extraction(
     extractor: Extractor, images: np.ndarray, cache: Path, weights: Path | None
 ) -> tuple[Extraction, np.ndarray]:
-    """A group of images for every core, and another: the second takes no start. With features."""
+    """Costs of extraction, and the features of `images`.
+
+    Times a group of images for every core, and another one, which is without the start.
+    """
     group, times = GROUP * CORES, [time.perf_counter()]
     images = np.resize(images, (2 * group, *images.shape[1:]))
 
@@ -99,13 +102,13 @@ def _statistics(
         seconds[last] = 0.0
         for direction in DIRECTIONS:
             count = len(images[direction.name])
-            made = Translations(
+            translations = Translations(
                 images | back if last else images,
                 repeated(vectors, count),
                 repeated(fid, count) if last and fid is not None else None,
             )
             began = time.perf_counter()
-            for score in model_scores(direction, yardstick, made):
+            for score in model_scores(direction, yardstick, translations):
                 power = 2 if score.metric in SQUARE else 1
                 seconds[last] += (time.perf_counter() - began) * growth**power
                 began = time.perf_counter()
@@ -121,10 +124,10 @@ def time_report(scored: Path | None, results: Path, folder: Path) -> tuple[float
     The report of a scored experiment, `scored` or else the latest in `results`, is written again,
     into `folder`; the stored one is not touched. Without any it is a constant.
     """
-    stored = [scored] if scored else [file.parent for file in results.glob("*/metrics.json")]
-    stored = [each for each in stored if (each / "metrics.json").exists()]
+    stored = [scored / "metrics.json"] if scored else list(results.glob("*/metrics.json"))
+    stored = [file for file in stored if file.exists()]
     if stored:
-        latest = max(stored, key=lambda each: (each / "metrics.json").stat().st_mtime)
+        latest = max(stored, key=lambda file: file.stat().st_mtime).parent
         folder.mkdir(parents=True)
         for entry in latest.iterdir():
             if entry.name not in WRITTEN and not entry.name.startswith("."):

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.report.formatting import plural
+from harness.report.terminal import print_lines
 from harness.studies.estimate.predict import Estimate
 from harness.system.errors import UserError
 from harness.system.machine import Machine
@@ -37,7 +39,7 @@ SHARED = {
 
 @dataclass(frozen=True)
 class Price:
-    """What an hour of a machine costs; `before`, `after`: a currency's sign, where there is one."""
+    """What an hour of a machine costs; `before`, `after`: a currency's sign, or nothing."""
 
     per_hour: float
     before: str = ""
@@ -47,7 +49,7 @@ class Price:
         return self.per_hour * seconds / 3600
 
     def text(self, seconds: float) -> str:
-        """Of so many seconds, as 12.30 or $12.30; what would round to nothing with more digits."""
+        """The cost of `seconds`, as 12.30 or $12.30; with more digits where it would round to 0."""
         cost = self.cost(seconds)
         digits = 2 if cost >= 0.1 or cost == 0 else 1 - math.floor(math.log10(cost))
         return f"{self.before}{cost:,.{digits}f}{self.after}"
@@ -63,7 +65,7 @@ def read_price(text: str) -> Price:
 
 
 def seconds_text(seconds: float) -> str:
-    """As `duration`; what takes a few seconds with a decimal."""
+    """As `duration`, but below ten seconds with a decimal."""
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
@@ -77,17 +79,15 @@ def total_line(estimate: Estimate) -> str:
 def print_estimate(
     estimate: Estimate, machine: Machine, price: Price | None, console: Console
 ) -> None:
-    def line(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     work, total, (a, b) = estimate.work, estimate.total, estimate.work.tested
     experiment, counts = work.experiment, work.counts
-    line(f"Preset {experiment.preset} on {experiment.dataset}, on {machine.device_name}")
-    line(
+    head = (
+        f"Preset {experiment.preset} on {experiment.dataset}, on {machine.device_name}",
         f"Images ({counts.origin}): {counts.train_a} + {counts.train_b} to train on,"
-        f" {a} + {b} translated at each of {work.evaluations + 2} evaluations"
+        f" {a} + {b} translated at each of {work.evaluations + 2} evaluations",
+        f"Each run: {work.steps:,} steps, {work.per_epoch:,} an epoch",
     )
-    line(f"Each run: {work.steps:,} steps, {work.per_epoch:,} an epoch")
+    print_lines(head, console)
     table = Table()
     table.add_column("of one run")
     for title in estimate.titles.values():
@@ -98,17 +98,17 @@ def print_estimate(
     table.add_row("one run", *(seconds_text(estimate.run(name)) for name in estimate.runs))
     show(table, console)
     runs = work.seeds * sum(estimate.run(name) for name in estimate.runs)
-    seeds = f"{work.seeds} seed{'s' if work.seeds > 1 else ''}"
+    seeds = plural(work.seeds, "seed")
     once = ", ".join(f"{SHARED[name]} {seconds_text(s)}" for name, s in estimate.shared.items())
-    line(
+    lines = [
         f"Training {' and '.join(estimate.titles.values())} in turns, {seeds}:"
-        f" {seconds_text(runs)}. Then once: {once} ({estimate.report_source})."
-    )
-    line(total_line(estimate))
+        f" {seconds_text(runs)}. Then once: {once} ({estimate.report_source}).",
+        total_line(estimate),
+    ]
     if price is not None:
         low, about, high = (price.text(total[name]) for name in ("low", "value", "high"))
-        line(f"At {price.text(3600)} an hour about {about}: {low} to {high}.")
-    line(f"Not included: {'; '.join(estimate.left_out)}.")
+        lines.append(f"At {price.text(3600)} an hour about {about}: {low} to {high}.")
+    print_lines([*lines, f"Not included: {'; '.join(estimate.left_out)}."], console)
 
 
 def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[str, Any]:

@@ -1,11 +1,54 @@
-"""What a comparison has to do: steps, evaluations, images."""
+"""What a comparison has to do: its images, counted without decoding any, steps and evaluations."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.config.experiment import Experiment
+from harness.data.catalogue import BuiltIn, Pair, find_entry
+from harness.data.find_local import find_class_pair, find_local
+from harness.data.layout import TRUTHS, VALIDATION, Part, part_of
+from harness.data.linking import class_files
+from harness.data.scan import image_files
 from harness.plan.plan import epoch_steps, evaluation_steps, evenly, total_steps
+from harness.system.errors import UserError
+from harness.system.untrusted import LONGEST
+
+SYNTAX = "--images trainA,trainB,testA,testB"
+# Images of published data sets: trainA, trainB, testA, testB. The CycleGAN authors' sets as the
+# TensorFlow Datasets project counted them (catalogue, `cycle_gan`).
+PUBLISHED: dict[str, tuple[int, int, int, int]] = {
+    "apple2orange": (995, 1019, 266, 248),
+    "cezanne2photo": (525, 6287, 58, 751),
+    "cityscapes": (2975, 2975, 500, 500),
+    "facades": (400, 400, 106, 106),
+    "horse2zebra": (1067, 1334, 120, 140),
+    "iphone2dslr_flower": (1812, 3325, 569, 480),
+    "maps": (1096, 1096, 1098, 1098),
+    "monet2photo": (1072, 6287, 121, 751),
+    "summer2winter_yosemite": (1231, 962, 309, 238),
+    "ukiyoe2photo": (562, 6287, 263, 751),
+    "vangogh2photo": (400, 6287, 400, 751),
+}
+# Train and test images of sets of one domain, from the papers that present them. Those of DomainNet
+# have no test images of their own: a tenth is held out (harness.data.layout).
+DOMAIN_NET = {
+    "clipart": 48_129,
+    "infograph": 53_201,
+    "painting": 72_266,
+    "quickdraw": 172_500,
+    "real": 175_327,
+    "sketch": 70_386,
+}
+PUBLISHED_SINGLES: dict[str, tuple[int, int]] = {
+    "mnist": (60_000, 10_000),
+    "svhn": (73_257, 26_032),
+    "usps": (7_291, 2_007),
+    **{name: (images - images // 10, images // 10) for name, images in DOMAIN_NET.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -53,3 +96,79 @@ class Work:
     @property
     def runs(self) -> int:
         return self.seeds * len(self.backends)
+
+
+# ----------------------------------------------------------------------------- counting images
+
+
+def given_images(text: str) -> Counts:
+    """What the user says there is, as 1000,1000,250,250. Raises UserError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", part) for part in parts):
+        raise UserError(f"--images {text[:LONGEST]}: give four whole numbers above zero: {SYNTAX}")
+    train_a, train_b, test_a, test_b = map(int, parts)
+    return Counts(train_a, train_b, test_a, test_b)
+
+
+def count_images(experiment: Experiment, data_dir: Path | None) -> Counts:
+    """As the preset says for a built-in set, else on disk, else as published.
+
+    Unreadable files count, as only decoding finds them. Raises UserError where it is not known.
+    """
+    dataset, held = experiment.dataset, experiment.data.hold_out == "validation"
+    entry = find_entry(dataset)
+    if entry is not None and isinstance(entry.source, BuiltIn):
+        train, test = experiment.data.train, experiment.data.test
+        paired = set(TRUTHS.values()) <= set(entry.source.parts)
+        return _held(Counts(train, train, test, test, paired, "built in"), held)
+    local = find_local(dataset, data_dir and data_dir.expanduser())
+    if local is not None:
+        return _on_disk(local.folder, held)
+    if (domains := find_class_pair(dataset, data_dir)) is not None:
+        a, b = (class_files(folder) for folder in domains)
+        return _held(_divided(a, b, "test", domains[0].parent), held)
+    numbers = PUBLISHED.get(entry.name) if entry is not None else None
+    if entry is not None and isinstance(entry.source, Pair):
+        one, other = (PUBLISHED_SINGLES.get(name) for name in (entry.source.a, entry.source.b))
+        numbers = (one[0], other[0], one[1], other[1]) if one and other else None
+    if numbers is None:
+        raise UserError(
+            f"{dataset}: how many images it has is not known here;"
+            f" name the folder that holds it (DATA_DIR), or say it: {SYNTAX}"
+        )
+    return _held(Counts(*numbers, origin="as published"), held)
+
+
+def _on_disk(folder: Path, held: bool) -> Counts:
+    names = {
+        split: [path.name for path in image_files(folder / split)]
+        for split in ("trainA", "trainB", "testA", "testB")
+    }
+    for split, files in names.items():
+        if not files:
+            raise UserError(f"{folder / split}: no images; put some there")
+    if held:
+        return _divided(names["trainA"], names["trainB"], "validation", folder)
+    paired = all((folder / truth).is_dir() for truth in TRUTHS.values())
+    train_a, train_b, test_a, test_b = (len(files) for files in names.values())
+    return Counts(train_a, train_b, test_a, test_b, paired, str(folder))
+
+
+def _divided(a: Iterable[str], b: Iterable[str], part: Part, folder: Path) -> Counts:
+    """Training files whose names put them into `part` become the test images."""
+    (kept_a, held_a), (kept_b, held_b) = (
+        (parts.count(False), parts.count(True))
+        for parts in ([part_of(name) == part for name in names] for names in (a, b))
+    )
+    return Counts(kept_a, kept_b, max(1, held_a), max(1, held_b), origin=str(folder))
+
+
+def _held(counts: Counts, held: bool) -> Counts:
+    """Where `held`: a validation split of its expected size in place of the test images."""
+    if not held:
+        return counts
+    test_a, test_b = (
+        max(1, round(VALIDATION * count)) for count in (counts.train_a, counts.train_b)
+    )
+    train_a, train_b = counts.train_a - test_a, counts.train_b - test_b
+    return Counts(train_a, train_b, test_a, test_b, origin=counts.origin)

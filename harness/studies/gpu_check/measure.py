@@ -1,4 +1,4 @@
-"""The pieces of a check, in the order in which they matter, until the time is up."""
+"""Measures the pieces of a check, the most important ones first, until the time is up."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from harness.system.machine import Machine
 from harness.system.progress import Display
 from harness.training.timed_session import TimedSession, joules_of, timed_session
 
-# What is timed, most telling first. `channels_last` only means something to a backend that lists it
-# among its neutral options.
+# What is timed, the most informative settings first: changes to a preset's runtime. Settings with
+# `channels_last` are only for backends that list it among their neutral options.
 SETTINGS: dict[str, dict[str, Any]] = {
     "float32": {},
     "float32, channels last": {"channels_last": True},
@@ -46,36 +46,38 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deterministic": {"deterministic": True},
     "compiled": {"compile": "reduce-overhead"},
 }
+PARITY_PRESET = "smoke"
 STEPS = 10  # of the check whether steps can be repeated
 BLOCKS, BLOCK_SECONDS = 8, 0.3
-LEAST = 15.0  # seconds; with less left nothing more is begun
+LEAST = 15.0  # seconds; no piece is begun with less left
 FAILURES = (WorkerFailed, UserError, ValueError, ImportError, MemoryError, OSError)
 Piece = TypeVar("Piece", Started, Parity, Reached, Timed, Repeated)
 
 
 class Skipped(Exception):
-    """Why a piece is not measured here."""
+    """A piece is not measured; the message says why."""
 
 
 @dataclass(frozen=True)
 class GpuCheck:
-    """`presets`: what is trained: first all settings of the last one, which is the largest.
+    """What to check. `presets`: whose networks and images are used. The plain setting is timed with
+    every preset, then all other settings with the last one.
 
-    `logs`: folder of what processes print. `seconds`: of all together, about, from `began` on.
+    `logs`: folder of what processes print. `seconds`: about how long all pieces may take together,
+    from `began` on.
     """
 
     backends: tuple[str, ...]
     machine: Machine
     logs: Path
     display: Display
-    presets: tuple[str, ...] = ("quick", "paper")
-    parity_preset: str = "smoke"
+    presets: tuple[str, ...]
     seconds: float = 480.0
     began: float = field(default_factory=time.monotonic)
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that are left."""
         return self.began + self.seconds - time.monotonic()
 
     def piece(
@@ -83,7 +85,7 @@ class GpuCheck:
     ) -> Piece:
         """A piece of the record: `keys` say which, `measure(self, **keys)` gives its other fields.
 
-        What goes wrong is recorded as its line, and what no time is left for as skipped.
+        A failure is recorded in the piece, with its reason. Without time left a piece is skipped.
         """
         try:
             if self.left < LEAST:
@@ -100,19 +102,24 @@ class GpuCheck:
     def session(
         self, backend: str, preset: str, changes: Mapping[str, Any], label: str
     ) -> AbstractContextManager[TimedSession]:
-        """A fresh process of one backend, `changes` made to the runtime of a preset."""
-        experiment = changed(preset, changes)
+        """A new process of one backend, with `changes` to the runtime of a preset."""
+        experiment = _experiment(preset, changes)
         return timed_session(
             experiment, self.machine, (backend,), self.logs, label, patience=self.left
         )
 
 
+def _experiment(preset: str, changes: Mapping[str, Any]) -> Experiment:
+    overrides = [f"runtime.{key}={value}" for key, value in changes.items()]
+    return load_experiment(None, preset, overrides)
+
+
 def check(run: GpuCheck) -> GpuCheckRecord:
-    """Never raises for what a backend or the device does: that is what is recorded."""
+    """Measures all pieces. What a backend or the device does wrong is recorded, never raised."""
     machine = provenance.describe(run.machine.device)
     started = tuple(run.piece(Started, _start, backend=name) for name in run.backends)
     running = [piece.backend for piece in started if piece.state == "ok"]
-    parity = run.piece(partial(Parity, preset=run.parity_preset), partial(_parity, running=running))
+    parity = run.piece(partial(Parity, preset=PARITY_PRESET), partial(_parity, running=running))
     reached = tuple(run.piece(Reached, _peaks, backend=name) for name in running)
     repeated = tuple(
         run.piece(Repeated, _repeat, backend=name, deterministic=deterministic)
@@ -144,22 +151,15 @@ def _points(
     presets: tuple[str, ...], running: list[str], environments: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, str]]:
     """Preset, setting and backend: the plain setting of every preset first, then the others."""
-    first = next(iter(SETTINGS))
+    plain, *others = SETTINGS
     for preset in presets:
         for name in running:
-            yield preset, first, name
-    for setting, changes in list(SETTINGS.items())[1:]:
+            yield preset, plain, name
+    for setting in others:
         for name in running:
             neutral = environments[name].get("neutral_options", ())
-            if "channels_last" not in changes or "channels_last" in neutral:
+            if "channels_last" not in SETTINGS[setting] or "channels_last" in neutral:
                 yield presets[-1], setting, name
-
-
-def changed(preset: str, changes: Mapping[str, Any]) -> Experiment:
-    """The experiment of a preset with other settings of its runtime."""
-    settings = load_experiment(None, preset, []).model_dump()
-    settings["runtime"] |= changes
-    return Experiment.model_validate(settings)
 
 
 def _start(run: GpuCheck, backend: str) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _start(run: GpuCheck, backend: str) -> dict[str, Any]:
 
 
 def _parity(run: GpuCheck, running: list[str]) -> dict[str, Any]:
-    """By the command itself, in a process that can be ended when the time is up."""
+    """Runs `cyclebench parity` in a process of its own, which is killed when the time is up."""
     device = run.machine.device
     if not running:
         raise Skipped("no backend runs")
@@ -185,12 +185,12 @@ def _parity(run: GpuCheck, running: list[str]) -> dict[str, Any]:
     run.display.say("Parity: does the device compute what a CPU computes?")
     with TemporaryDirectory(prefix="cyclebench-") as folder:
         file, limit = Path(folder) / "parity.json", max(LEAST, run.left / 2)
-        options = {"preset": run.parity_preset, "backends": ",".join(running)}
+        options = {"preset": PARITY_PRESET, "backends": ",".join(running)}
         options |= {"device": device, "to": str(file)}
-        given = [text for name, value in options.items() for text in (f"--{name}", value)]
+        arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "harness.cli", "parity", *given, "--json"],
+                [sys.executable, "-m", "harness.cli", "parity", *arguments, "--json"],
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -240,22 +240,23 @@ def _time(run: GpuCheck, backend: str, preset: str, setting: str) -> dict[str, A
         "joules": float(np.mean(joules)) if joules else None,
         "clock_mhz": (state.get("clocks") or {}).get("graphics_mhz"),
         "throttle_reasons": tuple(state.get("throttle_reasons") or ()),
-        "flops": step_flops(changed(preset, changes)),
+        "flops": step_flops(_experiment(preset, changes)),
     }
 
 
 def _lacking(changes: Mapping[str, Any], device: str) -> str:
-    """Why a device cannot compute so; empty where it can."""
+    """Why a device cannot compute with these changes; empty where it can."""
     if device == "cpu":
         return "a CPU has no TF32" if "tf32" in changes else ""
-    found, asked = gpu.find_gpu(), "tf32" in changes or "precision" in changes
-    if found is None or not asked or found.has_bfloat16:
+    card = gpu.find_gpu()
+    reduced = "tf32" in changes or "precision" in changes
+    if card is None or not reduced or card.has_bfloat16:
         return ""
-    return f"compute capability {found.capability[0]}.{found.capability[1]} has neither of the two"
+    return f"compute capability {card.capability[0]}.{card.capability[1]} has neither of the two"
 
 
 def _repeat(run: GpuCheck, backend: str, deterministic: bool) -> dict[str, Any]:
-    """The same steps in two processes: images, plan and first weights are always the same."""
+    """The same steps in two processes: images, plan and first weights are the same."""
     run.display.say(f"{backend}: the same steps twice" + ", deterministic" * deterministic)
     runs = []
     for label in ("repeat-1", "repeat-2"):

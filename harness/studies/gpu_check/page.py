@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.report.formatting import MISSING, listed, plural, prefixed, significant
 from harness.report.page import Answer, Note, Page, Section, Sentence, Table, text_table
-from harness.studies.gpu_check.record import (
-    GpuCheckRecord,
-    Reached,
-    Repeated,
-    Started,
-    Timed,
-    to_json,
-)
+from harness.studies.gpu_check.record import GpuCheckRecord, Reached, Repeated, Timed, to_json
 from harness.studies.study import Result, in_short
 
-# Of environment.json's `gpu`: key -> title.
+# Keys of environment.json's `gpu`, and the titles of their rows.
 GPU_FACTS = {
     "uuid": "UUID",
     "capability": "Compute capability",
@@ -41,57 +34,56 @@ GPU_FACTS = {
 
 def make_page(record: GpuCheckRecord) -> Page:
     """What `report/render.py` writes."""
-    return Page(
-        f"GPU check: {record.device}",
-        (record.finished, f"{record.seconds:.0f} s"),
-        tuple(answers(record)),
-        tuple(
-            Section(title, (Note(note), table) if note else (table,))
-            for title, note, table in tables(record)
-        ),
-    )
+    sections = []
+    for title, note, table in tables(record):
+        sections.append(Section(title, (Note(note), table) if note else (table,)))
+    about = (record.finished, f"{record.seconds:.0f} s")
+    return Page(f"GPU check: {record.device}", about, tuple(answers(record)), tuple(sections))
 
 
 def result(record: GpuCheckRecord, file: Path, page: Path) -> Result:
-    shown = tuple(replace(table, caption=title) for title, _, table in tables(record))
-    return Result(page, file, to_json(record), shown, in_short(answers(record)), ok=record.ok)
+    with_captions = tuple(replace(table, caption=title) for title, _, table in tables(record))
+    short = in_short(answers(record))
+    return Result(page, file, to_json(record), with_captions, short, ok=record.ok)
+
+
+def _title(record: GpuCheckRecord, backend: str) -> str:
+    for started in record.started:
+        if started.backend == backend and started.environment:
+            return str(started.environment["framework"])
+    return backend
+
+
+# ------------------------------------------------------------------------------------ answers
 
 
 def answers(record: GpuCheckRecord) -> list[Answer]:
     return [_runs(record), _right(record), _repeatable(record), _fastest(record)]
 
 
-def _title(record: GpuCheckRecord, backend: str) -> str:
-    for each in record.started:
-        if each.backend == backend and each.environment:
-            return str(each.environment["framework"])
-    return backend
-
-
 def _runs(record: GpuCheckRecord) -> Answer:
     question = f"Does everything run on {record.device}?"
-    failed = [each for each in record.started if each.state == "failed"]
-    rest: list[Reached | Timed | Repeated] = [*record.reached, *record.timed, *record.repeated]
-    later = [each for each in rest if each.state == "failed"]
-    good = [_title(record, each.backend) for each in record.started if each.state == "ok"]
-    said = [Sentence(each.backend, each.why) for each in failed]
-    said += [Sentence(f"{each.backend}{_where(each)}", each.why) for each in later]
+    failed = [started for started in record.started if started.state == "failed"]
+    working = [_title(record, each.backend) for each in record.started if each.state == "ok"]
+    measured: list[tuple[str, Reached | Timed | Repeated]] = []
+    measured += [("peaks", reached) for reached in record.reached]
+    measured += [(f"{timed.preset}, {timed.setting}", timed) for timed in record.timed]
+    for repeated in record.repeated:
+        measured.append(("deterministic" if repeated.deterministic else "steps twice", repeated))
+    later = [
+        Sentence(f"{piece.backend}, {what}", piece.why)
+        for what, piece in measured
+        if piece.state == "failed"
+    ]
+    sentences = (*(Sentence(started.backend, started.why) for started in failed), *later)
     if failed:
-        short = f"{listed([each.backend for each in failed])} cannot take a training step."
-        return Answer(question, short, "no", tuple(said))
-    if not good:
+        short = f"{listed([started.backend for started in failed])} cannot take a training step."
+        return Answer(question, short, "no", sentences)
+    if not working:
         return Answer(question, "Nothing was tried.", "open", ())
-    short = f"{listed(good)} can train there"
+    short = f"{listed(working)} can train there"
     short += f", but {plural(len(later), 'measurement')} failed." if later else "."
-    return Answer(question, short, "no" if later else "yes", tuple(said))
-
-
-def _where(each: object) -> str:
-    if isinstance(each, Timed):
-        return f", {each.preset}, {each.setting}"
-    if isinstance(each, Repeated):
-        return ", deterministic" if each.deterministic else ", steps twice"
-    return ", peaks"
+    return Answer(question, short, "no" if later else "yes", sentences)
 
 
 def _right(record: GpuCheckRecord) -> Answer:
@@ -102,70 +94,65 @@ def _right(record: GpuCheckRecord) -> Answer:
         return Answer(question, f"Not checked: {parity.why}.", tone, ())
     breached = [row for row in parity.rows if not row["passed"]]
     short = f"{parity.passed} of {len(parity.rows)} parity checks pass (preset {parity.preset})."
-    said = tuple(Sentence(str(row["check"]), str(row["what"])) for row in breached)
-    return Answer(question, short, "no" if breached else "yes", said)
+    sentences = tuple(Sentence(str(row["check"]), str(row["what"])) for row in breached)
+    return Answer(question, short, "no" if breached else "yes", sentences)
 
 
 def _repeatable(record: GpuCheckRecord) -> Answer:
     question = "Do the same steps give the same bits?"
-    done = [each for each in record.repeated if each.same is not None]
+    done = [repeated for repeated in record.repeated if repeated.same is not None]
     if not done:
         return Answer(question, "Not checked.", "open", ())
-    said = []
-    for each in done:
-        how = "with runtime.deterministic" if each.deterministic else "without"
-        what = "yes" if each.same else f"no, a loss differs by {significant(each.largest, 2)} of it"
-        text = f"{what}, over {plural(each.steps, 'step')}"
-        said.append(Sentence(f"{_title(record, each.backend)}, {how}", text))
-    asked = [each for each in done if each.deterministic]
-    kept = all(each.same for each in asked)
+    sentences = []
+    for repeated in done:
+        how = "with runtime.deterministic" if repeated.deterministic else "without"
+        difference = f"no, a loss differs by {significant(repeated.largest, 2)} of it"
+        text = "yes" if repeated.same else difference
+        text += f", over {plural(repeated.steps, 'step')}"
+        sentences.append(Sentence(f"{_title(record, repeated.backend)}, {how}", text))
+    kept = all(repeated.same for repeated in done if repeated.deterministic)
     short = "With runtime.deterministic, yes." if kept else "Not even with runtime.deterministic."
-    return Answer(question, short, "yes" if kept else "no", tuple(said))
+    return Answer(question, short, "yes" if kept else "no", tuple(sentences))
 
 
 def _fastest(record: GpuCheckRecord) -> Answer:
     question = "Which setting is fastest?"
-    done = [each for each in record.timed if each.seconds is not None]
+    done = [(timed, timed.seconds) for timed in record.timed if timed.seconds is not None]
     if not done:
         return Answer(question, "Nothing was timed.", "open", ())
-    preset, best = done[-1].preset, []
-    for name in dict.fromkeys(each.backend for each in done):
-        own = [each for each in done if (each.backend, each.preset) == (name, preset)]
+    preset, phrases = done[-1][0].preset, []
+    for name in dict.fromkeys(timed.backend for timed, _ in done):
+        own = [
+            (seconds, timed.setting)
+            for timed, seconds in done
+            if (timed.backend, timed.preset) == (name, preset)
+        ]
         if own:
-            fastest = min(own, key=lambda each: each.seconds or 0.0)
-            ratio = (own[0].seconds or 0.0) / (fastest.seconds or 1.0)
-            speed = f"{ratio:.2f} times the speed of {own[0].setting}"
-            best.append(f"{_title(record, name)}: {fastest.setting}, {speed}")
+            (plain, plain_setting), (fastest, setting) = own[0], min(own, key=lambda row: row[0])
+            speed = f"{plain / fastest:.2f} times the speed of {plain_setting}"
+            phrases.append(f"{_title(record, name)}: {setting}, {speed}")
     how = (
         f"Steps of preset {preset}, a process for each setting, one after the other. The two"
         " frameworks are not to be compared by these times: make bench times them in turns."
     )
-    return Answer(question, f"{'; '.join(best)}.", "open", (Sentence("", how),))
+    return Answer(question, f"{'; '.join(phrases)}.", "open", (Sentence("", how),))
+
+
+# ------------------------------------------------------------------------------------- tables
 
 
 def tables(record: GpuCheckRecord) -> list[tuple[str, str, Table]]:
     """Title, note and table of each section."""
-    return [
-        ("The device", "", _device(record)),
-        ("The frameworks there", f"Networks and images of preset {record.presets[0]}.",
-         _frameworks(record)),
-        ("Step times", "Median over blocks after warm-up, a process each. Memory: the most that"
-         " the framework's allocator gave out after warm-up; on a CPU the process's own."
-         f"{_not_timed(record)}", _times(record)),
-        ("What the device reaches", "A large matrix product, a 3x3 convolution of 256 channels,"
-         " one array added to another, in float32.", _peaks(record)),
-        ("Parity", "The closest checks of each rung; all of them are in record.json.",
-         _parity(record)),
-    ]  # fmt: skip
+    return [_device(record), _frameworks(record), _times(record), _peaks(record), _parity(record)]
 
 
-def _device(record: GpuCheckRecord) -> Table:
+def _device(record: GpuCheckRecord) -> tuple[str, str, Table]:
     rows = [("Device", record.device), ("Threads", str(record.threads))]
     for key in ("driver", "python", "platform", "git_revision", "cyclebench"):
         rows.append((key.replace("_", " ").capitalize(), _text(record.machine.get(key))))
     facts = record.machine.get("gpu") or {}
     rows += [(title, _text(facts[key], key)) for key, title in GPU_FACTS.items() if key in facts]
-    return text_table(("Fact", "Value"), rows)
+    return "The device", "", text_table(("Fact", "Value"), rows)
 
 
 def _text(value: Any, key: str = "") -> str:
@@ -174,7 +161,7 @@ def _text(value: Any, key: str = "") -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {_text(each)}" for name, each in value.items())
+        return ", ".join(f"{name.replace('_', ' ')} {_text(part)}" for name, part in value.items())
     if key in ("capability", "driver_cuda"):
         return ".".join(map(str, value))
     if key in ("memory", "free_bytes"):
@@ -184,96 +171,97 @@ def _text(value: Any, key: str = "") -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _frameworks(record: GpuCheckRecord) -> Table:
+def _frameworks(record: GpuCheckRecord) -> tuple[str, str, Table]:
     names = ("Backend", "Versions", "Libraries loaded", "Precision", "Start", "First step", "Next")
-
-    def row(each: Started) -> tuple[str, ...]:
-        if each.environment is None:
-            return (each.backend, each.why, *[MISSING] * 5)
-        seconds = (each.setup_seconds, each.first_step_seconds, each.step_seconds)
-        return (
-            str(each.environment["framework"]),
-            _text(each.environment["versions"]),
-            _text(each.environment.get("libraries") or None),
-            str(each.environment["precision"]),
-            *(_or_nothing(value, lambda x: prefixed(x, "s")) for value in seconds),
+    rows = []
+    for started in record.started:
+        if started.environment is None:
+            rows.append((started.backend, started.why, *[MISSING] * 5))
+            continue
+        seconds = (started.setup_seconds, started.first_step_seconds, started.step_seconds)
+        row = (
+            str(started.environment["framework"]),
+            _text(started.environment["versions"]),
+            _text(started.environment.get("libraries") or None),
+            str(started.environment["precision"]),
+            *(prefixed(value, "s") for value in seconds),
         )
-
-    return text_table(names, [row(each) for each in record.started])
-
-
-def _setting(record: GpuCheckRecord, timed: Timed) -> str:
-    return f"{_title(record, timed.backend)}, {timed.preset}, {timed.setting}"
+        rows.append(row)
+    note = f"Networks and images of preset {record.presets[0]}."
+    return "The frameworks there", note, text_table(names, rows)
 
 
-def _not_timed(record: GpuCheckRecord) -> str:
-    """Reasons, which would make a column of the table too wide."""
-    missing = [each for each in record.timed if each.seconds is None]
-    reasons = "; ".join(f"{_setting(record, each)} ({each.why})" for each in missing)
-    return f" Not timed: {reasons}." if reasons else ""
-
-
-def _times(record: GpuCheckRecord) -> Table:
+def _times(record: GpuCheckRecord) -> tuple[str, str, Table]:
     names = ("Backend, preset, setting", "Step", "Slowest block", "FLOP/s", "Peak memory",
              "Joules a step", "Clock, MHz", "Held back by")  # fmt: skip
-
-    def row(each: Timed) -> tuple[str, ...]:
-        if each.seconds is None:
-            return (_setting(record, each), each.state, *[MISSING] * 6)
-        return (
-            _setting(record, each),
-            prefixed(each.seconds, "s"),
-            prefixed(max(each.blocks), "s"),
-            _or_nothing(each.flops, lambda x: prefixed(x / (each.seconds or 1.0), "FLOP/s")),
-            _or_nothing(each.peak_bytes, lambda x: f"{x / 2**20:.0f} MiB"),
-            _or_nothing(each.joules, lambda x: significant(x)),
-            _or_nothing(each.clock_mhz, str),
-            ", ".join(each.throttle_reasons) or MISSING,
+    rows, reasons = [], []
+    for timed in record.timed:
+        setting = f"{_title(record, timed.backend)}, {timed.preset}, {timed.setting}"
+        seconds, peak, clock = timed.seconds, timed.peak_bytes, timed.clock_mhz
+        if seconds is None:
+            rows.append((setting, timed.state, *[MISSING] * 6))
+            reasons.append(f"{setting} ({timed.why})")
+            continue
+        row = (
+            setting,
+            prefixed(seconds, "s"),
+            prefixed(max(timed.blocks), "s"),
+            MISSING if timed.flops is None else prefixed(timed.flops / seconds, "FLOP/s"),
+            MISSING if peak is None else f"{peak / 2**20:.0f} MiB",
+            significant(timed.joules),
+            MISSING if clock is None else str(clock),
+            ", ".join(timed.throttle_reasons) or MISSING,
         )
+        rows.append(row)
+    note = (
+        "Median over blocks after warm-up, a process each. Memory: the most that the framework's"
+        " allocator gave out after warm-up; on a CPU the process's own."
+    )
+    # A column with the reasons would make the table too wide.
+    note += f" Not timed: {'; '.join(reasons)}." if reasons else ""
+    return "Step times", note, text_table(names, rows, numeric=True)
 
-    return text_table(names, [row(each) for each in record.timed], numeric=True)
 
-
-def _peaks(record: GpuCheckRecord) -> Table:
+def _peaks(record: GpuCheckRecord) -> tuple[str, str, Table]:
     rows = [
         (
-            _title(record, each.backend),
-            _or_nothing(each.matrix_flops, lambda x: prefixed(x, "FLOP/s")),
-            _or_nothing(each.convolution_flops, lambda x: prefixed(x, "FLOP/s")),
-            _or_nothing(each.bandwidth_bytes, lambda x: prefixed(x, "B/s")),
-            each.why or MISSING,
+            _title(record, reached.backend),
+            prefixed(reached.matrix_flops, "FLOP/s"),
+            prefixed(reached.convolution_flops, "FLOP/s"),
+            prefixed(reached.bandwidth_bytes, "B/s"),
+            reached.why or MISSING,
         )
-        for each in record.reached
+        for reached in record.reached
     ]
-    return text_table(("Backend", "Matrix product", "Convolution", "Bandwidth", "Failed"), rows)
+    note = (
+        "A large matrix product, a 3x3 convolution of 256 channels, one array added to another, in"
+        " float32."
+    )
+    names = ("Backend", "Matrix product", "Convolution", "Bandwidth", "Failed")
+    return "What the device reaches", note, text_table(names, rows)
 
 
-def _parity(record: GpuCheckRecord) -> Table:
+def _parity(record: GpuCheckRecord) -> tuple[str, str, Table]:
+    def share(row: Mapping[str, Any]) -> float:
+        """Of what is allowed."""
+        measured, allowed = row["measured"], row["tolerance"]
+        if measured is None:
+            return float("inf")
+        return measured / allowed if allowed else float(measured > 0)
+
     closest: dict[str, Mapping[str, Any]] = {}
     for row in record.parity.rows:
-        known = closest.get(row["check"])
-        if known is None or _share(row) > _share(known):
+        if row["check"] not in closest or share(row) > share(closest[row["check"]]):
             closest[row["check"]] = row
     rows = [
         (
-            name,
+            rung,
             str(row["what"]),
-            _or_nothing(row["measured"], lambda x: f"{x:.2g}"),
+            MISSING if row["measured"] is None else f"{row['measured']:.2g}",
             f"{row['tolerance']:.2g}",
             "ok" if row["passed"] else "BREACH",
         )
-        for name, row in closest.items()
+        for rung, row in closest.items()
     ]
-    return text_table(("Rung", "Closest", "Measured", "Allowed", ""), rows)
-
-
-def _share(row: Mapping[str, Any]) -> float:
-    """Of what is allowed."""
-    if row["measured"] is None:
-        return float("inf")
-    allowed = row["tolerance"]
-    return row["measured"] / allowed if allowed else float(row["measured"] > 0)
-
-
-def _or_nothing(value: Any, written: Callable[[Any], str]) -> str:
-    return MISSING if value is None else written(value)
+    note = "The closest checks of each rung; all of them are in record.json."
+    return "Parity", note, text_table(("Rung", "Closest", "Measured", "Allowed", ""), rows)

@@ -12,9 +12,9 @@ State = Literal["ok", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Started:
-    """One backend on the device. `seconds`: until it was built, its first step, a step after that.
+    """One backend on the device: seconds until it was built, of its first step, and of the next.
 
-    `environment`: as Backend.environment. `why`: a line, where it failed.
+    `environment`: as Backend.environment. `why`: one line, where it failed or was skipped.
     """
 
     backend: str
@@ -28,10 +28,11 @@ class Started:
 
 @dataclass(frozen=True)
 class Timed:
-    """Training steps of one setting. Per step: median and largest of `blocks`, seconds; joules.
+    """Training steps of one setting, one of measure.SETTINGS, on a preset's networks and images.
 
-    `setting`: one of measure.SETTINGS; `preset`: whose networks and images; `peak_bytes`: by the
-    framework's allocator, after warm-up. `watts` and `clock_mhz`: of the device right after.
+    `blocks`: seconds of a step, one number a block; `seconds` is their median. `joules` and
+    `flops`: of a step. `peak_bytes`: by the framework's allocator, after warm-up. `clock_mhz`: of
+    the device right after.
     """
 
     backend: str
@@ -55,7 +56,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class Reached:
-    """The device's best by one backend, as backends.interface.Peaks has it, per second."""
+    """The device's best by one backend, as in backends.interface.Peaks, per second."""
 
     backend: str
     state: State
@@ -67,7 +68,7 @@ class Reached:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Whether the same steps, twice from the same state, each in a new process, gave the same bits.
+    """Whether the same steps from the same state in two new processes gave the same bits.
 
     `deterministic`: runtime.deterministic. `largest`: relative difference of a loss.
     """
@@ -97,9 +98,9 @@ class Parity:
 
 @dataclass(frozen=True)
 class GpuCheckRecord:
-    """`machine`: as provenance.describe, with the GPU's state before the check. `seconds`: wall.
-
-    `presets`: whose networks and images; the first one's where nothing else is said.
+    """`machine`: as provenance.describe, with the GPU's state before the check. `seconds`: by the
+    wall clock. `presets`: whose networks and images were used; `started`, `reached` and `repeated`
+    used the first one's.
     """
 
     device: str
@@ -118,11 +119,13 @@ class GpuCheckRecord:
     @property
     def ok(self) -> bool:
         """Whether nothing failed that ran, and all that was computed was right."""
-        parts: list[Started | Parity | Reached | Timed | Repeated] = [self.parity]
-        parts += [*self.started, *self.reached, *self.timed, *self.repeated]
-        repeatable = all(each.same for each in self.repeated if each.deterministic and each.steps)
+        pieces: list[Started | Parity | Reached | Timed | Repeated] = [self.parity]
+        pieces += [*self.started, *self.reached, *self.timed, *self.repeated]
+        repeatable = all(
+            piece.same for piece in self.repeated if piece.deterministic and piece.steps
+        )
         agree = self.parity.passed == len(self.parity.rows)
-        return repeatable and agree and all(part.state != "failed" for part in parts)
+        return repeatable and agree and all(piece.state != "failed" for piece in pieces)
 
 
 def to_json(record: GpuCheckRecord) -> dict[str, Any]:

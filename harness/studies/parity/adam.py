@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from backends.model import NETWORKS
 from backends.objective import Objective
 from harness.config.sections import TrainingSection
 from harness.plan.plan import Plan, make_plan
-from harness.studies.parity.backend_cache import BackendCache, Precision
-from harness.studies.parity.facts import Facts
+from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
 from harness.studies.parity.parity_case import fresh_optimiser, used_state
 
 Rates = tuple[float, float]  # of generators, of discriminators
+Apply = Callable[[State, Rates], State]  # one step on given gradients; returns the state after it
 
 RATES = (2e-4, 3e-4)
-# Gradients of that size; Adam's epsilon counts where they are small, and nowhere else.
+# Powers of ten of the gradients' sizes. Adam's epsilon only counts where gradients are small.
 SMALLEST, LARGEST = -12, 1
 SHOWN_EPOCHS = 12
 PER_EPOCH = 2  # steps
@@ -30,8 +30,8 @@ def adam(
 ) -> dict[str, np.ndarray]:
     """`state` after one step of Kingma & Ba 2015, algorithm 1, in float64.
 
-    With `epsilon_hat` the form at the end of their section 2. What is no weight stays as it is.
-    Wasserstein: then every weight of the discriminators is clipped.
+    With `epsilon_hat` the form at the end of their section 2. Entries without a gradient stay as
+    they are. Wasserstein: every weight of the discriminators is then clipped.
     """
     after = {name: np.array(array) for name, array in state.items()}
     step = int(state["step"]) + 1
@@ -55,65 +55,66 @@ def adam(
     return after
 
 
+def _start(cache: BackendCache) -> dict[str, np.ndarray]:
+    return fresh_optimiser(used_state(cache.case.model, cache.case.objective))
+
+
+def _by_backend(cache: BackendCache, name: str, precision: Precision) -> Apply:
+    """Steps of a newly built backend: what a load forgets is checked on another rung."""
+    backend = cache.build(name, precision)
+    backend.load_state(_start(cache))
+
+    def apply(gradients: State, rates: Rates) -> State:
+        backend.apply_gradients(gradients, *rates)
+        return backend.state()
+
+    return apply
+
+
+def _by_numpy(cache: BackendCache) -> Apply:
+    state: State = _start(cache)
+
+    def apply(gradients: State, rates: Rates) -> State:
+        nonlocal state
+        state = adam(state, gradients, rates, cache.case.objective)
+        return state
+
+    return apply
+
+
 # ------------------------------------------------------------------------------------ updates
 
 
 def float64(cache: BackendCache, name: str) -> Facts:
-    """Weights begin at zero, so what is left is the update, with all its digits."""
-    return _after_steps(cache, _applied(cache, name, "float64"))
+    return _updates(cache, _by_backend(cache, name, "float64"))
 
 
 def float32(cache: BackendCache, name: str) -> Facts:
-    """Without second moments."""
-    return _of_second_moments(False, cache.once(_float32, name))
-
-
-def float32_second_moments(cache: BackendCache, name: str) -> Facts:
-    return _of_second_moments(True, cache.once(_float32, name))
+    return _updates(cache, _by_backend(cache, name, "float32"))
 
 
 def written_out(cache: BackendCache, name: str) -> Facts:
-    """Truth of all, in NumPy."""
-    return _after_steps(cache, _in_numpy(cache, [RATES] * 10, _gradients(cache)))
+    return _updates(cache, _by_numpy(cache))
 
 
-def written_out_first(cache: BackendCache, name: str) -> Facts:
-    return _of_second_moments(False, cache.once(written_out, name))
+def _updates(cache: BackendCache, apply: Apply) -> Facts:
+    """Weights and moments after one step and after ten.
 
-
-def written_out_second(cache: BackendCache, name: str) -> Facts:
-    return _of_second_moments(True, cache.once(written_out, name))
-
-
-def _float32(cache: BackendCache, name: str) -> Facts:
-    return _after_steps(cache, _applied(cache, name, "float32"))
-
-
-def _of_second_moments(wanted: bool, facts: Facts) -> Facts:
-    return {key: fact for key, fact in facts.items() if key[0].startswith("second") == wanted}
-
-
-def _applied(cache: BackendCache, name: str, precision: Precision) -> Iterator[State]:
-    # One of its own, as built: what a load forgets is another rung's matter.
-    backend = cache.build(name, precision)
-    backend.load_state(fresh_optimiser(used_state(cache.case.model, cache.case.objective)))
-    for gradients in _gradients(cache):
-        backend.apply_gradients(gradients, *RATES)
-        yield backend.state()
-
-
-def _in_numpy(
-    cache: BackendCache, rates: Iterable[Rates], gradients: Iterable[State]
-) -> Iterator[dict[str, np.ndarray]]:
-    objective = cache.case.objective
-    state = fresh_optimiser(used_state(cache.case.model, objective))
-    for rate, given in zip(rates, gradients, strict=False):
-        state = adam(state, given, rate, objective)
-        yield state
+    Weights begin at zero, so they are the update itself, with all its digits.
+    """
+    facts: Facts = {}
+    for step, gradients in enumerate(_gradients(cache), start=1):
+        state = apply(gradients, RATES)
+        after = {1: "after 1 step", 10: "after 10 steps"}.get(step)
+        for name in gradients if after else ():
+            facts[f"update {after}", name] = state[name]
+            facts[f"first moment {after}", name] = state[f"adam_m/{name}"]
+            facts[f"second moment {after}", name] = state[f"adam_v/{name}"]
+    return facts
 
 
 def _gradients(cache: BackendCache) -> Iterator[dict[str, np.ndarray]]:
-    """Ten steps; every tensor in a size of its own."""
+    """Ten steps; every tensor has gradients of another size."""
     draw = np.random.Generator(np.random.Philox(5))
     shapes = cache.case.model.parameter_shapes()
     sizes = dict(zip(shapes, 10.0 ** np.linspace(SMALLEST, LARGEST, len(shapes)), strict=True))
@@ -124,54 +125,55 @@ def _gradients(cache: BackendCache) -> Iterator[dict[str, np.ndarray]]:
         }
 
 
-def _after_steps(cache: BackendCache, states: Iterator[State]) -> Facts:
-    facts: Facts = {}
-    for step, state in enumerate(states, start=1):
-        if step in (1, 10):
-            for name in cache.case.model.parameter_shapes():
-                facts[f"update after {_steps(step)}", name] = state[name]
-                facts[f"first moment after {_steps(step)}", name] = state[f"adam_m/{name}"]
-                facts[f"second moment after {_steps(step)}", name] = state[f"adam_v/{name}"]
-    return facts
-
-
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"
-
-
 # -------------------------------------------------------------------------------------- rates
 
 
 def rates(cache: BackendCache, name: str) -> Facts:
-    """The plan's rates, and how far each of them moves a weight under a gradient of one."""
+    """The plan's learning rates, and how far they move a weight."""
     plan = _plan(cache)
-    facts = _planned(zip(plan.learning_rate, plan.discriminator_learning_rate, strict=True))
-    backend = cache.build(name, "float64")
-    state = fresh_optimiser(used_state(cache.case.model, cache.case.objective))
-    backend.load_state(state)
-    gradients = _ones(cache)
-    for epoch, step in _shown(plan).items():
-        rates = plan.learning_rate[step], plan.discriminator_learning_rate[step]
-        backend.apply_gradients(gradients, *(float(rate) for rate in rates))
-        before, state = state, backend.state()
-        facts |= _moved(epoch, before, state)
-    return facts
+    of_generators = plan.learning_rate.tolist()
+    of_discriminators = plan.discriminator_learning_rate.tolist()
+    planned = list(zip(of_generators, of_discriminators, strict=True))
+    return _schedule(cache, planned, _by_backend(cache, name, "float64"))
 
 
 def rates_written_out(cache: BackendCache, name: str) -> Facts:
-    """As harness.plan.learning_rate says it, one step after the other."""
-    plan, optimiser = _plan(cache), cache.case.experiment.optimiser
-    factors = _factors(cache.case.experiment.training)
+    """The same by the rules in harness.plan.learning_rate, one step after the other."""
+    optimiser = cache.case.experiment.optimiser
     highest = optimiser.learning_rate
     of_discriminators = optimiser.discriminator_learning_rate or highest
-    expected = [(highest * factor, of_discriminators * factor) for factor in factors]
-    facts, steps = _planned(expected), _shown(plan)
-    states = _in_numpy(cache, [expected[step] for step in steps.values()], _forever(_ones(cache)))
-    before: State = fresh_optimiser(used_state(cache.case.model, cache.case.objective))
-    for epoch, state in zip(steps, states, strict=True):
-        facts |= _moved(epoch, before, state)
-        before = state
+    factors = _factors(cache.case.experiment.training)
+    planned = [(highest * factor, of_discriminators * factor) for factor in factors]
+    return _schedule(cache, planned, _by_numpy(cache))
+
+
+def _schedule(cache: BackendCache, planned: Sequence[Rates], apply: Apply) -> Facts:
+    """The rates of every step; and weights before minus after steps on gradients of one."""
+    facts: Facts = {}
+    for step, both in enumerate(planned):
+        for side, rate in zip(("generators", "discriminators"), both, strict=True):
+            facts[f"in the plan, {side}", f"step {step}"] = np.array(rate)
+    # The first step of every epoch, or of the two ends and ten epochs between them.
+    epoch_of_step = _plan(cache).epoch
+    last = int(epoch_of_step[-1])
+    epochs = np.unique(np.linspace(0, last, min(last + 1, SHOWN_EPOCHS)).round().astype(int))
+    shapes = cache.case.model.parameter_shapes()
+    ones = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    before: State = _start(cache)
+    for epoch in epochs:
+        after = apply(ones, planned[int(np.argmax(epoch_of_step == epoch))])
+        for network in NETWORKS:
+            head = f"{network}/head/kernel"
+            facts["as applied", f"{network}, epoch {epoch}"] = before[head] - after[head]
+        before = after
     return facts
+
+
+def _plan(cache: BackendCache) -> Plan:
+    training = cache.case.experiment.training.model_copy(
+        update={"steps_per_epoch": PER_EPOCH, "steps": None}
+    )
+    return make_plan(cache.case.experiment.model_copy(update={"training": training}), 0, 4, 4)
 
 
 def _factors(training: TrainingSection) -> list[float]:
@@ -193,43 +195,3 @@ def _factors(training: TrainingSection) -> list[float]:
     for step in range(warmup):
         factors[step] *= (step + 1) / (warmup + 1)
     return factors
-
-
-def _planned(rates: Iterable[Rates]) -> Facts:
-    return {
-        (f"in the plan, {side}", f"step {step}"): np.array(rate)
-        for step, both in enumerate(rates)
-        for side, rate in zip(("generators", "discriminators"), both, strict=True)
-    }
-
-
-def _plan(cache: BackendCache) -> Plan:
-    training = cache.case.experiment.training.model_copy(
-        update={"steps_per_epoch": PER_EPOCH, "steps": None}
-    )
-    return make_plan(cache.case.experiment.model_copy(update={"training": training}), 0, 4, 4)
-
-
-def _shown(plan: Plan) -> dict[int, int]:
-    """Epoch -> its first step; the whole schedule, or its ends and twelve between."""
-    last = int(plan.epoch[-1])
-    epochs = np.unique(np.linspace(0, last, min(last + 1, SHOWN_EPOCHS)).round().astype(int))
-    return {int(epoch): int(np.argmax(plan.epoch == epoch)) for epoch in epochs}
-
-
-def _moved(epoch: int, before: State, after: State) -> Facts:
-    return {
-        ("as applied", f"{network}, epoch {epoch}"): before[f"{network}/head/kernel"]
-        - after[f"{network}/head/kernel"]
-        for network in NETWORKS
-    }
-
-
-def _ones(cache: BackendCache) -> dict[str, np.ndarray]:
-    shapes = cache.case.model.parameter_shapes()
-    return {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
-
-
-def _forever(gradients: State) -> Iterator[State]:
-    while True:
-        yield gradients

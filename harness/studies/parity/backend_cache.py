@@ -1,10 +1,13 @@
-"""Builds backends and remembers what was measured of them: nothing is built or traced twice."""
+"""Backends, the facts measured of them, and how far two sets of facts are apart."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+import numpy as np
 
 from backends.interface import Backend, Runtime
 from backends.model import Model
@@ -14,6 +17,9 @@ from harness.system import provenance
 
 # `tf32`: float32 whose products are rounded to ten bits, which only some GPUs do.
 Precision = Literal["float32", "float64", "bfloat16", "tf32"]
+# (group, detail) -> array. A group is a row of the report, which names the worst of its details.
+Facts = dict[tuple[str, str], np.ndarray]
+Distance = Callable[[np.ndarray, np.ndarray], float]
 T = TypeVar("T")
 
 
@@ -26,10 +32,10 @@ class Site:
 
 
 class BackendCache:
-    """One case and the backends that are given it; the first of `names` is the reference.
+    """Builds the backends `names` for one case, and measures nothing twice.
 
-    `sites`: what the names stand for, where that is more than a backend on the CPU. `reduced`:
-    precisions below float32 that are measured, too.
+    The first of `names` is the reference. `sites`: backend and device of each name; default: the
+    backend of that name on the CPU. `reduced`: precisions below float32 that are measured too.
     """
 
     def __init__(
@@ -42,22 +48,22 @@ class BackendCache:
         self.case, self.names, self.reduced = case, tuple(names), tuple(reduced)
         self.sites = dict(sites or {name: Site(name) for name in names})
         self._processes: dict[tuple[str, bool], Process] = {}
-        self._found: dict[tuple[Callable[..., Any], str], Any] = {}
+        self._measured: dict[tuple[Callable[..., Any], str], Any] = {}
         self._built: dict[tuple[str, str, Model], Backend] = {}
 
     def once(self, function: Callable[[BackendCache, str], T], name: str) -> T:
         """`function(cache, name)`, computed at the first call."""
         key = (function, name)
-        if key not in self._found:
-            self._found[key] = function(self, name)
-        return self._found[key]
+        if key not in self._measured:
+            self._measured[key] = function(self, name)
+        return self._measured[key]
 
     def adopt(self, other: BackendCache, names: Sequence[str]) -> None:
-        """Take over what `other` has found about the backends `names`, of the same case."""
-        self._found |= {key: value for key, value in other._found.items() if key[1] in names}
+        """Take over what `other`, of the same case, has measured of the backends `names`."""
+        self._measured |= {key: value for key, value in other._measured.items() if key[1] in names}
 
     def backend(self, name: str, precision: Precision, model: Model | None = None) -> Backend:
-        """Backend `name` with the used state loaded; `model` in place of the case's."""
+        """Backend `name` with `used_state` loaded; `model` replaces the case's."""
         model = model or self.case.model
         key = (name, precision, model)
         if key not in self._built:
@@ -67,11 +73,11 @@ class BackendCache:
         return backend
 
     def computes(self, name: str, precision: Precision) -> bool:
-        """Whether there is something to measure: a CPU does not round products to TF32."""
+        """False for TF32 on a CPU, which does not round products to it."""
         return precision != "tf32" or self.sites[name].device != "cpu"
 
     def build(self, name: str, precision: Precision, model: Model | None = None) -> Backend:
-        """One that nobody else has used or will use."""
+        """A new backend with no state loaded; the caller alone uses it."""
         site = self.sites[name]
         reduced = {"precision": "float32" if precision == "tf32" else precision}
         asked = {**self.case.experiment.runtime.model_dump(), **reduced}
@@ -80,9 +86,46 @@ class BackendCache:
         arguments = (site.backend, model or self.case.model, self.case.objective, runtime)
         if site.device == "cpu":
             return load_anywhere(*arguments)
-        # A framework sees a GPU from its start on, or never: not in the process that uses the CPU.
-        # And TF32 is switched for a whole process: where it is on, float32 is not measured.
+        # A framework decides at its start whether it sees a GPU, so GPUs get their own processes.
+        # TF32 is switched for a whole process, so float32 is measured in another one.
         key = (name, precision == "tf32")
         if key not in self._processes:
             self._processes[key] = Process(site.backend)
         return load_in(self._processes[key], *arguments)
+
+
+def relative(expected: np.ndarray, measured: np.ndarray) -> float:
+    """L2 distance divided by the L2 norm of `expected`, or the distance where that norm is zero."""
+    expected, measured = np.asarray(expected, np.float64), np.asarray(measured, np.float64)
+    distance, size = np.linalg.norm(expected - measured), np.linalg.norm(expected)
+    return float(distance / size if size else distance)
+
+
+def largest(expected: np.ndarray, measured: np.ndarray) -> float:
+    """Largest absolute difference of any element."""
+    difference = np.asarray(expected, np.float64) - np.asarray(measured, np.float64)
+    return float(np.abs(difference).max(initial=0.0))
+
+
+def share(expected: np.ndarray, measured: np.ndarray) -> float:
+    """Share of elements that differ at all."""
+    return float(np.mean(np.asarray(expected) != np.asarray(measured)))
+
+
+def worst(expected: Facts, measured: Facts, apart: Distance) -> dict[str, tuple[float, str]]:
+    """Group -> distance of the detail that is furthest apart, and the name of that detail.
+
+    The distance is infinite for NaN, and where one side lacks the fact or has another shape.
+    """
+    groups: dict[str, tuple[float, str]] = {}
+    for group, detail in {**expected, **measured}:
+        one, other = expected.get((group, detail)), measured.get((group, detail))
+        if one is None or other is None or np.shape(one) != np.shape(other):
+            distance = math.inf
+        else:
+            distance = apart(one, other)
+        # `>` below passes over a NaN, but not over infinity.
+        distance = math.inf if math.isnan(distance) else distance
+        if group not in groups or distance > groups[group][0]:
+            groups[group] = (distance, detail)
+    return groups

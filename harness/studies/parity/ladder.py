@@ -1,31 +1,35 @@
-"""The ladder as data, and the climb: every rung rests on those below it."""
+"""The ladder as data, the climb, and its rows on the screen and as JSON."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
 
 from harness.config.experiment import load_experiment
-from harness.studies.parity import (
-    adam,
-    batch_norm,
-    freezing,
-    gradients,
-    levels,
-    losses,
-    networks,
-    pool,
-    reduced,
-    tolerances,
-    training,
+from harness.studies.parity import adam, gradients, losses, networks, tolerances, training
+from harness.studies.parity.backend_cache import (
+    BackendCache,
+    Distance,
+    Facts,
+    Precision,
+    Site,
+    largest,
+    relative,
+    share,
+    worst,
 )
-from harness.studies.parity.backend_cache import BackendCache, Precision, Site
-from harness.studies.parity.facts import Apart, Facts, largest, relative, share, worst
 from harness.studies.parity.parity_case import make_case
-from harness.studies.parity.rows import ParityRow
 from harness.studies.parity.tolerances import Tolerance
+from harness.system.errors import UserError
+from harness.system.files import write_json
+from harness.system.terminal_tables import show
 
 Measure = Callable[[BackendCache, str], Facts]
 
@@ -54,101 +58,159 @@ class Rung(IntEnum):
 class ParityCheck:
     """`measure` of every backend against `truth` of it, or else against the first backend's.
 
-    `best`: of the groups, which are then one row, the least apart counts. `noise`: what a backend
-    is off by itself; as often as tolerances.NOISE says the least of it is allowed, where that is
-    more than the tolerance. `precision`: only for a cache that measures it.
+    `groups`: only facts of groups whose names begin so count. `best`: of the groups, which are then
+    one row, the least apart counts. `noise`: the error of a backend by itself. The least of it,
+    times tolerances.NOISE, is allowed where that is more than the tolerance. `precision`: only for
+    a cache that measures it.
     """
 
     rung: Rung
     measure: Measure
     tolerance: Tolerance
     truth: Measure | None = None
-    apart: Apart = relative
+    groups: str | tuple[str, ...] = ""
+    apart: Distance = relative
     best: bool = False
     noise: Callable[[BackendCache, str], float] | None = None
     precision: Precision | None = None
 
-    def allowed(self, cache: BackendCache) -> float:
-        if self.noise is None:
-            return self.tolerance.value
-        quietest = min(cache.once(self.noise, name) for name in cache.names)
-        return max(self.tolerance.value, tolerances.NOISE * quietest)
 
-
-# Precision, whether of its gradients, and what is allowed.
-REDUCED: tuple[tuple[Precision, bool, Tolerance], ...] = (
-    ("bfloat16", False, tolerances.BFLOAT16),
-    ("bfloat16", True, tolerances.BFLOAT16_GRADIENT),
-    ("tf32", False, tolerances.TF32),
-    ("tf32", True, tolerances.TF32_GRADIENT),
+REDUCED: tuple[tuple[Precision, Measure, str | tuple[str, ...], Tolerance], ...] = (
+    ("bfloat16", training.bfloat16, ("outputs", "losses"), tolerances.BFLOAT16),
+    ("bfloat16", training.bfloat16, "gradients", tolerances.BFLOAT16_GRADIENT),
+    ("tf32", training.tf32, ("outputs", "losses"), tolerances.TF32),
+    ("tf32", training.tf32, "gradients", tolerances.TF32_GRADIENT),
 )
 CHECKS = (
+    # 1 and 2: parameters and activations
     ParityCheck(Rung.PARAMETERS, networks.shapes, tolerances.EXACT, networks.shapes_of_the_table),
     ParityCheck(Rung.ACTIVATIONS, networks.activations, tolerances.ACTIVATION),
     ParityCheck(Rung.ACTIVATIONS, networks.float32_outputs, tolerances.OUTPUT, apart=largest),
-    ParityCheck(Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.float64_written_out),
-    ParityCheck(Rung.LOSSES, losses.penalties, tolerances.PENALTY),
+    # 3: losses
     ParityCheck(
-        Rung.LOSSES, losses.conventions, tolerances.LOSS_FLOAT64, losses.conventions_written_out
+        Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.written_out, groups="recorded"
+    ),
+    ParityCheck(Rung.LOSSES, losses.float64, tolerances.PENALTY, groups="penalties"),
+    ParityCheck(
+        Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.written_out, groups="as "
     ),
     ParityCheck(Rung.LOSSES, losses.float32, tolerances.LOSS),
-    ParityCheck(Rung.GRADIENTS, gradients.float64, tolerances.GRADIENT_FLOAT64),
+    # 4: gradients
+    ParityCheck(
+        Rung.GRADIENTS, gradients.float64, tolerances.GRADIENT_FLOAT64, groups="float64, batch"
+    ),
     ParityCheck(
         Rung.GRADIENTS,
-        gradients.float64_zeros,
+        gradients.float64,
         tolerances.ZERO_GRADIENT_FLOAT64,
-        gradients.float64_zero_truth,
+        gradients.float64_zeros,
+        groups="float64, in front",
     ),
     ParityCheck(
         Rung.GRADIENTS,
         gradients.float32,
         tolerances.GRADIENT,
+        groups="float32, batch",
         best=True,
         noise=gradients.float32_noise,
     ),
     ParityCheck(
         Rung.GRADIENTS,
-        gradients.float32_zeros,
+        gradients.float32,
         tolerances.ZERO_GRADIENT,
-        gradients.float32_zero_truth,
+        gradients.float32_zeros,
+        groups="float32, in front",
     ),
+    # 5: Adam
     ParityCheck(Rung.ADAM, adam.float64, tolerances.ADAM_FLOAT64, adam.written_out),
-    ParityCheck(Rung.ADAM, adam.float32, tolerances.ADAM, adam.written_out_first),
     ParityCheck(
-        Rung.ADAM,
-        adam.float32_second_moments,
-        tolerances.ADAM_SECOND,
-        adam.written_out_second,
+        Rung.ADAM, adam.float32, tolerances.ADAM, adam.written_out, groups=("update", "first")
     ),
-    ParityCheck(Rung.POOL, pool.contents, tolerances.POOL, pool.written_out),
+    ParityCheck(Rung.ADAM, adam.float32, tolerances.ADAM_SECOND, adam.written_out, groups="second"),
+    # 6 to 9: image pools, learning rates, batch norms, uint8 images
+    ParityCheck(Rung.POOL, losses.pools, tolerances.POOL, losses.pools_written_out),
     ParityCheck(Rung.LEARNING_RATE, adam.rates, tolerances.RATE, adam.rates_written_out),
+    ParityCheck(Rung.BATCH_NORM, networks.norms, tolerances.BATCH_NORM, networks.norms_written_out),
+    ParityCheck(Rung.LEVELS, networks.levels_in, tolerances.EXACT, networks.levels_in_written_out),
     ParityCheck(
-        Rung.BATCH_NORM, batch_norm.measured, tolerances.BATCH_NORM, batch_norm.written_out
+        Rung.LEVELS, networks.levels_out, tolerances.EXACT, networks.levels_out_written_out
     ),
-    ParityCheck(Rung.LEVELS, levels.inputs, tolerances.EXACT, levels.inputs_written_out),
-    ParityCheck(Rung.LEVELS, levels.outputs, tolerances.EXACT, levels.outputs_written_out),
-    ParityCheck(Rung.LEVELS, levels.translations, tolerances.LEVEL_OUT, apart=largest),
-    ParityCheck(Rung.LEVELS, levels.translations, tolerances.LEVEL_SHARE, apart=share),
-    ParityCheck(Rung.FREEZING, freezing.slopes, tolerances.SLOPE, freezing.slopes_of_losses),
-    ParityCheck(Rung.FREEZING, freezing.updates, tolerances.UPDATE, freezing.updates_by_gradients),
-    ParityCheck(Rung.FREEZING, freezing.left_by_gradients, tolerances.EXACT, freezing.as_before),
-    ParityCheck(Rung.EXCHANGE, training.taken, tolerances.EXACT, training.given),
-    ParityCheck(Rung.EXCHANGE, training.continued, tolerances.CONTINUATION, training.uninterrupted),
-    ParityCheck(Rung.TRAJECTORY, training.losses, tolerances.TRAJECTORY),
-    ParityCheck(Rung.TRAJECTORY, training.end_weights, tolerances.TRAJECTORY_WEIGHTS),
-    ParityCheck(Rung.TRAJECTORY, training.end_moments, tolerances.TRAJECTORY_MOMENTS),
-    ParityCheck(Rung.TRAJECTORY, training.end_images, tolerances.TRAJECTORY_IMAGES),
+    ParityCheck(Rung.LEVELS, networks.translations, tolerances.LEVEL_OUT, apart=largest),
+    ParityCheck(Rung.LEVELS, networks.translations, tolerances.LEVEL_SHARE, apart=share),
+    # 10: each loss moves its own networks, and nothing else moves them
+    ParityCheck(Rung.FREEZING, gradients.slopes, tolerances.SLOPE, gradients.slopes_of_losses),
+    ParityCheck(
+        Rung.FREEZING,
+        gradients.steps,
+        tolerances.UPDATE,
+        gradients.steps_by_gradients,
+        groups="training step",
+    ),
+    ParityCheck(
+        Rung.FREEZING,
+        gradients.steps,
+        tolerances.EXACT,
+        gradients.steps_by_gradients,
+        groups="gradients alone",
+    ),
+    # 11: a state goes from one backend to another
+    ParityCheck(
+        Rung.EXCHANGE, training.received, tolerances.EXACT, training.given, groups="loaded"
+    ),
+    ParityCheck(
+        Rung.EXCHANGE,
+        training.received,
+        tolerances.CONTINUATION,
+        training.given,
+        groups=f"{training.CONTINUED} steps",
+    ),
+    # 12: twenty steps of training
+    ParityCheck(Rung.TRAJECTORY, training.trajectory, tolerances.TRAJECTORY, groups="losses"),
+    ParityCheck(
+        Rung.TRAJECTORY,
+        training.trajectory,
+        tolerances.TRAJECTORY_WEIGHTS,
+        groups=("end: g_", "end: d_"),
+    ),
+    ParityCheck(
+        Rung.TRAJECTORY,
+        training.trajectory,
+        tolerances.TRAJECTORY_MOMENTS,
+        groups=("end: first", "end: second"),
+    ),
+    ParityCheck(
+        Rung.TRAJECTORY,
+        training.trajectory,
+        tolerances.TRAJECTORY_IMAGES,
+        groups=("end: pools", "end: statistics"),
+    ),
+    # 13: what computing in fewer bits than float32's changes, against float64 on the same device
     *(
         ParityCheck(
             Rung.REDUCED_PRECISION,
-            reduced.facts(precision, precision, of_gradients),
+            measure,
             tolerance,
-            reduced.facts("float64", precision, of_gradients),
+            training.float64,
+            groups=groups,
             precision=precision,
         )
-        for precision, of_gradients, tolerance in REDUCED
+        for precision, measure, groups, tolerance in REDUCED
     ),
 )
+
+
+@dataclass(frozen=True)
+class ParityRow:
+    """`measured` may be at most `tolerance`. `check` is the rung, `what` names the worst of it."""
+
+    check: str
+    what: str
+    measured: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.measured <= self.tolerance)  # False for NaN
 
 
 def check_parity(
@@ -159,8 +221,8 @@ def check_parity(
 ) -> list[ParityRow]:
     """Rows of all checks with the networks and the objective of `preset`. Raises UserError.
 
-    On another device than the CPU all backends there are held against the first one on the CPU.
-    `precisions`: below float32, that the device computes in.
+    On another device than the CPU all backends there are compared with the first one on the CPU.
+    `precisions`: those below float32 that the device computes in.
     """
     case = make_case(load_experiment("seasons", preset, []))
     if device == "cpu":
@@ -173,37 +235,63 @@ def check_parity(
 def climb(cache: BackendCache) -> Iterator[ParityRow]:
     """A row for each check, backend and group, in order; what has no row yet is not computed."""
     for check in CHECKS:
-        if check.precision is not None and check.precision not in cache.reduced:
-            continue
-        reference = cache.names[0]
         names = cache.names if check.truth else cache.names[1:]
         if check.precision is not None:
-            names = tuple(name for name in names if cache.computes(name, check.precision))
+            if check.precision not in cache.reduced:
+                continue
+            names = tuple(n for n in names if cache.computes(n, check.precision))
         for name in names:
             try:
-                expected = cache.once(
-                    check.truth or check.measure, name if check.truth else reference
-                )
-                measured, allowed = cache.once(check.measure, name), check.allowed(cache)
+                if check.truth is not None:
+                    expected = cache.once(check.truth, name)
+                else:
+                    expected = cache.once(check.measure, cache.names[0])
+                measured = cache.once(check.measure, name)
+                allowed = check.tolerance.value
+                if check.noise is not None:
+                    quietest = min(cache.once(check.noise, n) for n in cache.names)
+                    allowed = max(allowed, tolerances.NOISE * quietest)
             except Exception as error:
-                yield _failed(check, name, error)
+                # A backend that cannot be measured is a breach, not the end of the climb.
+                first_line = (str(error).splitlines() or [""])[0]
+                what = f"{name}: {type(error).__name__}: {first_line}"
+                yield ParityRow(check.rung.label, what, math.inf, check.tolerance.value)
                 continue
-            yield from _rows(check, name, worst(expected, measured, check.apart), allowed)
+            expected, measured = (
+                {key: x for key, x in facts.items() if key[0].startswith(check.groups)}
+                for facts in (expected, measured)
+            )
+            groups = worst(expected, measured, check.apart)
+            if check.best:
+                best = min(groups, key=lambda group: groups[group][0])
+                groups = {best: groups[best]}
+            label = f"{name}, {check.precision}" if check.precision else name
+            for group, (distance, detail) in groups.items():
+                what = f"{label}, {group}: {detail}"
+                yield ParityRow(check.rung.label, what, distance, allowed)
 
 
-def _rows(
-    check: ParityCheck, name: str, groups: dict[str, tuple[float, str]], allowed: float
-) -> Iterator[ParityRow]:
-    if check.best:
-        best = min(groups, key=lambda group: groups[group][0])
-        groups = {best: groups[best]}
-    for group, (measured, detail) in groups.items():
-        what = f"{name}, {group}: {detail}"
-        yield ParityRow(check.rung.label, what, measured, allowed)
+def print_rows(rows: Sequence[ParityRow], console: Console) -> None:
+    table = Table("check", "what", "measured", "tolerance", "margin", "")
+    for row in rows:
+        margin = f"{row.tolerance / row.measured:.1f}x" if row.measured else "exact"
+        numbers = (f"{row.measured:.2g}", f"{row.tolerance:.2g}", margin)
+        table.add_row(row.check, row.what, *numbers, "ok" if row.passed else "BREACH")
+    show(table, console)
 
 
-def _failed(check: ParityCheck, name: str, error: Exception) -> ParityRow:
-    """A backend that cannot be measured is a breach, not the end of the climb."""
-    first = (str(error).splitlines() or [""])[0]
-    what = f"{name}: {type(error).__name__}: {first}"
-    return ParityRow(check.rung.label, what, float("inf"), check.tolerance.value)
+def as_json(rows: Sequence[ParityRow]) -> dict[str, Any]:
+    """`rows [{check, what, measured (null: not finite), tolerance, passed}]`."""
+    table = []
+    for row in rows:
+        measured = float(row.measured) if math.isfinite(row.measured) else None
+        table.append({**asdict(row), "measured": measured, "passed": row.passed})
+    return {"rows": table}
+
+
+def write_rows(rows: Sequence[ParityRow], path: Path) -> None:
+    """Raises UserError where `path` cannot be written."""
+    try:
+        write_json(path, as_json(rows))
+    except OSError as error:
+        raise UserError(f"--to {path}: cannot write there ({error.strerror})") from None

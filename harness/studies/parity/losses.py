@@ -1,18 +1,19 @@
-"""Rung 3: every loss term, and the conventions that it is reported in."""
+"""Rungs 3 and 6: every loss term, its conventions, and the pool that discriminators learn from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from backends.interface import Batch
 from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
+from harness.plan.random_streams import stream
 from harness.report.comparison.losses import CONVENTIONS, Conventions
-from harness.studies.parity.backend_cache import BackendCache, Precision
-from harness.studies.parity.facts import Facts
-from harness.studies.parity.parity_case import passing, standing
+from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
+from harness.studies.parity.parity_case import BATCH, passing, standing
 
-Scores = Callable[[str, np.ndarray], np.ndarray]
+POOL_STEPS = 5
+
+# ------------------------------------------------------------------------------------- losses
 
 
 def float32(cache: BackendCache, name: str) -> Facts:
@@ -22,70 +23,64 @@ def float32(cache: BackendCache, name: str) -> Facts:
 
 
 def float64(cache: BackendCache, name: str) -> Facts:
-    """The same in float64, accuracies included."""
+    """The same in float64: losses and accuracies, gradient penalties, and losses as the report
+    converts them."""
     recorded = _recorded(cache, name, "float64")
-    terms = (*LOSS_TERMS, *ACCURACIES)
-    return {("recorded", term): beside_one(cache, term, recorded[term]) for term in terms}
-
-
-def float64_written_out(cache: BackendCache, name: str) -> Facts:
-    """The terms in NumPy, from what the backend's own networks put out one at a time."""
-    terms = cache.once(_terms, name)
-    return {("recorded", term): beside_one(cache, term, value) for term, value in terms.items()}
-
-
-def conventions(cache: BackendCache, name: str) -> Facts:
-    """Recorded means as the report converts them."""
+    facts: Facts = {}
+    for term in (*LOSS_TERMS, *ACCURACIES):
+        facts["recorded", term] = beside_one(cache, term, recorded[term])
+    for term in PENALTIES:
+        facts["penalties", term] = recorded[term]
     model = cache.case.model
     elements = {"a": int(np.prod(model.shape_a)), "b": int(np.prod(model.shape_b))}
     units = Conventions(elements, cache.case.objective)
-    recorded = _recorded(cache, name, "float64")
-    return {
-        (f"as {convention}", term): beside_one(cache, term, recorded[term] * factor)
-        for convention in CONVENTIONS
-        for term in LOSS_TERMS
-        for factor in (units.factor(term, convention),)
-        if factor is not None
-    }
+    for convention in CONVENTIONS:
+        for term in LOSS_TERMS:
+            factor = units.factor(term, convention)
+            if factor is not None:
+                value = beside_one(cache, term, recorded[term] * factor)
+                facts[f"as {convention}", term] = value
+    return facts
 
 
-def conventions_written_out(cache: BackendCache, name: str) -> Facts:
-    """docs/conventions.md: L1 terms as sums over an image, in [0, 1] and weighted.
+def written_out(cache: BackendCache, name: str) -> Facts:
+    """The same in NumPy, from what the backend's own networks put out one at a time.
 
-    Squared differences are up to 4, not 2.
+    Without penalties, which take derivatives. Conversions as in docs/conventions.md: L1 terms as
+    sums over an image, in [0, 1] and weighted. Squared differences are up to 4, not 2.
     """
-    objective, terms = cache.case.objective, cache.once(_terms, name)
-    model = cache.case.model
+    objective, model = cache.case.objective, cache.case.model
+    terms = _terms(cache, name)
+    facts: Facts = {
+        ("recorded", term): beside_one(cache, term, value) for term, value in terms.items()
+    }
     halved = 0.5 if objective.halve_discriminator else 1.0
-    weights = {"adversarial": (1.0, 1.0), "discriminator": (halved, halved)}
-    weights["cycle"] = (objective.lambda_a, objective.lambda_b)
-    relative = weights["cycle"] if objective.identity_unit == "relative" else (1.0, 1.0)
-    weights["identity"] = (objective.identity * relative[0], objective.identity * relative[1])
+    cycle = (objective.lambda_a, objective.lambda_b)
+    relative = cycle if objective.identity_unit == "relative" else (1.0, 1.0)
+    weights = {
+        "adversarial": (1.0, 1.0),
+        "discriminator": (halved, halved),
+        "cycle": cycle,
+        "identity": (objective.identity * relative[0], objective.identity * relative[1]),
+    }
     largest = {
         "cycle": 2 if objective.cycle_norm == "l1" else 4,
         "identity": 2 if objective.identity_norm == "l1" else 4,
     }
-    facts: Facts = {}
     for term in LOSS_TERMS:
         kind, _, side = term.partition("_")
         weight = weights[kind]["ab".find(side[0])]
         facts["as mean", term] = beside_one(cache, term, terms[term])
         facts["as weighted", term] = beside_one(cache, term, terms[term] * weight)
-        if kind in ("cycle", "identity"):
+        if kind in largest:
             height, width, channels = model.shape_a if side == "a" else model.shape_b
             facts["as unnormalised", term] = terms[term] * height * width * channels
             facts["as normalised", term] = terms[term] / largest[kind]
     return facts
 
 
-def penalties(cache: BackendCache, name: str) -> Facts:
-    """Gradient penalties, which cannot be written out without derivatives."""
-    recorded = _recorded(cache, name, "float64")
-    return {("penalties", term): recorded[term] for term in PENALTIES}
-
-
 def beside_one(cache: BackendCache, term: str, value: np.ndarray | float) -> np.ndarray:
-    """`value`, and where it may cancel a score of one: what it is off is relative to both.
+    """`value`; with a one beside it where it may cancel, so that errors are relative to both.
 
     Hinge and Wasserstein take means of scores as they are, above zero and below.
     """
@@ -151,3 +146,99 @@ def _terms(cache: BackendCache, name: str) -> dict[str, np.ndarray]:
         terms[f"accuracy_real_{domain}"] = np.asarray(np.mean(on_real > middle))
         terms[f"accuracy_fake_{domain}"] = np.asarray(np.mean(on_fake < middle))
     return terms
+
+
+# --------------------------------------------------------------------------------------- pools
+
+
+def pools(cache: BackendCache, name: str) -> Facts:
+    """What the pools hold after more fakes than they have room for, and the discriminators' losses
+    on what they were shown."""
+    backend = cache.backend(name, "float32")
+    backend.losses()
+    for batch in _pool_batches(cache):
+        backend.train_step(batch)
+    state, losses = backend.state(), backend.losses()
+    facts: Facts = {("contents", pool): state[pool] for pool in ("pool_a", "pool_b")}
+    for term in ("discriminator_a", "discriminator_b"):
+        for step, values in enumerate(losses):
+            value = beside_one(cache, term, values[RECORDED.index(term)])
+            facts["shown", f"{term}, step {step}"] = value
+    return facts
+
+
+def pools_written_out(cache: BackendCache, name: str) -> Facts:
+    """The same with pools in Python, of the backend's own translations."""
+    backend, objective = cache.backend(name, "float32"), cache.case.objective
+    batches = _pool_batches(cache)
+    pool_type = _History if cache.case.experiment.objective.pool == "half_new" else _Pool
+
+    def run(network: str, images: np.ndarray) -> np.ndarray:
+        return backend.activations(network, images, training=True)["output"]
+
+    facts: Facts = {}
+    for domain, generator in (("a", "g_ba"), ("b", "g_ab")):
+        pool = pool_type(objective.pool_size, domain, len(batches[0].a))
+        kind, term = objective.adversarial, f"discriminator_{domain}"
+        for step, batch in enumerate(batches):
+            real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
+            loss = of_discriminator(kind, run(f"d_{domain}", real), True)
+            for fakes in pool.shown(run(generator, source)):
+                loss = loss + of_discriminator(kind, run(f"d_{domain}", fakes), False)
+            facts["shown", f"{term}, step {step}"] = beside_one(cache, term, loss)
+        empty = backend.state()[f"pool_{domain}"][len(pool.images) :]
+        held = np.array(pool.images).reshape(-1, *real.shape[1:])
+        facts["contents", f"pool_{domain}"] = np.concatenate([held, empty])
+    return facts
+
+
+def _pool_batches(cache: BackendCache) -> list[Batch]:
+    """Large enough to fill the pool in the first steps, which the others then use."""
+    size = max(BATCH, cache.case.objective.pool_size * 4 // POOL_STEPS)
+    # At learning rate zero the weights stand still, so every fake can be made again.
+    return [standing(batch) for batch in cache.case.plan_batches(size, 0, POOL_STEPS)]
+
+
+class _Pool:
+    """util/image_pool.py of the authors' code, fed from the plan's streams of random numbers."""
+
+    def __init__(self, size: int, domain: str, batch: int):
+        self.size = size
+        self.images: list[np.ndarray] = []
+        self.chances = iter(stream(0, f"pool_swap_{domain}").random(batch * POOL_STEPS))
+        slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=batch * POOL_STEPS)
+        self.slots = iter(slots)
+
+    def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
+        return [np.stack([self.query(fake) for fake in fakes])]
+
+    def query(self, image: np.ndarray) -> np.ndarray:
+        chance, slot = next(self.chances), next(self.slots)
+        if self.size == 0:
+            return image
+        if len(self.images) < self.size:
+            self.images.append(image)
+            return image
+        if chance > 0.5:
+            stored, self.images[slot] = self.images[slot], image
+            return stored
+        return image
+
+
+class _History:
+    """The last mini-batches' buffer: all new fakes, and as many out of it."""
+
+    def __init__(self, size: int, domain: str, batch: int):
+        self.size = size
+        self.images: list[np.ndarray] = []
+        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(batch, size=POOL_STEPS))
+        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((POOL_STEPS, batch)))
+        self.step = 0
+
+    def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
+        image, oldest = fakes[next(self.chosen)], self.step % self.size
+        self.images[oldest : oldest + 1] = [image]
+        self.step += 1
+        count = len(self.images)
+        drawn = [self.images[int(share * count)] for share in next(self.shares)]
+        return [fakes, np.stack(drawn)]

@@ -51,35 +51,67 @@ class ParityCase:
         """Height and width of the images that one of NETWORKS is trained on."""
         return self.model.input_shape(network)[0]
 
-    def cut(self, network: str, first: int, count: int, height: int, width: int) -> np.ndarray:
-        """Some images that one of NETWORKS is trained on: uint8 (count, height, width, C)."""
+    def cut(
+        self,
+        network: str,
+        count: int,
+        height: int | None = None,
+        width: int | None = None,
+        first: int = 0,
+    ) -> np.ndarray:
+        """`count` images that one of NETWORKS is trained on, from number `first` on.
+
+        uint8 (count, height, width, C); height and width are `size` where not given.
+        """
         images = self.images["a" if network in ("g_ab", "d_a") else "b"]
+        height, width = height or self.size(network), width or self.size(network)
         return np.ascontiguousarray(images[first : first + count, :height, :width])
 
     def with_batch_norm(self) -> Model:
-        """The same networks with batch norm and learnt scales, where they have not both."""
-        specs = {network: getattr(self.model, network) for network in NETWORKS}
-        return replace(
-            self.model,
-            **{
-                network: replace(spec, norm=_batch_norm(spec.norm))
-                for network, spec in specs.items()
-            },
-        )
+        """The same networks with batch norm and learnt scales, where they lack either."""
+        changed = {}
+        for network in NETWORKS:
+            spec = getattr(self.model, network)
+            norm = replace(spec.norm or NormSpec(), kind="batch", affine=True)
+            changed[network] = replace(spec, norm=norm)
+        return replace(self.model, **changed)
 
     def nearly_cancelling(self) -> dict[str, str]:
-        """Parameters whose gradient is a difference that leaves next to nothing.
+        """Parameters whose gradient nearly cancels -> the kernel that each is measured with.
 
-        Each with the kernel beside it, together with which it is measured. Hinge and Wasserstein
-        take scores as they are: what is added to all of them adds nothing to their difference.
+        Hinge and Wasserstein take scores as they are: what is added to all of them adds nothing to
+        their difference.
         """
         if self.objective.adversarial in ("least_squares", "vanilla"):
             return {}
         return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
 
     def plan_batches(self, batch_size: int, first: int, steps: int) -> list[Batch]:
-        """`steps` batches of the harness's plan, from step `first` on."""
-        return _batches(self.experiment, self.images, batch_size, first, steps)
+        """`steps` batches of the harness's plan, from step `first` on.
+
+        The learning rate falls within these steps.
+        """
+        per_epoch = 5
+        training = self.experiment.training.model_copy(
+            update={
+                "batch_size": batch_size,
+                "steps": None,
+                "steps_per_epoch": per_epoch,
+                "epochs_constant": first // per_epoch + 2,
+                "epochs_decay": steps // per_epoch,
+            }
+        )
+        experiment = self.experiment.model_copy(update={"training": training})
+        plan = make_plan(experiment, 0, SCENES, SCENES)
+        batches = []
+        for step in range(first, first + steps):
+            batch = plan.batch(step, self.images["a"], self.images["b"])
+            gentle = batch._replace(
+                learning_rate=GENTLE * batch.learning_rate,
+                discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
+            )
+            batches.append(gentle)
+        return batches
 
 
 def make_case(experiment: Experiment, gradient_batches: int = 6) -> ParityCase:
@@ -92,14 +124,8 @@ def make_case(experiment: Experiment, gradient_batches: int = 6) -> ParityCase:
     # Begun just before the pool is full: twenty steps store, swap and pass.
     stored = 1 if small.objective.pool == "half_new" else BATCH
     first = max(0, small.objective.pool_size // stored - STEPS // 4)
-    return ParityCase(
-        small,
-        small.networks(),
-        small.loss(),
-        images,
-        _batches(small, images, BATCH, first, STEPS),
-        gradient_batches,
-    )
+    case = ParityCase(small, small.networks(), small.loss(), images, [], gradient_batches)
+    return replace(case, batches=case.plan_batches(BATCH, first, STEPS))
 
 
 def _small(experiment: Experiment) -> Experiment:
@@ -133,10 +159,27 @@ def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
 
 
 def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
-    """A state that is not fresh: biases, norms, Adam moments and pools are filled, so all count."""
+    """A state as after some training: biases, norms, Adam moments and pools are not zero, so that
+    all of them count."""
     draw = np.random.Generator(np.random.Philox(7))
-    shapes = state_shapes(model, objective)
-    state = {name: _drawn(name, shape, draw) for name, shape in shapes.items()}
+    state = {}
+    for name, shape in state_shapes(model, objective).items():
+        if name.startswith("adam_m/"):
+            values = draw.normal(0, 1e-3, shape)
+        elif name.startswith("adam_v/"):
+            values = draw.uniform(1e-8, 1e-5, shape)
+        elif name.startswith("pool_"):
+            values = draw.uniform(-1, 1, shape)
+        elif name.endswith("/kernel"):
+            # Sums over 1x1 kernels are small: draw wider, or they hardly tell images apart.
+            values = draw.normal(0, 0.3 if shape[0] == 1 else 0.02, shape)
+        elif name.endswith("/scale"):
+            values = draw.normal(1, 0.2, shape)
+        elif name.endswith("/variance"):
+            values = draw.uniform(0.5, 1.5, shape)
+        else:
+            values = draw.normal(0, 0.1, shape)
+        state[name] = np.asarray(values, np.float32)
     for network in ("d_a", "d_b"):
         # Scores on both sides of the middle between the two targets, so that accuracies count.
         state[f"{network}/head/bias"] += np.float32(objective.middle)
@@ -149,7 +192,7 @@ def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
 
 
 def fresh_optimiser(state: State) -> dict[str, np.ndarray]:
-    """`state` with weights and moments of zero, no step taken: what comes out is the update."""
+    """`state` with weights and moments of zero and no step taken: one step leaves its update."""
     kept = ("_norm/mean", "_norm/variance", "pool_a", "pool_b")
     return {
         name: array if name.endswith(kept) else np.zeros_like(array)
@@ -158,7 +201,7 @@ def fresh_optimiser(state: State) -> dict[str, np.ndarray]:
 
 
 def passing(batch: Batch) -> Batch:
-    """The same step with image pools that hand every fake on and keep none."""
+    """The same step with image pools that return every fake and store none."""
     decision = PoolDecision(
         np.full(len(batch.a), POOL_PASS, np.int32), np.zeros(len(batch.a), np.int32)
     )
@@ -168,51 +211,3 @@ def passing(batch: Batch) -> Batch:
 def standing(batch: Batch) -> Batch:
     """The same step without dropout at learning rate zero: losses are of the state given."""
     return batch._replace(kept={}, learning_rate=0.0, discriminator_learning_rate=0.0)
-
-
-def _drawn(name: str, shape: tuple[int, ...], draw: np.random.Generator) -> np.ndarray:
-    if name.startswith("adam_m/"):
-        values = draw.normal(0, 1e-3, shape)
-    elif name.startswith("adam_v/"):
-        values = draw.uniform(1e-8, 1e-5, shape)
-    elif name.startswith("pool_"):
-        values = draw.uniform(-1, 1, shape)
-    elif name.endswith("/kernel"):
-        # What 1x1 kernels add up is little: wider, or they hardly tell one image from another.
-        values = draw.normal(0, 0.3 if shape[0] == 1 else 0.02, shape)
-    elif name.endswith("/scale"):
-        values = draw.normal(1, 0.2, shape)
-    elif name.endswith("/variance"):
-        values = draw.uniform(0.5, 1.5, shape)
-    else:
-        values = draw.normal(0, 0.1, shape)
-    return np.asarray(values, np.float32)
-
-
-def _batch_norm(norm: NormSpec | None) -> NormSpec:
-    return replace(norm or NormSpec(), kind="batch", affine=True)
-
-
-def _batches(
-    experiment: Experiment, images: dict[str, np.ndarray], batch_size: int, first: int, steps: int
-) -> list[Batch]:
-    """A schedule in which the learning rate falls within the steps taken."""
-    per_epoch = 5
-    training = experiment.training.model_copy(
-        update={
-            "batch_size": batch_size,
-            "steps": None,
-            "steps_per_epoch": per_epoch,
-            "epochs_constant": first // per_epoch + 2,
-            "epochs_decay": steps // per_epoch,
-        }
-    )
-    plan = make_plan(experiment.model_copy(update={"training": training}), 0, SCENES, SCENES)
-    batches = [plan.batch(step, images["a"], images["b"]) for step in range(first, first + steps)]
-    return [
-        batch._replace(
-            learning_rate=GENTLE * batch.learning_rate,
-            discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
-        )
-        for batch in batches
-    ]

@@ -1,8 +1,8 @@
-"""Rungs 11 and 12: a state goes from one backend to another; twenty steps of training."""
+"""Rungs 11 to 13: a state that goes to another backend, twenty steps, and a step in fewer bits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,143 +10,91 @@ import numpy as np
 from backends.interface import Backend, Batch, State
 from backends.model import NETWORKS
 from backends.objective import LOSS_TERMS
-from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.facts import Facts
+from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
 from harness.studies.parity.losses import beside_one
-from harness.studies.parity.parity_case import used_state
+from harness.studies.parity.parity_case import passing, standing, used_state
 
-GIVEN_AFTER, CONTINUED = 2, 3
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A state after some steps, and how training went on from there without a load."""
-
-    state: State
-    losses: np.ndarray
-    end: State
-
+GIVEN_AFTER, CONTINUED = 2, 3  # steps
 
 # ----------------------------------------------------------------------------------- exchange
 
 
-def taken(cache: BackendCache, name: str) -> Facts:
-    """States of every backend, loaded and read again: by this one."""
-    facts: Facts = {}
-    backend = cache.backend(name, "float64")
+@dataclass(frozen=True)
+class _Continuation:
+    """A state, the losses of the steps after it, and the state at their end."""
+
+    start: State
+    losses: np.ndarray
+    end: State
+
+
+def received(cache: BackendCache, name: str) -> Facts:
+    """States of every backend, loaded by this one and read again; training goes on from them."""
+    backend, continuations = cache.backend(name, "float64"), {}
     for giver in cache.names:
-        backend.load_state(cache.once(_source, giver).state)
-        facts |= {(f"loaded from {giver}", key): x for key, x in backend.state().items()}
+        backend.load_state(cache.once(_source, giver).start)
+        continuations[giver] = _continue(cache, backend)
     # The networks with batch norm have statistics, which others may lack.
     normed = cache.backend(name, "float64", cache.case.with_batch_norm()).state()
-    return facts | {("loaded, with batch norm", key): x for key, x in normed.items()}
+    return _exchange_facts(cache, continuations, normed)
 
 
 def given(cache: BackendCache, name: str) -> Facts:
-    """The states themselves."""
-    facts: Facts = {}
-    for giver in cache.names:
-        state = cache.once(_source, giver).state
-        facts |= {(f"loaded from {giver}", key): array for key, array in state.items()}
+    """The states themselves; training went on from them in the backend that they are from."""
+    sources = {giver: cache.once(_source, giver) for giver in cache.names}
     normed = used_state(cache.case.with_batch_norm(), cache.case.objective)
-    return facts | {("loaded, with batch norm", key): array for key, array in normed.items()}
+    return _exchange_facts(cache, sources, normed)
 
 
-def continued(cache: BackendCache, name: str) -> Facts:
-    """Training goes on from the states of every backend."""
-    facts: Facts = {}
-    backend = cache.backend(name, "float64")
-    for giver in cache.names:
-        backend.load_state(cache.once(_source, giver).state)
-        losses = _train(backend, _rest(cache))
-        facts |= _continuation(cache, giver, losses, backend.state())
-    return facts
-
-
-def uninterrupted(cache: BackendCache, name: str) -> Facts:
-    """As it went on in the backend that the state is from."""
-    facts: Facts = {}
-    for giver in cache.names:
-        source = cache.once(_source, giver)
-        facts |= _continuation(cache, giver, source.losses, source.end)
-    return facts
-
-
-def _source(cache: BackendCache, name: str) -> _Source:
+def _source(cache: BackendCache, name: str) -> _Continuation:
+    """A state after some steps. Training goes on without a load."""
     backend = cache.backend(name, "float64")
     _train(backend, cache.case.batches[:GIVEN_AFTER])
-    state = backend.state()
-    losses = _train(backend, _rest(cache))
-    return _Source(state, losses, backend.state())
+    return _continue(cache, backend)
 
 
-def _rest(cache: BackendCache) -> Sequence[Batch]:
-    return cache.case.batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED]
+def _continue(cache: BackendCache, backend: Backend) -> _Continuation:
+    start = backend.state()
+    losses = _train(backend, cache.case.batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED])
+    return _Continuation(start, losses, backend.state())
 
 
-def _continuation(cache: BackendCache, giver: str, losses: np.ndarray, state: State) -> Facts:
-    group = f"{CONTINUED} steps from {giver}"
-    facts: Facts = {
-        (group, f"{term}, step {step}"): beside_one(cache, term, row[i])
-        for step, row in enumerate(losses)
-        for i, term in enumerate(LOSS_TERMS)
-    }
-    ends = _with_zero_gradients_joined(cache, state)
-    return facts | {(f"{group}, end", key): array for key, array in ends.items()}
+def _exchange_facts(
+    cache: BackendCache, continuations: dict[str, _Continuation], normed: State
+) -> Facts:
+    facts: Facts = {}
+    for giver, continuation in continuations.items():
+        group = f"{CONTINUED} steps from {giver}"
+        facts |= {(f"loaded from {giver}", key): x for key, x in continuation.start.items()}
+        facts |= _loss_facts(cache, group, continuation.losses)
+        end = _with_zero_gradients_joined(cache, continuation.end)
+        facts |= {(f"{group}, end", key): array for key, array in end.items()}
+    return facts | {("loaded, with batch norm", key): array for key, array in normed.items()}
 
 
 # --------------------------------------------------------------------------------- trajectory
 
 
-def losses(cache: BackendCache, name: str) -> Facts:
-    """Every term of every step."""
-    trajectory, _ = cache.once(_trajectory, name)
-    return {
-        (f"losses of {len(trajectory)} steps", f"{term}, step {step}"): beside_one(
-            cache, term, row[i]
-        )
-        for step, row in enumerate(trajectory)
-        for i, term in enumerate(LOSS_TERMS)
+def trajectory(cache: BackendCache, name: str) -> Facts:
+    """Losses of every step, and the state after the last one.
+
+    The state in groups: weights by network, Adam's moments, both image pools, and the running
+    statistics of batch norms.
+    """
+    backend, model = cache.backend(name, "float64"), cache.case.model
+    losses = _train(backend, cache.case.batches)
+    facts = _loss_facts(cache, f"losses of {len(losses)} steps", losses)
+    end = _with_zero_gradients_joined(cache, backend.state())
+    weights, statistics = model.parameter_shapes(), model.statistic_shapes()
+    groups = {
+        network: [key for key in weights if key.startswith(f"{network}/")] for network in NETWORKS
     }
-
-
-def end_weights(cache: BackendCache, name: str) -> Facts:
-    """What training leaves behind, network by network."""
-    weights = cache.case.model.parameter_shapes()
-    return _end(cache, name, {network: (f"{network}/",) for network in NETWORKS}, weights)
-
-
-def end_moments(cache: BackendCache, name: str) -> Facts:
-    """Adam's part of it."""
-    return _end(cache, name, {"first moments": ("adam_m/",), "second moments": ("adam_v/",)})
-
-
-def end_images(cache: BackendCache, name: str) -> Facts:
-    """Both image pools, and the running statistics of batch norms."""
-    statistics = tuple(cache.case.model.statistic_shapes())
-    return _end(cache, name, {"pools": ("pool_",), "statistics": statistics})
-
-
-def _end(
-    cache: BackendCache,
-    name: str,
-    groups: Mapping[str, tuple[str, ...]],
-    among: Collection[str] | None = None,
-) -> Facts:
-    """Entries that begin as a group has it; `among`: only these names."""
-    _, state = cache.once(_trajectory, name)
-    joined = _with_zero_gradients_joined(cache, state)
-    return {
-        (f"end: {group}", key): array
-        for group, beginnings in groups.items()
-        for key, array in joined.items()
-        if key.startswith(beginnings) and (among is None or key in among)
-    }
-
-
-def _trajectory(cache: BackendCache, name: str) -> tuple[np.ndarray, State]:
-    backend = cache.backend(name, "float64")
-    return _train(backend, cache.case.batches), backend.state()
+    groups["first moments"] = [f"adam_m/{key}" for key in weights]
+    groups["second moments"] = [f"adam_v/{key}" for key in weights]
+    groups |= {"pools": ["pool_a", "pool_b"], "statistics": list(statistics)}
+    for group, keys in groups.items():
+        facts |= {(f"end: {group}", key): end[key] for key in keys if key in end}
+    return facts
 
 
 def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
@@ -154,6 +102,14 @@ def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
     for batch in batches:
         backend.train_step(batch)
     return backend.losses()
+
+
+def _loss_facts(cache: BackendCache, group: str, losses: np.ndarray) -> Facts:
+    return {
+        (group, f"{term}, step {step}"): beside_one(cache, term, row[i])
+        for step, row in enumerate(losses)
+        for i, term in enumerate(LOSS_TERMS)
+    }
 
 
 def _with_zero_gradients_joined(cache: BackendCache, state: State) -> dict[str, np.ndarray]:
@@ -165,3 +121,42 @@ def _with_zero_gradients_joined(cache: BackendCache, state: State) -> dict[str, 
             rounded = joined.pop(f"{part}{name}")
             joined[f"{part}{kernel}"] = np.concatenate([joined[f"{part}{kernel}"].ravel(), rounded])
     return joined
+
+
+# --------------------------------------------------------------------------------- fewer bits
+
+
+def float64(cache: BackendCache, name: str) -> Facts:
+    return _step(cache, name, "float64")
+
+
+def bfloat16(cache: BackendCache, name: str) -> Facts:
+    return _step(cache, name, "bfloat16")
+
+
+def tf32(cache: BackendCache, name: str) -> Facts:
+    return _step(cache, name, "tf32")
+
+
+def _step(cache: BackendCache, name: str, precision: Precision) -> Facts:
+    """What every network puts out, the losses of a step, and the gradients of every network.
+
+    Whole tensors, to be compared by their L2 norms: the rounding of single values is the
+    precision's own.
+    """
+    facts: Facts = {}
+    backend = cache.backend(name, precision)
+    for network in NETWORKS:
+        images = cache.case.cut(network, 4)
+        output = backend.activations(network, images, training=True)["output"]
+        facts["outputs", network] = output
+    batch = cache.case.batches[0]
+    backend.losses()
+    backend.train_step(standing(batch))
+    for term, value in zip(LOSS_TERMS, backend.losses()[0], strict=False):
+        facts["losses", term] = beside_one(cache, term, value)
+    gradients = cache.backend(name, precision).gradients(passing(batch))
+    for network in NETWORKS:
+        own = [array.ravel() for key, array in gradients.items() if key.startswith(f"{network}/")]
+        facts["gradients", network] = np.concatenate(own)
+    return facts

@@ -1,4 +1,4 @@
-"""An estimate's arithmetic, on measurements of which the answer is known."""
+"""An estimate from measurements of which the answer is known, and against records of runs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from harness.cli import main
 from harness.config.experiment import load_experiment
+from harness.data import ImageFile, Manifest
+from harness.records.run import RunRecord
+from harness.studies.estimate.check import check, check_json, print_check, read_recorded
 from harness.studies.estimate.measure import relative_spread
 from harness.studies.estimate.predict import (
     CHECKED,
+    CLOCKS,
     Extraction,
     MeasuredCosts,
     Scoring,
@@ -24,6 +29,7 @@ from harness.studies.estimate.scoring import REPORT_SECONDS, time_report
 from harness.studies.estimate.show import as_json, print_estimate, read_price
 from harness.studies.estimate.work import Counts, Work
 from harness.system.errors import UserError
+from harness.system.files import write_json
 from harness.system.machine import Machine
 
 MACHINE = Machine("cpu", "a machine, 2 threads", 2)
@@ -55,9 +61,9 @@ SCORING = Scoring(
 
 def work(*settings, counts=None, seeds=1, backends=("torch", "tf")):
     """400 + 400 training images, 120 + 120 test images, two epochs of 200 steps."""
-    given = ("training.epochs_constant=1", "training.epochs_decay=1", "data.load_size=64",
+    small = ("training.epochs_constant=1", "training.epochs_decay=1", "data.load_size=64",
              "training.steps_per_epoch=200", "timing.checkpoint_seconds=1000")  # fmt: skip
-    experiment = load_experiment(None, "quick", [*given, *settings])
+    experiment = load_experiment(None, "quick", [*small, *settings])
     return Work(experiment, counts or Counts(400, 400, 120, 120), backends, seeds)
 
 
@@ -65,11 +71,7 @@ def predicted(*settings, scoring=SCORING, preparing=7.0, counts=None, seeds=1, *
     """The second backend takes twice as long for a step."""
     first = replace(MEASURED, **changes)
     second = replace(first, backend="tf", framework="TensorFlow", step=2 * first.step)
-    wanted = work(*settings, counts=counts, seeds=seeds)
-    return predict(wanted, (first, second), scoring, preparing)
-
-
-# ------------------------------------------------------------------------------------ the work
+    return predict(work(*settings, counts=counts, seeds=seeds), (first, second), scoring, preparing)
 
 
 def test_steps_epochs_and_evaluations_are_those_of_a_run():
@@ -80,9 +82,6 @@ def test_steps_epochs_and_evaluations_are_those_of_a_run():
     assert paper.tested == (250, 240)
     few = work("evaluation.images=100", counts=Counts(400, 400, 90, 120))
     assert few.tested == (90, 100) and work(seeds=3).runs == 6
-
-
-# ------------------------------------------------------------------------------- clock by clock
 
 
 def test_every_clock_of_a_run_is_predicted_from_the_session():
@@ -97,15 +96,11 @@ def test_every_clock_of_a_run_is_predicted_from_the_session():
     assert run["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
     assert run["checkpoint"] == pytest.approx(0.5)
 
-
-def test_domains_of_two_shapes_have_no_translations_into_themselves():
-    run = predicted("data.channels_b=1", "objective.identity=0").runs["torch"]
-    assert run["evaluation"] == pytest.approx(1.4 + 240 * (4 * 0.08 + 6 * 0.01))
-
-
-def test_a_run_shorter_than_its_warm_up_trains_no_further():
-    run = predicted("training.steps=3").runs["torch"]
-    assert run["train"] == 0 and run["warmup"] == pytest.approx(5 + 2 * 0.1)
+    short = predicted("training.steps=3").runs["torch"]
+    assert short["train"] == 0 and short["warmup"] == pytest.approx(5 + 2 * 0.1)
+    # Domains of two shapes have no translations into themselves.
+    shapes = predicted("data.channels_b=1", "objective.identity=0").runs["torch"]
+    assert shapes["evaluation"] == pytest.approx(1.4 + 240 * (4 * 0.08 + 6 * 0.01))
 
 
 def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
@@ -130,11 +125,9 @@ def test_scoring_grows_with_runs_and_evaluations():
     assert three["images"] == 7 and three["report"] == 6
     few = predicted(counts=Counts(50, 400, 120, 120)).shared
     assert one["features"] - few["features"] == pytest.approx(7.0), "a floor of 50 of A, not 120"
-
-
-def test_fid_reads_the_last_translations_once_more():
+    # FID reads the last translations once more.
     with_fid = replace(SCORING, inception=Extraction(start=4.0, image=0.5))
-    more = predicted(scoring=with_fid).shared["features"] - predicted().shared["features"]
+    more = predicted(scoring=with_fid).shared["features"] - one["features"]
     assert more == pytest.approx(4 + 0.5 * (4 * 120 + 2 * 240))
 
 
@@ -146,17 +139,10 @@ def test_the_total_is_the_sum_of_turns_for_every_seed():
     assert three.total["value"] == pytest.approx(3 * runs + sum(three.shared.values()))
 
 
-# -------------------------------------------------------------------------------------- the range
-
-
-def test_blocks_that_agree_leave_the_error_that_checks_have_shown():
-    total = predicted().total
-    assert (total["low"], total["high"]) == pytest.approx(
-        ((1 - CHECKED) * total["value"], (1 + CHECKED) * total["value"])
-    )
-
-
 def test_blocks_that_differ_widen_the_range_as_far_as_steps_make_up_the_total():
+    total = predicted().total
+    assert total["low"] == pytest.approx((1 - CHECKED) * total["value"])
+    assert total["high"] == pytest.approx((1 + CHECKED) * total["value"])
     estimate = predicted(spread=0.3)
     share = sum(run["train"] for run in estimate.runs.values()) / estimate.total["value"]
     assert estimate.margin == pytest.approx(CHECKED + 0.3 * share)
@@ -165,14 +151,11 @@ def test_blocks_that_differ_widen_the_range_as_far_as_steps_make_up_the_total():
 
 def test_a_spread_is_half_an_interval_and_unknown_of_one_block():
     draw = np.random.default_rng(0)
-    spreads = [relative_spread(draw.normal(1, 0.05, 5).tolist()) for _ in range(300)]
-    means = [draw.normal(1, 0.05, 5).mean() for _ in range(300)]
-    assert np.mean(np.abs(np.array(means) - 1) < np.median(spreads)) > 0.9
+    samples = draw.normal(1, 0.05, (300, 5))
+    spreads = [relative_spread(sample.tolist()) for sample in samples]
+    assert np.mean(np.abs(samples.mean(axis=1) - 1) < np.median(spreads)) > 0.9
     assert relative_spread([1.0, 1.2]) == pytest.approx(0.2 / 1.1)
     assert math.isinf(relative_spread([1.0]))
-
-
-# ------------------------------------------------------------------------------------ the report
 
 
 def test_without_a_stored_report_its_time_is_a_constant(tmp_path):
@@ -200,23 +183,24 @@ def test_what_is_no_price_is_refused(text):
         read_price(text)
 
 
-def shown(estimate, price=None):
-    out = io.StringIO()
-    print_estimate(estimate, MACHINE, price, Console(file=out, width=180))
-    return out.getvalue()
+def printed(function, *arguments):
+    text = io.StringIO()
+    function(*arguments, Console(file=text, width=180))
+    return text.getvalue()
 
 
 def test_the_screen_says_how_long_how_much_and_what_is_missing():
     estimate = predicted(seeds=3)
-    text = shown(estimate, read_price("$3.60"))
+    text = printed(print_estimate, estimate, MACHINE, read_price("$3.60"))
     cost = estimate.total["value"] / 1000
     assert f"At $3.60 an hour about ${cost:.2f}: ${(1 - CHECKED) * cost:.2f} to" in text
     assert "3 seeds" in text and "Not included: setting up the environment; downloads" in text
     assert "PyTorch" in text and "warmup, with compiling" in text and "5.4 s" in text
-    assert "hour" not in shown(estimate), "no price, no cost"
     assert "report 6.0 s (measured on one)" in text
     unknown = predicted(preparing=None)
-    assert "decoding the images" in shown(unknown) and unknown.shared["images"] == 0
+    text = printed(print_estimate, unknown, MACHINE, None)
+    assert "decoding the images" in text and unknown.shared["images"] == 0
+    assert "hour" not in text, "no price, no cost"
 
 
 def test_json_says_the_same():
@@ -229,3 +213,99 @@ def test_json_says_the_same():
     assert document["steps"] == 400 and document["evaluations"] == 3
     assert document["images"]["testB"] == 120 and document["device"] == MACHINE.device_name
     assert as_json(estimate, MACHINE, None)["price"] is None
+
+
+# -------------------------------------------------------------------------- against records
+
+CLOCK_SECONDS = dict.fromkeys(CLOCKS, 10.0) | {"idle": 99.0, "wall": 179.0}
+
+
+def write_run(
+    folder, backend, seed=0, device=MACHINE.device_name, state="complete", processes=1, **clocks
+):
+    run = RunRecord(folder / "runs" / "here" / f"{backend}-seed{seed}")
+    status = {"backend": backend, "seed": seed, "state": state, "step": 1, "steps": 1}
+    write_json(run.folder / "status.json", status)
+    write_json(run.folder / "environment.json", {"device": device, "source_digest": "another"})
+    resources = {"clocks": CLOCK_SECONDS | clocks, "processes": processes}
+    write_json(run.folder / "resources.json", resources)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An experiment's, without runs."""
+    experiment = work().experiment
+    configuration = experiment.model_dump(exclude={"dataset", "preset"})
+    configuration |= {"backends": ["torch", "tf"], "titles": {"a": "x", "b": "y"}}
+    head = {"dataset": experiment.dataset, "preset": "quick", "hash": "0"}
+    write_json(tmp_path / "experiment.json", {**head, "configuration": configuration})
+    splits = {
+        split: tuple(ImageFile(f"{i}.png", "ab") for i in range(count))
+        for split, count in (("trainA", 3), ("trainB", 2), ("testA", 2), ("testB", 1))
+    }
+    write_json(tmp_path / "manifest.json", Manifest("seasons", splits).to_json())
+    return tmp_path
+
+
+def test_the_folder_says_what_was_trained_and_what_its_runs_took(folder):
+    write_run(folder, "tf", train=100.0)
+    write_run(folder, "torch", train=50.0)
+    write_run(folder, "torch", seed=1, train=70.0)
+    recorded = read_recorded(folder, MACHINE)
+    assert recorded.work.experiment == work().experiment
+    assert recorded.work.backends == ("torch", "tf"), "in the folder's order"
+    assert (recorded.work.counts.train_a, recorded.work.counts.test_b) == (3, 1)
+    assert recorded.clocks["torch"]["train"] == 60 and recorded.clocks["tf"]["train"] == 100
+    assert recorded.runs == 3 and not recorded.same_code and "idle" not in recorded.clocks["tf"]
+
+
+def test_errors_are_shares_of_what_was_recorded(folder):
+    for backend in ("torch", "tf"):
+        write_run(folder, backend, logging=0.0)
+    recorded, estimate = read_recorded(folder, MACHINE), predicted()
+    errors = check(estimate, recorded)
+    shares = [errors[name]["train"].share for name in ("torch", "tf", "all")]
+    assert shares == pytest.approx([39.5 / 10 - 1, 79 / 10 - 1, 118.5 / 20 - 1])
+    assert errors["tf"]["logging"].share is None, "no share of nothing"
+    run = estimate.run("torch") - estimate.runs["torch"]["start"]
+    assert errors["torch"]["sum"].estimated == pytest.approx(run)
+    assert errors["torch"]["sum"].recorded == 60
+    text = printed(print_check, estimate, recorded)
+    assert "40 s / 10 s +295 %" in text and "another version" in text
+    rows = check_json(estimate, recorded)["clocks"]
+    assert rows["all"]["sum"]["recorded"] == 120 and rows["tf"]["logging"]["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        (None, "no complete run"),
+        ({"state": "interrupted"}, "no complete run"),
+        ({"device": "another"}, "come from another, and this is a machine, 2 threads"),
+        ({"processes": 2}, "interrupted"),
+    ],
+)
+def test_records_that_show_nothing_about_this_machine_are_refused(folder, run, says):
+    if run is not None:
+        write_run(folder, "torch", **run)
+    with pytest.raises(UserError, match=says):
+        read_recorded(folder, MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--preset", "none"], "preset 'none': unknown"),
+        (["--backends", "jax"], "jax"),
+        (["--dataset", "ae_photos"], "--images"),
+        (["--dataset", "/no/such/place"], "/no/such/place"),
+        (["--check", "x", "--preset", "quick"], "leave out"),
+        (["--device", "tpu"], "device: 'tpu'"),
+        (["--set", "model.blokcs=1"], "blokcs"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_before_anything_runs(tmp_path, capsys, arguments, says):
+    results = tmp_path / "results"
+    assert main(["estimate", *arguments, "--results", str(results)]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1 and not results.exists()
