@@ -40,7 +40,12 @@ def export_onnx(spec: GeneratorSpec, weights: State) -> bytes:
             verbose=False,
         )
     assert program is not None
-    return program.model_proto.SerializeToString()
+    model = program.model_proto
+    # PyTorch notes with every value which line of which file on this machine it came from.
+    for graph in (model.graph, *model.functions):
+        for part in (*graph.node, *graph.value_info, *getattr(graph, "initializer", ())):
+            part.ClearField("metadata_props")
+    return model.SerializeToString()
 
 
 @torch.no_grad()
