@@ -12,10 +12,10 @@ import backends
 from harness.config.experiment import load_experiment
 from harness.data.seasons import render
 from harness.studies.consistency.defaults import DEFAULTS
-from harness.studies.consistency.steps.divergence import divergence
-from harness.studies.consistency.steps.effects import IDENTICAL, default_effects
-from harness.studies.consistency.steps.floor import not_neutral, summarise
-from harness.studies.consistency.steps.setting import clean
+from harness.studies.consistency.divergence import divergence
+from harness.studies.consistency.effects import IDENTICAL, default_effects
+from harness.studies.consistency.floor import not_neutral, summarise
+from harness.studies.consistency.launch import clean
 
 STEPS = 6
 NAMES = backends.available()

@@ -8,7 +8,7 @@ from scipy import stats
 
 from harness.statistics.equivalence import verdict
 from harness.statistics.intervals import Interval
-from harness.studies.consistency.trainings.calibration import (
+from harness.studies.consistency.calibration import (
     _pair_up,
     calibrate,
     place_of,

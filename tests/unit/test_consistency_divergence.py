@@ -13,21 +13,27 @@ from child_stand_ins import stopping
 
 from backends.interface import Runtime
 from harness.config.experiment import load_experiment
+from harness.studies.consistency import launch
 from harness.studies.consistency.defaults import DEFAULTS, switched
-from harness.studies.consistency.steps import distance, launch
-from harness.studies.consistency.steps.distance import MEASURES, Sample, distances, nudge
-from harness.studies.consistency.steps.divergence import neutral_changes
-from harness.studies.consistency.steps.effects import YARDSTICK, early_step, effect_of
-from harness.studies.consistency.steps.floor import (
+from harness.studies.consistency.divergence import neutral_changes
+from harness.studies.consistency.effects import YARDSTICK, early_step, effect_of
+from harness.studies.consistency.floor import (
     early_steps,
     floor,
     late_steps,
     not_neutral,
     summarise,
 )
-from harness.studies.consistency.steps.launch import Planned, pending
-from harness.studies.consistency.steps.setting import setting
-from harness.studies.consistency.steps.trajectory import Against, Trajectory, start_of
+from harness.studies.consistency.launch import Planned, pending, setting
+from harness.studies.consistency.trajectory import (
+    MEASURES,
+    Against,
+    Sample,
+    Trajectory,
+    distances,
+    nudge,
+    start_of,
+)
 from harness.system.errors import UserError, WorkerFailed
 
 STEPS = 40
@@ -173,7 +179,7 @@ def test_a_nudge_is_one_unit_in_the_last_place_either_way():
 
 
 def test_the_sample_leaves_out_what_only_rounding_moves(monkeypatch):
-    monkeypatch.setattr(distance, "SAMPLE", 500)
+    monkeypatch.setattr("harness.studies.consistency.trajectory.SAMPLE", 500)
     model = load_experiment("seasons", "smoke", []).networks()
     zero = model.zero_gradients()
     state = {
@@ -188,7 +194,7 @@ def trajectory(**changes):
     experiment = load_experiment("seasons", "smoke", []).model_dump()
     values = {
         "name": "x", "experiment": experiment, "base": experiment, "images": {}, "steps": 5,
-        "seed": 0, "plan_seed": 0, "ulp_draw": None, "moved": None, "rows": "", "keep": False,
+        "plan_seed": 0, "ulp_draw": None, "moved": None, "rows": "", "keep": False,
         "against": (),
     }  # fmt: skip
     return Trajectory(**{**values, **changes})

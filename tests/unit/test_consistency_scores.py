@@ -5,8 +5,13 @@ import pytest
 from scipy import stats
 
 from harness.config.metric_table import BY_NAME
-from harness.studies.consistency.trainings.default_scores import score_effects, two_sample_interval
-from harness.studies.consistency.trainings.seeds import Subject, final_scores, seed_rows
+from harness.studies.consistency.scores import (
+    Subject,
+    final_scores,
+    score_effects,
+    seed_rows,
+    two_sample_interval,
+)
 from harness.system.files import write_json
 
 KID, PSNR = (Subject(BY_NAME[name], "ab") for name in ("kid_efflite0", "cycle_psnr"))

@@ -16,7 +16,7 @@ def experiment():
 
 def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_with(experiment):
     entries = plan(ConsistencyOptions(seeds=4, pairs=6), experiment)
-    found = {(entry.role, entry.name): entry.variant for entry in entries}
+    found = {(entry.role, entry.name): entry for entry in entries}
     reference = found["reference", ""]
     assert reference.experiment == experiment
     assert reference.seeds == {"torch": tuple(range(12)), "tf": (0, 1, 2, 3)}
@@ -35,7 +35,7 @@ def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_
 
 def test_no_two_experiments_of_a_study_are_the_same(experiment):
     entries = plan(ConsistencyOptions(), experiment)
-    digests = [entry.variant.experiment.digest() for entry in entries]
+    digests = [entry.experiment.digest() for entry in entries]
     assert len(set(digests)) == len(digests)
 
 

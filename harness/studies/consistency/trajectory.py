@@ -1,9 +1,16 @@
-"""Trains step by step and says after each step how far it is from trainings that went before.
+"""A process that trains step by step and measures how far it is from earlier trainings.
 
-A process of its own, since threads and kernel libraries are chosen once a process. Its first line
-names the backend and the fields of its `Runtime`; every command is a `Trajectory`. While it trains
-it tells of the backend's `environment`, once, and of the `step`. Its tables are written whole or
+It is a process of its own, since threads and kernel libraries are chosen once a process. Its first
+line names the backend and the fields of its `Runtime`; every command is a `Trajectory`. While it
+trains it reports the backend's `environment`, once, and the `step`. Its tables are written whole or
 not at all.
+
+What is compared, as rows of step 0 (the start) to N:
+
+- weights: at most SAMPLE of them, of all four networks, the same ones everywhere. Biases in front
+  of a norm are left out: their gradient is zero, so they drift by rounding and change no output.
+- outputs: of both generators on PROBES test images each, floats in [-1, 1], at most SAMPLE values.
+- losses: the eight terms of the step that led there.
 """
 
 from __future__ import annotations
@@ -14,18 +21,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter
 
 import backends
 from backends.interface import Backend, Runtime, State
+from backends.model import Model
 from backends.objective import LOSS_TERMS
 from harness.config.experiment import Experiment
 from harness.plan.initial_weights import initial_state
 from harness.plan.plan import make_plan
+from harness.plan.random_streams import stream
 from harness.processes.child import Parent, run
-from harness.studies.consistency.steps.distance import Rows, Sample, distances, nudge
 from harness.system.files import read_arrays, write_arrays, write_table
 
+MEASURES = ("weights", "outputs", "losses")
+SAMPLE = 2**16
+PROBES = 2
 PROGRESS_SECONDS = 0.5
+SEED = 0  # of the start, and of the plan unless another is asked for
+
+Rows = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,6 @@ class Trajectory:
     base: dict[str, Any]
     images: dict[str, str]
     steps: int
-    seed: int
     plan_seed: int
     ulp_draw: int | None
     moved: str | None
@@ -61,18 +76,66 @@ class Trajectory:
     keep: bool
     against: tuple[Against, ...]
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Trajectory:
-        against = tuple(Against(**each) for each in content.pop("against"))
-        return cls(against=against, **content)
+
+class Sample:
+    """Which values of weights and outputs are compared: drawn once, the same in every process."""
+
+    def __init__(self, base: Model):
+        shapes = base.parameter_shapes()
+        self.names = sorted(shapes.keys() - base.zero_gradients())
+        self._weights = _choose("weights", sum(int(np.prod(shapes[name])) for name in self.names))
+
+    def weights(self, state: State) -> np.ndarray:
+        """(at most SAMPLE,) in the dtype of the state."""
+        return np.concatenate([state[name].ravel() for name in self.names])[self._weights]
+
+    def outputs(self, backend: Backend, images: dict[str, np.ndarray]) -> np.ndarray:
+        """(at most SAMPLE,) values in [-1, 1] of both generators on the probes."""
+        pairs = (("g_ab", "testA"), ("g_ba", "testB"))
+        values = [
+            backend.activations(network, np.array(images[split][:PROBES]))["output"].ravel()
+            for network, split in pairs
+        ]
+        flat = np.concatenate(values)
+        return flat[_choose("outputs", len(flat))]
+
+
+def _choose(what: str, total: int) -> np.ndarray:
+    if total <= SAMPLE:
+        return np.arange(total)
+    return np.sort(stream(0, f"sample/{what}").choice(total, SAMPLE, replace=False))
+
+
+def distances(reference: Rows, other: Rows) -> pd.DataFrame:
+    """Relative distances, a row a step: `step weights outputs losses`.
+
+    Weights and outputs: Euclidean norm of the difference over that of the reference. Losses: mean
+    over terms of |difference| / |reference|, terms that are zero in both left out; none at step 0.
+    """
+
+    def relative_norm(one: np.ndarray, two: np.ndarray) -> float:
+        one, two = one.astype(np.float64), two.astype(np.float64)
+        return float(np.linalg.norm(two - one) / np.linalg.norm(one))
+
+    def relative_mean(one: np.ndarray, two: np.ndarray) -> float:
+        present = (one != 0) | (two != 0)
+        if not present.any():
+            return float("nan")
+        with np.errstate(divide="ignore"):
+            return float(np.mean(np.abs(two - one)[present] / np.abs(one[present])))
+
+    table = pd.DataFrame({"step": np.arange(len(reference["weights"]))})
+    for name in MEASURES:
+        distance = relative_mean if name == "losses" else relative_norm
+        pairs = zip(reference[name], other[name], strict=True)
+        table[name] = [distance(one, two) for one, two in pairs]
+    return table
 
 
 def start_of(trajectory: Trajectory, experiment: Experiment) -> State:
     """Initial weights and empty pools, in the precision of the experiment."""
     model = experiment.networks()
-    state = initial_state(
-        model, experiment.loss(), trajectory.seed, experiment.model.initial_weights
-    )
+    state = initial_state(model, experiment.loss(), SEED, experiment.model.initial_weights)
     if trajectory.ulp_draw is None:
         return state
     precision = Runtime(precision=experiment.runtime.precision).stored
@@ -81,6 +144,16 @@ def start_of(trajectory: Trajectory, experiment: Experiment) -> State:
         for name in model.parameter_shapes()
     }
     return {**state, **nudged}
+
+
+def nudge(array: np.ndarray, draw: str) -> np.ndarray:
+    """Every entry one unit in the last place up or down, at random; zeros stay zero.
+
+    Next to zero is a denormal number, which many kernels flush to zero.
+    """
+    up = stream(0, f"ulp/{draw}").random(array.shape) < 0.5
+    towards = np.where(up, np.inf, -np.inf).astype(array.dtype)
+    return np.where(array == 0, array, np.nextafter(array, towards))
 
 
 class Trainer:
@@ -116,16 +189,16 @@ class Trainer:
         rows = {"weights": [sample.weights(backend.state())]}
         rows["outputs"] = [sample.outputs(backend, images)]
         rows["losses"] = [np.full(len(LOSS_TERMS), np.nan)]
-        said = 0.0
+        reported = 0.0
         for step in range(trajectory.steps):
             backend.train_step(plan.batch(step, train_a, train_b))
             rows["losses"].append(backend.losses()[0, : len(LOSS_TERMS)])
             rows["weights"].append(sample.weights(backend.state()))
             rows["outputs"].append(sample.outputs(backend, images))
-            if time.monotonic() - said > PROGRESS_SECONDS or step + 1 == trajectory.steps:
-                said = time.monotonic()
+            if time.monotonic() - reported > PROGRESS_SECONDS or step + 1 == trajectory.steps:
+                reported = time.monotonic()
                 self.parent.progress(step=step + 1)
-        return {name: np.stack(each) for name, each in rows.items()}
+        return {name: np.stack(of_steps) for name, of_steps in rows.items()}
 
     def _backend(self, experiment: Experiment) -> Backend:
         if self._built is None or self._built[0] != experiment:
@@ -141,10 +214,10 @@ class Trainer:
 
 
 def serve(parent: Parent) -> None:
-    trainer = Trainer(parent)
+    trainer, trajectories = Trainer(parent), TypeAdapter(Trajectory)
     parent.send({"ready": True})
     for command in parent.commands():
-        trainer.follow(Trajectory.from_json(command["trajectory"]))
+        trainer.follow(trajectories.validate_python(command["trajectory"]))
         parent.send({"done": True})
 
 
