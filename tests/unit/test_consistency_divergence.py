@@ -66,8 +66,8 @@ def study(gap=4e-7):
 
 
 def find(ratios, measure, phase):
-    [found] = [each for each in ratios if (each.measure, each.phase) == (measure, phase)]
-    return found
+    [ratio] = [each for each in ratios if (each.measure, each.phase) == (measure, phase)]
+    return ratio
 
 
 def test_the_floor_is_a_geometric_mean_in_which_a_variant_counts_once():
@@ -90,30 +90,32 @@ def test_a_change_that_has_not_acted_yet_does_not_pull_the_floor_to_zero():
     assert own[10] == pytest.approx(curve(2e-7)["weights"][10])
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated(measure):
+def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated():
     ratios = summarise(study(gap=4e-7))
-    early, late = (find(ratios, measure, phase) for phase in ("early", "late"))
-    # 4e-7 * 10 ** (n / 4) reaches 1e-2 between steps 17 and 18.
-    assert (early.first_step, early.last_step) == (1, 17)
-    assert early.ratio == pytest.approx(2.0)
-    assert (early.low, early.high) == (pytest.approx(1.0), pytest.approx(4.0))
-    assert early.curves == 6
-    assert (late.first_step, late.last_step) == (31, 40)
-    assert late.ratio == pytest.approx(1.0)
+    for measure in MEASURES:
+        early, late = (find(ratios, measure, phase) for phase in ("early", "late"))
+        # 4e-7 * 10 ** (n / 4) reaches 1e-2 between steps 17 and 18.
+        assert (early.first_step, early.last_step) == (1, 17)
+        assert (early.low, early.ratio, early.high) == pytest.approx((1.0, 2.0, 4.0))
+        assert early.curves == 6
+        assert (late.first_step, late.last_step) == (31, 40)
+        assert late.ratio == pytest.approx(1.0)
 
 
 def test_sentences_claim_no_more_than_the_draws_give():
-    def said(gap, phase="early"):
-        return find(summarise(study(gap)), "weights", phase).sentence
-
-    assert "noise floor is 2 (from 1 to 4 for the 6 neutral changes" in said(4e-7)
-    for gap in (6e-8, 1.5e-7, 3e-7, 7e-7):
-        assert said(gap).endswith("not clearly outside the effects of neutral changes.")
-    assert said(9e-7).endswith("clearly larger than the effect of every neutral change.")
-    assert said(4e-8).endswith("clearly smaller than the effect of every neutral change.")
-    assert said(2e-2) == "weights, early: no such steps."
-    assert said(0.0, "late").endswith("b and a do not differ at all.")
+    ratio = find(summarise(study(4e-7)), "weights", "early")
+    assert "noise floor is 2 (from 1 to 4 for the 6 neutral changes" in ratio.sentence
+    for low, high, ending in (
+        (0.1, 0.6, "not clearly outside the effects of neutral changes."),
+        (1.9, 7.0, "not clearly outside the effects of neutral changes."),
+        (2.1, 9.0, "clearly larger than the effect of every neutral change."),
+        (0.1, 0.4, "clearly smaller than the effect of every neutral change."),
+    ):
+        assert replace(ratio, low=low, high=high).sentence.endswith(ending)
+    early, *_ = summarise(study(2e-2))
+    assert early.sentence == "weights, early: no such steps."
+    late = find(summarise(study(0.0)), "weights", "late")
+    assert late.sentence.endswith("b and a do not differ at all.")
     deaf = study()
     deaf.loc[deaf["kind"] == "within", list(MEASURES)] = 0.0
     assert "there is no noise floor" in find(summarise(deaf), "outputs", "early").sentence
@@ -135,11 +137,8 @@ def test_a_change_that_is_not_neutral_is_named_and_left_out():
     kink.loc[kink["step"] == 1, "weights"] = 0.03 * 0.02
     failed = labelled(curve(1e-7).assign(weights=np.nan), "within", "a", "threads", 1)
     table = pd.concat([plain, wrong, failed], ignore_index=True)
-    found = not_neutral(table)
-    assert found[["backend", "variant"]].to_numpy().tolist() == [
-        ["b", "channels_last"],
-        ["a", "threads"],
-    ]
+    changes = not_neutral(table)[["backend", "variant"]].to_numpy().tolist()
+    assert changes == [["b", "channels_last"], ["a", "threads"]]
     assert len(not_neutral(plain)) == 0
     assert summarise(table) == summarise(plain)
     assert len(not_neutral(pd.concat([plain, kink]))) == 0
@@ -248,7 +247,7 @@ def test_a_training_that_is_stopped_is_given_up(tmp_path, monkeypatch):
 
 
 def names(todo):
-    return [each.trajectory.name for each in todo]
+    return [planned.trajectory.name for planned in todo]
 
 
 def test_only_what_is_missing_runs_and_rows_are_kept_for_those_that_need_them(tmp_path):
@@ -300,19 +299,18 @@ def test_more_steps_than_the_training_has_are_refused(tmp_path):
 def test_what_cannot_be_varied_is_skipped_with_a_reason():
     known = ("onednn", "channels_last")
     changes = neutral_changes("b", Runtime(threads=2), True, ("onednn",), known)
-    made = {each.variant: each.runtime for each in changes}
-    assert made["onednn"] == Runtime(threads=2, onednn=False)
-    assert made["threads"] == Runtime(threads=1)
-    assert made["channels_last"] is None
-    assert [each.variant for each in changes if each.skipped] == ["channels_last"]
-
+    runtimes = {change.variant: change.runtime for change in changes}
+    assert runtimes == {
+        "onednn": Runtime(threads=2, onednn=False),
+        "channels_last": None,
+        "threads": Runtime(threads=1),
+    }
+    assert [change.variant for change in changes if change.skipped] == ["channels_last"]
     [threads] = neutral_changes("b", Runtime(threads=1), True, (), ())
     assert threads.runtime is None and threads.skipped
     cuda = neutral_changes("b", Runtime(device="cuda", threads=4), False, (), ())
-    assert [(each.variant, each.skipped is None) for each in cuda] == [
-        ("threads", False),
-        ("repeat", True),
-    ]
+    is_made = [(change.variant, change.skipped is None) for change in cuda]
+    assert is_made == [("threads", False), ("repeat", True)]
 
 
 @pytest.mark.parametrize("default", DEFAULTS, ids=lambda default: default.name)
@@ -370,7 +368,7 @@ def test_no_effect_is_said_only_of_what_is_bit_identical():
 
     # A running statistic changes outputs and no weight.
     outputs = nothing.assign(outputs=1e-3)
-    effect = effect_of(replace(DEFAULTS[0]), outputs, curve(1e-6), [curve(1e-6)])
+    effect = effect_of(DEFAULTS[0], outputs, curve(1e-6), [curve(1e-6)])
     assert effect.note == "" and effect.early_weights == 0 and effect.early_outputs > 1
 
 

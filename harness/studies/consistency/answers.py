@@ -33,9 +33,9 @@ def _divergence(study: Study, findings: ConsistencyFindings) -> Answer:
     weights = [r for r in findings.ratios if r.measure == "weights" and r.ratio is not None]
     if not weights:
         return Answer(question, NOTHING, "open", (Sentence("", "No trajectories were followed."),))
-    most = max(each.ratio or 0.0 for each in weights)
+    most = max(r.ratio or 0.0 for r in weights)
     # Clearly larger than after any neutral change.
-    outside = [each.ratio or 0 for each in weights if each.low is not None and each.low > CLEARLY]
+    outside = [r.ratio or 0 for r in weights if r.low is not None and r.low > CLEARLY]
     if outside:
         short, tone = f"Yes: up to {rounded(max(outside))} times the noise floor", "no"
     elif most <= ALIKE:
@@ -43,7 +43,7 @@ def _divergence(study: Study, findings: ConsistencyFindings) -> Answer:
     else:
         short = f"Not clear: up to {rounded(most)} noise floors, as have some neutral changes"
         tone = "open"
-    sentences = [Sentence(each.phase, each.sentence) for each in weights]
+    sentences = [Sentence(ratio.phase, ratio.sentence) for ratio in weights]
     if findings.last:
         ratios = listed([f"{rounded(value)} ({name})" for name, value in findings.last.items()])
         steps = study.record["options"]["steps"]
@@ -132,10 +132,10 @@ def _seeds(study: Study, findings: ConsistencyFindings) -> Answer:
 def _calibration(study: Study, findings: ConsistencyFindings) -> Answer:
     question = "Can that verdict be trusted?"
     calibrations = list(findings.calibrations.values())
-    same = [each.same for each in calibrations if each.same is not None]
+    same = [calibration.same for calibration in calibrations if calibration.same is not None]
     if not same:
         return Answer(question, NOTHING, "open", (Sentence("", "Too few runs for a calibration."),))
-    worst = max((each.different for each in same), key=lambda rate: rate.share)
+    worst = max((outcome.different for outcome in same), key=lambda rate: rate.share)
     span = f"{fixed(worst.low, 0, 100)} to {percent(worst.high)}"
     first = study.title(study.backends[0])
     pairs = plural(study.record["options"]["seeds"], "pair")
@@ -143,7 +143,7 @@ def _calibration(study: Study, findings: ConsistencyFindings) -> Answer:
         f"{first} against {first} with other seeds, {pairs} of runs a comparison, is called "
         f"different in {percent(worst.share)} at most (95 % interval {span}, from "
         f"{plural(worst.comparisons, 'comparison')} sharing no run), and equivalent in "
-        f"{_between([each.equivalent.share for each in same])}, by metric."
+        f"{_between([outcome.equivalent.share for outcome in same])}, by metric."
     )
     sentences = (Sentence("A/A", text), *_planted(calibrations))
     short = f"False alarms: {percent(worst.share)} of comparisons, {span} by the interval"
@@ -153,12 +153,16 @@ def _calibration(study: Study, findings: ConsistencyFindings) -> Answer:
 
 
 def _planted(calibrations: Sequence[Calibration]) -> list[Sentence]:
-    planted = [(each.right_answer, each.planted) for each in calibrations if each.planted]
+    planted = [
+        (calibration.right_answer, calibration.planted)
+        for calibration in calibrations
+        if calibration.planted
+    ]
     beyond = [outcome for right, outcome in planted if right == "different"]
     within = [outcome for right, outcome in planted if right == "equivalent"]
     if beyond:
-        shares = [each.different.share for each in beyond]
-        wrong = max(each.equivalent.share for each in beyond)
+        shares = [outcome.different.share for outcome in beyond]
+        wrong = max(outcome.equivalent.share for outcome in beyond)
         text = (
             f"Where the planted difference is beyond the margin ({len(beyond)} of "
             f"{len(calibrations)} rows) it is called different in {_between(shares)}, by metric, "

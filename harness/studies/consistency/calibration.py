@@ -132,11 +132,6 @@ def verdicts(
     return different, equivalent, np.abs(mean) > wide
 
 
-def rate(share: float, trials: int) -> Rate:
-    """With exact binomial bounds; `share` times `trials` need not be whole."""
-    return Rate(float(share), *clopper_pearson(share * trials, trials), trials)
-
-
 def variance_ratio(between: Sequence[float], single: Sequence[float]) -> Interval:
     """Variance of paired differences between frameworks over that of differences within one.
 
@@ -165,7 +160,8 @@ def _outcome(differences: np.ndarray, pairs: int, margin: float) -> Outcome:
     """`differences` (splits, at least `pairs`): each row is cut into disjoint comparisons."""
     comparisons = differences.shape[1] // pairs
     cut = differences[:, : comparisons * pairs].reshape(len(differences), comparisons, pairs)
-    different, equivalent, off_zero = (
-        rate(float(called.mean()), comparisons) for called in verdicts(cut, margin)
+    shares = [float(called.mean()) for called in verdicts(cut, margin)]
+    # Exact binomial bounds; `share` times `comparisons` need not be whole.
+    return Outcome(
+        *(Rate(s, *clopper_pearson(s * comparisons, comparisons), comparisons) for s in shares)
     )
-    return Outcome(different, equivalent, off_zero)

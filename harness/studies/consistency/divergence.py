@@ -106,16 +106,17 @@ def _changes(study: TrajectorySetting, names: Sequence[str]) -> list[Neutral]:
     environments = {
         name: read_json(environment_file(study.folder, name, "default")) for name in names
     }
-    options = [option for each in environments.values() for option in each["neutral_options"]]
+    every_own = [environment["neutral_options"] for environment in environments.values()]
+    options = dict.fromkeys(option for own in every_own for option in own)
     return [
         change
         for name, environment in environments.items()
         for change in neutral_changes(
             name,
-            _in_force(study.runtime, environment),
+            _in_force(study.runtime_of(study.experiment), environment),
             environment["deterministic"],
             environment["neutral_options"],
-            list(dict.fromkeys(options)),
+            list(options),
         )
     ]
 

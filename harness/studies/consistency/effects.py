@@ -124,7 +124,7 @@ def _base(study: TrajectorySetting, default: Default) -> tuple[Experiment, str, 
 def _planned(study: TrajectorySetting, name: str, default: Default) -> list[Planned]:
     base, prefix, draws = _base(study, default)
     experiment = switched(base, default.overrides)
-    same_process = study.runtime_of(experiment) == study.runtime
+    same_process = study.runtime_of(experiment) == study.runtime_of(study.experiment)
     return [
         *reference_and_ulps(study, name, prefix=prefix, experiment=base, draws=draws),
         study.planned(

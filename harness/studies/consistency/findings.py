@@ -179,7 +179,7 @@ def _defaults(
     study: Study, reference: Scores, calibrations: Mapping[Subject, Calibration]
 ) -> list[DefaultRow]:
     backend = study.backends[0]
-    deviations = {subject: each.deviation for subject, each in calibrations.items()}
+    deviations = {subject: calibration.deviation for subject, calibration in calibrations.items()}
     bases = study.experiments("base")
     followed: dict[str, dict[str, Any]] = {}
     if study.defaults is not None:
@@ -243,17 +243,17 @@ def summary(study: Study, findings: ConsistencyFindings) -> dict[str, Any]:
         "calibration": [
             {
                 **_subject(subject),
-                "pairs": each.pairs,
-                "margin": each.margin,
-                "seed_deviation": each.deviation,
-                "resolvable_margin": each.resolvable,
-                "same": each.same and asdict(each.same),
-                "planted": each.planted and asdict(each.planted),
-                "planted_difference": asdict(each.truth),
-                "planted_lies": each.place,
-                "right_answer": each.right_answer,
+                "pairs": calibration.pairs,
+                "margin": calibration.margin,
+                "seed_deviation": calibration.deviation,
+                "resolvable_margin": calibration.resolvable,
+                "same": calibration.same and asdict(calibration.same),
+                "planted": calibration.planted and asdict(calibration.planted),
+                "planted_difference": asdict(calibration.truth),
+                "planted_lies": calibration.place,
+                "right_answer": calibration.right_answer,
             }
-            for subject, each in findings.calibrations.items()
+            for subject, calibration in findings.calibrations.items()
         ],
         "unfinished": list(findings.unfinished),
     }

@@ -54,7 +54,8 @@ class TrajectorySetting:
     experiment: Experiment
     images: Images
     steps: int
-    runtime: Runtime
+    device: str
+    threads: int
 
     def planned(
         self,
@@ -96,7 +97,8 @@ class TrajectorySetting:
         return Planned(backend, process, runtime or self.runtime_of(experiment), trajectory)
 
     def runtime_of(self, experiment: Experiment) -> Runtime:
-        return _runtime(experiment, self.runtime.device, self.runtime.threads)
+        options = experiment.runtime.model_dump()
+        return Runtime(device=self.device, threads=self.threads, **options)  # type: ignore[arg-type]
 
     def table(self, backend: str, name: str, against: tuple[str, str]) -> Path:
         """CSV of the distances of one trajectory from another, in the size of that other."""
@@ -149,12 +151,7 @@ def setting(
         *(Path(images(experiment)[split]).name for split in SPLITS),
     )
     own = folder / f"trajectories-{experiment.digest(*deciding)}"
-    runtime = _runtime(experiment, device, threads)
-    return TrajectorySetting(own.resolve(), experiment, images, steps, runtime)
-
-
-def _runtime(experiment: Experiment, device: str, threads: int) -> Runtime:
-    return Runtime(device=device, threads=threads, **experiment.runtime.model_dump())  # type: ignore[arg-type]
+    return TrajectorySetting(own.resolve(), experiment, images, steps, device, threads)
 
 
 def reference_and_ulps(
@@ -195,8 +192,8 @@ def pending(planned: Sequence[Planned]) -> list[Planned]:
     """
     todo: list[Planned] = []
     wanted: set[str] = set()
-    for each in reversed(planned):
-        trajectory = each.trajectory
+    for one in reversed(planned):
+        trajectory = one.trajectory
         against = tuple(a for a in trajectory.against if not Path(a.table).exists())
         moved = trajectory.moved
         if moved and Path(moved).exists():
@@ -205,7 +202,7 @@ def pending(planned: Sequence[Planned]) -> list[Planned]:
         if against or moved or rows:
             keep = trajectory.keep or rows
             trajectory = replace(trajectory, against=against, moved=moved, keep=keep)
-            todo.append(replace(each, trajectory=trajectory))
+            todo.append(replace(one, trajectory=trajectory))
             wanted |= {a.rows for a in against}
     return todo[::-1]
 
@@ -218,13 +215,13 @@ def run(planned: Sequence[Planned], folder: Path, progress: Progress) -> None:
     todo = pending(planned)
     total, done = sum(one.trajectory.steps for one in todo), 0
     for backend, process in dict.fromkeys((one.backend, one.process) for one in todo):
-        here = [one for one in todo if (one.backend, one.process) == (backend, process)]
+        of_process = [one for one in todo if (one.backend, one.process) == (backend, process)]
         log = folder / backend / f"log-{process}.txt"
-        first = {"backend": backend, "runtime": asdict(here[0].runtime)}
+        first = {"backend": backend, "runtime": asdict(of_process[0].runtime)}
         child = Child(TRAJECTORY, f"{backend}, {process}", log, first, SILENCE_SECONDS, backend)
-        # Ended here and now, also on Ctrl-C: the process must not outlive its parent's interest.
+        # Ended at once, also on Ctrl-C: no process may be left behind.
         with closing(child):
-            for trajectory in (one.trajectory for one in here):
+            for trajectory in (one.trajectory for one in of_process):
                 for event in child.events(trajectory=asdict(trajectory)):
                     if "environment" in event:
                         file = environment_file(folder, backend, process)

@@ -153,8 +153,8 @@ def _size(preset: dict[str, Any]) -> str:
 def _missing(study: Study, findings: ConsistencyFindings) -> tuple[str, ...]:
     """What could not be measured here, and why."""
     lines = [
-        f"{study.title(each['backend'])}: {each['variant']} not varied: {each['skipped']}"
-        for each in study.skipped
+        f"{study.title(change['backend'])}: {change['variant']} not varied: {change['skipped']}"
+        for change in study.skipped
     ]
     if study.divergence is not None:
         lines += [
@@ -168,14 +168,17 @@ def _missing(study: Study, findings: ConsistencyFindings) -> tuple[str, ...]:
         lines.append("Defaults: no trajectories were followed.")
     if not findings.seeds:
         lines.append("Verdict over seeds: no two backends were scored.")
-    if not any(each.same for each in findings.calibrations.values()):
+    if not any(calibration.same for calibration in findings.calibrations.values()):
         lines.append("Calibration: too few runs for one comparison.")
     planned = study.experiments("default")
     for row in findings.defaults:
         if not row.scores:
             why = "" if row.name in planned else ": it acts on a GPU only, or is in force already"
             lines.append(f"{row.name}: its effect on final scores was not measured{why}.")
-    lines += [f"Not complete, left out of every number: {each}" for each in findings.unfinished]
+    lines += [
+        f"Not complete, left out of every number: {experiment}"
+        for experiment in findings.unfinished
+    ]
     return tuple(lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
 from harness.report.page import Cell, Table
 from harness.statistics.equivalence import MAXIMUM_SEEDS
-from harness.studies.consistency.calibration import Rate
+from harness.studies.consistency.calibration import Outcome, Rate
 from harness.studies.consistency.findings import ConsistencyFindings, DefaultRow, Study
 from harness.studies.consistency.floor import Ratio
 from harness.studies.consistency.scores import SeedRow, Subject
@@ -27,22 +27,22 @@ def rounded(value: float | None) -> str:
 def ratio_table(study: Study, findings: ConsistencyFindings) -> Table:
     """A row a measure and phase, and pair of backends where there are more than two."""
     header = ("Measure", "Phase", "Difference between frameworks", "Noise floor", "Ratio", "Range")
-    several = len({(each.reference, each.backend) for each in findings.ratios}) > 1
+    several = len({(ratio.reference, ratio.backend) for ratio in findings.ratios}) > 1
 
-    def row(each: Ratio) -> tuple[Cell, ...]:
-        pair = f"{study.title(each.reference)} and {study.title(each.backend)}" * several
-        steps = f"steps {each.first_step} to {each.last_step}" if each.first_step else "no steps"
-        span = f"{rounded(each.low)} to {rounded(each.high)}" if each.low is not None else MISSING
+    def row(ratio: Ratio) -> tuple[Cell, ...]:
+        pair = f"{study.title(ratio.reference)} and {study.title(ratio.backend)}" * several
+        steps = f"steps {ratio.first_step} to {ratio.last_step}" if ratio.first_step else "no steps"
+        span = MISSING if ratio.low is None else f"{rounded(ratio.low)} to {rounded(ratio.high)}"
         return (
-            Cell(each.measure, pair),
-            Cell(each.phase, steps),
-            Cell(rounded(each.between)),
-            Cell(rounded(each.floor)),
-            Cell(rounded(each.ratio)),
-            Cell(span, plural(each.curves, "neutral change")),
+            Cell(ratio.measure, pair),
+            Cell(ratio.phase, steps),
+            Cell(rounded(ratio.between)),
+            Cell(rounded(ratio.floor)),
+            Cell(rounded(ratio.ratio)),
+            Cell(span, plural(ratio.curves, "neutral change")),
         )
 
-    rows = [row(each) for each in findings.ratios]
+    rows = [row(ratio) for ratio in findings.ratios]
     last = f"at step {study.record['options']['steps']}"
     rows += [
         tuple(map(Cell, (measure, last, "", "", rounded(value), "")))
@@ -137,22 +137,22 @@ def same_table(study: Study, findings: ConsistencyFindings) -> Table:
         Cell("Margin needed", "equivalent 4 times in 5"),
     )
     rows = []
-    for subject, each in findings.calibrations.items():
+    for subject, calibration in findings.calibrations.items():
         metric = subject.metric
-        ratio = each.margin / each.deviation if each.deviation else None
-        of = each.same
-        same = (of.different, of.equivalent, of.off_zero) if of else (None, None, None)
+        ratio = calibration.margin / calibration.deviation if calibration.deviation else None
         rows.append((
             *_subject_cells(study, subject),
-            Cell(f"±{fixed(each.margin, metric.digits, metric.scale)}", fixed(ratio, 1)),
-            *(_rate_cell(rate) for rate in same),
-            Cell(f"±{fixed(each.resolvable, metric.digits, metric.scale)}"),
+            Cell(f"±{fixed(calibration.margin, metric.digits, metric.scale)}", fixed(ratio, 1)),
+            _rate_cell(calibration.same, "different"),
+            _rate_cell(calibration.same, "equivalent"),
+            _rate_cell(calibration.same, "off_zero"),
+            Cell(f"±{fixed(calibration.resolvable, metric.digits, metric.scale)}"),
         ))  # fmt: skip
     return Table(header, tuple(rows))
 
 
 def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
-    """A/B: a difference exists; whether it is worth the word says the margin."""
+    """A/B: a difference exists; the margin decides whether it counts."""
     header = (
         Cell("Metric"),
         Cell("Direction"),
@@ -163,16 +163,16 @@ def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
         Cell("Right answer"),
     )
     rows = []
-    for subject, each in findings.calibrations.items():
-        metric, of = subject.metric, each.planted
-        rates = (of.different, of.equivalent) if of else (None, None)
+    for subject, calibration in findings.calibrations.items():
+        metric = subject.metric
         rows.append((
             *_subject_cells(study, subject),
-            Cell(fixed(each.truth.value, metric.digits, metric.scale),
-                 bounds(each.truth, metric.digits, metric.scale)),
-            Cell(each.place),
-            *(_rate_cell(rate) for rate in rates),
-            Cell(each.right_answer),
+            Cell(fixed(calibration.truth.value, metric.digits, metric.scale),
+                 bounds(calibration.truth, metric.digits, metric.scale)),
+            Cell(calibration.place),
+            _rate_cell(calibration.planted, "different"),
+            _rate_cell(calibration.planted, "equivalent"),
+            Cell(calibration.right_answer),
         ))  # fmt: skip
     return Table(header, tuple(rows))
 
@@ -181,7 +181,8 @@ def _subject_cells(study: Study, subject: Subject) -> tuple[Cell, Cell]:
     return Cell(subject.metric.title, subject.metric.unit), Cell(study.path(subject.direction))
 
 
-def _rate_cell(rate: Rate | None) -> Cell:
-    if rate is None:
+def _rate_cell(outcome: Outcome | None, name: str) -> Cell:
+    if outcome is None:
         return Cell(MISSING, "too few runs")
+    rate: Rate = getattr(outcome, name)
     return Cell(percent(rate.share), f"[{fixed(rate.low, 0, 100)},{NO_BREAK}{percent(rate.high)}]")

@@ -165,17 +165,6 @@ class Trainer:
 
     def follow(self, trajectory: Trajectory) -> None:
         """Train, compare, and write what was asked for."""
-        rows = self._train(trajectory)
-        if trajectory.keep:
-            write_arrays(Path(trajectory.rows), rows)
-        for against in trajectory.against:
-            reference = read_arrays(Path(against.rows))
-            write_table(Path(against.table), distances(reference, rows))
-        if trajectory.moved:
-            start = {name: np.broadcast_to(array[:1], array.shape) for name, array in rows.items()}
-            write_table(Path(trajectory.moved), distances(rows, start))
-
-    def _train(self, trajectory: Trajectory) -> Rows:
         experiment = Experiment.model_validate(trajectory.experiment)
         images = {
             split: np.load(path, mmap_mode="r", allow_pickle=False)
@@ -186,19 +175,30 @@ class Trainer:
         sample = Sample(Experiment.model_validate(trajectory.base).networks())
         backend = self._backend(experiment)
         backend.load_state(start_of(trajectory, experiment))
-        rows = {"weights": [sample.weights(backend.state())]}
-        rows["outputs"] = [sample.outputs(backend, images)]
-        rows["losses"] = [np.full(len(LOSS_TERMS), np.nan)]
+        # Train; row 0 of each measure is the start.
+        weights = [sample.weights(backend.state())]
+        outputs = [sample.outputs(backend, images)]
+        losses = [np.full(len(LOSS_TERMS), np.nan)]
         reported = 0.0
         for step in range(trajectory.steps):
             backend.train_step(plan.batch(step, train_a, train_b))
-            rows["losses"].append(backend.losses()[0, : len(LOSS_TERMS)])
-            rows["weights"].append(sample.weights(backend.state()))
-            rows["outputs"].append(sample.outputs(backend, images))
+            losses.append(backend.losses()[0, : len(LOSS_TERMS)])
+            weights.append(sample.weights(backend.state()))
+            outputs.append(sample.outputs(backend, images))
             if time.monotonic() - reported > PROGRESS_SECONDS or step + 1 == trajectory.steps:
                 reported = time.monotonic()
                 self.parent.progress(step=step + 1)
-        return {name: np.stack(of_steps) for name, of_steps in rows.items()}
+        measured = (weights, outputs, losses)
+        rows = {name: np.stack(of_steps) for name, of_steps in zip(MEASURES, measured, strict=True)}
+        # Compare with trainings that went before, and with its own start.
+        if trajectory.keep:
+            write_arrays(Path(trajectory.rows), rows)
+        for against in trajectory.against:
+            reference = read_arrays(Path(against.rows))
+            write_table(Path(against.table), distances(reference, rows))
+        if trajectory.moved:
+            start = {name: np.broadcast_to(array[:1], array.shape) for name, array in rows.items()}
+            write_table(Path(trajectory.moved), distances(rows, start))
 
     def _backend(self, experiment: Experiment) -> Backend:
         if self._built is None or self._built[0] != experiment:

@@ -30,7 +30,7 @@ UNITS = {STEP_TIME: ("ms", 1e3, 2), PEAK_MEMORY: ("MiB", 2**-20, 0), RELATIVE_TI
 def print_comparison(comparison: Comparison, console: Console) -> None:
     names = ("", "where", "baseline", "new", "change", "limit", "n", "verdict")
     title = f"{comparison.new.name} against {comparison.baseline.name}"
-    table = text_table(names, [_row(comparison, each) for each in comparison.changes], title)
+    table = text_table(names, [_row(comparison, change) for change in comparison.changes], title)
     print_table(table, console, dim=[i for i, c in enumerate(comparison.changes) if not c.judged])
     for title, lines in (
         ("Set apart on purpose", comparison.allowed),
@@ -59,7 +59,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "kind": "regression",
         "baseline": head(comparison.baseline),
-        "earlier": [head(each) for each in comparison.earlier],
+        "earlier": [head(day) for day in comparison.earlier],
         "new": head(comparison.new),
         "limits": asdict(comparison.limits),
         "sentence": _sentence(comparison),
@@ -94,7 +94,9 @@ def _sentence(comparison: Comparison) -> str:
         parts.append(f"no regression shown, {unsettled} of {checks} open")
     else:
         parts.append("no regression")
-    revisions = [each[:10] + ("+" if each.endswith("+") else "") for each in baseline.revisions]
+    revisions = [
+        revision[:10] + ("+" if revision.endswith("+") else "") for revision in baseline.revisions
+    ]
     origin = f"{baseline.finished} ({', '.join(revisions) or baseline.name})"
     return f"Since {origin}: {'; '.join(parts)}."
 
