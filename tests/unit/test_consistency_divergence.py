@@ -65,6 +65,11 @@ def study(gap=4e-7):
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.fixture(scope="module")
+def ratios():
+    return summarise(study())
+
+
 def find(ratios, measure, phase):
     [ratio] = [each for each in ratios if (each.measure, each.phase) == (measure, phase)]
     return ratio
@@ -90,8 +95,7 @@ def test_a_change_that_has_not_acted_yet_does_not_pull_the_floor_to_zero():
     assert own[10] == pytest.approx(curve(2e-7)["weights"][10])
 
 
-def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated():
-    ratios = summarise(study(gap=4e-7))
+def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated(ratios):
     for measure in MEASURES:
         early, late = (find(ratios, measure, phase) for phase in ("early", "late"))
         # 4e-7 * 10 ** (n / 4) reaches 1e-2 between steps 17 and 18.
@@ -102,8 +106,8 @@ def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated():
         assert late.ratio == pytest.approx(1.0)
 
 
-def test_sentences_claim_no_more_than_the_draws_give():
-    ratio = find(summarise(study(4e-7)), "weights", "early")
+def test_sentences_claim_no_more_than_the_draws_give(ratios):
+    ratio = find(ratios, "weights", "early")
     assert "noise floor is 2 (from 1 to 4 for the 6 neutral changes" in ratio.sentence
     for low, high, ending in (
         (0.1, 0.6, "not clearly outside the effects of neutral changes."),
@@ -112,13 +116,20 @@ def test_sentences_claim_no_more_than_the_draws_give():
         (0.1, 0.4, "clearly smaller than the effect of every neutral change."),
     ):
         assert replace(ratio, low=low, high=high).sentence.endswith(ending)
+    nothing = {"between": None, "ratio": None, "low": None, "high": None}
+    assert replace(ratio, first_step=None).sentence == "weights, early: no such steps."
+    assert replace(ratio, **nothing).sentence.endswith("b and a do not differ at all.")
+    deaf = replace(ratio, **{**nothing, "between": 1e-6})
+    assert deaf.sentence.endswith("so there is no noise floor.")
+
+
+def test_what_does_not_differ_or_has_no_floor_has_no_numbers():
     early, *_ = summarise(study(2e-2))
-    assert early.sentence == "weights, early: no such steps."
-    late = find(summarise(study(0.0)), "weights", "late")
-    assert late.sentence.endswith("b and a do not differ at all.")
-    deaf = study()
-    deaf.loc[deaf["kind"] == "within", list(MEASURES)] = 0.0
-    assert "there is no noise floor" in find(summarise(deaf), "outputs", "early").sentence
+    assert early.first_step is None and early.ratio is None
+    table = study(0.0)
+    table.loc[table["kind"] == "within", list(MEASURES)] = 0.0
+    for ratio in summarise(table):
+        assert (ratio.between, ratio.floor, ratio.ratio, ratio.low) == (None, None, None, None)
 
 
 def test_a_training_that_diverged_leaves_the_rest_in_place():
@@ -129,7 +140,7 @@ def test_a_training_that_diverged_leaves_the_rest_in_place():
     assert late.ratio == pytest.approx(1.0) and late.curves == 4
 
 
-def test_a_change_that_is_not_neutral_is_named_and_left_out():
+def test_a_change_that_is_not_neutral_is_named_and_left_out(ratios):
     plain = study()
     wrong = labelled(curve(1e-7).assign(weights=8e-3), "within", "b", "channels_last")
     # A value carried over a kink moves some weights the other way: that is rounding.
@@ -140,7 +151,7 @@ def test_a_change_that_is_not_neutral_is_named_and_left_out():
     changes = not_neutral(table)[["backend", "variant"]].to_numpy().tolist()
     assert changes == [["b", "channels_last"], ["a", "threads"]]
     assert len(not_neutral(plain)) == 0
-    assert summarise(table) == summarise(plain)
+    assert summarise(table) == ratios
     assert len(not_neutral(pd.concat([plain, kink]))) == 0
 
 
