@@ -153,11 +153,7 @@ def _calibration(study: Study, findings: ConsistencyFindings) -> Answer:
 
 
 def _planted(calibrations: Sequence[Calibration]) -> list[Sentence]:
-    planted = [
-        (calibration.right_answer, calibration.planted)
-        for calibration in calibrations
-        if calibration.planted
-    ]
+    planted = [(c.right_answer, c.planted) for c in calibrations if c.planted]
     beyond = [outcome for right, outcome in planted if right == "different"]
     within = [outcome for right, outcome in planted if right == "equivalent"]
     if beyond:
