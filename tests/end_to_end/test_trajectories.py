@@ -12,14 +12,18 @@ import backends
 from harness.config.experiment import load_experiment
 from harness.data.seasons import render
 from harness.studies.consistency.defaults import DEFAULTS
-from harness.studies.consistency.steps.divergence import divergence
-from harness.studies.consistency.steps.effects import IDENTICAL, default_effects
-from harness.studies.consistency.steps.floor import not_neutral, summarise
-from harness.studies.consistency.steps.setting import clean
+from harness.studies.consistency.divergence import divergence
+from harness.studies.consistency.effects import IDENTICAL, default_effects
+from harness.studies.consistency.floor import not_neutral, summarise
+from harness.studies.consistency.launch import clean
 
 STEPS = 6
 NAMES = backends.available()
-FEW = [each for each in DEFAULTS if each.name in ("LeakyReLU slope", "rounding to uint8", "TF32")]
+FEW = [
+    default
+    for default in DEFAULTS
+    if default.name in ("LeakyReLU slope", "rounding to uint8", "TF32")
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ class Watched:
     def __init__(self, folder, images):
         self.folder, self.images = folder, images
         self.experiment = load_experiment("seasons", "smoke", [])
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def run(self, function, names, stop_at=None, **more):
         trained = []
@@ -53,7 +57,7 @@ class Watched:
             if what == stop_at:
                 raise KeyboardInterrupt
 
-        arguments = (self.folder, self.experiment, self.images, names, STEPS, self.said.append)
+        arguments = (self.folder, self.experiment, self.images, names, STEPS, self.lines.append)
         table = function(*arguments, progress, threads=1, **more)
         return table, set(trained)
 
@@ -103,14 +107,14 @@ def test_backends_part_by_rounding_alone(resumed):
 def test_the_summary_speaks_of_every_measure_early_and_late(resumed):
     (table, _), _, _ = resumed
     ratios = summarise(table)
-    assert len(ratios) == 6 and all(each.ratio and each.ratio > 0 for each in ratios)
-    assert all(each.low <= each.ratio <= each.high for each in ratios)
+    assert len(ratios) == 6 and all(row.ratio and row.ratio > 0 for row in ratios)
+    assert all(row.low <= row.ratio <= row.high for row in ratios)
 
 
 def test_what_could_not_be_varied_is_said_and_recorded(resumed, watched):
-    assert any("threads not varied" in line for line in watched.said)
+    assert any("threads not varied" in line for line in watched.lines)
     record = json.loads((watched.folder / "divergence.json").read_text())
-    skipped = {(each["backend"], each["variant"]) for each in record["skipped"]}
+    skipped = {(change["backend"], change["variant"]) for change in record["skipped"]}
     assert {(name, "threads") for name in NAMES} <= skipped
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from harness.config.experiment import load_experiment
 from harness.config.metric_table import METRICS
 from harness.studies.consistency.defaults import DEFAULTS
-from harness.studies.consistency.steps.effects import YARDSTICK, Effect
+from harness.studies.consistency.effects import YARDSTICK, Effect
 from harness.system.files import write_json, write_table
 
 CHANGES = "norm epsilon"

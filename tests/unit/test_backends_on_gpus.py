@@ -35,7 +35,7 @@ from backends.torch_impl import device as of_torch
 from backends.torch_impl import networks as torch_networks
 from backends.torch_impl.training import Adam
 from harness.config.experiment import Experiment, load_experiment
-from harness.studies.consistency.steps.divergence import _in_force
+from harness.studies.consistency.divergence import _in_force
 from harness.system import provenance
 from harness.training import timed_worker
 

@@ -4,15 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from harness.statistics.equivalence import verdict
 from harness.statistics.intervals import Interval
-from harness.studies.consistency.trainings.calibration import (
+from harness.studies.consistency.calibration import (
     _pair_up,
     calibrate,
     place_of,
-    rate,
     variance_ratio,
     verdicts,
 )
@@ -38,11 +36,11 @@ def test_false_alarms_come_at_the_rate_they_should_and_the_interval_covers_it():
     rng = np.random.default_rng(1)
     rates = [
         calibrate(scores(rng, 40), {}, NEVER, pairs=5, splits=30).same.different
-        for _ in range(2000)
+        for _ in range(1000)
     ]
     assert {rate.comparisons for rate in rates} == {4}
-    # Five in a hundred comparisons of equals leave out zero; 2000 calibrations of 4 know it well.
-    assert np.mean([rate.share for rate in rates]) == pytest.approx(0.05, abs=0.006)
+    # Five in a hundred comparisons of equals leave out zero; 1000 calibrations of 4 know it well.
+    assert np.mean([rate.share for rate in rates]) == pytest.approx(0.05, abs=0.008)
     assert np.mean([rate.low <= 0.05 <= rate.high for rate in rates]) >= 0.95
 
 
@@ -115,13 +113,6 @@ def test_place_of_a_truth():
     assert place_of(Interval(-3.0, -4.0, -2.0), 1.0) == "beyond the margin"
     assert place_of(Interval(0.1, -0.5, 0.7), 1.0) == "within the margin"
     assert place_of(Interval(1.0, 0.5, 1.5), 1.0) == place_of(Interval(3.0), 1.0) == "unclear"
-
-
-@pytest.mark.parametrize(("hits", "trials"), [(0, 4), (4, 4), (1, 6), (7, 20)])
-def test_whole_numbers_give_the_textbook_interval(hits, trials):
-    got = rate(hits / trials, trials)
-    known = stats.binomtest(hits, trials).proportion_ci(0.95, "exact")
-    assert (got.low, got.high) == pytest.approx((known.low, known.high))
 
 
 def test_variance_ratio_covers_the_truth_and_needs_three_of_each():

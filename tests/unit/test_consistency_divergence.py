@@ -13,21 +13,27 @@ from child_stand_ins import stopping
 
 from backends.interface import Runtime
 from harness.config.experiment import load_experiment
+from harness.studies.consistency import launch
 from harness.studies.consistency.defaults import DEFAULTS, switched
-from harness.studies.consistency.steps import distance, launch
-from harness.studies.consistency.steps.distance import MEASURES, Sample, distances, nudge
-from harness.studies.consistency.steps.divergence import neutral_changes
-from harness.studies.consistency.steps.effects import YARDSTICK, early_step, effect_of
-from harness.studies.consistency.steps.floor import (
+from harness.studies.consistency.divergence import neutral_changes
+from harness.studies.consistency.effects import YARDSTICK, early_step, effect_of
+from harness.studies.consistency.floor import (
     early_steps,
     floor,
     late_steps,
     not_neutral,
     summarise,
 )
-from harness.studies.consistency.steps.launch import Planned, pending
-from harness.studies.consistency.steps.setting import setting
-from harness.studies.consistency.steps.trajectory import Against, Trajectory, start_of
+from harness.studies.consistency.launch import Planned, pending, setting
+from harness.studies.consistency.trajectory import (
+    MEASURES,
+    Against,
+    Sample,
+    Trajectory,
+    distances,
+    nudge,
+    start_of,
+)
 from harness.system.errors import UserError, WorkerFailed
 
 STEPS = 40
@@ -59,9 +65,14 @@ def study(gap=4e-7):
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.fixture(scope="module")
+def ratios():
+    return summarise(study())
+
+
 def find(ratios, measure, phase):
-    [found] = [each for each in ratios if (each.measure, each.phase) == (measure, phase)]
-    return found
+    [ratio] = [each for each in ratios if (each.measure, each.phase) == (measure, phase)]
+    return ratio
 
 
 def test_the_floor_is_a_geometric_mean_in_which_a_variant_counts_once():
@@ -84,33 +95,41 @@ def test_a_change_that_has_not_acted_yet_does_not_pull_the_floor_to_zero():
     assert own[10] == pytest.approx(curve(2e-7)["weights"][10])
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated(measure):
-    ratios = summarise(study(gap=4e-7))
-    early, late = (find(ratios, measure, phase) for phase in ("early", "late"))
-    # 4e-7 * 10 ** (n / 4) reaches 1e-2 between steps 17 and 18.
-    assert (early.first_step, early.last_step) == (1, 17)
-    assert early.ratio == pytest.approx(2.0)
-    assert (early.low, early.high) == (pytest.approx(1.0), pytest.approx(4.0))
-    assert early.curves == 6
-    assert (late.first_step, late.last_step) == (31, 40)
-    assert late.ratio == pytest.approx(1.0)
+def test_the_ratio_to_the_floor_is_recovered_early_and_is_one_when_saturated(ratios):
+    for measure in MEASURES:
+        early, late = (find(ratios, measure, phase) for phase in ("early", "late"))
+        # 4e-7 * 10 ** (n / 4) reaches 1e-2 between steps 17 and 18.
+        assert (early.first_step, early.last_step) == (1, 17)
+        assert (early.low, early.ratio, early.high) == pytest.approx((1.0, 2.0, 4.0))
+        assert early.curves == 6
+        assert (late.first_step, late.last_step) == (31, 40)
+        assert late.ratio == pytest.approx(1.0)
 
 
-def test_sentences_claim_no_more_than_the_draws_give():
-    def said(gap, phase="early"):
-        return find(summarise(study(gap)), "weights", phase).sentence
+def test_sentences_claim_no_more_than_the_draws_give(ratios):
+    ratio = find(ratios, "weights", "early")
+    assert "noise floor is 2 (from 1 to 4 for the 6 neutral changes" in ratio.sentence
+    for low, high, ending in (
+        (0.1, 0.6, "not clearly outside the effects of neutral changes."),
+        (1.9, 7.0, "not clearly outside the effects of neutral changes."),
+        (2.1, 9.0, "clearly larger than the effect of every neutral change."),
+        (0.1, 0.4, "clearly smaller than the effect of every neutral change."),
+    ):
+        assert replace(ratio, low=low, high=high).sentence.endswith(ending)
+    nothing = {"between": None, "ratio": None, "low": None, "high": None}
+    assert replace(ratio, first_step=None).sentence == "weights, early: no such steps."
+    assert replace(ratio, **nothing).sentence.endswith("b and a do not differ at all.")
+    deaf = replace(ratio, **{**nothing, "between": 1e-6})
+    assert deaf.sentence.endswith("so there is no noise floor.")
 
-    assert "noise floor is 2 (from 1 to 4 for the 6 neutral changes" in said(4e-7)
-    for gap in (6e-8, 1.5e-7, 3e-7, 7e-7):
-        assert said(gap).endswith("not clearly outside the effects of neutral changes.")
-    assert said(9e-7).endswith("clearly larger than the effect of every neutral change.")
-    assert said(4e-8).endswith("clearly smaller than the effect of every neutral change.")
-    assert said(2e-2) == "weights, early: no such steps."
-    assert said(0.0, "late").endswith("b and a do not differ at all.")
-    deaf = study()
-    deaf.loc[deaf["kind"] == "within", list(MEASURES)] = 0.0
-    assert "there is no noise floor" in find(summarise(deaf), "outputs", "early").sentence
+
+def test_what_does_not_differ_or_has_no_floor_has_no_numbers():
+    early, *_ = summarise(study(2e-2))
+    assert early.first_step is None and early.ratio is None
+    table = study(0.0)
+    table.loc[table["kind"] == "within", list(MEASURES)] = 0.0
+    for ratio in summarise(table):
+        assert (ratio.between, ratio.floor, ratio.ratio, ratio.low) == (None, None, None, None)
 
 
 def test_a_training_that_diverged_leaves_the_rest_in_place():
@@ -121,7 +140,7 @@ def test_a_training_that_diverged_leaves_the_rest_in_place():
     assert late.ratio == pytest.approx(1.0) and late.curves == 4
 
 
-def test_a_change_that_is_not_neutral_is_named_and_left_out():
+def test_a_change_that_is_not_neutral_is_named_and_left_out(ratios):
     plain = study()
     wrong = labelled(curve(1e-7).assign(weights=8e-3), "within", "b", "channels_last")
     # A value carried over a kink moves some weights the other way: that is rounding.
@@ -129,13 +148,10 @@ def test_a_change_that_is_not_neutral_is_named_and_left_out():
     kink.loc[kink["step"] == 1, "weights"] = 0.03 * 0.02
     failed = labelled(curve(1e-7).assign(weights=np.nan), "within", "a", "threads", 1)
     table = pd.concat([plain, wrong, failed], ignore_index=True)
-    found = not_neutral(table)
-    assert found[["backend", "variant"]].to_numpy().tolist() == [
-        ["b", "channels_last"],
-        ["a", "threads"],
-    ]
+    changes = not_neutral(table)[["backend", "variant"]].to_numpy().tolist()
+    assert changes == [["b", "channels_last"], ["a", "threads"]]
     assert len(not_neutral(plain)) == 0
-    assert summarise(table) == summarise(plain)
+    assert summarise(table) == ratios
     assert len(not_neutral(pd.concat([plain, kink]))) == 0
 
 
@@ -173,7 +189,7 @@ def test_a_nudge_is_one_unit_in_the_last_place_either_way():
 
 
 def test_the_sample_leaves_out_what_only_rounding_moves(monkeypatch):
-    monkeypatch.setattr(distance, "SAMPLE", 500)
+    monkeypatch.setattr("harness.studies.consistency.trajectory.SAMPLE", 500)
     model = load_experiment("seasons", "smoke", []).networks()
     zero = model.zero_gradients()
     state = {
@@ -188,7 +204,7 @@ def trajectory(**changes):
     experiment = load_experiment("seasons", "smoke", []).model_dump()
     values = {
         "name": "x", "experiment": experiment, "base": experiment, "images": {}, "steps": 5,
-        "seed": 0, "plan_seed": 0, "ulp_draw": None, "moved": None, "rows": "", "keep": False,
+        "plan_seed": 0, "ulp_draw": None, "moved": None, "rows": "", "keep": False,
         "against": (),
     }  # fmt: skip
     return Trajectory(**{**values, **changes})
@@ -242,7 +258,7 @@ def test_a_training_that_is_stopped_is_given_up(tmp_path, monkeypatch):
 
 
 def names(todo):
-    return [each.trajectory.name for each in todo]
+    return [planned.trajectory.name for planned in todo]
 
 
 def test_only_what_is_missing_runs_and_rows_are_kept_for_those_that_need_them(tmp_path):
@@ -294,19 +310,18 @@ def test_more_steps_than_the_training_has_are_refused(tmp_path):
 def test_what_cannot_be_varied_is_skipped_with_a_reason():
     known = ("onednn", "channels_last")
     changes = neutral_changes("b", Runtime(threads=2), True, ("onednn",), known)
-    made = {each.variant: each.runtime for each in changes}
-    assert made["onednn"] == Runtime(threads=2, onednn=False)
-    assert made["threads"] == Runtime(threads=1)
-    assert made["channels_last"] is None
-    assert [each.variant for each in changes if each.skipped] == ["channels_last"]
-
+    runtimes = {change.variant: change.runtime for change in changes}
+    assert runtimes == {
+        "onednn": Runtime(threads=2, onednn=False),
+        "channels_last": None,
+        "threads": Runtime(threads=1),
+    }
+    assert [change.variant for change in changes if change.skipped] == ["channels_last"]
     [threads] = neutral_changes("b", Runtime(threads=1), True, (), ())
     assert threads.runtime is None and threads.skipped
     cuda = neutral_changes("b", Runtime(device="cuda", threads=4), False, (), ())
-    assert [(each.variant, each.skipped is None) for each in cuda] == [
-        ("threads", False),
-        ("repeat", True),
-    ]
+    is_made = [(change.variant, change.skipped is None) for change in cuda]
+    assert is_made == [("threads", False), ("repeat", True)]
 
 
 @pytest.mark.parametrize("default", DEFAULTS, ids=lambda default: default.name)
@@ -364,7 +379,7 @@ def test_no_effect_is_said_only_of_what_is_bit_identical():
 
     # A running statistic changes outputs and no weight.
     outputs = nothing.assign(outputs=1e-3)
-    effect = effect_of(replace(DEFAULTS[0]), outputs, curve(1e-6), [curve(1e-6)])
+    effect = effect_of(DEFAULTS[0], outputs, curve(1e-6), [curve(1e-6)])
     assert effect.note == "" and effect.early_weights == 0 and effect.early_outputs > 1
 
 

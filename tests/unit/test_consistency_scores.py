@@ -5,8 +5,13 @@ import pytest
 from scipy import stats
 
 from harness.config.metric_table import BY_NAME
-from harness.studies.consistency.trainings.default_scores import score_effects, two_sample_interval
-from harness.studies.consistency.trainings.seeds import Subject, final_scores, seed_rows
+from harness.studies.consistency.scores import (
+    Subject,
+    final_scores,
+    score_effects,
+    seed_rows,
+    two_sample_interval,
+)
 from harness.system.files import write_json
 
 KID, PSNR = (Subject(BY_NAME[name], "ab") for name in ("kid_efflite0", "cycle_psnr"))
@@ -26,15 +31,15 @@ def test_unless_spread_wider_it_is_the_two_sample_t_interval_of_textbooks(x):
 
 def test_bounds_hold_for_many_claims_at_once_when_nothing_is_there():
     rng = np.random.default_rng(0)
-    claims, wrong = 30, 0
-    for _ in range(200):
+    claims, wrong = 20, 0
+    for _ in range(150):
         reference = rng.normal(size=20)
         intervals = [
             two_sample_interval(rng.normal(size=3), reference, 1 - 0.05 / claims)
             for _ in range(claims)
         ]
         wrong += any(not one.low <= 0 <= one.high for one in intervals)
-    assert wrong / 200 <= 0.08
+    assert wrong / 150 <= 0.08
 
 
 def test_more_claims_widen_the_bounds():
@@ -80,9 +85,9 @@ def test_scores_of_the_last_step_by_seed_and_their_paired_differences(tmp_path):
     rows += [score("tf", seed, 9, 19.9 + seed) for seed in (4, 3, 2)]
     rows += [score("torch", 0, 0, 5.0), score("tf", 1, 9, None)]
     write_json(tmp_path / "metrics.json", {"scores": rows})
-    found = {name: final_scores(tmp_path, name) for name in ("torch", "tf")}
-    assert found["torch"][PSNR] == {seed: 20.0 + seed for seed in range(5)}
-    [row] = seed_rows(found, {"cycle_psnr": 0.5})
+    scores = {name: final_scores(tmp_path, name) for name in ("torch", "tf")}
+    assert scores["torch"][PSNR] == {seed: 20.0 + seed for seed in range(5)}
+    [row] = seed_rows(scores, {"cycle_psnr": 0.5})
     assert row.differences == pytest.approx({2: 0.1, 3: 0.1, 4: 0.1})
     assert row.verdict.label == "equivalent" and row.backends == ("torch", "tf")
     assert final_scores(tmp_path / "nowhere", "tf") == {}

@@ -16,17 +16,17 @@ def experiment():
 
 def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_with(experiment):
     entries = plan(ConsistencyOptions(seeds=4, pairs=6), experiment)
-    found = {(entry.role, entry.name): entry.variant for entry in entries}
-    reference = found["reference", ""]
+    by_role = {(entry.role, entry.name): entry for entry in entries}
+    reference = by_role["reference", ""]
     assert reference.experiment == experiment
     assert reference.seeds == {"torch": tuple(range(12)), "tf": (0, 1, 2, 3)}
     for default in DEFAULTS:
-        assert (("default", default.name) in found) is not default.cuda
-        assert (("base", default.name) in found) is bool(default.base_overrides)
+        assert (("default", default.name) in by_role) is not default.cuda
+        assert (("base", default.name) in by_role) is bool(default.base_overrides)
         if default.cuda:
             continue
-        base = found.get(("base", default.name), reference)
-        changed = found["default", default.name]
+        base = by_role.get(("base", default.name), reference)
+        changed = by_role["default", default.name]
         assert changed.experiment == switched(base.experiment, default.overrides)
         assert changed.experiment != base.experiment
         assert changed.seeds == {"torch": tuple(range(DEFAULT_SEEDS))}
@@ -35,7 +35,7 @@ def test_every_default_that_acts_on_a_cpu_is_trained_beside_what_it_is_compared_
 
 def test_no_two_experiments_of_a_study_are_the_same(experiment):
     entries = plan(ConsistencyOptions(), experiment)
-    digests = [entry.variant.experiment.digest() for entry in entries]
+    digests = [entry.experiment.digest() for entry in entries]
     assert len(set(digests)) == len(digests)
 
 

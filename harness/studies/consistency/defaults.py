@@ -1,7 +1,6 @@
-"""The framework defaults of the table in docs/architecture.md as switches, and what each costs.
+"""The framework defaults of the table in docs/architecture.md as switches.
 
-A switch is a list of `--set` strings, so it can be turned on in a comparison as well. Their effect
-on the final metrics is measured elsewhere, by training to the end.
+A switch is a list of `--set` strings, so it can be turned on in a comparison as well.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ from harness.system.errors import UserError
 class Default:
     """What the reference does, what a framework does by itself, and how to switch that on.
 
-    `base_overrides`: what both sides are measured with, where the reference networks have no such
-    part. `short_overrides`: for both sides of a short trajectory only, so that the setting acts
-    within a few hundred steps. `redraws`: other images or another start, so that a distance tells
-    no more than that another draw was taken; the final metrics are what counts. `cuda`: acts only
-    on a GPU.
+    `base_overrides`: of both sides, where the reference networks have no such part.
+    `short_overrides`: of both sides of a short trajectory only, so that the setting acts within a
+    few hundred steps. `redraws`: it draws other images or another start, so a distance says no more
+    than that; the final metrics count. `cuda`: it acts only on a GPU.
     """
 
     name: str
@@ -35,10 +33,6 @@ class Default:
     short_overrides: tuple[str, ...] = ()
     redraws: bool = False
     cuda: bool = False
-
-    @property
-    def what(self) -> str:
-        return f"{self.reference} -> {self.framework}"
 
 
 DEFAULTS: tuple[Default, ...] = (
@@ -54,12 +48,7 @@ DEFAULTS: tuple[Default, ...] = (
         "SAME: the last ones dropped",
         ("model.transposed_crop=last",),
     ),
-    Default(
-        "norm epsilon",
-        "1e-5",
-        "1e-3",
-        ("model.norm.epsilon=1.0e-3",),
-    ),
+    Default("norm epsilon", "1e-5", "1e-3", ("model.norm.epsilon=1.0e-3",)),
     Default(
         "affine norm",
         "no scale and offset",
@@ -73,12 +62,7 @@ DEFAULTS: tuple[Default, ...] = (
         ("model.norm.momentum=0.01", "model.norm.epsilon=1.0e-3", "model.norm.unbiased=false"),
         base_overrides=("model.norm.kind=batch",),
     ),
-    Default(
-        "LeakyReLU slope",
-        "0.2",
-        "0.3",
-        ("model.slope=0.3",),
-    ),
+    Default("LeakyReLU slope", "0.2", "0.3", ("model.slope=0.3",)),
     Default(
         "initial weights",
         "N(0, 0.02)",
@@ -98,12 +82,7 @@ DEFAULTS: tuple[Default, ...] = (
         "discriminators first",
         ("objective.update_order=discriminators_first",),
     ),
-    Default(
-        "discriminator loss",
-        "halved",
-        "not halved",
-        ("objective.halve_discriminator=false",),
-    ),
+    Default("discriminator loss", "halved", "not halved", ("objective.halve_discriminator=false",)),
     Default(
         "image pool",
         "50 images",
@@ -139,24 +118,12 @@ DEFAULTS: tuple[Default, ...] = (
         redraws=True,
     ),
     Default(
-        "resize",
-        "bicubic with antialias",
-        "bilinear without",
-        ("data.resize=bilinear_aliased",),
+        "resize", "bicubic with antialias", "bilinear without", ("data.resize=bilinear_aliased",)
     ),
     Default(
-        "rounding to uint8",
-        "half to even",
-        "down, in translations only",
-        ("model.rounding=down",),
+        "rounding to uint8", "half to even", "down, in translations only", ("model.rounding=down",)
     ),
-    Default(
-        "TF32",
-        "off",
-        "on in convolutions",
-        ("runtime.tf32=true",),
-        cuda=True,
-    ),
+    Default("TF32", "off", "on in convolutions", ("runtime.tf32=true",), cuda=True),
 )
 
 

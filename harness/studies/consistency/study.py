@@ -7,28 +7,26 @@ the settings of both scales, not how many seeds, pairs or steps: those can be ad
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import numpy as np
 
 from harness.config.experiment import Experiment, check_backends, load_experiment
 from harness.data import Prepared
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.consistency.defaults import DEFAULTS, switched
-from harness.studies.consistency.page.write import write_page
-from harness.studies.consistency.steps.divergence import divergence
-from harness.studies.consistency.steps.effects import default_effects
-from harness.studies.consistency.steps.setting import Images, clean
-from harness.studies.consistency.trainings.runs import Runs, Variant
+from harness.studies.consistency.divergence import divergence
+from harness.studies.consistency.effects import default_effects
+from harness.studies.consistency.launch import Images, clean
+from harness.studies.consistency.page import write_page
+from harness.studies.consistency.runs import Runs, Variant
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.system.lock import locked
 from harness.system.machine import find_machine
 from harness.system.progress import Display
 from harness.training.experiment_folder import decoded_images, experiment_folder, prepare_data
-from harness.training.jobs import tell
+from harness.training.jobs import image_files, tell
 
 # Presets: the gap between backends is followed on networks that a user would train; defaults, which
 # need many trajectories and whole runs, on small ones.
@@ -59,15 +57,6 @@ class Scale:
     prepared: Prepared
 
 
-@dataclass(frozen=True)
-class StudyEntry:
-    """A variant and what it is for: "reference", "planted", "default", "base" (of a default)."""
-
-    role: str
-    name: str
-    variant: Variant
-
-
 def study(options: ConsistencyOptions, display: Display) -> Path:
     """Do what is not done yet, and return the path of consistency.html.
 
@@ -75,9 +64,11 @@ def study(options: ConsistencyOptions, display: Display) -> Path:
     """
     _check(options)
     followed, whole = (_scale(options, preset, display) for preset in (FOLLOWED, WHOLE))
-    entries = plan(options, whole.experiment)
-    variants = [entry.variant for entry in entries]
-    folder = _folder(options, followed, whole)
+    variants = plan(options, whole.experiment)
+    # The folder's hash is made of those that an experiment folder of either scale would have.
+    names = [experiment_folder(Path(), s.experiment, s.prepared).name for s in (followed, whole)]
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
+    folder = options.results / f"consistency-{followed.experiment.dataset}-{digest}"
     tell(display, find_machine("cpu"), folder, folder / "**" / "log*")
     with locked(folder):
         display.say(
@@ -89,27 +80,27 @@ def study(options: ConsistencyOptions, display: Display) -> Path:
         failures = runs.train(variants)
         display.say("Scoring translations")
         runs.score(variants)
-        _record(folder, options, (followed, whole), entries, runs)
+        _record(folder, options, (followed, whole), runs, variants)
         page = write_page(folder)
         if failures:
             raise failures[0]
         return page
 
 
-def plan(options: ConsistencyOptions, experiment: Experiment) -> list[StudyEntry]:
+def plan(options: ConsistencyOptions, experiment: Experiment) -> list[Variant]:
     """Every experiment of whole runs, and the seeds that each needs."""
     first, *others = options.backends
     own = range(max(2 * options.pairs, options.seeds, DEFAULT_SEEDS))
     seeds = {first: tuple(own), **{name: tuple(range(options.seeds)) for name in others}}
     few = {first: tuple(range(DEFAULT_SEEDS))}
-    entries = [
-        StudyEntry("reference", "", Variant(experiment, seeds)),
-        StudyEntry(
+    difference = planted(experiment)
+    variants = [
+        Variant("reference", "", experiment, seeds),
+        Variant(
             "planted",
-            " and ".join(planted(experiment)),
-            Variant(
-                switched(experiment, planted(experiment)), {first: tuple(range(options.pairs))}
-            ),
+            " and ".join(difference),
+            switched(experiment, difference),
+            {first: tuple(range(options.pairs))},
         ),
     ]
     for default in DEFAULTS:
@@ -118,9 +109,9 @@ def plan(options: ConsistencyOptions, experiment: Experiment) -> list[StudyEntry
         if default.cuda or changed == base:  # no GPU is used; or it is in force already
             continue
         if base != experiment:
-            entries.append(StudyEntry("base", default.name, Variant(base, few)))
-        entries.append(StudyEntry("default", default.name, Variant(changed, few)))
-    return entries
+            variants.append(Variant("base", default.name, base, few))
+        variants.append(Variant("default", default.name, changed, few))
+    return variants
 
 
 def planted(experiment: Experiment) -> tuple[str, ...]:
@@ -153,13 +144,6 @@ def _scale(options: ConsistencyOptions, preset: str, display: Display) -> Scale:
     return Scale(experiment.model_copy(update={"dataset": prepared.manifest.name}), prepared)
 
 
-def _folder(options: ConsistencyOptions, *scales: Scale) -> Path:
-    """Its hash is made of those that an experiment folder of either scale would have."""
-    names = [experiment_folder(Path(), each.experiment, each.prepared).name for each in scales]
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
-    return options.results / f"consistency-{scales[0].experiment.dataset}-{digest}"
-
-
 def _follow(
     folder: Path, options: ConsistencyOptions, followed: Scale, whole: Scale, display: Display
 ) -> None:
@@ -168,38 +152,30 @@ def _follow(
     def progress(what: str, done: int, total: int) -> None:
         display.update("steps followed", done, total, what)
 
-    names, steps, said = options.backends, options.steps, (display.say, progress)
-    images = _image_files(followed, display)
-    divergence(folder, followed.experiment, images, names, steps, *said)
-    images = _image_files(whole, display)
-    default_effects(folder, whole.experiment, images, names[0], steps, *said)
+    def images(scale: Scale) -> Images:
+        """Decoded once for each way to resize."""
+        files: dict[str, dict[str, str]] = {}
+
+        def files_of(experiment: Experiment) -> dict[str, str]:
+            method = experiment.data.resize
+            if method not in files:
+                files[method] = image_files(decoded_images(scale.prepared, experiment, display))
+            return files[method]
+
+        return files_of
+
+    names, rest = options.backends, (options.steps, display.say, progress)
+    divergence(folder, followed.experiment, images(followed), names, *rest)
+    default_effects(folder, whole.experiment, images(whole), names[0], *rest)
     clean(folder)
-
-
-def _image_files(scale: Scale, display: Display) -> Images:
-    """Files of decoded images, decoded once for each way to resize."""
-    files: dict[str, Mapping[str, Path]] = {}
-
-    def find(experiment: Experiment) -> Mapping[str, Path]:
-        method = experiment.data.resize
-        if method not in files:
-            found = decoded_images(scale.prepared, experiment, display)
-            files[method] = {
-                split: Path(array.filename)
-                for split, array in found.items()
-                if isinstance(array, np.memmap) and array.filename
-            }
-        return files[method]
-
-    return find
 
 
 def _record(
     folder: Path,
     options: ConsistencyOptions,
     scales: Sequence[Scale],
-    entries: Sequence[StudyEntry],
     runs: Runs,
+    variants: Sequence[Variant],
 ) -> None:
     """study.json: what the page needs to find and name the rest."""
     asked = {**asdict(options), "data_dir": options.data_dir and str(options.data_dir)}
@@ -210,15 +186,15 @@ def _record(
         "hash": folder.name.rpartition("-")[2],
         "options": asked,
         "titles": {"a": title_a, "b": title_b},
-        "presets": {each.experiment.preset: each.experiment.model_dump() for each in scales},
+        "presets": {scale.experiment.preset: scale.experiment.model_dump() for scale in scales},
         "experiments": [
             {
-                "role": entry.role,
-                "name": entry.name,
-                "folder": runs.folder(entry.variant.experiment).name,
-                "seeds": {name: list(seeds) for name, seeds in entry.variant.seeds.items()},
+                "role": variant.role,
+                "name": variant.name,
+                "folder": runs.folder(variant.experiment).name,
+                "seeds": {name: list(seeds) for name, seeds in variant.seeds.items()},
             }
-            for entry in entries
+            for variant in variants
         ],
     }
     write_json(folder / "study.json", content)

@@ -1,24 +1,26 @@
-"""Two measurements of one experiment: what may be held against what, and what has changed."""
+"""Two measurements of one experiment: whether they may be compared, and what has changed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.config.differences import differences
+from harness.config.differences import differences, flat
 from harness.config.metric_table import BY_NAME
 from harness.statistics.change import Change, against_days, ratio_label, score_change
 from harness.statistics.intervals import CONFIDENCE
-from harness.studies.regression.measured import Measurement, ScoreKey
-from harness.studies.regression.sameness import check_same, check_yardsticks
+from harness.studies.regression.measurement import Measurement, ScoreKey
 from harness.system.errors import UserError
 
 Key = TypeVar("Key")
 HEADLINE = "kid_efflite0"
 STEP_TIME, PEAK_MEMORY, RELATIVE_TIME = "step time", "peak memory", "step time relative"
+# Relative: floors are scores of the same images, so they differ by rounding at most.
+SAME_FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Limits:
 class Comparison:
     """`earlier`: the baseline on other days, for times and memory. `allowed`: what differs in the
     configuration, on purpose. `circumstances`: what differs around the runs. `unmatched`: what only
-    one of both has. `judged`: checks; their intervals hold together at 95 %.
+    one of the two has. `judged`: the checks; their intervals hold together at 95 %.
     """
 
     new: Measurement
@@ -72,9 +74,9 @@ def compare(
 
     With `earlier`, two at least, intervals of times are over days of the baseline, not over starts.
     """
-    allowed = check_same(new, baseline, allow)
+    allowed = _check_same(new, baseline, allow)
     for day in earlier:
-        check_same(new, day, allow)
+        _check_same(new, day, allow)
     if len(earlier) == 1:
         raise UserError(
             f"{earlier[0].name}: two days of a baseline do not show how days differ; give one"
@@ -83,7 +85,7 @@ def compare(
     common = _in_both(new.places, baseline.places)
     if not common:
         of_new, of_baseline = (
-            ", ".join(f"{where.framework} on {where.title}" for where in one.places.values())
+            ", ".join(f"{where.framework} on {where.device}" for where in one.places.values())
             for one in (new, baseline)
         )
         raise UserError(
@@ -91,20 +93,69 @@ def compare(
             " device that both have; measure both on one machine"
         )
     judged = _judged_scores(new, baseline, limits)
-    check_yardsticks(new, baseline)
-    # How many checks there are has to be known before any interval is.
+    _check_yardsticks(new, baseline)
+    # The width of every interval depends on the number of checks, so changes are made twice.
     days = (baseline, *earlier)
-    number = sum(change.judged for change in _changes(new, days, limits, judged, 1))
+    checks = sum(change.judged for change in _changes(new, days, limits, judged, 1))
     return Comparison(
-        new,
-        baseline,
-        limits,
-        tuple(_changes(new, days, limits, judged, max(1, number))),
-        tuple(earlier),
-        allowed,
-        tuple(_circumstances(new, baseline, common)),
-        tuple(_unmatched(new, baseline)),
+        new=new,
+        baseline=baseline,
+        limits=limits,
+        changes=tuple(_changes(new, days, limits, judged, max(1, checks))),
+        earlier=tuple(earlier),
+        allowed=allowed,
+        circumstances=tuple(_circumstances(new, baseline, common)),
+        unmatched=tuple(_unmatched(new, baseline)),
     )
+
+
+def _check_same(new: Measurement, baseline: Measurement, allow: Sequence[str]) -> tuple[str, ...]:
+    """What differs in the configuration. Raises UserError if that is more than `allow` has."""
+    if new.kind != baseline.kind:
+        raise UserError(
+            f"{new.name}: of a {new.kind}, {baseline.name} of a {baseline.kind}; give two of a kind"
+        )
+    if new.data != baseline.data:
+        raise UserError(
+            f"{new.name}: of other images than {baseline.name}: digest of manifest.json"
+            f" {str(baseline.data)[:10]} (now {str(new.data)[:10]}); train on the same"
+        )
+
+    def covers(allowed: str, key: str) -> bool:
+        return key == allowed or key.startswith(f"{allowed}.")
+
+    before, now = flat(baseline.configuration), flat(new.configuration)
+    for allowed in allow:
+        if not any(covers(allowed, key) for key in (*before, *now)):
+            raise UserError(
+                f"--allow {allowed}: no such key in the configuration; see experiment.json"
+            )
+    fixed_before, fixed_now = (
+        {
+            key: value
+            for key, value in values.items()
+            if not any(covers(allowed, key) for allowed in allow)
+        }
+        for values in (before, now)
+    )
+    refused = differences(fixed_before, fixed_now)
+    if refused:
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        raise UserError(
+            f"{new.name}: of another configuration than {baseline.name}: {refused[0]}{more};"
+            " --allow KEY compares before and after"
+        )
+    return tuple(differences(before, now))
+
+
+def _check_yardsticks(new: Measurement, baseline: Measurement) -> None:
+    for metric, direction in _in_both(new.yardsticks, baseline.yardsticks):
+        now, before = (one.yardsticks[metric, direction] for one in (new, baseline))
+        if not math.isclose(now, before, rel_tol=SAME_FLOOR, abs_tol=1e-9):
+            raise UserError(
+                f"{new.name}: real images score {now:g} in {metric} {direction}, in {baseline.name}"
+                f" {before:g}: scored in another way; run `cyclebench report` on both"
+            )
 
 
 def _judged_scores(new: Measurement, baseline: Measurement, limits: Limits) -> tuple[str, ...]:
@@ -150,11 +201,13 @@ def _changes(
         where = (RELATIVE_TIME, device, f"{second}/{first}")
         changes.append(_ratio(where, new.relative[key], series, None, error))
     margins, order = _margins(baseline), list(BY_NAME)
-    for place in sorted(
-        _in_both(new.scores, baseline.scores), key=lambda place: order.index(place.metric)
-    ):
+    places = _in_both(new.scores, baseline.scores)
+    for place in sorted(places, key=lambda place: order.index(place.metric)):
+        now, then = new.scores[place], baseline.scores[place]
         strict = place.metric in judged and place.metric in margins
-        changes += _score(new, baseline, place, strict, error / checks if strict else error)
+        share = error / checks if strict else error
+        if now.keys() & then.keys():
+            changes.append(_score(place, now, then, margins.get(place.metric), strict, share))
     return changes
 
 
@@ -168,14 +221,14 @@ def _ratio(
     """`where`: quantity, device, backend. `days`: a number a start, of each day of the baseline."""
     quantity, device, backend = where
     ratio = against_days(new, days, 1 - error)
-    middles = [_middle(day) for day in days if len(day)]
+    middles = [_geometric_mean(day) for day in days if len(day)]
     return Change(
         quantity=quantity,
         direction="",
         device=device,
         backend=backend,
-        new=_middle(new) if new else None,
-        baseline=_middle(middles) if middles else None,
+        new=_geometric_mean(new) if new else None,
+        baseline=_geometric_mean(middles) if middles else None,
         change=ratio,
         limit=limit,
         counts=(len(new), sum(map(len, days))),
@@ -185,37 +238,35 @@ def _ratio(
     )
 
 
-def _middle(values: Sequence[float]) -> float:
-    """Geometric mean."""
+def _geometric_mean(values: Sequence[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
 
 def _score(
-    new: Measurement, baseline: Measurement, place: ScoreKey, judged: bool, error: float
-) -> list[Change]:
-    now, before = new.scores[place], baseline.scores[place]
-    seeds = sorted(now.keys() & before.keys())
-    if not seeds:
-        return []
-    margin = _margins(baseline).get(place.metric)
-    gaps = [now[seed] - before[seed] for seed in seeds]
+    place: ScoreKey,
+    new: Mapping[int, float],
+    baseline: Mapping[int, float],
+    margin: float | None,
+    judged: bool,
+    error: float,
+) -> Change:
+    """Of the seeds that both have, one at least."""
+    seeds = sorted(new.keys() & baseline.keys())
+    gaps = [new[seed] - baseline[seed] for seed in seeds]
     change, label = score_change(gaps, margin, BY_NAME[place.metric].better, error)
-    means = [sum(scores[seed] for seed in seeds) / len(seeds) for scores in (now, before)]
-    return [
-        Change(
-            quantity=place.metric,
-            direction=place.direction,
-            device=place.device,
-            backend=place.backend,
-            new=means[0],
-            baseline=means[1],
-            change=change,
-            limit=margin,
-            counts=(len(seeds), len(seeds)),
-            label=label,
-            judged=judged,
-        )
-    ]
+    return Change(
+        quantity=place.metric,
+        direction=place.direction,
+        device=place.device,
+        backend=place.backend,
+        new=sum(new[seed] for seed in seeds) / len(seeds),
+        baseline=sum(baseline[seed] for seed in seeds) / len(seeds),
+        change=change,
+        limit=margin,
+        counts=(len(seeds), len(seeds)),
+        label=label,
+        judged=judged,
+    )
 
 
 def _in_both(new: Mapping[Key, Any], baseline: Mapping[Key, Any]) -> list[Key]:
@@ -236,15 +287,15 @@ def _circumstances(
 
 
 def _unmatched(new: Measurement, baseline: Measurement) -> list[str]:
-    lines = []
-    for one, other in ((new, baseline), (baseline, new)):
-        for key in (key for key in one.places if key not in other.places):
-            where = one.places[key]
-            side = "new" if one is new else "baseline"
-            lines.append(f"only in the {side}: {where.framework} on {where.title}")
-    seeds = [
-        {seed for scores in side.scores.values() for seed in scores} for side in (new, baseline)
+    lines = [
+        f"only in the {side}: {where.framework} on {where.device}"
+        for side, one, other in (("new", new, baseline), ("baseline", baseline, new))
+        for key, where in one.places.items()
+        if key not in other.places
     ]
-    if apart := sorted(seeds[0] ^ seeds[1]):
+    new_seeds, baseline_seeds = (
+        {seed for scores in side.scores.values() for seed in scores} for side in (new, baseline)
+    )
+    if apart := sorted(new_seeds ^ baseline_seeds):
         lines.append(f"seeds that only one of both has: {', '.join(map(str, apart))}")
     return lines

@@ -39,15 +39,16 @@ MOST_AT_ONCE = 8  # a worker takes up to a gigabyte
 
 @dataclass(frozen=True)
 class Variant:
-    """One experiment of the study, and the runs that it needs: seeds by backend."""
+    """One experiment of the study, and the runs that it needs: seeds by backend.
 
+    `role`: what it is for: "reference", "planted", "default", "base" (of a default). `name`: of the
+    default, or of the planted difference.
+    """
+
+    role: str
+    name: str
     experiment: Experiment
-    seeds: dict[str, tuple[int, ...]]
-
-
-def single_thread_machine() -> Machine:
-    """The CPU, one thread a run."""
-    return Machine("cpu", provenance.device_name("cpu", 1), 1)
+    seeds: Mapping[str, tuple[int, ...]]
 
 
 class Runs:
@@ -55,7 +56,8 @@ class Runs:
 
     def __init__(self, study: Path, prepared: Prepared, display: Display):
         self.study, self.prepared, self.display = study, prepared, display
-        self.machine = single_thread_machine()
+        # One thread a run.
+        self.machine = Machine("cpu", provenance.device_name("cpu", 1), 1)
 
     def folder(self, experiment: Experiment) -> Path:
         return experiment_folder(self.study / "experiments", experiment, self.prepared)
@@ -66,9 +68,9 @@ class Runs:
         On KeyboardInterrupt every run in progress leaves a checkpoint.
         """
         jobs = [job for variant in variants for job in self._jobs(variant)]
-        wanted = sum(len(seeds) for each in variants for seeds in each.seeds.values())
+        wanted = sum(len(seeds) for variant in variants for seeds in variant.seeds.values())
         self.display.say(f"Runs: {wanted - len(jobs)} of {wanted} are there, {len(jobs)} to train")
-        return train_at_once(jobs, self.display) if jobs else []
+        return _train_at_once(jobs, self.display) if jobs else []
 
     def score(self, variants: Sequence[Variant]) -> None:
         """Write each folder's metrics.json; features of all folders are extracted in one go."""
@@ -98,8 +100,10 @@ class Runs:
             # Most folders have the same real images: their features are extracted once.
             (folder / "features").symlink_to(Path("..") / ".." / "features")
         jobs = []
+        on_device = folder / "runs" / provenance.slug(self.machine.device_name)
         for backend, seeds in variant.seeds.items():
-            missing = tuple(s for s in seeds if not self._complete(folder, backend, s))
+            records = {seed: RunRecord(on_device / f"{backend}-seed{seed}") for seed in seeds}
+            missing = tuple(s for s, run in records.items() if not (run.begun and run.complete))
             request = ComparisonRequest(seeds=missing, backends=(backend,))
             listed = jobs_left(
                 folder, variant.experiment, images, request, self.machine, self.display
@@ -107,13 +111,8 @@ class Runs:
             jobs += [job for [job] in listed]
         return jobs
 
-    def _complete(self, folder: Path, backend: str, seed: int) -> bool:
-        device = provenance.slug(self.machine.device_name)
-        record = RunRecord(folder / "runs" / device / f"{backend}-seed{seed}")
-        return record.begun and record.complete
 
-
-def train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
+def _train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
     """Bring every run to completion, as many at once as there are cores."""
     at_once = min(provenance.default_threads(), MOST_AT_ONCE, len(jobs))
     stop, began = Event(), time.monotonic()
@@ -124,7 +123,12 @@ def train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
         while left:
             display.update("runs", len(jobs) - len(left), len(jobs))
             finished, left = wait(left, return_when=FIRST_COMPLETED)
-            failures += [failure for each in finished if (failure := _failure(each, display))]
+            for run in finished:
+                try:
+                    run.result()
+                except WorkerFailed as failure:
+                    display.say(f"Failed: {failure}")
+                    failures.append(failure)
             if len(left) == len(jobs) - at_once:
                 pace = (time.monotonic() - began) / at_once
                 display.say(f"Training takes about {duration(pace * len(left))} from here")
@@ -145,12 +149,3 @@ def _train(job: Job, stop: Event) -> None:
             return
         worker.request(evaluate="everything")
         worker.request(finish=True)
-
-
-def _failure(finished: Future[None], display: Display) -> WorkerFailed | None:
-    try:
-        finished.result()
-    except WorkerFailed as failure:
-        display.say(f"Failed: {failure}")
-        return failure
-    return None

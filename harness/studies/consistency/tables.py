@@ -9,11 +9,10 @@ from typing import Any
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
 from harness.report.page import Cell, Table
 from harness.statistics.equivalence import MAXIMUM_SEEDS
-from harness.studies.consistency.page.findings import ConsistencyFindings, DefaultRow, Study
-from harness.studies.consistency.steps.floor import Ratio
-from harness.studies.consistency.trainings.calibration import Calibration, Rate
-from harness.studies.consistency.trainings.default_scores import ScoreEffect
-from harness.studies.consistency.trainings.seeds import SeedRow, Subject
+from harness.studies.consistency.calibration import Outcome, Rate
+from harness.studies.consistency.findings import ConsistencyFindings, DefaultRow, Study
+from harness.studies.consistency.floor import Ratio
+from harness.studies.consistency.scores import SeedRow, Subject
 
 TRIVIAL = "not distinguishable from seed noise"
 
@@ -28,32 +27,25 @@ def rounded(value: float | None) -> str:
 def ratio_table(study: Study, findings: ConsistencyFindings) -> Table:
     """A row a measure and phase, and pair of backends where there are more than two."""
     header = ("Measure", "Phase", "Difference between frameworks", "Noise floor", "Ratio", "Range")
-    several = len({(each.reference, each.backend) for each in findings.ratios}) > 1
+    several = len({(ratio.reference, ratio.backend) for ratio in findings.ratios}) > 1
 
-    def row(each: Ratio) -> tuple[Cell, ...]:
-        pair = f"{study.title(each.reference)} and {study.title(each.backend)}" * several
-        steps = f"steps {each.first_step} to {each.last_step}" if each.first_step else "no steps"
-        span = f"{rounded(each.low)} to {rounded(each.high)}" if each.low is not None else MISSING
+    def row(ratio: Ratio) -> tuple[Cell, ...]:
+        pair = f"{study.title(ratio.reference)} and {study.title(ratio.backend)}" * several
+        steps = f"steps {ratio.first_step} to {ratio.last_step}" if ratio.first_step else "no steps"
+        span = MISSING if ratio.low is None else f"{rounded(ratio.low)} to {rounded(ratio.high)}"
         return (
-            Cell(each.measure, pair),
-            Cell(each.phase, steps),
-            Cell(rounded(each.between)),
-            Cell(rounded(each.floor)),
-            Cell(rounded(each.ratio)),
-            Cell(span, plural(each.curves, "neutral change")),
+            Cell(ratio.measure, pair),
+            Cell(ratio.phase, steps),
+            Cell(rounded(ratio.between)),
+            Cell(rounded(ratio.floor)),
+            Cell(rounded(ratio.ratio)),
+            Cell(span, plural(ratio.curves, "neutral change")),
         )
 
-    rows = [row(each) for each in findings.ratios]
-    steps = study.record["options"]["steps"]
+    rows = [row(ratio) for ratio in findings.ratios]
+    last = f"at step {study.record['options']['steps']}"
     rows += [
-        (
-            Cell(measure),
-            Cell(f"at step {steps}"),
-            Cell(""),
-            Cell(""),
-            Cell(rounded(value)),
-            Cell(""),
-        )
+        tuple(map(Cell, (measure, last, "", "", rounded(value), "")))
         for measure, value in findings.last.items()
     ]
     return Table(tuple(map(Cell, header)), tuple(rows))
@@ -73,29 +65,30 @@ def defaults_table(study: Study, findings: ConsistencyFindings) -> Table:
 
 
 def _default_row(study: Study, row: DefaultRow) -> tuple[Cell, ...]:
+    effect, largest = row.strongest, Cell(MISSING, "not measured")
+    if effect is not None and effect.in_deviations.value is not None:
+        metric = effect.subject.metric
+        sign = "+" if effect.in_deviations.value > 0 else ""
+        text = f"{sign}{fixed(effect.in_deviations.value, 1)} {bounds(effect.in_deviations, 1)}"
+        change = fixed(effect.difference.value, metric.digits, metric.scale)
+        details = [
+            f"{metric.title} {metric.unit}, {study.path(effect.subject.direction)}: {change}"
+        ]
+        if not effect.distinct:
+            details.append(f"{TRIVIAL} with {plural(effect.seeds, 'seed')}")
+        largest = Cell(text.strip(), "\n".join(details))
     followed: Mapping[str, Any] = row.followed or {}
     note = followed.get("note")
-    note = note if isinstance(note, str) else ""
-    drawn = "another draw: see below" if followed.get("redraws") in (True, "True") else ""
+    if not (isinstance(note, str) and note):
+        drawn_anew = followed.get("redraws") in (True, "True")
+        note = "another draw: see below" if drawn_anew else ""
     return (
         Cell(row.name, f"{row.reference} → {row.framework}"),
-        _effect_cell(study, row.strongest),
-        Cell(rounded(followed.get("one_step")), note or drawn),
+        largest,
+        Cell(rounded(followed.get("one_step")), note),
         Cell(rounded(followed.get("early_weights"))),
         Cell(rounded(followed.get("late_weights"))),
     )
-
-
-def _effect_cell(study: Study, effect: ScoreEffect | None) -> Cell:
-    if effect is None or effect.in_deviations.value is None:
-        return Cell(MISSING, "not measured")
-    metric = effect.subject.metric
-    sign = "+" if effect.in_deviations.value > 0 else ""
-    text = f"{sign}{fixed(effect.in_deviations.value, 1)} {bounds(effect.in_deviations, 1)}"
-    change = fixed(effect.difference.value, metric.digits, metric.scale)
-    where = f"{metric.title} {metric.unit}, {study.path(effect.subject.direction)}: {change}"
-    meaning = "" if effect.distinct else f"{TRIVIAL} with {plural(effect.seeds, 'seed')}"
-    return Cell(text.strip(), "\n".join(filter(None, [where, meaning])))
 
 
 def seeds_table(study: Study, findings: ConsistencyFindings) -> Table:
@@ -111,32 +104,25 @@ def seeds_table(study: Study, findings: ConsistencyFindings) -> Table:
     def cells(row: SeedRow) -> tuple[Cell, ...]:
         metric = row.subject.metric
         pair = " − ".join(study.title(name) for name in row.backends) * several  # noqa: RUF001
-        ratio = findings.variances.get(row.subject)
-        mine = row.backends == study.backends[:2] and ratio is not None
+        details = [f"margin ±{fixed(row.margin, metric.digits, metric.scale)}"]
+        if row.verdict.label == "cannot tell yet":
+            further = row.verdict.further_seeds
+            details.append(
+                f"more than {MAXIMUM_SEEDS} seeds would be needed"
+                if further is None
+                else f"about {plural(further, 'more seed')} needed"
+            )
+        ratio = findings.variances.get((row.subject, row.backends))
         return (
             Cell(metric.title, "\n".join(filter(None, [metric.unit, pair]))),
             Cell(study.path(row.subject.direction)),
             Cell(fixed(row.difference.value, metric.digits, metric.scale),
                  bounds(row.difference, metric.digits, metric.scale)),
-            _verdict_cell(row),
-            Cell(fixed(ratio.value, 2), bounds(ratio, 2)) if mine and ratio else Cell(""),
+            Cell(row.verdict.label, "\n".join(details)),
+            Cell(fixed(ratio.value, 2), bounds(ratio, 2)) if ratio else Cell(""),
         )  # fmt: skip
 
     return Table(header, tuple(cells(row) for row in findings.seeds))
-
-
-def _verdict_cell(row: SeedRow) -> Cell:
-    metric = row.subject.metric
-    detail = f"margin ±{fixed(row.margin, metric.digits, metric.scale)}"
-    if row.verdict.label == "cannot tell yet":
-        further = row.verdict.further_seeds
-        needed = (
-            f"more than {MAXIMUM_SEEDS} seeds would be needed"
-            if further is None
-            else f"about {plural(further, 'more seed')} needed"
-        )
-        detail += f"\n{needed}"
-    return Cell(row.verdict.label, detail)
 
 
 def same_table(study: Study, findings: ConsistencyFindings) -> Table:
@@ -151,22 +137,22 @@ def same_table(study: Study, findings: ConsistencyFindings) -> Table:
         Cell("Margin needed", "equivalent 4 times in 5"),
     )
     rows = []
-    for subject, each in findings.calibrations.items():
+    for subject, calibration in findings.calibrations.items():
         metric = subject.metric
-        ratio = each.margin / each.deviation if each.deviation else None
-        of = each.same
-        same = (of.different, of.equivalent, of.off_zero) if of else (None, None, None)
+        ratio = calibration.margin / calibration.deviation if calibration.deviation else None
         rows.append((
             *_subject_cells(study, subject),
-            Cell(f"±{fixed(each.margin, metric.digits, metric.scale)}", fixed(ratio, 1)),
-            *(_rate_cell(rate) for rate in same),
-            Cell(f"±{fixed(each.resolvable, metric.digits, metric.scale)}"),
+            Cell(f"±{fixed(calibration.margin, metric.digits, metric.scale)}", fixed(ratio, 1)),
+            _rate_cell(calibration.same, "different"),
+            _rate_cell(calibration.same, "equivalent"),
+            _rate_cell(calibration.same, "off_zero"),
+            Cell(f"±{fixed(calibration.resolvable, metric.digits, metric.scale)}"),
         ))  # fmt: skip
     return Table(header, tuple(rows))
 
 
 def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
-    """A/B: a difference exists; whether it is worth the word says the margin."""
+    """A/B: a difference exists; the margin decides whether it counts."""
     header = (
         Cell("Metric"),
         Cell("Direction"),
@@ -177,31 +163,26 @@ def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
         Cell("Right answer"),
     )
     rows = []
-    for subject, each in findings.calibrations.items():
-        metric, of = subject.metric, each.planted
-        rates = (of.different, of.equivalent) if of else (None, None)
+    for subject, calibration in findings.calibrations.items():
+        metric = subject.metric
         rows.append((
             *_subject_cells(study, subject),
-            Cell(fixed(each.truth.value, metric.digits, metric.scale),
-                 bounds(each.truth, metric.digits, metric.scale)),
-            Cell(each.place),
-            *(_rate_cell(rate) for rate in rates),
-            Cell(right_answer(each)),
+            Cell(fixed(calibration.truth.value, metric.digits, metric.scale),
+                 bounds(calibration.truth, metric.digits, metric.scale)),
+            Cell(calibration.place),
+            _rate_cell(calibration.planted, "different"),
+            _rate_cell(calibration.planted, "equivalent"),
+            Cell(calibration.right_answer),
         ))  # fmt: skip
     return Table(header, tuple(rows))
-
-
-def right_answer(calibration: Calibration) -> str:
-    """What a verdict with any number of seeds would come to."""
-    answers = {"beyond the margin": "different", "within the margin": "equivalent"}
-    return answers.get(calibration.place, "not known")
 
 
 def _subject_cells(study: Study, subject: Subject) -> tuple[Cell, Cell]:
     return Cell(subject.metric.title, subject.metric.unit), Cell(study.path(subject.direction))
 
 
-def _rate_cell(rate: Rate | None) -> Cell:
-    if rate is None:
+def _rate_cell(outcome: Outcome | None, name: str) -> Cell:
+    if outcome is None:
         return Cell(MISSING, "too few runs")
+    rate: Rate = getattr(outcome, name)
     return Cell(percent(rate.share), f"[{fixed(rate.low, 0, 100)},{NO_BREAK}{percent(rate.high)}]")

@@ -60,6 +60,12 @@ class Calibration:
     place: Place  # of the planted truth: only beyond the margin is "different" the right answer
 
     @property
+    def right_answer(self) -> str:
+        """What a verdict with any number of seeds would come to."""
+        answers = {"beyond the margin": "different", "within the margin": "equivalent"}
+        return answers.get(self.place, "not known")
+
+    @property
     def resolvable(self) -> float:
         """Margin at which `pairs` pairs call two equal frameworks equivalent with 80% power."""
         freedom = self.pairs - 1
@@ -77,21 +83,24 @@ def calibrate(
     for fewer than three pairs a comparison or runs of A, or scores that are not finite.
     """
     first = np.array([a[seed] for seed in sorted(a)], np.float64)
-    common = sorted(a.keys() & b.keys())
-    gaps = np.array([b[seed] - a[seed] for seed in common], np.float64)
+    gaps = np.array([b[seed] - a[seed] for seed in sorted(a.keys() & b.keys())], np.float64)
     if pairs < MINIMUM_SEEDS or len(first) < MINIMUM_SEEDS:
         raise ValueError(f"{MINIMUM_SEEDS} pairs a comparison and runs of A are needed at least")
     if not (np.isfinite(first).all() and np.isfinite(gaps).all()):
         raise ValueError("scores must be finite")
     rng = np.random.default_rng(0)
-    same, planted = len(first) // (2 * pairs), len(gaps) // pairs
+    same = planted = None
+    if comparisons := len(first) // (2 * pairs):
+        same = _outcome(_pair_up(first, comparisons * pairs, splits, rng), pairs, margin)
+    if len(gaps) >= pairs:
+        planted = _outcome(rng.permuted(np.tile(gaps, (splits, 1)), axis=1), pairs, margin)
     truth = seed_interval(gaps.tolist())
     return Calibration(
         pairs=pairs,
         margin=margin,
         deviation=float(first.std(ddof=1)),
-        same=_outcome(_pair_up(first, same * pairs, splits, rng), pairs, margin) if same else None,
-        planted=_outcome(_shuffled(gaps, splits, rng), pairs, margin) if planted else None,
+        same=same,
+        planted=planted,
         truth=truth,
         place=place_of(truth, margin),
     )
@@ -123,11 +132,6 @@ def verdicts(
     return different, equivalent, np.abs(mean) > wide
 
 
-def rate(share: float, trials: int) -> Rate:
-    """With exact binomial bounds; `share` times `trials` need not be whole."""
-    return Rate(float(share), *clopper_pearson(share * trials, trials), trials)
-
-
 def variance_ratio(between: Sequence[float], single: Sequence[float]) -> Interval:
     """Variance of paired differences between frameworks over that of differences within one.
 
@@ -152,15 +156,12 @@ def _pair_up(scores: np.ndarray, pairs: int, splits: int, rng: np.random.Generat
     return scores[order[:, :pairs]] - scores[order[:, pairs:]]
 
 
-def _shuffled(gaps: np.ndarray, splits: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.permuted(np.tile(gaps, (splits, 1)), axis=1)
-
-
 def _outcome(differences: np.ndarray, pairs: int, margin: float) -> Outcome:
     """`differences` (splits, at least `pairs`): each row is cut into disjoint comparisons."""
     comparisons = differences.shape[1] // pairs
     cut = differences[:, : comparisons * pairs].reshape(len(differences), comparisons, pairs)
-    different, equivalent, off_zero = (
-        rate(float(each.mean()), comparisons) for each in verdicts(cut, margin)
+    shares = [float(called.mean()) for called in verdicts(cut, margin)]
+    # Exact binomial bounds; `share` times `comparisons` need not be whole.
+    return Outcome(
+        *(Rate(s, *clopper_pearson(s * comparisons, comparisons), comparisons) for s in shares)
     )
-    return Outcome(different, equivalent, off_zero)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.studies.consistency.steps.distance import MEASURES
+from harness.studies.consistency.trajectory import MEASURES
 
 # Steps count as early while the weights of two backends are less than this apart.
 EARLY = 1e-2
@@ -79,12 +79,17 @@ class Ratio:
 def summarise(table: pd.DataFrame) -> tuple[Ratio, ...]:
     """Every further backend against the first, for every measure, early and late."""
     pairs = table.loc[table["kind"] == "between", ["reference", "backend"]].drop_duplicates()
-    return tuple(
-        _ratio(table, reference, backend, measure, phase)
-        for reference, backend in pairs.itertuples(index=False)
-        for measure in MEASURES
-        for phase in ("early", "late")
-    )
+    ratios = []
+    for reference, backend in pairs.itertuples(index=False):
+        early = early_steps(between(table, reference, backend, "weights"))
+        own = within(table, [reference, backend])
+        for measure in MEASURES:
+            gaps, curves = _gaps(table, reference, backend, measure), _curves(own, measure)
+            noise = floor(table, (reference, backend), measure)
+            for phase, steps in (("early", early), ("late", late_steps(int(gaps.index[-1])))):
+                about = (reference, backend, measure, phase)
+                ratios.append(_ratio(about, gaps, curves, noise, steps))
+    return tuple(ratios)
 
 
 def not_neutral(table: pd.DataFrame) -> pd.DataFrame:
@@ -95,11 +100,19 @@ def not_neutral(table: pd.DataFrame) -> pd.DataFrame:
     """
     first = table[table["step"] == 1]
     updates = first[first["kind"] == "moved"].set_index("backend")["weights"]
-    within = first[first["kind"] == "within"]
-    shares = within["weights"] / within["backend"].map(updates)
+    own = first[first["kind"] == "within"]
+    shares = own["weights"] / own["backend"].map(updates)
     # A NaN is no rounding either.
-    changed = within.assign(share=shares)[~(shares < NEUTRAL)]
+    changed = own.assign(share=shares)[~(shares < NEUTRAL)]
     return changed[["backend", "variant", "draw", "share"]].reset_index(drop=True)
+
+
+def within(table: pd.DataFrame, backends: Sequence[str]) -> pd.DataFrame:
+    """Rows of backends against themselves, without the changes that are not neutral."""
+    draw = ["backend", "variant", "draw"]
+    rows = table[(table["kind"] == "within") & table["backend"].isin(list(backends))]
+    bad = pd.MultiIndex.from_frame(not_neutral(table)[draw])
+    return rows[~pd.MultiIndex.from_frame(rows[draw]).isin(bad)]
 
 
 def between(table: pd.DataFrame, reference: str, backend: str, measure: str) -> pd.Series:
@@ -111,9 +124,9 @@ def floor(table: pd.DataFrame, backends: Sequence[str], measure: str) -> pd.Seri
     """Own sensitivity by step: geometric mean over draws, then over changes, then over backends."""
     means = []
     for backend in backends:
-        own = _within(table, [backend])
         changes = [
-            geometric_mean(_curves(rows, measure)) for _, rows in own.groupby("variant", sort=False)
+            geometric_mean(_curves(rows, measure))
+            for _, rows in within(table, [backend]).groupby("variant", sort=False)
         ]
         if changes:
             means.append(geometric_mean(pd.concat(changes, axis=1)))
@@ -147,55 +160,41 @@ def mean_over(curve: pd.Series, steps: Sequence[int]) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _ratio(table: pd.DataFrame, reference: str, backend: str, measure: str, phase: str) -> Ratio:
-    gap = between(table, reference, backend, measure)
-    if phase == "early":
-        steps = early_steps(between(table, reference, backend, "weights"))
-    else:
-        steps = late_steps(int(gap.index[-1]))
-    own = floor(table, (reference, backend), measure)
-    curves = _curves(_within(table, [reference, backend]), measure)
-    ratios = [
-        value
-        for name in curves
-        if (value := mean_over(gap / curves[name].where(curves[name] > 0), steps)) is not None
-    ]
+def _ratio(
+    about: tuple[str, str, str, str],
+    gaps: pd.DataFrame,
+    own: pd.DataFrame,
+    noise: pd.Series,
+    steps: Sequence[int],
+) -> Ratio:
+    """`about`: reference, backend, measure, phase. `own`: curves of either backend and itself."""
+    gap = geometric_mean(gaps)
+
+    def means(curves: pd.DataFrame) -> list[float]:
+        """Over the steps, of each column that has anything above zero there."""
+        values = [mean_over(curves[name], steps) for name in curves]
+        return [value for value in values if value is not None]
+
+    ratios = means(own.where(own > 0).rdiv(gap, axis=0))
+    # A row for each gap between backends, a column for each gap of a backend from itself; a tie
+    # counts as half.
+    signs = np.sign(np.subtract.outer(means(gaps), means(own)))
     return Ratio(
-        reference=reference,
-        backend=backend,
-        measure=measure,
-        phase=phase,
+        *about,
         first_step=steps[0] if steps else None,
         last_step=steps[-1] if steps else None,
         between=mean_over(gap, steps),
-        floor=mean_over(own, steps),
-        ratio=mean_over(gap / own, steps),
+        floor=mean_over(noise, steps),
+        ratio=mean_over(gap / noise, steps),
         low=min(ratios, default=None),
         high=max(ratios, default=None),
         curves=len(ratios),
-        larger=_larger(_gaps(table, reference, backend, measure), curves, steps),
+        larger=float((signs.mean() + 1) / 2) if signs.size else None,
     )
-
-
-def _larger(gaps: pd.DataFrame, own: pd.DataFrame, steps: Sequence[int]) -> float | None:
-    """Share of pairs of columns in which that of `gaps` is larger over `steps`; a tie is half."""
-    one, two = (
-        [value for name in curves if (value := mean_over(curves[name], steps)) is not None]
-        for curves in (gaps, own)
-    )
-    signs = np.sign(np.subtract.outer(one, two))
-    return float((signs.mean() + 1) / 2) if signs.size else None
-
-
-def _within(table: pd.DataFrame, backends: Sequence[str]) -> pd.DataFrame:
-    bad = not_neutral(table)[["backend", "variant", "draw"]].itertuples(index=False, name=None)
-    rows = table[(table["kind"] == "within") & table["backend"].isin(list(backends))]
-    labels = pd.MultiIndex.from_frame(rows[["backend", "variant", "draw"]])
-    return rows[~labels.isin(list(bad))]
 
 
 def _gaps(table: pd.DataFrame, reference: str, backend: str, measure: str) -> pd.DataFrame:
-    """As `_curves`: two backends from the same start, a column a start."""
+    """Two backends from the same start: a row a step, a column a start."""
     rows = (table["kind"] == "between") & (table["reference"] == reference)
     return _curves(table[rows & (table["backend"] == backend)], measure)
 

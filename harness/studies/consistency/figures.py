@@ -1,4 +1,4 @@
-"""Figures of a study, in the style of the comparison's report."""
+"""Figures of a study's page, in the style of the comparison's report."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from harness.report.figures import PALETTE, Drawn, figure, files
-from harness.studies.consistency.page.findings import (
+from harness.studies.consistency.findings import (
     ConsistencyFindings,
     DefaultRow,
     Study,
     floored,
-    own_rows,
 )
-from harness.studies.consistency.steps import floor
+from harness.studies.consistency.floor import between, floor, within
+from harness.studies.consistency.trajectory import MEASURES
 
 INK, FAINT = "#333333", "#b5b5b5"
+DASHES = ("-", "--", ":")  # of further backends
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
 
 
@@ -36,19 +37,16 @@ def figures(study: Study, findings: ConsistencyFindings) -> dict[str, bytes]:
     return files(drawn)
 
 
-def colour(study: Study, backend: str) -> str:
-    return PALETTE[study.backends.index(backend) % len(PALETTE)]
-
-
 def divergence_figure(study: Study, table: pd.DataFrame) -> Drawn:
     """Gap between backends as lines, each one's own sensitivity as a band: a panel a measure."""
 
     def draw(axes: np.ndarray) -> None:
-        for axis, measure in zip(axes.flat, floor.MEASURES, strict=True):
-            for backend in study.backends:
-                _band(axis, table, backend, measure, colour(study, backend), study.title(backend))
-            for other, dash in zip(study.backends[1:], ("-", "--", ":"), strict=False):
-                gap = floor.between(table, study.backends[0], other, measure)
+        for axis, measure in zip(axes.flat, MEASURES, strict=True):
+            for place, backend in enumerate(study.backends):
+                tone = PALETTE[place % len(PALETTE)]
+                _band(axis, table, backend, measure, tone, study.title(backend))
+            for other, dash in zip(study.backends[1:], DASHES, strict=False):
+                gap = between(table, study.backends[0], other, measure)
                 label = f"{study.title(study.backends[0])} against {study.title(other)}"
                 axis.plot(gap.index, gap, color=INK, linewidth=1.8, linestyle=dash, label=label)
             axis.set_yscale("log")
@@ -62,7 +60,7 @@ def _band(
     axis: Axes, table: pd.DataFrame, backend: str, measure: str, tone: str, label: str
 ) -> None:
     """Smallest to largest distance of a backend from itself under neutral changes; their mean."""
-    rows = own_rows(table, backend)
+    rows = within(table, [backend])
     if rows.empty:
         return
     curves = rows.pivot(index="step", columns=["variant", "draw"], values=measure)
@@ -70,21 +68,21 @@ def _band(
     axis.fill_between(
         curves.index, curves.min(axis=1), curves.max(axis=1), color=tone, alpha=0.2, linewidth=0
     )
-    middle = floor.floor(table, [backend], measure)
+    middle = floor(table, [backend], measure)
     axis.plot(middle.index, middle, color=tone, linewidth=1.3, label=f"{label} against itself")
 
 
 def ratio_figure(study: Study, table: pd.DataFrame) -> Drawn:
     """Gap over the sensitivity of both: 1 is what rounding does by itself."""
-    first = study.backends[0]
+    first, *others = study.backends
 
     def draw(axes: np.ndarray) -> None:
-        axis = axes.flat[0]
-        for measure, tone in zip(floor.MEASURES, PALETTE[2:], strict=False):
-            for other, dash in zip(study.backends[1:], ("-", "--", ":"), strict=False):
-                gap = floor.between(table, first, other, measure)
-                ratio = gap / floor.floor(table, (first, other), measure)
-                pair = f" ({study.title(other)})" if len(study.backends) > 2 else ""
+        [axis] = axes.flat
+        for measure, tone in zip(MEASURES, PALETTE[2:], strict=False):
+            for other, dash in zip(others, DASHES, strict=False):
+                gap = between(table, first, other, measure)
+                ratio = gap / floor(table, (first, other), measure)
+                pair = f" ({study.title(other)})" if len(others) > 1 else ""
                 axis.plot(ratio.index, ratio, color=tone, linestyle=dash, linewidth=1.4,
                           label=f"{measure}{pair}")  # fmt: skip
         axis.axhline(1, color="#555555", linewidth=1, linestyle=":")
@@ -118,9 +116,9 @@ def defaults_figure(rows: Sequence[DefaultRow]) -> Drawn:
         scores.set_title("final scores: largest effect, seed sd", loc="left")
         for axis, key in ((step, "one_step"), (early, "early_weights")):
             values = [(row.followed or {}).get(key, np.nan) for row in rows]
-            known = [v if v is not None and np.isfinite(v) and v > 0 else np.nan for v in values]
-            axis.barh(places, known, color=PALETTE[0], height=0.55, alpha=0.75)
-            if np.isfinite(known).any():
+            widths = [v if v is not None and np.isfinite(v) and v > 0 else np.nan for v in values]
+            axis.barh(places, widths, color=PALETTE[0], height=0.55, alpha=0.75)
+            if np.isfinite(widths).any():
                 axis.set_xscale("log")
         step.set_title("first update, relative", loc="left")
         early.set_title("trajectory, noise floors", loc="left")

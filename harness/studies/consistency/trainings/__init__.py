@@ -1,1 +1,0 @@
-"""Trainings to the end: seeds and verdicts, calibration, effect of a default on the scores."""
