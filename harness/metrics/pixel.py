@@ -13,8 +13,8 @@ WINDOW = 7  # scikit-image's default: uniform 7x7
 def psnr(images: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio in dB, peak 255, mean squared error over pixels and channels.
 
-    Equal images would score infinity and swallow every mean; they get the score of the smallest
-    error uint8 images can have: one channel of one pixel off by one.
+    Equal images would score infinity, and so would every mean with them. They get the score of the
+    smallest error that uint8 images can have: one channel of one pixel off by one.
     """
     images, truth = _checked(images, truth)
     errors = _per_image(images, truth, lambda a, b: float(np.mean((a - b) ** 2)))

@@ -15,7 +15,7 @@ def stand_in(started, compute):
 
     class Extractor:
         def __init__(self, module, name, log, first, patience, backend, variables):
-            assert module == "harness.metrics.extractor" and backend == "torch" and patience
+            assert module == "harness.metrics.extractors" and backend == "torch" and patience
             assert first["name"] == "efficientnet-lite0" and first["weights"] == ""
             self.folder = Path(first["folder"])
             started.append([])

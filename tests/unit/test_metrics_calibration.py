@@ -10,7 +10,8 @@ from rich.console import Console
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from benchmarks.coverage import calibrate, candidates, print_rows, write_rows
+from benchmarks.coverage import candidates
+from benchmarks.coverage.image_studies import energies, hits, scene_noise, skewed_scores
 from benchmarks.coverage.populations import (
     DIMENSIONS,
     GaussianFeatures,
@@ -20,18 +21,10 @@ from benchmarks.coverage.populations import (
     moments_of_product,
     rectified_features,
 )
-from benchmarks.coverage.rows import make_row
-from benchmarks.coverage.samples import (
-    RATIO,
-    block_times,
-    energies,
-    hits,
-    scene_noise,
-    seed_scores,
-    skewed_scores,
-)
-from benchmarks.coverage.simulate import STUDIES, repeat, rows_of
-from benchmarks.coverage.study import Line, Study
+from benchmarks.coverage.rows import Line, Study, as_json, make_row, print_rows
+from benchmarks.coverage.run_studies import RATIO, block_times, seed_scores
+from benchmarks.coverage.simulate import STUDIES, calibrate, repeat, rows_of
+from benchmarks.measure import write_rows
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
 from harness.statistics.intervals import Interval, jackknife, mean_replicates
@@ -258,7 +251,7 @@ def test_names_of_studies_and_their_seeds_differ():
 
 def test_rows_are_written_as_json_and_printed_in_groups(small, tmp_path):
     rows = small[0]
-    write_rows(rows, tmp_path / "rows.json")
+    write_rows(as_json(rows), tmp_path / "rows.json")
     written = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert len(written) == len(rows)
     assert written[0]["outcome"] == rows[0].outcome
@@ -276,4 +269,4 @@ def test_bad_requests_are_refused_in_a_line(tmp_path):
             calibrate(repeats, processes, lambda *each: None)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
-        write_rows([], tmp_path / "file" / "rows.json")
+        write_rows(as_json([]), tmp_path / "file" / "rows.json")
