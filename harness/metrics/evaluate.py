@@ -120,7 +120,7 @@ class Scorer:
                 judge.hits(arrays[direction.name]) if judge else None,
             )
             for score in model_scores(direction, self.yardstick, translations):
-                subject = {"metric": score.metric, "direction": direction.name}
+                subject: Row = {"metric": score.metric, "direction": direction.name}
                 subject |= {"device": run.device, "seed": run.seed, "step": step}
                 yield EvaluationScore(subject, run.backend, score)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,31 +125,32 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
     def places(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return arrays[direction.source], arrays[direction.target], arrays[direction.floor]
 
+    def scored(metric: str, floor: float, identity: float, n: int) -> ReferenceScore:
+        return ReferenceScore(metric, Interval.of(floor).value, Interval.of(identity).value, n)
+
     source, target, floor = places(yardstick.features)
-    yield ReferenceScore(
-        "kid_efflite0", _finite(kid(floor, target)), _finite(kid(source, target)), len(source)
-    )
+    yield scored("kid_efflite0", kid(floor, target), kid(source, target), len(source))
     n = common_count(direction, yardstick.images)
     for metric, features in (("fd_efflite0", yardstick.features), ("fid", yardstick.inception)):
         if features:
             source, target, floor = (spaced(vectors, n) for vectors in places(features))
-            scores = (_finite(frechet_distance(other, target)) for other in (floor, source))
-            yield ReferenceScore(metric, *scores, n)
+            identity = frechet_distance(source, target)
+            yield scored(metric, frechet_distance(floor, target), identity, n)
     if yardstick.energy:
         source, target, floor = places(yardstick.energy)
-        scores = (_finite(checkerboard_replicates(x, target).value) for x in (floor, source))
-        yield ReferenceScore("checkerboard", *scores, len(source))
+        of_floor, of_source = (checkerboard_replicates(x, target).value for x in (floor, source))
+        yield scored("checkerboard", of_floor, of_source, len(source))
     if direction.name in yardstick.hits:
         hits = yardstick.hits[direction.name]
-        shares = (float(hits[name].mean()) for name in ("real", "untranslated"))
-        yield ReferenceScore("judge_accuracy", *shares, len(hits["real"]))
-    untranslated = yardstick.images[direction.source]
+        real, untranslated = (float(hits[name].mean()) for name in ("real", "untranslated"))
+        yield scored("judge_accuracy", real, untranslated, len(hits["real"]))
+    images = yardstick.images[direction.source]
     for metric in CYCLE:
-        yield ReferenceScore(metric, None, None, len(untranslated))
+        yield ReferenceScore(metric, None, None, len(images))
     if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
-            values = measure(untranslated, yardstick.images[direction.truth])
-            yield ReferenceScore(metric, None, _finite(float(values.mean())), len(values))
+            values = measure(images, yardstick.images[direction.truth])
+            yield scored(metric, math.nan, float(values.mean()), len(values))
 
 
 def discriminator_rows(evaluation: Arrays, middle: float) -> Iterator[dict[str, Any]]:
@@ -178,7 +180,3 @@ def common_count(direction: Direction, images: Arrays) -> int:
 def spaced(array: np.ndarray, count: int) -> np.ndarray:
     """`count` rows spread evenly over `array`, in order: the same images for every run."""
     return array[np.arange(count) * len(array) // max(1, count)]
-
-
-def _finite(value: float) -> float | None:
-    return Interval.of(value).value

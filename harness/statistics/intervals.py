@@ -103,29 +103,24 @@ class Replicates:
 
     def __sub__(self, other: Replicates) -> Replicates:
         """Raises ValueError unless both leave out the same blocks."""
-        same = len(self.sides) == len(other.sides) and all(
-            np.array_equal(mine.sizes, its.sizes)
-            for mine, its in zip(self.sides, other.sides, strict=True)
-        )
-        if not same:
+        pairs = list(zip(self.sides, other.sides, strict=False))
+        alike = all(np.array_equal(mine.sizes, its.sizes) for mine, its in pairs)
+        if len(self.sides) != len(other.sides) or not alike:
             raise ValueError("a paired difference needs both models scored on the same test images")
-        sides = tuple(
-            LeftOut(mine.values - its.values, mine.sizes)
-            for mine, its in zip(self.sides, other.sides, strict=True)
-        )
+        sides = tuple(LeftOut(mine.values - its.values, mine.sizes) for mine, its in pairs)
         bounds = None
         if self.bounds and other.bounds:
             bounds = (self.bounds[0] - other.bounds[1], self.bounds[1] - other.bounds[0])
         return Replicates(self.value - other.value, sides, bounds)
 
 
-def blocks_of(count: int, blocks: int = BLOCKS) -> list[np.ndarray]:
+def blocks_of(count: int) -> list[np.ndarray]:
     """Indices 0..count-1 in contiguous blocks whose sizes differ by at most one.
 
     Contiguous, since neighbours in a split are often shots of one scene and so not independent.
-    With fewer images than `blocks`, each is a block.
+    With fewer images than BLOCKS, each is a block.
     """
-    return np.array_split(np.arange(count), min(blocks, count)) if count else []
+    return np.array_split(np.arange(count), min(BLOCKS, count)) if count else []
 
 
 def leave_out(statistic: Callable[[np.ndarray], float], count: int) -> LeftOut:
@@ -153,7 +148,7 @@ def share_replicates(hits: np.ndarray) -> Replicates:
     return replace(mean_replicates(hits), bounds=(0.0, 1.0))
 
 
-def jackknife(replicates: Replicates, confidence: float = CONFIDENCE) -> Interval:
+def jackknife(replicates: Replicates) -> Interval:
     """Grouped jackknife interval for other test images: value +- t * standard error.
 
     Variances of independent samples add up (Arvesen 1969); blocks of unequal size are weighted
@@ -168,18 +163,15 @@ def jackknife(replicates: Replicates, confidence: float = CONFIDENCE) -> Interva
     as it is.
     """
     if replicates.bounds is not None:
-        return _share_interval(replicates, replicates.bounds, confidence)
+        return _share_interval(replicates, *replicates.bounds)
     variances = np.array([_variance(replicates.value, side) for side in replicates.sides])
     freedoms = np.array([len(side.values) - 1 for side in replicates.sides])
-    return interval_of_sum(replicates.value, variances, freedoms, confidence)
+    return interval_of_sum(replicates.value, variances, freedoms)
 
 
-def _share_interval(
-    replicates: Replicates, bounds: tuple[float, float], confidence: float
-) -> Interval:
-    """`bounds`: 0 and 1 of a share, -1 and 1 of a difference; both have variance 2 / N^2 to add."""
+def _share_interval(replicates: Replicates, low: float, high: float) -> Interval:
+    """`low`, `high`: 0 and 1 of a share, -1 and 1 of a difference."""
     (side,) = replicates.sides or (LeftOut(np.empty(0), np.empty(0, int)),)
-    low, high = bounds
     images, added = int(side.sizes.sum()), 2 / (high - low)
     total = images + 2 * added
     centre = (images * replicates.value + added * (low + high)) / total
@@ -189,7 +181,7 @@ def _share_interval(
     variance = of_blocks + added * ((centre - low) ** 2 + (high - centre) ** 2) / total**2
     # Only the variance between the blocks is an estimate.
     freedom = (len(side.values) - 1) * (variance / of_blocks) ** 2 if of_blocks > 0 else math.inf
-    half = t_quantile(freedom, confidence) * math.sqrt(variance)
+    half = t_quantile(freedom) * math.sqrt(variance)
     return Interval.of(replicates.value, max(low, centre - half), min(high, centre + half))
 
 
@@ -214,7 +206,7 @@ def seed_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     return t_interval(mean, error, len(array) - 1, confidence)
 
 
-def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
     """How many times as long `a` takes as `b`: the median of the ratios a[i] / b[i].
 
     `a`, `b`: float (pairs,), seconds a step of alternating blocks, warm-up left out. The ratio is
@@ -237,8 +229,8 @@ def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE)
         return Interval.of(value)
     count, ordered = len(ratios), np.sort(ratios)
     coverage = 1 - 2 * stats.binom.cdf(np.arange(count // 2 + 1), count, 0.5)  # k - 1: of the k-th
-    k = max(1, int((coverage >= confidence).sum()))
-    excess = (coverage[k - 1] - confidence) / (coverage[k - 1] - coverage[k])
+    k = max(1, int((coverage >= CONFIDENCE).sum()))
+    excess = (coverage[k - 1] - CONFIDENCE) / (coverage[k - 1] - coverage[k])
     inward = min(1.0, max(0.0, (count - k) * excess / (k + (count - 2 * k) * excess)))
     low, high = ((1 - inward) * line[k - 1] + inward * line[k] for line in (ordered, ordered[::-1]))
     return Interval.of(value, float(low), float(high))
@@ -265,11 +257,9 @@ def enough_starts(ratios: Sequence[float], wanted: float) -> bool:
     return len(ratios) >= LEAST_STARTS and width(over_starts(ratios)) <= wanted
 
 
-def clopper_pearson(
-    hits: float, trials: int, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Exact two-sided bounds of a share (Clopper & Pearson 1934); `hits` need not be whole."""
-    tail = (1 - confidence) / 2
+def clopper_pearson(hits: float, trials: int) -> tuple[float, float]:
+    """Exact two-sided 95% bounds of a share (Clopper & Pearson 1934); `hits` need not be whole."""
+    tail = (1 - CONFIDENCE) / 2
     low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits > 0 else 0.0
     high = float(stats.beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
     return low, high
