@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _line(each: ExportedModel) -> str:
-    from harness.tools.translate.reproduced import TOLERANCE
+    from harness.tools.translate.export import TOLERANCE
 
     made = each.reproduced
     verdict = "reproduced" if made.ok else "NOT reproduced"

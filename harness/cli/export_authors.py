@@ -21,7 +21,7 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from harness.tools.imports.export_authors import export_authors
+    from harness.tools.imports.checkpoint import export_authors
 
     files = [str(file) for file in export_authors(options.run, options.to)]
     if options.json:

@@ -83,8 +83,8 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
 
 
 def run_losses(options: argparse.Namespace) -> int:
-    from harness.tools.imports.declared import parse_weights
     from harness.tools.imports.losses import ImportRequest, import_losses
+    from harness.tools.imports.sources import parse_weights
 
     request = ImportRequest(
         files=options.files,

@@ -56,7 +56,6 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from harness.tools.translate.direction import described
     from harness.tools.translate.translate import TranslationRequest, translate
 
     request = TranslationRequest(
@@ -87,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     images = "1 image" if done.images == 1 else f"{done.images} images"
-    way = described(done.trained, done.direction)
+    way = done.trained.described(done.direction)
     print(f"{images} -> {printable(str(options.to))} ({way}, by {done.backend})")
     return 0
 

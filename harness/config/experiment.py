@@ -38,6 +38,7 @@ from harness.system.untrusted import LONGEST, shown
 
 DEEPEST = 4  # parts of a key: model.discriminator_norm.kind has three
 MOST_SAID = 1000  # characters of what is wrong
+FOR_REPORTS = ("backends", "titles")  # of a recorded configuration: written there, but no settings
 
 
 class Experiment(ConfigSection):
@@ -136,6 +137,16 @@ def digest_of(settings: Mapping[str, Any], *context: str) -> str:
     """As `Experiment.digest`, of a configuration as it was written down."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256("\n".join((text, *context)).encode()).hexdigest()[:10]
+
+
+def recorded_settings(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a document as experiment.json: the settings of its experiment, as they were written down.
+
+    Raises KeyError, or AttributeError, for a document that is none.
+    """
+    names = {name: document[name] for name in ("dataset", "preset")}
+    configuration = document["configuration"].items()
+    return {key: value for key, value in configuration if key not in FOR_REPORTS} | names
 
 
 def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> Experiment:

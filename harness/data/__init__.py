@@ -10,43 +10,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.data.audit import Audit, audit
-from harness.data.catalogue import CATALOGUE, CatalogueEntry, find_entry
+from harness.data.catalogue import find_entry
 from harness.data.fetch import Report, StageProgress
 from harness.data.find_local import find_local
 from harness.data.find_or_fetch import find_or_fetch
 from harness.data.image_arrays import Images, Ragged, open_images
 from harness.data.images import load_images
 from harness.data.labels import read_labels
-from harness.data.layout import DatasetFolder
-from harness.data.manifest import ImageFile, Manifest, build_manifest
+from harness.data.layout import DatasetFolder, HoldOut
+from harness.data.manifest import Audit, ImageFile, Manifest, audit, build_manifest
 from harness.data.resize import Fit, Resize
 from harness.data.scan import scan
-from harness.data.split_rule import HoldOut
 
 __all__ = [
-    "CATALOGUE",
-    "Audit",
-    "CatalogueEntry",
-    "DatasetFolder",
-    "Fit",
-    "HoldOut",
-    "ImageFile",
-    "Images",
-    "Manifest",
-    "Prepared",
-    "Ragged",
-    "Resize",
-    "audit",
-    "build_manifest",
-    "find_entry",
-    "find_local",
-    "find_or_fetch",
-    "load_images",
-    "open_images",
-    "prepare",
-    "scan",
-]
+    "Fit", "ImageFile", "Images", "Manifest", "Prepared", "Ragged", "Resize", "audit",
+    "build_manifest", "find_entry", "find_local", "load_images", "open_images", "prepare", "scan",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +49,7 @@ def prepare(
 ) -> Prepared:
     """Find or fetch a data set, look at every file once, and list and audit what is there.
 
-    `size` (pixels) and `counts` (train, test images of a domain) apply to `seasons` only.
+    `size` (pixels) and `counts` (train, test images of a domain) apply to built-in sets only.
     `hold_out`: "validation" puts a tenth of the training images in place of the test images, to
     choose settings on; see `find_or_fetch`. `report` gets lines for the user, `progress` (stage,
     done, total) with the stages "download" (bytes), "unpack", "draw", "write", "link" and

@@ -36,15 +36,18 @@ def explained_writes(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def build_folder(folder: Path) -> Iterator[Path]:
+def build_folder(folder: Path, *, replace: bool = True) -> Iterator[Path]:
     """An empty folder to fill, which becomes `folder` in one step when the block ends well.
 
-    What stands at `folder` before is removed: it was found wanting. What another process put there
-    meanwhile stays: it made the same. If the block fails nothing is left behind.
+    What another process put there meanwhile stays: it made the same. If the block fails nothing is
+    left behind. `replace`: whether what stands at `folder` before is removed; if not, it raises
+    UserError.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
+        if not replace:
+            raise UserError(f"{folder}: exists already; remove it or name another folder")
         shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         yield temporary

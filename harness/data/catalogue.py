@@ -1,8 +1,8 @@
 """The data sets known by name: what they hold, where they come from, how to recognise them.
 
-Sizes and SHA-256 of the archives are those the TensorFlow Datasets project published for the same
-files under their older address (`url_checksums/cycle_gan.txt`); the MD5 of two that it does not
-have are from public code that downloads them. None: nobody publishes one.
+Sizes and SHA-256 of the archives are those that the TensorFlow Datasets project published for the
+same files under their older address (`url_checksums/cycle_gan.txt`). It lacks two files, whose MD5
+are from public code that downloads them. None: nobody publishes a checksum.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.data.layout import ALL_SPLITS, SPLITS
-from harness.data.single_domains import SINGLES
+from harness.data.sources import SINGLES, Archive
 
 PUBLISHER = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
 
@@ -19,21 +19,6 @@ IMAGENET = "ImageNet photographs; rights stay with their authors; non-commercial
 PAINTINGS = "WikiArt reproductions and Flickr photographs; rights vary; research use"
 GATHERED = "gathered on the web; rights stay with their authors; research use"
 SAMPLES = "samples of the authors' other sets, whose rights they share; research use"
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A published file.
-
-    `size` in bytes (0: not known); `sha256` or `md5` in lower-case hexadecimal, where one is
-    publicly known. `untested`: a zip of training images only, a tenth of which is put by to test.
-    """
-
-    url: str
-    size: int
-    sha256: str | None
-    md5: str | None = None
-    untested: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +38,7 @@ class BuiltIn:
 
 @dataclass(frozen=True)
 class Pair:
-    """Made here of two sets of one domain each, by their names in `sources.SOURCES`."""
+    """Made here of two sets of one domain each, by their names in `sources.SINGLES`."""
 
     a: str
     b: str
@@ -175,6 +160,6 @@ def find_entry(name: str) -> CatalogueEntry | None:
         if wanted in (entry.name, *entry.aliases):
             return entry
     a, _, b = wanted.partition("_")
-    if a in SINGLES and b in SINGLES and a != b and SINGLES[a].family == SINGLES[b].family:
+    if a in SINGLES and b in SINGLES and a != b and type(SINGLES[a]) is type(SINGLES[b]):
         return _pair(a, b)
     return None

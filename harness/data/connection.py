@@ -1,4 +1,4 @@
-"""Opening an HTTP address, with every way that can fail told apart from the disk's failures."""
+"""Opening an HTTP address. Its failures are TransferErrors: those of the disk are not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK = 256 * 1024
 
 
 class TransferError(Exception):
-    """No answer, or one that broke off; `retry` says whether asking again at once may help."""
+    """No answer, or one that broke off. `retry`: whether asking again at once may help."""
 
     def __init__(self, reason: object, retry: bool):
         super().__init__(" ".join(str(reason).split()) or type(reason).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")
 DEEP_MODES = ("I", "F")
 
 
+# In Pillow's messages; it differs from run to run.
+ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
+
+
 class UnreadableImage(Exception):
     """The file is no image this package can use; the message says why in a few words."""
 
@@ -26,7 +31,7 @@ class UnreadableImage(Exception):
 def bombs_refused() -> Iterator[None]:
     """Make PIL's decompression bomb warning an error. Enter it outside of any thread pool.
 
-    Its others, on oddities of files that it can read, are for who writes such files.
+    Its other warnings, on oddities of files that it can read, are left out.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -34,30 +39,25 @@ def bombs_refused() -> Iterator[None]:
         yield
 
 
-def decode(content: bytes) -> tuple[Image.Image, str]:
-    """The image as RGB, fully decoded, and the mode it was stored in.
+def decode(content: bytes) -> Image.Image:
+    """The image as RGB, fully decoded.
 
     As the reference code does (`Image.open(path).convert("RGB")`): the EXIF orientation is not
     applied, transparency is dropped, of several frames the first is taken.
     Raises UnreadableImage.
     """
     try:
-        with bytes_as_image(content) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.verify()  # checksums of PNG chunks, which decoding skips
-        image = bytes_as_image(content)
-        mode = image.mode
-        if mode.startswith(DEEP_MODES):
-            raise UnreadableImage(f"mode {mode}: convert it to 8 bits a channel")
-        if mode != "RGB":
-            return image.convert("RGB"), mode
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if image.mode.startswith(DEEP_MODES):
+            raise UnreadableImage(f"mode {image.mode}: convert it to 8 bits a channel")
+        if image.mode != "RGB":
+            return image.convert("RGB")
         image.load()  # a copy could take hundreds of megabytes
-        return image, mode
+        return image
     except (UnreadableImage, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything on damaged input
-        text = " ".join(str(error).split()).replace(repr(content), "")
+        text = ADDRESS.sub("", " ".join(str(error).split()).replace(repr(content), ""))
         raise UnreadableImage(f"{type(error).__name__}: {text}"[:200]) from None
-
-
-def bytes_as_image(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content), formats=FORMATS)

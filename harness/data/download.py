@@ -25,7 +25,7 @@ ENOUGH_TO_GO_ON = 2**20  # bytes a broken attempt must have brought for it not t
 
 
 class _Refusal(UserError):
-    """The server has an answer, but no file: what came before says nothing about it."""
+    """The server answers, but not with the file. What came earlier may still be good."""
 
 
 @dataclass
@@ -49,29 +49,6 @@ class _Transfer:
         self.validator = None
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What was known of a file before it came."""
-
-    sha256: str | None
-    md5: str | None
-    size: int
-
-    @property
-    def checksum(self) -> bool:
-        """Whether there is one to compare with."""
-        return bool(self.sha256 or self.md5)
-
-    def problem(self, path: Path) -> str | None:
-        """What is wrong with `path`; None if nothing is."""
-        for algorithm, expected in (("sha256", self.sha256), ("md5", self.md5)):
-            if expected is not None and (got := digest_of(path, algorithm)) != expected:
-                return f"wrong checksum, expected {algorithm} {expected}, got {got}"
-        if self.size and path.stat().st_size != self.size:
-            return f"wrong size, expected {self.size} bytes"
-        return None
-
-
 def download(
     url: str,
     target: Path,
@@ -88,7 +65,7 @@ def download(
     """Fetch `url` into `target`, which appears complete and verified or not at all.
 
     Verified is what is known of it: `sha256`, `md5`, `size` in bytes (0: not known). Returns the
-    SHA-256 of what came, for a caller that knew none to tell.
+    SHA-256 of what came.
     Bytes arrive in `target` + ".part". It stays behind only when the transfer was interrupted, the
     server can continue it and a checksum is known; the next call then does. A dropped connection
     or a busy server is tried again up to `attempts` times, waiting `pause` seconds longer each
@@ -101,17 +78,17 @@ def download(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     with _locked(part) as file:
-        known = _Known(sha256, md5, size)
-        if not known.checksum:
+        checkable = bool(sha256 or md5)
+        if not checkable:
             file.truncate(0)  # nothing could tell whether the bytes of an earlier call belong here
         resumed = os.fstat(file.fileno()).st_size > 0
         transfer = _Transfer(url, file, size_limit, timeout, progress, ranges=resumed)
         try:
             _receive(transfer, attempts, pause)
-            if resumed and known.problem(part):
+            if resumed and _problem(part, sha256, md5, size):
                 transfer.forget()  # the bytes of an earlier call may be of another version
                 _receive(transfer, attempts, pause)
-            if problem := known.problem(part):
+            if problem := _problem(part, sha256, md5, size):
                 raise UserError(
                     f"{url}: {problem} ({transfer.size} bytes);"
                     " the file there is damaged, cut short or another one"
@@ -120,14 +97,14 @@ def download(
             part.replace(target)
             return sha256 or digest_of(target)
         except (TransferError, KeyboardInterrupt) as error:
-            if not (transfer.ranges and transfer.size and known.checksum):
+            if not (transfer.ranges and transfer.size and checkable):
                 part.unlink(missing_ok=True)
             if isinstance(error, TransferError):
                 raise UserError(f"{url}: {error}; try again, or check the network") from None
             raise
         except _Refusal:
-            # From a mirror that is being mended, say: what came earlier may still be good.
-            if not (transfer.size and known.checksum):
+            # A mirror that is being mended answers so, for example.
+            if not (transfer.size and checkable):
                 part.unlink(missing_ok=True)
             raise
         except OSError as error:
@@ -136,6 +113,16 @@ def download(
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _problem(path: Path, sha256: str | None, md5: str | None, size: int) -> str | None:
+    """What is wrong with a file that came; None if nothing is."""
+    for algorithm, expected in (("sha256", sha256), ("md5", md5)):
+        if expected is not None and (got := digest_of(path, algorithm)) != expected:
+            return f"wrong checksum, expected {algorithm} {expected}, got {got}"
+    if size and path.stat().st_size != size:
+        return f"wrong size, expected {size} bytes"
+    return None
 
 
 @contextmanager
@@ -198,7 +185,7 @@ def _attempt(transfer: _Transfer) -> None:
 
 
 def _begin(transfer: _Transfer, response: requests.Response, offset: int) -> int | None:
-    """Look at the head of an answer; the size of the whole file in bytes, where it is told."""
+    """Check the head of an answer. The size of the whole file in bytes, None if it is not given."""
     status, headers = response.status_code, response.headers
     if status in RETRIED_STATUS:
         raise TransferError(f"the server answered {status}", retry=True)

@@ -6,17 +6,16 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from harness.data.archive import MAX_BYTES
 from harness.data.cache import explained_writes
-from harness.data.catalogue import Archive
 from harness.data.connection import fetch_text
 from harness.data.download import download
 from harness.data.layout import Progress
-from harness.data.sources import file_name
+from harness.data.sources import Archive
 from harness.system.errors import UserError
 
 MIRROR_VARIABLE = "CYCLEBENCH_MIRROR"
@@ -25,18 +24,23 @@ Report = Callable[[str], None]
 StageProgress = Callable[[str, int, int], None]  # stage, done, total (0: not known)
 
 
+@dataclass(frozen=True)
+class Feedback:
+    """What the user is told: `report` gets lines, `progress` how far a stage is."""
+
+    report: Report
+    progress: StageProgress | None
+
+    def stage(self, name: str) -> Progress | None:
+        """Progress of the stage `name`."""
+        return self.progress and partial(self.progress, name)
+
+
 class Unavailable(UserError):
-    """A published file cannot be had from its address: putting it in place by hand helps."""
+    """A published file cannot be downloaded; the user can put it in place by hand."""
 
 
-def fetch(
-    name: str,
-    licence: str,
-    source: Archive,
-    target: Path,
-    report: Report,
-    progress: StageProgress | None,
-) -> str:
+def fetch(name: str, licence: str, source: Archive, target: Path, feedback: Feedback) -> str:
     """Download `source` into the file `target`, verified by what is known of it; its address.
 
     `name` and `licence` are for the lines reported; where no SHA-256 is known the one obtained is
@@ -44,9 +48,9 @@ def fetch(
     that is none.
     """
     try:
-        archive = from_mirror(source)
+        archive = _from_mirror(source)
         size = f"{archive.size / 1e6:.0f} MB, " if archive.size else ""
-        report(f"{name}: downloading {archive.url} ({size}{licence})")
+        feedback.report(f"{name}: downloading {archive.url} ({size}{licence})")
         sha256 = download(
             archive.url,
             target,
@@ -54,17 +58,17 @@ def fetch(
             md5=archive.md5,
             size=archive.size,
             size_limit=archive.size or MAX_BYTES,
-            progress=progress and partial(progress, "download"),
+            progress=feedback.stage("download"),
         )
     except UserError as error:
         raise Unavailable(str(error)) from None
     if archive.sha256 is None:
         checked = "its MD5 is the published one" if archive.md5 else "nothing to compare it with"
-        report(f"{name}: {file_name(archive)} has sha256 {sha256} ({checked})")
+        feedback.report(f"{name}: {archive.file_name} has sha256 {sha256} ({checked})")
     return archive.url
 
 
-def from_mirror(source: Archive) -> Archive:
+def _from_mirror(source: Archive) -> Archive:
     """The file to fetch.
 
     A mirror may publish NAME.sha256 beside a file (as `sha256sum` prints it): who names the mirror
@@ -73,7 +77,7 @@ def from_mirror(source: Archive) -> Archive:
     base = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     if not base:
         return source
-    url = f"{base}/{file_name(source)}"
+    url = f"{base}/{source.file_name}"
     listed = fetch_text(f"{url}.sha256")
     if listed is None:
         return replace(source, url=url)
@@ -89,8 +93,7 @@ def fetch_and_unpack(
     source: Archive,
     folder: Path,
     unpacker: Callable[[Path, Path, Progress | None], None],
-    report: Report,
-    progress: StageProgress | None,
+    feedback: Feedback,
 ) -> None:
     """Fetch a zip and unpack it into `folder`; a partial download stays if it can be continued.
 
@@ -100,10 +103,10 @@ def fetch_and_unpack(
     with explained_writes(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        url = fetch(name, licence, source, zip_file, report, progress)
-        report(f"{name}: unpacking into {folder}")
+        url = fetch(name, licence, source, zip_file, feedback)
+        feedback.report(f"{name}: unpacking into {folder}")
         try:
-            unpacker(zip_file, folder, progress and partial(progress, "unpack"))
+            unpacker(zip_file, folder, feedback.stage("unpack"))
         except UserError as error:
             # The user knows the address, not the temporary file.
             raise Unavailable(str(error).replace(str(zip_file), url)) from None

@@ -7,10 +7,12 @@ from pathlib import Path
 from harness.data.cache import cache_folder
 from harness.data.catalogue import CatalogueEntry, find_entry
 from harness.data.layout import SPLITS, DatasetFolder, is_path, missing_splits
+from harness.data.linking import class_folders
 from harness.system.errors import UserError
 from harness.system.untrusted import expanded, is_folder
 
 LONGEST = 1000  # characters of a path in a message
+CLASS_PAIR = "FOLDER:A-B for images in FOLDER/A/<class>/ and FOLDER/B/<class>/"
 
 
 def find_local(dataset: str, data_dir: Path | None) -> DatasetFolder | None:
@@ -71,3 +73,37 @@ def _incomplete(folder: Path) -> str:
         f"{folder}: no folder {', '.join(missing_splits(folder))} in it;"
         f" a data set is a folder with {', '.join(SPLITS)}"
     )
+
+
+def find_class_pair(dataset: str, data_dir: Path | None) -> tuple[Path, Path] | None:
+    """The two folders of classes that `FOLDER:A-B` means: FOLDER/A and FOLDER/B.
+
+    FOLDER is a path, or a folder in `data_dir`, or `data_dir` itself by its name. None where
+    `dataset` is not of that form. Raises UserError for a FOLDER that is not there and domains it
+    does not have.
+    """
+    name, colon, domains = dataset.rpartition(":")
+    if not colon or not name:
+        return None
+    # Where FOLDER may be.
+    path = expanded(name)
+    places = [path]
+    if data_dir is not None and not is_path(name):
+        itself = [data_dir] if data_dir.resolve().name == name else []
+        places = [data_dir / name, *itself, path]
+    root = next((place.resolve() for place in places if is_folder(place)), None)
+    if root is None:
+        where = "" if data_dir is None else f" in {data_dir}"
+        raise UserError(f"{name!r}: no such folder{where}; write {CLASS_PAIR}")
+    # Either name may have a hyphen in it: that one divides which leaves two folders.
+    cuts = [index for index, letter in enumerate(domains) if letter == "-"]
+    pairs = [(domains[:cut], domains[cut + 1 :]) for cut in cuts]
+    folders = {folder.name for folder in class_folders(root)}
+    fits = [(a, b) for a, b in pairs if a in folders and b in folders and a != b]
+    if len(fits) != 1:
+        problem = "more than one way to divide it" if fits else "not two different folders there"
+        raise UserError(
+            f"{dataset!r}: {problem}; {root} has {', '.join(sorted(folders)) or 'no folders'};"
+            f" write {CLASS_PAIR}"
+        )
+    return root / fits[0][0], root / fits[0][1]

@@ -11,25 +11,13 @@ from pathlib import Path
 
 from harness.data.archive import unpack
 from harness.data.cache import cache_folder, explained_writes
-from harness.data.catalogue import (
-    CATALOGUE,
-    Archive,
-    BuiltIn,
-    CatalogueEntry,
-    Pair,
-    Unusable,
-    find_entry,
-)
-from harness.data.class_pairs import SYNTAX, find_class_pair
-from harness.data.fetch import Report, StageProgress, Unavailable, fetch_and_unpack
-from harness.data.find_local import find_local
-from harness.data.layout import SPLITS, DatasetFolder
-from harness.data.linking import pair_of_classes
-from harness.data.pairs import archives_of, make_pair
-from harness.data.single_domains import pairable
-from harness.data.sources import file_name
-from harness.data.split_rule import HoldOut
-from harness.data.validation_split import link_validation_split
+from harness.data.catalogue import CATALOGUE, BuiltIn, CatalogueEntry, Pair, Unusable, find_entry
+from harness.data.fetch import Feedback, Report, StageProgress, Unavailable, fetch_and_unpack
+from harness.data.find_local import CLASS_PAIR, find_class_pair, find_local
+from harness.data.layout import SPLITS, DatasetFolder, HoldOut
+from harness.data.linking import link_validation_split, pair_of_classes
+from harness.data.pairs import make_pair
+from harness.data.sources import SINGLES, pairable
 from harness.system.errors import UserError
 from harness.system.untrusted import expanded, shown
 
@@ -59,12 +47,13 @@ def find_or_fetch(
     """
     if hold_out not in ("test", "validation"):
         raise UserError(f"hold_out: {hold_out!r} is not known; give test or validation")
-    whole = _find_or_fetch_whole(dataset, data_dir, size, counts, report, progress)
+    feedback = Feedback(report, progress)
+    whole = _find_or_fetch_whole(dataset, data_dir, size, counts, feedback)
     _check_name(whole.name)
     if hold_out == "test":
         return whole
     name = f"{whole.name}-validation"
-    folder = link_validation_split(name, whole.folder, progress and partial(progress, "link"))
+    folder = link_validation_split(name, whole.folder, feedback.stage("link"))
     report(f"{name}: part of the training images in place of the test images, in {folder}")
     return DatasetFolder(name, folder, whole.titles)
 
@@ -74,23 +63,22 @@ def _find_or_fetch_whole(
     data_dir: Path | None,
     size: int,
     counts: tuple[int, int],
-    report: Report,
-    progress: StageProgress | None,
+    feedback: Feedback,
 ) -> DatasetFolder:
     entry = find_entry(dataset)
     if entry is not None and isinstance(entry.source, BuiltIn):
-        return _draw(entry, entry.source, size, counts, report, progress)
+        return _draw(entry, entry.source, size, counts, feedback)
     data_dir = data_dir and expanded(data_dir)
     local = find_local(dataset, data_dir)
     if local is not None:
-        report(f"{local.name}: found in {local.folder}")
+        feedback.report(f"{local.name}: found in {local.folder}")
         return local
     if (domains := find_class_pair(dataset, data_dir)) is not None:
         a, b = domains
         name = f"{a.parent.name}-{a.name}-{b.name}"
         _check_name(name)
-        folder = pair_of_classes(name, a, b, progress and partial(progress, "link"))
-        report(f"{name}: links to the images of {a} and {b} in {folder}")
+        folder = pair_of_classes(name, a, b, feedback.stage("link"))
+        feedback.report(f"{name}: links to the images of {a} and {b} in {folder}")
         return DatasetFolder(name, folder, (a.name, b.name))
     if entry is None:
         names = ", ".join(entry.name for entry in CATALOGUE)
@@ -98,52 +86,43 @@ def _find_or_fetch_whole(
         raise UserError(
             f"{shown(dataset)}: not a known data set{where}; give one of {names},"
             f" A-B for two of {' or of '.join(pairable())},"
-            f" the path of a folder with {', '.join(SPLITS)}, or {SYNTAX}"
+            f" the path of a folder with {', '.join(SPLITS)}, or {CLASS_PAIR}"
         )
-    return _fetch(entry, data_dir, report, progress)
+    return _fetch(entry, data_dir, feedback)
 
 
 def _check_name(name: str) -> None:
-    """What records and pages are to name must be text. Raises UserError."""
+    """Raises UserError unless `name` is text, as records and pages are to show it."""
     try:
         name.encode()
     except UnicodeEncodeError:
         raise UserError(f"{name!a}: a folder whose name is not UTF-8; rename it") from None
 
 
-def _fetch(
-    entry: CatalogueEntry, data_dir: Path | None, report: Report, progress: StageProgress | None
-) -> DatasetFolder:
+def _fetch(entry: CatalogueEntry, data_dir: Path | None, feedback: Feedback) -> DatasetFolder:
     """The entry put together or fetched. Raises UserError, with advice where it cannot be had."""
-    folder = cache_folder() / "datasets" / entry.name
-    source = entry.source
+    name, source = entry.name, entry.source
+    assert not isinstance(source, BuiltIn), "those are drawn"
     if isinstance(source, Unusable):
-        raise UserError(f"{entry.name}: {source.reason}; give another data set ({source.url})")
+        raise UserError(f"{name}: {source.reason}; give another data set ({source.url})")
+    datasets, place = cache_folder() / "datasets", data_dir or "DATA_DIR"
     try:
         if isinstance(source, Pair):
-            folder = make_pair(entry, source, data_dir, report, progress)
-        elif isinstance(source, Archive):
+            archives = (*SINGLES[source.a].archives, *SINGLES[source.b].archives)
+            put = f"{', '.join(archive.file_name for archive in archives)} into {place}"
+            folder = make_pair(name, source, data_dir, feedback)
+        else:
+            put = f"{name} into {place}/{name}/{{{','.join(SPLITS)}}}"
+            folder = datasets / name
             unpacker = partial(unpack, untested=source.untested)
-            fetch_and_unpack(entry.name, entry.licence, source, folder, unpacker, report, progress)
+            fetch_and_unpack(name, entry.licence, source, folder, unpacker, feedback)
     except Unavailable as error:
-        raise UserError(f"{error}. {_advice(entry, data_dir)}") from None
-    return DatasetFolder(entry.name, folder, entry.titles)
-
-
-def _advice(entry: CatalogueEntry, data_dir: Path | None) -> str:
-    tried = [*([str(data_dir)] if data_dir else []), str(cache_folder() / "datasets")]
-    put = f"{entry.name} into {data_dir or 'DATA_DIR'}/{entry.name}/{{{','.join(SPLITS)}}}"
-    if isinstance(entry.source, Pair):
-        names = [
-            file_name(archive)
-            for single in (entry.source.a, entry.source.b)
-            for archive in archives_of(single)
-        ]
-        put = f"{', '.join(names)} into {data_dir or 'DATA_DIR'}"
-    return (
-        f"Not in {' nor in '.join(tried)} either: put {put} and give DATA_DIR,"
-        " or use DATASET=seasons, which needs no files"
-    )
+        tried = f"{data_dir} nor in {datasets}" if data_dir else f"{datasets}"
+        raise UserError(
+            f"{error}. Not in {tried} either: put {put} and give DATA_DIR,"
+            " or use DATASET=seasons, which needs no files"
+        ) from None
+    return DatasetFolder(name, folder, entry.titles)
 
 
 def _draw(
@@ -151,21 +130,22 @@ def _draw(
     source: BuiltIn,
     size: int,
     counts: tuple[int, int],
-    report: Report,
-    progress: StageProgress | None,
+    feedback: Feedback,
 ) -> DatasetFolder:
     """The built-in set, drawn into the cache unless this very version of it is there."""
     train, test = counts
     name = f"{entry.name}-{size}px-{train}x{test}-{_version_of_drawing(source)}"
     folder = cache_folder() / "datasets" / name
     if not all((folder / part).exists() for part in source.parts):
-        report(f"{entry.name}: drawing {train} + {test} images a domain of {size} px into {folder}")
+        feedback.report(
+            f"{entry.name}: drawing {train} + {test} images a domain of {size} px into {folder}"
+        )
         write = getattr(import_module(f"harness.data.{source.package}"), source.writer)
         with explained_writes(folder):
             if folder.exists():
                 shutil.rmtree(folder)
             try:
-                write(folder, size, train, test, progress and partial(progress, "draw"))
+                write(folder, size, train, test, feedback.stage("draw"))
             except ValueError as error:
                 raise UserError(f"{entry.name}: {error}; give other sizes or counts") from None
     return DatasetFolder(entry.name, folder, entry.titles)

@@ -100,13 +100,30 @@ def open_ragged(path: Path) -> Ragged:
     pixels = _mapped(path)
     if pixels.ndim != 1:
         raise ValueError(f"an array {pixels.shape}")
+    start = pixels.offset + pixels.nbytes
     with path.open("rb") as file:
-        file.seek(pixels.offset + pixels.nbytes)
-        shapes = _read_shapes(file)
+        file.seek(start)
+        shape, column_order, dtype = _read_header(file)
+        # The shapes must be all that is left of the file.
+        left = os.fstat(file.fileno()).st_size - file.tell()
+        form = (len(shape), shape[1:], column_order, dtype)
+        if form != (2, (3,), False, SHAPE_DTYPE) or left != 24 * shape[0]:
+            raise ValueError(f"not the shapes of images: {dtype} {shape} after {start} bytes")
+        shapes = np.frombuffer(file.read(left), SHAPE_DTYPE).reshape(shape).astype(np.int64)
+    if (shapes < 1).any():
+        raise ValueError("an image without pixels")
     # In Python's integers, as damaged shapes may be too large for NumPy's.
-    if sum(math.prod(shape) for shape in shapes.tolist()) != pixels.nbytes:
+    if sum(math.prod(sides) for sides in shapes.tolist()) != pixels.nbytes:
         raise ValueError("not as many pixels as its images have")
+    shapes.flags.writeable = False
     return Ragged(str(pixels.filename), np.asarray(pixels), shapes)
+
+
+def write_array(file: BinaryIO, images: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:
+    """Write images, uint8 (H, W, C), one at a time, as an array of this shape (n, H, W, C)."""
+    _write_header(file, "|u1", shape)
+    for image in images:
+        file.write(image.tobytes())
 
 
 def write_ragged(file: BinaryIO, images: Iterable[np.ndarray]) -> None:
@@ -133,7 +150,7 @@ def _write_header(file: BinaryIO, descr: str, shape: tuple[int, ...]) -> None:
 def _mapped(path: Path) -> np.memmap:
     """The array at the start of a file. Raises OSError, or ValueError if it is not uint8."""
     with path.open("rb") as file:
-        shape, column_order, dtype = read_header(file)
+        shape, column_order, dtype = _read_header(file)
         start, size = file.tell(), os.fstat(file.fileno()).st_size
     if dtype != np.uint8 or column_order:
         raise ValueError("not an .npy file of bytes")
@@ -142,27 +159,7 @@ def _mapped(path: Path) -> np.memmap:
     return np.memmap(path, np.uint8, "r", start, shape)
 
 
-def _read_shapes(file: BinaryIO) -> np.ndarray:
-    """int64 (n, 3), read-only, which must be all that is left of the file. Raises ValueError."""
-    start, size = file.tell(), os.fstat(file.fileno()).st_size
-    shape, column_order, dtype = read_header(file)
-    left = size - file.tell()
-    if (
-        len(shape) != 2
-        or shape[1] != 3
-        or column_order
-        or dtype != SHAPE_DTYPE
-        or left != 24 * shape[0]
-    ):
-        raise ValueError(f"not the shapes of images: {dtype} {shape} after {start} bytes")
-    shapes = np.frombuffer(file.read(left), SHAPE_DTYPE).reshape(shape).astype(np.int64)
-    if (shapes < 1).any():
-        raise ValueError("an image without pixels")
-    shapes.flags.writeable = False
-    return shapes
-
-
-def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, whether in column order, and dtype of an array of version 1.0; `file` is at its data.
 
     Raises ValueError for anything else, an axis below zero among them.

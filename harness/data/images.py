@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from harness.data.cache import cache_folder, explained_writes
 from harness.data.decode import UnreadableImage, bombs_refused, decode
-from harness.data.image_arrays import SUFFIX, Images, open_array, open_ragged, write_ragged
-from harness.data.layout import Progress
+from harness.data.image_arrays import (
+    SUFFIX,
+    Images,
+    open_array,
+    open_ragged,
+    write_array,
+    write_ragged,
+)
+from harness.data.layout import Progress, counted
 from harness.data.manifest import ImageFile, Manifest
 from harness.data.resize import Fit, Resize, recipe, resize
 from harness.system.errors import UserError
+from harness.system.files import replacing
 from harness.system.untrusted import check_file
 
 Channels = Literal[1, 3]
@@ -39,23 +46,8 @@ class _Form:
     def ragged(self) -> bool:
         return self.fit == "shorter_side"
 
-    def check(self) -> None:
-        """Raises UserError for what there is no way to do."""
-        if self.size < 1:
-            raise UserError(
-                f"image size: {self.size} is not possible; give a number of pixels above zero"
-            )
-        for name, value, possible in (
-            ("resize", self.method, get_args(Resize)),
-            ("channels", self.channels, get_args(Channels)),
-            ("fit", self.fit, get_args(Fit)),
-        ):
-            if value not in possible:
-                known = ", ".join(map(str, possible))
-                raise UserError(f"{name}: {value} is not possible; give one of {known}")
-
     def path(self, files: tuple[ImageFile, ...]) -> Path:
-        """Where these files in this form are kept: another form, other files, another path."""
+        """Where these files in this form are kept; each form and each list of files has its own."""
         steps = recipe(self.method, self.channels, self.fit)
         text = "\n".join([steps, str(self.size), *(file.sha256 for file in files)])
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -85,9 +77,18 @@ def load_images(
         raise UserError(
             f"{manifest.name}: has no split {split}; it has {', '.join(manifest.splits)}"
         )
-    form = _Form(size, method, channels, fit)
-    form.check()
-    files = manifest.splits[split]
+    if size < 1:
+        raise UserError(f"image size: {size} is not possible; give a number of pixels above zero")
+    for name, value, possible in (
+        ("resize", method, get_args(Resize)),
+        ("channels", channels, get_args(Channels)),
+        ("fit", fit, get_args(Fit)),
+    ):
+        if value not in possible:
+            raise UserError(
+                f"{name}: {value} is not possible; give one of {', '.join(map(str, possible))}"
+            )
+    form, files = _Form(size, method, channels, fit), manifest.splits[split]
     path = form.path(files)
     images = _open_cached(path, len(files), form)
     if images is None:
@@ -121,69 +122,53 @@ def _open_cached(path: Path, count: int, form: _Form) -> Images | None:
 def _write(
     path: Path, manifest: Manifest, split: str, form: _Form, progress: Progress | None
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        # Plain writes, not a writable memory map: there a full disk would be a bus error.
-        decoded = _decoded(manifest, split, form, progress)
-        with os.fdopen(handle, "wb") as file, closing(decoded) as images:
-            if form.ragged:
-                write_ragged(file, images)
-            else:
-                _write_array(file, images, len(manifest.splits[split]), form)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _write_array(file: BinaryIO, images: Iterator[np.ndarray], count: int, form: _Form) -> None:
-    shape = (count, form.size, form.size, form.channels)
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    for image in images:
-        file.write(image.tobytes())
+    decoded = _decoded(manifest, split, form, progress)
+    # Plain writes, not a writable memory map: there a full disk would be a bus error.
+    with replacing(path) as temporary, temporary.open("wb") as file, closing(decoded) as images:
+        if form.ragged:
+            write_ragged(file, images)
+        else:
+            count = len(manifest.splits[split])
+            write_array(file, images, (count, form.size, form.size, form.channels))
 
 
 def _decoded(
     manifest: Manifest, split: str, form: _Form, progress: Progress | None
 ) -> Generator[np.ndarray, None, None]:
-    """The split's images one after the other, decoded by several threads."""
-    files = manifest.splits[split]
-    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            decoded = pool.map(lambda file: _decode(manifest, split, file, form), files)
-            for done, image in enumerate(decoded, 1):
-                yield image
-                if progress:
-                    progress(done, len(files))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    """The split's images one after the other, decoded by several threads and resized.
 
-
-def _decode(manifest: Manifest, split: str, file: ImageFile, form: _Form) -> np.ndarray:
-    """One resized image. The file must still be the one the manifest was made of."""
-    if manifest.folder is None:
+    The files must still be those the manifest was made of.
+    """
+    folder, files = manifest.folder, manifest.splits[split]
+    if folder is None:
         raise UserError(
             f"{manifest.name}: its images are not in the cache; run `make compare`"
             " where the data set is"
         )
-    path = manifest.folder / split / file.name
-    try:
-        check_file(path)
-        content = path.read_bytes()
-        changed = hashlib.sha256(content).hexdigest() != file.sha256
-        image, _ = decode(content)
-    except (OSError, ValueError, UnreadableImage):
-        changed = True
-    if changed:
-        raise UserError(f"{path}: changed since the manifest was made; start the comparison again")
-    if form.channels == 1:
-        image = image.convert("L")
-    try:
-        return resize(image, form.size, form.method, form.fit)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; remove it or choose another fit") from None
+
+    def decoded(file: ImageFile) -> np.ndarray:
+        path = folder / split / file.name
+        try:
+            check_file(path)
+            content = path.read_bytes()
+            changed = hashlib.sha256(content).hexdigest() != file.sha256
+            image = decode(content)
+        except (OSError, ValueError, UnreadableImage):
+            changed = True
+        if changed:
+            raise UserError(
+                f"{path}: changed since the manifest was made; start the comparison again"
+            )
+        if form.channels == 1:
+            image = image.convert("L")
+        try:
+            return resize(image, form.size, form.method, form.fit)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}; remove it or choose another fit") from None
+
+    with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            yield from counted(pool.map(decoded, files), len(files), progress)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from harness.data.layout import SPLITS
 from harness.data.manifest import Manifest
 from harness.system.errors import UserError
+from harness.system.untrusted import shown
 
 FILE_NAME = "labels.csv"
 HEADER = ["split", "name", "label"]
@@ -44,17 +45,21 @@ def read_labels(manifest: Manifest) -> Labels | None:
     manifest, such as an unreadable image, are ignored. Raises UserError, with the line's number,
     for anything else, and where no line is about an image of the set.
     """
-    path = manifest.folder / FILE_NAME if manifest.folder else None
-    pairs = None if path is None else read_lines(path)
-    if path is None or pairs is None:
+    if manifest.folder is None:
+        return None
+    path = manifest.folder / FILE_NAME
+    lines = read_lines(path)
+    if lines is None:
         return None
     positions = {
         (split, file.name): position
         for split in SPLITS
         for position, file in enumerate(manifest.splits[split])
     }
-    labelled = {key: label for key, label in pairs.items() if key in positions}
-    classes = _sorted(set(labelled.values()))
+    labelled = {key: label for key, label in lines.items() if key in positions}
+    numbers = all(re.fullmatch("-?[0-9]+", label) for label in labelled.values())
+    by_number = (lambda label: (int(label), label)) if numbers else None
+    classes = tuple(sorted(set(labelled.values()), key=by_number))
     if not labelled:
         raise UserError(
             f"{path}: no line is about an image of this data set; `name` is a file's name without"
@@ -78,7 +83,21 @@ def read_lines(path: Path) -> dict[tuple[str, str], str] | None:
     """
     if not (path.exists() or path.is_symlink()):
         return None
-    return dict(_lines(path, _read(path)))
+    rows = csv.reader(io.StringIO(_read(path), newline=""), strict=True)
+    labels: dict[tuple[str, str], str] = {}
+    try:
+        if next(rows, None) != HEADER:
+            raise ValueError(f"the header is not {','.join(HEADER)}; put that in front")
+        for row in filter(None, rows):
+            key, label = _checked(row)
+            if key in labels:
+                raise ValueError(f"a second line about {shown('/'.join(key))}; keep one of them")
+            labels[key] = label
+    except csv.Error as error:
+        raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); quote it properly") from None
+    except ValueError as error:
+        raise UserError(f"{path}:{max(1, rows.line_num)}: {error}") from None
+    return labels
 
 
 def write_lines(path: Path, lines: Iterable[tuple[tuple[str, str], str]]) -> None:
@@ -110,51 +129,19 @@ def _read(path: Path) -> str:
         raise UserError(f"{path}:{line}: not UTF-8; save it as UTF-8 text") from None
 
 
-def _lines(path: Path, text: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """((split, name), label) of every line but the header and empty ones, checked."""
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    seen: set[tuple[str, str]] = set()
-    try:
-        if next(rows, None) != HEADER:
-            raise ValueError(f"the header is not {','.join(HEADER)}; put that in front")
-        for row in rows:
-            if not row:
-                continue
-            key, label = _checked(row)
-            if key in seen:
-                raise ValueError(f"a second line about {_shown('/'.join(key))}; keep one of them")
-            seen.add(key)
-            yield key, label
-    except csv.Error as error:
-        raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); quote it properly") from None
-    except ValueError as error:
-        raise UserError(f"{path}:{max(1, rows.line_num)}: {error}") from None
-
-
 def _checked(row: list[str]) -> tuple[tuple[str, str], str]:
-    """Raises ValueError saying what is wrong and what to do."""
+    """((split, name), label) of a line. Raises ValueError with what is wrong and what to do."""
     if len(row) != len(HEADER):
         raise ValueError(
             f"{len(row)} fields, not {len(HEADER)}; write {','.join(HEADER)}, quoting commas"
         )
     split, name, label = row[0], row[1], row[2].strip()
     if split not in SPLITS:
-        raise ValueError(f"unknown split {_shown(split)}; give one of {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {shown(split)}; give one of {', '.join(SPLITS)}")
     if not label:
-        raise ValueError(f"no label for {_shown(name)}; give one or remove the line")
+        raise ValueError(f"no label for {shown(name)}; give one or remove the line")
     if len(label) > LONGEST_LABEL:
         raise ValueError(f"a label of {len(label)} characters; give {LONGEST_LABEL} at most")
     if not label.isprintable():
-        raise ValueError(f"label {_shown(label)} has characters that do not print; remove them")
+        raise ValueError(f"label {shown(label)} has characters that do not print; remove them")
     return (split, name), label
-
-
-def _shown(text: str) -> str:
-    """On one line, whatever is in it, and not too long."""
-    return repr(text if len(text) <= 80 else text[:80] + "...")
-
-
-def _sorted(labels: set[str]) -> tuple[str, ...]:
-    if all(re.fullmatch("-?[0-9]+", label) for label in labels):
-        return tuple(sorted(labels, key=lambda label: (int(label), label)))
-    return tuple(sorted(labels))

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from harness.data.cache import build_folder, cache_folder, explained_writes
 from harness.data.decode import EXTENSIONS
-from harness.data.labels import FILE_NAME, write_lines
-from harness.data.layout import Progress, missing_splits
+from harness.data.labels import FILE_NAME, read_lines, write_lines
+from harness.data.layout import Part, Progress, counted, missing_splits, part_of
 from harness.data.scan import image_files, stamp
-from harness.data.split_rule import Part, part_of
 from harness.system.errors import UserError
 from harness.system.untrusted import is_folder
 
@@ -29,9 +28,33 @@ def pair_of_classes(name: str, a: Path, b: Path, progress: Progress | None = Non
     """
     files: dict[str, dict[str, Path]] = {}
     for letter, folder in (("A", a), ("B", b)):
-        train, test = divide_files(class_files(folder), "test", folder)
+        train, test = _divide(class_files(folder), "test", folder)
         files[f"train{letter}"], files[f"test{letter}"] = train, test
-    return link_files(name, files, {}, progress)
+    return _link(name, files, {}, progress)
+
+
+def link_validation_split(name: str, folder: Path, progress: Progress | None = None) -> Path:
+    """A data set's training images, those of the validation part in place of its test images.
+
+    Settings are chosen on them, so that nothing is chosen on the test images. Those are left out,
+    and so are true translations, which only they have. labels.csv follows the images. The folder is
+    in the cache and made again when an image or label changed. Raises UserError for training splits
+    too small to divide, and for a damaged labels.csv.
+    """
+    files: dict[str, dict[str, Path]] = {}
+    for letter in "AB":
+        source = folder / f"train{letter}"
+        images = {path.name: path for path in image_files(source)}
+        train, held = _divide(images, "validation", source)
+        files[f"train{letter}"], files[f"test{letter}"] = train, held
+    lines = read_lines(folder / FILE_NAME) or {}
+    labels = {
+        (split, file): lines[f"train{split[-1]}", file]
+        for split, paths in files.items()
+        for file in paths
+        if (f"train{split[-1]}", file) in lines
+    }
+    return _link(name, files, labels, progress)
 
 
 def class_files(folder: Path) -> dict[str, Path]:
@@ -63,7 +86,7 @@ def class_folders(folder: Path) -> list[Path]:
     return [path for path in paths if is_folder(path)]
 
 
-def divide_files(
+def _divide(
     files: Mapping[str, Path], held: Part, folder: Path
 ) -> tuple[dict[str, Path], dict[str, Path]]:
     """`files` without and with those whose name puts them into the part `held`.
@@ -81,45 +104,37 @@ def divide_files(
     return rest, chosen
 
 
-def link_files(
+def _link(
     name: str,
     files: Mapping[str, Mapping[str, Path]],
     labels: Labelled,
-    progress: Progress | None = None,
+    progress: Progress | None,
 ) -> Path:
     """A folder in the cache with a link for each file of each split, and labels.csv if any.
 
     Its name ends in a hash of all that is in it, with sizes and times of change: it is used again
     as long as that stays. Where the file system has no links the files are copied.
     """
-    folder = cache_folder() / "datasets" / f"{name}-{_identity(files, labels)}"
+    links = [
+        (split, file, path.absolute())
+        for split, paths in files.items()
+        for file, path in paths.items()
+    ]
+    digest = hashlib.sha256()
+    for split, file, path in links:
+        item = [split, file, str(path), *stamp(path), labels.get((split, file))]
+        digest.update(json.dumps(item).encode())
+    folder = cache_folder() / "datasets" / f"{name}-{digest.hexdigest()[:12]}"
     if not missing_splits(folder) and (not labels or (folder / FILE_NAME).is_file()):
         return folder
-    total, done = sum(map(len, files.values())), 0
     with explained_writes(folder), build_folder(folder) as new:
-        for split, paths in files.items():
+        for split in files:
             (new / split).mkdir()
-            for file, path in paths.items():
-                _link(new / split / file, path.absolute())
-                done += 1
-                if progress:
-                    progress(done, total)
+        for split, file, path in counted(links, len(links), progress):
+            try:
+                (new / split / file).symlink_to(path)
+            except OSError:
+                shutil.copyfile(path, new / split / file)
         if labels:
             write_lines(new / FILE_NAME, labels.items())
     return folder
-
-
-def _link(link: Path, target: Path) -> None:
-    try:
-        link.symlink_to(target)
-    except OSError:
-        shutil.copyfile(target, link)
-
-
-def _identity(files: Mapping[str, Mapping[str, Path]], labels: Labelled) -> str:
-    digest = hashlib.sha256()
-    for split, paths in files.items():
-        for name, path in paths.items():
-            item = [split, name, str(path.absolute()), *stamp(path), labels.get((split, name))]
-            digest.update(json.dumps(item).encode())
-    return digest.hexdigest()[:12]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.data.audit import Audit
-from harness.data.catalogue import CATALOGUE, Archive, BuiltIn, CatalogueEntry, Pair, Unusable
-from harness.data.class_pairs import SYNTAX
-from harness.data.find_local import check_data_dir, find_local
-from harness.data.pairs import archives_of, find_single
-from harness.data.single_domains import pairable
+from harness.data.catalogue import CATALOGUE, BuiltIn, CatalogueEntry, Pair, Unusable
+from harness.data.find_local import CLASS_PAIR, check_data_dir, find_local
+from harness.data.manifest import Audit
+from harness.data.pairs import find_single
+from harness.data.sources import SINGLES, Archive, pairable
 from harness.system.errors import UserError
 from harness.system.untrusted import printable
 
@@ -49,7 +48,7 @@ def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
         yield f"{row.name:<24}{', '.join(row.aliases):<26}{row.place} [{row.licence}]"
     for names in pairable():
         yield f"any two of {names}: as A-B"
-    yield f"any two folders of classes: {SYNTAX}"
+    yield f"any two folders of classes: {CLASS_PAIR}"
 
 
 def as_json(data_dir: Path | None) -> dict[str, Any]:
@@ -61,44 +60,36 @@ def as_json(data_dir: Path | None) -> dict[str, Any]:
 
 
 def _listed(entry: CatalogueEntry, data_dir: Path | None) -> Listed:
-    known = partial(Listed, entry.name, entry.aliases, licence=entry.licence)
+    listed = partial(Listed, entry.name, entry.aliases, licence=entry.licence)
     if isinstance(entry.source, BuiltIn):
-        return known("built in", "built in")
+        return listed("built in", "built in")
     try:
         if local := find_local(entry.name, data_dir):
-            return known("here", str(local.folder), folder=local.folder)
+            return listed("here", str(local.folder), folder=local.folder)
         if isinstance(entry.source, Unusable):
-            return known("not usable", f"not usable here: {entry.source.reason}")
-        if isinstance(entry.source, Pair):
-            return _pair(entry.source, data_dir, known)
+            return listed("not usable", f"not usable here: {entry.source.reason}")
+        if not isinstance(entry.source, Pair):
+            size, words = _to_download((entry.source,))
+            return listed("to download", words, bytes=size)
+        # Either set of a pair may be here.
+        places: list[str] = []
+        missing: list[Archive] = []
+        for name in (entry.source.a, entry.source.b):
+            folder, archives = find_single(name, data_dir), SINGLES[name].archives
+            places.append(f"{name}: {folder or _to_download(archives)[1]}")
+            missing += [] if folder else archives
     except UserError as error:
-        return known("damaged", str(error))
-    missing = (entry.source,)
-    return known("to download", _to_download(missing), bytes=_size(missing))
-
-
-def _pair(source: Pair, data_dir: Path | None, known: Callable[..., Listed]) -> Listed:
-    folders = {name: find_single(name, data_dir) for name in (source.a, source.b)}
-    place = ", ".join(
-        f"{name}: {folder or _to_download(archives_of(name))}" for name, folder in folders.items()
-    )
-    missing = tuple(
-        archive for name, folder in folders.items() if not folder for archive in archives_of(name)
-    )
+        return listed("damaged", str(error))
     if not missing:
-        return known("here", place)
-    return known("to download", place, bytes=_size(missing))
+        return listed("here", ", ".join(places))
+    return listed("to download", ", ".join(places), bytes=_to_download(missing)[0])
 
 
-def _size(archives: tuple[Archive, ...]) -> int | None:
-    """Bytes, None where one is not published."""
-    known = all(archive.size for archive in archives)
-    return sum(archive.size for archive in archives) if known else None
-
-
-def _to_download(archives: tuple[Archive, ...]) -> str:
-    size = _size(archives)
-    return f"to download, {f'{size / 1e6:.0f} MB' if size else 'size not published'}"
+def _to_download(archives: Sequence[Archive]) -> tuple[int | None, str]:
+    """Bytes, None where the size of one is not published; and in words."""
+    sizes = [archive.size for archive in archives]
+    size = sum(sizes) if all(sizes) else None
+    return size, f"to download, {f'{size / 1e6:.0f} MB' if size else 'size not published'}"
 
 
 def finding_lines(audit: Audit) -> Iterator[str]:

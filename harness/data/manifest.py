@@ -1,12 +1,18 @@
-"""Exactly which files a comparison uses: every image of every split, by name and SHA-256."""
+"""Exactly which files a comparison uses, and what a reader of its numbers should know about them.
+
+The manifest has every image of every split, by name and SHA-256. The audit has leaks, oddities and
+what was left out.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -14,6 +20,11 @@ from harness.data.decode import EXTENSIONS
 from harness.data.layout import ALL_SPLITS, SPLITS, TRUTHS, DatasetFolder, missing_splits
 from harness.data.scan import FileFacts, scan
 from harness.system.errors import UserError
+
+# One placeholder image copied a thousand times would make half a million pairs.
+LARGEST_LISTED_GROUP = 16
+
+TRAIN = ("trainA", "trainB")
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,16 @@ class Manifest:
     @staticmethod
     def from_json(document: Mapping[str, Any], folder: Path | None = None) -> Manifest:
         """The inverse of `to_json`. Raises UserError if the record is damaged or was edited."""
+        splits: dict[str, tuple[ImageFile, ...]] = {}
         try:
-            splits = {
-                split: tuple(_file_from_json(file) for file in files)
-                for split, files in document["splits"].items()
-            }
+            for split, files in document["splits"].items():
+                splits[split] = tuple(ImageFile(file["name"], file["sha256"]) for file in files)
+                for file in splits[split]:
+                    # A record may come from another machine: its names must not lead elsewhere.
+                    name = file.name
+                    if PurePath(name).name != name or name == ".." or set(name) & {"\\", "\0"}:
+                        raise ValueError(f"file name {name!r}")
+                    int(file.sha256, 16)
             manifest = Manifest(str(document["name"]), splits, folder)
             if not set(SPLITS) <= set(splits) <= set(ALL_SPLITS):
                 raise ValueError(f"splits {sorted(splits)}")
@@ -79,15 +95,6 @@ class Manifest:
                 f"manifest.json: not a manifest of cyclebench ({error!r}); remove it"
             ) from None
         return manifest
-
-
-def _file_from_json(file: Mapping[str, str]) -> ImageFile:
-    name, sha256 = file["name"], file["sha256"]
-    # A record may come from another machine: its names must not lead out of the split's folder.
-    if PurePath(name).name != name or name == ".." or "\\" in name or "\0" in name:
-        raise ValueError(f"file name {name!r}")
-    int(sha256, 16)
-    return ImageFile(name, sha256)
 
 
 def build_manifest(located: DatasetFolder, facts: Sequence[FileFacts] | None = None) -> Manifest:
@@ -112,8 +119,15 @@ def build_manifest(located: DatasetFolder, facts: Sequence[FileFacts] | None = N
             + " and ".join(TRUTHS.values())
         )
     for test, truth in TRUTHS.items() if truths else ():
-        pictures = _usable(located.folder, truth, facts)
-        splits[truth] = _in_order_of(splits[test], pictures, located.folder / truth)
+        by_stem = {PurePath(f.name).stem: f for f in _usable(located.folder, truth, facts)}
+        stems = [PurePath(file.name).stem for file in splits[test]]
+        for stem, file in zip(stems, splits[test], strict=True):
+            if stem not in by_stem:
+                raise UserError(
+                    f"{located.folder / truth}: no readable true translation of {file.name}; add it"
+                    f" or remove {' and '.join(TRUTHS.values())}"
+                )
+        splits[truth] = tuple(by_stem[stem] for stem in stems)
     return Manifest(located.name, splits, located.folder)
 
 
@@ -132,15 +146,88 @@ def _usable(folder: Path, split: str, facts: Sequence[FileFacts]) -> tuple[Image
     )
 
 
-def _in_order_of(
-    tests: Sequence[ImageFile], truths: Sequence[ImageFile], folder: Path
-) -> tuple[ImageFile, ...]:
-    """The true translation of every test image: the file of the same stem."""
-    by_stem = {PurePath(file.name).stem: file for file in truths}
-    for file in tests:
-        if PurePath(file.name).stem not in by_stem:
-            raise UserError(
-                f"{folder}: no readable true translation of {file.name}; add it or"
-                f" remove {' and '.join(TRUTHS.values())}"
-            )
-    return tuple(by_stem[PurePath(file.name).stem] for file in tests)
+@dataclass(frozen=True)
+class Duplicate:
+    """Two files of equal size and equal RGB pixels."""
+
+    split: str
+    name: str
+    other_split: str
+    other_name: str
+
+
+@dataclass(frozen=True)
+class Greyscale:
+    """An image whose three channels are equal everywhere, however it is stored."""
+
+    split: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file left out of the manifest, and why."""
+
+    split: str
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The findings; `counts` has the images of each split of the manifest."""
+
+    duplicates: tuple[Duplicate, ...]
+    greyscale: tuple[Greyscale, ...]
+    unreadable: tuple[Unreadable, ...]
+    counts: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of audit.json: see results/README.md."""
+        return asdict(self)
+
+
+def audit(manifest: Manifest, facts: Sequence[FileFacts]) -> Audit:
+    """Findings on the files that `scan` saw, of which `manifest` uses the readable ones."""
+    readable = [fact for fact in facts if fact.problem is None]
+    unreadable = [Unreadable(fact.split, fact.name, fact.problem) for fact in facts if fact.problem]
+    return Audit(
+        tuple(_duplicates(readable)),
+        tuple(Greyscale(fact.split, fact.name) for fact in readable if fact.greyscale),
+        tuple(unreadable),
+        {split: len(files) for split, files in manifest.splits.items()},
+    )
+
+
+def _duplicates(facts: Sequence[FileFacts]) -> Iterator[Duplicate]:
+    groups: dict[str, list[FileFacts]] = defaultdict(list)
+    for fact in sorted(facts, key=lambda fact: (ALL_SPLITS.index(fact.split), fact.name)):
+        groups[fact.pixels].append(fact)
+    for group in groups.values():
+        few = len(group) <= LARGEST_LISTED_GROUP
+        pairs = combinations(group, 2) if few else _pairs_with_ends(group)
+        for one, other in pairs:
+            if is_finding(one.split, other.split):
+                yield Duplicate(one.split, one.name, other.split, other.name)
+
+
+def _pairs_with_ends(group: Sequence[FileFacts]) -> Iterator[tuple[FileFacts, FileFacts]]:
+    """Every member once: with the first, or with the last where the first is in the same split."""
+    first, last = group[0], group[-1]
+    for fact in group[1:]:
+        if is_finding(first.split, fact.split) or fact is last:
+            yield first, fact
+        else:
+            yield fact, last
+
+
+def is_finding(split: str, other: str) -> bool:
+    """Whether equal images in these two splits say something about the numbers.
+
+    Within a training split a duplicate only weighs an image more. A true translation may well be
+    a test image of the other domain (that is what makes a pair); in a training split it is a leak.
+    """
+    truths = TRUTHS.values()
+    if split in truths or other in truths:
+        return split in TRAIN or other in TRAIN
+    return split != other or split not in TRAIN

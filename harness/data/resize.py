@@ -14,6 +14,8 @@ Fit = Literal["stretch", "centre", "shorter_side"]
 # As PIL's own limit: a strip a thousand times longer than wide would fill the memory.
 MOST_PIXELS = 89_478_485
 
+SMALL_SIDE = 28  # pixels, of what a judge is given
+
 
 def resize(image: Image.Image, size: int, method: Resize, fit: Fit = "stretch") -> np.ndarray:
     """An image of mode RGB or L as uint8 (height, width, channels).
@@ -25,13 +27,13 @@ def resize(image: Image.Image, size: int, method: Resize, fit: Fit = "stretch") 
     becomes `size` and the longer one is rounded. Raises ValueError as `fitted` does.
     """
     if fit == "centre":
-        image = _central_square(image)
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
     height, width = fitted(image.height, image.width, size, fit)
     if method == "bilinear_aliased":
         return bilinear_aliased(_pixels(image), height, width)
-    bicubic = method == "bicubic"
-    filtered = Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR
-    return _pixels(image.resize((width, height), filtered))
+    return _pixels(image.resize((width, height), Image.Resampling[method.upper()]))
 
 
 def fitted(height: int, width: int, size: int, fit: Fit) -> tuple[int, int]:
@@ -51,7 +53,7 @@ def fitted(height: int, width: int, size: int, fit: Fit) -> tuple[int, int]:
 
 
 def recipe(method: Resize, channels: int = 3, fit: Fit = "stretch") -> str:
-    """All that decides the pixels besides the file, for cache keys: another recipe, other ones."""
+    """All that decides the pixels besides the file, as text for the keys of the cache."""
     names: dict[Resize, str] = {
         "bicubic": "bicubic-antialias",
         "bilinear": "bilinear-antialias",
@@ -60,12 +62,6 @@ def recipe(method: Resize, channels: int = 3, fit: Fit = "stretch") -> str:
     colours = "rgb" if channels == 3 else "grey"
     fitting = "" if fit == "stretch" else f" {fit}"
     return f"{colours} {names[method]} pillow {PIL.__version__}{fitting}"  # which decodes, too
-
-
-def _central_square(image: Image.Image) -> Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
@@ -101,3 +97,18 @@ def _neighbours(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.nda
     centre = (2 * np.arange(after) + 1) * before - after  # times 2 * after
     first, weight = np.divmod(np.clip(centre, 0, 2 * after * (before - 1)), 2 * after)
     return first, np.minimum(first + 1, before - 1), weight
+
+
+def small_grey_images(images: np.ndarray) -> np.ndarray:
+    """Images as the judge of labelled translations takes them: uint8 (N, 28, 28), grey.
+
+    From uint8 (N, H, W, C) of any size, C being 1 or 3. Grey is ITU-R 601 luma; PIL's bicubic
+    antialiases, and stretches what is not square. Raises ValueError for other arrays.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise ValueError(f"uint8 NHWC, C 1 or 3, needed, given {images.dtype} {images.shape}")
+    small = np.zeros((len(images), SMALL_SIDE, SMALL_SIDE), np.uint8)
+    for position, image in enumerate(images):
+        grey = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("L")
+        small[position] = resize(grey, SMALL_SIDE, "bicubic").squeeze(2)
+    return small

@@ -14,7 +14,7 @@ import PIL
 
 from harness.data.cache import cache_folder, explained_writes
 from harness.data.decode import EXTENSIONS, UnreadableImage, bombs_refused, decode
-from harness.data.layout import ALL_SPLITS, Progress
+from harness.data.layout import ALL_SPLITS, Progress, counted
 from harness.system.errors import UserError
 from harness.system.files import read_json, write_json
 from harness.system.untrusted import check_file, is_file, is_folder
@@ -47,23 +47,31 @@ def scan(folder: Path, progress: Progress | None = None) -> tuple[FileFacts, ...
     or the cache cannot be written.
     """
     files = [(split, path) for split in ALL_SPLITS for path in image_files(folder / split)]
-    cache = cache_folder() / "scans" / f"{_digest(os.fsencode(folder.resolve()))[:32]}.json"
-    known = _read_cache(cache)
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
+    cache = cache_folder() / "scans" / f"{name}.json"
+    cached = _read_cache(cache)
+
+    def examine_cached(file: tuple[str, Path]) -> tuple[list[int], FileFacts]:
+        split, path = file
+        now = stamp(path)
+        entry = cached.get(f"{split}/{path.name}")
+        if entry is not None and entry["stamp"] == now:
+            return now, FileFacts(**{key: entry[key] for key in FileFacts.__dataclass_fields__})
+        return now, examine(split, path)
+
     facts: list[FileFacts] = []
     fresh: dict[str, Any] = {}
     with bombs_refused(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        examined = pool.map(lambda item: _examine_cached(item[0], item[1], known), files)
+        examined = pool.map(examine_cached, files)
         try:
-            for seen, fact in examined:
+            for now, fact in counted(examined, len(files), progress):
                 facts.append(fact)
                 if fact.sha256:  # a file that could not even be read may be readable tomorrow
-                    fresh[f"{fact.split}/{fact.name}"] = {"stamp": seen, **asdict(fact)}
-                if progress:
-                    progress(len(facts), len(files))
+                    fresh[f"{fact.split}/{fact.name}"] = {"stamp": now, **asdict(fact)}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    if fresh != known:
+    if fresh != cached:
         with explained_writes(cache):
             write_json(cache, {"scanner": SCANNER, "files": fresh})
     return tuple(facts)
@@ -79,21 +87,14 @@ def image_files(folder: Path) -> list[Path]:
         raise UserError(
             f"{folder}: cannot be listed ({error.strerror}); check its rights"
         ) from None
-    return [path for path in paths if _looks_like_image(path)]
-
-
-def _looks_like_image(path: Path) -> bool:
-    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
-        return False
-    return is_file(path) or path.is_symlink()  # a broken link is an unreadable file, not nothing
-
-
-def _examine_cached(split: str, path: Path, known: dict[str, Any]) -> tuple[list[int], FileFacts]:
-    now = stamp(path)
-    entry = known.get(f"{split}/{path.name}")
-    if entry is not None and entry["stamp"] == now:
-        return now, FileFacts(**{key: entry[key] for key in FileFacts.__dataclass_fields__})
-    return now, examine(split, path)
+    return [
+        path
+        for path in paths
+        if path.suffix.lower() in EXTENSIONS
+        and not path.name.startswith(".")
+        # A broken link is an unreadable file, not nothing.
+        and (is_file(path) or path.is_symlink())
+    ]
 
 
 def stamp(path: Path) -> list[int]:
@@ -122,9 +123,9 @@ def examine(split: str, path: Path) -> FileFacts:
         return FileFacts(split, path.name, problem=f"cannot be read: {error.strerror}")
     except ValueError as error:
         return FileFacts(split, path.name, problem=f"cannot be read: {error}")
-    sha256 = _digest(content)
+    sha256 = hashlib.sha256(content).hexdigest()
     try:
-        image, _ = decode(content)
+        image = decode(content)
     except UnreadableImage as error:
         return FileFacts(split, path.name, sha256, problem=str(error))
     pixels = np.ascontiguousarray(image)
@@ -136,25 +137,18 @@ def examine(split: str, path: Path) -> FileFacts:
     return FileFacts(split, path.name, sha256, digest.hexdigest(), grey)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _read_cache(path: Path) -> dict[str, Any]:
     """Cached findings by `split/name`; empty where there are none of this scanner."""
     try:
         document = read_json(path)
         files = document["files"] if document["scanner"] == SCANNER else {}
-        return {name: entry for name, entry in files.items() if _is_entry(entry)}
+        return {
+            name: entry
+            for name, entry in files.items()
+            if all(isinstance(entry[key], str) for key in ("split", "name", "sha256", "pixels"))
+            and isinstance(entry["greyscale"], bool)
+            and isinstance(entry["problem"], str | None)
+            and "stamp" in entry
+        }
     except (UserError, KeyError, AttributeError, TypeError):
         return {}
-
-
-def _is_entry(entry: dict[str, Any]) -> bool:
-    texts = [entry[key] for key in ("split", "name", "sha256", "pixels")]
-    return (
-        all(isinstance(text, str) for text in texts)
-        and isinstance(entry["greyscale"], bool)
-        and isinstance(entry["problem"], str | None)
-        and "stamp" in entry
-    )

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from harness.data.small_grey import SIDE, small_grey_images
+from harness.data.resize import SMALL_SIDE as SIDE
+from harness.data.resize import small_grey_images
 from harness.metrics.scoring import DIRECTIONS, Arrays
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays

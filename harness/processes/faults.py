@@ -22,14 +22,14 @@ MORE_SPACE = "free some space; the same command goes on from the last checkpoint
 
 def diagnosis(error: BaseException) -> tuple[Fault, str]:
     """What it was, and a line that says so, with what to do where that is known."""
-    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    first_line = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, Diverged):
         return "diverged", str(error)
-    if isinstance(error, MemoryError) or any(sign in said.lower() for sign in NO_MEMORY):
-        return "memory", f"{said}; out of memory: {LESS_MEMORY}"
+    if isinstance(error, MemoryError) or any(sign in first_line.lower() for sign in NO_MEMORY):
+        return "memory", f"{first_line}; out of memory: {LESS_MEMORY}"
     if disk_full(error):
-        return "disk", f"{said}; {MORE_SPACE}"
-    return "error", said
+        return "disk", f"{first_line}; {MORE_SPACE}"
+    return "error", first_line
 
 
 def disk_full(error: BaseException) -> bool:

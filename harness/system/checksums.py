@@ -56,11 +56,11 @@ def check_sums(folder: Path) -> Damage | None:
     listed = read_json(file).get("files")
     if not isinstance(listed, dict):
         raise UserError(f"{file}: has no list of files; copy it from where the run was made")
-    there = _names(folder)
+    present = _names(folder)
     return Damage(
-        missing=[name for name in listed if name not in there],
-        changed=[n for n in there if n in listed and sha256(folder / n) != listed[n]],
-        unlisted=[name for name in there if name not in listed],
+        missing=[name for name in listed if name not in present],
+        changed=[n for n in present if n in listed and sha256(folder / n) != listed[n]],
+        unlisted=[name for name in present if name not in listed],
     )
 
 
@@ -82,5 +82,5 @@ def digest_of(file: Path, algorithm: str = "sha256") -> str:
 
 
 def _names(folder: Path) -> list[str]:
-    found = (path for pattern in COVERED for path in sorted(folder.glob(pattern)))
-    return [path.relative_to(folder).as_posix() for path in found]
+    files = (path for pattern in COVERED for path in sorted(folder.glob(pattern)))
+    return [path.relative_to(folder).as_posix() for path in files]

@@ -126,8 +126,8 @@ def _ask(name: str, python: Path) -> InterpreterAnswer:
 def _answer(name: str, python: Path, asked: tuple[str, ...]) -> InterpreterAnswer:
     """Once a process: another Python takes a tenth of a second."""
     if python == Path(sys.executable):
-        said = look(MODULES, asked)
-        return InterpreterAnswer(said["python"], tuple(said["missing"]), said["versions"])
+        answer = look(MODULES, asked)
+        return InterpreterAnswer(answer["python"], tuple(answer["missing"]), answer["versions"])
     arguments = [str(python), "-c", QUESTION, json.dumps([MODULES, asked])]
     try:
         done = subprocess.run(
@@ -140,8 +140,10 @@ def _answer(name: str, python: Path, asked: tuple[str, ...]) -> InterpreterAnswe
     except OSError as error:
         raise _refused(name, python, f"does not start ({error.strerror})") from None
     try:
-        said = json.loads(done.stdout.splitlines()[-1])
-        return InterpreterAnswer(tuple(said["python"]), tuple(said["missing"]), said["versions"])
+        answer = json.loads(done.stdout.splitlines()[-1])
+        return InterpreterAnswer(
+            tuple(answer["python"]), tuple(answer["missing"]), answer["versions"]
+        )
     except (ValueError, KeyError, IndexError, TypeError):
         last = done.stderr.strip().splitlines()[-1:] or [f"ended with status {done.returncode}"]
         raise _refused(name, python, f"does not work ({last[0][:200]})") from None

@@ -1,12 +1,18 @@
-"""The machine that trains: its device, by name, and its threads."""
+"""The machine that trains: its device, by name, its threads, its memory."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
 
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.system.gpu import find_gpu, why_no_gpu
+
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this process's container, a number or "max"
 
 
 @dataclass(frozen=True)
@@ -29,3 +35,15 @@ def find_machine(device: str | None) -> Machine:
     threads = provenance.default_threads()
     why = "" if asked or device == "cuda" else why_no_gpu()
     return Machine(device, provenance.device_name(device, threads), threads, why)
+
+
+def device_memory(device: str) -> int | None:
+    """Bytes: for "cuda" of the GPU, or slice of one, that CUDA will use, None where there is none;
+    otherwise of the machine, or what a container may take of it."""
+    if device == "cuda":
+        gpu = find_gpu()
+        return gpu.memory if gpu else None
+    total = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):
+        return min(total, int(LIMIT.read_text(encoding="ascii")))
+    return total

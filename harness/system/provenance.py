@@ -51,9 +51,9 @@ def source_digest() -> str:
 def deciding_packages() -> dict[str, dict[str, str]]:
     """The package versions that decide a run's numbers: of every backend that is installed, asked
     of its own Python, and of this process, which decodes the images."""
-    found = {"harness": interpreters.shared_packages()}
-    found |= {name: interpreters.packages(name) for name in backends.available()}
-    return {name: versions for name, versions in found.items() if versions}
+    packages = {"harness": interpreters.shared_packages()}
+    packages |= {name: interpreters.packages(name) for name in backends.available()}
+    return {name: versions for name, versions in packages.items() if versions}
 
 
 def in_one_line(packages: Mapping[str, Mapping[str, str]]) -> str:
@@ -115,8 +115,8 @@ def own_version() -> str:
     """As installed; where it is not, as in a clone that is run in place, as its sources say."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version("cyclebench")
-    found = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
-    return found.group(1) if found else "unknown"
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    return version.group(1) if version else "unknown"
 
 
 def describe(device: str) -> dict[str, Any]:

@@ -66,14 +66,12 @@ def check_end(table: IO[bytes]) -> None:
 def parse_json(text: str) -> Any:
     """Raises ValueError for what is no JSON, NaN, infinity and half characters among it."""
     try:
-        found = json.loads(text, parse_constant=_refused, parse_float=_finite)
-        if HALF.search(
-            text
-        ):  # halves of a character, which most often are two that belong together
-            json.dumps(found, ensure_ascii=False).encode()
+        value = json.loads(text, parse_constant=_refused, parse_float=_finite)
+        if HALF.search(text):  # most often two halves that together are one character
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return found
+    return value
 
 
 def shown(value: object, most: int = LONGEST) -> str:
@@ -87,13 +85,13 @@ def shown(value: object, most: int = LONGEST) -> str:
 
 def printable(text: str) -> str:
     """`text` on one line, and nothing in it that a terminal would obey."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def reason(error: BaseException, most: int = 2 * LONGEST) -> str:
     """What an exception says, on one line and not too long."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= most else f"{said[:most]}..."
+    message = " ".join(str(error).split()) or type(error).__name__
+    return message if len(message) <= most else f"{message[:most]}..."
 
 
 def _refused(name: str) -> NoReturn:

@@ -44,12 +44,11 @@ def network_rows(model: Model) -> list[NetworkTable]:
     named: dict[tuple[object, ImageShape], list[str]] = {}
     for name in NETWORKS:
         named.setdefault((getattr(model, name), model.input_shape(name)), []).append(name)
-    return [
-        NetworkTable(
-            f"{', '.join(names)} on {_shaped(shape)}", _rows(model.layers(names[0]), shape)
-        )
-        for (_, shape), names in named.items()
-    ]
+    tables = []
+    for (_, shape), names in named.items():
+        title = f"{', '.join(names)} on {' x '.join(map(str, shape))}"
+        tables.append(NetworkTable(title, _rows(model.layers(names[0]), shape)))
+    return tables
 
 
 def as_json(network: NetworkTable) -> dict[str, Any]:
@@ -91,7 +90,3 @@ def _rows(layers: tuple[Layer, ...], shape: ImageShape) -> tuple[LayerRow, ...]:
         )
         for layer, rows, across, flops, field in columns
     )
-
-
-def _shaped(shape: ImageShape) -> str:
-    return " x ".join(str(side) for side in shape)

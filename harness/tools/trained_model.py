@@ -19,15 +19,14 @@ import backends
 from backends.interface import Direction, State, check_state, state_shapes
 from backends.model import Model
 from backends.objective import Objective
-from harness.config.experiment import Experiment, one_line
+from harness.config.experiment import Experiment, one_line, recorded_settings
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import Text, check_shape
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, write_arrays, write_json
-from harness.system.untrusted import is_file, shown
+from harness.system.untrusted import is_file, printable, shown
 
 DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
-NOT_SETTINGS = ("backends", "titles")  # of experiment.json, written there for reports
 
 
 class Titles(BaseModel):
@@ -72,12 +71,30 @@ class TrainedModel:
             direction for direction in DIRECTIONS if f"g_{direction}/head/kernel" in self.state
         )
 
-    def source(self, direction: Direction) -> str:
-        """Title of the domain that is translated."""
-        return self.titles[direction[0]]
+    def described(self, direction: Direction) -> str:
+        """In words; titles are whatever somebody has written into a file."""
+        source, target = (self.titles[domain] for domain in direction)
+        return printable(f"{source} to {target}")
 
-    def target(self, direction: Direction) -> str:
-        return self.titles[direction[1]]
+    def find_direction(self, asked: str) -> Direction:
+        """`ab`, `ba`, or titles as in `summer2winter`. Raises UserError."""
+        a, b = (self.titles[domain].casefold() for domain in "ab")
+        named: dict[str, Direction] = {"ab": "ab", "ba": "ba"}
+        if a != b:
+            named = {f"{a}2{b}": "ab", f"{b}2{a}": "ba", **named}
+        direction = named.get(asked.casefold())
+        if direction is None:
+            choices = self._listed(DIRECTIONS)
+            raise UserError(f"direction {shown(asked)}: unknown; one of {choices}")
+        if direction not in self.directions:
+            raise UserError(
+                f"{self.name}: holds no generator {direction}; it has"
+                f" {self._listed(self.directions)}"
+            )
+        return direction
+
+    def _listed(self, directions: Sequence[Direction]) -> str:
+        return ", ".join(f"{way} ({self.described(way)})" for way in directions)
 
     def weights(self, direction: Direction) -> dict[str, np.ndarray]:
         """Own canonical name -> weight or running statistic of a generator."""
@@ -87,7 +104,7 @@ class TrainedModel:
     def loadable(self) -> tuple[Model, Objective, dict[str, np.ndarray]]:
         """What a backend is built from and a state that it loads, for translating alone.
 
-        Without image pools; whatever else there need not be is zero.
+        Without image pools. All that translating does not need is zero.
         """
         model = self.configuration.networks()
         objective = replace(self.configuration.loss(), pool_size=0)
@@ -109,12 +126,11 @@ def generator_shapes(model: Model, direction: Direction) -> dict[str, tuple[int,
 def read_model(path: Path) -> TrainedModel:
     """Of a run's folder, of an experiment folder with one complete run, or of a model folder.
 
-    Raises UserError where there is none, or what is there is damaged or does not fit together.
+    Raises UserError where there is none, or where it is damaged or does not fit together.
     """
     if is_file(path / "model.json"):
-        description = _description(path / "model.json", read_json(path / "model.json"))
-        name = path.resolve().name
-        return _trained(path / "model.json", description, path, name, description.origin)
+        file = path / "model.json"
+        return _trained(file, read_json(file), path, path.resolve().name)
     if is_file(path / "experiment.json"):
         runs = [run for run in find_runs(path) if run.complete]
         if not runs:
@@ -161,10 +177,10 @@ def write_model(
         "configuration": configuration,
     }
     arrays = {name: trained.state[name] for name in (names or trained.state)}
-    # Several facts come in no certain order: without them the same state gives the same bytes.
+    # Several facts are written in no fixed order; without them the same state gives the same bytes.
     metadata = {**facts, "configuration": json.dumps(configuration)} if facts else None
     write_arrays(folder / "state.safetensors", arrays, metadata)
-    # Last: a folder that has it is whole.
+    # Written last: a folder that has it is complete.
     write_json(folder / "model.json", document)
 
 
@@ -175,27 +191,23 @@ def _read_run(experiment: Path, run: RunRecord) -> TrainedModel:
             f"{run.folder}: {status['state']} at step {status['step']} of {status['steps']};"
             " `make compare` completes it"
         )
-    path = experiment / "experiment.json"
-    document = read_json(path)
+    file, name = experiment / "experiment.json", experiment.resolve().name
+    document = read_json(file)
     configuration = document.get("configuration")
-    titles = configuration.get("titles") if isinstance(configuration, dict) else None
-    description = _description(path, {**document, "titles": titles, "backend": run.backend})
-    name = experiment.resolve().name
-    origin = f"{name}: {run.backend}, seed {run.seed}, {status['steps']} steps"
-    return _trained(path, description, run.folder, f"{name}/{run.folder.name}", origin)
+    document |= {
+        "titles": configuration.get("titles") if isinstance(configuration, dict) else None,
+        "backend": run.backend,
+        "origin": f"{name}: {run.backend}, seed {run.seed}, {status['steps']} steps",
+    }
+    return _trained(file, document, run.folder, f"{name}/{run.folder.name}")
 
 
-def _description(path: Path, document: Mapping[str, Any]) -> ModelDescription:
+def _trained(path: Path, document: Mapping[str, Any], folder: Path, name: str) -> TrainedModel:
+    """`document`: what is in the file `path`, as a ModelDescription has it."""
     check_shape(path, document, ModelDescription, "take it from where it was written")
-    return ModelDescription.model_validate(document)
-
-
-def _trained(
-    path: Path, description: ModelDescription, folder: Path, name: str, origin: str
-) -> TrainedModel:
-    settings = {k: v for k, v in description.configuration.items() if k not in NOT_SETTINGS}
-    settings |= {"dataset": description.dataset, "preset": description.preset}
+    description = ModelDescription.model_validate(document)
     try:
+        settings = recorded_settings(description.model_dump())
         configuration = Experiment.model_validate(settings)
     except ValidationError as error:
         raise UserError(
@@ -207,26 +219,32 @@ def _trained(
         _check(state, configuration)
     except ValueError as error:
         raise UserError(f"{file}: {error}; take it from where it was written") from None
-    titles = description.titles.model_dump()
-    return TrainedModel(configuration, titles, state, name, folder, description.backend, origin)
+    return TrainedModel(
+        configuration,
+        description.titles.model_dump(),
+        state,
+        name,
+        folder,
+        description.backend,
+        description.origin,
+    )
 
 
 def _check(state: State, configuration: Experiment) -> None:
-    """Raises ValueError unless `state` has a whole generator, or two, and nothing that is unfit."""
+    """Raises ValueError unless `state` holds one or two whole generators, and all of it fits."""
     model = configuration.networks()
-    known = state_shapes(model, configuration.loss())
-    there = {name: known[name] for name in state if name in known}
-    wanted = [
+    generators = [
         generator_shapes(model, direction)
         for direction in DIRECTIONS
         if any(name.startswith(f"g_{direction}/") for name in state)
     ]
-    if not wanted:
+    if not generators:
         raise ValueError("holds no generator: no array g_ab/... or g_ba/...")
-    check_state(
-        state, {name: shape for shapes in (there, *wanted) for name, shape in shapes.items()}
-    )
-    for shapes in wanted:
-        for name in shapes:
-            if not np.isfinite(state[name]).all():
-                raise ValueError(f"{shown(name)} has a number that is not finite")
+    full = state_shapes(model, configuration.loss())
+    needed = {name: full[name] for name in state if name in full}
+    for shapes in generators:
+        needed |= shapes
+    check_state(state, needed)
+    for name in (name for shapes in generators for name in shapes):
+        if not np.isfinite(state[name]).all():
+            raise ValueError(f"{shown(name)} has a number that is not finite")

@@ -14,7 +14,7 @@ from harness.config.differences import differences
 from harness.config.experiment import Experiment
 from harness.data import Fit, Images, Prepared, load_images, prepare
 from harness.data.labels import read_labels
-from harness.data.small_grey import small_grey_images
+from harness.data.resize import small_grey_images
 from harness.plan.plan import evenly
 from harness.system import provenance
 from harness.system.errors import UserError

@@ -71,8 +71,8 @@ class TrainingRun:
         images = {split: open_images(Path(path)) for split, path in job.images.items()}
         self.train_a, self.train_b = images["trainA"], images["trainB"]
         self.test_a, self.test_b = (
-            np.asarray(each)[evenly(len(each), self.experiment.evaluation.images)]
-            for each in (images["testA"], images["testB"])
+            np.asarray(split)[evenly(len(split), self.experiment.evaluation.images)]
+            for split in (images["testA"], images["testB"])
         )
         self.plan = make_plan(self.experiment, job.seed, len(self.train_a), len(self.train_b))
         self.model, self.objective = self.experiment.networks(), self.experiment.loss()

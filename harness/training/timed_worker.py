@@ -75,14 +75,14 @@ class Stopwatch:
         (steps, terms)."""
         began = time.perf_counter()
         batches = self._batches(steps)
-        made = time.perf_counter()
+        batched = time.perf_counter()
         for batch in batches:
             self.backend.train_step(batch)
         self.backend.synchronize()
         trained = time.perf_counter()
         losses = self._losses()
         read = time.perf_counter()
-        seconds = {"seconds": trained - made, "data": made - began, "logging": read - trained}
+        seconds = {"seconds": trained - batched, "data": batched - began, "logging": read - trained}
         return seconds, losses
 
     def in_pieces(self, steps: int) -> dict[str, list[float]]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.config.experiment import TimingSection
+from harness.processes.process import Child
 from harness.records.run import RunRecord
 from harness.system.errors import WorkerFailed
 from harness.system.progress import Display
 from harness.training.checkpoints import Checkpoints
 from harness.training.run import Job
-from harness.training.worker_process import Worker
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,45 @@ class Pace:
 # Called once, before the bulk of a seed's training, with the pace by backend.
 Estimate = Callable[[dict[str, Pace]], None]
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker is killed
+
+
+class Worker(Child):
+    """The parent's end of a training process: one backend, one seed."""
+
+    limit = " (timing.patience_seconds)"
+
+    def __init__(self, job: Job):
+        name, log = f"{job.backend}, seed {job.seed}", Path(job.folder) / "log.txt"
+        patience = job.experiment["timing"]["patience_seconds"]
+        super().__init__("harness.training.worker", name, log, asdict(job), patience, job.backend)
+        self.job = job
+        self.step: int = self.begin["step"]
+        self.steps: int = self.begin["steps"]
+        self.evaluations_left: list[int] = self.begin["evaluations"]  # steps, ascending
+
+    def request(self, **command: Any) -> dict[str, Any]:
+        event = super().request(**command)
+        self.step = event["step"]
+        return event
+
+    def train(self, until: int) -> dict[str, Any]:
+        return self.request(train=until)
+
+    def next_stop(self, until: int) -> int:
+        """`until`, or the step before it after which test images are to be translated."""
+        return next((step for step in self.evaluations_left if self.step < step < until), until)
+
+    def evaluate_if_due(self) -> float:
+        """Translate the test images if this is a step for it; the seconds that took."""
+        if self.step not in self.evaluations_left:
+            return 0.0
+        self.evaluations_left.remove(self.step)
+        return self.request(evaluate="translations")["seconds"]
+
+    def interrupt(self) -> None:
+        """Ask for a checkpoint and wait for the process to end; one that hangs is killed."""
+        self.end({"stop": "interrupted"}, STOP_SECONDS)
 
 
 def train_seed(

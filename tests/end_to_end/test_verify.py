@@ -17,12 +17,13 @@ from harness.system.checksums import check_sums, write_sums
 from harness.system.files import SCHEMA_VERSION, read_json, read_table, write_json, write_table
 from harness.system.progress import Display
 from harness.tools.verify import VerifyRequest, verify
-from harness.tools.verify.recorded import check_configuration, read_recorded
 from harness.tools.verify.records import (
     check_blocks,
+    check_configuration,
     check_evaluations,
     check_losses,
     check_weights,
+    read_recorded,
 )
 
 STEPS = 3

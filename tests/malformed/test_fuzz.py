@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from harness.config.experiment import load_experiment
 from harness.data.archive import unpack
 from harness.data.decode import UnreadableImage, bombs_refused, decode
-from harness.data.formats import idx as idx_format
-from harness.data.formats import npz as npz_format
+from harness.data.formats import read_idx, read_npz
 from harness.data.image_arrays import open_images
 from harness.data.labels import read_lines
 from harness.records.experiment import load
@@ -68,10 +67,10 @@ def arrays(tmp_path: Path) -> bytes:
 
 
 FILES: dict[str, tuple[Callable[[Path], bytes], Callable[[Path], object]]] = {
-    "npz": (lambda _: npz(), npz_format.read),
+    "npz": (lambda _: npz(), read_npz),
     "idx": (
         lambda _: idx(0x803, 2, 8, 8, content=bytes(128)),
-        lambda path: idx_format.read(path, path),
+        lambda path: read_idx(path, path),
     ),
     "zip": (lambda _: zipped_set(), lambda path: unpack(path, path.parent / "set")),
     "csv": (lambda _: b"split,name,label\ntrainA,0.png,1\ntrainB,1.png,2\n", read_lines),
@@ -103,7 +102,7 @@ def test_a_file_is_read_or_refused(kind: str, tmp_path: Path, data: st.DataObjec
 @given(data=st.data())
 def test_an_image_is_decoded_or_unreadable(kind: str, data: st.DataObject) -> None:
     with bombs_refused(), suppress(UnreadableImage):
-        image, _ = decode(data.draw(spoilt(encoded(picture(7, 16), kind))))
+        image = decode(data.draw(spoilt(encoded(picture(7, 16), kind))))
         assert image.mode == "RGB"
 
 

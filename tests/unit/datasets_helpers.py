@@ -137,7 +137,9 @@ def answer(handler: BaseHTTPRequestHandler, site: Site) -> None:
     if content is None:
         handler.send_error(404)
         return
-    start = requested_start(handler, site, asked)
+    span = re.fullmatch(r"bytes=(\d+)-", asked or "")
+    fits = site.ranges and handler.headers.get("If-Range", site.etag) == site.etag
+    start = int(span[1]) if span and fits else None
     if start is not None and start >= len(content):
         handler.send_response(416)
         handler.send_header("Content-Range", f"bytes */{len(content)}")
@@ -145,24 +147,8 @@ def answer(handler: BaseHTTPRequestHandler, site: Site) -> None:
         return
     # Before the head is sent: the next request may come, in another thread, once that has arrived.
     sent = site.drops.pop(0) if site.drops else None
-    body = send_head(handler, site, content, start)
-    handler.wfile.write(body[:sent])
-
-
-def requested_start(handler: BaseHTTPRequestHandler, site: Site, asked: str | None) -> int | None:
-    span = re.fullmatch(r"bytes=(\d+)-", asked or "")
-    if span is None or not site.ranges:
-        return None
-    if handler.headers.get("If-Range", site.etag) != site.etag:
-        return None
-    return int(span[1])
-
-
-def send_head(
-    handler: BaseHTTPRequestHandler, site: Site, content: bytes, start: int | None
-) -> bytes:
-    body = content
     if start is None:
+        body = content
         handler.send_response(200)
     else:
         start += site.skew
@@ -175,4 +161,4 @@ def send_head(
     if site.announce_length:
         handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
-    return body
+    handler.wfile.write(body[:sent])

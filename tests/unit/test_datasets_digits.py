@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import subprocess
 import sys
 from functools import partial
@@ -15,21 +14,19 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from harness.data import prepare
-from harness.data.digits import typeset, write_digits
-from harness.data.digits.handwritten import Handwritten
+from harness.data.digits import Handwritten, typeset, write_digits
 from harness.data.labels import read_labels
 from harness.data.layout import SPLITS
-from harness.data.small_grey import small_grey_images
+from harness.data.resize import small_grey_images
 from harness.metrics.judge import train_judge
-from harness.system.errors import UserError
 
-COUNTS = {"trainA": 400, "trainB": 400, "testA": 120, "testB": 120}
+COUNTS = {"trainA": 240, "trainB": 240, "testA": 80, "testB": 80}
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "digits"
-    write_digits(folder, size=32, train=400, test=120)
+    write_digits(folder, size=32, train=240, test=80)
     return folder
 
 
@@ -76,7 +73,7 @@ def test_the_project_reads_it_as_a_labelled_set_that_leaks_nothing(
 def test_a_judge_reads_a_domain_of_its_own_but_not_the_other(
     written: Path, domain: str, record_property
 ) -> None:
-    """Measured: 99.2% and 100% of its own; of the other 64.2% (by A's judge) and 65.8%."""
+    """Measured: 98.8% and 100% of its own; of the other 67.5% (by A's judge) and 70%."""
     judge = train_judge(*labelled(written, f"train{domain}"))
     accuracy = {}
     for side in "AB":
@@ -101,15 +98,12 @@ def test_all_handwritten_digits_are_used_once_with_their_labels() -> None:
         np.testing.assert_allclose(picture[1:-1, 1:-1], bunch.images[position] * 255 / 16, atol=0.5)
 
 
-def test_test_images_stay_where_more_are_trained_with() -> None:
+def test_test_images_stay_where_more_are_trained_with_and_parts_have_every_writer() -> None:
     everything = Handwritten()
-    few, test = everything.split(10, 100)
-    many, same = everything.split(1697, 100)
+    few, test = everything.split(400, 120)
+    many, same = everything.split(1677, 120)
     assert (test == same).all() and set(few) < set(many)
-
-
-def test_every_writer_is_in_train_and_test() -> None:
-    for positions in Handwritten().split(400, 120):
+    for positions in (few, test):
         assert len(np.unique(positions * 13 // 1797)) == 13
 
 
@@ -120,14 +114,16 @@ def test_handwritten_names_are_scikit_learns_indices(written: Path) -> None:
             assert target[int(name.removeprefix("handwritten_").removesuffix(".png"))] == label
 
 
-def test_no_two_pictures_are_alike_even_at_the_smallest_size(tmp_path: Path) -> None:
-    write_digits(tmp_path / "d", size=16, train=1400, test=397)
-    pictures = [p.tobytes() for split in SPLITS for p in read(tmp_path / "d" / split).values()]
-    assert len(pictures) == len(set(pictures)) == 2 * 1797
+def test_no_two_pictures_are_alike_even_at_the_smallest_size() -> None:
+    everything = Handwritten()
+    pictures = [everything.picture(position, 16) for position in range(1797)]
+    for start in (0, 1_000_000):
+        pictures += [typeset.picture(index, 16) for index in range(start, start + 100)]
+    assert len({picture.tobytes() for picture in pictures}) == 1997
 
 
-def test_typeset_digits_stay_clear_of_the_edge() -> None:
-    pictures = np.stack([np.asarray(typeset.picture(index, 32)) for index in range(500)])
+def test_typeset_digits_stay_clear_of_the_edge(written: Path) -> None:
+    pictures = np.stack([*read(written / "trainB").values(), *read(written / "testB").values()])
     rim = np.concatenate(
         [pictures[:, 0], pictures[:, -1], pictures[:, :, 0], pictures[:, :, -1]], axis=1
     )
@@ -163,7 +159,7 @@ def test_every_font_has_ten_digits_of_its_own_of_one_height_in_the_middle(
 
 
 def test_a_typeset_digit_is_alike_at_every_size() -> None:
-    for index in range(20):
+    for index in range(8):
         small = np.asarray(typeset.picture(index, 32), float)
         large = np.asarray(typeset.picture(index, 512), float)
         assert np.abs(large.reshape(32, 16, 32, 16).mean((1, 3)) - small).mean() < 2.5
@@ -192,59 +188,14 @@ def test_turn_slant_and_shift_go_where_they_should(monkeypatch: pytest.MonkeyPat
 def test_another_process_draws_the_same_bits(written: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from harness.data.digits import write_digits;"
-        "write_digits(Path(sys.argv[1]), 32, 20, 120)"
+        "write_digits(Path(sys.argv[1]), 32, 1, 12)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "d")], check=True)
     for split in ("testA", "testB"):
-        assert digest(tmp_path / "d" / split) == digest(written / split)
-
-
-def digest(folder: Path) -> dict[str, str]:
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
-
-
-def test_progress_counts_every_picture(tmp_path: Path) -> None:
-    calls: list[tuple[int, int]] = []
-    write_digits(tmp_path / "d", 16, 2, 1, lambda done, total: calls.append((done, total)))
-    assert calls == [(done, 6) for done in range(1, 7)]
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_nothing_remains_of_an_interrupted_write(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
-    def stop(done: int, total: int) -> None:
-        assert not (tmp_path / "digits").exists()
-        if done == 5:
-            raise error
-
-    with pytest.raises(error):
-        write_digits(tmp_path / "digits", 16, 2, 1, stop)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(UserError, match="exists already; remove it"):
-        write_digits(tmp_path, 16, 1, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-
-
-@pytest.mark.parametrize(
-    ("size", "train", "test", "said"),
-    [
-        (15, 1, 1, "cannot draw"),
-        (16, 0, 1, "cannot draw"),
-        (16, 1, 0, "cannot draw"),
-        (16, 1797, 1, "there are 1797 handwritten digits, not 1797 to train with and 1 other"),
-    ],
-)
-def test_impossible_data_sets_are_refused(
-    tmp_path: Path, size: int, train: int, test: int, said: str
-) -> None:
-    with pytest.raises(ValueError, match=said):
-        write_digits(tmp_path / "digits", size, train, test)
-    assert list(tmp_path.iterdir()) == []
+        files = list((tmp_path / "d" / split).iterdir())
+        assert len(files) == 12
+        for file in files:
+            assert file.read_bytes() == (written / split / file.name).read_bytes()
 
 
 def test_evenly_spaced_typeset_digits_are_not_all_alike():

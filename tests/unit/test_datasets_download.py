@@ -16,7 +16,7 @@ from harness.data.download import download
 from harness.system.errors import UserError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SHA256, MD5 = hashlib.sha256(CONTENT).hexdigest(), hashlib.md5(CONTENT).hexdigest()
 
 
 @pytest.fixture
@@ -50,10 +50,39 @@ def test_a_dropped_connection_is_continued_where_it_broke(site: Site, tmp_path: 
     assert [asked for _, asked in site.requests] == [None, "bytes=400000-", "bytes=700000-"]
 
 
-def test_without_ranges_a_dropped_download_starts_over(site: Site, tmp_path: Path) -> None:
-    site.ranges, site.drops = False, [400_000]
+@pytest.mark.parametrize(
+    ("faults", "requests"),
+    [
+        ({"ranges": False, "drops": [400_000]}, 2),
+        ({"drops": [1000], "skew": 7}, 3),  # it continues at the wrong place
+        ({"statuses": [503, 429]}, 3),
+    ],
+)
+def test_a_server_with_faults_is_asked_again(
+    site: Site, tmp_path: Path, faults: dict, requests: int
+) -> None:
+    vars(site).update(faults)
     fetch(site, tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT and len(site.requests) == requests
+
+
+@pytest.mark.parametrize(
+    ("part", "known", "asked"),
+    [
+        (b"something else", {}, ["bytes=14-", None]),
+        (CONTENT + b"more", {}, ["bytes=1048580-", None]),
+        (CONTENT, {}, ["bytes=1048576-"]),
+        (CONTENT[:5000], {"sha256": None, "md5": MD5}, ["bytes=5000-"]),
+        (b"of another version", {"sha256": None}, [None]),  # nothing to compare it with
+    ],
+)
+def test_what_an_earlier_call_left_is_used_where_it_fits(
+    site: Site, tmp_path: Path, part: bytes, known: dict, asked: list[str | None]
+) -> None:
+    (tmp_path / "a.zip.part").write_bytes(part)
+    fetch(site, tmp_path / "a.zip", **known)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT and names(tmp_path) == ["a.zip"]
+    assert [request for _, request in site.requests] == asked
 
 
 def test_out_of_attempts_keeps_what_can_be_continued(site: Site, tmp_path: Path) -> None:
@@ -66,10 +95,13 @@ def test_out_of_attempts_keeps_what_can_be_continued(site: Site, tmp_path: Path)
     assert names(tmp_path) == ["a.zip"]
 
 
-def test_out_of_attempts_without_ranges_leaves_nothing(site: Site, tmp_path: Path) -> None:
-    site.ranges, site.drops = False, [1000] * 2
-    with pytest.raises(UserError, match="broke off after 1000 of"):
-        fetch(site, tmp_path / "a.zip", attempts=2)
+@pytest.mark.parametrize(("ranges", "sha256"), [(False, SHA256), (True, None)])
+def test_out_of_attempts_leaves_nothing_that_cannot_be_continued(
+    site: Site, tmp_path: Path, ranges: bool, sha256: str | None
+) -> None:
+    site.ranges, site.drops = ranges, [1000] * 2
+    with pytest.raises(UserError, match="broke off after"):
+        fetch(site, tmp_path / "a.zip", sha256=sha256, attempts=2)
     assert names(tmp_path) == []
 
 
@@ -95,31 +127,6 @@ def test_a_file_changed_between_two_attempts_is_not_mixed(site: Site, tmp_path: 
     assert len(site.requests) == 2
 
 
-def test_a_part_of_another_version_is_replaced(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "a.zip.part").write_bytes(b"something else")
-    fetch(site, tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_bytes() == CONTENT
-
-
-def test_a_complete_part_needs_no_more_bytes(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "a.zip.part").write_bytes(CONTENT)
-    fetch(site, tmp_path / "a.zip")
-    assert len(site.requests) == 1
-    assert names(tmp_path) == ["a.zip"]
-
-
-def test_a_part_longer_than_the_file_starts_over(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "a.zip.part").write_bytes(CONTENT + b"more")
-    fetch(site, tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_bytes() == CONTENT
-
-
-def test_a_range_from_the_wrong_place_is_not_appended(site: Site, tmp_path: Path) -> None:
-    site.drops, site.skew = [1000], 7
-    fetch(site, tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_bytes() == CONTENT
-
-
 def test_a_wrong_checksum_names_both_and_leaves_nothing(site: Site, tmp_path: Path) -> None:
     wrong = "0" * 64
     with pytest.raises(UserError) as caught:
@@ -128,12 +135,6 @@ def test_a_wrong_checksum_names_both_and_leaves_nothing(site: Site, tmp_path: Pa
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == []
     assert len(site.requests) == 1
-
-
-def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
-    site.statuses = [503, 429]
-    fetch(site, tmp_path / "a.zip")
-    assert len(site.requests) == 3
 
 
 def test_a_missing_file_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
@@ -223,13 +224,12 @@ def test_a_short_text_is_none_where_the_server_has_none(site: Site) -> None:
 
 
 def test_what_is_known_of_a_file_is_verified(site: Site, tmp_path: Path) -> None:
-    md5 = hashlib.md5(CONTENT).hexdigest()
     target = tmp_path / "a.zip"
-    for known in ({"md5": md5}, {"size": len(CONTENT)}, {"md5": md5, "size": len(CONTENT)}, {}):
+    for known in ({"md5": MD5}, {"size": len(CONTENT)}, {"md5": MD5, "size": len(CONTENT)}, {}):
         assert fetch(site, target, **{"sha256": None, **known}) == SHA256
     for wrong, words in (
-        ({"md5": "0" * 32}, f"expected md5 {'0' * 32}, got {md5}"),
-        ({"md5": md5, "size": 9}, "wrong size, expected 9 bytes"),
+        ({"md5": "0" * 32}, f"expected md5 {'0' * 32}, got {MD5}"),
+        ({"md5": MD5, "size": 9}, "wrong size, expected 9 bytes"),
         ({"size": 9}, "wrong size, expected 9 bytes"),
         ({"sha256": SHA256, "md5": "0" * 32}, "expected md5"),
     ):
@@ -237,23 +237,3 @@ def test_what_is_known_of_a_file_is_verified(site: Site, tmp_path: Path) -> None
         with pytest.raises(UserError, match=words):
             fetch(site, target, **{"sha256": None, **wrong})
         assert names(tmp_path) == []
-
-
-def test_without_a_checksum_an_earlier_part_is_not_built_on(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "a.zip.part").write_bytes(b"of another version")
-    fetch(site, tmp_path / "a.zip", sha256=None)
-    assert (tmp_path / "a.zip").read_bytes() == CONTENT
-    assert site.requests == [("/a.zip", None)]
-
-
-def test_without_a_checksum_no_part_is_kept(site: Site, tmp_path: Path) -> None:
-    site.drops = [1000] * 2
-    with pytest.raises(UserError, match="broke off after"):
-        fetch(site, tmp_path / "a.zip", sha256=None, attempts=2)
-    assert names(tmp_path) == []
-
-
-def test_with_an_md5_a_part_is_continued(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "a.zip.part").write_bytes(CONTENT[:5000])
-    fetch(site, tmp_path / "a.zip", sha256=None, md5=hashlib.md5(CONTENT).hexdigest())
-    assert site.requests == [("/a.zip", "bytes=5000-")]

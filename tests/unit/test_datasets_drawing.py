@@ -1,10 +1,11 @@
-"""Built-in data sets are drawn once for each size, count and version of what draws."""
+"""Built-in data sets are drawn whole, once for each size, count and version of what draws."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from datasets_helpers import Site, everything_in, find, write_set
 
 from harness.data.catalogue import CATALOGUE, BuiltIn
+from harness.data.digits import write_digits
 from harness.data.find_or_fetch import find_or_fetch
 from harness.data.layout import ALL_SPLITS, SPLITS
+from harness.data.seasons import write_seasons
 from harness.system.errors import UserError
 
 module = sys.modules["harness.data.find_or_fetch"]
@@ -85,16 +88,16 @@ def test_every_built_in_set_has_a_version_of_its_own() -> None:
 def test_digits_lost_labels_are_drawn_again(own_cache: Path, mirror: Site) -> None:
     lines: list[str] = []
     stages: set[tuple[str, int]] = set()
-    found = find_or_fetch(
+    digits = find_or_fetch(
         "digits", None, size=16, counts=(3, 2),
         report=lines.append, progress=lambda stage, done, total: stages.add((stage, total)),
     )  # fmt: skip
-    assert found.name == "digits" and found.titles == ("handwritten", "typeset")
-    assert found.folder.parent == own_cache / "datasets" and stages == {("draw", 10)}
+    assert digits.name == "digits" and digits.titles == ("handwritten", "typeset")
+    assert digits.folder.parent == own_cache / "datasets" and stages == {("draw", 10)}
     assert "3 + 2 images a domain of 16 px" in lines[0] and mirror.requests == []
-    (found.folder / "labels.csv").unlink()
-    assert find_or_fetch("digits", None, size=16, counts=(3, 2)) == found
-    assert (found.folder / "labels.csv").exists()
+    (digits.folder / "labels.csv").unlink()
+    assert find_or_fetch("digits", None, size=16, counts=(3, 2)) == digits
+    assert (digits.folder / "labels.csv").exists()
 
 
 def test_more_handwritten_digits_than_there_are_is_one_line(own_cache: Path) -> None:
@@ -111,3 +114,55 @@ def test_the_catalogue_leaves_what_draws_until_something_is_drawn() -> None:
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("write", "total"), [(write_seasons, 8), (write_digits, 6)])
+def test_progress_counts_every_picture(tmp_path: Path, write: Callable, total: int) -> None:
+    calls: list[tuple[int, int]] = []
+    write(tmp_path / "set", 16, 2, 1, lambda done, total: calls.append((done, total)))
+    assert calls == [(done, total) for done in range(1, total + 1)]
+
+
+@pytest.mark.parametrize("write", [write_seasons, write_digits])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_nothing_remains_of_an_interrupted_write(
+    tmp_path: Path, write: Callable, error: type[BaseException]
+) -> None:
+    folder = tmp_path / "new" / "set"
+
+    def stop(done: int, total: int) -> None:
+        assert not folder.exists()
+        if done == 5:
+            raise error
+
+    with pytest.raises(error):
+        write(folder, 16, 2, 1, stop)
+    assert list(folder.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [write_seasons, write_digits])
+def test_an_existing_folder_is_left_alone(tmp_path: Path, write: Callable) -> None:
+    (tmp_path / "mine" / "set").mkdir(parents=True)
+    with pytest.raises(UserError, match="exists already; remove it"):
+        write(tmp_path / "mine", 16, 1, 1)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize(
+    ("write", "size", "train", "test", "problem"),
+    [
+        (write_seasons, 8, 1, 1, "cannot draw"),
+        (write_seasons, 16, 0, 1, "cannot draw"),
+        (write_seasons, 16, 1, 10**7, "cannot draw"),
+        (write_digits, 15, 1, 1, "cannot draw"),
+        (write_digits, 16, 0, 1, "cannot draw"),
+        (write_digits, 16, 1, 0, "cannot draw"),
+        (write_digits, 16, 1797, 1, "there are 1797 handwritten digits, not 1797 to train with"),
+    ],
+)
+def test_impossible_data_sets_are_refused(
+    tmp_path: Path, write: Callable, size: int, train: int, test: int, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        write(tmp_path / "new" / "set", size, train, test)
+    assert everything_in(tmp_path / "new") == []

@@ -1,4 +1,4 @@
-"""A set of the catalogue is found by its names and fetched whole, else refused with directions."""
+"""A data set is found where the user put it or fetched whole, else refused with directions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from datasets_helpers import Site, everything_in, find, picture, png, zip_of, zipped_set
+from datasets_helpers import (
+    Site,
+    everything_in,
+    find,
+    picture,
+    png,
+    write_set,
+    zip_of,
+    zipped_set,
+)
 
 from harness.data.catalogue import CATALOGUE, Archive, find_entry
-from harness.data.layout import DatasetFolder, missing_splits
-from harness.data.pairs import archives_of
-from harness.data.single_domains import SINGLES
-from harness.data.split_rule import part_of
+from harness.data.find_local import find_local
+from harness.data.layout import DatasetFolder, missing_splits, part_of
+from harness.data.sources import SINGLES
 from harness.system.errors import UserError
 
 module = sys.modules["harness.data.find_or_fetch"]
@@ -26,7 +34,7 @@ def test_names_aliases_and_checksums_of_the_catalogue_are_unambiguous() -> None:
     names = [name for entry in CATALOGUE for name in (entry.name, *entry.aliases)]
     assert len(names) == len(set(names))
     archives = [entry.source for entry in CATALOGUE if isinstance(entry.source, Archive)]
-    archives += [archive for name in SINGLES for archive in archives_of(name)]
+    archives += [archive for single in SINGLES.values() for archive in single.archives]
     assert len({archive.url for archive in archives}) == len(archives) == 14 + 8 + 6
     sha256 = [archive.sha256 for archive in archives if archive.sha256]
     md5 = [archive.md5 for archive in archives if archive.md5]
@@ -76,10 +84,10 @@ def test_a_set_without_published_test_images_gets_some(
 ) -> None:
     images = {f"grumpifycat/train{x}/{i}.png": png(picture(i)) for x in "AB" for i in range(60)}
     mirror.publish({"grumpifycat.zip": zip_of(images)})
-    found = find("grumpifycat")
+    folder = find("grumpifycat").folder
     for letter in "AB":
         names = {
-            split: {path.name for path in (found.folder / f"{split}{letter}").iterdir()}
+            split: {path.name for path in (folder / f"{split}{letter}").iterdir()}
             for split in ("train", "test")
         }
         assert names["test"] == {f"{i}.png" for i in range(60) if part_of(f"{i}") == "test"}
@@ -98,7 +106,9 @@ def test_a_checksum_nobody_publishes_is_told(mirror: Site, monkeypatch: pytest.M
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'hors2zebra'.*horse2zebra.*summer2winter_yosemite"):
         find("hors2zebra")
-    with pytest.raises(UserError, match=r"'mnist': not a known.*A-B for two of mnist, usps, svhn"):
+    with pytest.raises(
+        UserError, match=r"'mnist': not a known.*A-B for two of mnist, usps, svhn or of cl"
+    ):
         find("mnist")
     with pytest.raises(UserError, match="empty"):
         find("")
@@ -108,18 +118,26 @@ def test_a_set_comes_from_the_mirror_once(own_cache: Path, mirror: Site) -> None
     mirror.publish({"horse2zebra.zip": zipped_set()})
     lines: list[str] = []
     stages: set[str] = set()
-    found = find(
+    horses = find(
         "horse2zebra", report=lines.append, progress=lambda stage, done, total: stages.add(stage)
     )
-    assert found == DatasetFolder(
+    assert horses == DatasetFolder(
         "horse2zebra", own_cache / "datasets" / "horse2zebra", ("horse", "zebra")
     )
-    assert missing_splits(found.folder) == []
+    assert missing_splits(horses.folder) == []
     assert [p.name for p in (own_cache / "datasets").iterdir()] == ["horse2zebra"]
     assert mirror.url in lines[0] and stages == {"download", "unpack"}
     asked = len(mirror.requests)
-    assert find("horse2zebra") == found
+    assert find("horse2zebra") == horses
     assert len(mirror.requests) == asked
+
+
+def publish(url: str, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalogue's horse2zebra has this content at this address."""
+    entry = find_entry("horse2zebra")
+    assert entry is not None
+    source = Archive(url, len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(module, "find_entry", lambda name: replace(entry, source=source))
 
 
 def test_without_a_checksum_on_the_mirror_the_published_one_holds(
@@ -130,12 +148,7 @@ def test_without_a_checksum_on_the_mirror_the_published_one_holds(
     with pytest.raises(UserError, match="expected sha256 a74d9d392eec"):
         find("horse2zebra")
     assert everything_in(own_cache) == []
-    entry = find_entry("horse2zebra")
-    assert entry is not None
-    source = Archive(
-        "http://unused/horse2zebra.zip", len(content), hashlib.sha256(content).hexdigest()
-    )
-    monkeypatch.setattr(module, "find_entry", lambda name: replace(entry, source=source))
+    publish("http://unused/horse2zebra.zip", content, monkeypatch)
     assert missing_splits(find("horse2zebra").folder) == []
 
 
@@ -145,34 +158,35 @@ def test_without_a_mirror_the_publisher_is_asked(
     content = zipped_set()
     mirror.files["/cyclegan/horse2zebra.zip"] = content
     monkeypatch.delenv("CYCLEBENCH_MIRROR")
-    entry = find_entry("horse2zebra")
-    assert entry is not None
-    url = f"{mirror.url}/cyclegan/horse2zebra.zip"
-    source = Archive(url, len(content), hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(module, "find_entry", lambda name: replace(entry, source=source))
+    publish(f"{mirror.url}/cyclegan/horse2zebra.zip", content, monkeypatch)
     assert missing_splits(find("horse2zebra").folder) == []
     assert [path for path, _ in mirror.requests] == ["/cyclegan/horse2zebra.zip"]
 
 
+def listing(content: bytes) -> bytes:
+    """What sha256sum prints."""
+    return f"{hashlib.sha256(content).hexdigest()}  horse2zebra.zip\n".encode()
+
+
+SET = zipped_set()
+HALF, OTHER = SET[: len(SET) // 2], zip_of({"readme": b"moved"})
+
+
 @pytest.mark.parametrize(
-    "fault", ["checksum", "truncated", "cut on the server", "no zip", "bad sum"]
+    ("content", "listed"),
+    [
+        (SET, listing(b"other")),
+        (HALF, listing(SET)),
+        (HALF, listing(HALF)),
+        (OTHER, listing(OTHER)),
+        (SET, b"<html>not here</html>"),
+    ],
+    ids=["checksum", "truncated", "cut on the server", "no data set", "no checksum"],
 )
 def test_a_bad_download_is_one_line_and_leaves_nothing(
-    own_cache: Path, mirror: Site, fault: str
+    own_cache: Path, mirror: Site, content: bytes, listed: bytes
 ) -> None:
-    content = zipped_set()
-    half = content[: len(content) // 2]
-    if fault == "checksum":
-        mirror.publish({"horse2zebra.zip": content}, listed=b"other")
-    elif fault == "truncated":
-        mirror.publish({"horse2zebra.zip": half}, listed=content)
-    elif fault == "cut on the server":
-        mirror.publish({"horse2zebra.zip": half})
-    elif fault == "no zip":
-        mirror.publish({"horse2zebra.zip": zip_of({"readme": b"moved"})})
-    else:
-        mirror.publish({"horse2zebra.zip": content})
-        mirror.files["/horse2zebra.zip.sha256"] = b"<html>not here</html>"
+    mirror.files = {"/horse2zebra.zip": content, "/horse2zebra.zip.sha256": listed}
     with pytest.raises(UserError) as caught:
         find("horse2zebra")
     text = str(caught.value)
@@ -194,3 +208,49 @@ def test_a_cache_that_cannot_be_written_says_so(own_cache: Path, mirror: Site) -
     own_cache.write_text("a file where the folder should be")
     with pytest.raises(UserError, match=r"cannot write.*CYCLEBENCH_CACHE"):
         find("horse2zebra")
+
+
+# ------------------------------------------------------------------- where the user put it
+
+
+def test_any_folder_with_the_four_splits_works_by_path(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "my faces")
+    assert find(str(folder)) == DatasetFolder("my faces", folder, ("A", "B"))
+    assert find("../my faces").folder == find("my faces", tmp_path).folder == folder
+    # One of a published name gets its titles.
+    published = find(str(folder.rename(tmp_path / "summer2winter")))
+    assert (published.name, published.titles) == ("summer2winter_yosemite", ("summer", "winter"))
+
+
+def test_a_path_that_lacks_a_split_is_refused_by_name(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "half")
+    (folder / "testB").rename(folder / "tset")
+    with pytest.raises(UserError, match="half: no folder testB in it"):
+        find(str(folder))
+    folder = folder.rename(tmp_path / "half:one-two")
+    with pytest.raises(UserError, match="half:one-two: no folder testB in it"):
+        find(str(folder))
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        find(str(tmp_path / "nowhere"))
+
+
+def test_data_dir_may_use_the_published_name_or_an_alias_or_be_the_set(tmp_path: Path) -> None:
+    names = ("summer2winter", "summer2winter_yosemite")
+    for folder in (write_set(tmp_path / name / name) for name in names):
+        expected = DatasetFolder("summer2winter_yosemite", folder, ("summer", "winter"))
+        for name in names:
+            assert find(name, folder.parent) == find(name, folder) == expected
+    assert find_local("horse2zebra", tmp_path / "summer2winter") is None
+
+
+def test_an_incomplete_set_in_data_dir_is_not_passed_over(tmp_path: Path, mirror: Site) -> None:
+    folder = write_set(tmp_path / "data" / "horse2zebra")
+    (folder / "trainB").rename(folder / "train_b")
+    with pytest.raises(UserError, match="no folder trainB"):
+        find("horse2zebra", tmp_path / "data")
+    assert mirror.requests == []
+
+
+def test_a_data_dir_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="typo: no such folder"):
+        find("horse2zebra", tmp_path / "typo")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +46,12 @@ def bytes_of(images: list[np.ndarray]) -> bytes:
     return file.getvalue()
 
 
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 def only_file(own_cache: Path) -> Path:
     (path,) = (own_cache / "images").iterdir()
     return path
@@ -61,22 +66,19 @@ def test_every_image_is_there_in_its_shape_and_place(manifest: Manifest) -> None
         np.testing.assert_array_equal(images[np.int64(index - 3)], expected)
     assert all((a == b).all() for a, b in zip(images, pictures(), strict=True))
 
-
-def test_there_is_nothing_beyond_either_end(manifest: Manifest) -> None:
-    images = load(manifest)
-    for index in (3, -4):
-        with pytest.raises(IndexError, match=f"image {index} of 3"):
-            images[index]
+    for beyond in (3, -4):
+        with pytest.raises(IndexError, match=f"image {beyond} of 3"):
+            images[beyond]
     with pytest.raises(TypeError):
         images[0:2]  # type: ignore[index]
-
-
-def test_images_are_views_of_the_file_that_cannot_be_written_to(manifest: Manifest) -> None:
-    images = load(manifest)
+    # Views of the file, which cannot be written to.
     assert all(np.shares_memory(image, images.pixels) for image in images)
     assert type(images[0]) is np.ndarray and images[0].flags.c_contiguous
     for array in (images[0], images.pixels, images.shapes):
         assert not array.flags.writeable
+    # NumPy opens the pixels by themselves.
+    pixels = np.load(io.BytesIO(Path(images.filename).read_bytes()), allow_pickle=False)
+    np.testing.assert_array_equal(pixels, np.concatenate([p.ravel() for p in pictures()]))
 
 
 def test_another_process_opens_either_kind_by_its_path_alone(manifest: Manifest) -> None:
@@ -98,17 +100,10 @@ def test_another_process_opens_either_kind_by_its_path_alone(manifest: Manifest)
     assert second == f"memmap {[(8, 8, 3)] * 3} {int(array.sum())} True"
 
 
-def test_numpy_opens_the_pixels_by_itself(manifest: Manifest) -> None:
-    pixels = np.load(io.BytesIO(Path(load(manifest).filename).read_bytes()), allow_pickle=False)
-    np.testing.assert_array_equal(pixels, np.concatenate([p.ravel() for p in pictures()]))
-
-
 def with_shapes(shapes: object, dtype: str = "<i8") -> bytes:
     """The pixels of `pictures`, and this as their shapes."""
-    file = io.BytesIO()
-    np.save(file, np.concatenate([pixels.ravel() for pixels in pictures()]))
-    np.save(file, np.array(shapes, dtype))
-    return file.getvalue()
+    pixels = np.concatenate([pixels.ravel() for pixels in pictures()])
+    return npy(pixels) + npy(np.array(shapes, dtype))
 
 
 def damaged(content: bytes) -> dict[str, bytes]:
@@ -131,14 +126,8 @@ def damaged(content: bytes) -> dict[str, bytes]:
         "flat shapes": with_shapes([140, 130, 100]),
         "short integers": with_shapes(right, "<i2"),
         "another kind of file": png(Image.new("L", (3, 3))),
-        "floats": floats(),
+        "floats": npy(np.zeros(30)),
     }
-
-
-def floats() -> bytes:
-    file = io.BytesIO()
-    np.save(file, np.zeros(30))
-    return file.getvalue()
 
 
 EVERY_DAMAGE = sorted(damaged(bytes_of(pictures())))
@@ -178,40 +167,51 @@ def test_sound_images_of_another_kind_are_not_taken_for_these(
     assert only_file(own_cache).read_bytes() == content
 
 
-def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
-    for name in ("a.npy", "a.ragged"):
-        with (tmp_path / name).open("wb") as file:
-            np.save(file, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-        with pytest.raises(UserError, match=f"{name}: not decoded images"):
-            open_images(tmp_path / name)
+@pytest.mark.parametrize("name", ["a.npy", "a.ragged"])
+def test_a_pickle_is_never_opened(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    path = (tmp_path / "a.npy").rename(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: not decoded images"):
+        open_images(path)
 
 
-def test_arrays_cut_short_longer_or_of_other_shape_are_refused(tmp_path: Path) -> None:
+def array_claiming(shape: tuple[int, ...]) -> bytes:
+    file = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + bytes(96)
+
+
+SOUND = npy(np.zeros((2, 4, 4, 3), np.uint8))
+NOT_THE_SIZE = "not decoded images.*not of the size its header says"
+SHORTER = "not decoded images.*shorter than its header says"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (SOUND[:-1], SHORTER),
+        (SOUND + b"\0", NOT_THE_SIZE),
+        (b"", "not decoded images"),
+        (b"nonsense", "not decoded images"),
+        (b"PK\3\4" + bytes(40), "not decoded images"),
+        (SOUND.replace(b"(2,", b"(-2"), "not decoded images"),
+        (SOUND[:10] + b"'" * 118, "not decoded images"),
+        (array_claiming((10**30, 1, 1, 1)), SHORTER),
+        (array_claiming((2**62, 4, 4, 3)), SHORTER),
+        (npy(np.zeros((2, 4, 4), np.uint8)), "not decoded images"),
+        (npy(np.zeros((2, 4, 4, 3), np.float32)), "not decoded images"),
+    ],
+)
+def test_arrays_cut_short_longer_or_of_other_shape_are_refused(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
     path = tmp_path / "a.npy"
-    np.save(path, np.zeros((2, 4, 4, 3), np.uint8))
-    assert open_images(path)[1].shape == (4, 4, 3)
-    content = path.read_bytes()
     with pytest.raises(UserError, match="not decoded images"):
-        open_images(tmp_path / "absent.npy")
-    damaged = (b"PK\3\4" + bytes(40), content.replace(b"(2,", b"(-2"), content[:10] + b"'" * 118)
-    for changed in (content[:-1], content + b"\0", b"", b"nonsense", *damaged):
-        path.unlink()
-        path.write_bytes(changed)
-        with pytest.raises(UserError, match="not decoded images"):
-            open_images(path)
-    for shape in ((10**30, 1, 1, 1), (2**62, 4, 4, 3)):
-        path.unlink()
-        with path.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.write(bytes(96))
-        with pytest.raises(UserError, match="shorter than its header says"):
-            open_images(path)
-    for array in (np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 4, 3), np.float32)):
-        path.unlink()
-        np.save(path, array)
-        with pytest.raises(UserError, match="not decoded images"):
-            open_images(path)
+        open_images(path)  # it is not there
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        open_images(path)
 
 
 def test_the_number_of_pixels_may_have_any_number_of_digits(tmp_path: Path) -> None:
@@ -222,34 +222,3 @@ def test_the_number_of_pixels_may_have_any_number_of_digits(tmp_path: Path) -> N
         images = open_ragged(path)
         assert images[0].shape == (1, count, 1) and images[0].min() == 7
         assert images[1].tolist() == [[[1]]]
-
-
-def test_a_full_disk_is_one_line_and_leaves_nothing(
-    manifest: Manifest, own_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"No space left on device.*CYCLEBENCH_CACHE"):
-        load(manifest)
-    assert list((own_cache / "images").iterdir()) == []
-
-
-def test_a_file_changed_since_the_manifest_leaves_no_cache(
-    manifest: Manifest, own_cache: Path
-) -> None:
-    assert manifest.folder is not None
-    (manifest.folder / "testA" / "2.png").unlink()
-    with pytest.raises(UserError, match=r"2\.png: changed since"):
-        load(manifest)
-    assert list((own_cache / "images").iterdir()) == []
-
-
-def test_progress_counts_images_once(manifest: Manifest) -> None:
-    seen: list[tuple[int, int]] = []
-    for _ in range(2):
-        load_images(
-            manifest, "testA", 6, lambda done, total: seen.append((done, total)), fit="shorter_side"
-        )
-    assert seen == [(1, 3), (2, 3), (3, 3)]

@@ -11,10 +11,11 @@ import pytest
 from datasets_helpers import picture, png, write_set
 from PIL import Image
 
-from harness.data import Manifest, load_images, prepare
+from harness.data import Fit, Manifest, load_images, prepare
 from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
+BOTH_KINDS = pytest.mark.parametrize("fit", ["stretch", "shorter_side"])
 
 
 @pytest.fixture
@@ -37,10 +38,6 @@ def test_images_stand_in_the_order_of_the_manifest(manifest: Manifest) -> None:
     assert images.dtype == np.uint8 and images.shape == (2, 12, 12, 3)
     np.testing.assert_array_equal(images[0], np.asarray(picture(100)))
     np.testing.assert_array_equal(images[1], np.asarray(picture(101)))
-
-
-def test_images_cannot_be_written_to(manifest: Manifest) -> None:
-    images = load_images(manifest, "trainA", 12)
     assert isinstance(images, np.memmap) and not images.flags.writeable
 
 
@@ -106,15 +103,16 @@ def test_size_and_files_have_their_own_cache(
     assert len(list((own_cache / "images").iterdir())) == 3
 
 
+@BOTH_KINDS
 def test_a_file_changed_since_the_manifest_leaves_no_cache(
-    manifest: Manifest, folder: Path, own_cache: Path
+    manifest: Manifest, folder: Path, own_cache: Path, fit: Fit
 ) -> None:
     (folder / "trainA" / "1.png").write_bytes(png(picture(999)))
     with pytest.raises(UserError, match=r"1\.png: changed since"):
-        load_images(manifest, "trainA", 6)
+        load_images(manifest, "trainA", 6, fit=fit)
     (folder / "trainA" / "1.png").unlink()
     with pytest.raises(UserError, match=r"1\.png: changed since"):
-        load_images(manifest, "trainA", 6)
+        load_images(manifest, "trainA", 6, fit=fit)
     assert list((own_cache / "images").iterdir()) == []
 
 
@@ -125,20 +123,22 @@ def test_an_unknown_split_and_an_impossible_size_are_refused(manifest: Manifest)
         load_images(manifest, "trainA", 0)
 
 
+@BOTH_KINDS
 def test_a_full_disk_is_one_line_and_leaves_nothing(
-    manifest: Manifest, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    manifest: Manifest, own_cache: Path, monkeypatch: pytest.MonkeyPatch, fit: Fit
 ) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"No space left on device.*CYCLEBENCH_CACHE"):
-        load_images(manifest, "trainA", 6)
+        load_images(manifest, "trainA", 6, fit=fit)
     assert list((own_cache / "images").iterdir()) == []
 
 
-def test_progress_counts_images(manifest: Manifest) -> None:
-    seen: list[tuple[int, int]] = []
-    load_images(manifest, "trainA", 6, lambda done, total: seen.append((done, total)))
-    load_images(manifest, "trainA", 6, lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 2), (2, 2)]
+@BOTH_KINDS
+def test_progress_counts_images_once(manifest: Manifest, fit: Fit) -> None:
+    calls: list[tuple[int, int]] = []
+    for _ in range(2):
+        load_images(manifest, "trainA", 6, lambda done, total: calls.append((done, total)), fit=fit)
+    assert calls == [(1, 2), (2, 2)]

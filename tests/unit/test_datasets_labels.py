@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,10 @@ def given(folder: Path, content: str | bytes) -> Manifest:
 
 
 def codes(manifest: Manifest) -> dict[str, list[int]]:
-    found = read_labels(manifest)
-    assert found is not None
-    assert all(array.dtype == np.int64 for array in found.codes.values())
-    return {split: array.tolist() for split, array in found.codes.items()}
+    labelled = read_labels(manifest)
+    assert labelled is not None
+    assert all(array.dtype == np.int64 for array in labelled.codes.values())
+    return {split: array.tolist() for split, array in labelled.codes.items()}
 
 
 def test_codes_stand_in_the_manifests_order_whatever_the_files(folder: Path) -> None:
@@ -55,9 +56,8 @@ def test_codes_stand_in_the_manifests_order_whatever_the_files(folder: Path) -> 
         folder,
         "split,name,label\ntestB,y.png,cat\ntrainA,2.png,dog\ntrainA,0.png,cat\ntestA,1.png,ant\n",
     )
-    found = read_labels(manifest)
-    assert found is not None
-    assert found.classes == ("ant", "cat", "dog")
+    labelled = read_labels(manifest)
+    assert labelled is not None and labelled.classes == ("ant", "cat", "dog")
     assert codes(manifest) == {
         "trainA": [1, -1, 2],
         "trainB": [-1],
@@ -87,10 +87,9 @@ def test_classes_are_sorted_as_numbers_where_all_are(
 ) -> None:
     names = NAMES["trainA"]
     write_labels(folder, [("trainA", *pair) for pair in zip(names, given_labels, strict=True)])
-    found = read_labels(manifest_of(folder))
-    assert found is not None
-    assert found.classes == classes
-    read = [found.classes[code] for code in found.codes["trainA"]]
+    labelled = read_labels(manifest_of(folder))
+    assert labelled is not None and labelled.classes == classes
+    read = [classes[code] for code in labelled.codes["trainA"]]
     assert read == [label.strip() for label in given_labels]
 
 
@@ -113,8 +112,8 @@ def test_without_the_file_or_the_folder_there_are_no_labels(folder: Path) -> Non
 )
 def test_what_spreadsheets_write_and_files_left_out_do_no_harm(folder: Path, content: str) -> None:
     manifest = given(folder, content)
-    found = read_labels(manifest)
-    assert found is not None and found.classes == ("1",)
+    labelled = read_labels(manifest)
+    assert labelled is not None and labelled.classes == ("1",)
     assert codes(manifest)["trainA"] == [0, -1, -1]
 
 
@@ -215,17 +214,11 @@ def test_too_large_a_file_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPa
     assert codes(given(folder, "split,name,label\ntrainA,0.png,1\n"))["trainA"] == [0, -1, -1]
 
 
-def test_what_is_no_file_is_refused_at_once(folder: Path) -> None:
-    path = folder / "labels.csv"
-    path.mkdir()
-    with pytest.raises(UserError, match="not a file"):
-        read_labels(manifest_of(folder))
-    path.rmdir()
-    path.symlink_to(folder / "nowhere.csv")
-    with pytest.raises(UserError, match="not a file"):
-        read_labels(manifest_of(folder))
-    path.unlink()
-    os.mkfifo(path)
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, lambda path: path.symlink_to("nowhere.csv"), os.mkfifo]
+)
+def test_what_is_no_file_is_refused_at_once(folder: Path, make: Callable[[Path], None]) -> None:
+    make(folder / "labels.csv")
     with pytest.raises(UserError, match="not a file"):
         read_labels(manifest_of(folder))
 
@@ -241,12 +234,11 @@ def test_a_file_without_rights_is_refused(folder: Path) -> None:
 def test_a_digit_set_is_read_back_with_its_labels(tmp_path: Path) -> None:
     parts = [bundled_digits(*span) for span in ((0, 12), (12, 20), (20, 25), (25, 31))]
     prepared = prepare(str(write_digit_set(tmp_path / "digits", *parts, side=32)))
-    found = read_labels(prepared.manifest)
-    assert found is not None
-    assert found.classes == tuple("0123456789")
-    for split, (_, shown) in zip(SPLITS, parts, strict=True):
-        assert found.codes[split].tolist() == shown.tolist()
-        assert load_images(prepared.manifest, split, 32).shape == (len(shown), 32, 32, 3)
+    labelled = read_labels(prepared.manifest)
+    assert labelled is not None and labelled.classes == tuple("0123456789")
+    for split, (_, digits) in zip(SPLITS, parts, strict=True):
+        assert labelled.codes[split].tolist() == digits.tolist()
+        assert load_images(prepared.manifest, split, 32).shape == (len(digits), 32, 32, 3)
 
 
 def test_some_splits_alone_may_be_labelled_and_a_broken_image_is_left_out(tmp_path: Path) -> None:

@@ -18,9 +18,8 @@ from harness.cli import main
 from harness.data import Prepared, prepare
 from harness.data import pairs as module
 from harness.data.labels import read_labels
-from harness.data.layout import SPLITS
+from harness.data.layout import SPLITS, part_of
 from harness.data.listing import catalogue_lines
-from harness.data.split_rule import part_of
 from harness.system.errors import UserError
 
 MNIST = some_digits(13, (28, 28), 1), some_digits(11, (28, 28), 2)
@@ -41,6 +40,12 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture
+def digits(data: Path) -> Path:
+    """`data` with the published files of MNIST and USPS."""
+    return write_files(data, {**FILES["mnist"], **FILES["usps"]})
+
+
 def holds(prepared: Prepared, *splits: published.Digits) -> None:
     """The images pixel for pixel in their published order, with their labels."""
     labels = read_labels(prepared.manifest)
@@ -52,14 +57,6 @@ def holds(prepared: Prepared, *splits: published.Digits) -> None:
             with Image.open(prepared.located.folder / split / file.name) as image:
                 assert np.array_equal(np.asarray(image), pixels)
         assert labels.codes[split].tolist() == codes.tolist()
-
-
-def test_published_files_give_their_images_labels_and_splits(data: Path) -> None:
-    write_files(data, {**FILES["mnist"], **FILES["usps"]})
-    prepared = prepare("mnist-usps", data)
-    assert prepared.located.name == prepared.manifest.name == "mnist_usps"
-    assert prepared.located.titles == ("MNIST", "USPS")
-    holds(prepared, MNIST[0], USPS[0], MNIST[1], USPS[1])
 
 
 def test_grey_and_coloured_digits_make_a_pair(data: Path) -> None:
@@ -80,49 +77,49 @@ def test_npz_files_come_before_published_ones(data: Path, place: str) -> None:
 
 
 def test_a_pair_is_written_once_and_again_when_its_files_change(
-    data: Path, own_cache: Path
+    digits: Path, own_cache: Path
 ) -> None:
-    write_files(data, {**FILES["mnist"], **FILES["usps"]})
-    first = prepare("mnist-usps", data).located
+    prepared = prepare("mnist-usps", digits)
+    assert prepared.located.name == prepared.manifest.name == "mnist_usps"
+    assert prepared.located.titles == ("MNIST", "USPS")
+    holds(prepared, MNIST[0], USPS[0], MNIST[1], USPS[1])
+    first = prepared.located
     stamp = (first.folder / "labels.csv").stat().st_mtime_ns
-    assert prepare("mnist-usps", data).located == first
+    assert prepare("mnist-usps", digits).located == first
     assert (first.folder / "labels.csv").stat().st_mtime_ns == stamp
-    write_files(data.with_name("moved"), {**FILES["mnist"], **FILES["usps"]})
-    assert prepare("mnist-usps", data.with_name("moved")).located == first
-    write_files(data, published.usps_files(USPS[1], USPS[0]))
-    second = prepare("mnist-usps", data)
+    write_files(digits.with_name("moved"), {**FILES["mnist"], **FILES["usps"]})
+    assert prepare("mnist-usps", digits.with_name("moved")).located == first
+    write_files(digits, published.usps_files(USPS[1], USPS[0]))
+    second = prepare("mnist-usps", digits)
     assert second.located.folder != first.folder
     holds(second, MNIST[0], USPS[1], MNIST[1], USPS[0])
     assert not [path for path in (own_cache / "datasets").iterdir() if path.name.startswith(".")]
 
 
-def test_an_interrupted_writing_leaves_nothing(data: Path, own_cache: Path) -> None:
-    write_files(data, {**FILES["mnist"], **FILES["usps"]})
-
+def test_an_interrupted_writing_leaves_nothing(digits: Path, own_cache: Path) -> None:
     def interrupt(stage: str, done: int, total: int) -> None:
         assert stage == "write" and total == 13 + 11 + 15 + 12
         if done == 20:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare("mnist-usps", data, progress=interrupt)
+        prepare("mnist-usps", digits, progress=interrupt)
     assert list((own_cache / "datasets").iterdir()) == []
-    holds(prepare("mnist-usps", data), MNIST[0], USPS[0], MNIST[1], USPS[1])
+    holds(prepare("mnist-usps", digits), MNIST[0], USPS[0], MNIST[1], USPS[1])
 
 
-def test_files_that_are_incomplete_are_not_passed_over(data: Path, mirror: Site) -> None:
-    write_files(data, {**FILES["mnist"], **FILES["usps"]})
-    (data / "train-labels-idx1-ubyte.gz").unlink()
+def test_files_that_are_incomplete_are_not_passed_over(digits: Path, mirror: Site) -> None:
+    (digits / "train-labels-idx1-ubyte.gz").unlink()
     words = r"has files of MNIST, but not train-labels-idx1-ubyte.gz; add"
     with pytest.raises(UserError, match=words):
-        prepare("mnist-usps", data)
+        prepare("mnist-usps", digits)
     assert mirror.requests == []
 
 
-def test_a_damaged_file_is_named_and_nothing_written(data: Path, own_cache: Path) -> None:
-    write_files(data, {**FILES["mnist"], **FILES["usps"], "usps.t.bz2": b"BZh9"})
+def test_a_damaged_file_is_named_and_nothing_written(digits: Path, own_cache: Path) -> None:
+    write_files(digits, {"usps.t.bz2": b"BZh9"})
     with pytest.raises(UserError, match=r"usps\.t\.bz2: ") as caught:
-        prepare("mnist-usps", data)
+        prepare("mnist-usps", digits)
     assert "\n" not in str(caught.value)
     assert "DATA_DIR" not in str(caught.value)  # it lies there: mending it is what helps
     assert not list(own_cache.rglob("*.png"))
@@ -161,13 +158,13 @@ def test_a_file_known_by_its_md5_has_its_sha256_told(
 ) -> None:
     write_files(data, FILES["mnist"])
     mirror.files = {f"/{name}": content for name, content in FILES["usps"].items()}
-    usps = module.SOURCES["usps"]
+    usps = module.SINGLES["usps"]
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in FILES["usps"].items()}
     train, test = (
         (replace(archive, md5=md5[name]),)
         for name, (archive,) in zip(md5, (usps.train, usps.test), strict=True)
     )
-    monkeypatch.setitem(module.SOURCES, "usps", replace(usps, train=train, test=test))
+    monkeypatch.setitem(module.SINGLES, "usps", replace(usps, train=train, test=test))
     lines: list[str] = []
     holds(prepare("mnist-usps", data, report=lines.append), MNIST[0], USPS[0], MNIST[1], USPS[1])
     sha256 = hashlib.sha256(FILES["usps"]["usps.bz2"]).hexdigest()
@@ -238,7 +235,7 @@ def test_the_list_tells_where_each_source_is(data: Path) -> None:
     write_files(data / "digits", {"mnist.npz": published.npz(*MNIST)})
     write_domain(data, "sketch")
     lines = list(catalogue_lines(data))
-    line = {name: text for text in lines for name in (text.split(" ")[0],)}
+    line = {text.split(" ")[0]: text for text in lines}
     assert str(data / "digits" / "mnist.npz") in line["mnist_usps"]
     assert "usps: to download, size not published" in line["mnist_usps"]
     assert "svhn: to download, 246 MB" in line["mnist_svhn"] and "non-commer" in line["mnist_svhn"]

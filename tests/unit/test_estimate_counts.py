@@ -7,7 +7,7 @@ from PIL import Image
 
 from harness.config.experiment import load_experiment
 from harness.data.catalogue import CATALOGUE, Archive
-from harness.data.split_rule import part_of
+from harness.data.layout import part_of
 from harness.studies.estimate.counts import PUBLISHED, count_images, given_images
 from harness.system.errors import UserError
 

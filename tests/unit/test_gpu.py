@@ -11,7 +11,6 @@ import pytest
 from fake_gpus import Card, Driver, Nvml, machine
 
 from harness.system import provenance
-from harness.system.device_memory import device_memory
 from harness.system.gpu import (
     MOMENTARY,
     Gpu,
@@ -21,6 +20,7 @@ from harness.system.gpu import (
     visible_gpus,
     why_no_gpu,
 )
+from harness.system.machine import device_memory
 
 T400 = Card("NVIDIA T400", 2 * 2**30, (7, 5), number=1)
 A100 = Card("NVIDIA A100-SXM4-80GB", 80 * 2**30, (8, 0), number=2)

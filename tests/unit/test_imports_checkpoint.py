@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-import authors_networks
 import numpy as np
 import pytest
 import torch
@@ -19,8 +19,7 @@ from harness.config.experiment import Experiment, load_experiment
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.system.files import read_json, write_json
-from harness.tools.imports.checkpoint import import_checkpoint
-from harness.tools.imports.export_authors import export_authors
+from harness.tools.imports.checkpoint import export_authors, import_checkpoint
 from harness.tools.trained_model import read_model
 
 OURS = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
@@ -29,7 +28,6 @@ SMALL += ["model.discriminator_filters=2"]
 BATCH = ["model.norm.kind=batch", "model.norm.affine=true", "model.bias=false"]
 Make = Callable[[], nn.Module]
 KINDS: dict[str, tuple[Make, Make, list[str]]] = {
-    "6 blocks": (lambda: ResNet(3, 6), lambda: Patch(2), ["model.blocks=6"]),
     "9 blocks": (lambda: ResNet(3, 9), lambda: Patch(2), []),
     "dropout": (lambda: ResNet(3, 2, dropout=True), lambda: Patch(2), ["model.blocks=2"]),
     "batch norm": (
@@ -54,63 +52,74 @@ def experiment(settings: list[str]) -> Experiment:
     return load_experiment("horses", "paper", [*SMALL, *settings])
 
 
+@cache
 def networks(kind: str) -> dict[str, nn.Module]:
     generator, discriminator, _ = KINDS[kind]
     makes = (generator, generator, discriminator, discriminator)
-    made = {name: drawn(make(), i) for i, (name, make) in enumerate(zip(OURS, makes, strict=True))}
-    return made
+    return {name: drawn(make(), i) for i, (name, make) in enumerate(zip(OURS, makes, strict=True))}
 
 
-def save(folder: Path, made: dict[str, nn.Module], epoch: str = "latest") -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, network in made.items():
+def save(folder: Path, kind: str, epoch: str = "latest") -> Path:
+    folder.mkdir()
+    for name, network in networks(kind).items():
         torch.save(network.state_dict(), folder / f"{epoch}_net_{name}.pth")
     return folder
 
 
-def backend(name: str, model_folder: Path):
-    trained = read_model(model_folder)
-    model, objective = trained.configuration.networks(), trained.configuration.loss()
-    made = backends.load(name, model, objective, Runtime(threads=provenance.default_threads()))
-    made.load_state(trained.state)
-    return made
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> Callable[[str], tuple[Path, Path]]:
+    """Of a kind the folder with the authors' files, and the model that was made of them."""
+
+    @cache
+    def folders(kind: str) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp("imported")
+        theirs = save(folder / "theirs", kind)
+        return theirs, import_checkpoint(theirs, experiment(KINDS[kind][-1]), folder / "model")
+
+    return folders
+
+
+def same_state(folder: Path, other: Path) -> bool:
+    first, second = ((model / "state.safetensors").read_bytes() for model in (folder, other))
+    return first == second
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_both_backends_compute_what_the_authors_networks_do(tmp_path, eager, kind) -> None:
-    made = networks(kind)
-    settings = experiment(KINDS[kind][-1])
-    folder = import_checkpoint(save(tmp_path / "theirs", made), settings, tmp_path / "model")
+def test_both_backends_compute_what_the_authors_networks_do(imported, eager, kind) -> None:
+    trained = read_model(imported(kind)[1])
+    model, objective = trained.configuration.networks(), trained.configuration.loss()
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        expected = {
+            OURS[name]: network(x).permute(0, 2, 3, 1).numpy()
+            for name, network in networks(kind).items()
+        }
     for name in backends.available():
-        ours = backend(name, folder)
-        for network, theirs in made.items():
-            found = ours.activations(OURS[network], images)["output"]
-            with torch.no_grad():
-                expected = theirs(x).permute(0, 2, 3, 1).numpy()
-            assert np.ptp(expected) > 0.05  # or nothing would be tested
-            assert np.abs(found - expected).max() < 2e-5, (name, network)
+        runtime = Runtime(threads=provenance.default_threads())
+        backend = backends.load(name, model, objective, runtime)
+        backend.load_state(trained.state)
+        for network, output in expected.items():
+            assert np.ptp(output) > 0.05  # or nothing would be tested
+            difference = backend.activations(network, images)["output"] - output
+            assert np.abs(difference).max() < 2e-5, (name, network)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "dropout"])
-def test_what_is_exported_is_what_was_imported_bit_for_bit(tmp_path, kind) -> None:
-    made = networks(kind)
-    settings = experiment(KINDS[kind][-1])
-    folder = import_checkpoint(save(tmp_path / "theirs", made), settings, tmp_path / "model")
+def test_what_is_exported_is_what_was_imported_bit_for_bit(tmp_path, imported, kind) -> None:
+    folder = imported(kind)[1]
     files = export_authors(folder, tmp_path / "back")
     assert [file.name for file in files] == [f"latest_net_{name}.pth" for name in OURS]
     for name, file in zip(OURS, files, strict=True):
         fresh = KINDS[kind][0 if name.startswith("G") else 1]()
-        found = torch.load(file, weights_only=True)
-        fresh.load_state_dict(found, strict=True)
-        expected = made[name].state_dict()
-        assert list(found) and found.keys() == expected.keys()
+        tensors = torch.load(file, weights_only=True)
+        fresh.load_state_dict(tensors, strict=True)
+        expected = networks(kind)[name].state_dict()
+        assert list(tensors) and tensors.keys() == expected.keys()
         for key, tensor in expected.items():
-            assert torch.equal(found[key], tensor) and found[key].dtype == tensor.dtype, key
-    again = import_checkpoint(tmp_path / "back", settings, tmp_path / "again")
-    first, second = ((each / "state.safetensors").read_bytes() for each in (folder, again))
-    assert first == second
+            assert torch.equal(tensors[key], tensor) and tensors[key].dtype == tensor.dtype, key
+    again = import_checkpoint(tmp_path / "back", experiment(KINDS[kind][-1]), tmp_path / "again")
+    assert same_state(folder, again)
 
 
 def parallel(state: dict) -> dict:
@@ -127,32 +136,23 @@ def with_metadata(state: dict) -> dict:
     return {**state, "_metadata": {"": {"version": 1}}}
 
 
-@pytest.mark.parametrize("change", [parallel, of_2017, with_metadata])
-def test_names_that_other_versions_wrote_are_understood(tmp_path, change) -> None:
-    settings, made = experiment(["model.blocks=2"]), networks("dropout")
-    folder = save(tmp_path / "theirs", made, "200")
-    plain = import_checkpoint(folder, settings, tmp_path / "plain", "200")
-    state = made["G_B"].state_dict()
-    torch.save(change(state), folder / "200_net_G_B.pth")
-    found = import_checkpoint(folder, settings, tmp_path / "changed", "200")
-    assert (found / "state.safetensors").read_bytes() == (plain / "state.safetensors").read_bytes()
+@pytest.mark.parametrize("change", [parallel, of_2017, with_metadata, dict])
+def test_what_other_versions_wrote_is_understood(tmp_path, imported, change) -> None:
+    folder = save(tmp_path / "theirs", "dropout", "200")
+    state = networks("dropout")["G_B"].state_dict()
+    # Files of before 2020 are no archives.
+    torch.save(change(state), folder / "200_net_G_B.pth",
+               _use_new_zipfile_serialization=change is not dict)  # fmt: skip
+    settings = experiment(KINDS["dropout"][-1])
+    changed = import_checkpoint(folder, settings, tmp_path / "changed", "200")
+    assert same_state(changed, imported("dropout")[1])
 
 
-def test_files_of_before_2020_are_read(tmp_path) -> None:
-    settings, made = experiment([]), networks("9 blocks")
-    folder = save(tmp_path / "theirs", made)
-    plain = import_checkpoint(folder, settings, tmp_path / "plain")
-    for name, network in made.items():
-        torch.save(network.state_dict(), folder / f"latest_net_{name}.pth",
-                   _use_new_zipfile_serialization=False)  # fmt: skip
-    old = import_checkpoint(folder, settings, tmp_path / "old")
-    assert (old / "state.safetensors").read_bytes() == (plain / "state.safetensors").read_bytes()
-
-
-def test_domains_can_be_the_other_way_round(tmp_path) -> None:
-    folder, settings = save(tmp_path / "theirs", networks("9 blocks")), experiment([])
-    plain = read_model(import_checkpoint(folder, settings, tmp_path / "plain")).state
-    swapped = read_model(import_checkpoint(folder, settings, tmp_path / "swapped", swap=True)).state
+def test_domains_can_be_the_other_way_round(tmp_path, imported) -> None:
+    theirs, model = imported("9 blocks")
+    plain = read_model(model).state
+    import_checkpoint(theirs, experiment([]), tmp_path / "swapped", swap=True)
+    swapped = read_model(tmp_path / "swapped").state
     for ours, other in (
         ("g_ab/stem/kernel", "g_ba/stem/kernel"),
         ("d_a/head/bias", "d_b/head/bias"),
@@ -178,18 +178,19 @@ def test_domains_can_be_the_other_way_round(tmp_path) -> None:
          "add --set 'model.padding=symmetric model.discriminator_tanh=false'"),
     ],
 )  # fmt: skip
-def test_other_networks_are_refused_with_what_would_fit(tmp_path, kind, settings, says) -> None:
-    folder = save(tmp_path / "theirs", networks(kind))
+def test_other_networks_are_refused_with_what_would_fit(
+    tmp_path, imported, kind, settings, says
+) -> None:
     with pytest.raises(UserError, match=says):
-        import_checkpoint(folder, experiment(settings), tmp_path / "model")
+        import_checkpoint(imported(kind)[0], experiment(settings), tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
-def test_the_suggestion_is_one_that_works(tmp_path) -> None:
-    folder, settings = save(tmp_path / "theirs", networks("batch norm")), ["model.blocks=3"]
+def test_the_suggestion_is_one_that_works(tmp_path, imported) -> None:
+    settings = ["model.blocks=3"]
     for _ in range(3):
         try:
-            import_checkpoint(folder, experiment(settings), tmp_path / "model")
+            import_checkpoint(imported("batch norm")[0], experiment(settings), tmp_path / "model")
             break
         except UserError as error:
             settings += str(error).partition("--set '")[2].rstrip("'").split()
@@ -197,7 +198,7 @@ def test_the_suggestion_is_one_that_works(tmp_path) -> None:
 
 
 def test_a_network_that_is_not_there_is_named(tmp_path) -> None:
-    folder = save(tmp_path / "theirs", networks("9 blocks"), "200")
+    folder = save(tmp_path / "theirs", "9 blocks", "200")
     with pytest.raises(UserError, match=r"latest_net_G_A\.pth: no such file; .*--epoch 200 is"):
         import_checkpoint(folder, experiment([]), tmp_path / "model")
     (folder / "200_net_D_B.pth").unlink()
@@ -205,18 +206,16 @@ def test_a_network_that_is_not_there_is_named(tmp_path) -> None:
         import_checkpoint(folder, experiment([]), tmp_path / "model", "200")
 
 
-def test_nothing_is_written_over(tmp_path) -> None:
-    folder = save(tmp_path / "theirs", networks("9 blocks"))
-    model = import_checkpoint(folder, experiment([]), tmp_path / "model")
+def test_nothing_is_written_over(imported) -> None:
+    theirs, model = imported("9 blocks")
     with pytest.raises(UserError, match="model: already there"):
-        import_checkpoint(folder, experiment([]), model)
+        import_checkpoint(theirs, experiment([]), model)
     with pytest.raises(UserError, match=r"latest_net_G_A\.pth: already there"):
-        export_authors(model, folder)
+        export_authors(model, theirs)
 
 
-def test_a_run_is_exported_once_it_is_complete(tmp_path) -> None:
-    settings, made = experiment(["model.blocks=2"]), networks("dropout")
-    model = import_checkpoint(save(tmp_path / "theirs", made), settings, tmp_path / "model")
+def test_a_run_is_exported_once_it_is_complete(tmp_path, imported) -> None:
+    _, model = imported("dropout")
     run = tmp_path / "experiment/runs/cpu/tf-seed0"
     write_json(tmp_path / "experiment/experiment.json", read_json(model / "model.json"))
     status = {"backend": "tf", "seed": 0, "state": "running", "step": 1, "steps": 2}
@@ -227,8 +226,9 @@ def test_a_run_is_exported_once_it_is_complete(tmp_path) -> None:
     write_json(run / "status.json", {**status, "state": "complete"})
     export_authors(run, tmp_path / "back")
     assert read_model(run).origin == "experiment: tf, seed 0, 2 steps"
-    found = torch.load(tmp_path / "back/latest_net_D_B.pth", weights_only=True)
-    assert torch.equal(found["model.0.weight"], made["D_B"].state_dict()["model.0.weight"])
+    tensors = torch.load(tmp_path / "back/latest_net_D_B.pth", weights_only=True)
+    expected = networks("dropout")["D_B"].state_dict()
+    assert torch.equal(tensors["model.0.weight"], expected["model.0.weight"])
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path) -> None:
@@ -238,7 +238,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path) -> None:
 
 def test_the_reference_networks_have_the_names_of_published_checkpoints() -> None:
     """Names as in horse2zebra's own files: what the tests above map must be the real thing."""
-    names = set(authors_networks.ResNet(1, 9).state_dict())
+    names = set(ResNet(1, 9).state_dict())
     assert {"model.1.weight", "model.10.conv_block.5.bias", "model.26.bias"} <= names
-    assert "model.model.1.model.3.model.1.weight" in authors_networks.UNet(1, 5).state_dict()
+    assert "model.model.1.model.3.model.1.weight" in UNet(1, 5).state_dict()
     assert {"model.0.weight", "model.11.bias"} <= set(Patch(1).state_dict())

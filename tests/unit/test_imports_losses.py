@@ -12,10 +12,11 @@ import pytest
 from authors_files import NAMES
 from event_writer import write_events
 
-from harness.records.imported_losses import TERMS, Imported, read_imported
+from harness.records.imported_losses import Imported, read_imported
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.tools.imports.losses import ImportRequest, import_losses
+from harness.tools.imports.sources import WEIGHTS
 
 # Losses of one step in the recorded `mean`, from which each code's own numbers are made below.
 MEANS = {
@@ -60,47 +61,42 @@ def authors_log(tmp_path: Path, lambda_a: float, lambda_b: float, identity: floa
     return path
 
 
-def test_the_authors_losses_become_means(tmp_path: Path, folder: Path) -> None:
-    found = imported(folder, authors_log(tmp_path, 10, 10, 0.5), "authors", batch_size=1)
+@pytest.mark.parametrize("weights", [{}, {"lambda_a": 4.0, "lambda_b": 8.0, "identity": 0.25}])
+def test_the_authors_losses_become_means(tmp_path: Path, folder: Path, weights) -> None:
+    log = authors_log(tmp_path, *{**WEIGHTS, **weights}.values())
+    found = imported(folder, log, "authors", weights=weights, batch_size=1)
     assert found.table["step"].tolist() == [3]
     assert list(found.table.columns) == ["step", *MEANS]
     # Three decimals are printed, of half of it for a discriminator.
     for term, mean in MEANS.items():
         assert found.table[term][0] == pytest.approx(mean, abs=0.0011)
-
-
-def test_their_weights_can_be_said(tmp_path: Path, folder: Path) -> None:
-    weights = {"lambda_a": 4.0, "lambda_b": 8.0, "identity": 0.25}
-    log = authors_log(tmp_path, *weights.values())
-    found = imported(folder, log, "authors", weights=weights, batch_size=1)
-    for term, mean in MEANS.items():
-        assert found.table[term][0] == pytest.approx(mean, abs=0.0011)
-    assert "idt_A is identity_b: divided by lambda_b (8) x identity (0.25)." in found.declared
+    if weights:
+        assert "idt_A is identity_b: divided by lambda_b (8) x identity (0.25)." in found.declared
     assert "D_A is discriminator_b: doubled, as its code halves it." in found.declared
 
 
 def test_domains_can_be_the_other_way_round(tmp_path: Path, folder: Path) -> None:
     found = imported(folder, authors_log(tmp_path, 10, 10, 0.5), "authors", swap=True)
     other = {"adversarial_ab": "adversarial_ba", "cycle_a": "cycle_b", "identity_b": "identity_a"}
-    for here, there in other.items():
-        assert found.table[here][0] == pytest.approx(MEANS[there], abs=0.0011)
+    for ours, theirs in other.items():
+        assert found.table[ours][0] == pytest.approx(MEANS[theirs], abs=0.0011)
 
 
 def test_an_identity_that_was_not_trained_is_no_identity_of_zero(tmp_path, folder) -> None:
     found = imported(folder, authors_log(tmp_path, 10, 10, 0.0), "authors")
     assert not [column for column in found.table.columns if column.startswith("identity")]
-    assert any("idt_A is left out: with a weight of zero" in each for each in found.declared)
+    assert any("idt_A is left out: with a weight of zero" in text for text in found.declared)
 
 
 def test_values_that_are_no_numbers_are_left_out_and_said(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "loss_log.txt"
     losses = [dict.fromkeys(NAMES, 1.0), {**dict.fromkeys(NAMES, 1.0), "G_A": float("nan")}]
-    lines = [authors_files.line(1, i + 1, each) for i, each in enumerate(losses)]
+    lines = [authors_files.line(1, images, values) for images, values in enumerate(losses, 1)]
     path.write_text(authors_files.HEAD + "".join(lines))
     found = imported(folder, path, "authors")
     assert found.table["adversarial_ab"].isna().tolist() == [False, True]
     assert found.table["adversarial_ba"].tolist() == [1.0, 1.0]
-    assert any("G_A: 1 values" in each and "at step 1" in each for each in found.declared)
+    assert any("G_A: 1 values" in text and "at step 1" in text for text in found.declared)
 
 
 LYNNHO = {
@@ -174,12 +170,9 @@ def test_the_record_says_where_it_is_from(tmp_path: Path, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"terms": ("cycle_z=G_A",)}, "TERM is one of"),
-        ({"terms": ("cycle_a",)}, "write TERM=NAME"),
         ({"terms": ("adversarial_ab=G_A,weighted",)}, "only cycle and identity"),
+        ({"terms": ("cycle_z=G_A",)}, "TERM is one of"),
         ({"terms": ("cycle_a=Z",)}, "no curve 'Z'; there are D_A"),
-        ({"terms": ("cycle_a=G_A",)}, "two curves for"),
-        ({"name": "../evil"}, "lower-case letters"),
         ({"weights": {"lambda_a": 1e-300}}, "numbers that cannot be drawn"),
         ({"weights": {"lambda_a": 1.0}, "terms": ("cycle=G_A,weighted",)}, "both the same"),
     ],
@@ -196,7 +189,3 @@ def test_a_name_is_given_once(tmp_path: Path, folder: Path) -> None:
     imported(folder, log, "authors")
     with pytest.raises(UserError, match="already there; remove it, or give another --name"):
         imported(folder, log, "authors")
-
-
-def test_every_term_of_the_table_is_one_that_is_known() -> None:
-    assert set(MEANS) <= set(TERMS)

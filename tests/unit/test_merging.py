@@ -1,16 +1,17 @@
 """Folders of one experiment as one: what is counted together, what apart, what is left alone."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
+import report_experiment
 from report_experiment import build, write_run
 
 from harness.cli import main
 from harness.metrics import evaluate as evaluate_module
 from harness.records.experiment import load
 from harness.records.run import find_runs
+from harness.report import comparison
 from harness.report.comparison.environment import warnings
 from harness.report.comparison.findings import find
 from harness.report.comparison.scores import metric_rows
@@ -30,7 +31,7 @@ from harness.system.files import (
 from harness.tools.merge import default_folder, merge, read_sources
 from harness.tools.merge import folder as folder_module
 
-CPU = "cpu-example"
+CPU, GPU = "cpu-example", "gpu-example"
 
 
 @pytest.fixture
@@ -44,10 +45,25 @@ def few_features(monkeypatch):
     monkeypatch.setattr(evaluate_module, "find_weights", lambda: None)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """All runs that the tests take some of, with few and small images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report_experiment, "TEST_IMAGES", 6)
+        folder = tmp_path_factory.mktemp("template")
+        return build(folder, (0, 1, 2), (CPU, GPU), size=16, paired=False)
+
+
 @pytest.fixture
-def make(tmp_path):
-    def make(name, *seeds, **options):
-        return build(tmp_path / name, seeds, **options)
+def make(tmp_path, template):
+    """A folder of the experiment that has the runs of these seeds."""
+
+    def make(name, *seeds, device=CPU):
+        no_runs = shutil.ignore_patterns("runs")
+        folder = shutil.copytree(template, tmp_path / name, ignore=no_runs)
+        for run in (f"{backend}-seed{seed}" for backend in ("torch", "tf") for seed in seeds):
+            shutil.copytree(template / "runs" / device / run, folder / "runs" / device / run)
+        return folder
 
     return make
 
@@ -76,6 +92,13 @@ def with_environment(folder, **changed):
     return folder
 
 
+def summarised(folder):
+    """Content of summary.json."""
+    experiment = load(folder)
+    found = find(experiment)
+    return summary(experiment, found.metrics, found.losses, found.timing)
+
+
 def everything(folder):
     return {
         file: (sha256(file), file.stat().st_mtime_ns)
@@ -85,19 +108,19 @@ def everything(folder):
 
 
 def test_two_comparisons_merged_report_what_one_with_all_seeds_reports(
-    make, tmp_path, few_features
+    make, tmp_path, few_features, monkeypatch
 ):
     whole, some, others = make("whole", 0, 1, 2), make("some", 0), make("others", 2, 1)
     before = everything(some) | everything(others)
     evaluate_module.evaluate(whole, lambda *done: None)
+    # Drawing the report takes long; what it draws is compared below.
+    reported = []
+    monkeypatch.setattr(comparison, "write_report", lambda to: reported.append(to) or to / "page")
     assert main(["report", str(some), str(others), "--to", str(tmp_path / "merged")]) == 0
+    assert reported == [tmp_path / "merged"]
     assert everything(some) | everything(others) == before
     assert read_json(tmp_path / "merged/metrics.json") == read_json(whole / "metrics.json")
-    experiment = load(whole)
-    found = find(experiment)
-    expected = summary(experiment, found.metrics, found.losses, found.timing)
-    reported = read_json(tmp_path / "merged/summary.json")
-    assert reported == {"schema_version": 1, **json.loads(json.dumps(expected))}
+    assert summarised(tmp_path / "merged") == summarised(whole)
     rows = [row for row in metric_rows(load(tmp_path / "merged")) if len(row.scores) == 2]
     assert rows and {row.seeds for row in rows} == {3}
     assert all(row.difference.low is not None for row in rows)
@@ -124,18 +147,18 @@ def test_sums_tell_runs_apart(make, tmp_path):
 
 
 def test_a_seed_trained_twice_is_a_row_of_its_own_and_never_two_seeds(make, tmp_path, few_features):
-    first, again = make("a", 0, 1, 2), retrained(make("b", 2, 3), 2)
+    first, again = make("a", 0, 1), retrained(make("b", 1, 2), 1)
     to = tmp_path / "to"
     evaluate_module.evaluate(merged(to, first, again), lambda *done: None)
-    assert {n for n in names(to) if "@" in n} == {f"{CPU}@2/tf-seed2", f"{CPU}@2/torch-seed2"}
+    assert {n for n in names(to) if "@" in n} == {f"{CPU}@2/tf-seed1", f"{CPU}@2/torch-seed1"}
     experiment = load(to)
     seeds = {row.device: row.seeds for row in metric_rows(experiment)}
-    assert seeds == {CPU: 4, f"{CPU}@2": 1}
+    assert seeds == {CPU: 3, f"{CPU}@2": 1}
     steps = [row for row in timing_rows(experiment) if row.quantity == "step_ms_median"]
     assert [row.device for row in steps] == [CPU, f"{CPU}@2"]
-    assert [row.pairs for row in steps] == [4 * 18, 18]
-    said = scope(experiment)
-    assert "4 seeds on" in said and "1 seed on" in said and "Merged from 2 folders" in said
+    assert [row.pairs for row in steps] == [3 * 18, 18]
+    text = scope(experiment)
+    assert "3 seeds on" in text and "1 seed on" in text and "Merged from 2 folders" in text
 
 
 def test_runs_of_other_code_are_never_counted_together(make, tmp_path):
@@ -143,14 +166,14 @@ def test_runs_of_other_code_are_never_counted_together(make, tmp_path):
     new = with_environment(make("b", 2), source_digest="2" * 64, versions={"torch": "3.0"})
     to = merged(tmp_path / "to", old, new)
     assert {run.device: run.seed for run in find_runs(to)} == {CPU: 1, f"{CPU}@2": 2}
-    said = " ".join(warnings(load(to)))
-    assert "source digest differs" in said and "1" * 64 in said and "2" * 64 in said
-    assert "version of torch differs: 2.13.0" in said
+    text = " ".join(warnings(load(to)))
+    assert "source digest differs" in text and "1" * 64 in text and "2" * 64 in text
+    assert "version of torch differs: 2.13.0" in text
 
 
 def test_backends_that_were_not_timed_in_turns_are_not_paired(make, tmp_path):
     """Two halves of a session, and a session that one of the folders has lost a half of."""
-    torch, tf = make("a", 0, backends=("torch", "tf")), make("b", 0)
+    torch, tf = make("a", 0), make("b", 0)
     shutil.rmtree(torch / f"runs/{CPU}/tf-seed0")
     shutil.rmtree(tf / f"runs/{CPU}/torch-seed0")
     to = merged(tmp_path / "to", torch, tf)
@@ -161,11 +184,11 @@ def test_backends_that_were_not_timed_in_turns_are_not_paired(make, tmp_path):
 
 def test_machines_are_devices_and_merges_can_be_merged(make, tmp_path):
     a, b = make("a", 0), retrained(make("b", 0), 0)
-    gpu = make("gpu", 0, devices=("gpu-example",))
+    gpu = make("gpu", 0, device=GPU)
     at_once = merged(tmp_path / "at-once", a, b, gpu)
     in_turn = merged(tmp_path / "in-turn", merged(tmp_path / "two", a, b), gpu)
     assert names(at_once) == names(in_turn)
-    assert {run.device for run in find_runs(at_once)} == {CPU, f"{CPU}@2", "gpu-example"}
+    assert {run.device for run in find_runs(at_once)} == {CPU, f"{CPU}@2", GPU}
 
 
 def test_unfinished_runs_are_listed_and_checkpoints_stay_where_they_are(make, tmp_path):
@@ -178,7 +201,15 @@ def test_unfinished_runs_are_listed_and_checkpoints_stay_where_they_are(make, tm
     assert not list(listed.folder.glob("checkpoint-*")) and len(listed.losses) == 100
 
 
-def test_what_is_written_in_place_is_a_copy_and_the_rest_a_link(make, tmp_path):
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_written_in_place_is_a_copy_and_the_rest_a_link(make, tmp_path, monkeypatch, links):
+    """Where the file system has no links, all are copies."""
+
+    def refuse(*names):
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr(folder_module.os, "link", refuse)
     a, b = make("a", 0), make("b", 1)
     run = f"runs/{CPU}/torch-seed0"
     (a / run / "log.txt").write_text("one\n")
@@ -186,19 +217,9 @@ def test_what_is_written_in_place_is_a_copy_and_the_rest_a_link(make, tmp_path):
     with (to / run / "log.txt").open("a") as log:
         log.write("two\n")
     assert (a / run / "log.txt").read_text() == "one\n"
-    assert (to / run / "losses.csv").samefile(a / run / "losses.csv")
     assert not (to / run / "status.json").samefile(a / run / "status.json")
-
-
-def test_without_hard_links_files_are_copied(make, tmp_path, monkeypatch):
-    def refuse(*names):
-        raise OSError("no links here")
-
-    monkeypatch.setattr(folder_module.os, "link", refuse)
-    a, b = make("a", 0), make("b", 1)
-    to = merged(tmp_path / "to", a, b)
-    run = f"runs/{CPU}/torch-seed0/losses.csv"
-    assert not (to / run).samefile(a / run) and sha256(to / run) == sha256(a / run)
+    losses, source = to / run / "losses.csv", a / run / "losses.csv"
+    assert losses.samefile(source) == links and sha256(losses) == sha256(source)
 
 
 def test_a_rerun_makes_the_same_and_keeps_features(make, tmp_path):
@@ -237,7 +258,7 @@ def test_the_folder_is_called_after_its_experiment(make, tmp_path):
     path = tmp_path / "b/experiment.json"
     write_json(path, {**read_json(path), "hash": "fedcba987654"})
     here, there = read_sources([tmp_path / "a", tmp_path / "b"]), tmp_path / "b"
-    names = {default_folder(each).name for each in (here, here[::-1])}
+    names = {default_folder(sources).name for sources in (here, here[::-1])}
     assert len(names) == 1 and names != {"toyseasons-smoke-0123abcd4567"}
     assert read_json(merged(tmp_path / "to", tmp_path / "a", there) / "experiment.json")["hash"]
 

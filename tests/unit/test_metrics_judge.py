@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 
-from harness.data.small_grey import small_grey_images
+from harness.data.resize import small_grey_images
 from harness.metrics import judge as judge_module
 from harness.metrics.judge import train_judge
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from trained_run import TITLES, experiment, write_run
@@ -12,7 +10,6 @@ from backends.interface import check_state, state_shapes
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
 from harness.tools.trained_model import read_model, write_model
-from harness.tools.translate.direction import find_direction
 
 
 def test_a_run_is_read_with_its_configuration_titles_and_weights(tmp_path):
@@ -53,12 +50,12 @@ def test_a_model_folder_with_one_generator_is_read_and_can_be_loaded(tmp_path):
 def test_directions_have_the_names_of_domains(tmp_path):
     trained = read_model(write_run(tmp_path / "run"))
     named = {"ab": "ab", "BA": "ba", "summer2winter": "ab", "Winter2Summer": "ba"}
-    assert {asked: find_direction(trained, asked) for asked in named} == named
+    assert {asked: trained.find_direction(asked) for asked in named} == named
     with pytest.raises(UserError, match=r"one of ab \(summer to winter\), ba \(winter to summer\)"):
-        find_direction(trained, "winter2winter")
+        trained.find_direction("winter2winter")
     write_model(tmp_path / "winter", trained, ["ab"])
     with pytest.raises(UserError, match=r"no generator ba; it has ab \(summer to winter\)"):
-        find_direction(read_model(tmp_path / "winter"), "ba")
+        read_model(tmp_path / "winter").find_direction("ba")
 
 
 @pytest.mark.parametrize(
@@ -77,13 +74,4 @@ def test_weights_that_are_not_those_of_the_configuration_are_refused(tmp_path, c
     change(state)
     write_arrays(run / "state.safetensors", state)
     with pytest.raises(UserError, match=says):
-        read_model(run)
-
-
-def test_other_networks_than_the_weights_are_of_are_refused(tmp_path):
-    run = write_run(tmp_path)
-    document = json.loads((tmp_path / "experiment.json").read_text())
-    document["configuration"]["model"]["filters"] = 3
-    (tmp_path / "experiment.json").write_text(json.dumps(document))
-    with pytest.raises(UserError, match=r"state.safetensors: state: .* has shape"):
         read_model(run)

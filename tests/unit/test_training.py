@@ -8,8 +8,7 @@ from harness.config.experiment import TimingSection
 from harness.system.errors import WorkerFailed
 from harness.system.files import write_json
 from harness.training import turns
-from harness.training.turns import Pace
-from harness.training.worker_process import Worker
+from harness.training.turns import Pace, Worker
 
 TIMING = TimingSection(warmup_steps=2, block_seconds=1.0)
 

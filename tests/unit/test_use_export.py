@@ -16,20 +16,22 @@ import backends
 from backends.exporting import ONNX_INPUT, ONNX_OUTPUT, exporter, exporters
 from harness.cli import main
 from harness.processes import backend_process
+from harness.system import provenance
 from harness.system.errors import UserError
-from harness.tools.trained_model import read_model, write_model
+from harness.tools.trained_model import TrainedModel, read_model, write_model
 from harness.tools.translate import export as exporting
-from harness.tools.translate.export import ExportRequest, export
-from harness.tools.translate.reproduced import TOLERANCE, sample_images, to_levels
+from harness.tools.translate.export import TOLERANCE, ExportRequest, export, sample_images
+from harness.tools.translate.generator import load_backend
 
 KINDS = {
     "resnet that grows": (
         "data.crop_size=14", "data.crop_size_b=16", "data.channels_a=1", "objective.identity=0",
-        "model.norm.affine=true",
+        "model.norm.affine=true", "model.upsampling=resize_conv",
     ),
-    "resized, batch norm": ("model.upsampling=resize_conv", "model.norm.kind=batch"),
-    "unet": ("model.generator=unet", "model.depth=4", "model.dropout=0.5", "model.rounding=down",
-             "model.padding=same"),
+    "unet, batch norm": (
+        "model.generator=unet", "model.depth=3", "model.dropout=0.5", "model.norm.kind=batch",
+        "model.rounding=down", "model.padding=same",
+    ),
 }  # fmt: skip
 
 
@@ -41,25 +43,25 @@ def quiet(line: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnxruntime_reproduces_every_kind_of_either_backend(tmp_path, kind):
     run = write_run(tmp_path / "run", "tf", KINDS[kind])
-    [made] = export(ExportRequest(run, tmp_path / "out", "ab", ["onnx"]), quiet)
-    assert made.backend == "tf"
+    [model] = export(ExportRequest(run, tmp_path / "out", "ab", ["onnx"]), quiet)
+    assert model.backend == "tf"
     # Three test images and one of another size: that no side is fixed is part of it.
-    assert made.reproduced.images == 4
-    assert made.reproduced.max_difference < 1e-5
-    assert made.reproduced.equal_pixels > 0.999
-    assert sorted(each.name for each in made.file.parent.iterdir()) == ["export.json", "g_ab.onnx"]
+    assert model.reproduced.images == 4
+    assert model.reproduced.max_difference < 1e-5
+    assert model.reproduced.equal_pixels > 0.999
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"export.json", "g_ab.onnx"}
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
-    run = write_run(folder / "run", "torch", ["model.blocks=0"])
+    run = write_run(folder / "run", "torch")
     return run, export(ExportRequest(run, folder / "out"), quiet), folder / "out"
 
 
 def test_an_export_holds_both_directions_and_says_what_was_compared(exported):
-    _, made, out = exported
-    assert [each.way for each in made] == ["summer to winter", "winter to summer"]
+    _, models, out = exported
+    assert [model.way for model in models] == ["summer to winter", "winter to summer"]
     record = json.loads((out / "export.json").read_text())
     assert record["tolerance"] == TOLERANCE and record["directions"] == ["ab", "ba"]
     assert [row["file"] for row in record["onnx"]] == ["g_ab.onnx", "g_ba.onnx"]
@@ -69,13 +71,13 @@ def test_an_export_holds_both_directions_and_says_what_was_compared(exported):
 
 def test_an_onnx_file_says_how_images_go_in_and_out(exported):
     model = onnx.load(exported[2] / "g_ba.onnx")
-    facts = {each.key: each.value for each in model.metadata_props}
+    facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["direction"] == "winter to summer"
     assert facts["input"] == "uint8 / 127.5 - 1"
     assert "halves to the even" in facts["output"]
-    [given], [made] = model.graph.input, model.graph.output
-    assert (given.name, made.name) == (ONNX_INPUT, ONNX_OUTPUT)
-    sides = [each.dim_param or each.dim_value for each in given.type.tensor_type.shape.dim]
+    [given], [output] = model.graph.input, model.graph.output
+    assert (given.name, output.name) == (ONNX_INPUT, ONNX_OUTPUT)
+    sides = [side.dim_param or side.dim_value for side in given.type.tensor_type.shape.dim]
     assert sides == ["batch", 3, "4*height", "4*width"]
 
 
@@ -88,24 +90,27 @@ def test_the_model_folder_translates_as_the_run_does(exported):
     with safe_open(str(out / "state.safetensors"), framework="numpy") as file:
         facts = file.metadata()
     assert facts["title_b"] == "winter" and facts["directions"] == "ab,ba"
-    assert json.loads(facts["configuration"])["model"]["blocks"] == 0
+    assert json.loads(facts["configuration"])["model"]["blocks"] == 1
 
 
 def test_noise_is_compared_where_there_are_no_test_images(exported):
     images, of = sample_images(read_model(exported[2]), "ab")
     assert of.startswith("noise")
-    assert {each.shape for each in images} == {(16, 16, 3), (20, 24, 3)}
+    assert {image.shape for image in images} == {(16, 16, 3), (20, 24, 3)}
 
 
-def test_a_model_that_is_not_reproduced_is_not_kept(tmp_path, monkeypatch, capsys):
-    run = write_run(tmp_path / "run", "torch", ["model.blocks=0"])
-    real = exporter("torch").export_onnx
+def test_a_model_that_is_not_reproduced_is_not_kept(exported, tmp_path, monkeypatch, capsys):
+    run, _, out = exported
+    model = onnx.load(out / "g_ab.onnx")
+    bias = next(array for array in model.graph.initializer if list(array.dims) == [3])
+    changed = onnx.numpy_helper.to_array(bias) + np.float32(1e-3)
+    bias.CopyFrom(onnx.numpy_helper.from_array(changed, bias.name))
 
     class Careless:
-        """Loses one weight on the way."""
+        """Gets one weight wrong."""
 
         def export_onnx(self, spec, weights):
-            return real(spec, {**weights, "head/bias": weights["head/bias"] + 1e-3})
+            return model.SerializeToString()
 
     monkeypatch.setattr(backend_process, "exporter", lambda name: Careless())
     arguments = ["export", str(run), "--to", str(tmp_path / "out"), "--direction", "ab"]
@@ -114,14 +119,13 @@ def test_a_model_that_is_not_reproduced_is_not_kept(tmp_path, monkeypatch, capsy
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_packages_are_named_with_what_installs_them(tmp_path, monkeypatch):
-    real = importlib.util.find_spec
+def test_missing_packages_are_named_with_what_installs_them(exported, tmp_path, monkeypatch):
+    run, real = exported[0], importlib.util.find_spec
     monkeypatch.setattr(
         exporting.importlib.util,
         "find_spec",
         lambda name: None if name == "onnxscript" else real(name),
     )
-    run = write_run(tmp_path / "run")
     with pytest.raises(UserError, match="needs onnxscript, not installed; pip install onnxscript"):
         export(ExportRequest(run, tmp_path / "out"), quiet)
     assert export(ExportRequest(run, tmp_path / "out", formats=["safetensors"]), quiet) == []
@@ -153,16 +157,12 @@ def test_no_backend_is_asked_by_name():
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("rounding", ["half_even", "down"])
 def test_levels_are_those_of_the_backends(rounding):
-    from harness.system import provenance
-    from harness.tools.trained_model import TrainedModel
-    from harness.tools.translate.loading import load_backend
-
     one = experiment("model.blocks=0", f"model.rounding={rounding}")
     trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", Path())
     image = np.random.default_rng(0).integers(256, size=(1, 16, 16, 3), dtype=np.uint8)
     for name in backends.available():
         backend = load_backend(trained, name, "cpu", provenance.default_threads())
         floats = backend.activations("g_ab", image)["output"]
-        made = backend.translate(image, "ab")
-        assert (to_levels(floats, rounding) == made).mean() > 0.999
-        assert made.min() == 0 or made.max() == 255 or made.std() > 10
+        pixels = backend.translate(image, "ab")
+        assert (exporting.to_levels(floats, rounding) == pixels).mean() > 0.999
+        assert pixels.min() == 0 or pixels.max() == 255 or pixels.std() > 10

@@ -14,7 +14,7 @@ import pytest
 from harness.processes import process
 from harness.processes.process import Child
 from harness.system.errors import UserError, WorkerFailed
-from harness.training import worker_process
+from harness.training import turns
 
 # Answers each command by running it.
 MODULE = """
@@ -195,10 +195,10 @@ def test_one_that_dies_before_it_is_asked_says_why(child):
 
 
 def test_an_interrupted_one_that_hangs_is_killed(child, monkeypatch):
-    monkeypatch.setattr(worker_process, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(turns, "STOP_SECONDS", 0.2)
     with closing(child()) as one:
         one._write({"do": "time.sleep(600)"})
-        worker_process.Worker.interrupt(one)
+        turns.Worker.interrupt(one)
         assert one._process.wait(10) == -9
 
 

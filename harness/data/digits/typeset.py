@@ -54,21 +54,24 @@ def label_of(index: int) -> int:
 def setting_of(index: int) -> Typesetting:
     """The same at every call, however many others are drawn."""
     draw = np.random.Generator(np.random.Philox(key=index))
-    low, high = HEIGHT
     font = FONTS[int(draw.integers(len(FONTS)))]
-    height = low + (high - low) * draw.random()
+    height = HEIGHT[0] + (HEIGHT[1] - HEIGHT[0]) * draw.random()
     turn, slant, stretch, across, down = draw.uniform(-1, 1, 5).tolist()
-    return Typesetting(
-        font, height, TURN * turn, SLANT * slant, 1 + STRETCH * stretch,
-        (SHIFT * across, SHIFT * down),
-    )  # fmt: skip
+    shift = (SHIFT * across, SHIFT * down)
+    return Typesetting(font, height, TURN * turn, SLANT * slant, 1 + STRETCH * stretch, shift)
 
 
 def picture(index: int, size: int) -> Image.Image:
     """Digit number `index` (0 to 2**64 - 1), grey, `size` x `size`; alike at every size."""
     side = size * max(2, math.ceil(FINE / size))
-    setting = setting_of(index)
-    upright = _upright(setting.font, label_of(index), round(setting.height * side), side)
+    setting, digit = setting_of(index), str(label_of(index))
+    # White ink somewhere on a black square; the setting's height is that of the font's zero.
+    font_size = round(round(setting.height * side) * _zero_height(setting.font))
+    face = _face(setting.font, max(1, font_size))
+    left, top, right, bottom = face.getbbox(digit)
+    upright = Image.new("L", (side, side))
+    place = ((side - left - right) // 2, (side - top - bottom) // 2)
+    ImageDraw.Draw(upright).text(place, digit, fill=255, font=face)
     turned = upright.transform(
         (side, side),
         Image.Transform.AFFINE,
@@ -88,16 +91,6 @@ def _inverse(setting: Typesetting, ink: tuple[int, int, int, int], side: int) ->
     middle = side / 2 + side * np.array(setting.shift)
     offset = np.array([left + right, top + bottom]) / 2 - back @ middle
     return (*back[0].tolist(), float(offset[0]), *back[1].tolist(), float(offset[1]))
-
-
-def _upright(font: str, digit: int, height: int, side: int) -> Image.Image:
-    """White ink somewhere on a black square; `height` is that of the font's zero in pixels."""
-    face = _face(font, max(1, round(height * _zero_height(font))))
-    left, top, right, bottom = face.getbbox(str(digit))
-    image = Image.new("L", (side, side))
-    place = ((side - left - right) // 2, (side - top - bottom) // 2)
-    ImageDraw.Draw(image).text(place, str(digit), fill=255, font=face)
-    return image
 
 
 @lru_cache

@@ -6,15 +6,15 @@ scene share their geometry exactly and differ only in how it is painted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.data.drawing import new_folder
-from harness.data.seasons.noise import Array
+from harness.data.cache import build_folder
+from harness.data.layout import ALL_SPLITS, Progress, counted
 from harness.data.seasons.paint import Season, paint
 from harness.data.seasons.scene import compose
 from harness.data.seasons.survey import survey
@@ -32,15 +32,11 @@ def render(scene: int, season: Season, size: int) -> NDArray[np.uint8]:
     The same picture at every size, bit for bit the same at every call. Raises ValueError for a
     negative scene, an unknown season or a size below 16.
     """
-    return next(_render_seasons(scene, (season,), size))
+    return next(_seasons(scene, (season,), size))
 
 
 def write_seasons(
-    folder: Path,
-    size: int,
-    train: int,
-    test: int,
-    progress: Callable[[int, int], None] | None = None,
+    folder: Path, size: int, train: int, test: int, progress: Progress | None = None
 ) -> None:
     """Write the data set as PNG files, `size` pixels wide and high, into the new `folder`.
 
@@ -52,50 +48,39 @@ def write_seasons(
     """
     if not (0 < train <= MOST_IMAGES and 0 < test <= MOST_IMAGES):
         raise ValueError(f"cannot draw train={train}, test={test}: give 1 to {MOST_IMAGES} of each")
-    with new_folder(folder) as temporary:
-        _write_splits(temporary, size, train, test, progress)
-
-
-def _write_splits(
-    folder: Path,
-    size: int,
-    train: int,
-    test: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
     jobs: list[tuple[str, int, dict[str, Season]]] = [
         ("trainA", train, {"trainA": "summer"}),
         ("trainB", train, {"trainB": "winter"}),
         ("testA", test, {"testA": "summer", "testA_in_B": "winter"}),
         ("testB", test, {"testB": "winter", "testB_in_A": "summer"}),
     ]
-    total, done = 2 * train + 4 * test, 0
-    for split, count, views in jobs:
-        for name in views:
-            (folder / name).mkdir()
-        for scene in range(FIRST_SCENE[split], FIRST_SCENE[split] + count):
-            pictures = _render_seasons(scene, tuple(views.values()), size)
-            for name, picture in zip(views, pictures, strict=True):
-                Image.fromarray(picture).save(folder / name / f"scene_{scene:07d}.png")
-                done += 1
-                if progress:
-                    progress(done, total)
+    scenes = [
+        (scene, views)
+        for split, count, views in jobs
+        for scene in range(FIRST_SCENE[split], FIRST_SCENE[split] + count)
+    ]
+    pictures = (
+        (scene, name, picture)
+        for scene, views in scenes
+        for name, picture in zip(views, _seasons(scene, tuple(views.values()), size), strict=True)
+    )
+    with build_folder(folder, replace=False) as new:
+        for split in ALL_SPLITS:
+            (new / split).mkdir()
+        for scene, name, picture in counted(pictures, 2 * train + 4 * test, progress):
+            Image.fromarray(picture).save(new / name / f"scene_{scene:07d}.png")
 
 
-def _render_seasons(
-    scene: int, seasons: tuple[Season, ...], size: int
-) -> Iterator[NDArray[np.uint8]]:
+def _seasons(scene: int, seasons: tuple[Season, ...], size: int) -> Iterator[NDArray[np.uint8]]:
+    """One scene in each of some seasons; it is surveyed once."""
     if not 0 <= scene < 2**64 or size < SMALLEST or not {"summer", "winter"}.issuperset(seasons):
         raise ValueError(f"cannot draw {scene=}, {seasons=}, {size=} (at least {SMALLEST})")
     surface = survey(compose(scene), size, size * _OVERSAMPLING)
     for season in seasons:
-        yield _shrink(paint(surface, season), _OVERSAMPLING)
-
-
-def _shrink(picture: Array, factor: int) -> NDArray[np.uint8]:
-    """Mean of each `factor` x `factor` block, added in a fixed order."""
-    total = np.zeros_like(picture[::factor, ::factor])
-    for row in range(factor):
-        for column in range(factor):
-            total += picture[row::factor, column::factor]
-    return np.floor(total * np.float32(255 / factor**2) + np.float32(0.5)).astype(np.uint8)
+        # The mean of each block of pixels, added in a fixed order.
+        picture = paint(surface, season)
+        total = np.zeros_like(picture[::_OVERSAMPLING, ::_OVERSAMPLING])
+        for row, column in np.ndindex(_OVERSAMPLING, _OVERSAMPLING):
+            total += picture[row::_OVERSAMPLING, column::_OVERSAMPLING]
+        levels = total * np.float32(255 / _OVERSAMPLING**2) + np.float32(0.5)
+        yield np.floor(levels).astype(np.uint8)

@@ -8,7 +8,6 @@ the same picture, bit for bit, on every machine.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -91,15 +90,11 @@ def grid_fractal(
     return total
 
 
-@dataclass(frozen=True)
 class PointNoise:
     """Value noise at arbitrary points, from one periodic 128 x 128 table."""
 
-    table: Array
-
-    @classmethod
-    def of(cls, scene: int, name: str) -> PointNoise:
-        return cls(lattice(scene, name, 128, 128).reshape(-1))
+    def __init__(self, scene: int, name: str) -> None:
+        self.table = lattice(scene, name, 128, 128).reshape(-1)
 
     def __call__(self, x: Array, y: Array) -> Array:
         """float32 of the shape of `x` and `y`, in [-1, 1); coordinates in cells."""

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.data.seasons.noise import Array, smoothstep
-from harness.data.seasons.survey import CONIFER, FOREST, LAKE, MEADOW, ROCK, Surface
+from harness.data.seasons.survey import CONIFER, FOREST, LAKE, MEADOW, NUMBERS, ROCK, Surface
 
 Season = Literal["summer", "winter"]
 Colour = tuple[float, float, float]
@@ -55,22 +54,14 @@ def mix(low: Array | Colour, high: Array | Colour, share: Array | float) -> Arra
     return first + (second - first) * weight
 
 
-@dataclass(frozen=True)
 class Patch:
     """All pixels of one material; `where` are indices into the flattened picture."""
 
-    where: NDArray[np.intp]
-    light: Array
-    cover: Array
-    tone: Array
-    altitude: Array
-    haze: Array
-
-    @classmethod
-    def of(cls, surface: Surface, material: int) -> Patch:
-        where = np.flatnonzero(surface.material == material)
-        names = ("light", "cover", "tone", "altitude", "haze")
-        return cls(where, *(getattr(surface, name).ravel()[where] for name in names))
+    def __init__(self, surface: Surface, material: int) -> None:
+        self.where = np.flatnonzero(surface.material == material)
+        self.light, self.cover, self.tone, self.altitude, self.haze = (
+            getattr(surface, name).ravel()[self.where] for name in NUMBERS
+        )
 
 
 def paint(surface: Surface, season: Season) -> Array:
@@ -83,15 +74,12 @@ def paint(surface: Surface, season: Season) -> Array:
     sun = mix(*palette.sun, warmth)
     air = mix(palette.air, mix(*palette.horizon, warmth), 0.45)
     for material, albedo in _ALBEDO.items():
-        patch = Patch.of(surface, material)
+        patch = Patch(surface, material)
         lit = np.asarray(palette.ambient, np.float32) + sun * patch.light[:, None]
         pixels[patch.where] = mix(albedo(patch, winter) * lit, air, patch.haze)
     _lake(pixels, surface, winter)
-    return _tint(picture, surface.scene.hue)
-
-
-def _tint(picture: Array, hue: float) -> Array:
-    """A slight colour cast that belongs to the scene, not the season."""
+    # A slight colour cast that belongs to the scene, not the season.
+    hue = surface.scene.hue
     cast = np.asarray((1 + 0.035 * hue, 1.0, 1 - 0.035 * hue), np.float32)
     return np.clip(picture * cast, 0, 1)
 
@@ -159,7 +147,7 @@ _ALBEDO = {ROCK: _rock, FOREST: _forest, CONIFER: _conifer, MEADOW: _meadow}
 
 def _lake(pixels: Array, surface: Surface, winter: bool) -> None:
     """Water mirrors the picture above its far shore; ice does so faintly, under blown snow."""
-    patch, side = Patch.of(surface, LAKE), surface.side
+    patch, side = Patch(surface, LAKE), surface.side
     ripple, near = patch.light, patch.altitude
     rows, columns = np.divmod(patch.where, side)
     shore = int(surface.scene.shore * side)

@@ -57,19 +57,8 @@ def compose(number: int) -> Scene:
         Range("main", tall, 3 + int(3 * draw()), 0.75, 5.0, 0.75, 0.20),
     )
     hill, spacing = 0.02 + 0.07 * draw(), 0.011 + 0.006 * draw()
-    return Scene(
-        number,
-        base,
-        sun,
-        warmth,
-        hue,
-        clouds,
-        lake,
-        ranges,
-        hill,
-        spacing,
-        _plant(random, base, lake),
-    )
+    trees = _plant(random, base, lake)
+    return Scene(number, base, sun, warmth, hue, clouds, lake, ranges, hill, spacing, trees)
 
 
 def _plant(random: np.random.Generator, base: float, lake: Lake | None) -> tuple[Tree, ...]:

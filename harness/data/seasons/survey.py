@@ -7,11 +7,9 @@ their geometry exactly and the translation between them is local.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.data.seasons.noise import (
     Array,
@@ -24,12 +22,12 @@ from harness.data.seasons.noise import (
     stream,
 )
 from harness.data.seasons.scene import Scene, Tree
-from harness.data.seasons.terrain import Range, forest, look, mountains
+from harness.data.seasons.terrain import forest, look, mountains
 
 SKY, ROCK, FOREST, MEADOW, LAKE, CONIFER = range(6)
+NUMBERS = ("light", "cover", "tone", "altitude", "haze")
 
 
-@dataclass
 class Surface:
     """Per pixel (side, side): `material`, and float32 numbers about what is seen there.
 
@@ -38,25 +36,16 @@ class Surface:
     otherwise, the function that puts it there says so.
     """
 
-    scene: Scene
-    side: int
-    material: NDArray[np.uint8] = field(init=False)
-    light: Array = field(init=False)
-    cover: Array = field(init=False)
-    tone: Array = field(init=False)
-    altitude: Array = field(init=False)
-    haze: Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        shape = (self.side, self.side)
-        self.material = np.zeros(shape, np.uint8)
-        for name in ("light", "cover", "tone", "altitude", "haze"):
-            setattr(self, name, np.zeros(shape, np.float32))
+    def __init__(self, scene: Scene, side: int) -> None:
+        self.scene, self.side = scene, side
+        self.material = np.zeros((side, side), np.uint8)
+        numbers = np.zeros((len(NUMBERS), side, side), np.float32)
+        self.light, self.cover, self.tone, self.altitude, self.haze = numbers
 
     def put(self, where: Any, material: int, **values: Any) -> None:
         """Overwrite the pixels `where` (any NumPy index); numbers not named become 0."""
         self.material[where] = material
-        for name in ("light", "cover", "tone", "altitude", "haze"):
+        for name in NUMBERS:
             getattr(self, name)[where] = values.get(name, 0)
 
 
@@ -66,10 +55,21 @@ def survey(scene: Scene, size: int, side: int) -> Surface:
     grid = centres(side)
     _sky(surface, size, grid)
     for spec in scene.ranges:
-        _range(surface, spec, size)
+        terrain = mountains(scene.number, spec, size, side, scene.sun)
+        view = look(terrain.heights, scene.base, side)
+        altitude = view.sample(terrain.altitude)
+        surface.put(
+            (view.rows, view.columns),
+            ROCK,
+            light=view.sample(terrain.light),
+            cover=view.sample(terrain.gentle),
+            tone=view.sample(terrain.tone),
+            altitude=altitude * np.float32(spec.height / 0.4),
+            haze=np.clip(spec.seen_from + 0.25 * (0.5 - altitude), 0, 1),
+        )
     _forest(surface, size, grid)
     _ground(surface, size, grid)
-    needles = PointNoise.of(scene.number, "conifer/needles")
+    needles = PointNoise(scene.number, "conifer/needles")
     for number, tree in enumerate(scene.trees):
         _conifer(surface, number, tree, needles, size, grid)
     return surface
@@ -90,22 +90,6 @@ def _sky(surface: Surface, size: int, grid: Array) -> None:
     surface.altitude[:rows] = (1 - y / scene.base)[:, None]
 
 
-def _range(surface: Surface, spec: Range, size: int) -> None:
-    scene, side = surface.scene, surface.side
-    terrain = mountains(scene.number, spec, size, side, scene.sun)
-    view = look(terrain.heights, scene.base, side)
-    altitude = view.sample(terrain.altitude)
-    surface.put(
-        (view.rows, view.columns),
-        ROCK,
-        light=view.sample(terrain.light),
-        cover=view.sample(terrain.gentle),
-        tone=view.sample(terrain.tone),
-        altitude=altitude * np.float32(spec.height / 0.4),
-        haze=np.clip(spec.seen_from + 0.25 * (0.5 - altitude), 0, 1),
-    )
-
-
 def _forest(surface: Surface, size: int, grid: Array) -> None:
     """cover: 0 at the foot of a tree to 1 at its tip."""
     scene, side = surface.scene, surface.side
@@ -113,16 +97,16 @@ def _forest(surface: Surface, size: int, grid: Array) -> None:
     hill = scene.hill_height * np.clip(0.6 + 0.9 * wave, 0.05, 2)
     trees = forest(scene.number, hill, size, side, scene.sun, scene.tree_spacing)
     view = look(trees.heights, scene.shore, side)
-    seen = (view.farther, view.columns)
+    where = (view.farther, view.columns)
     level = scene.shore - (view.rows + 0.5) / side
-    tip = np.clip((level - trees.ground[seen]) / trees.tall[seen], 0, 1)
+    tip = np.clip((level - trees.ground[where]) / trees.tall[where], 0, 1)
     depth = view.farther.astype(np.float32) / 11
     surface.put(
         (view.rows, view.columns),
         FOREST,
-        light=np.clip(0.25 + 0.45 * tip + 0.35 * trees.side_light[seen], 0, 1),
+        light=np.clip(0.25 + 0.45 * tip + 0.35 * trees.side_light[where], 0, 1),
         cover=tip,
-        tone=trees.tone[seen],
+        tone=trees.tone[where],
         haze=0.04 + 0.22 * depth * (0.3 + scene.hill_height * 8),
     )
 

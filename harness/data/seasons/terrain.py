@@ -88,7 +88,7 @@ def mountains(scene: int, spec: Range, size: int, side: int, sun: float) -> Terr
     slices = max(36, side // 3)
     across, away = centres(side), centres(slices)
     x, v = np.meshgrid(across, away)
-    noise = PointNoise.of(scene, f"{spec.name}/relief")
+    noise = PointNoise(scene, f"{spec.name}/relief")
     wx = x + 0.075 * grid_fractal(scene, f"{spec.name}/bend_x", away * 3, across * 4, 2, 0.4)
     wv = v + 0.10 * grid_noise(scene, f"{spec.name}/bend_v", away * 3, across * 4)
     base = _peaks(scene, spec, wx, wv)

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from harness.config.experiment import Experiment
 from harness.data.catalogue import BuiltIn, Pair, find_entry
-from harness.data.class_pairs import find_class_pair
-from harness.data.find_local import find_local
-from harness.data.layout import TRUTHS
+from harness.data.find_local import find_class_pair, find_local
+from harness.data.layout import TRUTHS, VALIDATION, Part, part_of
 from harness.data.linking import class_files
 from harness.data.scan import image_files
-from harness.data.split_rule import VALIDATION, Part, part_of
 from harness.studies.estimate.work import Counts
 from harness.system.errors import UserError
 from harness.system.untrusted import LONGEST
@@ -23,7 +21,7 @@ SYNTAX = "--images trainA,trainB,testA,testB"
 # Images of published data sets: trainA, trainB, testA, testB. The CycleGAN authors' sets as the
 # TensorFlow Datasets project counted them (catalogue, `cycle_gan`); the sets of one domain from the
 # papers that present them. Those of DomainNet have no test images of their own: a tenth is held out
-# (harness.data.split_rule).
+# (harness.data.layout).
 PUBLISHED: dict[str, tuple[int, int, int, int]] = {
     "apple2orange": (995, 1019, 266, 248),
     "cezanne2photo": (525, 6287, 58, 751),

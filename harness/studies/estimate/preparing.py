@@ -62,7 +62,7 @@ def _decoding(folder: Path, work: Work, images: int, trained: int) -> float:
 
     def decoded(path: Path) -> None:
         with suppress(UnreadableImage):
-            resize(decode(path.read_bytes())[0], size, "bicubic", "stretch")
+            resize(decode(path.read_bytes()), size, "bicubic", "stretch")
 
     seconds = []
     with bombs_refused(), ThreadPoolExecutor() as pool:

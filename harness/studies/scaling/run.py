@@ -21,10 +21,9 @@ from harness.studies.scaling.record import (
 )
 from harness.studies.study import with_progress
 from harness.system import provenance
-from harness.system.device_memory import device_memory
 from harness.system.errors import WorkerFailed
 from harness.system.lock import locked
-from harness.system.machine import Machine
+from harness.system.machine import Machine, device_memory
 from harness.system.progress import Display
 from harness.training.jobs import check_precision, tell
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from harness.system import provenance
-from harness.system.device_memory import LIMIT, device_memory
+from harness.system.machine import LIMIT, device_memory
 from harness.tools.doctor.check import Check, ok
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU a period, or "max", and the period

@@ -8,7 +8,6 @@ from 1. Every start of the program writes a line of its own and goes on in the s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -39,9 +38,9 @@ class Line:
 
 
 def read_log(path: Path, batch_size: int | None, images_per_epoch: int | None) -> Curves:
-    """Steps from 0. None: a batch of 1; images of an epoch as the log itself tells.
+    """Steps from 0. `batch_size` None: 1. `images_per_epoch` None: inferred from the log.
 
-    Raises UserError for a file that is no such log, or does not tell.
+    Raises UserError for a file that is no such log, or from which that cannot be inferred.
     """
     lines, assumed = _lines(path)
     batch = batch_size or 1
@@ -55,11 +54,11 @@ def read_log(path: Path, batch_size: int | None, images_per_epoch: int | None) -
             )
     per_epoch = _images_per_epoch(path, lines, batch, images_per_epoch, assumed)
     points: dict[str, dict[int, float]] = {}
-    for line in _still_valid(path, lines, assumed):
+    for line in _without_repeats(path, lines, assumed):
         step = ((line.epoch - 1) * per_epoch + line.images) // batch - 1
         for name, value in line.values.items():
             points.setdefault(name, {})[step] = value
-    return Curves({name: curve_of(each) for name, each in points.items()}, tuple(assumed))
+    return Curves({name: curve_of(steps) for name, steps in points.items()}, tuple(assumed))
 
 
 def _lines(path: Path) -> tuple[list[Line], list[str]]:
@@ -70,45 +69,38 @@ def _lines(path: Path) -> tuple[list[Line], list[str]]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({reason(error)}); name a loss_log.txt") from None
     *whole, rest = text.split("\n")
-    found = list(_parsed(path, whole))
-    if not found:
+    lines: list[Line] = []
+    session = 0
+    for number, one in enumerate(map(str.strip, whole), 1):
+        if SESSION.fullmatch(one):
+            session += 1
+        elif one:
+            try:
+                if (match := LINE.fullmatch(one)) is None:
+                    raise ValueError
+                values = {name: float(value) for name, value in TERM.findall(match[3])}
+                lines.append(Line(number, session, int(match[1]), int(match[2]), values))
+            except ValueError:
+                raise UserError(
+                    f"{path}: line {number}: {shown(one)} is no line of that code's loss log; take"
+                    " it out"
+                ) from None
+    if not lines:
         raise UserError(
             f"{path}: no line as `(epoch: 1, iters: 100, time: 0.3, data: 1.2) D_A: 0.335 ...`;"
             " name the loss_log.txt of a CycleGAN training"
         )
-    return found, ["The last line is cut off and left out."] if rest.strip() else []
-
-
-def _parsed(path: Path, lines: list[str]) -> Iterator[Line]:
-    session = 0
-    for number, text in enumerate(lines, 1):
-        text = text.strip()
-        if SESSION.fullmatch(text):
-            session += 1
-        elif text:
-            yield _line(path, number, session, text)
-
-
-def _line(path: Path, number: int, session: int, text: str) -> Line:
-    try:
-        if (match := LINE.fullmatch(text)) is None:
-            raise ValueError
-        values = {name: float(value) for name, value in TERM.findall(match[3])}
-        return Line(number, session, int(match[1]), int(match[2]), values)
-    except ValueError:
-        raise UserError(
-            f"{path}: line {number}: {shown(text)} is no line of that code's loss log; take it out"
-        ) from None
+    return lines, ["The last line is cut off and left out."] if rest.strip() else []
 
 
 def _images_per_epoch(
     path: Path, lines: list[Line], batch: int, given: int | None, assumed: list[str]
 ) -> int:
-    """Images that `iters` counts in an epoch: the last batch counts as a whole one."""
+    """Images that `iters` counts in an epoch, where the last batch counts as a whole one."""
     if given is not None:
         per_epoch = -(-given // batch) * batch
     elif max(line.epoch for line in lines) == 1:
-        return batch  # which nothing is multiplied by
+        return batch  # no epoch is over, so nothing depends on this
     else:
         per_epoch = _inferred(path, lines)
         assumed.append(f"An epoch has {per_epoch} images: the log's own counts only fit that.")
@@ -125,13 +117,12 @@ def _inferred(path: Path, lines: list[Line]) -> int:
     """From lines that are equally many images apart, wherever an epoch ends between them."""
     pairs = [(a, b) for a, b in pairwise(lines) if a.session == b.session]
     apart = {b.images - a.images for a, b in pairs if a.epoch == b.epoch}
-    found = {
-        (a.images + every - b.images, b.epoch - a.epoch)
+    counts = {
+        (a.images + every - b.images) / (b.epoch - a.epoch)
         for every in apart
         for a, b in pairs
         if b.epoch > a.epoch
     }
-    counts = {total / epochs for total, epochs in found}
     if len(apart) != 1 or len(counts) != 1 or (count := counts.pop()) < 1 or count % 1:
         raise UserError(
             f"{path}: how many images an epoch has cannot be told from it; give --images-per-epoch,"
@@ -140,26 +131,25 @@ def _inferred(path: Path, lines: list[Line]) -> int:
     return int(count)
 
 
-def _still_valid(path: Path, lines: list[Line], assumed: list[str]) -> Iterator[Line]:
-    """Without what a later start of the program trained again: all from its first epoch on."""
-    begins: dict[int, int] = {}
-    for line in lines:
-        begins.setdefault(line.session, line.epoch)
-    repeated, before = 0, (0, 0, 0)
-    for line in lines:
-        place = (line.session, line.epoch, line.images)
-        if place <= before:
+def _without_repeats(path: Path, lines: list[Line], assumed: list[str]) -> list[Line]:
+    """Without lines of epochs that a later start of the program trained again."""
+    for before, line in pairwise(lines):
+        if (line.session, line.epoch, line.images) <= (before.session, before.epoch, before.images):
             raise UserError(
                 f"{path}: line {line.number}: epoch {line.epoch}, iters {line.images} does not come"
                 " after the line before; give one log of one training"
             )
-        before = place
-        if any(line.epoch >= epoch for later, epoch in begins.items() if later > line.session):
-            repeated += 1
-        else:
-            yield line
+    begins: dict[int, int] = {}
+    for line in lines:
+        begins.setdefault(line.session, line.epoch)
+    valid = [
+        line
+        for line in lines
+        if all(line.epoch < epoch for later, epoch in begins.items() if later > line.session)
+    ]
     if len(begins) > 1:
         assumed.append(
-            f"The program was started {len(begins)} times; {repeated} lines of epochs that a later"
-            " start trained again are left out."
+            f"The program was started {len(begins)} times; {len(lines) - len(valid)} lines of"
+            " epochs that a later start trained again are left out."
         )
+    return valid

@@ -22,24 +22,28 @@ METADATA = "_metadata"
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """Name -> array, float32 or an integer type, as PyTorch lays them out.
 
-    `module.` in front of all names goes. Raises UserError for whatever is not a file of tensors by
-    name, or has more in it.
+    `module.` is removed where all names begin with it. Raises UserError for whatever is not a file
+    of tensors by name, or has more in it.
     """
     try:
         check_file(path, MOST)
-        _check_stored(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        # PyTorch compresses nothing: what is compressed may unpack to any size.
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as file:
+                members = file.infolist()
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("compressed, which PyTorch never does")
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file of another kind makes a parser raise
         raise _refused(path, reason(error)) from None
-    if not isinstance(found, Mapping):
-        raise _refused(path, f"a {type(found).__name__}, not tensors by name")
-    tensors = {name: value for name, value in found.items() if name != METADATA}
+    if not isinstance(content, Mapping):
+        raise _refused(path, f"a {type(content).__name__}, not tensors by name")
+    tensors = {name: value for name, value in content.items() if name != METADATA}
     if not tensors:
         raise _refused(path, "nothing in it")
     for name, tensor in tensors.items():
         _check_tensor(path, name, tensor)
-    parallel = all(name.startswith(PARALLEL) for name in tensors)
-    start = len(PARALLEL) if parallel else 0
+    start = len(PARALLEL) if all(name.startswith(PARALLEL) for name in tensors) else 0
     return {name[start:]: tensor.detach().numpy() for name, tensor in tensors.items()}
 
 
@@ -50,16 +54,6 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     )
     with replacing(path) as temporary:
         torch.save(tensors, temporary)
-
-
-def _check_stored(path: Path) -> None:
-    """PyTorch compresses nothing: what is compressed may unpack to any size."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as file:
-        members = file.infolist()
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise ValueError("compressed, which PyTorch never does")
 
 
 def _check_tensor(path: Path, name: object, tensor: object) -> None:

@@ -6,21 +6,19 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.config.differences import differences
-from harness.records.run import RunRecord
 from harness.system.dates import day
 from harness.system.errors import UserError
 from harness.system.files import PARTIAL, read_json, write_json
-from harness.tools.merge.run_placement import PlacedRun, place
-from harness.tools.merge.sources import ARRAYS, MergeSource
+from harness.tools.merge.sources import ARRAYS, MergeSource, PlacedRun, place, without_hash
 
 FILE_NAME = "merged.json"
-# Of a run, these are written in place, or their age counts: a link would be the source's own file.
+# Files of a run that are written in place, or whose age counts: a link is the source's own file.
 COPIED = ("status.json", "log.txt")
 OF_A_RUN = (
     *COPIED,
@@ -51,18 +49,17 @@ def merged_hash(sources: Sequence[MergeSource]) -> str:
 
 def check_target(to: Path, sources: Sequence[MergeSource]) -> None:
     """Raises UserError unless `to` is free, or a merge of this experiment that can be made anew."""
-    place = to.resolve()
+    target = to.resolve()
     for source in sources:
         folder = source.folder.resolve()
-        if place == folder or folder in place.parents or place in folder.parents:
+        if target == folder or folder in target.parents or target in folder.parents:
             raise UserError(f"{to}: in, or around, {source.folder}; give another --to")
-    if not place.exists():
+    if not target.exists():
         return
-    if not place.is_dir() or (any(place.iterdir()) and not (place / FILE_NAME).is_file()):
+    if not target.is_dir() or (any(target.iterdir()) and not (target / FILE_NAME).is_file()):
         raise UserError(f"{to}: there is something else; give another --to, or move it")
-    if (place / FILE_NAME).is_file():
-        head = read_json(place / "experiment.json")
-        before = {key: head[key] for key in head if key not in ("schema_version", "hash")}
+    if (target / FILE_NAME).is_file():
+        before = without_hash(read_json(target / "experiment.json"))
         if changed := differences(before, sources[0].head):
             raise UserError(f"{to}: a merge of another experiment: {changed[0]}; give another --to")
 
@@ -77,9 +74,15 @@ def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
     check_target(to, sources)
     placed, target = place(sources), to.resolve()
     with _replacing_folder(target) as folder:
-        _write_head(folder, sources)
+        head = dict(sources[0].head)
+        configuration, digest = head.pop("configuration"), merged_hash(sources)
+        write_json(
+            folder / "experiment.json", {**head, "hash": digest, "configuration": configuration}
+        )
+        names = ("manifest.json", "audit.json", *ARRAYS)
+        _take([sources[0].folder / name for name in names], folder)
         for one in placed:
-            # Without checkpoints: a run that is not complete is listed here, and goes on elsewhere.
+            # No checkpoints: a run that is not complete is listed here, and continued elsewhere.
             for pattern in OF_A_RUN:
                 below = folder / "runs" / one.device / one.run.folder.name / pattern
                 _take(one.run.folder.glob(pattern), below.parent, copy=pattern in COPIED)
@@ -91,19 +94,25 @@ def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
 
 def record(sources: Sequence[MergeSource], placed: Sequence[PlacedRun]) -> dict[str, Any]:
     """Content of merged.json (results/README.md)."""
-    return {
-        "kind": "merged",
-        "sources": [
+    rows = []
+    for source in sources:
+        complete = [run for run in source.runs if run.complete]
+        environments = [run.environment for run in complete]
+        # First and last day on which a run was completed, by the age of its status.
+        ages = [(run.folder / "status.json").stat().st_mtime for run in complete]
+        rows.append(
             {
                 "name": source.name,
                 "hash": source.hash,
                 "sha256": source.identity,
-                "git_revisions": _of_environments(source, "git_revision"),
-                "source_digests": _of_environments(source, "source_digest"),
-                "finished": _dates(source.runs),
+                "git_revisions": _texts(environments, "git_revision"),
+                "source_digests": _texts(environments, "source_digest"),
+                "finished": sorted({day(min(ages)), day(max(ages))}) if ages else [],
             }
-            for source in sources
-        ],
+        )
+    return {
+        "kind": "merged",
+        "sources": rows,
         "runs": [
             {
                 "run": f"{one.device}/{one.run.folder.name}",
@@ -117,24 +126,8 @@ def record(sources: Sequence[MergeSource], placed: Sequence[PlacedRun]) -> dict[
     }
 
 
-def _of_environments(source: MergeSource, key: str) -> list[str]:
-    values = [run.environment.get(key) for run in source.runs if run.complete]
-    return sorted({value for value in values if isinstance(value, str)})
-
-
-def _dates(runs: Iterable[RunRecord]) -> list[str]:
-    """First and last day on which a run was completed, by the age of its status; [] for none."""
-    ages = [(run.folder / "status.json").stat().st_mtime for run in runs if run.complete]
-    return sorted({day(min(ages)), day(max(ages))}) if ages else []
-
-
-def _write_head(folder: Path, sources: Sequence[MergeSource]) -> None:
-    head = dict(sources[0].head)
-    configuration = head.pop("configuration")
-    digest = merged_hash(sources)
-    write_json(folder / "experiment.json", {**head, "hash": digest, "configuration": configuration})
-    for name in ("manifest.json", "audit.json", *ARRAYS):
-        _take([sources[0].folder / name], folder)
+def _texts(environments: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    return sorted({value for of in environments if isinstance(value := of.get(key), str)})
 
 
 def _take(files: Iterable[Path], to: Path, copy: bool = False) -> None:
@@ -155,16 +148,15 @@ def _take(files: Iterable[Path], to: Path, copy: bool = False) -> None:
 @contextmanager
 def _replacing_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which becomes `path` if the block ends well, and else is gone."""
-    with ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = tempfile.TemporaryDirectory(
-                prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent
-            )
-        except OSError as error:
-            why = error.strerror
-            raise UserError(f"{path}: cannot write there ({why}); give another --to") from None
-        temporary = stack.enter_context(beside)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent
+        )
+    except OSError as error:
+        why = error.strerror
+        raise UserError(f"{path}: cannot write there ({why}); give another --to") from None
+    with beside as temporary:
         new, old = Path(temporary) / "new", Path(temporary) / "old"
         new.mkdir()
         yield new

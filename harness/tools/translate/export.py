@@ -12,24 +12,25 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from backends import interpreter
-from backends.architecture import GeneratorSpec
-from backends.exporting import exporters
-from backends.interface import Direction, State
+from backends.exporting import ONNX_INPUT, ONNX_OUTPUT, exporters
+from backends.interface import Backend, Direction
 from harness.processes.remote_backend import run_with
 from harness.system import provenance
 from harness.system.errors import UserError
-from harness.system.files import write_bytes, write_json
+from harness.system.files import read_arrays, write_bytes, write_json
 from harness.system.untrusted import is_file, is_folder, printable, shown
 from harness.tools.trained_model import TrainedModel, read_model, write_model
-from harness.tools.translate.direction import described, find_direction
-from harness.tools.translate.loading import choose_backend, load_backend
-from harness.tools.translate.pictures import check_folder, same
-from harness.tools.translate.reproduced import TOLERANCE, OnnxComparison, compare, sample_images
+from harness.tools.translate.generator import choose_backend, load_backend, sizes_for
+from harness.tools.translate.translate import check_folder, same
 
 Format = Literal["onnx", "safetensors"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 ROUNDING = {"half_even": "to the nearest, halves to the even one", "down": "down"}
+# Of outputs in [-1, 1], an 80th of a level of uint8: float32 rounding through tens of layers.
+TOLERANCE = 1e-4
+MOST_IMAGES = 16
+NOISE_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,26 @@ class ExportRequest:
 
 
 @dataclass(frozen=True)
+class OnnxComparison:
+    """Whether onnxruntime makes of the ONNX model what a backend makes of the trained one.
+
+    `of`: what the images are. `max_difference` of outputs in [-1, 1]; `equal_pixels`: share of
+    equal uint8 values.
+    """
+
+    images: int
+    of: str
+    max_difference: float
+    equal_pixels: float
+
+    @property
+    def ok(self) -> bool:
+        return self.max_difference <= TOLERANCE
+
+
+@dataclass(frozen=True)
 class ExportedModel:
-    """An ONNX model and whether it does what it should; only then it is on disk."""
+    """An ONNX model, and whether it does what the trained one does; else it is not on disk."""
 
     file: Path
     direction: Direction
@@ -59,24 +78,34 @@ def export(request: ExportRequest, say: Callable[[str], object]) -> list[Exporte
 
     Then nothing is written. Raises UserError, also where the packages for ONNX are missing.
     """
-    onnx, safetensors = _formats(request.formats)
+    _check_formats(request.formats)
     trained = read_model(request.model)
     both = request.direction == "both"
-    directions = trained.directions if both else (find_direction(trained, request.direction),)
-    names = [f"g_{direction}.onnx" for direction in directions] if onnx else []
-    names += ["model.json", "state.safetensors"] if safetensors else []
+    directions = trained.directions if both else (trained.find_direction(request.direction),)
+    files = {}
+    if "onnx" in request.formats:
+        files = {direction: request.to / f"g_{direction}.onnx" for direction in directions}
+    names = [file.name for file in files.values()]
+    if "safetensors" in request.formats:
+        names += ["model.json", "state.safetensors"]
     _check_folder(request, trained, [*names, "export.json"])
-    models = _onnx_models(trained, directions, say) if onnx else {}
-    exported = [
-        ExportedModel(
-            request.to / f"g_{direction}.onnx", direction, described(trained, direction), *model[1:]
-        )
-        for direction, model in models.items()
-    ]
+    contents: dict[Path, bytes] = {}
+    exported = []
+    if files:
+        name = choose_backend(trained, None)
+        # As ONNX computes: in float32, and without the detours of `deterministic`.
+        plainly = {"precision": "float32", "deterministic": False}
+        backend = load_backend(trained, name, "cpu", provenance.default_threads(), **plainly)
+        for direction, file in files.items():
+            way = trained.described(direction)
+            say(f"Exporting {way}")
+            contents[file] = _onnx_model(trained, direction)
+            reproduced = _compare(contents[file], backend, trained, direction)
+            exported.append(ExportedModel(file, direction, way, name, reproduced))
     if all(model.reproduced.ok for model in exported):
-        for model in exported:
-            write_bytes(model.file, models[model.direction][0])
-        if safetensors:
+        for file, content in contents.items():
+            write_bytes(file, content)
+        if "safetensors" in request.formats:
             facts = {"directions": ",".join(directions), **_facts(trained)}
             write_model(request.to, trained, directions, facts)
         record = {
@@ -91,8 +120,18 @@ def export(request: ExportRequest, say: Callable[[str], object]) -> list[Exporte
     return exported
 
 
-def _formats(asked: Sequence[str]) -> tuple[bool, bool]:
-    """Whether ONNX and whether safetensors is asked for. Raises UserError for what cannot be."""
+def as_json(exported: ExportedModel) -> dict[str, Any]:
+    """A row of export.json (results/README.md)."""
+    return {
+        "file": exported.file.name,
+        "direction": exported.direction,
+        "compared_with": exported.backend,
+        **asdict(exported.reproduced),
+    }
+
+
+def _check_formats(asked: Sequence[str]) -> None:
+    """Raises UserError for what cannot be written."""
     for name in asked:
         if name not in FORMATS:
             raise UserError(f"format {shown(name)}: unknown; any of {', '.join(FORMATS)}")
@@ -104,7 +143,6 @@ def _formats(asked: Sequence[str]) -> tuple[bool, bool]:
         )
     if "onnx" in asked and not exporters():
         raise UserError("export: no backend here writes ONNX; give --format safetensors")
-    return "onnx" in asked, "safetensors" in asked
 
 
 def _check_folder(request: ExportRequest, trained: TrainedModel, names: Sequence[str]) -> None:
@@ -118,54 +156,8 @@ def _check_folder(request: ExportRequest, trained: TrainedModel, names: Sequence
             raise UserError(f"{path}: is there already; add --overwrite, or give another folder")
 
 
-def _onnx_models(
-    trained: TrainedModel, directions: Sequence[Direction], say: Callable[[str], object]
-) -> dict[Direction, tuple[bytes, str, OnnxComparison]]:
-    """Of each direction: the model, the backend it was compared with, and how."""
-    name = choose_backend(trained, None)
-    # As ONNX computes: in float32, and without the detours of `deterministic`.
-    plainly = {"precision": "float32", "deterministic": False}
-    backend = load_backend(trained, name, "cpu", provenance.default_threads(), **plainly)
-    model, models = trained.configuration.networks(), {}
-    for direction in directions:
-        say(f"Exporting {described(trained, direction)}")
-        spec = model.g_ab if direction == "ab" else model.g_ba
-        weights = {
-            key: array.astype(np.float32) for key, array in trained.weights(direction).items()
-        }
-        plain = _exported(exporters()[0], spec, weights)
-        content = with_metadata(
-            plain, {"direction": described(trained, direction), **_facts(trained)}
-        )
-        images, of = sample_images(trained, direction)
-        reproduced = compare(content, backend, direction, images, of, model.rounding)
-        models[direction] = (content, name, reproduced)
-    return models
-
-
-def _exported(name: str, spec: GeneratorSpec, weights: State) -> bytes:
-    try:
-        return run_with(name, "export_onnx", name, spec, weights).tobytes()
-    except ImportError as error:
-        python = interpreter(name)
-        raise UserError(
-            f"export: {python}: {error}; {python} -m pip install {' '.join(PACKAGES)}, or give"
-            " --format safetensors"
-        ) from None
-
-
-def with_metadata(content: bytes, facts: dict[str, str]) -> bytes:
-    """An ONNX model with `metadata_props`, checked as the standard has it."""
-    import onnx
-
-    document = onnx.load_from_string(content)
-    onnx.helper.set_model_props(document, facts)
-    onnx.checker.check_model(document)
-    return document.SerializeToString()
-
-
 def _facts(trained: TrainedModel) -> dict[str, str]:
-    """What a program needs to know that only has the file."""
+    """What a program needs to know that has nothing but the file."""
     rounding = ROUNDING[trained.configuration.model.rounding]
     return {
         "title_a": printable(trained.titles["a"]),
@@ -177,11 +169,78 @@ def _facts(trained: TrainedModel) -> dict[str, str]:
     }
 
 
-def as_json(exported: ExportedModel) -> dict[str, Any]:
-    """A row of export.json (results/README.md)."""
-    return {
-        "file": exported.file.name,
-        "direction": exported.direction,
-        "compared_with": exported.backend,
-        **asdict(exported.reproduced),
-    }
+def _onnx_model(trained: TrainedModel, direction: Direction) -> bytes:
+    """With `metadata_props`, checked as the standard has it."""
+    import onnx
+
+    model, name = trained.configuration.networks(), exporters()[0]
+    spec = model.g_ab if direction == "ab" else model.g_ba
+    weights = {key: array.astype(np.float32) for key, array in trained.weights(direction).items()}
+    try:
+        content = run_with(name, "export_onnx", name, spec, weights).tobytes()
+    except ImportError as error:
+        python = interpreter(name)
+        raise UserError(
+            f"export: {python}: {error}; {python} -m pip install {' '.join(PACKAGES)}, or give"
+            " --format safetensors"
+        ) from None
+    document = onnx.load_from_string(content)
+    facts = {"direction": trained.described(direction), **_facts(trained)}
+    onnx.helper.set_model_props(document, facts)
+    onnx.checker.check_model(document)
+    return document.SerializeToString()
+
+
+def _compare(
+    content: bytes, backend: Backend, trained: TrainedModel, direction: Direction
+) -> OnnxComparison:
+    """`content`: an ONNX model. `backend` computes in float32."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    images, of = sample_images(trained, direction)
+    differences, equal = [], []
+    for image in images:
+        given = image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(127.5) - 1
+        [output] = session.run([ONNX_OUTPUT], {ONNX_INPUT: given})
+        output = output.transpose(0, 2, 3, 1)
+        expected = backend.activations(f"g_{direction}", image[None])["output"]
+        # Infinite where there is nothing to compare: another shape, or something not finite.
+        difference = float("inf")
+        if output.shape == expected.shape and np.isfinite(output).all():
+            difference = float(np.abs(output.astype(np.float64) - expected).max())
+        differences.append(difference)
+        pixels = backend.translate(image[None], direction)
+        levels = to_levels(output, trained.configuration.model.rounding)
+        equal.append((levels == pixels).ravel())
+    share = float(np.concatenate(equal).mean())
+    return OnnxComparison(len(images), of, max(differences), share)
+
+
+def to_levels(output: np.ndarray, rounding: str) -> np.ndarray:
+    """[-1, 1] to uint8, as backends do."""
+    scaled = (output + 1) * np.float32(127.5)
+    rounded = np.rint(scaled) if rounding == "half_even" else np.floor(scaled)
+    return np.clip(rounded, 0, 255).astype(np.uint8)
+
+
+def sample_images(trained: TrainedModel, direction: Direction) -> tuple[list[np.ndarray], str]:
+    """uint8 (H, W, C) each, and what they are: test images of a run, else noise.
+
+    The last one is noise of another size, and no square. Raises UserError for damaged records.
+    """
+    height, width, channels = trained.configuration.networks().input_shape(f"g_{direction}")
+    draw = np.random.default_rng(0)
+    multiple = sizes_for(trained.configuration, direction).multiple
+    other = draw.integers(
+        256, size=(height + multiple, width + 2 * multiple, channels), dtype=np.uint8
+    )
+    if not (trained.folder / "status.json").is_file():
+        noise = draw.integers(256, size=(NOISE_IMAGES, height, width, channels), dtype=np.uint8)
+        return [*noise, other], "noise, of two sizes"
+    path, name = trained.folder.parent.parent.parent / "references.safetensors", direction[0]
+    tests = read_arrays(path).get(f"real_{name}")
+    shape = (height, width, channels)
+    if tests is None or tests.dtype != np.uint8 or tests.shape[1:] != shape or not len(tests):
+        raise UserError(f"{path}: real_{name} is not the test images; copy it anew")
+    return [*tests[:MOST_IMAGES], other], "test images of the run, and noise of another size"

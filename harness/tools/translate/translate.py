@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
+from PIL import Image
 
 from backends.interface import Direction
-from harness.data.decode import bombs_refused
+from harness.data.decode import EXTENSIONS, UnreadableImage, bombs_refused, decode
 from harness.data.resize import Fit, Resize, resize
+from harness.data.scan import MAX_FILE_BYTES
 from harness.processes.faults import diagnosis
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.files import write_bytes
 from harness.system.machine import find_machine
-from harness.system.untrusted import is_folder
+from harness.system.untrusted import check_file, is_file, is_folder, reason
 from harness.tools.trained_model import TrainedModel, read_model
-from harness.tools.translate.direction import find_direction
-from harness.tools.translate.loading import choose_backend, load_backend
-from harness.tools.translate.pictures import (
-    JPEG_SUFFIXES,
-    Format,
-    check_folder,
-    encoded,
-    find_pictures,
-    open_picture,
-    renamed,
-    same,
-)
-from harness.tools.translate.sizes import Sizes, sizes_for
+from harness.tools.translate.generator import Sizes, choose_backend, load_backend, sizes_for
 
-Translator = Callable[[np.ndarray], np.ndarray]
+ImageFormat = Literal["png", "jpeg"]
+SUFFIXES: dict[ImageFormat, tuple[str, ...]] = {"png": (".png",), "jpeg": (".jpg", ".jpeg")}
+JPEG_QUALITY = 95
 Stage = Callable[[str, int, int], None]  # what is being done, how many are done, out of how many
-
-
-class ImageJob(NamedTuple):
-    """An image, and what its translation is written to."""
-
-    source: Path
-    target: Path
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class TranslationRequest:
     backend: str | None = None
     size: int | None = None
     device: str | None = None
-    kind: Format = "png"
+    kind: ImageFormat = "png"
     overwrite: bool = False
 
 
@@ -75,46 +60,43 @@ class TranslationResult:
 
 
 def translate(request: TranslationRequest, progress: Stage) -> TranslationResult:
-    """Write a translation for every image. Whatever raises UserError does so before the first."""
+    """Write a translation for every image. A UserError is raised before the first is written."""
     trained = read_model(request.model)
-    direction = find_direction(trained, request.direction)
-    backend = choose_backend(trained, request.backend)
+    direction = trained.find_direction(request.direction)
+    name = choose_backend(trained, request.backend)
     machine = find_machine(request.device)
-    jobs = _plan(request)
+    targets = _targets(request)
     reader = ImageReader.of(trained, direction, request.size)
     with bombs_refused():
         # All are read before anything is written: the last of a thousand images may be damaged.
-        for done, job in enumerate(jobs, 1):
-            reader.read(job.source)
-            progress("read", done, len(jobs))
-        loaded = load_backend(trained, backend, machine.device, machine.threads)
-        for done, job in enumerate(jobs):
-            progress("translate", done, len(jobs))
-            image = reader.read(job.source)
-            with _enough_memory(job.source):
-                output = translated(image, reader.sizes, lambda x: loaded.translate(x, direction))
-            write_bytes(job.target, encoded(output, request.kind))
-        progress("translate", len(jobs), len(jobs))
-    return TranslationResult(len(jobs), trained, direction, backend)
+        for done, source in enumerate(targets, 1):
+            reader.read(source)
+            progress("read", done, len(targets))
+        backend = load_backend(trained, name, machine.device, machine.threads)
+        for done, (source, target) in enumerate(targets.items()):
+            progress("translate", done, len(targets))
+            image = reader.read(source)
+            try:
+                output = translated(image, reader.sizes, lambda x: backend.translate(x, direction))
+            except Exception as error:
+                # Each framework has its own exception for it.
+                if diagnosis(error)[0] != "memory":
+                    raise
+                raise WorkerFailed(
+                    f"{source}: too large for the memory there is; give a --size below, or a"
+                    " smaller copy"
+                ) from None
+            write_bytes(target, _encoded(output, request.kind))
+        progress("translate", len(targets), len(targets))
+    return TranslationResult(len(targets), trained, direction, name)
 
 
-def translated(image: np.ndarray, sizes: Sizes, translator: Translator) -> np.ndarray:
+def translated(
+    image: np.ndarray, sizes: Sizes, translator: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
     """uint8 (H, W, C) to (H, W, C'), or to the size that the generator makes of its only one."""
     output = translator(sizes.padded(image)[None])[0]
     return output if sizes.only else output[: image.shape[0], : image.shape[1]]
-
-
-@contextmanager
-def _enough_memory(source: Path) -> Iterator[None]:
-    """What frameworks raise where there is not becomes WorkerFailed, with advice."""
-    try:
-        yield
-    except Exception as error:
-        if diagnosis(error)[0] != "memory":
-            raise
-        raise WorkerFailed(
-            f"{source}: too large for the memory there is; give a --size below, or a smaller copy"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -129,7 +111,7 @@ class ImageReader:
 
     @classmethod
     def of(cls, trained: TrainedModel, direction: Direction, size: int | None) -> ImageReader:
-        """Raises UserError for a size that there is no translating at."""
+        """Raises UserError for a size at which images cannot be translated."""
         data, sizes = trained.configuration.data, sizes_for(trained.configuration, direction)
         if size is not None:
             sizes.check(f"--size {size}", size, size)
@@ -139,31 +121,54 @@ class ImageReader:
         return cls(data.channels(direction[0]), sizes, size, method, fit)
 
     def read(self, path: Path) -> np.ndarray:
-        """uint8 (H, W, channels). Raises UserError for what cannot be read, or translated."""
-        image = open_picture(path, self.channels)
+        """uint8 (H, W, channels). Raises UserError for what cannot be read or translated."""
+        try:
+            check_file(path, MAX_FILE_BYTES)
+            image = decode(path.read_bytes())
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or reason(error)
+            raise UserError(f"{path}: cannot be read: {why}; replace it, or leave it out") from None
+        except UnreadableImage as error:
+            raise UserError(f"{path}: {error}; replace it, or leave it out") from None
+        if self.channels == 1:
+            image = image.convert("L")
         if self.size is not None:
             return resize(image, self.size, self.method, self.fit)
         self.sizes.check(path, image.height, image.width)
         return np.asarray(image).reshape(image.height, image.width, self.channels)
 
 
-def _plan(request: TranslationRequest) -> list[ImageJob]:
-    """What becomes of which file. Raises UserError where something would be lost."""
-    place, to = request.pictures, request.to
-    if is_folder(place) and same(to, place):
-        raise UserError(f"{to}: holds the images themselves; give another folder")
-    pictures = find_pictures(place, besides=to)
+def _encoded(pixels: np.ndarray, kind: ImageFormat) -> bytes:
+    """uint8 (H, W, 1 or 3) as a file. PNG keeps every pixel as it is."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    buffer = io.BytesIO()
+    options = {"quality": JPEG_QUALITY, "subsampling": 0} if kind == "jpeg" else {}
+    image.save(buffer, kind.upper(), **options)
+    return buffer.getvalue()
+
+
+def _targets(request: TranslationRequest) -> dict[Path, Path]:
+    """Image -> file of its translation. Raises UserError where something would be lost."""
+    place, to, suffixes = request.pictures, request.to, SUFFIXES[request.kind]
+
+    def renamed(name: Path) -> Path:
+        """With an extension of the format; its own, if it is one."""
+        return name if name.suffix.lower() in suffixes else name.with_suffix(suffixes[0])
+
     if is_folder(place):
-        targets = [to / renamed(path.relative_to(place), request.kind) for path in pictures]
-    elif to.suffix.lower() in (".png", *JPEG_SUFFIXES) and not is_folder(to):
-        if renamed(to, request.kind) != to:
+        if same(to, place):
+            raise UserError(f"{to}: holds the images themselves; give another folder")
+        targets = {path: to / renamed(path.relative_to(place)) for path in _pictures(place, to)}
+    elif not is_file(place):
+        raise UserError(f"{place}: no such file or folder; name an image, or a folder of images")
+    elif to.suffix.lower() in (".png", ".jpg", ".jpeg") and not is_folder(to):
+        if renamed(to) != to:
             raise UserError(f"{to}: is no {request.kind}; give --format, or another name")
-        targets = [to]
+        targets = {place: to}
     else:
-        targets = [to / renamed(Path(place.name), request.kind)]
-    jobs = [ImageJob(*paths) for paths in zip(pictures, targets, strict=True)]
+        targets = {place: to / renamed(Path(place.name))}
     sources: dict[Path, Path] = {}
-    for source, target in jobs:
+    for source, target in targets.items():
         if target in sources:
             raise UserError(
                 f"{source}: would become {target.name}, as {sources[target].name} would; rename one"
@@ -174,4 +179,46 @@ def _plan(request: TranslationRequest) -> list[ImageJob]:
             raise UserError(f"{target}: is no translation to be replaced; give another folder")
         if os.path.lexists(target) and not request.overwrite:
             raise UserError(f"{target}: is there already; add --overwrite, or give another folder")
-    return jobs
+    return targets
+
+
+def _pictures(folder: Path, besides: Path) -> list[Path]:
+    """The image files in and below `folder`, by name, but not those in `besides`, or hidden ones.
+
+    Raises UserError where there are none.
+    """
+
+    def is_named_as_picture(path: Path) -> bool:
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        return not hidden and path.suffix.lower() in EXTENSIONS
+
+    try:
+        paths = sorted(filter(is_named_as_picture, folder.rglob("*")))
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be listed ({error.strerror}); check its rights"
+        ) from None
+    pictures = [
+        path
+        for path in paths
+        if not is_folder(path) and not any(same(parent, besides) for parent in path.parents)
+    ]
+    if not pictures:
+        extensions = ", ".join(sorted(EXTENSIONS))
+        raise UserError(f"{folder}: no images there; their names end in {extensions}")
+    return pictures
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UserError unless `folder` is one, or can become one."""
+    first = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), None)
+    if first is not None and not is_folder(first):
+        raise UserError(f"{first}: is no folder; give another one to write to")
+
+
+def same(path: Path, other: Path) -> bool:
+    """Whether both lead to one file or folder that is there."""
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False

@@ -1,20 +1,124 @@
-"""Are the records of a run consistent with each other and with its plan?"""
+"""The records of an experiment, and whether they are consistent with each other and the plan."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
 import numpy as np
+from pydantic import ValidationError
 
 from backends.interface import Runtime, check_state, state_shapes
 from backends.objective import RECORDED
-from harness.config.experiment import Experiment
+from harness.config.experiment import Experiment, digest_of, one_line, recorded_settings
+from harness.data import Manifest
 from harness.plan.learning_rate import plateaus
-from harness.plan.plan import Plan, evaluation_steps, evenly
-from harness.records.run import RunRecord
+from harness.plan.plan import Plan, evaluation_steps, evenly, make_plan
+from harness.records.run import RunRecord, find_runs
 from harness.system.checksums import check_sums
-from harness.system.files import read_arrays
-from harness.tools.verify.recorded import RecordedExperiment
-from harness.tools.verify.verify_result import CheckResult, differs, ok, unchecked
+from harness.system.errors import UserError
+from harness.system.files import SCHEMA_VERSION, read_arrays, read_json
+from harness.system.provenance import in_one_line
 from harness.training.loss_history import History
+
+Outcome = Literal["ok", "DIFFERS", "not checked"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    outcome: Outcome
+    note: str
+
+
+def ok(note: str) -> CheckResult:
+    return CheckResult("ok", note)
+
+
+def differs(note: str) -> CheckResult:
+    return CheckResult("DIFFERS", note)
+
+
+def unchecked(note: str) -> CheckResult:
+    return CheckResult("not checked", note)
+
+
+@dataclass(frozen=True)
+class RecordedExperiment:
+    """`settings` as they were written down, `experiment` as they are understood now.
+
+    `packages` as `provenance.deciding_packages` gave them; None in an older folder, whose
+    `source_digest` covers the packages, too.
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    experiment: Experiment
+    packages: dict[str, dict[str, str]] | None
+    manifest: Manifest
+    runs: tuple[RunRecord, ...]
+
+    def images(self, split: str) -> int:
+        return len(self.manifest.splits[split])
+
+    def plan(self, seed: int) -> Plan:
+        return make_plan(self.experiment, seed, self.images("trainA"), self.images("trainB"))
+
+
+def read_recorded(path: Path) -> RecordedExperiment:
+    """Of an experiment folder, or of one run's folder inside one. Raises UserError."""
+    run = path.resolve()
+    above = run.parent.parent.parent
+    if (path / "experiment.json").is_file():
+        folder, runs = path, tuple(find_runs(path))
+    elif (run / "status.json").is_file() and (above / "experiment.json").is_file():
+        folder, runs = above, (RunRecord(run),)
+    else:
+        raise UserError(
+            f"{path}: no experiment there; name results/<experiment>, or a run as"
+            " results/<experiment>/runs/<device>/<backend>-seed<n>"
+        )
+    document = read_json(folder / "experiment.json")
+    try:
+        settings = recorded_settings(document)
+        experiment = Experiment.model_validate(settings)
+    except (KeyError, AttributeError) as error:
+        raise UserError(
+            f"{folder}/experiment.json: not as `make compare` writes it ({error!r}); copy it from"
+            " where the runs were made"
+        ) from None
+    except ValidationError as error:
+        raise UserError(
+            f"{folder}/experiment.json: {one_line(error, Experiment)}; verify with the version of"
+            " cyclebench that wrote it"
+        ) from None
+    manifest = Manifest.from_json(read_json(folder / "manifest.json"))
+    if not any(run.complete for run in runs):
+        raise UserError(f"{path}: no complete run there to verify; `make compare` completes them")
+    return RecordedExperiment(
+        folder, settings, experiment, document.get("packages"), manifest, runs
+    )
+
+
+def check_configuration(recorded: RecordedExperiment) -> CheckResult:
+    """The folder's name is made of the configuration, the images, the code and the packages."""
+    name = recorded.folder.resolve().name.rpartition("-")[2]
+    sources = {str(run.environment.get("source_digest")) for run in recorded.runs if run.complete}
+    packages = [] if recorded.packages is None else [in_one_line(recorded.packages)]
+    digests = {
+        digest_of(
+            recorded.settings, recorded.manifest.digest, source, *packages, str(SCHEMA_VERSION)
+        )
+        for source in sources
+    }
+    if digests == {name}:
+        return ok(
+            f"configuration, images, code and packages make the hash {name} of the folder's name"
+        )
+    return differs(
+        f"configuration, images, code and packages make {', '.join(sorted(digests))}, the folder's"
+        f" name says {name}: experiment.json, manifest.json or environment.json was changed"
+    )
 
 
 def check_files(run: RunRecord) -> CheckResult:
@@ -66,17 +170,22 @@ def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
 
 
 def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
-    """Those that the configuration asks for; of the first and the last also what is in them."""
+    """All that the configuration asks for; and what the first and the last of them hold."""
     asked = evaluation_steps(recorded.experiment, plan.steps, plan.steps_per_epoch)
     expected, evaluated = [0, *asked, plan.steps], run.evaluated_steps
     if evaluated != expected:
-        first = min(set(expected) ^ set(evaluated))
+        step = min(set(expected) ^ set(evaluated))
         return differs(
-            f"{len(expected)} evaluations are planned, there are {len(evaluated)}; see step {first}"
+            f"{len(expected)} evaluations are planned, there are {len(evaluated)}; see step {step}"
         )
-    for step in (0, plan.steps):
+    # Shapes of what is translated, by name in an evaluation.
+    model, most = recorded.experiment.networks(), recorded.experiment.evaluation.images
+    a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")
+    first = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
+    last = {**first, "aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
+    for step, planned in ((0, first), (plan.steps, last)):
         shapes = {name: array.shape for name, array in run.evaluation(step).items()}
-        for name, shape in _translations(recorded, everything=step > 0).items():
+        for name, shape in planned.items():
             if shapes.get(name) != shape:
                 return differs(f"{name} after step {step} is {shapes.get(name)}, not {shape}")
     return ok(f"{len(evaluated)} evaluations, as planned")
@@ -97,17 +206,7 @@ def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> C
 def losses_of(run: RunRecord, experiment: Experiment) -> np.ndarray:
     """(steps, len(RECORDED)) to the last bit, in the precision that training had them in.
 
-    The digits in the file are as many as tell numbers of that precision apart.
+    The file has enough digits to tell numbers of that precision apart.
     """
     dtype = Runtime(precision=experiment.runtime.precision).stored
     return run.losses[list(RECORDED)].to_numpy(np.float64).astype(dtype)
-
-
-def _translations(recorded: RecordedExperiment, everything: bool) -> dict[str, tuple[int, ...]]:
-    """Shapes of what is translated, by name in an evaluation."""
-    model, most = recorded.experiment.networks(), recorded.experiment.evaluation.images
-    a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")
-    shapes: dict[str, tuple[int, ...]] = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
-    if everything:
-        shapes |= {"aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
-    return shapes

@@ -1,14 +1,12 @@
-"""The first steps of a run once more, by a worker as the one that trained it, and bit by bit."""
+"""Trains the first steps of a run again, in a worker as training has it, and compares all bits."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import numpy as np
 
@@ -19,12 +17,11 @@ from harness.records.run import RunRecord
 from harness.system import provenance
 from harness.system.errors import WorkerFailed
 from harness.system.progress import Display
-from harness.tools.verify.records import losses_of
-from harness.tools.verify.verify_result import CheckResult, differs, ok, unchecked
+from harness.tools.verify.records import CheckResult, differs, losses_of, ok, unchecked
 from harness.training.run import Job
-from harness.training.worker_process import Worker
+from harness.training.turns import Worker
 
-# Of environment.json: where one of these is another, the same steps may well round differently.
+# Keys of environment.json: where one of them differs, the same steps may round differently.
 DECIDING = (
     "framework",
     "versions",
@@ -37,15 +34,6 @@ DECIDING = (
     "deterministic",
     "platform",
 )
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """`losses` (steps, len(RECORDED)); the first evaluation; what environment.json says now."""
-
-    losses: np.ndarray
-    translations: dict[str, np.ndarray]
-    environment: dict[str, Any]
 
 
 def replay(
@@ -78,16 +66,19 @@ def replay(
             images=dict(images),
         )
         try:
-            replayed = _train(job, min(steps, len(run.losses)), display)
+            losses = _train(job, min(steps, len(run.losses)), display)
         except WorkerFailed as failure:
             stack.pop_all()  # the log that the message names is in there
             return differs(f"the replay failed: {failure}")
-    return _compare(run, losses_of(run, experiment), replayed)
+        return _compare(run, RunRecord(folder), losses_of(run, experiment), losses)
 
 
-def _train(job: Job, steps: int, display: Display) -> Replayed:
-    """As harness.training.turns does, but one step at a time, so that every loss is told."""
-    record, name = RunRecord(Path(job.folder)), f"replay {job.backend}, seed {job.seed}"
+def _train(job: Job, steps: int, display: Display) -> np.ndarray:
+    """Losses, (steps, len(RECORDED)).
+
+    As harness.training.turns does, but one step at a time, so that every loss is told.
+    """
+    name = f"replay {job.backend}, seed {job.seed}"
     display.say(f"{name}: starting")
     worker = Worker(job)
     try:
@@ -98,23 +89,24 @@ def _train(job: Job, steps: int, display: Display) -> Replayed:
             rows.append([losses[term] for term in RECORDED])
             worker.evaluate_if_due()
             display.update(name, worker.step, steps)
-        return Replayed(np.array(rows), record.evaluation(0), record.environment)
+        return np.array(rows)
     finally:
         worker.close()
 
 
-def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> CheckResult:
-    count, recorded = len(replayed.losses), run.evaluation(0)
+def _compare(run: RunRecord, again: RunRecord, before: np.ndarray, now: np.ndarray) -> CheckResult:
+    """`before`, `now`: losses, of which the new ones may be fewer."""
+    count, recorded = len(now), run.evaluation(0)
     images = [
         name
-        for name, array in replayed.translations.items()
+        for name, array in again.evaluation(0).items()
         if name not in recorded or not np.array_equal(array, recorded[name])
     ]
     texts = [f"evaluated before the first step: {', '.join(images)} differ"] if images else []
-    different = np.argwhere(losses[:count] != replayed.losses)
+    different = np.argwhere(before[:count] != now)
     if len(different):
         step, term = different[0]
-        old, new = losses[step, term], replayed.losses[step, term]
+        old, new = before[step, term], now[step, term]
         share = abs(new - old) / max(abs(old), np.finfo(np.float64).tiny)
         texts.append(
             f"first at step {step}, where {RECORDED[term]} was {old:.9g} and is {new:.9g}"
@@ -122,16 +114,17 @@ def _compare(run: RunRecord, losses: np.ndarray, replayed: Replayed) -> CheckRes
         )
     if not texts:
         return ok(f"{count} steps and what was evaluated before them are the same, bit for bit")
-    return differs(f"{'; '.join(texts)}. {_reasons(run.environment, replayed.environment)}")
-
-
-def _reasons(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Possible causes of a difference, or that there should be none."""
-    reasons = differences(*({name: of.get(name) for name in DECIDING} for of in (before, now)))
-    if before.get("source_digest") != now["source_digest"]:
+    # Possible causes, or that there should be none.
+    old_environment, environment = run.environment, again.environment
+    deciding = ({name: of.get(name) for name in DECIDING} for of in (old_environment, environment))
+    reasons = differences(*deciding)
+    if old_environment.get("source_digest") != environment["source_digest"]:
         reasons.append("other code than trained it (source_digest)")
-    if not (before["deterministic"] and now["deterministic"]):
+    if not (old_environment["deterministic"] and environment["deterministic"]):
         reasons.append("without runtime.deterministic this device need not add in the same order")
-    if reasons:
-        return f"Possible causes: {'; '.join(reasons)}"
-    return "Device, versions, threads and code are the same, so nothing should differ"
+    because = (
+        f"Possible causes: {'; '.join(reasons)}"
+        if reasons
+        else "Device, versions, threads and code are the same, so nothing should differ"
+    )
+    return differs(f"{'; '.join(texts)}. {because}")

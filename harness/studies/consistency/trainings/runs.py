@@ -31,7 +31,7 @@ from harness.system.progress import Display, duration
 from harness.training.experiment_folder import decoded_images, experiment_folder, write_experiment
 from harness.training.jobs import ComparisonRequest, jobs_left
 from harness.training.run import Job
-from harness.training.worker_process import Worker
+from harness.training.turns import Worker
 
 BLOCK = 50  # steps between looks at whether to stop
 MOST_AT_ONCE = 8  # a worker takes up to a gigabyte

@@ -1,24 +1,63 @@
-"""Images of sizes that a generator was not trained on: mirrored up to what it takes, cut back."""
+"""A trained generator in a backend, and the sizes of images that it takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from backends.architecture import GeneratorSpec, ResNetSpec
-from backends.interface import Direction
-from harness.config.experiment import Experiment
+import backends
+from backends.architecture import ResNetSpec
+from backends.interface import Backend, Direction, Runtime
+from harness.config.experiment import Experiment, check_backends
+from harness.processes.remote_backend import load_anywhere
 from harness.system.errors import UserError
+from harness.system.interpreters import installed
+from harness.tools.trained_model import TrainedModel
 
-# At once, and with them what every layer makes of them: about 1 kB a pixel with 64 filters.
+# Translated at once. With 64 filters, the outputs of all layers take about 1 kB a pixel.
 MOST_PIXELS = 2**22
+
+
+def choose_backend(trained: TrainedModel, asked: str | None) -> str:
+    """The one asked for, else the one that trained it, else the first that is installed.
+
+    Raises UserError where there is none.
+    """
+    if asked is not None:
+        check_backends([asked])
+        return asked
+    here, own = installed(), trained.backend
+    if own in here or not here:
+        check_backends([own or backends.available()[0]])
+    return own if own in here else here[0]
+
+
+def load_backend(
+    trained: TrainedModel, name: str, device: str, threads: int, **changes: Any
+) -> Backend:
+    """With the weights of `trained`, ready to translate. `changes`: fields of Runtime.
+
+    Nothing is compiled: that would begin anew for every size. Raises UserError for what the device
+    cannot do.
+    """
+    model, objective, state = trained.loadable()
+    asked = {**trained.configuration.runtime.model_dump(), "compile": "none", **changes}
+    try:
+        runtime = Runtime(device=device, threads=threads, **asked)  # type: ignore[arg-type]
+        backend = load_anywhere(name, model, objective, runtime)
+    except ValueError as error:
+        raise UserError(f"backend {name}: {error}; add --device cpu") from None
+    backend.load_state(state)
+    return backend
 
 
 @dataclass(frozen=True)
 class Sizes:
     """What a generator takes: sides that are multiples of `multiple`, `least` pixels or more.
 
+    Other images are mirrored beyond the edge up to such a side, and their translation is cut back.
     `only`: the one side in pixels it was trained on, where its translations have another size and
     could not be cut back to the image's; else None.
     """
@@ -55,7 +94,7 @@ class Sizes:
 def sizes_for(configuration: Experiment, direction: Direction) -> Sizes:
     """Of the generator of a direction."""
     model = configuration.networks()
-    spec: GeneratorSpec = model.g_ab if direction == "ab" else model.g_ba
+    spec = model.g_ab if direction == "ab" else model.g_ba
     own, other = (configuration.data.crop(domain) for domain in direction)
     # Reflection padding in residual blocks needs two pixels.
     blocks = isinstance(spec, ResNetSpec) and spec.blocks > 0
