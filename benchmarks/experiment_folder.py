@@ -8,22 +8,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 import backends
-from benchmarks.cache import photographs
-from benchmarks.recording import losses
-from benchmarks.sizes import Sizes
+from backends.objective import RECORDED
 from harness.config.experiment import load_experiment
 from harness.records.run import RunRecord
 from harness.system.files import write_arrays, write_json, write_table
 
 DEVICE, SEED = "example", 0
 SIDE = 64  # px
+PER_EPOCH = 1000  # steps
 METRICS = ("kid_efflite0", "fd_efflite0", "checkerboard")
 
 
-def write_folder(folder: Path, sizes: Sizes) -> None:
-    """Everything that `write_report` reads (results/README.md)."""
+def write_folder(folder: Path, steps: int, block: int, scored: int, images: int) -> None:
+    """Everything that `write_report` reads (results/README.md).
+
+    `steps` of each run, in blocks of `block`; evaluations at `scored` steps besides the first;
+    `images` of each split.
+    """
     experiment = load_experiment(None, "quick", [])
     configuration = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
@@ -32,33 +36,68 @@ def write_folder(folder: Path, sizes: Sizes) -> None:
     }
     head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": "0" * 10}
     write_json(folder / "experiment.json", {**head, "configuration": configuration})
-    _write_data(folder, sizes.shown_images)
-    for number, backend in enumerate(backends.available()):
-        run = RunRecord(folder / "runs" / DEVICE / f"{backend}-seed{SEED}")
-        _write_run(run, backend, number, sizes)
-    write_json(folder / "metrics.json", _metrics(sizes))
-
-
-def _write_data(folder: Path, images: int) -> None:
     splits = {
         split: [{"name": f"{i:05d}.jpg", "sha256": "0" * 64} for i in range(images)]
         for split in ("trainA", "trainB", "testA", "testB")
     }
-    named = {"name": "made up", "digest": "0" * 64, "paired": False}
-    write_json(folder / "manifest.json", {**named, "splits": splits})
-    findings: dict[str, Any] = {"duplicates": [], "greyscale": [], "unreadable": []}
+    dataset = {"name": "made up", "digest": "0" * 64, "paired": False}
+    write_json(folder / "manifest.json", {**dataset, "splits": splits})
+    audit: dict[str, Any] = {"duplicates": [], "greyscale": [], "unreadable": []}
     counts = {split: len(files) for split, files in splits.items()}
-    write_json(folder / "audit.json", {**findings, "counts": counts})
+    write_json(folder / "audit.json", {**audit, "counts": counts})
     names = ("real_a", "real_b", "floor_a", "floor_b")
-    shown = {name: photographs(images, SIDE, seed) for seed, name in enumerate(names)}
-    write_arrays(folder / "references.safetensors", shown)
+    real = {name: photographs(images, SIDE, seed) for seed, name in enumerate(names)}
+    write_arrays(folder / "references.safetensors", real)
+    for number, backend in enumerate(backends.available()):
+        run = RunRecord(folder / "runs" / DEVICE / f"{backend}-seed{SEED}")
+        _write_run(run, backend, number, steps, block, images)
+    evaluated = np.linspace(0, steps, scored + 1).round().astype(int).tolist()
+    write_json(folder / "metrics.json", _metrics(evaluated, images))
 
 
-def _write_run(run: RunRecord, backend: str, number: int, sizes: Sizes) -> None:
-    steps = sizes.logged_steps
+def photographs(count: int, side: int, seed: int = 0) -> np.ndarray:
+    """uint8 (count, side, side, 3): smooth, with some noise, so that they compress like any."""
+    draw = np.random.default_rng(seed)
+    coarse = draw.integers(256, size=(count, 6, 6, 3), dtype=np.uint8)
+    size = (side, side)
+    smooth = [Image.fromarray(image).resize(size, Image.Resampling.BICUBIC) for image in coarse]
+    noisy = np.stack([np.asarray(image) for image in smooth]) + draw.normal(0, 6, (side, side, 1))
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def losses(steps: int, seed: int = 0) -> pd.DataFrame:
+    """What losses.csv holds of a run: noise about a falling level, float32 as backends give it."""
+    draw = np.random.default_rng(seed)
+    step = np.arange(steps)
+    level = 0.1 + 0.7 * np.exp(-5 * step / steps)
+    terms = {
+        name: np.clip(0.6 + 0.1 * draw.standard_normal(steps), 0, 1)
+        if name.startswith("accuracy")
+        else level * draw.lognormal(0, 0.25, steps)
+        for name in RECORDED
+    }
+    table = pd.DataFrame(terms).astype(np.float32)
+    table.insert(0, "step", step)
+    table.insert(1, "epoch", step // PER_EPOCH)
+    table.insert(2, "learning_rate", 2e-4)
+    return table
+
+
+def _write_run(
+    run: RunRecord, backend: str, number: int, steps: int, block: int, images: int
+) -> None:
+    """`number`: of the backend, from which all that differs between them is drawn."""
     write_table(run.folder / "losses.csv", losses(steps, number))
-    blocks = _blocks(sizes, number)
-    write_table(run.folder / "blocks.csv", blocks)
+    draw, start = np.random.default_rng(number), np.arange(0, steps, block)
+    blocks = {
+        "start_step": start,
+        "steps": block,
+        "warmup": (start == 0).astype(int),
+        "train_seconds": 2 * draw.lognormal(0, 0.03, len(start)),
+        "data_seconds": 0.01,
+        "logging_seconds": 0.001,
+    }
+    write_table(run.folder / "blocks.csv", pd.DataFrame(blocks))
     clocks = {"train": float(blocks["train_seconds"].sum()), "setup": 1.0}
     resources = {"clocks": {**clocks, "wall": sum(clocks.values())}, "processes": 1,
                  "peak_memory": {"bytes": 10**9, "kind": "resident"},
@@ -67,59 +106,46 @@ def _write_run(run: RunRecord, backend: str, number: int, sizes: Sizes) -> None:
     environment = {"backend": backend, "framework": backend, "versions": {backend: "1.0"},
                    "device": "Example", "device_kind": "cpu", "threads": 1}  # fmt: skip
     write_json(run.folder / "environment.json", environment)
+    names = ("ab", "ba", "aba", "bab", "identity_a", "identity_b")
     for step in (0, steps):
-        write_arrays(run.evaluation_file(step), _translations(sizes.shown_images, number))
+        draw = np.random.default_rng(number)
+        arrays = {
+            name: photographs(images, SIDE, seed)
+            for seed, name in enumerate(names, start=10 * (number + 1))
+        }
+        for target, side in product(("real", "fake"), "ab"):
+            arrays[f"patches_{target}_{side}"] = draw.random((images, 6, 6), np.float32)
+        write_arrays(run.evaluation_file(step), arrays)
     status = {"backend": backend, "seed": SEED, "state": "complete", "step": steps, "steps": steps}
     write_json(run.folder / "status.json", status)
 
 
-def _blocks(sizes: Sizes, number: int) -> pd.DataFrame:
-    draw = np.random.default_rng(number)
-    start = np.arange(0, sizes.logged_steps, sizes.block_steps)
-    return pd.DataFrame(
-        {
-            "start_step": start,
-            "steps": sizes.block_steps,
-            "warmup": (start == 0).astype(int),
-            "train_seconds": 2 * draw.lognormal(0, 0.03, len(start)),
-            "data_seconds": 0.01,
-            "logging_seconds": 0.001,
-        }
-    )
-
-
-def _translations(images: int, number: int) -> dict[str, np.ndarray]:
-    names = ("ab", "ba", "aba", "bab", "identity_a", "identity_b")
-    seeds = range(10 * (number + 1), 10 * (number + 1) + len(names))
-    arrays = {
-        name: photographs(images, SIDE, seed) for name, seed in zip(names, seeds, strict=True)
-    }
-    draw = np.random.default_rng(number)
-    for target, side in product(("real", "fake"), "ab"):
-        arrays[f"patches_{target}_{side}"] = draw.random((images, 6, 6), np.float32)
-    return arrays
-
-
-def _metrics(sizes: Sizes) -> dict[str, Any]:
+def _metrics(steps: list[int], images: int) -> dict[str, Any]:
+    """metrics.json with the same scores at all `steps`."""
     names, directions = backends.available(), ("ab", "ba")
-    steps = np.linspace(0, sizes.logged_steps, sizes.scored_steps + 1).round().astype(int).tolist()
-    bounds = {"value": 0.5, "low": 0.4, "high": 0.6}
-    places = [
+    score = {"value": 0.5, "low": 0.4, "high": 0.6, "n": images}
+    subjects = [
         {"metric": metric, "direction": direction, "device": DEVICE, "seed": SEED, "step": step}
         for metric, direction, step in product(METRICS, directions, steps)
     ]
-    scored = {**bounds, "n": sizes.shown_images}
-    said = {"accuracy_real": 0.8, "accuracy_fake": 0.7, "mean_real": 0.7, "mean_fake": 0.3}
+    shares = {"accuracy_real": 0.8, "accuracy_fake": 0.7, "mean_real": 0.7, "mean_fake": 0.3}
+    reference = {"floor": 0.1, "identity_baseline": 0.7, "n": images}
     return {
-        "scores": [{**at, "backend": name, **scored} for at in places for name in names],
-        "differences": [{**at, "backends": list(names), **scored} for at in places],
+        "scores": [{**at, "backend": name, **score} for at in subjects for name in names],
+        "differences": [{**at, "backends": list(names), **score} for at in subjects],
         "references": [
-            {"metric": metric, "direction": direction, "floor": 0.1, "identity_baseline": 0.7,
-             "n": sizes.shown_images}
+            {"metric": metric, "direction": direction, **reference}
             for metric, direction in product(METRICS, directions)
         ],
         "discriminators": [
-            {"device": DEVICE, "backend": name, "seed": SEED, "step": step, "domain": side, **said}
+            {
+                "device": DEVICE,
+                "backend": name,
+                "seed": SEED,
+                "step": step,
+                "domain": side,
+                **shares,
+            }
             for name, step, side in product(names, steps, "ab")
         ],
-    }  # fmt: skip
+    }

@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backends.interface import resident_peak
+from harness.system.errors import UserError
+from harness.system.files import write_json
 
 Work = Callable[[], object]
 REPEATS = 20  # at most
-STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,23 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """`seconds`: the shortest call. `peak`: bytes beyond what was in memory before the calls."""
+class Row:
+    """`seconds`: the best of `repeats`; `per_item`: seconds; `peak_mb`: megabytes of 10^6 bytes."""
 
+    what: str
+    size: str
     seconds: float
     repeats: int
-    peak: int
+    per_item: float
+    unit: str
+    peak_mb: float
 
 
-def measure(benchmark: Benchmark, folder: Path, repeat_seconds: float) -> Measured:
+def measure(benchmark: Benchmark, folder: Path, repeat_seconds: float) -> Row:
     """Call the work once, and again until `repeat_seconds` have gone by or REPEATS are done.
 
-    The peak is resident memory of this process or of one that it started, whichever is more.
+    The peak is what the calls add to the resident memory of this process, or the resident memory of
+    one that it started, whichever is more.
     """
     work = benchmark.prepare(folder)
     gc.collect()
@@ -52,9 +59,17 @@ def measure(benchmark: Benchmark, folder: Path, repeat_seconds: float) -> Measur
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
-    started = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    peak = max(0, resident_peak().bytes - before, started)
-    return Measured(min(times), len(times), peak)
+    of_children = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    seconds = min(times)
+    return Row(
+        what=benchmark.what,
+        size=benchmark.size,
+        seconds=seconds,
+        repeats=len(times),
+        per_item=seconds / benchmark.items,
+        unit=benchmark.unit,
+        peak_mb=max(0, resident_peak().bytes - before, of_children) / 1e6,
+    )
 
 
 def _begin_peak() -> int:
@@ -64,6 +79,14 @@ def _begin_peak() -> int:
     """
     with suppress(OSError, IndexError, ValueError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        status = STATUS.read_text(encoding="ascii")
+        status = Path("/proc/self/status").read_text(encoding="ascii")
         return 1024 * int(status.partition("VmRSS:")[2].split()[0])
     return resident_peak().bytes
+
+
+def write_rows(document: Mapping[str, Any], path: Path) -> None:
+    """For an option --to. Raises UserError where `path` cannot be written."""
+    try:
+        write_json(path, document)
+    except OSError as error:
+        raise UserError(f"--to {path}: cannot write there ({error.strerror})") from None

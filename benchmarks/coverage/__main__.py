@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from benchmarks.coverage import as_json, calibrate, print_rows, write_rows
+from benchmarks.coverage.rows import as_json, print_rows
+from benchmarks.coverage.simulate import calibrate
+from benchmarks.measure import write_rows
 from harness import cli
 from harness.cli import options as shared
 from harness.system.provenance import default_threads
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         processes = default_threads() if options.processes is None else options.processes
         rows = calibrate(options.repeats, processes, display.stage)
     if options.to:
-        write_rows(rows, options.to)
+        write_rows(as_json(rows), options.to)
     passed = sum(row.passed for row in rows)
     if options.json:
         shared.print_json(as_json(rows))

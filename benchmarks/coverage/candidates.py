@@ -1,23 +1,30 @@
-"""Intervals that are in use elsewhere, and that reports do not print: why not is what rows show.
+"""Intervals that are in use elsewhere, and that reports do not print; the rows show why.
 
-Those that are printed come from `harness.statistics.intervals`. `value` is
-always the estimate itself.
+`value` is always the estimate itself.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kernel
-from harness.statistics.intervals import CONFIDENCE, Interval, Replicates, jackknife
+from harness.statistics.intervals import (
+    CONFIDENCE,
+    Interval,
+    Replicates,
+    jackknife,
+    t_interval,
+)
 
 TAILS = (0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2)
 SIZES = 15  # of the extrapolation, as Chong & Forsyth have it
 SUBSETS = 100  # as torch-fidelity and torchmetrics have it
+DRAWS = 1000  # of bootstraps that are cheap
 
 
 def unpaired(first: Replicates, second: Replicates) -> Interval:
@@ -31,8 +38,8 @@ def bootstrap_kid(
     """Percentile bootstrap over images: features (n, d) and (m, d) are drawn with replacement."""
     kernels = kernel(x, x), kernel(y, y), kernel(x, y)
     times_x, times_y = (
-        rng.multinomial(len(each), np.full(len(each), 1 / len(each)), draws).astype(np.float64)
-        for each in (x, y)
+        rng.multinomial(count, np.full(count, 1 / count), draws).astype(np.float64)
+        for count in (len(x), len(y))
     )
     drawn = _kid_of_copies(*kernels, times_x, times_y)
     value = _kid_of_copies(*kernels, np.ones((1, len(x))), np.ones((1, len(y))))
@@ -58,10 +65,10 @@ def subset_kid(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, size: int
     xx, yy, xy = kernel(x, x), kernel(y, y), kernel(x, y)
     values = []
     for _ in range(SUBSETS):
-        i, j = (rng.permutation(len(each))[:size] for each in (x, y))
-        ones = np.ones((1, size))
+        i, j = (rng.permutation(len(features))[:size] for features in (x, y))
+        once = np.ones((1, size))
         values += list(
-            _kid_of_copies(xx[np.ix_(i, i)], yy[np.ix_(j, j)], xy[np.ix_(i, j)], ones, ones)
+            _kid_of_copies(xx[np.ix_(i, i)], yy[np.ix_(j, j)], xy[np.ix_(i, j)], once, once)
         )
     mean, half = float(np.mean(values)), 1.96 * float(np.std(values))
     return Interval.of(mean, mean - half, mean + half)
@@ -72,8 +79,9 @@ def bootstrap_frechet(
 ) -> Interval:
     """Percentile bootstrap over images of features (n, d) and (m, d)."""
     x, y = _in_their_span(x, y)
+    n, m = len(x), len(y)
     drawn = [
-        frechet_distance(*(each[rng.integers(len(each), size=len(each))] for each in (x, y)))
+        frechet_distance(x[rng.integers(n, size=n)], y[rng.integers(m, size=m)])
         for _ in range(draws)
     ]
     return Interval.of(frechet_distance(x, y), *np.quantile(drawn, TAILS))
@@ -88,12 +96,11 @@ def extrapolated_frechet(x: np.ndarray, y: np.ndarray, rng: np.random.Generator)
     count = min(len(x), len(y))
     sizes = np.linspace(count // 2, count, SIZES).astype(int)
     values = [
-        frechet_distance(*(each[rng.permutation(len(each))[:size]] for each in (x, y)))
+        frechet_distance(x[rng.permutation(len(x))[:size]], y[rng.permutation(len(y))[:size]])
         for size in sizes
     ]
     line = stats.linregress(1 / sizes, values)
-    half = float(stats.t.ppf(TAILS[1], SIZES - 2)) * line.intercept_stderr
-    return Interval.of(line.intercept, line.intercept - half, line.intercept + half)
+    return t_interval(line.intercept, line.intercept_stderr, SIZES - 2)
 
 
 def _in_their_span(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,27 +112,20 @@ def _in_their_span(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def student(values: np.ndarray) -> Interval:
     """t interval of the mean of independent values (n,), however few."""
-    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
-    half = float(stats.t.ppf(TAILS[1], len(values) - 1)) * error
-    return Interval.of(mean, mean - half, mean + half)
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return t_interval(float(values.mean()), error, len(values) - 1)
 
 
-def bootstrap_mean(values: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> Interval:
-    """Percentile bootstrap of the mean of values (n,)."""
-    means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
-    return Interval.of(float(values.mean()), *np.quantile(means, TAILS))
-
-
-def bootstrap_median(values: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> Interval:
-    """Percentile bootstrap of the median of values (n,)."""
-    medians = np.median(values[rng.integers(len(values), size=(draws, len(values)))], axis=1)
-    return Interval.of(float(np.median(values)), *np.quantile(medians, TAILS))
-
-
-def ratio_of_means(
-    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, draws: int = 1000
+def bootstrap(
+    statistic: Callable[..., np.ndarray], values: np.ndarray, rng: np.random.Generator
 ) -> Interval:
+    """Percentile bootstrap of np.mean or np.median of values (n,)."""
+    drawn = values[rng.integers(len(values), size=(DRAWS, len(values)))]
+    return Interval.of(float(statistic(values)), *np.quantile(statistic(drawn, axis=1), TAILS))
+
+
+def ratio_of_means(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> Interval:
     """Mean time over mean time, percentile bootstrap over pairs of blocks (pairs,)."""
-    drawn = rng.integers(len(a), size=(draws, len(a)))
+    drawn = rng.integers(len(a), size=(DRAWS, len(a)))
     ratios = a[drawn].mean(axis=1) / b[drawn].mean(axis=1)
     return Interval.of(float(a.mean() / b.mean()), *np.quantile(ratios, TAILS))

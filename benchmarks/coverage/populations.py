@@ -15,7 +15,7 @@ import numpy as np
 
 DIMENSIONS = 1280
 LATENT = 200  # of the rectified population: enough for an effective rank of 38
-SCENE = 0.7  # share of a translation's variance that is its scene's, the same for both models
+SCENE = 0.7  # share of a translation's variance that its scene decides, alike for both models
 MEAN_SQUARE, VARIANCE = 0.07, 0.08  # of the mean, and a feature's around it
 
 
@@ -55,12 +55,15 @@ class GaussianFeatures:
         def normal() -> np.ndarray:
             return rng.standard_normal((count, width), np.float32)
 
+        def features(of: Normal, z: np.ndarray) -> np.ndarray:
+            return of.mean.astype(np.float32) + np.sqrt(of.variances).astype(np.float32) * z
+
         scene = np.float32(np.sqrt(SCENE)) * normal()
-        made = (scene + np.float32(np.sqrt(1 - SCENE)) * normal() for _ in range(2))
+        own = np.float32(np.sqrt(1 - SCENE))
         first, second = (
-            _placed(of, z) for of, z in zip((self.first, self.second), made, strict=True)
+            features(model, scene + own * normal()) for model in (self.first, self.second)
         )
-        return Draw(first, second, _placed(self.real, normal()))
+        return Draw(first, second, features(self.real, normal()))
 
     def kids(self) -> tuple[float, float]:
         """Population KID of the first and of the second model."""
@@ -80,8 +83,8 @@ class GaussianFeatures:
 class RectifiedFeatures:
     """Squares of rectified Gaussians: half zeros, skewed, heavy-tailed, each image its own scale.
 
-    `weights` (latent, d) mix latent numbers, the same for all; `biases`, one array (d,) each for
-    the first model, the second and real images, are where they differ.
+    `weights` (latent, d) mix latent numbers, the same for all. Only `biases` differ: one array (d,)
+    each for the first model, the second and real images.
     """
 
     weights: np.ndarray
@@ -100,14 +103,20 @@ class RectifiedFeatures:
 
         latent = len(self.weights)
         scene = np.float32(np.sqrt(SCENE)) * normal(latent)
-        made = [scene + np.float32(np.sqrt(1 - SCENE)) * normal(latent) for _ in range(2)]
-        made.append(normal(latent))
-        return Draw(*(features(each, bias) for each, bias in zip(made, self.biases, strict=True)))
+        numbers = [scene + np.float32(np.sqrt(1 - SCENE)) * normal(latent) for _ in range(2)]
+        numbers.append(normal(latent))
+        return Draw(*map(features, numbers, self.biases))
 
 
 def kid_of_gaussians(x: Normal, y: Normal) -> float:
     """Squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, in closed form."""
-    return _mean_kernel(x, x) + _mean_kernel(y, y) - 2 * _mean_kernel(x, y)
+
+    def mean_kernel(x: Normal, y: Normal) -> float:
+        first, second, third = moments_of_product(x, y)
+        width = len(x.mean)
+        return third / width**3 + 3 * second / width**2 + 3 * first / width + 1
+
+    return mean_kernel(x, x) + mean_kernel(y, y) - 2 * mean_kernel(x, y)
 
 
 def moments_of_product(x: Normal, y: Normal) -> tuple[float, float, float]:
@@ -125,25 +134,15 @@ def moments_of_product(x: Normal, y: Normal) -> tuple[float, float, float]:
     return dot, second, third
 
 
-def _mean_kernel(x: Normal, y: Normal) -> float:
-    first, second, third = moments_of_product(x, y)
-    width = len(x.mean)
-    return third / width**3 + 3 * second / width**2 + 3 * first / width + 1
-
-
-def _placed(of: Normal, z: np.ndarray) -> np.ndarray:
-    return of.mean.astype(np.float32) + np.sqrt(of.variances).astype(np.float32) * z
-
-
 @cache
 def gaussian_features() -> GaussianFeatures:
-    """Models with a mean that is off and less variety than real images have; KID about 0.015."""
+    """Models with another mean and less variance than real images; KID about 0.015."""
     rng = np.random.Generator(np.random.Philox(1))
     variances = 1 / np.arange(1, DIMENSIONS + 1)
     variances *= VARIANCE * DIMENSIONS / variances.sum()
     mean = _of_square(rng.normal(size=DIMENSIONS), MEAN_SQUARE)
     directions = rng.normal(size=(2, DIMENSIONS)) * np.sqrt(variances)
-    shared, own = (_of_square(each, 1.0) for each in directions)
+    shared, own = (_of_square(direction, 1.0) for direction in directions)
     first, second = (0.9 * shared + 0.44 * sign * own for sign in (1, -1))
     return GaussianFeatures(
         Normal(mean + np.sqrt(0.004) * first, 0.85 * variances),
@@ -154,22 +153,20 @@ def gaussian_features() -> GaussianFeatures:
 
 @cache
 def rectified_features() -> RectifiedFeatures:
-    """Models that are off in every feature, mostly by the same; KID about 0.015."""
+    """Models that differ from real images in every feature, mostly alike; KID about 0.015."""
     rng = np.random.Generator(np.random.Philox(2))
     spectrum = 1 / np.sqrt(np.arange(1, LATENT + 1))
     weights = rng.normal(size=(LATENT, DIMENSIONS)) * spectrum[:, None]
     weights /= np.sqrt((weights**2).sum(axis=0))
     bias = rng.normal(-0.2, 1.0, DIMENSIONS)
     shared, *own = rng.normal(size=(3, DIMENSIONS))
-    biases = [
-        bias + size * (0.9 * shared + 0.44 * each)
-        for size, each in zip((0.25, 0.26), own, strict=True)
-    ]
+    first = bias + 0.25 * (0.9 * shared + 0.44 * own[0])
+    second = bias + 0.26 * (0.9 * shared + 0.44 * own[1])
     latent = rng.normal(size=(4000, LATENT))
     square = float((np.maximum(latent @ weights + bias, 0) ** 4).mean())
     return RectifiedFeatures(
         weights.astype(np.float32),
-        (biases[0].astype(np.float32), biases[1].astype(np.float32), bias.astype(np.float32)),
+        (first.astype(np.float32), second.astype(np.float32), bias.astype(np.float32)),
         float(np.sqrt((MEAN_SQUARE + VARIANCE) / square)),
     )
 

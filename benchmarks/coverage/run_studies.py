@@ -1,41 +1,99 @@
-"""Scores over seeds, verdicts, and ratios of step times."""
+"""Scores over seeds, verdicts, and ratios of step times, of synthetic runs."""
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from benchmarks.coverage import candidates
-from benchmarks.coverage.samples import RATIO, Shape, block_times, seed_scores, start_ratio
-from benchmarks.coverage.study import Line, Outcome, Study
+from benchmarks.coverage.rows import Line, Outcome, Study
 from harness.statistics.equivalence import verdict
 from harness.statistics.intervals import enough_starts, over_starts, ratio_interval, seed_interval
 
 SEEDS = (3, 5, 10)
 BY_T = "t over seeds"
-# A verdict may be wrong a hundredth more often than its test is meant to be: with 10000 repeats
-# that is told from chance.
+STEP_TIMES = "ratio of step times"
+# A verdict may be wrong a hundredth more often than its test is meant to be: 10000 repeats tell
+# that from chance.
 ALLOWED = 0.01
 MARGIN = 1.0
-BENCH_WIDTH, BENCH_STARTS = 0.05, 24  # as `cyclebench bench` has them by default
 SPREAD = 0.25  # deviation over seeds at the margin, in margins: the tests are at their nominal size
+FAILED = 10.0  # how far off a failed training is, in standard deviations of the others
+RATIO = 1.35  # true ratio of step times
+BENCH_WIDTH, BENCH_STARTS = 0.05, 24  # as `cyclebench bench` has them by default
+
+Shape = Literal["normal", "skewed", "very skewed", "one in ten fails"]
 
 
-def _over_seeds(rng: np.random.Generator, shape: Shape, count: int) -> dict[str, Outcome]:
-    """Scores of one backend, and differences of two that are alike."""
-    first, second = (seed_scores(rng, shape, count) for _ in range(2))
-    return {
-        "one": seed_interval(first.tolist()),
-        "difference": seed_interval((first - second).tolist()),
-        "bootstrap": candidates.bootstrap_mean(first, rng),
-        "two": candidates.student(first[:2]),
-    }
+def seed_scores(rng: np.random.Generator, shape: Shape, count: int) -> np.ndarray:
+    """Scores (count,) of one backend over seeds, with mean 0 and standard deviation about 1.
+
+    "skewed": skewness 1. "very skewed": skewness 2, an exponential. "one in ten fails": normal, but
+    for failed trainings.
+    """
+    if shape == "normal":
+        return rng.standard_normal(count)
+    if shape == "skewed":
+        return (rng.standard_gamma(4.0, count) - 4.0) / 2.0
+    if shape == "very skewed":
+        return rng.standard_exponential(count) - 1.0
+    return rng.standard_normal(count) + FAILED * ((rng.random(count) < 0.1) - 0.1)
+
+
+def block_times(
+    rng: np.random.Generator, pairs: int, memory: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds a step (pairs,) of blocks of two backends by turns; the first takes RATIO as long.
+
+    The machine's speed wanders by a third, blocks have 2% noise of their own, and in one of twenty
+    something else runs: it takes twice as long, on average. `memory`: correlation of a block's
+    noise with that of the block before by the same backend.
+    """
+    speed = np.exp(0.3 * np.cumsum(rng.standard_normal(pairs)) / np.sqrt(pairs))
+    noise = rng.standard_normal((2, pairs))
+    for i in range(1, pairs):
+        noise[:, i] = memory * noise[:, i - 1] + np.sqrt(1 - memory**2) * noise[:, i]
+    hiccups = 1 + (rng.random((2, pairs)) < 0.05) * rng.standard_exponential((2, pairs))
+    first, second = speed * hiccups * np.exp(0.02 * noise)
+    return RATIO * first, second
+
+
+def _verdict_study(count: int) -> Study:
+    """Whether false claims are left out, at a true difference of one margin and of zero."""
+
+    def once(rng: np.random.Generator) -> dict[str, Outcome]:
+        at_margin = verdict((MARGIN + SPREAD * rng.standard_normal(count)).tolist(), MARGIN).label
+        at_zero = verdict((MARGIN * rng.standard_normal(count)).tolist(), MARGIN).label
+        return {
+            "equivalent": at_margin != "equivalent",
+            "different": at_margin != "different",
+            "zero": at_zero != "different",
+        }
+
+    at, seeds = "verdict, difference = margin", f"{count} seeds"
+    lines = (
+        Line("equivalent", at, seeds, 'not "equivalent" (5%)', required=0.95 - ALLOWED),
+        Line("different", at, seeds, 'not "different" (2.5%)', required=0.975 - ALLOWED),
+        Line("zero", "verdict, no difference", f"{seeds}, deviation = margin",
+             'not "different"', required=1 - ALLOWED),
+    )  # fmt: skip
+    return Study(f"verdict {count}", "verdict", 10000, once, lines)
 
 
 def _seed_study(shape: Shape, count: int) -> Study:
-    what = "score over seeds"
-    setting = f"{count} seeds, {shape}"
+    """Scores of one backend, and differences of two that are alike."""
+
+    def once(rng: np.random.Generator) -> dict[str, Outcome]:
+        first, second = (seed_scores(rng, shape, count) for _ in range(2))
+        return {
+            "one": seed_interval(first.tolist()),
+            "difference": seed_interval((first - second).tolist()),
+            "bootstrap": candidates.bootstrap(np.mean, first, rng),
+            "two": candidates.student(first[:2]),
+        }
+
+    what, setting = "score over seeds", f"{count} seeds, {shape}"
     odd = shape in ("very skewed", "one in ten fails")
     limit = "few seeds seldom show the long tail that moves the mean: no interval helps, seeds do"
     lines = [
@@ -54,79 +112,57 @@ def _seed_study(shape: Shape, count: int) -> Study:
             Line("bootstrap", what, setting, "percentile bootstrap of seeds", "not printed", 0.0,
                  reason=why)
         )  # fmt: skip
-    once = partial(_over_seeds, shape=shape, count=count)
     return Study(f"seeds {setting}", "seeds", 4000, once, tuple(lines))
 
 
-def _verdicts(rng: np.random.Generator, count: int) -> dict[str, Outcome]:
-    """Whether false claims were left out, at a true difference of one margin and of zero."""
-    at_margin = verdict((MARGIN + SPREAD * rng.standard_normal(count)).tolist(), MARGIN).label
-    at_zero = verdict((MARGIN * rng.standard_normal(count)).tolist(), MARGIN).label
-    return {
-        "equivalent": at_margin != "equivalent",
-        "different": at_margin != "different",
-        "zero": at_zero != "different",
-    }
-
-
-def _verdict_study(count: int) -> Study:
-    at, seeds = "verdict, difference = margin", f"{count} seeds"
-    lines = (
-        Line("equivalent", at, seeds, 'not "equivalent" (5%)', required=0.95 - ALLOWED),
-        Line("different", at, seeds, 'not "different" (2.5%)', required=0.975 - ALLOWED),
-        Line("zero", "verdict, no difference", f"{seeds}, deviation = margin",
-             'not "different"', required=1 - ALLOWED),
-    )  # fmt: skip
-    return Study(f"verdict {count}", "verdict", 10000, partial(_verdicts, count=count), lines)
-
-
-def _ratios(rng: np.random.Generator, pairs: int, memory: float) -> dict[str, Outcome]:
-    first, second = block_times(rng, pairs, memory)
-    return {
-        "ratio": ratio_interval(first, second),
-        "bootstrap": candidates.bootstrap_median(first / second, rng),
-        "means": candidates.ratio_of_means(first, second, rng),
-    }
-
-
 def _ratio_study(pairs: int, memory: float = 0.0) -> Study:
+    def once(rng: np.random.Generator) -> dict[str, Outcome]:
+        first, second = block_times(rng, pairs, memory)
+        return {
+            "ratio": ratio_interval(first, second),
+            "bootstrap": candidates.bootstrap(np.median, first / second, rng),
+            "means": candidates.ratio_of_means(first, second, rng),
+        }
+
     setting = f"{pairs} pairs" + (", each like the one before" if memory else "")
-    reason = "a block that goes on as the last one did tells little: blocks should be longer"
+    limit = "a block that goes on as the last one did tells little: blocks should be longer"
     lines = [
-        Line("ratio", "ratio of step times", setting, "median of pairs",
-             "limit" if memory else "printed", RATIO, reason=reason if memory else ""),
+        Line("ratio", STEP_TIMES, setting, "median of pairs", "limit" if memory else "printed",
+             RATIO, reason=limit if memory else ""),
     ]  # fmt: skip
     if pairs in (12, 60) and not memory:
         why = "one block in which something else ran moves it and widens it; the median shrugs"
         lines.append(
-            Line("means", "ratio of step times", setting, "mean over mean, bootstrap",
-                 "not printed", RATIO, unit="ratio", reason=why)
+            Line("means", STEP_TIMES, setting, "mean over mean, bootstrap", "not printed", RATIO,
+                 unit="ratio", reason=why)
         )  # fmt: skip
     if pairs in (7, 13) and not memory:
         why = "can only choose among the ratios; of a few, the next one out is too far or too near"
         lines.append(
-            Line("bootstrap", "ratio of step times", setting, "median of pairs, bootstrap",
-                 "not printed", RATIO, unit="ratio", reason=why)
+            Line("bootstrap", STEP_TIMES, setting, "median of pairs, bootstrap", "not printed",
+                 RATIO, unit="ratio", reason=why)
         )  # fmt: skip
-    once = partial(_ratios, pairs=pairs, memory=memory)
     return Study(f"ratio {setting}", "timing", 2000, once, tuple(lines))
 
 
-def _starts(rng: np.random.Generator, spread: float) -> dict[str, Outcome]:
-    """The ratio that `cyclebench bench` prints; where it would print none, that of another go."""
-    ratios: list[float] = []
-    while not enough_starts(ratios, BENCH_WIDTH):
-        if len(ratios) == BENCH_STARTS:
-            ratios = []
-        ratios.append(start_ratio(rng, spread))
-    return {"ratio": over_starts(ratios)}
-
-
 def _start_study(spread: float) -> Study:
-    """As long as starts differ by `spread`; on a machine that restless many a go ends with none."""
+    """Starts that differ by the factor of a lognormal, whose deviation is `spread`.
+
+    With a larger one, `cyclebench bench` often ends without an interval.
+    """
+
+    def once(rng: np.random.Generator) -> dict[str, Outcome]:
+        """The ratio that is printed; where none would be, that of another bench."""
+        ratios: list[float] = []
+        while not enough_starts(ratios, BENCH_WIDTH):
+            if len(ratios) == BENCH_STARTS:
+                ratios = []
+            ratios.append(RATIO * float(np.exp(spread * rng.standard_normal())))
+        return {"ratio": over_starts(ratios)}
+
     setting = f"starts until 5% wide, at most {BENCH_STARTS}; they differ by {100 * spread:g}%"
-    line = Line("ratio", "ratio of step times", setting, "t over starts", truth=RATIO)
-    return Study(f"starts {spread}", "timing", 4000, partial(_starts, spread=spread), (line,))
+    line = Line("ratio", STEP_TIMES, setting, "t over starts", truth=RATIO)
+    return Study(f"starts {spread}", "timing", 4000, once, (line,))
 
 
 STUDIES: tuple[Study, ...] = (

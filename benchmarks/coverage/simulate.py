@@ -19,8 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.coverage import feature_studies, image_studies, run_studies
-from benchmarks.coverage.rows import Row, make_row
-from benchmarks.coverage.study import Outcome, Study
+from benchmarks.coverage.rows import Row, Study, make_row
 from harness.statistics.intervals import Interval
 from harness.system.errors import UserError
 
@@ -34,12 +33,12 @@ STUDIES: tuple[Study, ...] = (
 BY_NAME = {study.name: study for study in STUDIES}
 
 Progress = Callable[[str, int, int], None]  # what, done, total
-Found = dict[str, np.ndarray]  # by key: bool (n,) or float64 (n, 3)
+Outcomes = dict[str, np.ndarray]  # by key: bool (n,) or float64 (n, 3)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Repeats `start` to `stop` of a study. A name, since functions do not travel."""
+    """Repeats `start` to `stop` of a study, by its name: functions cannot be sent to a process."""
 
     study: str
     start: int
@@ -55,57 +54,50 @@ def calibrate(repeats: int | None, processes: int, progress: Progress) -> list[R
     """
     if processes < 1 or (repeats is not None and repeats < 1):
         raise UserError("calibrate: at least one process and one repeat are needed")
-    counts = {study.name: repeats or study.repeats for study in STUDIES}
-    parts = [part for study in STUDIES for part in _parts(study.name, counts[study.name])]
-    totals = {study.group: 0 for study in STUDIES}
+    parts, totals = [], {study.group: 0 for study in STUDIES}
     for study in STUDIES:
-        totals[study.group] += counts[study.name]
+        count = repeats or study.repeats
+        edges = np.linspace(0, count, min(PARTS, count) + 1).astype(int).tolist()
+        parts += [Part(study.name, start, stop) for start, stop in pairwise(edges)]
+        totals[study.group] += count
     done = dict.fromkeys(totals, 0)
     for group, total in totals.items():
         progress(group, 0, total)
-    found: dict[Part, Found] = {}
-    for part, made in _computed(parts, processes):
-        found[part] = made
+    outcomes: dict[Part, Outcomes] = {}
+    for part, of_part in _computed(parts, processes):
+        outcomes[part] = of_part
         group = BY_NAME[part.study].group
         done[group] += part.stop - part.start
         progress(group, done[group], totals[group])
     return [
         row
         for study in STUDIES
-        for row in rows_of(study, [found[part] for part in parts if part.study == study.name])
+        for row in rows_of(study, [outcomes[part] for part in parts if part.study == study.name])
     ]
 
 
-def rows_of(study: Study, found: Sequence[Found]) -> list[Row]:
+def rows_of(study: Study, parts: Sequence[Outcomes]) -> list[Row]:
     """The study's rows from its parts, in order."""
-    outcomes = {key: np.concatenate([each[key] for each in found]) for key in found[0]}
+    outcomes = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     return [make_row(line, outcomes) for line in study.lines]
 
 
-def repeat(study: Study, start: int, stop: int) -> Found:
+def repeat(study: Study, start: int, stop: int) -> Outcomes:
     """Outcomes of some repeats of a study, by key."""
-    outcomes = [study.once(_generator(study.name, index)) for index in range(start, stop)]
-    return {key: _array([each[key] for each in outcomes]) for key in outcomes[0]}
+    repeats = []
+    for index in range(start, stop):
+        seed = np.random.SeedSequence(SEED, spawn_key=(zlib.crc32(study.name.encode()), index))
+        repeats.append(study.once(np.random.Generator(np.random.Philox(seed))))
+    arrays = {}
+    for key in repeats[0]:
+        outcomes = [once[key] for once in repeats]
+        intervals = [astuple(outcome) for outcome in outcomes if isinstance(outcome, Interval)]
+        # None, "not known", becomes NaN.
+        arrays[key] = np.array(intervals, np.float64) if intervals else np.array(outcomes, bool)
+    return arrays
 
 
-def _generator(name: str, index: int) -> np.random.Generator:
-    key = (zlib.crc32(name.encode()), index)
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(SEED, spawn_key=key)))
-
-
-def _array(outcomes: Sequence[Outcome]) -> np.ndarray:
-    intervals = [astuple(each) for each in outcomes if isinstance(each, Interval)]
-    if intervals:
-        return np.array(intervals, np.float64)  # None, "not known", becomes NaN
-    return np.array(outcomes, bool)
-
-
-def _parts(name: str, count: int) -> list[Part]:
-    edges = np.linspace(0, count, min(PARTS, count) + 1).astype(int).tolist()
-    return [Part(name, start, stop) for start, stop in pairwise(edges)]
-
-
-def _computed(parts: Sequence[Part], processes: int) -> Iterator[tuple[Part, Found]]:
+def _computed(parts: Sequence[Part], processes: int) -> Iterator[tuple[Part, Outcomes]]:
     """Results as they come. One thread of linear algebra a process, whatever their number."""
     if processes == 1:
         with threadpool_limits(1):
@@ -114,9 +106,11 @@ def _computed(parts: Sequence[Part], processes: int) -> Iterator[tuple[Part, Fou
         return
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin)
     try:
-        waiting: dict[Future[Found], Part] = {pool.submit(_compute, part): part for part in parts}
-        for each in as_completed(waiting):
-            yield waiting[each], each.result()
+        waiting: dict[Future[Outcomes], Part] = {
+            pool.submit(_compute, part): part for part in parts
+        }
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
     except BrokenProcessPool:
         raise UserError(
             "calibrate: a process was killed, perhaps for lack of memory; try --processes 1"
@@ -130,5 +124,5 @@ def _begin() -> None:
     threadpool_limits(1)
 
 
-def _compute(part: Part) -> Found:
+def _compute(part: Part) -> Outcomes:
     return repeat(BY_NAME[part.study], part.start, part.stop)

@@ -13,16 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from backends.objective import Objective
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
-from harness.metrics.discriminators import judgements
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import Report, features
-from harness.metrics.judging import DirectionJudge, read_judges
+from harness.metrics.judge import read_judges
 from harness.metrics.scoring import (
     DIRECTIONS,
     Arrays,
     Score,
     Translations,
     Yardstick,
+    discriminator_rows,
     model_scores,
     reference_scores,
 )
@@ -44,28 +44,30 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     Raises UserError where records are missing, damaged or do not fit together.
     """
     configuration = read_json(experiment / "experiment.json").get("configuration", {})
-    middle = _middle(configuration.get("objective", {}))
+    objective = configuration.get("objective", {})
+    given = {"adversarial": objective["adversarial"]} if "adversarial" in objective else {}
+    middle = Objective(**given).middle  # of the targets of discriminators
     references = _read_references(experiment / "references.safetensors")
     runs = [run for run in find_runs(experiment) if run.complete]
     if not runs:
         raise UserError(f"{experiment / 'runs'}: no complete run to score; run `make compare`")
-    # One thread: small matrices are slower with several, ruinously so where anything else runs,
-    # and sums do not depend on the machine's number of cores.
+    # One thread: with more, small matrices are slower, above all on a busy machine, and sums
+    # depend on the number of cores.
     with threadpool_limits(1):
-        features = _features(experiment, ImageSets(references, runs), report)
-        scorer = Scorer(references, features, read_judges(experiment, references))
-        evaluations = [Evaluation(run, step) for run in runs for step in run.evaluated_steps]
-        placed: list[EvaluationScore] = []
+        scorer = Scorer(experiment, references, runs, report)
+        evaluations = [(run, step) for run in runs for step in run.evaluated_steps]
+        scores: list[EvaluationScore] = []
         discriminators: list[Row] = []
-        for done, place in enumerate(evaluations):
+        for done, (run, step) in enumerate(evaluations):
             report("scores", done, len(evaluations))
-            arrays = _read_evaluation(place.run, place.step, references)
-            placed += scorer.scores(place, arrays)
-            discriminators += [{**place.row, **asdict(one)} for one in judgements(arrays, middle)]
+            arrays = _read_evaluation(run, step, references)
+            scores += scorer.scores(run, step, arrays)
+            place = {"device": run.device, "backend": run.backend, "seed": run.seed, "step": step}
+            discriminators += [{**place, **row} for row in discriminator_rows(arrays, middle)]
         report("scores", len(evaluations), len(evaluations))
         metrics = {
-            "scores": [one.row() for one in placed],
-            "differences": differences(placed, list(configuration.get("backends", []))),
+            "scores": [score.row() for score in scores],
+            "differences": differences(scores, list(configuration.get("backends", []))),
             "references": scorer.references(),
             "discriminators": discriminators,
         }
@@ -83,144 +85,104 @@ def is_scored(experiment: Path) -> bool:
     return all((run.folder / "status.json").stat().st_mtime < written for run in runs)
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """One evaluation: a run and the steps it had done."""
-
-    run: RunRecord
-    step: int
-
-    @property
-    def row(self) -> Row:
-        run = self.run
-        return {"device": run.device, "backend": run.backend, "seed": run.seed, "step": self.step}
-
-
 class Scorer:
-    """Scores evaluations against the experiment's real images."""
+    """Scores evaluations against the experiment's real images.
+
+    Features of the FID network (`inception`) are of real images and final translations only, and
+    of nothing without its weights.
+    """
 
     def __init__(
-        self, references: Arrays, features: Features, judges: Mapping[str, DirectionJudge]
+        self, experiment: Path, references: Arrays, runs: Sequence[RunRecord], report: Report
     ) -> None:
-        self.features, self.judges = features, judges
+        cache, weights = experiment / "features", find_weights()
+        self.efficientnet = features(ImageSets(references, runs), EFFICIENTNET, cache, report)
+        final = ImageSets(references, runs, last_only=True)
+        self.inception = features(final, INCEPTION, cache, report, weights) if weights else {}
+        self.judges = read_judges(experiment, references)
+        small = min(min(references[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST
         self.yardstick = Yardstick(
             references,
-            _energies(references),
-            features.efficientnet,
-            features.inception,
-            {direction: judge.references for direction, judge in judges.items()},
+            {} if small else {name: checkerboard_energy(references[name]) for name in REFERENCES},
+            self.efficientnet,
+            self.inception,
+            {direction: judge.references for direction, judge in self.judges.items()},
         )
 
-    def scores(self, place: Evaluation, arrays: Arrays) -> Iterator[EvaluationScore]:
+    def scores(self, run: RunRecord, step: int, arrays: Arrays) -> Iterator[EvaluationScore]:
         for direction in DIRECTIONS:
-            name = translations_name(place.run, place.step, direction.name)
+            name = translations_name(run, step, direction.name)
             judge = self.judges.get(direction.name)
             translations = Translations(
                 arrays,
-                self.features.efficientnet[name],
-                self.features.inception.get(name),
+                self.efficientnet[name],
+                self.inception.get(name),
                 judge.hits(arrays[direction.name]) if judge else None,
             )
             for score in model_scores(direction, self.yardstick, translations):
-                yield EvaluationScore(place, direction.name, score)
+                subject: Row = {"metric": score.metric, "direction": direction.name}
+                subject |= {"device": run.device, "seed": run.seed, "step": step}
+                yield EvaluationScore(subject, run.backend, score)
 
     def references(self) -> list[Row]:
         return [
-            {"direction": direction.name, **asdict(one)}
+            {"direction": direction.name, **asdict(score)}
             for direction in DIRECTIONS
-            for one in reference_scores(direction, self.yardstick)
+            for score in reference_scores(direction, self.yardstick)
         ]
 
 
 @dataclass(frozen=True)
-class Features:
-    """Of every set of images by name; `inception` of real images and final translations only."""
-
-    efficientnet: dict[str, np.ndarray]
-    inception: dict[str, np.ndarray]  # empty without the weights that FID is defined by
-
-
-def _middle(objective: Mapping[str, Any]) -> float:
-    """Between what discriminators are to say of real images and of fakes."""
-    given = {"adversarial": objective["adversarial"]} if "adversarial" in objective else {}
-    return Objective(**given).middle
-
-
-def _energies(references: Arrays) -> Arrays:
-    if min(min(references[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST:
-        return {}
-    return {name: checkerboard_energy(references[name]) for name in REFERENCES}
-
-
-def _features(experiment: Path, sets: ImageSets, report: Report) -> Features:
-    cache = experiment / "features"
-    weights = find_weights()
-    efficientnet = features(sets, EFFICIENTNET, cache, report)
-    inception = features(sets.final(), INCEPTION, cache, report, weights) if weights else {}
-    return Features(efficientnet, inception)
-
-
-@dataclass(frozen=True)
 class EvaluationScore:
-    """A score and where it belongs."""
+    """`subject`: metric, direction, device, seed and step. Scores of one subject are compared."""
 
-    place: Evaluation
-    direction: str
+    subject: Row
+    backend: str
     score: Score
-
-    @property
-    def subject(self) -> Row:
-        """What is compared with what: never across metrics, directions, devices, seeds, steps."""
-        row = self.place.row
-        del row["backend"]
-        return {"metric": self.score.metric, "direction": self.direction, **row}
 
     def row(self) -> Row:
         interval = asdict(jackknife(self.score.replicates))
-        backend = self.place.run.backend
-        return {**self.subject, "backend": backend, **interval, "n": self.score.n}
+        return {**self.subject, "backend": self.backend, **interval, "n": self.score.n}
 
 
-def differences(placed: list[EvaluationScore], order: list[str]) -> list[Row]:
-    """First minus second of every pair of backends with the same device, seed and step.
+def differences(scores: Sequence[EvaluationScore], order: Sequence[str]) -> list[Row]:
+    """First minus second of every pair of backends with the same subject.
 
     `order`: backends as the configuration lists them; others come after, by name.
     """
 
-    def rank(one: EvaluationScore) -> tuple[int, str]:
-        backend = one.place.run.backend
+    def rank(score: EvaluationScore) -> tuple[int, str]:
+        backend = score.backend
         return (order.index(backend) if backend in order else len(order), backend)
 
     groups: dict[tuple[Any, ...], list[EvaluationScore]] = {}
-    for one in placed:
-        groups.setdefault(tuple(one.subject.values()), []).append(one)
+    for score in scores:
+        groups.setdefault(tuple(score.subject.values()), []).append(score)
     rows = []
     for group in groups.values():
         for first, second in combinations(sorted(group, key=rank), 2):
-            interval = jackknife(first.score.replicates - second.score.replicates)
-            backends = [first.place.run.backend, second.place.run.backend]
-            row = {**first.subject, "backends": backends, **asdict(interval)}
-            rows.append({**row, "n": first.score.n})
+            interval = asdict(jackknife(first.score.replicates - second.score.replicates))
+            backends = [first.backend, second.backend]
+            rows.append({**first.subject, "backends": backends, **interval, "n": first.score.n})
     return rows
 
 
 class ImageSets(Mapping[str, np.ndarray]):
-    """Real images and every run's translations by name, read from disk one at a time."""
+    """Real images and every run's translations by name, read from disk one at a time.
+
+    `last_only`: without the translations made before the last step.
+    """
 
     def __init__(
         self, references: Arrays, runs: Sequence[RunRecord], last_only: bool = False
     ) -> None:
-        self._references, self._runs = references, runs
+        self._references = references
         self._translations = {
             translations_name(run, step, direction.name): (run, step, direction.name)
             for run in runs
             for step in run.evaluated_steps[-1 if last_only else 0 :]
             for direction in DIRECTIONS
         }
-
-    def final(self) -> ImageSets:
-        """Without the translations made before the last step."""
-        return ImageSets(self._references, self._runs, last_only=True)
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self._translations:

@@ -1,15 +1,14 @@
 """Feature vectors of image sets: cached on disk, computed by one subprocess when missing.
 
-Extractors need torch, which takes seconds to import and fights with TensorFlow over threads, so
-they live in a process of their own (`harness.metrics.extractor`), started once for all missing
-sets, or never.
+Extractors need torch, which takes seconds to import and competes with TensorFlow for threads. They
+run in a process of their own (`harness.metrics.extractors`), started once for all missing sets.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,8 +19,8 @@ from harness.processes.process import Child
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
 
-# Of silence: it says that it is alive after every few images a core; torch and the weights may
-# come from a cold network disk, and nothing is downloaded.
+# Longest silence of the process, which reports every few images a core. Torch and the weights may
+# come from a slow network disk; nothing is downloaded.
 EXTRACTOR_SECONDS = 300.0
 
 Report = Callable[[str, int, int], None]
@@ -45,13 +44,18 @@ def features(
     """
     keys = {name: features_key(images, extractor) for name, images in image_sets.items()}
     names = {key: name for name, key in keys.items()}  # equal sets are extracted once
-    cached = {key: _read_cached(cache / f"{key}.safetensors", extractor) for key in names}
-    missing = {key: names[key] for key, array in cached.items() if array is None}
+    vectors = {}
+    for key in names:
+        path = cache / f"{key}.safetensors"
+        # A damaged file is extracted again, as an absent one is.
+        with suppress(UserError, KeyError):
+            array = read_arrays(path)["features"] if path.exists() else None
+            if array is not None and _plausible(array, extractor):
+                vectors[key] = array
+    missing = {key: name for key, name in names.items() if key not in vectors}
     if missing:
-        _extract(missing, image_sets, extractor, weights, cache, report)
-    arrays = {key: array for key, array in cached.items() if array is not None}
-    arrays |= {key: read_arrays(cache / f"{key}.safetensors")["features"] for key in missing}
-    return {name: arrays[key] for name, key in keys.items()}
+        vectors |= _extract(missing, image_sets, extractor, weights, cache, report)
+    return {name: vectors[key] for name, key in keys.items()}
 
 
 def _extract(
@@ -61,13 +65,12 @@ def _extract(
     weights: Path | None,
     cache: Path,
     report: Report,
-) -> None:
-    """Put the features of the sets `missing` {key: name} into the cache, each once it is done."""
+) -> dict[str, np.ndarray]:
+    """Features by key of the sets `missing` {key: name}; each goes into the cache when done."""
     cache.mkdir(parents=True, exist_ok=True)
-    stage = f"features, {extractor.name}"
+    stage, total, vectors = f"features, {extractor.name}", 0, {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix=".extract-", dir=cache)))
-        total = 0
         for key, name in missing.items():
             images = image_sets[name]
             total += len(images)
@@ -76,7 +79,7 @@ def _extract(
                 np.lib.format.write_array(file, np.ascontiguousarray(images), (1, 0))
         report(stage, 0, total)
         child = Child(
-            "harness.metrics.extractor",
+            "harness.metrics.extractors",
             "feature extractor",
             None,
             {"name": extractor.name, "weights": str(weights or ""), "folder": str(folder)},
@@ -88,11 +91,12 @@ def _extract(
         for key, name in missing.items():
             for event in child.events(extract=key):
                 report(stage, event["done"], total)
-            array = np.load(folder / f"{key}.features.npy", allow_pickle=False)
-            if not _plausible(array, extractor):
+            vectors[key] = np.load(folder / f"{key}.features.npy", allow_pickle=False)
+            if not _plausible(vectors[key], extractor):
                 raise UserError(f"features of {name}: not finite; report this as a bug")
-            write_arrays(cache / f"{key}.safetensors", {"features": array})
+            write_arrays(cache / f"{key}.safetensors", {"features": vectors[key]})
             (folder / f"{key}.images.npy").unlink()
+    return vectors
 
 
 def features_key(images: np.ndarray, extractor: Extractor) -> str:
@@ -103,15 +107,6 @@ def features_key(images: np.ndarray, extractor: Extractor) -> str:
     digest = hashlib.sha256(f"{images.shape} {source}\n".encode())
     digest.update(np.ascontiguousarray(images).data if images.size else b"")
     return digest.hexdigest()[:32]
-
-
-def _read_cached(path: Path, extractor: Extractor) -> np.ndarray | None:
-    """None for an absent file and for a damaged one, which extraction then replaces."""
-    try:
-        array = read_arrays(path)["features"] if path.exists() else None
-    except (UserError, KeyError):
-        return None
-    return array if array is not None and _plausible(array, extractor) else None
 
 
 def _plausible(array: np.ndarray, extractor: Extractor) -> bool:

@@ -36,8 +36,9 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
 def frechet_replicates(x: np.ndarray, y: np.ndarray) -> Replicates:
     """The distance, and without each block of rows of `x`, then of `y` (see `jackknife`).
 
-    Sets of fewer rows than columns, the usual case, share one product X Y^T: leaving rows out is
-    leaving out its rows and centring the rest, ten times faster than forty distances from scratch.
+    Sets of fewer rows than columns, the usual case, share one product X Y^T: to leave out rows of
+    a set is to leave out rows of it and to centre the rest. That is ten times faster than forty
+    distances from scratch.
     """
     value = frechet_distance(x, y)
     if max(len(x), len(y)) > x.shape[1]:
@@ -86,5 +87,5 @@ def _mean_and_spread(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _triangle(matrix: np.ndarray) -> np.ndarray:
-    """At most (d, d), with the same Gram matrix X^T X: orthonormal rows do not change the norm."""
+    """At most (d, d), with the same Gram matrix X^T X and so the same nuclear norm above."""
     return np.asarray(np.linalg.qr(matrix, "r")) if len(matrix) > matrix.shape[1] else matrix

@@ -31,13 +31,6 @@ class Conv:
     stride: int = 1
     padded: bool = True
 
-    def build(self, inputs: int) -> tuple[nn.Module, int]:
-        """The module on `inputs` channels, and how many channels it gives."""
-        height, width = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,) * 2
-        padding = (height // 2, width // 2) if self.padded else 0
-        size = (height, width)
-        return ConvNormRelu(inputs, self.channels, size, self.stride, padding), self.channels
-
 
 @dataclass(frozen=True)
 class Pool:
@@ -45,9 +38,6 @@ class Pool:
 
     name: str
     make: Callable[[], nn.Module]
-
-    def build(self, inputs: int) -> tuple[nn.Module, int]:
-        return self.make(), inputs
 
 
 @dataclass(frozen=True)
@@ -57,29 +47,21 @@ class InceptionBlock:
     name: str
     plan: Plan
 
-    def build(self, inputs: int) -> tuple[nn.Module, int]:
-        network = Network(inputs, self.plan)
-        return network, network.channels
-
 
 # A list is taken one after another; a tuple side by side, with the outputs concatenated.
 Plan = Conv | Pool | InceptionBlock | list[Any] | tuple[Any, ...]
 
 
 class ConvNormRelu(nn.Module):
-    """The unit everything is made of; `conv` and `bn` are the names of the published tensors."""
+    """A `Conv` made into a module; the names of the published tensors have `conv` and `bn`."""
 
-    def __init__(
-        self,
-        inputs: int,
-        channels: int,
-        kernel: tuple[int, int],
-        stride: int,
-        padding: int | tuple[int, int],
-    ) -> None:
+    def __init__(self, inputs: int, plan: Conv) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, channels, kernel, stride, padding, bias=False)
-        self.bn = nn.BatchNorm2d(channels, eps=0.001)
+        height, width = plan.kernel if isinstance(plan.kernel, tuple) else (plan.kernel,) * 2
+        padding = (height // 2, width // 2) if plan.padded else 0
+        size = (height, width)
+        self.conv = nn.Conv2d(inputs, plan.channels, size, plan.stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(plan.channels, eps=0.001)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu_(self.bn(self.conv(x)))
@@ -102,15 +84,22 @@ class Network(nn.Module):
         return self._run(self.plan, x)
 
     def _add(self, plan: Plan, inputs: int) -> int:
+        """Add the plan's modules; returns how many channels they give for `inputs` channels."""
         if isinstance(plan, tuple):
             return sum(self._add(part, inputs) for part in plan)
         if isinstance(plan, list):
             for part in plan:
                 inputs = self._add(part, inputs)
             return inputs
-        module, channels = plan.build(inputs)
-        self.add_module(plan.name, module)
-        return channels
+        if isinstance(plan, Conv):
+            self.add_module(plan.name, ConvNormRelu(inputs, plan))
+            return plan.channels
+        if isinstance(plan, Pool):
+            self.add_module(plan.name, plan.make())
+            return inputs
+        block = Network(inputs, plan.plan)
+        self.add_module(plan.name, block)
+        return block.channels
 
     def _run(self, plan: Plan, x: torch.Tensor) -> torch.Tensor:
         if isinstance(plan, tuple):

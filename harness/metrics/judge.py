@@ -1,29 +1,148 @@
-"""A judge of labelled translations (docs/evaluation.md): is the digit still the one it was?
+"""Judges of labelled translations (docs/evaluation.md): is the digit still the one it was?
 
-It learns from real images of the target domain only and reads translated ones, whose labels are
-those of their sources; its accuracy on real test images belongs beside the result. It must be fair
-to images that are blurred, noisy, pale or a pixel off but plain to read, so it sees contrasts
-stretched, strokes smoothed and mostly their directions. scikit-learn throughout: nothing random,
-nothing written to disk.
+A judge learns from real images of the target domain only and reads translated ones, whose labels
+are those of their sources; its accuracy on real test images belongs beside the result. It must be
+fair to images that are blurred, noisy, pale or a pixel off but plain to read. So it sees contrasts
+stretched, strokes smoothed and mostly their directions. scikit-learn throughout: nothing random.
+
+A direction has a judge where the target domain's training images and the source's test images are
+labelled. What a judge read in a set of images is kept beside the features.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from harness.data.resize import SMALL_SIDE as SIDE
+from harness.data.resize import small_grey_images
+from harness.metrics.scoring import DIRECTIONS, Arrays
+from harness.system.errors import UserError
+from harness.system.files import read_arrays, write_arrays
 
 CELL = 4
-DIRECTIONS = 9
+ANGLES = 9  # directions of strokes, modulo 180 degrees
 MOST_TRAINED_ON = 10_000
 CHUNK = 1000  # images whose features are made at a time: about 50 MB
-# Names all that decides what is read in given images: change the one, change the other.
+# Names all that decides what is read in given images: change both together.
 RECIPE = "1: grey28-stretch-smooth1-directions9_cells4-thumbnail14-rbf_svc_c10-most10000"
+
+
+@dataclass(frozen=True)
+class DirectionJudge:
+    """`labels`: of the source's test images, int64 (N,), -1 where unlabelled.
+
+    `references`: hits, bool, on labelled real test images of the target domain ("real"), and on
+    labelled images of the source domain as they are ("untranslated").
+    """
+
+    reader: LabelReader
+    labels: np.ndarray
+    references: Arrays
+
+    def hits(self, translations: np.ndarray) -> np.ndarray:
+        """Whether it reads their source's label in translations (N, H, W, C): bool (labelled,)."""
+        return self.reader.hits(translations, self.labels)
+
+
+def read_judges(experiment: Path, references: Arrays) -> dict[str, DirectionJudge]:
+    """By direction; empty where the experiment has no labels.safetensors.
+
+    Raises UserError if that file does not fit the images.
+    """
+    path = experiment / "labels.safetensors"
+    if not path.exists():
+        return {}
+    arrays = read_arrays(path)
+    for domain in "ab":
+        _check(path, arrays, domain, len(references[f"real_{domain}"]))
+    judges = {}
+    for direction in DIRECTIONS:
+        source, target = direction.source[-1], direction.target[-1]
+        trained_on = arrays[f"train_labels_{target}"]
+        labels, real_labels = (arrays[f"test_labels_{side}"] for side in (source, target))
+        # There must be images to train on, to translate and to measure real accuracy on.
+        if len(np.unique(trained_on)) < 2 or not ((labels >= 0).any() and (real_labels >= 0).any()):
+            continue
+        images, cache = arrays[f"train_images_{target}"], experiment / "features"
+        reader = LabelReader(images, trained_on, cache)
+        hits = {
+            "real": reader.hits(references[direction.target], real_labels),
+            "untranslated": reader.hits(references[direction.source], labels),
+        }
+        judges[direction.name] = DirectionJudge(reader, labels, hits)
+    return judges
+
+
+def _check(path: Path, arrays: Arrays, domain: str, images: int) -> None:
+    names = [f"{name}_{domain}" for name in ("train_images", "train_labels", "test_labels")]
+    sound = all(name in arrays for name in names)
+    if sound:
+        train, labels, tests = (arrays[name] for name in names)
+        sound = (
+            (train.ndim, train.dtype, labels.dtype) == (3, np.uint8, np.int64)
+            and labels.shape == (len(train),)
+            and (tests.shape, tests.dtype) == ((images,), np.int64)
+        )
+    if not sound:
+        raise UserError(f"{path}: does not fit the images; remove it and run `make compare`")
+
+
+@dataclass(frozen=True)
+class LabelReader:
+    """A judge that is trained only if it has not read these very images before.
+
+    `images`: uint8 (n, s, s), `labels`: int64 (n,); real ones of one domain.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    cache: Path
+
+    @cached_property
+    def judge(self) -> Judge:
+        return train_judge(self.images, self.labels)
+
+    @cached_property
+    def digest(self) -> str:
+        return _digest(RECIPE, self.images, self.labels)
+
+    def hits(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Whether it reads the right label in each labelled image: bool (labelled,).
+
+        `images`: uint8 (N, H, W, C), `labels`: int64 (N,), -1 where unlabelled.
+        """
+        labelled = labels >= 0
+        return self.read(images[labelled]) == labels[labelled]
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """Labels int64 (N,) of uint8 images (N, H, W, C)."""
+        path = self.cache / f"judged-{_digest(self.digest, images)}.safetensors"
+        try:
+            cached = read_arrays(path)["labels"] if path.exists() else None
+        except (UserError, KeyError):
+            cached = None
+        if cached is not None and cached.shape == (len(images),) and cached.dtype == np.int64:
+            return cached
+        labels = self.judge.predict(small_grey_images(images))
+        write_arrays(path, {"labels": labels})
+        return labels
+
+
+def _digest(*parts: str | np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        array = np.frombuffer(part.encode(), np.uint8) if isinstance(part, str) else part
+        digest.update(f"{array.shape} {array.dtype}\n".encode())
+        digest.update(np.ascontiguousarray(array).data if array.size else b"")
+    return digest.hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -37,8 +156,8 @@ class Judge:
 
         About 1 ms an image. Raises ValueError for other arrays.
         """
-        read = [self.machine.predict(features) for features in _features(images)]
-        return np.concatenate([np.zeros(0, np.int64), *read])
+        labels = [self.machine.predict(features) for features in _features(images)]
+        return np.concatenate([np.zeros(0, np.int64), *labels])
 
 
 def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
@@ -63,20 +182,17 @@ def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
 
 
 def _features(images: np.ndarray) -> Iterator[np.ndarray]:
-    """float32 (n, 637) for some images after the other."""
+    """float32 (n, 637) of each chunk of images."""
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise ValueError(f"uint8 (N, {SIDE}, {SIDE}) needed, given {images.dtype} {images.shape}")
     for start in range(0, len(images), CHUNK):
-        stretched = _stretched(images[start : start + CHUNK])
+        values = images[start : start + CHUNK].astype(np.float32)
+        # From 0 (all but the darkest 1%) to 1 (the brightest 0.5%); mere noise is not stretched.
+        low, high = np.percentile(values, [1, 99.5], axis=(1, 2), keepdims=True).astype(np.float32)
+        stretched = np.clip((values - low) / np.maximum(high - low, 32), 0, 1)
+        thumbnails = _cell_sums(stretched, 2).reshape(len(values), -1) / 4
         # Weighted so that directions make up most of the distance between two digits.
-        yield np.concatenate([_directions(stretched) / 6, _thumbnails(stretched) / 9], axis=1)
-
-
-def _stretched(images: np.ndarray) -> np.ndarray:
-    """float32, from 0 (all but the darkest 1%) to 1 (the brightest 0.5%); noise alone is left."""
-    values = images.astype(np.float32)
-    low, high = np.percentile(values, [1, 99.5], axis=(1, 2), keepdims=True).astype(np.float32)
-    return np.clip((values - low) / np.maximum(high - low, 32), 0, 1)
+        yield np.concatenate([_directions(stretched) / 6, thumbnails / 9], axis=1)
 
 
 def _directions(images: np.ndarray) -> np.ndarray:
@@ -88,20 +204,15 @@ def _directions(images: np.ndarray) -> np.ndarray:
     """
     rows, columns = np.gradient(gaussian_filter(images, (0, 1, 1)), axis=(1, 2))
     length = np.hypot(rows, columns)
-    direction = np.arctan2(rows, columns) % np.pi / np.pi * DIRECTIONS
+    direction = np.arctan2(rows, columns) % np.pi / np.pi * ANGLES
     histograms = []
-    for index in range(DIRECTIONS):
-        apart = np.abs((direction - index + DIRECTIONS / 2) % DIRECTIONS - DIRECTIONS / 2)
+    for index in range(ANGLES):
+        apart = np.abs((direction - index + ANGLES / 2) % ANGLES - ANGLES / 2)
         histograms.append(_cell_sums(length * np.maximum(0, 1 - apart), CELL))
     cells = np.stack(histograms, axis=3)
     around = np.sqrt(gaussian_filter((cells**2).sum(3, keepdims=True), (0, 1, 1, 0)))
     overall = around.mean(axis=(1, 2), keepdims=True)
     return (cells / (around + overall + 1e-6)).reshape(len(images), -1)
-
-
-def _thumbnails(images: np.ndarray) -> np.ndarray:
-    """Means of 2 x 2 px: float32 (n, 14 * 14)."""
-    return _cell_sums(images, 2).reshape(len(images), -1) / 4
 
 
 def _cell_sums(values: np.ndarray, cell: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Kernel Inception Distance (Binkowski et al., arXiv:1801.01401) on any features.
 
 The full unbiased U-statistic of the squared maximum mean discrepancy with the cubic polynomial
-kernel (x.y / d + 1)^3: no random subsets, so no subset spread to be mistaken for an error bar.
+kernel (x.y / d + 1)^3. Without random subsets: their spread is often mistaken for an error bar.
 """
 
 from __future__ import annotations
@@ -26,15 +26,12 @@ def kid(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def kid_replicates(x: np.ndarray, y: np.ndarray) -> Replicates:
-    """KID, and without each block of rows of `x`, then of `y` (see `jackknife`)."""
-    return replicates_of_kernels(kernel(x, x), kernel(y, y), kernel(x, y))
+    """KID, and without each block of rows of `x`, then of `y` (see `jackknife`).
 
-
-def replicates_of_kernels(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> Replicates:
-    """The same from kernel matrices (n, n), (m, m), (n, m).
-
-    Leaving a block out only takes that block's sums away, so all replicates together cost one pass.
+    Leaving a block out only takes away that block's sums of kernels, so all replicates together
+    cost one pass.
     """
+    xx, yy, xy = kernel(x, x), kernel(y, y), kernel(x, y)
     within_x, within_y = _mean_within(xx), _mean_within(yy)
     value = within_x + within_y - 2.0 * (float(xy.mean()) if xy.size else math.nan)
     return Replicates(value, (_left_out(xx, xy, within_y), _left_out(yy, xy.T, within_x)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +40,7 @@ PAIR = {"pair_psnr": pixel.psnr, "pair_ssim": pixel.ssim, "pair_mae": pixel.mae}
 
 @dataclass(frozen=True)
 class Score:
-    """A metric of one model in one direction; `n` is the number of translations it rests on."""
+    """A metric of one model in one direction, measured on `n` translations."""
 
     metric: str
     replicates: Replicates
@@ -47,7 +49,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ReferenceScore:
-    """What real images and untranslated images score; None where the metric has no such thing."""
+    """What real images and untranslated images score; None where the metric has no such score."""
 
     metric: str
     floor: float | None
@@ -123,31 +125,51 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
     def places(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return arrays[direction.source], arrays[direction.target], arrays[direction.floor]
 
+    def scored(metric: str, floor: float, identity: float, n: int) -> ReferenceScore:
+        return ReferenceScore(metric, Interval.of(floor).value, Interval.of(identity).value, n)
+
     source, target, floor = places(yardstick.features)
-    yield ReferenceScore(
-        "kid_efflite0", _known(kid(floor, target)), _known(kid(source, target)), len(source)
-    )
+    yield scored("kid_efflite0", kid(floor, target), kid(source, target), len(source))
     n = common_count(direction, yardstick.images)
     for metric, features in (("fd_efflite0", yardstick.features), ("fid", yardstick.inception)):
         if features:
             source, target, floor = (spaced(vectors, n) for vectors in places(features))
-            floored, untouched = (frechet_distance(other, target) for other in (floor, source))
-            yield ReferenceScore(metric, _known(floored), _known(untouched), n)
+            identity = frechet_distance(source, target)
+            yield scored(metric, frechet_distance(floor, target), identity, n)
     if yardstick.energy:
         source, target, floor = places(yardstick.energy)
-        floored, untouched = (checkerboard_replicates(x, target).value for x in (floor, source))
-        yield ReferenceScore("checkerboard", _known(floored), _known(untouched), len(source))
+        of_floor, of_source = (checkerboard_replicates(x, target).value for x in (floor, source))
+        yield scored("checkerboard", of_floor, of_source, len(source))
     if direction.name in yardstick.hits:
         hits = yardstick.hits[direction.name]
-        floored, untouched = (float(hits[name].mean()) for name in ("real", "untranslated"))
-        yield ReferenceScore("judge_accuracy", floored, untouched, len(hits["real"]))
-    untranslated = yardstick.images[direction.source]
+        real, untranslated = (float(hits[name].mean()) for name in ("real", "untranslated"))
+        yield scored("judge_accuracy", real, untranslated, len(hits["real"]))
+    images = yardstick.images[direction.source]
     for metric in CYCLE:
-        yield ReferenceScore(metric, None, None, len(untranslated))
+        yield ReferenceScore(metric, None, None, len(images))
     if direction.truth in yardstick.images:
         for metric, measure in PAIR.items():
-            values = measure(untranslated, yardstick.images[direction.truth])
-            yield ReferenceScore(metric, None, _known(float(values.mean())), len(values))
+            values = measure(images, yardstick.images[direction.truth])
+            yield scored(metric, math.nan, float(values.mean()), len(values))
+
+
+def discriminator_rows(evaluation: Arrays, middle: float) -> Iterator[dict[str, Any]]:
+    """How well discriminators tell held-out real images from translations, a row a domain.
+
+    Shares of patches on the right side of the middle between the targets, and mean outputs.
+    Domains without patch scores in the evaluation have no row.
+    """
+    for domain in "ab":
+        names = (f"patches_real_{domain}", f"patches_fake_{domain}")
+        if all(name in evaluation and evaluation[name].size for name in names):
+            real, fake = (evaluation[name].astype(np.float64) for name in names)
+            yield {
+                "domain": domain,
+                "accuracy_real": float((real > middle).mean()),
+                "accuracy_fake": float((fake < middle).mean()),
+                "mean_real": float(real.mean()),
+                "mean_fake": float(fake.mean()),
+            }
 
 
 def common_count(direction: Direction, images: Arrays) -> int:
@@ -158,7 +180,3 @@ def common_count(direction: Direction, images: Arrays) -> int:
 def spaced(array: np.ndarray, count: int) -> np.ndarray:
     """`count` rows spread evenly over `array`, in order: the same images for every run."""
     return array[np.arange(count) * len(array) // max(1, count)]
-
-
-def _known(value: float) -> float | None:
-    return Interval.of(value).value

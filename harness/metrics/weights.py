@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,11 +31,20 @@ DEADLINE = 4.0  # seconds until the first byte of an answer, looking up the addr
 
 
 def find_weights() -> Path | None:
-    """The published file where it lies already: our cache, or PyTorch's, else None.
+    """The published file in our cache, or in PyTorch's, where other programs keep it, else None.
 
-    Other programs that compute FID keep it in PyTorch's. A damaged or unreadable file is none.
+    A damaged or unreadable file is passed over.
     """
-    return next((path for path in _places() if _is_published(path)), None)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME") or caches / "torch")
+    places = [_folder() / FILE_NAME]
+    with suppress(RuntimeError):  # no home folder
+        places += [home.expanduser() / "hub" / "checkpoints" / name for name in HUB_NAMES]
+    for path in places:
+        with suppress(OSError):
+            if path.stat().st_size == SIZE and file_sha256(path) == SHA256:
+                return path
+    return None
 
 
 def fetch_weights(source: Path | None, report: Report, progress: StageProgress | None) -> Path:
@@ -69,9 +77,9 @@ def fetch_weights(source: Path | None, report: Report, progress: StageProgress |
 def try_once(report: Report, progress: StageProgress | None) -> Path | None:
     """The file if it is there or can be downloaded now, else None; never raises UserError.
 
-    Where there is no internet it takes DEADLINE seconds, once: a marker in the cache keeps later
-    calls from trying. None at once where the variable CYCLEBENCH_OFFLINE is set. `report` gets one
-    line if the file cannot be had.
+    Without internet the first call takes DEADLINE seconds and leaves a marker in the cache, which
+    keeps later calls from trying. Nothing is downloaded where the variable CYCLEBENCH_OFFLINE is
+    set. `report` gets one line if the file cannot be had.
     """
     path = find_weights()
     marker = _folder() / MARKER
@@ -81,7 +89,14 @@ def try_once(report: Report, progress: StageProgress | None) -> Path | None:
         _check_answers(_address())
         return _download(report, progress, attempts=1)
     except UserError as error:
-        _mark(marker, error)
+        with suppress(OSError):
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.write_text(
+                f"The Inception weights could not be downloaded ({error}). Remove this file once"
+                " they can: `make compare` then tries again; `cyclebench fetch-weights` need not"
+                " wait.\n",
+                encoding="utf-8",
+            )
         report(
             f"FID will not be computed, for its Inception weights cannot be had ({error})."
             " `cyclebench fetch-weights` tries again, `cyclebench fetch-weights PATH` takes them"
@@ -94,25 +109,8 @@ def _folder() -> Path:
     return cache_folder() / "weights"
 
 
-def _places() -> Iterator[Path]:
-    """Our cache, then the one of `torch.hub`, wherever its variables put that."""
-    yield _folder() / FILE_NAME
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    home = Path(os.environ.get("TORCH_HOME") or caches / "torch")
-    with suppress(RuntimeError):  # no home folder
-        for name in HUB_NAMES:
-            yield home.expanduser() / "hub" / "checkpoints" / name
-
-
-def _is_published(path: Path) -> bool:
-    try:
-        return path.stat().st_size == SIZE and file_sha256(path) == SHA256
-    except OSError:
-        return False
-
-
 def file_sha256(path: Path) -> str:
-    """Read again only if size or time of change are no longer the same. Raises OSError."""
+    """Read again only if the size or the time of change is another. Raises OSError."""
     status = path.stat()
     return _sha256(path.absolute(), status.st_size, status.st_mtime_ns)
 
@@ -129,7 +127,7 @@ def _copy(source: Path) -> Path:
     anew = f"damaged, or not {FILE_NAME}: download it anew from {URL}"
     try:
         size = source.stat().st_size
-        if size > 2 * SIZE:  # which may be terabytes, to read for nothing
+        if size > 2 * SIZE:  # it may be terabytes: not read
             raise UserError(f"{source}: {size} bytes, expected {SIZE}; {anew}")
         digest = file_sha256(source)
     except OSError as error:
@@ -169,35 +167,24 @@ def _download(report: Report, progress: StageProgress | None, attempts: int = 4)
 def _check_answers(url: str) -> None:
     """Raises UserError unless the server begins to send the file within DEADLINE seconds.
 
-    In a thread that is left behind if need be: no time limit of ours reaches the system's look-up
-    of a name, which takes minutes where the network drops every packet. All redirections are
-    followed, and proxies asked: the file itself comes the same way.
+    It asks in a thread, left behind if need be: no time limit reaches the system's look-up of a
+    name, which takes minutes where the network drops every packet. It follows redirections and
+    asks proxies, as the download of the file does.
     """
     check_url(url)
     answers: SimpleQueue[str] = SimpleQueue()
-    Thread(target=_ask, args=(url, answers), daemon=True).start()
+
+    def ask() -> None:
+        try:
+            with open_url(url, {"Range": "bytes=0-0"}, DEADLINE) as response:
+                answers.put("" if response.ok else f"the server answered {response.status_code}")
+        except Exception as error:  # an exception cannot leave a thread
+            answers.put(" ".join(str(error).split()) or type(error).__name__)
+
+    Thread(target=ask, daemon=True).start()
     try:
         problem = answers.get(timeout=DEADLINE)
     except Empty:
         problem = f"no answer within {DEADLINE:g} s"
     if problem:
         raise UserError(f"{url}: {problem}")
-
-
-def _ask(url: str, answers: SimpleQueue[str]) -> None:
-    try:
-        with open_url(url, {"Range": "bytes=0-0"}, DEADLINE) as response:
-            answers.put("" if response.ok else f"the server answered {response.status_code}")
-    except Exception as error:  # this is a thread: the reason is all that may leave it
-        answers.put(" ".join(str(error).split()) or type(error).__name__)
-
-
-def _mark(marker: Path, error: UserError) -> None:
-    """Leave a note that keeps `try_once` from trying again, and says so to who finds it."""
-    with suppress(OSError):
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text(
-            f"The Inception weights could not be downloaded ({error}). Remove this file once they"
-            " can: `make compare` then tries again; `cyclebench fetch-weights` need not wait.\n",
-            encoding="utf-8",
-        )

@@ -11,17 +11,17 @@ from harness.config.sections import TrainingSection
 
 
 def factors(training: TrainingSection, steps: int, steps_per_epoch: int) -> np.ndarray:
-    """Of every step, float64 (steps,), as far as known before training: see `plateaus`.
+    """Of every step, float64 (steps,), without what depends on the losses: see `plateaus`.
 
-    With p from 0, while the rate is constant, to just below 1 at the last epoch (or step):
+    With p = 0 while the rate is constant, rising to just below 1 at the last epoch (or step):
 
-    - linear: 1 - p. As the CycleGAN authors' code that steps the rate after an epoch; its later
-      versions step before, which moves the schedule an epoch ahead and trains the last at rate 0.
+    - linear: 1 - p. As the CycleGAN authors' code that steps the rate after an epoch. Its later
+      versions step before: the schedule is an epoch ahead and the last epoch has rate 0.
     - cosine: (1 + cos(pi p)) / 2, without restarts (Loshchilov & Hutter 2017)
     - step: `step_factor` once more after every `step_epochs`, from the first epoch on
     - constant, and plateau: 1
 
-    During `warmup_epochs` all this is multiplied by what rises with every step from nearly 0 to 1.
+    During `warmup_epochs` it is multiplied by a factor that rises with every step, up to 1.
     """
     step = np.arange(steps)
     unit = 1 if training.decay == "step" else steps_per_epoch

@@ -24,7 +24,7 @@ class DomainPlan:
     flip: np.ndarray  # (steps, batch) bool: left to right
     pool_action: np.ndarray  # (steps, batch) int32: POOL_PASS, POOL_STORE or POOL_SWAP
     pool_slot: np.ndarray  # (steps, batch) int32
-    pool_drawn: np.ndarray  # (steps, 0 or batch) int32: slots shown besides
+    pool_drawn: np.ndarray  # (steps, 0 or batch) int32: slots shown besides the new images
     mix: np.ndarray  # (steps, batch) float64 in [0, 1): for a gradient penalty
     crop_size: int
 
@@ -84,16 +84,10 @@ class Plan:
     def steps(self) -> int:
         return len(self.epoch)
 
-    def batch(
-        self,
-        step: int,
-        images_a: Images,
-        images_b: Images,
-        plateau: float = 1.0,
-    ) -> Batch:
+    def batch(self, step: int, images_a: Images, images_b: Images, plateau: float = 1.0) -> Batch:
         """What `Backend.train_step` takes; images are the whole train splits, uint8 HWC each.
 
-        `plateau`: factor of both rates that only training could tell.
+        `plateau`: factor of both rates, which depends on the losses so far.
         """
         return Batch(
             a=self.a.images(step, images_a),
@@ -114,19 +108,30 @@ def make_plan(experiment: Experiment, seed: int, train_a: int, train_b: int) -> 
     `training.pairing` random_b, as the CycleGAN authors' data set class: A is shuffled (modulo its
     size, each permutation used up before the next), B drawn at random with replacement. oversample
     and zip: rounds of as many pairs as the larger or the smaller split has images, each with new
-    permutations of both splits: in a round, what is left over of a larger one is not met, and a
-    smaller one begins anew.
+    permutations of both splits. A round of zip leaves out images of the larger split, one of
+    oversample begins the smaller split anew.
     """
-    optimiser = experiment.optimiser
+    optimiser, model = experiment.optimiser, experiment.networks()
     steps = total_steps(experiment, train_a, train_b)
     per_epoch = epoch_steps(experiment, train_a, train_b)
     factor = factors(experiment.training, steps, per_epoch)
     index_a, index_b = _indices(experiment, seed, train_a, train_b, steps)
     of_discriminators = optimiser.discriminator_learning_rate or optimiser.learning_rate
+    shapes = {
+        name: model.dropout_shapes(network)
+        for name, network in PASSES.items()
+        if experiment.objective.identity > 0 or not name.startswith("identity")
+    }
+    dropout = Dropout(
+        seed=seed,
+        rate=experiment.model.dropout,
+        batch=experiment.training.batch_size,
+        shapes={name: of_pass for name, of_pass in shapes.items() if of_pass},
+    )
     return Plan(
         a=_domain(experiment, seed, "a", index_a, train_a),
         b=_domain(experiment, seed, "b", index_b, train_b),
-        dropout=_dropout(experiment, seed),
+        dropout=dropout,
         epoch=np.arange(steps) // per_epoch,
         steps_per_epoch=per_epoch,
         learning_rate=optimiser.learning_rate * factor,
@@ -174,13 +179,11 @@ def _indices(
     rounds = -(-steps * batch // per_round)
 
     def shuffled(name: str, images: int) -> np.ndarray:
-        draw, passes = stream(seed, name), -(-per_round // images)
-
-        def one_round() -> np.ndarray:
-            return np.concatenate([draw.permutation(images) for _ in range(passes)])[:per_round]
-
-        order = np.concatenate([one_round() for _ in range(rounds)])
-        return order[: steps * batch].reshape(steps, batch)
+        draw, passes, order = stream(seed, name), -(-per_round // images), []
+        for _ in range(rounds):
+            permutations = [draw.permutation(images) for _ in range(passes)]
+            order.append(np.concatenate(permutations)[:per_round])
+        return np.concatenate(order)[: steps * batch].reshape(steps, batch)
 
     if experiment.training.pairing != "random_b":
         return shuffled("index_a", train_a), shuffled("index_b_shuffled", train_b)
@@ -225,18 +228,3 @@ def _pool(
     slot = stream(seed, f"pool_slot_{domain}").integers(max(size, 1), size=steps * batch)
     action, slot = pool_decisions(swap, slot, size)
     return action.reshape(shape), slot.reshape(shape), np.zeros((steps, 0), np.int32)
-
-
-def _dropout(experiment: Experiment, seed: int) -> Dropout:
-    model, identity = experiment.networks(), experiment.objective.identity > 0
-    shapes = {
-        name: model.dropout_shapes(network)
-        for name, network in PASSES.items()
-        if identity or not name.startswith("identity")
-    }
-    return Dropout(
-        seed=seed,
-        rate=experiment.model.dropout,
-        batch=experiment.training.batch_size,
-        shapes={name: of_pass for name, of_pass in shapes.items() if of_pass},
-    )

@@ -1,7 +1,7 @@
-"""Streams of random numbers, and what image pools make of them.
+"""Streams of random numbers, and the decisions of image pools.
 
 Each stream of choices has a Philox generator of its own, keyed by (seed, stream name): no stream
-depends on how much another drew, and a longer run begins with the choices of a shorter one.
+depends on how many numbers another drew, and a longer run begins with the choices of a shorter one.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def history_decisions(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Actions, slots and drawn slots, int32 (steps, batch), of a buffer of the last mini-batches.
 
-    Of every batch the image `chosen` (int (steps,)) takes the place of the oldest; then as many as
-    a batch has are shown besides the new ones, each from anywhere in the buffer (`share` float64
-    (steps, batch) in [0, 1), uniform). Shrivastava et al. 2017, with one image a batch.
+    Of every batch the image `chosen` (int (steps,)) takes the place of the oldest. Then, besides
+    the new images, as many are shown from anywhere in the buffer (`share` float64 (steps, batch) in
+    [0, 1), uniform). Shrivastava et al. 2017, with one image a batch.
     """
     steps, batch = share.shape
     step = np.arange(steps)[:, None]

@@ -1,4 +1,4 @@
-"""How much a quantity has changed, how surely, and whether that is a regression."""
+"""How much a quantity has changed, with which interval, and whether that is a regression."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from harness.statistics.equivalence import verdict
-from harness.statistics.intervals import CONFIDENCE, MINIMUM_SEEDS, Interval, seed_interval
+from harness.statistics.intervals import (
+    CONFIDENCE,
+    MINIMUM_SEEDS,
+    Interval,
+    interval_of_sum,
+    seed_interval,
+    t_interval,
+)
 
 Label = Literal["regression", "improvement", "unchanged", "cannot tell", "shown only"]
 
@@ -20,10 +26,10 @@ Label = Literal["regression", "improvement", "unchanged", "cannot tell", "shown 
 class Change:
     """`change`: new over baseline of times and bytes, new minus baseline of scores.
 
-    `limit`: what the change may be, as a share, or in the score's unit; None where nothing was said
-    beforehand. `new`, `baseline`: means over `counts` starts, or over the seeds that both have.
-    `days`: of the baseline, that the interval of a ratio is over; 1: over starts. `judged`: whether
-    the exit status depends on it.
+    `limit`: the largest change allowed, as a share, or in the score's unit; None: no limit is set.
+    `new`, `baseline`: means over `counts` starts, or over the seeds that both have. `days`: how
+    many days of the baseline the interval of a ratio is over; 1: it is over starts. `judged`:
+    whether the exit status depends on it.
     """
 
     quantity: str
@@ -45,24 +51,19 @@ def between_starts(
 ) -> Interval:
     """Ratio of geometric means of `new` over `baseline`, one positive number a start each.
 
-    Welch's t interval of the difference of mean logs: starts of two days have nothing in common
-    that a pairing could take out. It is about other starts on those two days. What a machine
-    differs from day to day is in the ratio and not in the interval. Below three starts on either
-    side there are no bounds.
+    Welch's t interval of the difference of mean logs, since starts of two days are not paired. It
+    is about other starts on those two days: differences of the machine from day to day are in the
+    ratio and not in the interval. No bounds below three starts on either side.
     """
     if not len(new) or not len(baseline):
         return Interval(None)
     logs = [np.log(np.asarray(values, np.float64)) for values in (new, baseline)]
     gap = float(logs[0].mean() - logs[1].mean())
     if min(len(new), len(baseline)) < MINIMUM_SEEDS:
-        return Interval.of(math.exp(gap))
-    parts = np.array([values.var(ddof=1) / len(values) for values in logs])
-    total = float(parts.sum())
-    if total == 0.0:
-        return Interval.of(*[math.exp(gap)] * 3)
-    freedom = total**2 / float((parts**2 / [len(values) - 1 for values in logs]).sum())
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(total)
-    return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
+        return Interval.of(gap).exp()
+    variances = np.array([values.var(ddof=1) / len(values) for values in logs])
+    freedoms = np.array([len(values) - 1 for values in logs])
+    return interval_of_sum(gap, variances, freedoms, confidence).exp()
 
 
 def against_days(
@@ -70,11 +71,9 @@ def against_days(
 ) -> Interval:
     """Ratio of `new`, measured on one day, over the mean of `days`; geometric means throughout.
 
-    The bounds are those between which lies the ratio of what differs by more than another such day
-    would: a t interval for one further day (variance 1 + 1 / days), so both the machine's own
-    differences from day to day and those of starts are in it. Without bounds below three days, and
-    where `new` has fewer starts than any day, and so more luck than they show. One day:
-    `between_starts`.
+    A t interval for one further day (variance 1 + 1 / days): it contains both the machine's
+    differences from day to day and those between starts. No bounds below three days, or where
+    `new` has fewer starts than any day and therefore varies more. One day: `between_starts`.
     """
     if len(days) == 1:
         return between_starts(new, days[0], confidence)
@@ -83,14 +82,13 @@ def against_days(
     middles = np.array([np.log(day).mean() for day in days])
     gap = float(np.log(new).mean() - middles.mean())
     if len(days) < MINIMUM_SEEDS or len(new) < min(map(len, days)):
-        return Interval.of(math.exp(gap))
+        return Interval.of(gap).exp()
     error = float(middles.std(ddof=1)) * math.sqrt(1 + 1 / len(days))
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(days) - 1)) * error
-    return Interval.of(math.exp(gap), math.exp(gap - half), math.exp(gap + half))
+    return t_interval(gap, error, len(days) - 1, confidence).exp()
 
 
 def ratio_label(ratio: Interval, limit: float) -> Label:
-    """More is worse. A regression is one by more than `limit` for all that the interval allows."""
+    """More is worse. A regression: the whole interval is beyond `limit`."""
     low, high = ratio.low, ratio.high
     if low is None or high is None:
         return "cannot tell"

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from harness.statistics.intervals import MINIMUM_SEEDS
+from harness.statistics.intervals import MINIMUM_SEEDS, t_quantile
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """label: "equivalent", "different" or "cannot tell yet"; reason: a sentence for the report."""
+    """`reason`: a sentence for the report."""
 
-    label: str
+    label: str  # "equivalent", "different" or "cannot tell yet"
     further_seeds: int | None  # None: settled, or more than MAXIMUM_SEEDS would be needed
     reason: str
 
@@ -29,12 +29,11 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
     """Two one-sided t tests of a difference between backends against a margin fixed beforehand.
 
     `differences`: one number a seed, first minus second, in the unit of `margin`. "equivalent" if
-    the 1 - 2 * alpha interval of their mean is wholly within +-margin (Schuirmann 1987),
-    "different" if the 1 - alpha interval, the one that reports show, is wholly beyond it; else
-    "cannot tell yet" with about how many further seeds would settle it with 80% power if mean and
-    variance stay as they are. A difference that is surely not zero but smaller than the margin is
-    therefore "equivalent". Below three seeds there is no claim (docs/evaluation.md). Raises
-    ValueError for a margin not positive or numbers not finite.
+    the 1 - 2 * alpha interval of their mean is wholly within +-margin (Schuirmann 1987), even where
+    it leaves out zero. "different" if the 1 - alpha interval, the one that reports show, is wholly
+    beyond it. Else "cannot tell yet", with about how many further seeds would settle it with 80%
+    power if mean and variance stay as they are. Below three seeds there is no claim
+    (docs/evaluation.md). Raises ValueError for a margin not positive or numbers not finite.
     """
     array = np.asarray(differences, np.float64)
     if not (math.isfinite(margin) and margin > 0):
@@ -53,7 +52,7 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
     error = deviation / math.sqrt(count)
 
     def span(level: float) -> tuple[float, float, str]:
-        half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
+        half = t_quantile(count - 1, level) * error
         low, high = mean - half, mean + half
         return low, high, f"{level:.0%} interval {low:.4g} to {high:.4g}, {_seeds(count)}"
 

@@ -7,7 +7,7 @@ Three sources of error, three intervals, never mixed:
 - *other moments on the same machine*: ordered pairs of timed blocks (`ratio_interval`), and where
   processes are started several times, one ratio a start (`over_starts`).
 
-A number that cannot be had (too few images, seeds or blocks) is None, null in JSON: never a guess.
+A number that cannot be computed (too few images, seeds or blocks) is None, null in JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONFIDENCE = 0.95
 MINIMUM_SEEDS = 3
 # With five pairs even the whole range of the ratios misses the median too often: 2 * 0.5**5 > 5%.
 MINIMUM_PAIRS = 6
-# Where sampling ends once the interval is narrow: of fewer it is too often so by luck.
+# Starts end once the interval is narrow; with fewer than these it is too often so by chance.
 LEAST_STARTS = 6
 
 
@@ -38,12 +38,46 @@ class Interval:
 
     @classmethod
     def of(cls, value: float, low: float = math.nan, high: float = math.nan) -> Interval:
-        """From floats in which NaN or infinity says "cannot be computed"."""
+        """From floats; NaN or infinity means "cannot be computed"."""
         if not math.isfinite(value):
             return cls(None)
         if not (math.isfinite(low) and math.isfinite(high)):
             return cls(float(value))
         return cls(float(value), float(low), float(high))
+
+    def exp(self) -> Interval:
+        """The interval of a ratio, from that of its logarithm."""
+        parts = (self.value, self.low, self.high)
+        return Interval.of(*(math.nan if part is None else math.exp(part) for part in parts))
+
+
+def t_quantile(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """Half the width of a t interval, in standard errors."""
+    return float(stats.t.ppf(0.5 + confidence / 2, freedom))
+
+
+def t_interval(
+    value: float, error: float, freedom: float, confidence: float = CONFIDENCE
+) -> Interval:
+    """`error`: standard error of `value`, with `freedom` degrees of freedom."""
+    half = t_quantile(freedom, confidence) * error
+    return Interval.of(value, value - half, value + half)
+
+
+def interval_of_sum(
+    value: float, variances: np.ndarray, freedoms: np.ndarray, confidence: float = CONFIDENCE
+) -> Interval:
+    """t interval of a sum or difference of independent estimates: their variances add up.
+
+    `variances`, `freedoms`: of each estimate. Degrees of freedom by Satterthwaite.
+    """
+    total = float(variances.sum())
+    if not (len(variances) and math.isfinite(total)):
+        return Interval.of(value)
+    if total == 0.0:
+        return Interval.of(value, value, value)
+    freedom = total**2 / float((variances**2 / freedoms).sum())
+    return t_interval(value, math.sqrt(total), freedom, confidence)
 
 
 @dataclass(frozen=True)
@@ -58,9 +92,9 @@ class LeftOut:
 class Replicates:
     """A statistic and its leave-block-out values, one `LeftOut` for each independent sample.
 
-    Subtracting the replicates of two models that were scored on the same images gives the
-    replicates of the difference: that is all the pairing there is. `bounds`: the least and the
-    largest score an image can have, where the statistic is a share or a difference of shares.
+    The replicates of two models that were scored on the same images, subtracted, are those of the
+    paired difference. `bounds`: the least and the largest score of an image, where the statistic is
+    a share or a difference of shares.
     """
 
     value: float
@@ -69,28 +103,24 @@ class Replicates:
 
     def __sub__(self, other: Replicates) -> Replicates:
         """Raises ValueError unless both leave out the same blocks."""
-        same = len(self.sides) == len(other.sides) and all(
-            np.array_equal(mine.sizes, its.sizes)
-            for mine, its in zip(self.sides, other.sides, strict=True)
-        )
-        if not same:
+        pairs = list(zip(self.sides, other.sides, strict=False))
+        alike = all(np.array_equal(mine.sizes, its.sizes) for mine, its in pairs)
+        if len(self.sides) != len(other.sides) or not alike:
             raise ValueError("a paired difference needs both models scored on the same test images")
-        sides = tuple(
-            LeftOut(mine.values - its.values, mine.sizes)
-            for mine, its in zip(self.sides, other.sides, strict=True)
-        )
+        sides = tuple(LeftOut(mine.values - its.values, mine.sizes) for mine, its in pairs)
         bounds = None
         if self.bounds and other.bounds:
             bounds = (self.bounds[0] - other.bounds[1], self.bounds[1] - other.bounds[0])
         return Replicates(self.value - other.value, sides, bounds)
 
 
-def blocks_of(count: int, blocks: int = BLOCKS) -> list[np.ndarray]:
-    """Indices 0..count-1 in contiguous blocks, sizes within one; one image a block below `blocks`.
+def blocks_of(count: int) -> list[np.ndarray]:
+    """Indices 0..count-1 in contiguous blocks whose sizes differ by at most one.
 
     Contiguous, since neighbours in a split are often shots of one scene and so not independent.
+    With fewer images than BLOCKS, each is a block.
     """
-    return np.array_split(np.arange(count), min(blocks, count)) if count else []
+    return np.array_split(np.arange(count), min(BLOCKS, count)) if count else []
 
 
 def leave_out(statistic: Callable[[np.ndarray], float], count: int) -> LeftOut:
@@ -118,50 +148,40 @@ def share_replicates(hits: np.ndarray) -> Replicates:
     return replace(mean_replicates(hits), bounds=(0.0, 1.0))
 
 
-def jackknife(replicates: Replicates, confidence: float = CONFIDENCE) -> Interval:
+def jackknife(replicates: Replicates) -> Interval:
     """Grouped jackknife interval for other test images: value +- t * standard error.
 
     Variances of independent samples add up (Arvesen 1969); blocks of unequal size are weighted
-    (delete-m jackknife: Busing, Meijer & van der Leeden 1999, eq. 9); degrees of freedom by
-    Satterthwaite. Bias that falls as 1/N cancels in the variance and stays in the value, so the
-    interval of a Frechet distance is about its expectation at this N.
+    (delete-m jackknife: Busing, Meijer & van der Leeden 1999, eq. 9). Bias that falls as 1/N
+    cancels in the variance and stays in the value, so the interval of a Frechet distance is about
+    its expectation at this N.
 
-    Near 0 or 1 a share has too few misses for the blocks to show its error: with 40 images and a
+    A share near 0 or 1 has too few misses for the blocks to show its error: with 40 images and a
     share of 98% there is none in 45% of samples. Its interval is therefore centred and widened as
-    if there were two hits and two misses more (Agresti & Coull 1998); that of a difference as if
-    each model alone were right once more (Agresti & Caffo 2000, Bonett & Price 2012). The value
-    stays as it is.
+    with two more hits and two more misses (Agresti & Coull 1998); that of a difference as if each
+    model alone were right once more (Agresti & Caffo 2000, Bonett & Price 2012). The value stays
+    as it is.
     """
     if replicates.bounds is not None:
-        return _share_interval(replicates, replicates.bounds, confidence)
+        return _share_interval(replicates, *replicates.bounds)
     variances = np.array([_variance(replicates.value, side) for side in replicates.sides])
     freedoms = np.array([len(side.values) - 1 for side in replicates.sides])
-    total = float(variances.sum())
-    if not (len(variances) and math.isfinite(total)):
-        return Interval.of(replicates.value)
-    if total == 0.0:
-        return Interval.of(replicates.value, replicates.value, replicates.value)
-    freedom = total**2 / float((variances**2 / freedoms).sum())
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(total)
-    return Interval.of(replicates.value, replicates.value - half, replicates.value + half)
+    return interval_of_sum(replicates.value, variances, freedoms)
 
 
-def _share_interval(
-    replicates: Replicates, bounds: tuple[float, float], confidence: float
-) -> Interval:
-    """`bounds`: 0 and 1 of a share, -1 and 1 of a difference; both have variance 2 / N^2 to add."""
+def _share_interval(replicates: Replicates, low: float, high: float) -> Interval:
+    """`low`, `high`: 0 and 1 of a share, -1 and 1 of a difference."""
     (side,) = replicates.sides or (LeftOut(np.empty(0), np.empty(0, int)),)
-    low, high = bounds
     images, added = int(side.sizes.sum()), 2 / (high - low)
     total = images + 2 * added
     centre = (images * replicates.value + added * (low + high)) / total
-    seen = _variance(replicates.value, side) * (images / total) ** 2
-    if not math.isfinite(seen):
+    of_blocks = _variance(replicates.value, side) * (images / total) ** 2
+    if not math.isfinite(of_blocks):
         return Interval.of(replicates.value)
-    variance = seen + added * ((centre - low) ** 2 + (high - centre) ** 2) / total**2
-    # Only what the blocks show is uncertain.
-    freedom = (len(side.values) - 1) * (variance / seen) ** 2 if seen > 0 else math.inf
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(variance)
+    variance = of_blocks + added * ((centre - low) ** 2 + (high - centre) ** 2) / total**2
+    # Only the variance between the blocks is an estimate.
+    freedom = (len(side.values) - 1) * (variance / of_blocks) ** 2 if of_blocks > 0 else math.inf
+    half = t_quantile(freedom) * math.sqrt(variance)
     return Interval.of(replicates.value, max(low, centre - half), min(high, centre + half))
 
 
@@ -183,18 +203,17 @@ def seed_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     if len(array) < MINIMUM_SEEDS:
         return Interval.of(mean)
     error = float(array.std(ddof=1)) / math.sqrt(len(array))
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(array) - 1)) * error
-    return Interval.of(mean, mean - half, mean + half)
+    return t_interval(mean, error, len(array) - 1, confidence)
 
 
-def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
     """How many times as long `a` takes as `b`: the median of the ratios a[i] / b[i].
 
     `a`, `b`: float (pairs,), seconds a step of alternating blocks, warm-up left out. The ratio is
-    taken pair by pair (docs/evaluation.md): a machine that slows down slows both blocks of a pair
-    and cancels, which it does not in a ratio of medians; the median shrugs off a single hiccup. The
-    interval lies between ordered ratios: the k-th from either end leaves out a median with the
-    chance that a fair coin falls on one side fewer than k times, whatever the distribution; between
+    taken pair by pair (docs/evaluation.md): a machine that slows down slows both blocks of a pair,
+    which cancels; in a ratio of medians it does not. A single slow block hardly moves the median.
+    The interval lies between ordered ratios: whatever the distribution, the median is beyond the
+    k-th from one end with the chance that a fair coin falls on one side fewer than k times. Between
     two such pairs of ratios it is interpolated (Hettmansperger & Sheather 1986). A bootstrap can
     only choose ratios, and so covers 87.5% with seven pairs. Fewer than six pairs: no bounds.
     Raises ValueError for unpaired, empty or not positive times.
@@ -210,24 +229,20 @@ def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE)
         return Interval.of(value)
     count, ordered = len(ratios), np.sort(ratios)
     coverage = 1 - 2 * stats.binom.cdf(np.arange(count // 2 + 1), count, 0.5)  # k - 1: of the k-th
-    k = max(1, int((coverage >= confidence).sum()))
-    excess = (coverage[k - 1] - confidence) / (coverage[k - 1] - coverage[k])
+    k = max(1, int((coverage >= CONFIDENCE).sum()))
+    excess = (coverage[k - 1] - CONFIDENCE) / (coverage[k - 1] - coverage[k])
     inward = min(1.0, max(0.0, (count - k) * excess / (k + (count - 2 * k) * excess)))
     low, high = ((1 - inward) * line[k - 1] + inward * line[k] for line in (ordered, ordered[::-1]))
     return Interval.of(value, float(low), float(high))
 
 
 def over_starts(ratios: Sequence[float]) -> Interval:
-    """Geometric mean of a ratio for each start of the processes, with a t interval of its log.
+    """Geometric mean of one ratio for each start of the processes, with a t interval of its log.
 
-    Two processes of one program differ by a per cent or two as long as they live, from where their
-    memory lies: many blocks of one start say nothing about the next.
+    Two processes of one program differ by a per cent or two for all their life, because of where
+    their memory lies: many blocks of one start say nothing about the next.
     """
-    logs = seed_interval(np.log(ratios).tolist())
-    if logs.value is None:
-        return logs
-    bounds = (math.nan if bound is None else math.exp(bound) for bound in (logs.low, logs.high))
-    return Interval.of(math.exp(logs.value), *bounds)
+    return seed_interval(np.log(ratios).tolist()).exp()
 
 
 def width(ratio: Interval) -> float:
@@ -242,11 +257,9 @@ def enough_starts(ratios: Sequence[float], wanted: float) -> bool:
     return len(ratios) >= LEAST_STARTS and width(over_starts(ratios)) <= wanted
 
 
-def clopper_pearson(
-    hits: float, trials: int, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Exact two-sided bounds of a share (Clopper & Pearson 1934); `hits` need not be whole."""
-    tail = (1 - confidence) / 2
+def clopper_pearson(hits: float, trials: int) -> tuple[float, float]:
+    """Exact two-sided 95% bounds of a share (Clopper & Pearson 1934); `hits` need not be whole."""
+    tail = (1 - CONFIDENCE) / 2
     low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits > 0 else 0.0
     high = float(stats.beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
     return low, high

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-PARTS = 40  # a curve is smoothed over one of so many parts of its run
+PARTS = 40  # a curve is smoothed over this part of its run
 LONG = 50_000  # steps, more than any picture shows
 PLACES = PARTS * 21 + 1
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
-    """Centred running median over a fortieth of the run, then its running mean; same shape.
+    """Centred running median over a fortieth of the run, then its running mean.
 
-    Of runs longer than LONG the medians are taken at PLACES places, and what lies between two of
-    them is interpolated: windows of neighbouring steps share all but one value.
+    `values`: float (runs, steps), and so is the result. Of runs longer than LONG the medians are
+    taken at PLACES places and interpolated in between: windows of neighbouring steps share all but
+    one value.
     """
     steps = values.shape[1]
     if steps > LONG:
@@ -28,7 +29,7 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 
 def _smooth_long(values: np.ndarray) -> np.ndarray:
-    """`smooth` of one run (steps,), but for less than the width of a drawn line."""
+    """`smooth` of one run (steps,); it differs by less than the width of a drawn line."""
     steps, window = len(values), len(values) // PARTS
     places = np.linspace(0, steps - 1, PLACES).round().astype(int)
     starts = np.maximum(0, places - window // 2)
@@ -45,13 +46,13 @@ def _centred(window: int) -> dict[str, Any]:
 
 
 def _median(values: np.ndarray) -> float:
-    """Of what is not NaN; NaN where nothing is left. `np.nanmedian` takes six times as long."""
+    """Of the values that are not NaN, or NaN. `np.nanmedian` takes six times as long."""
     kept = values[~np.isnan(values)]
     if not len(kept):
         return math.nan
     middle = len(kept) // 2
-    # One selection, and a maximum where the median is between two values.
-    parted = np.partition(kept, middle)
+    # One selection, and a maximum where the median lies between two values.
+    partitioned = np.partition(kept, middle)
     if len(kept) % 2:
-        return float(parted[middle])
-    return float((parted[:middle].max() + parted[middle]) / 2)
+        return float(partitioned[middle])
+    return float((partitioned[:middle].max() + partitioned[middle]) / 2)

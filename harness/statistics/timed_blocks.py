@@ -8,10 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from harness.statistics.intervals import CONFIDENCE, LEAST_STARTS, MINIMUM_PAIRS, Interval, width
+from harness.statistics.intervals import (
+    CONFIDENCE,
+    LEAST_STARTS,
+    MINIMUM_PAIRS,
+    Interval,
+    t_quantile,
+    width,
+)
 
-SETTLED = 0.05  # a block is warm within so much of what comes after it
-MOST_STARTS = 10_000  # nobody makes more, however narrow an interval is asked for
+SETTLED = 0.05  # by which share a warm block may be slower than those after it
+MOST_STARTS = 10_000  # stands for this number or more
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,8 @@ class Drift:
 def cold_blocks(seconds: np.ndarray) -> int:
     """How many blocks at the beginning are warm-up; at most half of them.
 
-    `seconds` float (blocks,), a step. Those in front of the first that takes at most 5 % more than
-    the median of what follows it: a slow start is left out, an odd slow block later is not.
+    `seconds`: float (blocks,), a step. Warm-up ends with the first block that takes at most 5 %
+    more than the median of those after it. So a slow block later is no warm-up.
     """
     for start in range(len(seconds) // 2):
         if seconds[start] <= (1 + SETTLED) * np.median(seconds[start + 1 :]):
@@ -49,9 +56,9 @@ def drift(seconds: np.ndarray) -> Drift:
 
 
 def outliers(seconds: np.ndarray) -> int:
-    """Blocks that took longer than the upper quartile by 1.5 times the quartiles' distance (Tukey).
+    """How many blocks took longer than the upper quartile by 1.5 interquartile ranges (Tukey).
 
-    They are counted, never left out: the median and its interval bear them.
+    They are counted, not left out: the median and its interval tolerate them.
     """
     if len(seconds) < 4:
         return 0
@@ -62,19 +69,16 @@ def outliers(seconds: np.ndarray) -> int:
 def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
     """About how many more starts make the interval as narrow as `wanted`, and not by luck.
 
-    Its width falls with the square root of their number, and with the quantile of t. MOST_STARTS
-    stands for so many or more.
+    Its width falls with the square root of their number, and with the quantile of t. At most
+    MOST_STARTS.
     """
     current, more = width(ratio), max(0, LEAST_STARTS - starts)
     if not math.isfinite(current):
         return max(1, more)
-    unit = current * math.sqrt(starts) / _quantile(starts)
+    unit = current * math.sqrt(starts) / t_quantile(starts - 1)
     while (
-        more < MOST_STARTS and unit * _quantile(starts + more) / math.sqrt(starts + more) > wanted
+        more < MOST_STARTS
+        and unit * t_quantile(starts + more - 1) / math.sqrt(starts + more) > wanted
     ):
         more += 1
     return more
-
-
-def _quantile(count: int) -> float:
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1))

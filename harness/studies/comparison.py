@@ -11,8 +11,7 @@ from harness.config.presets import DEFAULT
 from harness.data import Images
 from harness.metrics.evaluate import evaluate
 from harness.metrics.weights import try_once
-from harness.plan.paper_cost import paper_seconds, paper_sentence
-from harness.plan.step_cost import step_flops
+from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
 from harness.report.comparison import write_report
 from harness.system.lock import locked

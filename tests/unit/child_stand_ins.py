@@ -15,7 +15,7 @@ def stand_in(started, compute):
 
     class Extractor:
         def __init__(self, module, name, log, first, patience, backend, variables):
-            assert module == "harness.metrics.extractor" and backend == "torch" and patience
+            assert module == "harness.metrics.extractors" and backend == "torch" and patience
             assert first["name"] == "efficientnet-lite0" and first["weights"] == ""
             self.folder = Path(first["folder"])
             started.append([])
@@ -23,8 +23,8 @@ def stand_in(started, compute):
         def events(self, extract):
             started[-1].append(extract)
             images = np.load(self.folder / f"{extract}.images.npy")
-            made = compute(images).astype(np.float32)
-            np.save(self.folder / f"{extract}.features.npy", made)
+            vectors = compute(images).astype(np.float32)
+            np.save(self.folder / f"{extract}.features.npy", vectors)
             yield {"done": len(images)}
 
         def close(self):

@@ -11,9 +11,8 @@ from fake_gpus import Card, Driver, machine
 from rich.console import Console
 
 from harness.config.experiment import load_experiment
-from harness.plan.paper_cost import paper_seconds, paper_sentence
 from harness.plan.plan import total_steps
-from harness.plan.step_cost import step_flops
+from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.studies import comparison as comparing
 from harness.system.errors import UserError
 from harness.system.machine import find_machine

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
+from damaged_images import blurred, noisy, rounded, with_pil
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from backends.architecture import ResNetSpec
@@ -18,8 +19,8 @@ from harness.statistics.intervals import blocks_of, jackknife
 
 # set, domain, side in pixels, images
 SETS = [
-    ("seasons", "A", 64, 24),
-    ("seasons", "B", 64, 24),
+    ("seasons", "A", 64, 16),
+    ("seasons", "B", 64, 16),
     ("summer2winter_yosemite", "A", 64, 40),
     ("summer2winter_yosemite", "B", 256, 8),
     ("horse2zebra", "A", 256, 8),
@@ -33,15 +34,6 @@ BICUBIC = Image.Resampling.BICUBIC
 def real(request):
     """Test and train images of one domain, two arrays uint8 (N, size, size, 3)."""
     return load_domain(request, *request.param)
-
-
-@pytest.fixture(params=[64, 128])
-def some_photographs(request):
-    """Four photographs, or drawings where there are none."""
-    try:
-        return load_domain(request, "summer2winter_yosemite", "A", request.param, 4)[0]
-    except pytest.skip.Exception:
-        return load_domain(request, "seasons", "A", request.param, 4)[0]
 
 
 def load_domain(request, name, domain, size, count):
@@ -70,14 +62,14 @@ def photographs_of(folder: Path, size, count):
     return np.stack(images)
 
 
-known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+computed: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
 
 def energy_of(real):
     """Computed once for each array, which is kept so that its id stays its own."""
-    if id(real) not in known:
-        known[id(real)] = (real, checkerboard_energy(real))
-    return known[id(real)][1]
+    if id(real) not in computed:
+        computed[id(real)] = (real, checkerboard_energy(real))
+    return computed[id(real)][1]
 
 
 def index(fake, real):
@@ -87,10 +79,6 @@ def index(fake, real):
 def moved(changed, images):
     """By how many dB a change of the same images moves the index."""
     return index(changed, images).value
-
-
-def rounded(values):
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def pattern(kind, side):
@@ -113,18 +101,6 @@ def planted(images, kind, amplitude):
 
 
 PATTERNS = ("2 px grid", "2 px stripes", "4 px grid", "4 px stripes")
-
-
-def with_pil(images, change):
-    return np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
-
-
-def blurred(images, sigma):
-    return with_pil(images, lambda image: image.filter(ImageFilter.GaussianBlur(sigma)))
-
-
-def noisy(images, sigma):
-    return rounded(images + np.random.default_rng(0).normal(0, sigma, images.shape))
 
 
 def as_jpeg(images, quality):
@@ -153,10 +129,10 @@ CHANGES = {
 
 def test_real_images_against_other_real_images_of_their_domain_score_zero(real, record_property):
     """Measured: -0.03 to +0.20 dB, of eight images +0.52 +- 0.65; of 60 to 120 -0.28 to +0.10."""
-    found = index(*real)
-    record_property("index", found)
-    assert abs(found.value) < 0.6
-    assert found.low < 0 < found.high < found.value + 1
+    interval = index(*real)
+    record_property("index", interval)
+    assert abs(interval.value) < 0.6
+    assert interval.low < 0 < interval.high < interval.value + 1
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
@@ -169,15 +145,14 @@ def test_a_planted_pattern_scores_higher_the_stronger_it_is(real, kind, record_p
     | 4 px stripes | 1.8 3.3  5.8  9.4 14.0 | 0.3 0.6 1.4  3.4  7.1 |
     """
     images, others = real
-    found = [index(planted(images, kind, amplitude), others) for amplitude in AMPLITUDES]
-    record_property("index", [interval.value for interval in found])
-    values = [index(images, others).value, *(interval.value for interval in found)]
+    amplitudes = (0, *AMPLITUDES)
+    scores = {level: index(planted(images, kind, level), others) for level in amplitudes}
+    values = [interval.value for interval in scores.values()]
+    record_property("index", values)
     assert np.all(np.diff(values) > 0)
-    assert found[-1].value > 6
-    if kind == "2 px grid":
-        # A viewer begins to notice it at about 2 levels on smooth ground.
-        assert found[1].low > 0
-    assert found[2].low > 0
+    assert scores[16].value > 6
+    # A viewer begins to notice a grid of 2 px at about 2 levels on smooth ground.
+    assert scores[2 if kind == "2 px grid" else 4].low > 0
 
 
 def test_other_changes_move_it_far_less_than_a_grid_of_four_levels(real, record_property):
@@ -240,29 +215,32 @@ def translated(network, images):
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize(("filters", "blocks"), [(16, 3), (32, 6)])
+@pytest.mark.parametrize(("side", "filters", "blocks"), [(64, 16, 3), (64, 32, 6), (128, 16, 3)])
 def test_new_transposed_convolutions_score_above_resize_convolutions(
-    some_photographs, filters, blocks, record_property
+    request, side, filters, blocks, record_property
 ):
-    """Measured on photographs, all 40 seeds: transposed +4.3 to +10.0 dB, resized -2.6 to -1.6."""
+    """Measured on photographs, 40 seeds: transposed +4.3 to +10.0 dB, resized -2.6 to -1.6."""
+    try:
+        images, _ = load_domain(request, "summer2winter_yosemite", "A", side, 2)
+    except pytest.skip.Exception:
+        images, _ = load_domain(request, "seasons", "A", side, 2)
     transposed, resized = (
-        [
-            moved(
-                translated(new_generator(seed, filters, blocks, resize), some_photographs),
-                some_photographs,
-            )
-            for seed in range(10)
-        ]
+        np.array(
+            [
+                moved(translated(new_generator(seed, filters, blocks, resize), images), images)
+                for seed in range(4)
+            ]
+        )
         for resize in (False, True)
     )
     record_property("transposed", transposed)
     record_property("resized", resized)
-    assert sum(one > other for one, other in zip(transposed, resized, strict=True)) >= 9
-    assert np.mean(transposed) > 3
-    assert np.mean(resized) < 1
+    assert (transposed > resized).all()
+    assert transposed.mean() > 3
+    assert resized.mean() < 1
 
 
-@pytest.mark.parametrize("side", [16, 18, 20, 24, 28, 31, 32, 36, 47, 100])
+@pytest.mark.parametrize("side", [16, 18, 20, 24, 28, 31, 32, 47])
 @pytest.mark.parametrize("kind", PATTERNS)
 def test_any_side_from_16_pixels_will_do(side, kind):
     """At 16 px, 4 px stripes of 2 levels are lost in the drawing (-0.05 dB); 16 are +4 dB."""
@@ -287,8 +265,8 @@ def test_white_noise_has_as_much_at_these_frequencies_as_around_them():
 def test_an_image_of_one_colour_scores_one(level):
     images = np.full((3, 40, 40, 3), level, np.uint8)
     assert checkerboard_energy(images) == pytest.approx(1)
-    found = index(images, images)
-    assert (found.value, found.low, found.high) == pytest.approx((0, 0, 0), abs=1e-9)
+    interval = index(images, images)
+    assert (interval.value, interval.low, interval.high) == pytest.approx((0, 0, 0), abs=1e-9)
     assert np.isfinite(checkerboard_energy(planted(images, "2 px grid", 100))).all()
 
 

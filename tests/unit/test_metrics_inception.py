@@ -12,7 +12,7 @@ import io
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ NOTICED = 100 * TOLERANCE  # what every planted mistake must exceed
 SMALL = 139  # pixels; the same graph on smaller maps, where 299 would only take longer
 
 
-def drawing(height: int, width: int) -> np.ndarray:
+def drawing(height, width):
     """One image: coarse colours under fine noise, so that every frequency has something."""
     random = np.random.default_rng(height * width)
     coarse = random.integers(0, 192, (1, 4, 4, 3), dtype=np.uint8)
@@ -44,10 +44,10 @@ def drawing(height: int, width: int) -> np.ndarray:
     return coarse[:, :height, :width] + random.integers(0, 64, (1, height, width, 3), np.uint8)
 
 
-def random_tensors() -> dict[str, Any]:
+def random_tensors():
     """Weights under which every layer gives outputs near one, and every tensor matters."""
     generator = torch.Generator().manual_seed(0)
-    tensors: dict[str, Any] = {}
+    tensors = {}
     for name, like in module.build_network().state_dict().items():
         normal = torch.randn(like.shape, generator=generator)
         uniform = torch.rand(like.shape[:1], generator=generator)
@@ -68,7 +68,7 @@ def random_tensors() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
+def one_thread():
     """Threads of a small convolution mostly wait for one another, long where the cores are busy."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -77,12 +77,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def tensors() -> dict[str, Any]:
+def tensors():
     return random_tensors()
 
 
 @pytest.fixture(scope="module")
-def file(tensors: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def file(tensors, tmp_path_factory):
     """The random weights in a file of the format of 2019, which passes for the published one."""
     path = tmp_path_factory.mktemp("weights") / "random.pth"
     torch.save(tensors, path, _use_new_zipfile_serialization=False)
@@ -92,7 +92,7 @@ def file(tensors: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> I
     path.unlink()
 
 
-def trust(patch: pytest.MonkeyPatch, path: Path) -> None:
+def trust(patch, path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     patch.setattr(module, "INCEPTION", replace(module.INCEPTION, weights_sha256=digest))
 
@@ -105,26 +105,26 @@ class Fidelity:
     """
 
     network: Any
-    known: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[bytes, dict[str, Any]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         self.network.AvgPool.register_forward_hook(self._keep)
 
-    def _keep(self, pool: Any, inputs: Any, output: Any) -> None:
+    def _keep(self, pool, inputs, output):
         self.last = output.flatten(1)
 
-    def __call__(self, images: np.ndarray) -> dict[str, Any]:
+    def __call__(self, images):
         key = f"{self.network.INPUT_IMAGE_SIZE} {images.shape}".encode() + images.tobytes()
-        if key not in self.known:
+        if key not in self.answers:
             with torch.inference_mode():
-                found = self.network(torch.from_numpy(images).permute(0, 3, 1, 2))
-            self.known[key] = dict(zip(self.network.features_list, found, strict=True))
-            self.known[key]["2048"] = self.last
-        return self.known[key]
+                levels = self.network(torch.from_numpy(images).permute(0, 3, 1, 2))
+            self.answers[key] = dict(zip(self.network.features_list, levels, strict=True))
+            self.answers[key]["2048"] = self.last
+        return self.answers[key]
 
 
 @pytest.fixture(scope="module")
-def fidelity(file: Path) -> Iterator[Fidelity]:
+def fidelity(file):
     """Its package is not run, only the module with the network: the package needs torchvision."""
     if not REFERENCE.is_dir():
         pytest.skip(f"no torch-fidelity in {REFERENCE.parent}: `make test` installs it there")
@@ -140,45 +140,41 @@ def fidelity(file: Path) -> Iterator[Fidelity]:
 
 
 @pytest.fixture
-def small(fidelity: Fidelity, monkeypatch: pytest.MonkeyPatch) -> None:
+def small(fidelity, monkeypatch):
     """Both networks take their images at a smaller size."""
     monkeypatch.setattr(fidelity.network, "INPUT_IMAGE_SIZE", SMALL)
     monkeypatch.setattr(module, "SIDE", SMALL)
 
 
 @pytest.fixture(scope="module")
-def folded(file: Path) -> Any:
+def folded(file):
     """Our features as evaluation gets them, batch norm folded in."""
     return module.load_network(file)
 
 
-def unfolded(tensors: Mapping[str, Any]) -> Any:
+def unfolded(tensors):
     network = module.build_network()
     network.load_state_dict(tensors, assign=True)
     return network.eval()
 
 
-def difference(ours: Any, theirs: Any) -> float:
+def difference(ours, theirs):
     """Largest deviation in units of the root mean square of `theirs`."""
     assert ours.shape == theirs.shape
     return float((ours - theirs).abs().max() / theirs.square().mean().sqrt())
 
 
-def kinds(tensors: Mapping[str, Any]) -> list[str]:
+def kinds(tensors):
     return sorted(f"{name} {tuple(t.shape)} {t.dtype}" for name, t in tensors.items())
 
 
-def test_tensors_are_those_of_torch_fidelity(fidelity: Fidelity) -> None:
-    assert kinds(module.build_network().state_dict()) == kinds(fidelity.network.state_dict())
-
-
-def test_tensors_are_the_recorded_ones() -> None:
+def test_tensors_are_the_recorded_ones():
     lines = kinds(module.build_network().state_dict())
     assert len(lines) == 566
     assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == TENSORS_SHA256
 
 
-def test_a_file_of_these_tensors_is_as_long_as_the_published_one() -> None:
+def test_a_file_of_these_tensors_is_as_long_as_the_published_one():
     state = module.build_network().state_dict()
     zeros = OrderedDict((name, torch.zeros(t.shape, dtype=t.dtype)) for name, t in state.items())
     buffer = io.BytesIO()
@@ -191,11 +187,9 @@ def test_a_file_of_these_tensors_is_as_long_as_the_published_one() -> None:
 @pytest.mark.parametrize(
     ("height", "width"), [(64, 64), (128, 128), (256, 256), (299, 299), (60, 100)]
 )
-def test_features_are_those_of_torch_fidelity(
-    fidelity: Fidelity, folded: Any, height: int, width: int
-) -> None:
+def test_features_are_those_of_torch_fidelity(fidelity, folded, height, width):
     images = drawing(height, width)
-    seen: dict[str, Any] = {}
+    seen = {}
     hooks = [
         folded.network.get_submodule(name).register_forward_pre_hook(
             lambda _, inputs, level=level: seen.update({level: inputs[0].mean(dim=(2, 3))})
@@ -210,9 +204,7 @@ def test_features_are_those_of_torch_fidelity(
         assert difference(seen[level], theirs) < TOLERANCE, level
 
 
-def test_in_float64_no_difference_is_left(
-    fidelity: Fidelity, tensors: dict[str, Any], small: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_float64_no_difference_is_left(fidelity, tensors, small, monkeypatch):
     images = drawing(SMALL, SMALL)  # of the size both want: the resize is float32 in both
     monkeypatch.setattr(fidelity.network, "feature_extractor_internal_dtype", torch.float64)
     scaled = torch.from_numpy((images.transpose(0, 3, 1, 2) - 128.0) / 128.0)
@@ -230,8 +222,8 @@ def test_in_float64_no_difference_is_left(
 Plant = Callable[[Any, pytest.MonkeyPatch], None]
 
 
-def every(kind: str, attribute: str, value: object) -> Plant:
-    def plant(network: Any, patch: pytest.MonkeyPatch) -> None:
+def every(kind, attribute, value):
+    def plant(network, patch):
         for part in network.modules():
             if type(part).__name__ == kind:
                 setattr(part, attribute, value)
@@ -239,28 +231,28 @@ def every(kind: str, attribute: str, value: object) -> Plant:
     return plant
 
 
-def pool_of(block: str, name: str) -> Plant:
-    def plant(network: Any, patch: pytest.MonkeyPatch) -> None:
+def pool_of(block, name):
+    def plant(network, patch):
         network.get_submodule(block).pool = getattr(graph, name)()
 
     return plant
 
 
-def other_order(network: Any, patch: pytest.MonkeyPatch) -> None:
+def other_order(network, patch):
     network.Mixed_6c.plan = network.Mixed_6c.plan[::-1]
 
 
-def other_scaling(network: Any, patch: pytest.MonkeyPatch) -> None:
+def other_scaling(network, patch):
     right = module.resize_like_tensorflow1
 
-    def resize(images: Any, size: int) -> Any:
+    def resize(images, size):
         return (right(images, size) - 127.5) / 127.5 * 128.0 + 128.0
 
     patch.setattr(module, "resize_like_tensorflow1", resize)
 
 
-def other_resize(**options: object) -> Plant:
-    def resize(images: Any, size: int) -> Any:
+def other_resize(**options):
+    def resize(images, size):
         resized = torch.nn.functional.interpolate(
             images.permute(0, 3, 1, 2).float(), (size, size), mode="bilinear", **options
         )
@@ -269,12 +261,12 @@ def other_resize(**options: object) -> Plant:
     return lambda network, patch: patch.setattr(module, "resize_like_tensorflow1", resize)
 
 
-def rounded_resize(network: Any, patch: pytest.MonkeyPatch) -> None:
+def rounded_resize(network, patch):
     right = module.resize_like_tensorflow1
     patch.setattr(module, "resize_like_tensorflow1", lambda *given: right(*given).round())
 
 
-PLANTS: dict[str, Plant] = {
+PLANTS = {
     "average pools count the padding": every("AvgPool2d", "count_include_pad", True),
     "the last block pools by average": pool_of("Mixed_7c", "_average"),
     "the block before it pools by maximum": pool_of("Mixed_7b", "_maximum"),
@@ -287,9 +279,7 @@ PLANTS: dict[str, Plant] = {
 }
 
 
-def planted(
-    plant: Plant, fidelity: Fidelity, tensors: dict[str, Any], patch: pytest.MonkeyPatch
-) -> float:
+def planted(plant, fidelity, tensors, patch):
     """Difference from torch-fidelity's features of a network with one mistake in it."""
     network, images = unfolded(tensors), drawing(96, 64)
     plant(network, patch)
@@ -298,23 +288,16 @@ def planted(
     return difference(ours, fidelity(images)["2048"])
 
 
-def test_without_a_mistake_there_is_nothing_to_notice(
-    fidelity: Fidelity, tensors: dict[str, Any], small: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_mistake_there_is_nothing_to_notice(fidelity, tensors, small, monkeypatch):
     assert planted(lambda *_: None, fidelity, tensors, monkeypatch) < TOLERANCE
 
 
 @pytest.mark.parametrize("mistake", PLANTS)
-def test_every_planted_mistake_is_noticed(
-    mistake: str,
-    fidelity: Fidelity,
-    tensors: dict[str, Any],
-    small: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_every_planted_mistake_is_noticed(mistake, fidelity, tensors, small, monkeypatch):
     assert planted(PLANTS[mistake], fidelity, tensors, monkeypatch) > NOTICED
 
 
+@pytest.mark.usefixtures("tensorflow")
 @pytest.mark.parametrize(
     ("height", "width", "size"),
     [
@@ -328,7 +311,7 @@ def test_every_planted_mistake_is_noticed(
         (2, 3, 4),
     ],
 )
-def test_the_resize_is_that_of_tensorflow_1(height: int, width: int, size: int) -> None:
+def test_the_resize_is_that_of_tensorflow_1(height, width, size):
     tf = pytest.importorskip("tensorflow")
     images = np.random.default_rng(size).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     ours = module.resize_like_tensorflow1(torch.from_numpy(images), size).numpy()
@@ -342,54 +325,54 @@ def test_the_resize_is_that_of_tensorflow_1(height: int, width: int, size: int) 
     assert np.abs(ours - theirs).max() <= 2 * np.spacing(np.float32(255)), "two units in the last"
 
 
-def test_the_resize_by_hand() -> None:
+def test_the_resize_by_hand():
     images = torch.tensor([[0, 30], [60, 90]], dtype=torch.uint8).reshape(1, 2, 2, 1)
     resized = module.resize_like_tensorflow1(images, 3).reshape(3, 3)
     by_hand = torch.tensor([[0.0, 20.0, 30.0], [40.0, 60.0, 70.0], [60.0, 80.0, 90.0]])
     assert torch.allclose(resized, by_hand, rtol=0, atol=1e-5)
 
 
-def test_the_extractor_gives_a_float32_row_an_image(fidelity: Fidelity, file: Path) -> None:
+def test_the_extractor_gives_a_float32_row_an_image(fidelity, file):
     images = drawing(64, 64)
-    made = module.load_extractor(file)(images)
-    assert (made.dtype, made.shape) == (np.float32, (1, 2048))
-    assert difference(torch.from_numpy(made), fidelity(images)["2048"]) < TOLERANCE
+    vectors = module.load_extractor(file)(images)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (1, 2048))
+    assert difference(torch.from_numpy(vectors), fidelity(images)["2048"]) < TOLERANCE
 
 
-def test_the_extractor_takes_a_few_images_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_extractor_takes_a_few_images_at_a_time(tmp_path, monkeypatch):
     batches = []
 
-    def first_pixel(images: Any) -> Any:
+    def first_pixel(images):
         batches.append(len(images))
         return images[:, 0, 0, :1].float().expand(-1, 2048)
 
     monkeypatch.setattr(module, "load_network", lambda path: first_pixel)
     extract = module.load_extractor(tmp_path)
     images = np.arange(19, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
-    made = extract(images[::-1])
+    vectors = extract(images[::-1])
     assert batches == [8, 8, 3]
-    assert made[:, 0].tolist() == list(range(18, -1, -1))
+    assert vectors[:, 0].tolist() == list(range(18, -1, -1))
     assert extract(images[:0]).shape == (0, 2048)
 
 
 EXPECTED = {"a.weight": torch.zeros(2, 3), "a.count": torch.tensor(0)}
 
 
-def refusal(path: Path) -> str:
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "weights.pth"
+
+
+def refusal(path):
     with pytest.raises(UserError) as caught:
         module.read_tensors(path, EXPECTED)
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value) and "cyclebench fetch-weights" in str(caught.value)
-    return str(caught.value)
+    message = str(caught.value)
+    assert "\n" not in message and str(path) in message and "cyclebench fetch-weights" in message
+    return message
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_both_formats_of_pytorch_are_read(
-    zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "weights.pth"
+def test_both_formats_of_pytorch_are_read(zipped, path, monkeypatch):
     torch.save(EXPECTED, path, _use_new_zipfile_serialization=zipped)
     trust(monkeypatch, path)
     assert kinds(module.read_tensors(path, EXPECTED)) == kinds(EXPECTED)
@@ -402,40 +385,29 @@ def test_both_formats_of_pytorch_are_read(
         ({**EXPECTED, "b.weight": torch.zeros(1)}, "unexpected 'b.weight'"),
         (
             {**EXPECTED, "a.weight": torch.zeros(3, 2)},
-            r"'a.weight' is float32 \(3, 2\), expected float32 \(2, 3\)",
+            "'a.weight' is float32 (3, 2), expected float32 (2, 3)",
         ),
         ({**EXPECTED, "a.count": torch.tensor(0.0)}, "'a.count' is float32"),
         ({**EXPECTED, "a.weight": 1.0}, "'a.weight' is float, expected"),
         ([torch.zeros(2, 3)], "a list, not tensors by name"),
     ],
 )
-def test_other_tensors_are_refused_by_name(
-    content: object, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "weights.pth"
+def test_other_tensors_are_refused_by_name(content, problem, path, monkeypatch):
     torch.save(content, path)
     trust(monkeypatch, path)
-    with pytest.raises(UserError, match=problem):
-        module.read_tensors(path, EXPECTED)
-    refusal(path)
+    assert problem in refusal(path)
 
 
-def test_another_checksum_is_refused_before_anything_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "weights.pth"
+def test_another_checksum_is_refused_before_anything_is_read(path, monkeypatch):
     torch.save(EXPECTED, path)
     monkeypatch.setattr(torch, "load", lambda *a, **k: pytest.fail("it was read"))
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert f"sha256 {found}, expected {module.INCEPTION.weights_sha256}" in refusal(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert f"sha256 {digest}, expected {module.INCEPTION.weights_sha256}" in refusal(path)
 
 
-def test_a_truncated_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "weights.pth"
+def test_a_truncated_file_is_refused(path, monkeypatch):
     torch.save(EXPECTED, path)
-    trust(monkeypatch, path)
     path.write_bytes(path.read_bytes()[:-100])
-    assert "sha256" in refusal(path)
     trust(monkeypatch, path)
     assert "no file of tensors" in refusal(path)
 
@@ -443,17 +415,15 @@ def test_a_truncated_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 class Trap:
     """Unpickling it runs code."""
 
-    def __init__(self, proof: Path) -> None:
+    def __init__(self, proof):
         self.proof = proof
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def __reduce__(self):
         return Path.touch, (self.proof,)
 
 
-def test_no_code_in_a_file_is_run_even_if_its_checksum_is_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, proof = tmp_path / "weights.pth", tmp_path / "proof"
+def test_no_code_in_a_file_is_run_even_if_its_checksum_is_right(path, tmp_path, monkeypatch):
+    proof = tmp_path / "proof"
     torch.save({"a.weight": Trap(proof)}, path)
     torch.load(path, weights_only=False)
     assert proof.exists(), "the trap works"
@@ -463,7 +433,7 @@ def test_no_code_in_a_file_is_run_even_if_its_checksum_is_right(
     assert not proof.exists()
 
 
-def test_a_missing_file_and_none_are_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_none_are_refused(tmp_path):
     assert "No such file" in refusal(tmp_path / "absent.pth")
     with pytest.raises(UserError, match="fetch-weights"):
         module.load_extractor(None)

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from damaged_images import noisy, rounded
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
@@ -19,11 +20,11 @@ BILINEAR = Image.Resampling.BILINEAR
 
 @lru_cache
 def small_digits():
-    """scikit-learn's 1,797 digits, of 8 x 8 px, at 32 px: train images, labels, test, labels."""
+    """scikit-learn's digits, of 8 x 8 px, at 32 px: train images, labels, test, labels."""
     bunch = load_digits()
     images = enlarged(np.rint(bunch.images * 255 / 16).astype(np.uint8), 32)
     labels = bunch.target.astype(np.int64)
-    return images[:1200], labels[:1200], images[1200:], labels[1200:]
+    return images[:800], labels[:800], images[-300:], labels[-300:]
 
 
 @lru_cache
@@ -66,14 +67,6 @@ def accuracy(judge, images, labels):
     return float((judge.predict(small_grey_images(images)) == labels).mean())
 
 
-def rounded(values):
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
-def noisy(images, strength):
-    return rounded(images + np.random.default_rng(0).normal(0, strength, images.shape))
-
-
 def harmless(images):
     """Changes that leave a digit plain to read, by name."""
     scale = images.shape[1] / 28
@@ -84,14 +77,6 @@ def harmless(images):
         "pale": rounded(images * 0.6 + 40),
         "checkerboard": rounded(images + 16 * grid),
     }
-
-
-def test_it_reads_scikit_learns_digits(record_property):
-    """Measured: 98.3% of the 597 that it was not trained on."""
-    _, _, images, labels = small_digits()
-    found = accuracy(small_judge(), images, labels)
-    record_property("accuracy", found)
-    assert found > 0.95
 
 
 def test_it_reads_real_digits_also_where_they_are_blurred_noisy_or_pale(
@@ -132,14 +117,15 @@ def test_digits_of_another_domain_are_read_worse(photographs, record_property):
         judge = judge_of(own)
         _, _, images, labels = published(own)
         _, _, foreign, foreign_labels = published(other)
-        found = accuracy(judge, foreign, foreign_labels)
-        record_property(f"{own.stem} reads {other.stem}", found)
-        assert 0.3 < found < accuracy(judge, images, labels) - 0.1
+        of_foreign = accuracy(judge, foreign, foreign_labels)
+        record_property(f"{own.stem} reads {other.stem}", of_foreign)
+        assert 0.3 < of_foreign < accuracy(judge, images, labels) - 0.1
 
 
 def test_accuracy_falls_with_noise():
     _, _, images, labels = small_digits()
     by_noise = [accuracy(small_judge(), noisy(images, sigma), labels) for sigma in (0, 300, 3000)]
+    assert by_noise[0] > 0.95, "digits that it was not trained on"
     assert by_noise[0] > by_noise[1] + 0.03 > by_noise[2] + 0.1
 
 

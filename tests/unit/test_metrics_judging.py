@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.metrics import judging as module
-from harness.metrics.judging import read_judges
+from harness.metrics import judge as module
+from harness.metrics.judge import read_judges
 from harness.system.errors import UserError
 from harness.system.files import write_arrays
 

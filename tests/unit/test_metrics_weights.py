@@ -7,12 +7,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from datasets_helpers import Site
 
 from harness.metrics import weights as module
 from harness.metrics.weights import FILE_NAME, fetch_weights, find_weights, try_once
@@ -24,7 +22,7 @@ TORCH_FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
 
 
 @pytest.fixture(autouse=True)
-def cache(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(own_cache, tmp_path, monkeypatch):
     """An empty cache, PyTorch's empty too, no mirror, and a published file that is short."""
     for name in ("CYCLEBENCH_OFFLINE", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -37,18 +35,18 @@ def cache(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.fixture
-def mirror(mirror: Site) -> Site:
+def mirror(mirror):
     """It has the file."""
     mirror.files[f"/{FILE_NAME}"] = CONTENT
     return mirror
 
 
 @pytest.fixture
-def blocked_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def blocked_resolver(monkeypatch):
     """Names are looked up for ever, as where a firewall drops every packet."""
     released = threading.Event()
 
-    def block(*arguments: object, **options: object) -> None:
+    def block(*arguments, **options):
         released.wait(60)
         raise OSError("released")
 
@@ -58,36 +56,34 @@ def blocked_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     released.set()
 
 
-def put(path: Path, content: bytes = CONTENT) -> Path:
+def put(path, content=CONTENT):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def fetch(source: Path | None = None) -> tuple[Path, list[str]]:
-    lines: list[str] = []
+def fetch(source=None):
+    lines = []
     return fetch_weights(source, lines.append, None), lines
 
 
-def attempt() -> tuple[Path | None, list[str]]:
-    lines: list[str] = []
+def attempt():
+    lines = []
     return try_once(lines.append, None), lines
 
 
-def refusal(call: Callable[[], object]) -> str:
+def refusal(call):
     with pytest.raises(UserError) as caught:
         call()
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def names(folder: Path) -> list[str]:
+def names(folder):
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_the_published_file_is_the_one_scores_are_cached_under(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_published_file_is_the_one_scores_are_cached_under(monkeypatch):
     monkeypatch.undo()
     assert module.SHA256 == PUBLISHED
     assert module.SIZE == 95_628_359
@@ -96,12 +92,14 @@ def test_the_published_file_is_the_one_scores_are_cached_under(
     assert module.URL.endswith(f"/{FILE_NAME}")
 
 
-def test_nothing_is_found_where_nothing_is() -> None:
-    assert find_weights() is None
+@pytest.fixture
+def torch_cache(tmp_path):
+    """PyTorch's cache, where none of its variables is set."""
+    return tmp_path / "home/.cache/torch/hub/checkpoints"
 
 
-def test_our_cache_comes_first(cache: Path, tmp_path: Path) -> None:
-    put(tmp_path / "home/.cache/torch/hub/checkpoints" / FILE_NAME)
+def test_our_cache_comes_first(cache, torch_cache):
+    put(torch_cache / FILE_NAME)
     ours = put(cache / FILE_NAME)
     assert find_weights() == ours
 
@@ -117,17 +115,12 @@ def test_our_cache_comes_first(cache: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_other_programs_downloaded_is_found(
-    variable: str,
-    value: str,
-    folder: str,
-    name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    variable, value, folder, name, tmp_path, monkeypatch
+):
     monkeypatch.setenv(variable, value.format(tmp_path))
     assert find_weights() is None
-    there = put(tmp_path / folder / name)
-    assert find_weights() == there
+    path = put(tmp_path / folder / name)
+    assert find_weights() == path
 
 
 @pytest.mark.parametrize(
@@ -135,16 +128,14 @@ def test_what_other_programs_downloaded_is_found(
     [b"", CONTENT[:-1], CONTENT + b"x", CONTENT[::-1]],
     ids=["empty", "truncated", "longer", "other bytes"],
 )
-def test_a_damaged_file_is_passed_over_for_a_sound_one(
-    content: bytes, cache: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_passed_over_for_a_sound_one(content, cache, torch_cache):
     put(cache / FILE_NAME, content)
     assert find_weights() is None
-    sound = put(tmp_path / "home/.cache/torch/hub/checkpoints" / FILE_NAME)
+    sound = put(torch_cache / FILE_NAME)
     assert find_weights() == sound
 
 
-def test_a_folder_and_a_dead_link_are_passed_over(cache: Path) -> None:
+def test_a_folder_and_a_dead_link_are_passed_over(cache):
     (cache / FILE_NAME).mkdir(parents=True)
     assert find_weights() is None
     (cache / FILE_NAME).rmdir()
@@ -152,7 +143,7 @@ def test_a_folder_and_a_dead_link_are_passed_over(cache: Path) -> None:
     assert find_weights() is None
 
 
-def test_an_unchanged_file_is_read_once_and_a_changed_one_again(cache: Path) -> None:
+def test_an_unchanged_file_is_read_once_and_a_changed_one_again(cache):
     path = put(cache / FILE_NAME)
     module._sha256.cache_clear()
     for _ in range(3):
@@ -163,13 +154,14 @@ def test_an_unchanged_file_is_read_once_and_a_changed_one_again(cache: Path) -> 
     assert find_weights() is None
 
 
-def test_a_file_of_the_wrong_size_is_not_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_the_wrong_size_is_not_read(cache, monkeypatch):
     put(cache / FILE_NAME, CONTENT[:-1])
     monkeypatch.setattr(module, "file_sha256", lambda path: pytest.fail("it was read"))
     assert find_weights() is None
 
 
-def test_a_file_is_copied_and_then_found(cache: Path, tmp_path: Path) -> None:
+def test_a_file_is_copied_and_then_found(cache, tmp_path):
+    put(cache / FILE_NAME, b"damaged")
     source = put(tmp_path / "stick" / "any name.pth")
     path, lines = fetch(source)
     assert path == find_weights() == cache / FILE_NAME
@@ -178,21 +170,13 @@ def test_a_file_is_copied_and_then_found(cache: Path, tmp_path: Path) -> None:
     assert len(lines) == 1 and str(source) in lines[0]
 
 
-def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path) -> None:
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path):
     put(tmp_path / "home" / FILE_NAME)
     assert fetch(Path("~") / FILE_NAME)[0] == find_weights()
 
 
-def test_a_copy_replaces_a_damaged_file(cache: Path, tmp_path: Path) -> None:
-    put(cache / FILE_NAME, b"damaged")
-    fetch(put(tmp_path / "sound"))
-    assert (cache / FILE_NAME).read_bytes() == CONTENT
-
-
-def test_a_copy_that_breaks_off_leaves_nothing(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(handle: int) -> None:
+def test_a_copy_that_breaks_off_leaves_nothing(cache, tmp_path, monkeypatch):
+    def full(handle):
         raise OSError(28, "No space left on device")
 
     source = put(tmp_path / "source")
@@ -202,9 +186,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT[::-1]], ids=["truncated", "other"])
-def test_another_file_is_refused_with_both_checksums(
-    content: bytes, cache: Path, tmp_path: Path
-) -> None:
+def test_another_file_is_refused_with_both_checksums(content, cache, tmp_path):
     source = put(tmp_path / "source", content)
     message = refusal(lambda: fetch(source))
     assert str(source) in message
@@ -214,23 +196,24 @@ def test_another_file_is_refused_with_both_checksums(
 
 
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["absent", "folder"])
-def test_no_file_is_refused(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_no_file_is_refused(make, tmp_path):
     make(tmp_path / "source")
     assert "no such file" in refusal(lambda: fetch(tmp_path / "source"))
 
 
-def test_what_is_there_is_not_fetched(cache: Path, mirror: Site, tmp_path: Path) -> None:
-    there = put(tmp_path / "home/.cache/torch/hub/checkpoints" / TORCH_FIDELITY)
+def test_what_is_there_is_not_fetched(cache, torch_cache, mirror, tmp_path):
+    present = put(torch_cache / TORCH_FIDELITY)
+    put(cache / ".tried", b"")
     for source in (None, tmp_path / "absent"):
         path, lines = fetch(source)
-        assert path == there
-        assert len(lines) == 1 and "already" in lines[0] and str(there) in lines[0]
-    assert mirror.requests == [] and names(cache) == []
+        assert path == present
+        assert len(lines) == 1 and "already" in lines[0] and str(present) in lines[0]
+    assert mirror.requests == [] and names(cache) == [], "the note is gone, too"
 
 
-def test_a_download_is_reported_and_found(cache: Path, mirror: Site) -> None:
-    lines: list[str] = []
-    seen: list[tuple[str, int, int]] = []
+def test_a_download_is_reported_and_found(cache, mirror):
+    lines = []
+    seen = []
     path = fetch_weights(None, lines.append, lambda *progress: seen.append(progress))
     assert path == find_weights() == cache / FILE_NAME
     assert names(cache) == [FILE_NAME]
@@ -238,17 +221,13 @@ def test_a_download_is_reported_and_found(cache: Path, mirror: Site) -> None:
     assert seen[-1] == ("Inception weights", len(CONTENT), len(CONTENT))
 
 
-def test_the_publisher_is_asked_where_no_mirror_is_named(
-    cache: Path, mirror: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_publisher_is_asked_where_no_mirror_is_named(cache, mirror, monkeypatch):
     monkeypatch.setenv("CYCLEBENCH_MIRROR", "")
     monkeypatch.setattr(module, "URL", f"{mirror.url}/{FILE_NAME}")
     assert fetch()[0].read_bytes() == CONTENT
 
 
-def test_a_second_call_continues_a_broken_download(
-    cache: Path, mirror: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_call_continues_a_broken_download(cache, mirror, monkeypatch):
     monkeypatch.setattr("harness.data.download.time.sleep", lambda seconds: None)
     mirror.drops = [1000] * 4
     message = refusal(fetch)
@@ -263,31 +242,28 @@ def test_a_second_call_continues_a_broken_download(
 @pytest.mark.parametrize(
     "content", [CONTENT[:-1], CONTENT[::-1], CONTENT + b"x"], ids=["truncated", "other", "longer"]
 )
-def test_a_download_of_another_file_is_refused(content: bytes, cache: Path, mirror: Site) -> None:
+def test_a_download_of_another_file_is_refused(content, cache, mirror):
     mirror.files[f"/{FILE_NAME}"] = content
     message = refusal(fetch)
     assert mirror.url in message and FILE_NAME in message
     assert names(cache) == []
 
 
-def test_a_cache_that_cannot_be_written_is_explained(cache: Path, mirror: Site) -> None:
+def test_a_cache_that_cannot_be_written_is_explained(cache, mirror):
     put(cache.parent, b"a file where the folder should be")
     assert "CYCLEBENCH_CACHE" in refusal(fetch)
     path, lines = attempt()
     assert path is None and len(lines) == 2 and "FID will not be computed" in lines[1]
 
 
-def test_trying_gives_what_is_there_even_offline(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trying_gives_what_is_there_even_offline(cache, monkeypatch):
     monkeypatch.setenv("CYCLEBENCH_OFFLINE", "1")
-    assert attempt() == (None, [])
     put(cache / ".tried", b"")
-    there = put(cache / FILE_NAME)
-    assert attempt() == (there, [])
+    path = put(cache / FILE_NAME)
+    assert attempt() == (path, [])
 
 
-def test_trying_downloads_where_there_is_internet(cache: Path, mirror: Site) -> None:
+def test_trying_downloads_where_there_is_internet(cache, mirror):
     path, lines = attempt()
     assert path == find_weights() == cache / FILE_NAME
     assert len(lines) == 1 and "downloading" in lines[0]
@@ -296,9 +272,7 @@ def test_trying_downloads_where_there_is_internet(cache: Path, mirror: Site) -> 
 
 
 @pytest.mark.parametrize("variable", ["CYCLEBENCH_OFFLINE", None])
-def test_offline_or_after_a_failure_nothing_is_tried(
-    variable: str | None, cache: Path, mirror: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_or_after_a_failure_nothing_is_tried(variable, cache, mirror, monkeypatch):
     if variable:
         monkeypatch.setenv(variable, "1")
     else:
@@ -307,14 +281,12 @@ def test_offline_or_after_a_failure_nothing_is_tried(
     assert mirror.requests == []
 
 
-def test_a_failure_is_one_line_is_remembered_and_forgotten_by_fetching(
-    cache: Path, mirror: Site
-) -> None:
+def test_a_failure_is_one_line_is_remembered_and_forgotten_by_fetching(cache, mirror):
     mirror.statuses = [503]
     path, lines = attempt()
     assert path is None and len(lines) == 1 and "\n" not in lines[0]
-    for said in ("FID will not be computed", "answered 503", "cyclebench fetch-weights PATH"):
-        assert said in lines[0]
+    for part in ("FID will not be computed", "answered 503", "cyclebench fetch-weights PATH"):
+        assert part in lines[0]
     note = (cache / ".tried").read_text()
     assert "answered 503" in note and "Remove this file" in note and note.count("\n") == 1
     assert attempt() == (None, [])
@@ -323,16 +295,7 @@ def test_a_failure_is_one_line_is_remembered_and_forgotten_by_fetching(
     assert names(cache) == [FILE_NAME]
 
 
-def test_the_note_goes_too_where_the_file_came_from_elsewhere(cache: Path) -> None:
-    put(cache / ".tried", b"")
-    put(cache / FILE_NAME)
-    fetch()
-    assert names(cache) == [FILE_NAME]
-
-
-def test_a_download_that_breaks_off_is_tried_once_and_can_be_continued(
-    cache: Path, mirror: Site
-) -> None:
+def test_a_download_that_breaks_off_is_tried_once_and_can_be_continued(cache, mirror):
     mirror.drops = [1, 5000]  # one for the question whether the server answers
     path, lines = attempt()
     assert path is None and "broke off after 5000 of" in lines[-1]
@@ -343,9 +306,7 @@ def test_a_download_that_breaks_off_is_tried_once_and_can_be_continued(
     assert names(cache) == [FILE_NAME]
 
 
-def test_a_name_that_is_never_found_costs_the_deadline_once(
-    blocked_resolver: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_is_never_found_costs_the_deadline_once(blocked_resolver, monkeypatch):
     assert module.DEADLINE < 5, "what a machine without internet loses"
     monkeypatch.setattr(module, "DEADLINE", 0.2)
     begun = time.monotonic()
@@ -357,7 +318,7 @@ def test_a_name_that_is_never_found_costs_the_deadline_once(
     assert time.monotonic() - begun < 0.2, "the note in the cache is heeded"
 
 
-def test_a_server_that_says_nothing_costs_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_says_nothing_costs_the_deadline(monkeypatch):
     monkeypatch.setattr(module, "DEADLINE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -369,9 +330,7 @@ def test_a_server_that_says_nothing_costs_the_deadline(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("address", ["ftp://host", "http://me:secret@host", "nonsense"])
-def test_a_mirror_that_is_none_stops_fetching_but_not_trying(
-    address: str, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mirror_that_is_none_stops_fetching_but_not_trying(address, cache, monkeypatch):
     monkeypatch.setenv("CYCLEBENCH_MIRROR", address)
     assert "secret" not in refusal(fetch)
     path, lines = attempt()
@@ -379,10 +338,8 @@ def test_a_mirror_that_is_none_stops_fetching_but_not_trying(
 
 
 @pytest.mark.parametrize("call", [partial(fetch_weights, None), try_once], ids=["fetch", "try"])
-def test_an_interrupt_passes_through_and_can_be_continued(
-    call: Callable[..., object], cache: Path, mirror: Site
-) -> None:
-    def interrupt(what: str, done: int, total: int) -> None:
+def test_an_interrupt_passes_through_and_can_be_continued(call, cache, mirror):
+    def interrupt(what, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -114,15 +114,6 @@ def test_a_budget_of_steps_takes_the_place_of_epochs_and_keeps_their_ratio():
     assert by_epoch.learning_rate[399] == pytest.approx(1 / 41)
 
 
-def test_a_longer_budget_begins_with_the_choices_of_a_shorter_one():
-    overrides = ("objective.pool=half_new", "training.pairing=oversample", "training.batch_size=2")
-    short = make_plan(smoke("training.steps=7", *overrides), 0, 8, 6)
-    long = make_plan(smoke("training.steps=31", *overrides), 0, 8, 6)
-    for name in ("index", "offset", "flip", "pool_action", "pool_slot", "pool_drawn", "mix"):
-        one, two = getattr(short.b, name), getattr(long.b, name)
-        assert len(one) == 7 and np.array_equal(one, two[:7]), name
-
-
 def test_images_are_evaluated_by_epochs_of_the_split_or_by_steps():
     every = smoke("evaluation.evaluate_every=2", "training.steps=50")
     assert evaluation_steps(every, 50, 8) == (16, 32, 48)
@@ -161,15 +152,19 @@ def test_domains_of_two_shapes_are_cropped_each_to_its_own():
     two = ("data.crop_size=28", "data.load_size_b=36", "data.crop_size_b=32", "data.channels_a=1")
     plan = make_plan(smoke("data.load_size=30", "objective.identity=0", *two), 0, 8, 6)
     a, b = images(30, 36, 1)
-    places = set()
+    places, flips = {"a": set(), "b": set()}, set()
     for step in range(plan.steps):
         batch = plan.batch(step, a, b)
         assert batch.a.shape == (1, 28, 28, 1) and batch.b.shape == (1, 32, 32, 3)
-        top, left = (int(3 * share) for share in plan.a.offset[step, 0])
-        places |= {top, left}
-        cut = a[plan.a.index[step, 0], top : top + 28, left : left + 28]
-        assert np.array_equal(batch.a[0], cut[:, ::-1] if plan.a.flip[step, 0] else cut)
-    assert places == {0, 1, 2}
+        for name, split, side, spare in (("a", a, 28, 2), ("b", b, 32, 4)):
+            choice, image = getattr(plan, name), getattr(batch, name)
+            top, left = (int((spare + 1) * share) for share in choice.offset[step, 0])
+            places[name] |= {top, left}
+            flips.add(bool(choice.flip[step, 0]))
+            cut = split[choice.index[step, 0], top : top + side, left : left + side]
+            assert np.array_equal(image[0], cut[:, ::-1] if choice.flip[step, 0] else cut)
+            assert image.flags.c_contiguous
+    assert places == {"a": {0, 1, 2}, "b": {0, 1, 2, 3, 4}} and flips == {True, False}
 
 
 def test_masks_keep_their_share_and_are_of_every_pass_that_is_made():

@@ -14,18 +14,18 @@ def starts(rng, count, centre=0.1, spread=0.02):
     return centre * rng.lognormal(0, spread, count)
 
 
-def share(found):
-    return sum(found) / len(found)
+def share(outcomes):
+    return sum(outcomes) / len(outcomes)
 
 
 def test_it_is_welchs_interval_of_the_logs():
     rng = np.random.default_rng(0)
     new, old = starts(rng, 7, 0.11, 0.05), starts(rng, 4, 0.1, 0.01)
-    found = between_starts(new, old, 0.9)
-    known = stats.ttest_ind(np.log(new), np.log(old), equal_var=False)
-    bounds = known.confidence_interval(0.9)
-    assert found.value == pytest.approx(np.exp(np.log(new).mean() - np.log(old).mean()))
-    assert (found.low, found.high) == pytest.approx((np.exp(bounds.low), np.exp(bounds.high)))
+    ratio = between_starts(new, old, 0.9)
+    welch = stats.ttest_ind(np.log(new), np.log(old), equal_var=False)
+    bounds = welch.confidence_interval(0.9)
+    assert ratio.value == pytest.approx(np.exp(np.log(new).mean() - np.log(old).mean()))
+    assert (ratio.low, ratio.high) == pytest.approx((np.exp(bounds.low), np.exp(bounds.high)))
 
 
 @pytest.mark.parametrize("counts", [(3, 3), (3, 12), (6, 6)])
@@ -33,8 +33,8 @@ def test_the_interval_covers_the_true_ratio(counts):
     rng = np.random.default_rng(1)
     covered = []
     for _ in range(TRIALS):
-        found = between_starts(starts(rng, counts[0], 0.107, 0.03), starts(rng, counts[1]))
-        covered.append(found.low <= 1.07 <= found.high)
+        ratio = between_starts(starts(rng, counts[0], 0.107, 0.03), starts(rng, counts[1]))
+        covered.append(ratio.low <= 1.07 <= ratio.high)
     assert share(covered) > 0.935
 
 
@@ -55,11 +55,10 @@ def test_days_that_differ_need_an_interval_over_days():
     over_starts, over_days = [], []
     for _ in range(TRIALS):
         days, new = [day(rng) for _ in range(4)], day(rng)
-        for intervals, found in (
-            (over_starts, between_starts(new, days[0])),
-            (over_days, against_days(new, days)),
-        ):
-            intervals.append(found.low <= 1 <= found.high)
+        ratio = between_starts(new, days[0])
+        over_starts.append(ratio.low <= 1 <= ratio.high)
+        ratio = against_days(new, days)
+        over_days.append(ratio.low <= 1 <= ratio.high)
     assert share(over_starts) < 0.5, "the reason why there is another"
     assert 0.93 < share(over_days) < 0.97
 
@@ -70,9 +69,9 @@ def test_another_day_is_rarely_a_regression_and_a_third_more_is_found():
     def regressions(centre):
         labels = []
         for _ in range(TRIALS):
-            found = against_days(day(rng, centre), [day(rng) for _ in range(5)])
-            labels.append(ratio_label(found, 0.05))
-        return share([each == "regression" for each in labels])
+            ratio = against_days(day(rng, centre), [day(rng) for _ in range(5)])
+            labels.append(ratio_label(ratio, 0.05))
+        return labels.count("regression") / TRIALS
 
     assert regressions(0.105) < 0.025 + 0.012
     assert regressions(0.133) > 0.8
@@ -111,17 +110,17 @@ def test_a_ratio_at_the_limit_is_called_a_regression_no_more_often_than_stated()
         old = starts(rng, 5)
         at_limit.append(ratio_label(between_starts(starts(rng, 5, 0.105), old), 0.05))
         nothing.append(ratio_label(between_starts(starts(rng, 5), old), 0.05))
-    assert share([each == "regression" for each in at_limit]) < 0.025 + 0.012
+    assert at_limit.count("regression") / TRIALS < 0.025 + 0.012
     assert nothing.count("regression") == 0
 
 
 def test_a_planted_tenth_is_found():
     rng = np.random.default_rng(3)
-    found = [
+    labels = [
         ratio_label(between_starts(starts(rng, 6, 0.11), starts(rng, 6)), 0.05)
         for _ in range(TRIALS)
     ]
-    assert share([each == "regression" for each in found]) > 0.9
+    assert labels.count("regression") / TRIALS > 0.9
 
 
 @pytest.mark.parametrize(
@@ -137,8 +136,8 @@ def test_a_planted_tenth_is_found():
     ],
 )
 def test_scores_are_held_against_their_margin_seed_by_seed(gaps, better, label):
-    interval, found = score_change(gaps, 0.005, better, 0.05)
-    assert found == label
+    interval, given = score_change(gaps, 0.005, better, 0.05)
+    assert given == label
     assert (interval.low is None) == (len(gaps) < 3)
 
 
@@ -149,12 +148,11 @@ def test_a_score_without_margin_is_only_shown():
 def test_an_unlucky_choice_of_seeds_is_rarely_a_regression():
     """Of code that learns the same: chaotic training gives other scores with the same seeds."""
     rng = np.random.default_rng(4)
-    labels = [
-        score_change(0.02 * rng.standard_normal(5), 0.005, "lower", 0.05)[1] for _ in range(TRIALS)
-    ]
-    assert labels.count("regression") / TRIALS < 0.025
-    worse = [
-        score_change(0.1 + 0.02 * rng.standard_normal(5), 0.005, "lower", 0.05)[1]
-        for _ in range(TRIALS)
-    ]
-    assert worse.count("regression") / TRIALS > 0.95
+
+    def regressions(gap, trials):
+        gaps = gap + 0.02 * rng.standard_normal((trials, 5))
+        labels = [score_change(of_seeds, 0.005, "lower", 0.05)[1] for of_seeds in gaps]
+        return labels.count("regression") / trials
+
+    assert regressions(0.0, TRIALS) < 0.025
+    assert regressions(0.1, 200) > 0.95

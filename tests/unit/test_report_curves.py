@@ -23,21 +23,21 @@ def everywhere(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarra
 
 def test_a_long_run_is_smoothed_as_a_short_one_is(monkeypatch):
     values = np.stack([falling(0), falling(1)])
-    found, expected = smooth(values), everywhere(values, monkeypatch)
-    assert found.shape == values.shape
-    assert np.abs(found - expected).max() < 0.005 * expected.max()
-    assert not np.array_equal(found, expected)
+    smoothed, expected = smooth(values), everywhere(values, monkeypatch)
+    assert smoothed.shape == values.shape
+    assert np.abs(smoothed - expected).max() < 0.005 * expected.max()
+    assert not np.array_equal(smoothed, expected)
 
 
 def test_what_is_not_finite_is_skipped_and_where_nothing_else_is_nothing_is_drawn(monkeypatch):
     values = falling()[None]
     values[0, 10_000:10_500] = np.nan
     values[0, 40_000:] = np.nan
-    found, expected = smooth(values), everywhere(values, monkeypatch)
-    differs = np.isnan(found) != np.isnan(expected)
-    assert np.isnan(found[0, -1]) and differs.mean() < 1 / smoothing.PLACES * 2
-    both = ~np.isnan(found) & ~np.isnan(expected)
-    assert np.abs(found - expected)[both].max() < 0.1 * expected[both].max()
+    smoothed, expected = smooth(values), everywhere(values, monkeypatch)
+    differs = np.isnan(smoothed) != np.isnan(expected)
+    assert np.isnan(smoothed[0, -1]) and differs.mean() < 1 / smoothing.PLACES * 2
+    both = ~np.isnan(smoothed) & ~np.isnan(expected)
+    assert np.abs(smoothed - expected)[both].max() < 0.1 * expected[both].max()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8])

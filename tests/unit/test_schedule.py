@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.optim import lr_scheduler as schedulers
 
 from harness.config.sections import TrainingSection
 from harness.plan.learning_rate import factors, plateaus
@@ -21,6 +22,17 @@ def rates(steps_per_epoch=2, **settings) -> np.ndarray:
     return factors(section, section.epochs * steps_per_epoch, steps_per_epoch)
 
 
+def of_pytorch(steps, scheduler, *settings, **options):
+    """Rate of every epoch; `steps` has what the scheduler's `step` is given after each."""
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    rule, rates = scheduler(optimiser, *settings, **options), [1.0]
+    for given in steps:
+        optimiser.step()
+        rule.step(*given)
+        rates.append(optimiser.param_groups[0]["lr"])
+    return rates
+
+
 def test_linear_falls_by_equal_steps_that_would_reach_zero_after_the_last_epoch():
     levels = [1, 1, 1, 4 / 5, 3 / 5, 2 / 5, 1 / 5]
     assert rates() == pytest.approx(np.repeat(levels, 2), abs=1e-15)
@@ -30,16 +42,9 @@ def test_linear_falls_by_equal_steps_that_would_reach_zero_after_the_last_epoch(
 
 def test_linear_is_the_lambda_of_the_cyclegan_authors():
     """Their `lambda_rule` with epoch_count 1 for the epochs behind the first `scheduler.step`."""
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimiser = torch.optim.SGD([parameter], lr=1.0)
-    rule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda epoch: 1 - max(0, epoch + 1 - 100) / (100 + 1)
+    expected = of_pytorch(
+        [()] * 199, schedulers.LambdaLR, lambda epoch: 1 - max(0, epoch + 1 - 100) / (100 + 1)
     )
-    expected = []
-    for _ in range(200):
-        expected.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-        rule.step()
     assert rates(1, epochs_constant=100, epochs_decay=100) == pytest.approx(expected, rel=1e-12)
 
 
@@ -53,22 +58,13 @@ def test_cosine_is_half_a_wave_without_its_end():
 
 
 def test_step_multiplies_once_more_after_every_so_many_epochs_from_the_first_on():
-    found = rates(policy="step", step_epochs=3, step_factor=0.5)
-    assert found.tolist() == [1] * 6 + [0.5] * 6 + [0.25] * 2
-    # By epochs, also where `decay` is by steps.
-    again = rates(policy="step", step_epochs=3, step_factor=0.5, decay="step")
-    assert again.tolist() == found.tolist()
+    for decay in ("epoch", "step"):  # by epochs, also where `decay` is by steps
+        factors = rates(policy="step", step_epochs=3, step_factor=0.5, decay=decay)
+        assert factors.tolist() == [1] * 6 + [0.5] * 6 + [0.25] * 2
 
 
 def test_step_is_that_of_pytorch():
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimiser = torch.optim.SGD([parameter], lr=1.0)
-    rule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=2, gamma=0.1)
-    expected = []
-    for _ in range(7):
-        expected.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-        rule.step()
+    expected = of_pytorch([()] * 6, schedulers.StepLR, step_size=2, gamma=0.1)
     assert rates(1, policy="step", step_epochs=2) == pytest.approx(expected, rel=1e-12)
 
 
@@ -99,34 +95,24 @@ def test_a_budget_of_steps_keeps_the_ratio_of_the_epochs():
 # ------------------------------------------------------------------------------------ plateau
 
 
-def of_pytorch(section: TrainingSection, losses: list[float]) -> list[float]:
-    """Rate of every epoch, one more than there are losses."""
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimiser = torch.optim.SGD([parameter], lr=1.0)
-    rule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser,
-        mode="min",
-        factor=section.plateau_factor,
-        threshold=section.plateau_threshold,
-        patience=section.plateau_patience,
-        eps=0,
-    )
-    found = [1.0]
-    for loss in losses:
-        rule.step(loss)
-        found.append(optimiser.param_groups[0]["lr"])
-    return found
-
-
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("settings", [{}, {"plateau_patience": 0}, {"plateau_threshold": 0.2}])
 def test_plateau_is_that_of_pytorch(seed, settings):
     section = training(policy="plateau", **settings)
     draw = np.random.default_rng(seed)
     losses = (1 + 5 * np.exp(-np.arange(120) / 8) + draw.uniform(0, 0.5, 120)).tolist()
-    found = plateaus(section, losses)
-    assert found == pytest.approx(of_pytorch(section, losses), rel=1e-12)
-    assert len(set(found)) > 2
+    expected = of_pytorch(
+        [(loss,) for loss in losses],
+        schedulers.ReduceLROnPlateau,
+        mode="min",
+        factor=section.plateau_factor,
+        threshold=section.plateau_threshold,
+        patience=section.plateau_patience,
+        eps=0,
+    )
+    factors = plateaus(section, losses)
+    assert factors == pytest.approx(expected, rel=1e-12)
+    assert len(set(factors)) > 2
 
 
 def test_plateau_waits_longer_than_its_patience_and_begins_anew():

@@ -47,7 +47,7 @@ def test_blocks_are_twenty_contiguous_runs_or_single_images():
     assert blocks_of(0) == []
 
 
-@pytest.mark.parametrize("count", [30, 64, 119])
+@pytest.mark.parametrize("count", [30, 119])
 def test_jackknife_of_a_mean_covers_with_blocks_of_unequal_size(count):
     rng = np.random.default_rng(1)
     runs = [jackknife(mean_replicates(rng.exponential(1.0, count))) for _ in range(300)]
@@ -99,7 +99,7 @@ def two_equally_bad_models(rng, count, width=6):
 def test_paired_jackknife_of_a_difference_covers_and_beats_the_unpaired_one(replicates):
     rng = np.random.default_rng(4)
     hits, paired, unpaired = [], [], []
-    for _ in range(150):
+    for _ in range(80):
         first, second, real = two_equally_bad_models(rng, 50)
         of_first, of_second = replicates(first, real), replicates(second, real)
         got = jackknife(of_first - of_second)
@@ -114,9 +114,9 @@ def test_paired_jackknife_of_a_difference_covers_and_beats_the_unpaired_one(repl
 @pytest.mark.parametrize(("count", "share"), [(40, 0.98), (120, 0.995), (120, 0.1), (400, 0.5)])
 def test_interval_of_a_share_covers_near_the_ends_too(count, share):
     rng = np.random.default_rng(13)
-    made = [jackknife(share_replicates(rng.random(count) < share)) for _ in range(600)]
-    assert np.mean([covers(one, share) for one in made]) > 0.92
-    assert all(0.0 <= one.low <= one.value <= one.high <= 1.0 for one in made)
+    intervals = [jackknife(share_replicates(rng.random(count) < share)) for _ in range(400)]
+    assert np.mean([covers(one, share) for one in intervals]) > 0.92
+    assert all(0.0 <= one.low <= one.value <= one.high <= 1.0 for one in intervals)
 
 
 def test_a_share_without_misses_still_has_an_interval():
@@ -130,13 +130,13 @@ def test_a_share_without_misses_still_has_an_interval():
 
 def test_interval_of_a_difference_of_shares_covers():
     rng = np.random.default_rng(14)
-    made = []
-    for _ in range(600):
+    intervals = []
+    for _ in range(300):
         hard = rng.random(120)
         first, second = (share_replicates(hard < share) for share in (0.995, 0.97))
-        made.append(jackknife(first - second))
-    assert np.mean([covers(one, 0.025) for one in made]) > 0.92
-    assert all(-1.0 <= one.low <= one.value <= one.high <= 1.0 for one in made)
+        intervals.append(jackknife(first - second))
+    assert np.mean([covers(one, 0.025) for one in intervals]) > 0.92
+    assert all(-1.0 <= one.low <= one.value <= one.high <= 1.0 for one in intervals)
 
 
 def test_equal_hits_of_two_models_do_not_prove_that_they_are_equal():
@@ -161,8 +161,8 @@ def test_difference_of_a_model_with_itself_is_exactly_zero():
 @pytest.mark.parametrize("kind", ["kid", "frechet", "mean"])
 def test_few_images_give_null_or_finite_ordered_bounds(count, kind):
     x, y = np.random.default_rng(6).normal(size=(2, count, 9))
-    made = {"kid": kid_replicates, "frechet": frechet_replicates}.get(kind)
-    got = jackknife(made(x, y) if made else mean_replicates(x[:, 0]))
+    of_pairs = {"kid": kid_replicates, "frechet": frechet_replicates}.get(kind)
+    got = jackknife(of_pairs(x, y) if of_pairs else mean_replicates(x[:, 0]))
     json.dumps(asdict(got), allow_nan=False)
     assert (got.value is None) == (count < (1 if kind == "mean" else 2))
     assert (got.low is None) == (got.high is None) == (count < (2 if kind == "mean" else 3))
@@ -195,18 +195,12 @@ def test_ratio_by_pairs_ignores_a_machine_that_slows_down_and_one_hiccup():
     assert 1.95 < got.low < got.value < got.high < 2.05
 
 
-def test_ratio_interval_covers():
-    rng = np.random.default_rng(10)
-    made = [ratio_interval(*np.exp(rng.normal([[0.3], [0.0]], 0.1, (2, 12)))) for _ in range(200)]
-    assert 0.90 <= np.mean([covers(one, math.exp(0.3)) for one in made]) <= 0.99
-
-
-@pytest.mark.parametrize("pairs", [6, 7, 8, 13, 23])
+@pytest.mark.parametrize("pairs", [6, 7, 12, 23])
 def test_ratio_interval_covers_whatever_the_number_of_pairs(pairs):
     rng = np.random.default_rng(12)
     ratios = np.exp(0.01 * rng.standard_t(2, (1500, pairs)))
-    made = [ratio_interval(each, np.ones(pairs)) for each in ratios]
-    assert np.mean([covers(one, 1.0) for one in made]) == pytest.approx(0.95, abs=0.02)
+    intervals = [ratio_interval(1.3 * of_pairs, np.ones(pairs)) for of_pairs in ratios]
+    assert np.mean([covers(one, 1.3) for one in intervals]) == pytest.approx(0.95, abs=0.02)
 
 
 def test_ratio_interval_lies_between_ordered_ratios():
@@ -244,21 +238,19 @@ def test_clopper_pearson_bounds_are_those_of_the_tables(hits, trials, low, high)
 def test_a_ratio_over_starts_knows_how_starts_differ():
     """Processes differ by 2 %: no number of blocks of one start would tell."""
     draw = np.random.default_rng(0)
-    found = [over_starts(np.exp(draw.normal(np.log(1.3), 0.02, 6))) for _ in range(400)]
-    covered = np.mean([each.low <= 1.3 <= each.high for each in found])
-    assert 0.92 <= covered <= 0.98
+    intervals = [over_starts(np.exp(draw.normal(np.log(1.3), 0.02, 6))) for _ in range(400)]
+    assert 0.92 <= np.mean([covers(one, 1.3) for one in intervals]) <= 0.98
     assert over_starts([1.1, 1.2]).low is None, "two starts give no interval"
     # How many times as long, and its inverse: the same answer.
     ratios = [1.1, 1.2, 1.35]
-    there, back = over_starts(ratios), over_starts([1 / each for each in ratios])
-    assert there.value * back.value == pytest.approx(1) and there.low * back.high == pytest.approx(
-        1
-    )
+    ratio, inverse = over_starts(ratios), over_starts([1 / one for one in ratios])
+    assert ratio.value * inverse.value == pytest.approx(1)
+    assert ratio.low * inverse.high == pytest.approx(1)
 
 
 def test_starts_are_enough_once_their_interval_is_narrow_and_not_by_luck():
     ratios = [1.0, 1.01, 0.99, 1.0, 1.01, 0.99, 1.0]
-    found = [enough_starts(ratios[:count], 0.05) for count in range(len(ratios) + 1)]
-    assert found == [False] * LEAST_STARTS + [True, True]
+    enough = [enough_starts(ratios[:count], 0.05) for count in range(len(ratios) + 1)]
+    assert enough == [False] * LEAST_STARTS + [True, True]
     assert not enough_starts(ratios, 0.9 * width(over_starts(ratios)))
     assert width(Interval.of(1.0)) == np.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.config.presets import DEFAULT
-from harness.plan.paper_cost import paper_seconds, paper_sentence
+from harness.plan.step_cost import paper_seconds, paper_sentence
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.losses import conventions
 from harness.report.comparison.timing import flops_per_second

@@ -10,8 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
-from harness.metrics.extractor import CORES, GROUP
-from harness.metrics.extractors import EFFICIENTNET, INCEPTION, Extractor
+from harness.metrics.extractors import CORES, EFFICIENTNET, GROUP, INCEPTION, Extractor
 from harness.metrics.features import features
 from harness.metrics.scoring import (
     DIRECTIONS,
