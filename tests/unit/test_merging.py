@@ -11,10 +11,10 @@ from harness.cli import main
 from harness.metrics import evaluate as evaluate_module
 from harness.records.experiment import load
 from harness.records.run import find_runs
+from harness.report.comparison.data_files import summary
 from harness.report.comparison.environment import warnings
 from harness.report.comparison.findings import find
 from harness.report.comparison.scores import metric_rows
-from harness.report.comparison.summary import summary
 from harness.report.comparison.timing import timing_rows
 from harness.report.comparison.verdict import scope
 from harness.system.checksums import sha256, write_sums
@@ -95,7 +95,7 @@ def test_two_comparisons_merged_report_what_one_with_all_seeds_reports(
     assert read_json(tmp_path / "merged/metrics.json") == read_json(whole / "metrics.json")
     experiment = load(whole)
     found = find(experiment)
-    expected = summary(experiment, found.metrics, found.losses, found.timing)
+    expected = summary(experiment, found)
     reported = read_json(tmp_path / "merged/summary.json")
     assert reported == {"schema_version": 1, **json.loads(json.dumps(expected))}
     rows = [row for row in metric_rows(load(tmp_path / "merged")) if len(row.scores) == 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.comparison.context import FID
+from harness.report.comparison.page import FID
 from harness.report.formatting import plural
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.grid.page.findings import GridFindings
