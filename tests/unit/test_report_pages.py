@@ -16,7 +16,7 @@ from harness.records.experiment import load
 from harness.report import comparison
 from harness.report.comparison import write_report
 from harness.report.comparison.galleries import galleries
-from harness.report.comparison.page import FID, reproduction
+from harness.report.comparison.page import FID, command
 from harness.report.comparison.plots import cycle_figure, loss_figure
 from harness.report.figures import colour, files
 from harness.report.gallery import sheet, spaced, tile
@@ -221,9 +221,7 @@ def test_the_command_makes_the_same_configuration(tmp_path):
     with editing(folder / "experiment.json") as record:
         record |= {"dataset": "seasons", "preset": "quick"}
         record["configuration"] = {**configuration, "backends": ["torch", "tf"]}
-    notes = reproduction(load(folder)).content
-    [command] = [note.text for note in notes if note.style == "command"]
-    words = shlex.split(command)
+    words = shlex.split(command(load(folder)))
     assert words[:2] == ["make", "compare"]
     given = dict(word.split("=", 1) for word in words[2:])
     assert given["DATASET"] == "seasons" and given["SEEDS"] == "0" and given["DEVICE"] == "cpu"

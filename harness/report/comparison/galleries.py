@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.metrics.pixel import mae
-from harness.metrics.scoring import DIRECTIONS
+from harness.metrics.scoring import DIRECTIONS, Direction
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.formatting import fixed
@@ -17,6 +17,7 @@ from harness.report.page import Column, Gallery
 
 TIMES = 4  # of how much a difference is shown
 EACH = 2  # best images, and worst ones
+Evaluations = Mapping[str, Mapping[str, np.ndarray]]  # by backend: arrays of the last step
 
 
 def shown_runs(experiment: ExperimentFolder) -> tuple[RunRecord, ...]:
@@ -85,47 +86,57 @@ def extreme_galleries(experiment: ExperimentFolder) -> list[Gallery]:
     galleries = []
     for direction in DIRECTIONS:
         if all(direction.cycle in arrays for arrays in results.values()):
-            source = experiment.references[direction.source]
-            columns = [Column("original", source)]
-            for name, arrays in results.items():
-                columns.append(Column(experiment.title(name), arrays[direction.name]))
-                columns.append(Column("and back", arrays[direction.cycle]))
-            gallery = Gallery(
-                f"cycle_{direction.name}",
-                f"{experiment.path(direction.cycle)}: smallest and largest cycle error",
-                "Mean absolute difference between an image and its round trip, on a scale of 0 to"
-                " 255.",
-                tuple(columns),
-            )
-            errors = {
-                name: mae(arrays[direction.cycle], source) for name, arrays in results.items()
-            }
-            galleries.append(_with_extremes(gallery, experiment, errors, digits=1))
+            galleries.append(_by_cycle_error(experiment, direction, results))
     for direction in DIRECTIONS:
-        patches = f"patches_fake_{direction.name[-1]}"
-        if all(patches in arrays for arrays in results.values()):
-            columns = [Column("original", experiment.references[direction.source])]
-            columns += [
-                Column(experiment.title(name), arrays[direction.name])
-                for name, arrays in results.items()
-            ]
-            gallery = Gallery(
-                f"judged_{direction.name}",
-                f"{experiment.path(direction.name)}: most and least convincing",
-                "Mean output of the backend's own discriminator for the translation. A higher"
-                " output means that the discriminator takes it more for a real image (with the"
-                " least-squares loss its targets are 1 for real and 0 for translated). Each"
-                " backend has its own discriminator, so compare only within a backend.",
-                tuple(columns),
-            )
-            outputs = {
-                name: arrays[patches].reshape(len(arrays[patches]), -1).mean(1, np.float64)
-                for name, arrays in results.items()
-            }
-            galleries.append(
-                _with_extremes(gallery, experiment, outputs, digits=2, highest_first=True)
-            )
+        if all(_patches(direction) in arrays for arrays in results.values()):
+            galleries.append(_by_discriminator(experiment, direction, results))
     return galleries
+
+
+def _by_cycle_error(
+    experiment: ExperimentFolder, direction: Direction, results: Evaluations
+) -> Gallery:
+    source = experiment.references[direction.source]
+    columns = [Column("original", source)]
+    for name, arrays in results.items():
+        columns.append(Column(experiment.title(name), arrays[direction.name]))
+        columns.append(Column("and back", arrays[direction.cycle]))
+    gallery = Gallery(
+        f"cycle_{direction.name}",
+        f"{experiment.path(direction.cycle)}: smallest and largest cycle error",
+        "Mean absolute difference between an image and its round trip, on a scale of 0 to 255.",
+        tuple(columns),
+    )
+    errors = {name: mae(arrays[direction.cycle], source) for name, arrays in results.items()}
+    return _with_extremes(gallery, experiment, errors, digits=1)
+
+
+def _by_discriminator(
+    experiment: ExperimentFolder, direction: Direction, results: Evaluations
+) -> Gallery:
+    columns = [Column("original", experiment.references[direction.source])]
+    columns += [
+        Column(experiment.title(name), arrays[direction.name]) for name, arrays in results.items()
+    ]
+    gallery = Gallery(
+        f"judged_{direction.name}",
+        f"{experiment.path(direction.name)}: most and least convincing",
+        "Mean output of the backend's own discriminator for the translation. A higher output means"
+        " that the discriminator takes it more for a real image (with the least-squares loss its"
+        " targets are 1 for real and 0 for translated). Each backend has its own discriminator, so"
+        " compare only within a backend.",
+        tuple(columns),
+    )
+    outputs = {}
+    for name, arrays in results.items():
+        patches = arrays[_patches(direction)]
+        outputs[name] = patches.reshape(len(patches), -1).mean(axis=1, dtype=np.float64)
+    return _with_extremes(gallery, experiment, outputs, digits=2, highest_first=True)
+
+
+def _patches(direction: Direction) -> str:
+    """The array of what the target domain's discriminator says of the translations."""
+    return f"patches_fake_{direction.name[-1]}"
 
 
 def _with_extremes(

@@ -21,7 +21,7 @@ from harness.system.errors import UserError
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
 LONG = 8  # longer lists are folded away
 MOST = 200  # entries of a list; a page of MNIST would else name all of its images as grey
-# Of the record's configuration: not set by a user.
+# Keys of the recorded configuration that no user sets.
 ADDED = ("backends", "titles", "seeds")
 
 
@@ -39,7 +39,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
     folded = Section("Every setting of this experiment", (settings,), folded=True)
     sections += [
         Section("Configuration", (folded,), anchor="configuration", link="Configuration"),
-        reproduction(experiment),
+        _reproduce(experiment),
     ]
     unfinished = tuple(
         f"{run.device}/{run.backend}-seed{run.seed}: {run.status['state']} at step "
@@ -197,31 +197,7 @@ def _data(experiment: ExperimentFolder) -> Section:
     return Section("Data", tuple(content), anchor="data", link="Data")
 
 
-def reproduction(experiment: ExperimentFolder) -> Section:
-    """The command that makes these runs again, from the records alone.
-
-    Its settings are those that the preset, as it is now, does not have.
-    """
-    words = ["make", "compare", f"DATASET={experiment.dataset}", f"PRESET={experiment.preset}"]
-    if experiment.seeds:
-        words.append(f"SEEDS={','.join(map(str, experiment.seeds))}")
-    kinds = {run.environment.get("device_kind") for run in experiment.runs} - {None}
-    if len(kinds) == 1:
-        words.append(f"DEVICE={kinds.pop()}")
-    # Dotted keys that are not as the preset has them; all of them where there is none such.
-    try:
-        preset = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
-    except UserError:
-        preset = {}
-    own = {key: value for key, value in experiment.configuration.items() if key not in ADDED}
-    settings = [
-        # On one line, as `--set` reads it: JSON is YAML.
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in flat(own).items()
-        if preset.get(key) != value
-    ]
-    if settings:
-        words.append(f"SET={' '.join(settings)}")
+def _reproduce(experiment: ExperimentFolder) -> Section:
     before = []
     revisions = {r for run in experiment.runs if (r := run.environment.get("git_revision"))}
     if revisions:
@@ -244,7 +220,34 @@ def reproduction(experiment: ExperimentFolder) -> Section:
     )
     return Section(
         "How to reproduce this",
-        (*map(Note, before), Note(shlex.join(words), "command"), *map(Note, after)),
+        (*map(Note, before), Note(command(experiment), "command"), *map(Note, after)),
         anchor="reproduce",
         link="Reproduce",
     )
+
+
+def command(experiment: ExperimentFolder) -> str:
+    """Makes these runs again, from a shell.
+
+    Its settings are those that the preset, as it is now, does not have.
+    """
+    words = ["make", "compare", f"DATASET={experiment.dataset}", f"PRESET={experiment.preset}"]
+    if experiment.seeds:
+        words.append(f"SEEDS={','.join(map(str, experiment.seeds))}")
+    kinds = {run.environment.get("device_kind") for run in experiment.runs} - {None}
+    if len(kinds) == 1:
+        words.append(f"DEVICE={kinds.pop()}")
+    try:
+        preset = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
+    except UserError:  # there is no such preset any more: every setting is given
+        preset = {}
+    own = {key: value for key, value in experiment.configuration.items() if key not in ADDED}
+    settings = [
+        # On one line, as `--set` reads it: JSON is YAML.
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in flat(own).items()
+        if preset.get(key) != value
+    ]
+    if settings:
+        words.append(f"SET={' '.join(settings)}")
+    return shlex.join(words)

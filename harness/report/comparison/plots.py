@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from backends.objective import LOSS_TERMS
-from harness.config.metric_table import BY_NAME
+from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.run import RunRecord
 from harness.report.comparison.divergence import Divergence, divergence_figure
 from harness.report.comparison.losses import conventions, curves, cycle_curves
-from harness.report.comparison.scores import reference, score_curves
+from harness.report.comparison.scores import ScorePoint, reference, score_curves
 from harness.report.comparison.timing import block_times
 from harness.report.figures import GUIDE, PALETTE, Drawn, colour, curve, figure, files
 
@@ -45,6 +47,17 @@ def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[s
     return files(drawn | blocks)
 
 
+def _curves(
+    axis: Axes,
+    experiment: ExperimentFolder,
+    values: Callable[[Sequence[RunRecord]], np.ndarray],
+) -> None:
+    """A curve a backend; `values` of its runs: (runs, steps)."""
+    for name in experiment.present:
+        runs = experiment.of(name)
+        curve(axis, values(runs), colour(experiment, name), experiment.title(name))
+
+
 def cycle_figure(experiment: ExperimentFolder) -> Drawn:
     """Mean of both cycle losses, a panel a convention: the same curve on three scales."""
     units = conventions(experiment)
@@ -56,9 +69,7 @@ def cycle_figure(experiment: ExperimentFolder) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, (convention, label) in zip(axes.flat, labels.items(), strict=True):
-            for name in experiment.present:
-                values = cycle_curves(experiment.of(name), units, convention)
-                curve(axis, values, colour(experiment, name), experiment.title(name))
+            _curves(axis, experiment, partial(cycle_curves, units=units, convention=convention))
             axis.set_title(label, loc="left")
 
     return figure(1, 3, (11, 3.4), draw, "step")
@@ -69,9 +80,7 @@ def loss_figure(experiment: ExperimentFolder) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, term in zip(axes.flat, LOSS_TERMS, strict=True):
-            for name in experiment.present:
-                values = curves(experiment.of(name), term)
-                curve(axis, values, colour(experiment, name), experiment.title(name))
+            _curves(axis, experiment, partial(curves, column=term))
             axis.set_title(term.replace("_", " "), loc="left")
 
     return figure(4, 2, (11, 10), draw, "step")
@@ -145,10 +154,7 @@ def accuracy_figure(experiment: ExperimentFolder) -> Drawn:
     def draw(axes: np.ndarray) -> None:
         for axis, column in zip(axes.flat, PATCHES, strict=True):
             target, side = column.split("_")
-            for name in experiment.present:
-                tone = colour(experiment, name)
-                values = curves(experiment.of(name), f"accuracy_{column}")
-                curve(axis, values, tone, experiment.title(name))
+            _curves(axis, experiment, partial(curves, column=f"accuracy_{column}"))
             for name in experiment.present:
                 by_step: dict[int, list[float]] = {}
                 for row in experiment.metrics.get("discriminators", []):
@@ -212,16 +218,19 @@ def score_figure(experiment: ExperimentFolder) -> Drawn | None:
     def draw(axes: np.ndarray) -> None:
         for name, row in zip(scores, axes, strict=True):
             for axis, direction in zip(row, DIRECTIONS, strict=True):
-                _score_panel(axis, experiment, name, direction)
+                _score_panel(axis, experiment, BY_NAME[name], direction, scores[name])
 
     return figure(len(scores), 2, (11, 0.4 + 2.8 * len(scores)), draw, "step")
 
 
 def _score_panel(
-    axis: Axes, experiment: ExperimentFolder, metric_name: str, direction: str
+    axis: Axes,
+    experiment: ExperimentFolder,
+    metric: Metric,
+    direction: str,
+    scores: dict[tuple[str, str], list[ScorePoint]],
 ) -> None:
     """Curves of all backends, the baseline (dashed) and the floor (dotted)."""
-    metric, scores = BY_NAME[metric_name], score_curves(experiment, metric_name)
     for name in experiment.present:
         points = scores.get((name, direction), [])
         steps = [point.step for point in points]
@@ -232,7 +241,7 @@ def _score_panel(
         tone = colour(experiment, name)
         axis.fill_between(steps, low, high, color=tone, alpha=0.18, linewidth=0)
         axis.plot(steps, middle, "o-", color=tone, markersize=3.5, label=experiment.title(name))
-    beside = reference(experiment, metric_name, direction)
+    beside = reference(experiment, metric.name, direction)
     for kind, dash in (("identity_baseline", "--"), ("floor", ":")):
         level = beside.get(kind)
         if level is not None:
