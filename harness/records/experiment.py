@@ -1,4 +1,4 @@
-"""An experiment folder, read once: what the report may know (results/README.md)."""
+"""An experiment folder, read once: all that a report is made from (results/README.md)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.records.experiment_schema import (
+from harness.records.run import RunRecord, find_runs
+from harness.records.schema import (
     AuditShape,
     HeadShape,
     ManifestShape,
     MergedShape,
     MetricsShape,
+    Shape,
+    check_shape,
+    require,
 )
-from harness.records.run import RunRecord, find_runs
-from harness.records.schema import Shape, check_shape, require
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json
 
@@ -132,7 +134,11 @@ def load(folder: Path, scored: bool = True) -> ExperimentFolder:
     runs = find_runs(folder)
     complete = tuple(run for run in runs if run.complete)
     for run in complete:
-        _check_run(run)
+        # What the report asks of a complete run's small records; tables are read when drawn.
+        advice = f"remove {run.folder} to train that run anew"
+        needed = ("framework", "device", "versions")
+        require(run.folder / "environment.json", run.environment, needed, advice)
+        require(run.folder / "resources.json", run.resources, ("clocks", "peak_memory"), advice)
     configured = record["configuration"].get("backends") or []
     backends = dict.fromkeys([*configured, *sorted({run.backend for run in runs})])
     scores, references = folder / "metrics.json", folder / "references.safetensors"
@@ -158,11 +164,3 @@ def _read(path: Path, shape: type[Shape]) -> dict[str, Any]:
     document = read_json(path)
     check_shape(path, document, shape, "mend it, or remove the folder and train anew")
     return document
-
-
-def _check_run(run: RunRecord) -> None:
-    """What the report asks of a complete run's small records; tables are read when drawn."""
-    advice = f"remove {run.folder} to train that run anew"
-    environment, resources = run.folder / "environment.json", run.folder / "resources.json"
-    require(environment, run.environment, ("framework", "device", "versions"), advice)
-    require(resources, run.resources, ("clocks", "peak_memory"), advice)

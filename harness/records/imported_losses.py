@@ -20,6 +20,8 @@ from harness.system.untrusted import shown
 FOLDER = "imported"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LARGEST = 1e15
+CYCLE = "cycle"  # the mean of both cycle terms, where only one curve is written for both
+TERMS = (*LOSS_TERMS, CYCLE)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,25 @@ class _Head(Shape):
 
 def read_imported(folder: Path) -> tuple[Imported, ...]:
     """All that was imported into an experiment's folder, by name. Raises UserError."""
-    names = sorted({file.stem for end in ("json", "csv") for file in _files(folder, end)})
-    return tuple(_read(folder, name) for name in names)
+    files = [*(folder / FOLDER).glob("*.json"), *(folder / FOLDER).glob("*.csv")]
+    names = sorted({file.stem for file in files if not file.name.startswith(".")})
+    imported = []
+    for name in names:
+        record, table_file = (folder / FOLDER / f"{name}.{end}" for end in ("json", "csv"))
+        again = f"remove {folder / FOLDER / name}.* and import it again"
+        if not NAME.fullmatch(name):
+            raise UserError(f"{record}: not called as imported losses are; remove it")
+        if not record.exists():
+            raise UserError(f"{record}: no such file, but there is its table; {again}")
+        head = read_json(record)
+        check_shape(record, head, _Head, again)
+        table = read_table(table_file)
+        if problem := _problem(table):
+            raise UserError(f"{table_file}: {problem}; {again}")
+        table = table.astype({column: np.float64 for column in table if column != "step"})
+        sentences = (*head["declared"], *head["assumed"])
+        imported.append(Imported(name, head["title"], sentences, table))
+    return tuple(imported)
 
 
 def write_imported(
@@ -75,30 +94,6 @@ def write_imported(
     return table
 
 
-def _files(folder: Path, end: str) -> list[Path]:
-    return [file for file in (folder / FOLDER).glob(f"*.{end}") if not file.name.startswith(".")]
-
-
-def _read(folder: Path, name: str) -> Imported:
-    path = folder / FOLDER / f"{name}.json"
-    if not NAME.fullmatch(name):
-        raise UserError(f"{path}: not called as imported losses are; remove it")
-    head = read_json(path) if path.exists() else None
-    if head is None:
-        raise UserError(f"{path}: no such file, but there is its table; {_again(folder, name)}")
-    check_shape(path, head, _Head, _again(folder, name))
-    table = _checked(folder, name, read_table(path.with_suffix(".csv")))
-    return Imported(name, head["title"], (*head["declared"], *head["assumed"]), table)
-
-
-def _checked(folder: Path, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    problem = _problem(table)
-    if problem:
-        path = folder / FOLDER / f"{name}.csv"
-        raise UserError(f"{path}: {problem}; {_again(folder, name)}")
-    return table.astype({column: np.float64 for column in table.columns if column != "step"})
-
-
 def _problem(table: pd.DataFrame) -> str | None:
     if table.columns[0] != "step" or len(table.columns) < 2 or table.empty:
         return "no column step in front, or nothing behind it"
@@ -113,14 +108,3 @@ def _problem(table: pd.DataFrame) -> str | None:
     if steps.dtype.kind not in "iu" or steps.iloc[0] < 0 or not steps.is_monotonic_increasing:
         return "column step has more than whole numbers from 0, ascending"
     return "column step has a step twice" if steps.duplicated().any() else None
-
-
-def _again(folder: Path, name: str) -> str:
-    return f"remove {folder / FOLDER / name}.* and import it again"
-
-
-# Where only one curve is written for both directions: the mean of both cycle terms.
-CYCLE = "cycle"
-
-
-TERMS = (*LOSS_TERMS, CYCLE)

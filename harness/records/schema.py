@@ -1,6 +1,6 @@
-"""What records must hold for those who read them: other machines wrote some, people edit others.
+"""What records must contain. They may come from another machine, or be edited by a person.
 
-Only what is read is asked for, and what is there besides stays. See results/README.md.
+Only the keys that are read are checked; others are kept. See results/README.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from backends.objective import ACCURACIES, LOSS_TERMS
 from harness.system.errors import UserError
@@ -21,6 +21,8 @@ Number = Annotated[float, Field(strict=True, ge=-1e15, le=1e15)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=1e15)]
 Whole = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Text = Annotated[str, Field(max_length=1000)]  # which is drawn
+Pixels = Annotated[int, Field(strict=True, ge=1, le=2**15)]
+Channels = Literal[1, 3]
 
 LOSS_COLUMNS = (*LOSS_TERMS, *ACCURACIES)
 BLOCK_COLUMNS = ("start_step", "steps", "warmup", "train_seconds")
@@ -28,7 +30,7 @@ BLOCK_COUNTS = BLOCK_COLUMNS[:3]
 
 
 class Shape(BaseModel):
-    """Numbers are strict: nothing is converted, so "3" in place of 3 would be read as it is."""
+    """Numbers are strict: documents are checked but not converted, so "3" is refused for 3."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
@@ -64,7 +66,7 @@ class GpuShape(Shape):
 
 
 class EnvironmentShape(Shape):
-    """environment.json; which of these there must be, the reader says: see `require`."""
+    """environment.json. `require` says which keys a reader needs."""
 
     framework: Text = ""
     device: Text = ""
@@ -81,13 +83,135 @@ class MemoryShape(Shape):
 
 
 class ResourcesShape(Shape):
-    """resources.json; as `Environment`."""
+    """resources.json. `require` says which keys a reader needs."""
 
     clocks: dict[str, Number] = {}
     processes: Whole = 1
     peak_memory: MemoryShape | None = None
     flops_per_step: Number | None = None
     energy_source: str | None = None
+
+
+class DataShape(Shape):
+    crop_size: Pixels = 1
+    crop_size_b: Pixels | None = None
+    channels_a: Channels = 3
+    channels_b: Channels = 3
+
+
+class TrainingShape(Shape):
+    batch_size: Annotated[int, Field(strict=True, ge=1, le=2**31)] = 1
+
+
+class EvaluationShape(Shape):
+    margins: dict[str, Positive] = Field({})
+
+
+class ConfigurationShape(Shape):
+    """A missing key is an error only where it is used: see `ExperimentFolder.setting`."""
+
+    data: DataShape = DataShape()
+    objective: dict[str, Number | bool | str | None] = Field({})
+    training: TrainingShape = TrainingShape()
+    evaluation: EvaluationShape | None = None
+    backends: list[str] | None = None
+    titles: dict[str, Text | None] | None = None
+
+
+class HeadShape(Shape):
+    """experiment.json"""
+
+    dataset: Text
+    preset: Text
+    hash: Text
+    configuration: ConfigurationShape
+
+
+class ManifestShape(Shape):
+    """manifest.json: of its files nothing is read."""
+
+    paired: StrictBool
+
+
+class ImageShape(Shape):
+    split: str
+    name: str
+
+
+class DuplicateShape(ImageShape):
+    other_split: str
+    other_name: str
+
+
+class UnreadableShape(ImageShape):
+    problem: str
+
+
+class AuditShape(Shape):
+    """audit.json"""
+
+    duplicates: list[DuplicateShape]
+    greyscale: list[ImageShape]
+    unreadable: list[UnreadableShape]
+    counts: dict[str, Whole]
+
+
+class ScoredShape(Shape):
+    metric: str
+    direction: str
+    device: str
+    seed: Whole
+    step: Whole
+    value: Number | None
+    low: Number | None
+    high: Number | None
+    n: Whole | None
+
+
+class ScoreShape(ScoredShape):
+    backend: str
+
+
+class DifferenceShape(ScoredShape):
+    backends: Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
+class ReferenceShape(Shape):
+    metric: str
+    direction: str
+    floor: Number | None
+    identity_baseline: Number | None
+    n: Whole | None = None
+
+
+class JudgementShape(Shape):
+    device: str
+    backend: str
+    seed: Whole
+    step: Whole
+    domain: str
+    accuracy_real: Number
+    accuracy_fake: Number
+
+
+class MetricsShape(Shape):
+    """metrics.json"""
+
+    scores: list[ScoreShape] = Field([])
+    differences: list[DifferenceShape] = Field([])
+    references: list[ReferenceShape] = Field([])
+    discriminators: list[JudgementShape] = Field([])
+
+
+class MergedSourceShape(Shape):
+    name: Text
+    finished: list[Text]
+
+
+class MergedShape(Shape):
+    """merged.json"""
+
+    sources: list[MergedSourceShape]
 
 
 def check_shape(
@@ -115,11 +239,11 @@ def require(path: Path, document: Mapping[str, Any], keys: Sequence[str], advice
 def check_columns(
     path: Path, table: pd.DataFrame, needed: Sequence[str], whole: Sequence[str], advice: str
 ) -> None:
-    """Raises UserError for a column of `needed` that is not there, or holds something else."""
+    """Raises UserError for a column of `needed` that is missing, and one without numbers."""
     missing = [column for column in needed if column not in table.columns]
     if missing:
         raise UserError(f"{path}: no column {missing[0]}; {advice}")
-    if table.empty:  # of which pandas knows no types
+    if table.empty:  # pandas has no types for its columns
         return
     for column in table.columns:
         kinds, numbers = ("iu", "whole numbers") if column in whole else ("iuf", "numbers")

@@ -1,4 +1,4 @@
-"""How figures are drawn: style, one colour a backend everywhere, and as what they are saved."""
+"""How figures are drawn and saved: style, formats, and one colour for each backend."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from backends.interface import PHASES
 from harness.records.experiment import ExperimentFolder
 from harness.statistics.smoothing import smooth
 
-# Okabe & Ito's palette: told apart with any colour vision. A backend's place gives its colour.
+# Okabe and Ito's palette, safe for colour-blind readers. A backend's position gives its colour.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Tol's muted scheme: told apart with any colour vision, and from the colours of backends.
+# Tol's muted scheme, also safe for them, and different from the colours of backends.
 PHASE_COLOURS = dict(
     zip(PHASES, ("#BBBBBB", "#88CCEE", "#332288", "#DDCC77", "#117733"), strict=True)
 )
@@ -42,7 +42,7 @@ STYLE: dict[str, Any] = {
     # itself is embedded (TrueType, as publishers ask), so text can be searched and copied.
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
-    # Else names of clips and markers in SVG would be random.
+    # Without it names of clips and markers in SVG are random.
     "svg.hashsalt": "cyclebench",
 }
 # Without dates, names and versions in them the same records give the same bytes.
@@ -86,8 +86,8 @@ def colour(experiment: ExperimentFolder, backend: str) -> str:
 
 def backend_colour(backend: str, among: Sequence[str] = ()) -> str:
     """Where there is no experiment: the same colour as in the reports of trainings."""
-    known = list(dict.fromkeys([*backends.available(), *among, backend]))
-    return PALETTE[known.index(backend) % len(PALETTE)]
+    names = list(dict.fromkeys([*backends.available(), *among, backend]))
+    return PALETTE[names.index(backend) % len(PALETTE)]
 
 
 def figure(
@@ -123,9 +123,10 @@ def figure(
 
 def _saved(figure: Figure) -> Drawn:
     """Laid out once, for the PNG: the others are the same picture, and cost less."""
-    for points in (each for axis in figure.axes for each in axis.collections):
-        if len(np.atleast_2d(points.get_offsets())) > MANY:
-            points.set_rasterized(True)
+    for axis in figure.axes:
+        for points in axis.collections:
+            if len(np.atleast_2d(points.get_offsets())) > MANY:
+                points.set_rasterized(True)
     contents = {}
     for kind, metadata in METADATA.items():
         buffer = io.BytesIO()
@@ -151,23 +152,18 @@ def curve(axis: Axes, values: np.ndarray, tone: str, label: str) -> None:
         axis.fill_between(steps[thin], low[thin], high[thin], color=tone, alpha=0.18, linewidth=0)
     axis.plot(steps[thin], centre[thin], color=tone, linewidth=1.8, label=label)
     axis.set_ylim(bottom=0)
-    _cap(axis, values, smoothed)
+    # A lone spike must not flatten the curves: the axis ends at the raw 99th percentile.
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        top = 1.08 * max(float(np.quantile(finite, 0.99)), float(np.nanmax(smoothed)))
+        before = axis.get_ylim()[1] if len(axis.lines) > 2 else 0.0
+        axis.set_ylim(0, max(top, before if before < 3 * top else top) or 1.0)
 
 
 def across(smoothed: np.ndarray) -> Sequence[np.ndarray]:
     """Mean, lowest and highest (steps,) of curves (runs, steps); NaN where a run is."""
     kept = np.where(np.isnan(smoothed).any(axis=0), np.nan, smoothed)
     return kept.mean(axis=0), kept.min(axis=0), kept.max(axis=0)
-
-
-def _cap(axis: Axes, values: np.ndarray, smoothed: np.ndarray) -> None:
-    """A lone spike must not flatten the curves: the axis ends at the raw 99th percentile."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return
-    top = 1.08 * max(float(np.quantile(finite, 0.99)), float(np.nanmax(smoothed)))
-    before = axis.get_ylim()[1] if len(axis.lines) > 2 else 0.0
-    axis.set_ylim(0, max(top, before if before < 3 * top else top) or 1.0)
 
 
 def panels(

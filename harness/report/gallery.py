@@ -1,101 +1,18 @@
-"""Rows of test images: original beside each backend's result, at fixed evenly spaced indices."""
+"""Rows of test images, original beside each backend's result, as HTML and Markdown show them."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.records.experiment import ExperimentFolder
-from harness.records.run import RunRecord
+from harness.report.page import Gallery
 
 ROWS = 6
-TILE = 160  # pixels a tile is shown at, at least; small images are enlarged by a whole factor
-TIMES = 4  # of how much a difference is shown
 QUALITY = 90  # a page of a comparison at 256 pixels has some two hundred
 LOSSLESS = 128  # up to this side a tile is PNG; larger photographs would swell the page
 GAP, HEADER = 6, 26  # pixels between tiles, and of a line of text
-
-
-@dataclass(frozen=True)
-class Column:
-    title: str
-    images: np.ndarray  # uint8 (N, H, W, C)
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Columns of images of the same test indices; `captions`: a line above each row, or none."""
-
-    name: str
-    title: str
-    note: str
-    columns: tuple[Column, ...]
-    indices: tuple[int, ...]
-    captions: tuple[str, ...] = ()
-
-    @property
-    def side(self) -> int:
-        """Pixels a tile is shown at: the smallest whole multiple that reaches TILE."""
-        width = self.columns[0].images.shape[2]
-        return width * max(1, -(-TILE // width))
-
-
-def shown_runs(experiment: ExperimentFolder) -> tuple[RunRecord, ...]:
-    """One complete run a backend, of the first device and seed that most backends have."""
-    candidates = [(device, seed) for device in experiment.devices for seed in experiment.seeds]
-
-    def at(place: tuple[str, int]) -> tuple[RunRecord, ...]:
-        device, seed = place
-        found = (r for name in experiment.present for r in experiment.of(name, device))
-        return tuple(run for run in found if run.seed == seed)
-
-    return max(map(at, candidates), key=len, default=())
-
-
-def galleries(experiment: ExperimentFolder) -> list[Gallery]:
-    """Translations, round trips and identity images; a gallery whose images are absent is not."""
-    runs = shown_runs(experiment)
-    if not (runs and experiment.references):
-        return []
-    results = {run.backend: run.final_evaluation for run in runs}
-    a, b = experiment.domain("a"), experiment.domain("b")
-    wanted = [
-        ("ab", f"{a} → {b}", "", "a", "truth_ab"),
-        ("ba", f"{b} → {a}", "", "b", "truth_ba"),
-        ("aba", f"Round trip {a} → {b} → {a}", "Should give back the original.", "a", ""),
-        ("bab", f"Round trip {b} → {a} → {b}", "Should give back the original.", "b", ""),
-        ("identity_a", f"Identity {a}", f"Given {a} already: should change nothing.", "a", ""),
-        ("identity_b", f"Identity {b}", f"Given {b} already: should change nothing.", "b", ""),
-    ]  # fmt: skip
-    found = []
-    for name, title, note, side, truth in wanted:
-        columns = [
-            Column(f"original ({experiment.domain(side)})", experiment.references[f"real_{side}"])
-        ]
-        columns += [
-            Column(experiment.title(backend), arrays[name])
-            for backend, arrays in results.items()
-            if name in arrays
-        ]
-        count = len(columns)
-        if count == 3:
-            columns.append(_difference(*(column.images for column in columns[1:])))
-        if truth in experiment.references:
-            columns.append(Column("truth", experiment.references[truth]))
-        if count > 1:
-            count = min(len(column.images) for column in columns)
-            found.append(Gallery(name, title, note, tuple(columns), spaced(count)))
-    return found
-
-
-def _difference(one: np.ndarray, other: np.ndarray) -> Column:
-    count = min(len(one), len(other))
-    gap = np.abs(one[:count].astype(np.int16) - other[:count])
-    return Column(f"difference × {TIMES}", np.minimum(TIMES * gap, 255).astype(np.uint8))  # noqa: RUF001
 
 
 def spaced(count: int, rows: int = ROWS) -> tuple[int, ...]:
@@ -133,11 +50,6 @@ def sheet(gallery: Gallery) -> bytes:
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def sheets(rows: Sequence[Gallery]) -> dict[str, bytes]:
-    """File name in figures/ -> PNG."""
-    return {f"images_{gallery.name}.png": sheet(gallery) for gallery in rows}
 
 
 def _picture(image: np.ndarray) -> Image.Image:

@@ -33,13 +33,14 @@ def escape(text: str) -> str:
 def document(tables: Sequence[tuple[str, str, Table]]) -> str:
     """(label, caption, table) each, to be read with \\input."""
     head = "% \\usepackage[T1]{fontenc}\n% \\usepackage{booktabs, longtable}\n"
-    return head + "\n".join(_float(*each) for each in tables)
+    return head + "\n".join(_float(*captioned) for captioned in tables)
 
 
 def _float(label: str, caption: str, table: Table) -> str:
     """A table, which floats; a long one is a longtable, which breaks."""
     columns = "l" + ("r" if table.numeric else "l") * (len(table.header) - 1)
-    title = f"\\caption{{{escape(caption)}}}\\label{{tab:{_label(label)}}}"
+    plain = re.sub("[^a-z0-9]+", "-", label.lower()).strip("-")
+    title = f"\\caption{{{escape(caption)}}}\\label{{tab:{plain}}}"
     align = columns[1:2] or "l"
     head = ["\\toprule", _row(table.header, align), "\\midrule"]
     body = [_row(row, align) for row in table.rows]
@@ -66,7 +67,3 @@ def _cell(cell: Cell, align: str) -> str:
     details = [rf"{{\footnotesize {escape(line)}}}" for line in cell.detail.splitlines()]
     lines = r" \\ ".join([text, *details])
     return rf"\begin{{tabular}}[t]{{@{{}}{align}@{{}}}}{lines}\end{{tabular}}"
-
-
-def _label(name: str) -> str:
-    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")

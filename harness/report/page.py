@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+TILE = 160  # pixels a test image is shown at, at least; small ones are enlarged by a whole factor
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -61,9 +65,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Items:
-    """A list."""
+    """A list. With a `warning` above it, both stand in a frame."""
 
     entries: tuple[str, ...]
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,55 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Column:
+    title: str
+    images: np.ndarray  # uint8 (N, H, W, C)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Columns of images, a row an index; `captions`: a line above each row, or none."""
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[Column, ...]
+    indices: tuple[int, ...] = ()
+    captions: tuple[str, ...] = ()
+
+    @property
+    def side(self) -> int:
+        """Pixels a tile is shown at: the smallest whole multiple that reaches TILE."""
+        width = self.columns[0].images.shape[2]
+        return width * max(1, -(-TILE // width))
+
+
+@dataclass(frozen=True)
+class Galleries:
+    """Galleries side by side; in Markdown one below the other, each a PNG in figures/."""
+
+    row: tuple[Gallery, ...]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Loss curves to zoom into, which Markdown leaves out. `data`: JSON, as chart.js reads it.
+
+    `imported`: an entry for each imported curve, in a folded list below the chart.
+    """
+
+    data: str
+    caption: str
+    imported: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """`content` is shown in its order, after `about` (a phrase each) and the answers.
 
     A section within a section has a smaller heading. `folded`: closed until a reader opens it.
+    `anchor` and `link`: its id and its name in the bar above the page, which has links only where
+    sections have a `link`.
     """
 
     title: str
@@ -86,17 +136,25 @@ class Section:
     about: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
     folded: bool = False
+    anchor: str = ""
+    link: str = ""
 
 
-Block = Note | Items | Figure | Table | Section
+Block = Note | Items | Figure | Galleries | Chart | Table | Section
 
 
 @dataclass(frozen=True)
 class Page:
-    """`about`: what was measured, a phrase each. `lead`: a sentence above the answers."""
+    """`about`: what was measured, a phrase each.
+
+    Around the answers: above them `summary`, which says them in a few sentences, and `lead`, which
+    says how far they reach; below them `notes`.
+    """
 
     title: str
     about: tuple[str, ...]
     answers: tuple[Answer, ...]
     sections: tuple[Section, ...]
     lead: str = ""
+    summary: str = ""
+    notes: tuple[Note | Items, ...] = ()

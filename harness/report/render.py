@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.records.experiment import ExperimentFolder
-from harness.report.comparison.context import context
-from harness.report.comparison.findings import ComparisonFindings
 from harness.report.gallery import tile
-from harness.report.page import Page
-from harness.report.scripts import script, script_hashes
+from harness.report.page import Block, Chart, Galleries, Page, Section
 from harness.system.files import write_bytes, write_json, write_table
 
 # What Markdown could read as markup in a name; a pipe would end a table's cell.
@@ -50,46 +48,41 @@ def write_page(
 
 
 def page_html(page: Page, figures: Mapping[str, bytes]) -> str:
-    return render_html("page.html.j2", {"page": page, "figures": list(figures)}, figures)
-
-
-def page_markdown(page: Page, figures: Iterable[str] = ()) -> str:
-    """`figures`: names of those that were drawn."""
-    return render_markdown("page.md.j2", {"page": page, "figures": list(figures)})
-
-
-def html(
-    experiment: ExperimentFolder, findings: ComparisonFindings, figures: dict[str, bytes]
-) -> str:
-    """The page of a comparison."""
-    return render_html("report.html.j2", context(experiment, findings, figures), figures)
-
-
-def markdown(
-    experiment: ExperimentFolder, findings: ComparisonFindings, figures: dict[str, bytes]
-) -> str:
-    """The same page for places that show Markdown."""
-    return render_markdown("report.md.j2", context(experiment, findings, figures))
-
-
-def render_html(template: str, given: dict[str, Any], figures: Mapping[str, bytes]) -> str:
-    """One self-contained page: images as data URIs, scripts in it, nothing fetched.
-
-    `given`: the names used in the template; StrictUndefined refuses any other.
-    """
+    """One self-contained page: images as data URIs, scripts in it, nothing fetched."""
+    kinds = {type(block) for block in _blocks(page.sections)}
+    scripts = ["vendor/uPlot.iife.min.js"] if Chart in kinds else []
+    scripts.append("page.js")
+    scripts += ["viewer.js"] if Galleries in kinds else []
+    scripts += ["chart.js"] if Chart in kinds else []
     templates = _templates()
     templates.globals["figure"] = lambda name: data_uri(figures[name], "image/png")
     templates.globals["tile"] = lambda image: data_uri(*tile(image))
     templates.globals |= {"script": script, "script_hashes": script_hashes}
-    return templates.get_template(template).render(given)
+    given = {"page": page, "figures": figures, "scripts": scripts}
+    return templates.get_template("page.html.j2").render(given)
 
 
-def render_markdown(template: str, given: dict[str, Any]) -> str:
-    """Markdown; images are files in figures/."""
+def page_markdown(page: Page, figures: Iterable[str] = ()) -> str:
+    """`figures`: names of those that were drawn; they are files in figures/."""
     templates = _templates(finalize=escape_markdown)
     templates.globals["br"] = Markup("<br>")
-    templates.filters["code"] = code
-    return re.sub(r"\n{3,}", "\n\n", templates.get_template(template).render(given))
+    # Between fences of Markdown nothing is markup but the fence itself.
+    templates.filters["code"] = lambda text: Markup(text.replace("```", "` ` `"))  # noqa: S704
+    text = templates.get_template("page.md.j2").render(page=page, figures=list(figures))
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def script(name: str) -> Markup:
+    """A file of templates/, for between `<script>` and `</script>`."""
+    text = resources.files("harness.report").joinpath("templates", name).read_text("utf-8")
+    return Markup(text)  # noqa: S704 - a file of the program
+
+
+def script_hashes(names: Sequence[str]) -> Markup:
+    """For `script-src` of a Content-Security-Policy: no other script is ever run."""
+    digests = (hashlib.sha256(script(name).encode()).digest() for name in names)
+    sources = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return Markup(" ".join(sources))  # noqa: S704 - base64 in quotes
 
 
 def data_uri(content: bytes, media_type: str) -> str:
@@ -104,9 +97,12 @@ def escape_markdown(value: Any) -> Any:
     return Markup(escape(line, quote=False))  # noqa: S704 - escaped just here
 
 
-def code(text: str) -> Markup:
-    """Text for between fences of Markdown, where nothing is markup but the fence itself."""
-    return Markup(text.replace("```", "` ` `"))  # noqa: S704 - escaped just here
+def _blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks, those within sections too."""
+    for block in blocks:
+        yield block
+        if isinstance(block, Section):
+            yield from _blocks(block.content)
 
 
 def _templates(**options: Any) -> Environment:

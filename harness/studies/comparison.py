@@ -15,7 +15,7 @@ from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
 from harness.report.comparison import write_report
 from harness.system.lock import locked
-from harness.system.machine import Machine, find_machine
+from harness.system.machine import find_machine
 from harness.system.progress import Display
 from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import (
@@ -40,7 +40,9 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     preset = request.preset or DEFAULT
     experiment = load_experiment(request.dataset, preset, list(request.overrides))
     check_precision(experiment, machine)
-    _say_choices(request, machine, display)
+    choice = preset if request.preset else f"{DEFAULT}, the default; --preset changes it"
+    why = f", since {machine.why}" if machine.why else ""
+    display.say(f"Preset {choice}. On {machine.device_name}{why}")
     prepared = prepare_data(experiment, request.data_dir, display)
     bench = set_up(experiment, prepared, request.results)
     tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
@@ -62,13 +64,6 @@ def score(folder: Path, display: Display) -> Path:
     display.say("Scoring translations")
     evaluate(folder, display.stage)
     return write_report(folder)
-
-
-def _say_choices(request: ComparisonRequest, machine: Machine, display: Display) -> None:
-    preset = request.preset or f"{DEFAULT}, the default"
-    why = f", since {machine.why}" if machine.why else ""
-    change = "" if request.preset else "; --preset changes it"
-    display.say(f"Preset {preset}{change}. On {machine.device_name}{why}")
 
 
 def _say_paper_cost(

@@ -194,11 +194,12 @@ def scaling_page(folder: Path) -> None:
 
 
 def report_page(folder: Path) -> None:
-    from harness.report import render
     from harness.report.comparison.findings import find
+    from harness.report.comparison.page import make_page
+    from harness.report.render import page_markdown
 
     experiment = load(folder)
-    render.markdown(experiment, find(experiment), {})
+    page_markdown(make_page(experiment, find(experiment)))
 
 
 def study_page(folder: Path) -> None:

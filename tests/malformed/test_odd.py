@@ -19,8 +19,9 @@ from refusal import run
 
 from harness.data import load_images, prepare
 from harness.records.experiment import load
-from harness.report import render
 from harness.report.comparison.findings import find
+from harness.report.comparison.page import make_page
+from harness.report.render import page_html, page_markdown
 
 SIDE = 12
 EXIF_ORIENTATION = 0x0112
@@ -146,9 +147,10 @@ def test_hostile_names_stay_text_on_a_page(name: str, place: Place) -> None:
     document["dataset"] = document["configuration"]["titles"]["a"] = data_set.manifest.name
     (folder / "experiment.json").write_text(json.dumps(document))
     experiment = load(folder)
-    assert name in check_self_contained(render.html(experiment, find(experiment), {})).text
+    page = make_page(experiment, find(experiment))
+    assert name in check_self_contained(page_html(page, {})).text
     # A bracket with a backslash in front of it is a bracket, and no link.
-    markdown = outside_fences(render.markdown(experiment, find(experiment), {}))
+    markdown = outside_fences(page_markdown(page))
     assert "<script" not in markdown and not re.search(r"(?<!\\)\]\(javascript", markdown)
 
 

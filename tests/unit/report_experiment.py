@@ -6,7 +6,11 @@ goes on, losses fall, the second backend is 1.3 times as slow. Everything follow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,11 @@ import pandas as pd
 from report_scores import metrics_record
 
 from harness.config.metric_table import METRICS
-from harness.system.files import write_arrays, write_json, write_table
+from harness.records.experiment import load
+from harness.report.comparison.findings import find
+from harness.report.comparison.page import make_page
+from harness.report.render import page_html, page_markdown
+from harness.system.files import read_json, read_table, write_arrays, write_json, write_table
 
 STEPS = 200
 MARGIN = {"kid_efflite0": 0.01}
@@ -24,6 +32,7 @@ TEST_IMAGES = 12
 NAMES = {"torch": "PyTorch", "tf": "TensorFlow", "jax": "JAX"}
 WATTS = 300.0
 SLOWNESS = {"torch": 1.0, "tf": 1.3, "jax": 0.8}
+TEMPLATES = tempfile.TemporaryDirectory()  # one folder for each combination of arguments
 
 
 def build(
@@ -38,6 +47,37 @@ def build(
     winning: bool = False,
 ) -> Path:
     """Write the folder and return it. `winning`: scores beat the untranslated images."""
+    arguments = (tuple(seeds), tuple(devices), tuple(backends), size, dataset, paired, winning)
+    return shutil.copytree(_template(*arguments), folder, dirs_exist_ok=True)
+
+
+@contextmanager
+def editing(path: Path) -> Iterator[Any]:
+    """The record or table at `path`, which is written again with what was changed in it."""
+    read, write = (read_table, write_table) if path.suffix == ".csv" else (read_json, write_json)
+    content = read(path)
+    yield content
+    write(path, content)
+
+
+def pages(folder: Path, figures: Mapping[str, bytes] = {}) -> tuple[str, str]:
+    """HTML and Markdown of the report, without drawing any figure."""
+    experiment = load(folder)
+    page = make_page(experiment, find(experiment))
+    return page_html(page, figures), page_markdown(page, figures)
+
+
+@cache
+def _template(
+    seeds: tuple[int, ...],
+    devices: tuple[str, ...],
+    backends: tuple[str, ...],
+    size: int,
+    dataset: str,
+    paired: bool,
+    winning: bool,
+) -> Path:
+    folder = Path(tempfile.mkdtemp(dir=TEMPLATES.name))
     configuration: dict[str, Any] = {
         "data": {"crop_size": size, "load_size": size + 8},
         "model": {"blocks": 3, "filters": 16, "discriminator_filters": 16},
@@ -54,24 +94,15 @@ def build(
         "backends": list(backends),
         "titles": {"a": "summer", "b": "winter"},
     }
-    write_json(
-        folder / "experiment.json",
-        {
-            "dataset": dataset,
-            "preset": "smoke",
-            "hash": "0123abcd4567",
-            "configuration": configuration,
-        },
-    )
+    head = {"dataset": dataset, "preset": "smoke", "hash": "0123abcd4567"}
+    write_json(folder / "experiment.json", {**head, "configuration": configuration})
     _data_records(folder, dataset, paired)
     _references(folder, size, paired)
     for device in devices:
         for backend in backends:
             for seed in seeds:
                 write_run(folder, device, backend, seed, size=size)
-    scored = metrics_record(
-        seeds, devices, backends, STEPS, TEST_IMAGES, paired=paired, winning=winning
-    )
+    scored = metrics_record(seeds, devices, backends, STEPS, TEST_IMAGES, paired, winning)
     write_json(folder / "metrics.json", scored)
     return folder
 
@@ -164,15 +195,13 @@ def _resources(blocks: pd.DataFrame, device: str, speed: float) -> dict[str, Any
         "logging": 0.1,
         "idle": 20.0,
     }
+    gpu = "gpu" in device
     return {
         "clocks": {**clocks, "wall": sum(clocks.values())},
         "processes": 1,
-        "peak_memory": {
-            "bytes": int(8e8 * speed),
-            "kind": "device" if "gpu" in device else "resident",
-        },
+        "peak_memory": {"bytes": int(8e8 * speed), "kind": "device" if gpu else "resident"},
         "flops_per_step": 3.2e10,
-        **({"energy_source": "NVML"} if "gpu" in device else {}),
+        **({"energy_source": "NVML"} if gpu else {}),
     }
 
 
@@ -245,20 +274,14 @@ def _data_records(folder: Path, dataset: str, paired: bool) -> None:
     manifest = {"name": dataset, "digest": "d" * 64, "paired": paired, "splits": splits}
     write_json(folder / "manifest.json", manifest)
     duplicates = [
-        {
-            "split": "testA",
-            "name": f"testa_{i:03d}.jpg",
-            "other_split": "trainA",
-            "other_name": f"traina_{i:03d}.jpg",
-        }
+        {"split": "testA", "name": f"testa_{i:03d}.jpg",
+         "other_split": "trainA", "other_name": f"traina_{i:03d}.jpg"}
         for i in range(11)
-    ]
-    write_json(
-        folder / "audit.json",
-        {
-            "duplicates": duplicates,
-            "greyscale": [{"split": "trainB", "name": "trainb_007.jpg"}],
-            "unreadable": [{"split": "trainA", "name": "broken.jpg", "problem": "truncated file"}],
-            "counts": counts,
-        },
-    )
+    ]  # fmt: skip
+    audit = {
+        "duplicates": duplicates,
+        "greyscale": [{"split": "trainB", "name": "trainb_007.jpg"}],
+        "unreadable": [{"split": "trainA", "name": "broken.jpg", "problem": "truncated file"}],
+        "counts": counts,
+    }
+    write_json(folder / "audit.json", audit)

@@ -23,7 +23,6 @@ def metrics_record(
     backends: Sequence[str],
     steps: int,
     images: int,
-    *,
     paired: bool,
     winning: bool,
 ) -> dict[str, Any]:

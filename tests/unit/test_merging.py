@@ -12,10 +12,10 @@ from harness.metrics import evaluate as evaluate_module
 from harness.records.experiment import load
 from harness.records.run import find_runs
 from harness.report import comparison
+from harness.report.comparison.data_files import summary
 from harness.report.comparison.environment import warnings
 from harness.report.comparison.findings import find
 from harness.report.comparison.scores import metric_rows
-from harness.report.comparison.summary import summary
 from harness.report.comparison.timing import timing_rows
 from harness.report.comparison.verdict import scope
 from harness.system.checksums import sha256, write_sums
@@ -95,8 +95,7 @@ def with_environment(folder, **changed):
 def summarised(folder):
     """Content of summary.json."""
     experiment = load(folder)
-    found = find(experiment)
-    return summary(experiment, found.metrics, found.losses, found.timing)
+    return summary(experiment, find(experiment))
 
 
 def everything(folder):

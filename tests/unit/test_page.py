@@ -38,6 +38,7 @@ PAGE = Page(
     sections=(
         Section("Numbers", (Note("a note", "soft"), Figure("a.png", "a plot"), TABLE)),
         Section("Folded", (Section("Inner", (Items(("first", EVIL)),), folded=True),)),
+        Section("Commands", (Note("make x_y", "command"), Items(("one",), "Beware:"))),
     ),
     lead="What it is about",
 )
@@ -50,14 +51,16 @@ def test_html_has_every_block_and_escapes_names():
         assert text in shown.text
     assert len(shown.images) == 1 and shown.text.count(EVIL) == 4  # with the title
     tags = [tag for tag, _ in shown.tags]
-    assert tags.count("h2") == 2 and tags.count("details") == 1 and "h3" not in tags
+    assert tags.count("h2") == 3 and tags.count("details") == 1 and "h3" not in tags
+    assert "nav" not in tags and len([tag for tag in tags if tag == "script"]) == 1
     assert not check_self_contained(page_html(PAGE, {})).images, "what was not drawn is left out"
 
 
-def test_markdown_has_the_same_and_headings_a_level_lower():
+def test_markdown_has_the_same():
     markdown = page_markdown(PAGE, ["a.png"])
-    for line in ("## Numbers", "### Inner", "## Does it work?", "**here:** it does",
-                 "one machine · 2 threads", "![a plot](figures/a.png)"):  # fmt: skip
+    for line in ("## Numbers", "<details><summary>Inner</summary>", "## Does it work?",
+                 "**here:** it does", "one machine · 2 threads", "![a plot](figures/a.png)",
+                 "```sh\nmake x_y\n```", "**Beware:**"):  # fmt: skip
         assert f"\n{line}\n" in markdown
     assert "<script" not in markdown and "|*x*" not in markdown
 

@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from report_experiment import STEPS, build, write_run
+from report_experiment import STEPS, build, editing, write_run
 from report_scores import final_score
 
 from harness.records.experiment import load
+from harness.report.comparison.data_files import summary
 from harness.report.comparison.findings import find
-from harness.report.comparison.summary import summary
 from harness.system.errors import UserError
-from harness.system.files import read_json, read_table, write_json, write_table
+from harness.system.files import read_table
 
 METRIC_KEYS = {
     "metric", "direction", "device", "torch", "tf", "difference", "verdict", "floor",
@@ -21,14 +21,12 @@ METRIC_KEYS = {
 
 def summarise(folder):
     experiment = load(folder)
-    found = find(experiment)
-    return summary(experiment, found.metrics, found.losses, found.timing)
+    return summary(experiment, find(experiment))
 
 
 def pick(rows, **key):
-    found = [row for row in rows if all(row[name] == value for name, value in key.items())]
-    assert len(found) == 1
-    return found[0]
+    [row] = [row for row in rows if all(row[name] == value for name, value in key.items())]
+    return row
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +71,8 @@ def test_with_three_seeds_the_value_is_the_mean_with_a_t_interval(tmp_path):
 
 
 def test_two_seeds_have_a_mean_but_no_interval(tmp_path):
-    row = pick(
-        summarise(build(tmp_path, seeds=(0, 1)))["metrics"], metric="cycle_psnr", direction="ba"
-    )
+    rows = summarise(build(tmp_path, seeds=(0, 1)))["metrics"]
+    row = pick(rows, metric="cycle_psnr", direction="ba")
     assert row["tf"]["low"] is None and row["difference"]["high"] is None
     assert row["tf"]["value"] is not None and row["tf"]["runs"] == 2
 
@@ -91,11 +88,10 @@ def test_runs_that_are_not_complete_change_no_number(tmp_path):
 def test_the_difference_keeps_its_sign_when_recorded_the_other_way_round(tmp_path):
     folder = build(tmp_path)
     before = summarise(folder)["metrics"]
-    record = read_json(folder / "metrics.json")
-    for row in record["differences"]:
-        row["backends"] = row["backends"][::-1]
-        row["value"], row["low"], row["high"] = -row["value"], -row["high"], -row["low"]
-    write_json(folder / "metrics.json", record)
+    with editing(folder / "metrics.json") as record:
+        for row in record["differences"]:
+            row["backends"] = row["backends"][::-1]
+            row["value"], row["low"], row["high"] = -row["value"], -row["high"], -row["low"]
     assert summarise(folder)["metrics"] == before
 
 
@@ -113,18 +109,16 @@ def test_losses_are_means_over_the_last_tenth_in_each_convention(one_seed):
         ("discriminator_a", "weighted"): 0.5,
     }
     for (term, convention), factor in factors.items():
-        found = pick(rows, term=term, convention=convention)["torch"]
-        assert found == pytest.approx(factor * tail[term]), (term, convention)
+        value = pick(rows, term=term, convention=convention)["torch"]
+        assert value == pytest.approx(factor * tail[term]), (term, convention)
     conventions = {r["convention"] for r in rows if r["term"] == "adversarial_ba"}
     assert conventions == {"mean", "weighted"}  # patches have no image size
 
 
 def test_a_loss_that_is_not_a_number_becomes_null_and_valid_json(tmp_path):
     folder = build(tmp_path)
-    path = folder / "runs/cpu-example/tf-seed0/losses.csv"
-    table = read_table(path)
-    table.loc[STEPS - 1, "cycle_b"] = np.nan
-    write_table(path, table)
+    with editing(folder / "runs/cpu-example/tf-seed0/losses.csv") as table:
+        table.loc[STEPS - 1, "cycle_b"] = np.nan
     document = summarise(folder)
     assert pick(document["losses"], term="cycle_b", convention="mean")["tf"] is None
     assert pick(document["losses"], term="cycle_b", convention="mean")["torch"] is not None
@@ -150,14 +144,11 @@ def test_the_ratio_is_second_over_first_from_pairs_without_warm_up(one_seed):
 
 def test_blocks_pair_by_start_step_so_a_lost_block_shifts_nothing(tmp_path):
     folder = build(tmp_path)
-    path = folder / "runs/cpu-example/tf-seed0/blocks.csv"
-    table = read_table(path)
-    table["train_seconds"] *= np.linspace(1, 3, len(table))  # the machine slows down
-    write_table(path, table)
-    other = folder / "runs/cpu-example/torch-seed0/blocks.csv"
-    slower = read_table(other)
-    slower["train_seconds"] *= np.linspace(1, 3, len(slower))
-    write_table(other, slower.drop(index=range(2, 9)))
+    for backend in ("tf", "torch"):
+        with editing(folder / f"runs/cpu-example/{backend}-seed0/blocks.csv") as table:
+            table["train_seconds"] *= np.linspace(1, 3, len(table))  # the machine slows down
+            if backend == "torch":
+                table.drop(index=range(2, 9), inplace=True)
     step = pick(summarise(folder)["timing"], quantity="step_ms_median")
     assert step["ratio"]["value"] == pytest.approx(1.3, rel=0.05)
 
@@ -192,8 +183,7 @@ def test_one_backend_alone_has_scores_but_no_difference(tmp_path):
 
 def test_an_unknown_metric_is_refused_in_one_line(tmp_path):
     folder = build(tmp_path)
-    record = read_json(folder / "metrics.json")
-    record["scores"][0]["metric"] = "astrology"
-    write_json(folder / "metrics.json", record)
+    with editing(folder / "metrics.json") as record:
+        record["scores"][0]["metric"] = "astrology"
     with pytest.raises(UserError, match=r"metrics\.json: metric 'astrology' is not known"):
         summarise(folder)

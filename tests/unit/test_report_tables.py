@@ -7,16 +7,14 @@ import subprocess
 
 import pandas as pd
 import pytest
-from report_experiment import STEPS, build, write_run
+from report_experiment import STEPS, build, editing, write_run
 
 from harness.records.experiment import load
+from harness.report.comparison.data_files import summary, table_files
 from harness.report.comparison.findings import find
-from harness.report.comparison.summary import summary
-from harness.report.comparison.table_files import table_files
 from harness.report.formatting import MINUS, MISSING
 from harness.report.latex import LONG, document, escape
 from harness.report.page import Cell, Table
-from harness.system.files import read_json, write_json
 
 NAMES = {"scores", "cycle", "losses", "timing", "clocks", "environment", "configuration"}
 EVIL = r"a_b%c&d#e{f}g~h^i\j$k"
@@ -46,8 +44,7 @@ def test_every_table_is_there_in_both_forms(files):
 
 
 def test_csv_has_every_number_of_the_summary_in_full(experiment, files):
-    found = find(experiment)
-    given = summary(experiment, found.metrics, found.losses, found.timing)
+    given = summary(experiment, find(experiment))
     scores = csv(files, "scores").set_index(["device", "metric", "direction"])
     assert len(scores) == len(given["metrics"]) > 20
     for row in given["metrics"]:
@@ -74,13 +71,13 @@ def test_steps_are_whole_numbers_and_what_cannot_be_had_is_empty(files):
 
 
 def test_latex_shows_what_the_page_shows(experiment, files):
-    found = tex(files, "scores")
-    assert found.count("\\begin{table}") == 2 == found.count("\\bottomrule")
-    assert "\\label{tab:scores-cpu-example}" in found
+    text = tex(files, "scores")
+    assert text.count("\\begin{table}") == 2 == text.count("\\bottomrule")
+    assert "\\label{tab:scores-cpu-example}" in text
     row = next(r for r in find(experiment).metrics if r.metric.name == "kid_efflite0")
     shown = f"{row.scores['torch'].interval.value * 1000:,.1f}"
-    assert f"{shown} \\\\ {{\\footnotesize {{[}}" in found
-    assert not set(found) & set("→↓↑\u00a0" + MINUS + MISSING), "glyphs that fonts may lack"
+    assert f"{shown} \\\\ {{\\footnotesize {{[}}" in text
+    assert not set(text) & set("→↓↑\u00a0" + MINUS + MISSING), "glyphs that fonts may lack"
 
 
 def test_each_row_of_latex_has_as_many_cells_as_its_table_has_columns(files):
@@ -111,16 +108,13 @@ def test_text_means_itself_in_latex(text, expected):
 
 def test_a_hostile_name_is_escaped_wherever_it_stands(tmp_path):
     folder = build(tmp_path, dataset=EVIL)
-    head = read_json(folder / "experiment.json")
-    head["configuration"]["titles"] = {"a": EVIL, "b": "\\input{x}"}
-    head.pop("schema_version")
-    write_json(folder / "experiment.json", head)
+    with editing(folder / "experiment.json") as head:
+        head["configuration"]["titles"] = {"a": EVIL, "b": "\\input{x}"}
     experiment = load(folder)
-    found = table_files(experiment, find(experiment))
+    files = table_files(experiment, find(experiment))
     for name in NAMES:
-        text = tex(found, name)
-        assert EVIL not in text and "\\input" not in text
-    assert escape(EVIL) in tex(found, "scores") and escape(EVIL) in tex(found, "configuration")
+        assert EVIL not in tex(files, name) and "\\input" not in tex(files, name)
+    assert escape(EVIL) in tex(files, "scores") and escape(EVIL) in tex(files, "configuration")
 
 
 def test_a_long_table_may_break_across_pages():

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.scores import BackendScore, MetricRow, headline_rows
 from harness.report.formatting import listed, percent, plural
-from harness.report.page import Sentence
+from harness.report.page import Answer, Sentence
 
-Scores = dict[str, BackendScore]  # by backend
+Scores = Mapping[str, BackendScore]  # by backend
 
 
-def have_they_learnt(
-    experiment: ExperimentFolder, metrics: Sequence[MetricRow]
-) -> tuple[str, str, list[Sentence]]:
-    """Short answer, tone and sentences."""
-    rows = merged(headline_rows(metrics))
-    readings = merged([row for row in metrics if row.metric.name == "judge_accuracy"])
-    pairs = merged([row for row in metrics if row.metric.name == "pair_psnr"])
-    judged = [(row, score) for row in [*rows, *readings] for score in row[1].values()]
+def have_they_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Answer:
+    """By the headline score and, where it was scored, the accuracy of the judge."""
+    question = "Have they learnt anything?"
+    rows = _merged(headline_rows(metrics))
+    pairs = _merged([row for row in metrics if row.metric.name == "pair_psnr"])
+    readings = _merged([row for row in metrics if row.metric.name == "judge_accuracy"])
+    judged = [(row, score) for row, scores in [*rows, *readings] for score in scores.values()]
     if all(score.interval.value is None for _, score in judged):
-        return "Not scored yet", "open", [Sentence("", "The translations have not been scored.")]
-    beats = [row.beats_baseline(score) for (row, _), score in judged]
+        reason = Sentence("", "The translations have not been scored.")
+        return Answer(question, "Not scored yet", "open", (reason,))
+    beats = [row.beats_baseline(score) for row, score in judged]
     if all(beats):
         short, tone = "Yes: better than the untranslated images", "yes"
     elif True in beats:
@@ -34,26 +34,29 @@ def have_they_learnt(
     sentences = []
     for row, scores in rows:
         texts = [_headline(experiment, row, scores), *_beaten(experiment, row, scores)]
-        for describe, others in ((_pair, pairs), (_reading, readings)):
-            texts += [
-                describe(experiment, other, its_scores)
-                for other, its_scores in others
-                if (other.device, other.direction) == (row.device, row.direction)
-            ]
+        texts += [
+            _other(experiment, other, other_scores)
+            for other, other_scores in [*pairs, *readings]
+            if (other.device, other.direction) == (row.device, row.direction)
+        ]
         sentences.append(Sentence(place(experiment, row), " ".join(texts)))
-    return short, tone, sentences
+    return Answer(question, short, tone, tuple(sentences))
 
 
-def merged(rows: Sequence[MetricRow]) -> list[tuple[MetricRow, Scores]]:
+def _merged(rows: Sequence[MetricRow]) -> list[tuple[MetricRow, Scores]]:
     """Rows of several pairs of backends as one row a metric, device and direction."""
-    by_key: dict[tuple[str, str, str], tuple[MetricRow, Scores]] = {}
+    scores: dict[tuple[str, str, str], dict[str, BackendScore]] = {}
+    first: dict[tuple[str, str, str], MetricRow] = {}
     for row in rows:
         key = (row.metric.name, row.device, row.direction)
-        by_key.setdefault(key, (row, {}))[1].update(row.scores)
-    return list(by_key.values())
+        first.setdefault(key, row)
+        scores.setdefault(key, {}).update(row.scores)
+    return [(first[key], scores[key]) for key in first]
 
 
-def _values(experiment: ExperimentFolder, row: MetricRow, scores: Scores, unit: str = "") -> str:
+def scores_in_words(
+    experiment: ExperimentFolder, row: MetricRow, scores: Scores, unit: str = ""
+) -> str:
     """ "17.2 dB (PyTorch) and 17.1 dB (TensorFlow)"."""
     return listed(
         [
@@ -65,7 +68,7 @@ def _values(experiment: ExperimentFolder, row: MetricRow, scores: Scores, unit: 
 
 def _headline(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
     """The scores, those of untranslated and of real images, and the change since step 0."""
-    text = f"{row.title} {row.metric.unit} is {_values(experiment, row, scores)}"
+    text = f"{row.title} {row.metric.unit} is {scores_in_words(experiment, row, scores)}"
     images = (("untranslated images", row.identity_baseline), ("real images", row.floor))
     for name, value in images:
         text += f"; {name} score {row.text(value)}" if value is not None else ""
@@ -110,31 +113,27 @@ def _beaten(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> lis
     return texts
 
 
-def _pair(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
-    closer = "closer to the truth than the untranslated images"
-    result = {True: closer, False: f"not {closer}", None: f"not in every case {closer}"}
-    return (
-        f"PSNR to the true translations is {_values(experiment, row, scores, ' dB')}, that of"
-        f" untranslated images {row.text(row.identity_baseline)} dB:"
-        f" {result[_all_beat(row, scores)]}."
-    )
-
-
-def _reading(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
-    more = "more than in untranslated images"
-    result = {True: more, False: f"not {more}", None: f"not in every case {more}"}
-    return (
-        "A classifier trained on real images of the target domain reads the right label in"
-        f" {_values(experiment, row, scores, ' %')} of the translations, in"
-        f" {row.text(row.identity_baseline)} % of untranslated and in {row.text(row.floor)} % of"
-        f" real images: {result[_all_beat(row, scores)]}."
-    )
-
-
-def _all_beat(row: MetricRow, scores: Scores) -> bool | None:
-    """True or False where all backends agree; None where they do not, or one cannot be told."""
-    results = {row.beats_baseline(score) for score in scores.values()}
-    return results.pop() if len(results) == 1 else None
+def _other(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
+    """What PSNR to the true translations, or the judge, says beside the headline score."""
+    paired = row.metric.name == "pair_psnr"
+    values = scores_in_words(experiment, row, scores, " dB" if paired else " %")
+    baseline = row.text(row.identity_baseline)
+    if paired:
+        better = "closer to the truth than the untranslated images"
+        text = (
+            f"PSNR to the true translations is {values}, that of untranslated images {baseline} dB"
+        )
+    else:
+        better = "more than in untranslated images"
+        text = (
+            "A classifier trained on real images of the target domain reads the right label in"
+            f" {values} of the translations, in {baseline} % of untranslated and in"
+            f" {row.text(row.floor)} % of real images"
+        )
+    beats = {row.beats_baseline(score) for score in scores.values()}
+    if beats == {True}:
+        return f"{text}: {better}."
+    return f"{text}: not {'' if beats == {False} else 'in every case '}{better}."
 
 
 def place(experiment: ExperimentFolder, row: MetricRow) -> str:

@@ -1,4 +1,4 @@
-"""All records of an experiment, looked at before any is used: scoring takes minutes and writes."""
+"""Checks all records of an experiment before it is scored, which takes minutes and writes files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.records.experiment import ExperimentFolder, load
+from harness.records.experiment import load
 from harness.records.run import RunRecord
 from harness.report.comparison.losses import conventions
 from harness.system.errors import UserError
@@ -35,25 +35,28 @@ Arrays = Mapping[str, np.ndarray]
 def check_records(folder: Path) -> None:
     """Raises UserError naming the record that is missing or damaged, or does not fit the others.
 
-    Scores are not looked at: they are about to be made anew.
+    metrics.json is not checked: it is about to be written anew.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one that `make compare` wrote")
     experiment = load(folder, scored=False)
-    conventions(experiment)  # asks for all it needs
+    conventions(experiment)  # raises UserError if a setting it needs is missing
     experiment.setting("training.batch_size")
     references = experiment.references
     if references:
         _check_references(folder / "references.safetensors", references)
     for run in experiment.runs:
-        _check_tables(run)
+        losses, last = len(run.losses), run.status["steps"]
+        if losses != last:
+            raise _unfit(run.folder / "losses.csv", f"has {losses} rows for {last} steps", run)
+        if (run.blocks["steps"] < 1).any():
+            raise _unfit(run.folder / "blocks.csv", "has a block without steps", run)
         steps = run.evaluated_steps
-        if run.status["steps"] not in steps:
-            raise _unfit(run.evaluation_file(run.status["steps"]), "is missing", run)
-        for step in steps:
-            # One at a time: all of a long run's do not fit in memory.
-            if references:
-                _check_evaluation(run, step, experiment)
+        if last not in steps:
+            raise _unfit(run.evaluation_file(last), "is missing", run)
+        # One at a time: all of a long run's do not fit in memory.
+        for step in steps if references else ():
+            _check_evaluation(run, step, references)
 
 
 def _check_references(path: Path, arrays: Arrays) -> None:
@@ -70,20 +73,8 @@ def _check_references(path: Path, arrays: Arrays) -> None:
             raise UserError(f"{path}: {name} is not an image for each of {source}; {advice}")
 
 
-def _check_tables(run: RunRecord) -> None:
-    losses, steps = len(run.losses), run.status["steps"]
-    if losses != steps:
-        raise _unfit(run.folder / "losses.csv", f"has {losses} rows for {steps} steps", run)
-    if (run.blocks["steps"] < 1).any():
-        raise _unfit(run.folder / "blocks.csv", "has a block without steps", run)
-
-
-def _check_evaluation(run: RunRecord, step: int, experiment: ExperimentFolder) -> None:
-    path, arrays, references = (
-        run.evaluation_file(step),
-        run.evaluation(step),
-        experiment.references,
-    )
+def _check_evaluation(run: RunRecord, step: int, references: Arrays) -> None:
+    path, arrays = run.evaluation_file(step), run.evaluation(step)
     for name in ("ab", "ba"):
         if name not in arrays:
             raise _unfit(path, f"has no array {name}", run)
@@ -93,7 +84,11 @@ def _check_evaluation(run: RunRecord, step: int, experiment: ExperimentFolder) -
             given = f"{arrays[name].dtype} {arrays[name].shape}"
             raise _unfit(path, f"has {given} for {name}, not uint8 {wanted}", run)
     for name, source in PATCHES.items():
-        if name in arrays and not _are_scores(arrays[name], len(references[source])):
+        if name not in arrays:
+            continue
+        scores = arrays[name]
+        one_each = scores.ndim == 3 and scores.size and len(scores) == len(references[source])
+        if not (one_each and scores.dtype == np.float32 and np.isfinite(scores).all()):
             raise _unfit(path, f"has no finite scores for each image in {name}", run)
 
 
@@ -101,11 +96,6 @@ def _are_images(array: np.ndarray) -> bool:
     return bool(
         array.dtype == np.uint8 and array.ndim == 4 and array.size and array.shape[-1] in (1, 3)
     )
-
-
-def _are_scores(array: np.ndarray, images: int) -> bool:
-    shaped = array.dtype == np.float32 and array.ndim == 3 and len(array) == images
-    return bool(shaped and array.size and np.isfinite(array).all())
 
 
 def _unfit(path: Path, problem: str, run: RunRecord) -> UserError:

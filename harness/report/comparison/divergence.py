@@ -7,7 +7,7 @@ rounding and to the implementation; training amplifies it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from harness.report.figures import GUIDE, Drawn, figure
 from harness.report.formatting import significant
 
 APART = 0.01  # from here on the curves are visibly different
-ROUNDING = 1e-4  # of float32 after a whole forward pass, with room to spare
+ROUNDING = 1e-4  # more than float32 rounding causes in a whole forward pass
 WIDTH = 1.12  # from one end of a drawn window of steps to the other
 
 
@@ -63,7 +63,13 @@ def divergences(experiment: ExperimentFolder) -> list[Divergence]:
     terms = [name for name in LOSS_TERMS if conventions(experiment).objective.weights[name]]
     divergences = []
     for first, second in itertools.combinations(experiment.present, 2):
-        distances = [_distance(a, b, terms) for a, b in _pairs(experiment, first, second)]
+        distances = [
+            _distance(one, other, terms)
+            for device in experiment.devices
+            for one in experiment.of(first, device)
+            for other in experiment.of(second, device)
+            if one.seed == other.seed
+        ]
         # Of the device on which the first backend has most seeds.
         runs = max((experiment.of(first, d) for d in experiment.devices), key=len, default=())
         seeds = [_distance(a, b, terms) for a, b in itertools.combinations(runs, 2)]
@@ -123,29 +129,17 @@ def divergence_figure(
 
 
 def _lines(axis: Axes, rows: np.ndarray, label: str, **style: Any) -> None:
+    """A line a row (steps,): medians over windows, equally wide on a logarithmic axis."""
     for number, row in enumerate(rows):
-        axis.plot(*_thinned(row), label=label if number == 0 else None, **style)
-
-
-def _thinned(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps from 1, and medians over windows that are equally wide on a logarithmic axis."""
-    steps = np.arange(1, len(row) + 1)
-    edges = np.unique(np.geomspace(1, len(row) + 1, int(np.log(len(row) + 1) / np.log(WIDTH)) + 2)
-                      .round().astype(int))  # fmt: skip
-    parts = [slice(low - 1, high - 1) for low, high in itertools.pairwise(edges)]
-    middles = np.array([np.median(row[part]) for part in parts])
-    kept = np.isfinite(middles) & (middles > 0)
-    return np.array([steps[part].mean() for part in parts])[kept], middles[kept]
-
-
-def _pairs(
-    experiment: ExperimentFolder, first: str, second: str
-) -> Iterator[tuple[RunRecord, RunRecord]]:
-    for device in experiment.devices:
-        others = {run.seed: run for run in experiment.of(second, device)}
-        for run in experiment.of(first, device):
-            if run.seed in others:
-                yield run, others[run.seed]
+        steps = np.arange(1, len(row) + 1)
+        windows = int(np.log(len(row) + 1) / np.log(WIDTH)) + 1
+        edges = np.unique(np.geomspace(1, len(row) + 1, windows + 1).round().astype(int))
+        parts = [slice(low - 1, high - 1) for low, high in itertools.pairwise(edges)]
+        centres = np.array([steps[part].mean() for part in parts])
+        medians = np.array([np.median(row[part]) for part in parts])
+        kept = np.isfinite(medians) & (medians > 0)
+        name = label if number == 0 else None
+        axis.plot(centres[kept], medians[kept], label=name, **style)
 
 
 def _distance(one: RunRecord, other: RunRecord, terms: list[str]) -> np.ndarray:

@@ -29,20 +29,21 @@ FIELDS = (
 )
 SAME_EVERYWHERE = ("precision", "deterministic", "git_revision", "source_digest", "cyclebench")
 SAME_ON_A_DEVICE = ("device", "device_kind", "threads", "platform", "python")
-# Of the GPU, where both runs have one and say it. Whoever compares speeds should know.
-SAME_ON_A_GPU = ("driver", "gpu", "power_limit", "max_clocks")
-# Empty on a CPU, and in records from before they were written: then the table has no such row.
+# Of a GPU, compared where both runs have one and recorded it: speeds depend on them.
+SAME_ON_A_GPU = {
+    "driver": "driver",
+    "gpu": "GPU",
+    "power_limit": "power limit of the GPU",
+    "max_clocks": "clock limit of the GPU",
+}
+# Empty on a CPU and in older records: then the table has no such row.
 ONLY_OF_GPUS = ("libraries", "gpu", "power_limit", "max_clocks")
-# By key of `libraries`: in words, and as it was called among the versions before.
+# By key of `libraries`: in words, and its key among the versions of older records.
 LIBRARIES = {
     "cuda_build": ("built for CUDA", "cuda"),
     "cudnn": ("cuDNN", "cudnn"),
     "cuda_runtime": ("CUDA runtime", ""),
 }
-
-
-TITLES = {"driver": "driver", "gpu": "GPU", "power_limit": "power limit of the GPU",
-          "max_clocks": "clock limit of the GPU"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,39 +53,35 @@ class Group:
     device: str
     backend: str
     seeds: tuple[int, ...]
-    values: dict[str, str]  # field -> text; without ONLY_OF_GPUS that it has not
+    values: dict[str, str]  # field -> text; without those of ONLY_OF_GPUS that are empty
 
 
 def groups(experiment: ExperimentFolder) -> list[Group]:
     """One for each distinct environment, by device and backend.
 
-    Cards of one kind that are as fast are one environment, whichever of them a run was given.
+    Two GPUs of the same kind and speed are one environment.
     """
-    seeds: dict[tuple[str, str, str], list[RunRecord]] = {}
+    alike: dict[tuple[str, str, str], list[RunRecord]] = {}
     for device in experiment.devices:
         for backend in experiment.on(device):
             for run in experiment.of(backend, device):
                 key = json.dumps(shown(run.environment), sort_keys=True)
-                seeds.setdefault((device, backend, key), []).append(run)
-    return [
-        Group(
-            device,
-            backend,
-            tuple(run.seed for run in runs),
-            {
-                field: _text(values.get(field))
-                for field, _ in FIELDS
-                if field in values or field not in ONLY_OF_GPUS
-            },
-        )
-        for (device, backend, _), runs in seeds.items()
-        for values in (shown(runs[0].environment),)
-    ]
+                alike.setdefault((device, backend, key), []).append(run)
+    groups = []
+    for (device, backend, _), runs in alike.items():
+        values = shown(runs[0].environment)
+        texts = {
+            field: _text(values.get(field))
+            for field, _ in FIELDS
+            if field in values or field not in ONLY_OF_GPUS
+        }
+        groups.append(Group(device, backend, tuple(run.seed for run in runs), texts))
+    return groups
 
 
 def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """environment.json with its facts of a GPU in words: what a table has, and what is compared."""
-    # Packages, and libraries of CUDA: each framework brings its own, which are no difference.
+    """environment.json with the facts of its GPU in words, as tables and comparisons use them."""
+    # CUDA libraries are no versions to compare: each framework brings its own.
     versions, recorded = dict(environment["versions"]), environment.get("libraries") or {}
     libraries = {}
     for key, (words, before) in LIBRARIES.items():
@@ -125,7 +122,7 @@ def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def warnings(experiment: ExperimentFolder) -> list[str]:
-    """A line for each field that differs where it should not: such runs are not like for like."""
+    """A line for each field that should be the same in all runs and is not."""
     lines = []
     for field in SAME_EVERYWHERE:
         lines += _differing(field, _values(experiment.runs, field))
@@ -138,13 +135,13 @@ def warnings(experiment: ExperimentFolder) -> list[str]:
             for run in here
             if run.environment.get("device_kind") == "cuda"
         }
-        for field in SAME_ON_A_GPU:
-            known = {run: facts[field] for run, facts in on_gpus.items() if facts.get(field)}
-            lines += _differing(TITLES[field], known)
+        for field, title in SAME_ON_A_GPU.items():
+            values = {run: facts[field] for run, facts in on_gpus.items() if facts.get(field)}
+            lines += _differing(title, values)
     versions = {run: shown(run.environment)["versions"] for run in experiment.runs}
     for package in sorted({name for of_run in versions.values() for name in of_run}):
-        known = {run: of_run[package] for run, of_run in versions.items() if package in of_run}
-        lines += _differing(f"version of {package}", known)
+        values = {run: of_run[package] for run, of_run in versions.items() if package in of_run}
+        lines += _differing(f"version of {package}", values)
     return lines
 
 

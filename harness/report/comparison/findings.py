@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.divergence import Divergence, divergences
-from harness.report.comparison.extreme_examples import extreme_galleries
+from harness.report.comparison.galleries import extreme_galleries, galleries
 from harness.report.comparison.losses import LossRow, loss_rows
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
 from harness.report.comparison.verdict import answers, scope
-from harness.report.gallery import Gallery, galleries
-from harness.report.page import Answer
+from harness.report.page import Answer, Gallery
 
 
 @dataclass(frozen=True)

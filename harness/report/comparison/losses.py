@@ -1,23 +1,29 @@
-"""Loss terms in the four units of docs/conventions.md, and the curves the plots draw."""
+"""Loss terms in the four units of docs/conventions.md: numbers, and curves for plots and chart."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
-from backends.objective import LOSS_TERMS, PENALTIES, Objective
+from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, Objective
 from harness.records.experiment import ExperimentFolder
+from harness.records.imported_losses import CYCLE, Imported, read_imported
 from harness.records.run import RunRecord
+from harness.report.figures import PALETTE, colour
 from harness.system.errors import UserError
 
 CONVENTIONS = ("mean", "unnormalised", "normalised", "weighted")
 TAIL = 10  # the last tenth of a run
 OBJECTIVE = TypeAdapter(Objective)
+CHART_POINTS = 400  # of a curve of the chart; each is the mean of the steps around it
+CHART_DIGITS = 5  # significant ones
 
 
 @dataclass(frozen=True)
@@ -84,16 +90,23 @@ def loss_rows(experiment: ExperimentFolder) -> list[LossRow]:
     units = conventions(experiment)
     penalised = units.objective.adversarial == "wasserstein_gp"
     terms = LOSS_TERMS + PENALTIES if penalised else LOSS_TERMS
-    finals = {
-        name: {term: _final(experiment.of(name), term) for term in terms}
-        for name in experiment.present
-    }
     rows = []
     for term in terms:
+        finals = {}
+        for name in experiment.present:
+            tails = [
+                _column(run, term).iloc[-math.ceil(len(run.losses) / TAIL) :]
+                for run in experiment.of(name)
+                if len(run.losses)
+            ]
+            finals[name] = _mean([float(tail.mean(skipna=False)) for tail in tails])
         for convention in CONVENTIONS:
             factor = units.factor(term, convention)
             if factor is not None:
-                values = {name: _times(finals[name][term], factor) for name in finals}
+                values = {
+                    name: None if final is None else final * factor
+                    for name, final in finals.items()
+                }
                 rows.append(LossRow(term, convention, values))
     return rows
 
@@ -127,6 +140,73 @@ def curves(runs: Sequence[RunRecord], column: str) -> np.ndarray:
     return np.where(np.isfinite(stacked), stacked, np.nan)
 
 
+def chart_data(experiment: ExperimentFolder) -> Markup:
+    """The page's chart as JSON, of an experiment with a complete run.
+
+    `series [{title, colour, dashed}]`, `steps` and each term's `values`: a list a series; values as
+    recorded (means over elements), null where not finite; `terms [{title, factors, values}]`, and
+    `factors {convention: multiplier}`.
+    """
+    runs = [run for name in experiment.present for run in experiment.of(name)]
+    imported = read_imported(experiment.folder)
+    sources: list[RunRecord | Imported] = [*runs, *imported]
+    series = []
+    for run in runs:
+        title = f"{experiment.title(run.backend)}, seed {run.seed}"
+        if len(experiment.devices) > 1:
+            title += f", {experiment.device_title(run.device)}"
+        tone = colour(experiment, run.backend)
+        series.append({"title": title, "colour": tone, "dashed": False})
+    for number, losses in enumerate(imported, len(experiment.backends)):
+        tone = PALETTE[number % len(PALETTE)]
+        series.append({"title": f"{losses.title} (imported)", "colour": tone, "dashed": True})
+    steps = [np.arange(len(run.losses), dtype=np.float64) for run in runs]
+    steps += [losses.table["step"].to_numpy(np.float64) for losses in imported]
+    units = conventions(experiment)
+    # The mean of both cycle losses only where one factor holds for both.
+    same = all(units.factor("cycle_a", c) == units.factor("cycle_b", c) for c in CONVENTIONS)
+    terms = []
+    for term in (*([CYCLE] if same else []), *LOSS_TERMS, *ACCURACIES):
+        factors = {"mean": 1.0}
+        if term not in ACCURACIES:
+            of_all = {convention: units.factor(term, convention) for convention in CONVENTIONS}
+            factors = {name: factor for name, factor in of_all.items() if factor is not None}
+        title = "cycle, mean of both generators" if term == CYCLE else term.replace("_", " ")
+        values = [_thinned(_curve(losses, term)) for losses in sources]
+        terms.append({"title": title, "factors": factors, "values": values})
+    document = {
+        "conventions": list(CONVENTIONS),
+        "series": series,
+        "steps": [_thinned(column) or [] for column in steps],
+        "terms": terms,
+    }
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    # "</script>" within a title would end the block.
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped just here
+
+
+def _curve(losses: RunRecord | Imported, term: str) -> np.ndarray | None:
+    """A term at every step; None where the source has no such term.
+
+    Steps at which an imported curve has no value are filled in.
+    """
+    if isinstance(losses, Imported) and term in losses.table:
+        return losses.table[term].interpolate(limit_area="inside").to_numpy(np.float64)
+    if term == CYCLE:
+        a, b = (_curve(losses, f"cycle_{side}") for side in "ab")
+        return None if a is None or b is None else (a + b) / 2
+    return None if isinstance(losses, Imported) else curves([losses], term)[0]
+
+
+def _thinned(curve: np.ndarray | None) -> list[float | None] | None:
+    """At most CHART_POINTS means of neighbours; null where one of them is: a gap stays visible."""
+    if curve is None or not len(curve):
+        return None
+    starts = np.arange(0, len(curve), math.ceil(len(curve) / CHART_POINTS))
+    means = np.add.reduceat(curve, starts) / np.diff([*starts, len(curve)])
+    return [float(f"{v:.{CHART_DIGITS}g}") if math.isfinite(v) else None for v in means]
+
+
 def _column(run: RunRecord, name: str) -> pd.Series:
     """Of losses.csv. Raises UserError where it has none such: of penalties, not every run has."""
     if name not in run.losses.columns:
@@ -137,21 +217,7 @@ def _column(run: RunRecord, name: str) -> pd.Series:
     return run.losses[name]
 
 
-def _final(runs: Sequence[RunRecord], term: str) -> float | None:
-    return _mean(
-        [
-            float(_column(r, term).iloc[-math.ceil(len(r.losses) / TAIL) :].mean(skipna=False))
-            for r in runs
-            if len(r.losses)
-        ]
-    )
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     """None unless every value is a finite number: a diverged run is not averaged away."""
     numbers = [value for value in values if value is not None and math.isfinite(value)]
     return sum(numbers) / len(numbers) if numbers and len(numbers) == len(values) else None
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor

@@ -5,10 +5,12 @@ from __future__ import annotations
 from harness.config.presets import DEFAULT
 from harness.plan.step_cost import paper_seconds, paper_sentence
 from harness.records.experiment import ExperimentFolder
+from harness.report.comparison.galleries import shown_runs
 from harness.report.comparison.losses import conventions
 from harness.report.comparison.timing import flops_per_second
 from harness.report.formatting import fixed
-from harness.report.gallery import LOSSLESS, QUALITY, Gallery, shown_runs
+from harness.report.gallery import LOSSLESS, QUALITY
+from harness.report.page import Gallery
 from harness.statistics.intervals import MINIMUM_SEEDS
 
 # What a metric is, by the first of those that are explained together.
@@ -107,9 +109,9 @@ def about_timing(experiment: ExperimentFolder) -> str:
     for device in experiment.devices if experiment.preset == DEFAULT else ():
         speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
         counts = experiment.audit["counts"]
-        known = [speed for speed in speeds if speed]
-        seconds = paper_seconds(experiment.dataset, (counts["trainA"], counts["trainB"]), known)
-        if seconds and len(known) == len(speeds):
+        measured = [speed for speed in speeds if speed]
+        seconds = paper_seconds(experiment.dataset, (counts["trainA"], counts["trainB"]), measured)
+        if seconds and len(measured) == len(speeds):
             where = f"on {experiment.device_title(device)}"
             sentences.append(paper_sentence(seconds, len(speeds), where))
     return " ".join(sentences)
@@ -134,8 +136,6 @@ def about_losses(experiment: ExperimentFolder) -> str:
 
 def about_images(experiment: ExperimentFolder, galleries: tuple[Gallery, ...]) -> str:
     """Which run, which images and how they are encoded."""
-    if not galleries:
-        return ""
     run = shown_runs(experiment)[0]
     where = f" on {experiment.device_title(run.device)}" if len(experiment.devices) > 1 else ""
     several = len(experiment.seeds) > 1 or where

@@ -1,20 +1,28 @@
-"""Which figures a report has; those of losses and of timing are drawn here."""
+"""Which figures a report has, and how each is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from backends.objective import LOSS_TERMS
-from harness.records.experiment import ExperimentFolder
-from harness.report.comparison.discriminator_plots import accuracy_figure, output_figure
+from harness.config.metric_table import BY_NAME, Metric
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.run import RunRecord
 from harness.report.comparison.divergence import Divergence, divergence_figure
 from harness.report.comparison.losses import conventions, curves, cycle_curves
-from harness.report.comparison.score_plots import score_figure
+from harness.report.comparison.scores import ScorePoint, reference, score_curves
 from harness.report.comparison.timing import block_times
-from harness.report.figures import PALETTE, Drawn, colour, curve, figure, files
+from harness.report.figures import GUIDE, PALETTE, Drawn, colour, curve, figure, files
+
+BINS = 60  # of a histogram of the discriminators' outputs
+# KID is the headline; the others are drawn where they were computed.
+DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerboard")
+PATCHES = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
 
 
 def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[str, bytes]:
@@ -35,8 +43,19 @@ def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[s
         "scores.png": score_figure(experiment),
         "discriminators.png": output_figure(experiment),
     }
-    return files({**drawn, **{name: drawing for name, drawing in optional.items() if drawing},
-                  **blocks})  # fmt: skip
+    drawn |= {name: drawing for name, drawing in optional.items() if drawing}
+    return files(drawn | blocks)
+
+
+def _curves(
+    axis: Axes,
+    experiment: ExperimentFolder,
+    values: Callable[[Sequence[RunRecord]], np.ndarray],
+) -> None:
+    """A curve a backend; `values` of its runs: (runs, steps)."""
+    for name in experiment.present:
+        runs = experiment.of(name)
+        curve(axis, values(runs), colour(experiment, name), experiment.title(name))
 
 
 def cycle_figure(experiment: ExperimentFolder) -> Drawn:
@@ -50,9 +69,7 @@ def cycle_figure(experiment: ExperimentFolder) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, (convention, label) in zip(axes.flat, labels.items(), strict=True):
-            for name in experiment.present:
-                values = cycle_curves(experiment.of(name), units, convention)
-                curve(axis, values, colour(experiment, name), experiment.title(name))
+            _curves(axis, experiment, partial(cycle_curves, units=units, convention=convention))
             axis.set_title(label, loc="left")
 
     return figure(1, 3, (11, 3.4), draw, "step")
@@ -63,9 +80,7 @@ def loss_figure(experiment: ExperimentFolder) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, term in zip(axes.flat, LOSS_TERMS, strict=True):
-            for name in experiment.present:
-                values = curves(experiment.of(name), term)
-                curve(axis, values, colour(experiment, name), experiment.title(name))
+            _curves(axis, experiment, partial(curves, column=term))
             axis.set_title(term.replace("_", " "), loc="left")
 
     return figure(4, 2, (11, 10), draw, "step")
@@ -131,3 +146,105 @@ def device_figure(experiment: ExperimentFolder) -> Drawn | None:
 
     inches = (11, 1.3 + 0.3 * len(times) * len(backends))
     return figure(1, 1, inches, draw, "ms a step, median", counting=False)
+
+
+def accuracy_figure(experiment: ExperimentFolder) -> Drawn:
+    """Share of patches each discriminator judges rightly: in training, and on the test split."""
+
+    def draw(axes: np.ndarray) -> None:
+        for axis, column in zip(axes.flat, PATCHES, strict=True):
+            target, side = column.split("_")
+            _curves(axis, experiment, partial(curves, column=f"accuracy_{column}"))
+            for name in experiment.present:
+                by_step: dict[int, list[float]] = {}
+                for row in experiment.metrics.get("discriminators", []):
+                    if row["backend"] == name and row["domain"] == side:
+                        by_step.setdefault(row["step"], []).append(row[f"accuracy_{target}"])
+                steps = sorted(by_step)
+                means = [float(np.mean(by_step[step])) for step in steps]
+                axis.plot(steps, means, "D", color=colour(experiment, name), markersize=4.5,
+                          markeredgecolor="white", markeredgewidth=0.7, zorder=3)  # fmt: skip
+            axis.set_title(f"discriminator {side}, {target} patches", loc="left")
+            axis.set_ylim(0, 1.02)
+            axis.axhline(0.5, color=GUIDE, linewidth=0.8, linestyle=":")
+
+    return figure(2, 2, (11, 5.4), draw, "step")
+
+
+def output_figure(experiment: ExperimentFolder) -> Drawn | None:
+    """Histograms of the discriminators' outputs for patches of test images, after the last step.
+
+    None unless all runs have them.
+    """
+    outputs: dict[str, dict[str, np.ndarray]] = {}
+    for backend in experiment.present:
+        finals = [run.final_evaluation for run in experiment.of(backend)]
+        if not all(f"patches_{name}" in arrays for arrays in finals for name in PATCHES):
+            return None
+        outputs[backend] = {
+            name: np.concatenate([arrays[f"patches_{name}"].ravel() for arrays in finals])
+            for name in PATCHES
+        }
+    pooled = np.concatenate([array for arrays in outputs.values() for array in arrays.values()])
+    low, high = (float(np.quantile(pooled, share)) for share in (0.001, 0.999))
+    edges = np.linspace(low, high, BINS + 1)
+    middle = conventions(experiment).objective.middle
+
+    def draw(axes: np.ndarray) -> None:
+        for axis, side in zip(axes.flat, "ab", strict=True):
+            for name, arrays in outputs.items():
+                for target, dash in (("real", "-"), ("fake", "--")):
+                    counts, _ = np.histogram(arrays[f"{target}_{side}"], edges, density=True)
+                    label = f"{experiment.title(name)}, {target}"
+                    axis.stairs(counts, edges, color=colour(experiment, name), linestyle=dash,
+                                linewidth=1.6, label=label)  # fmt: skip
+            axis.axvline(middle, color=GUIDE, linewidth=0.8, linestyle=":")
+            axis.set_yticks([])
+            title = f"discriminator {side}: {experiment.domain(side)}"
+            axis.set_title(title, loc="left", parse_math=False)
+
+    return figure(1, 2, (11, 3.2), draw, "output for a patch (high: real, low: translated)")
+
+
+def score_figure(experiment: ExperimentFolder) -> Drawn | None:
+    """Scores at every evaluated step: a row a metric, a column a direction.
+
+    None where nothing was scored.
+    """
+    scores = {name: points for name in DRAWN if (points := score_curves(experiment, name))}
+    if not scores:
+        return None
+
+    def draw(axes: np.ndarray) -> None:
+        for name, row in zip(scores, axes, strict=True):
+            for axis, direction in zip(row, DIRECTIONS, strict=True):
+                _score_panel(axis, experiment, BY_NAME[name], direction, scores[name])
+
+    return figure(len(scores), 2, (11, 0.4 + 2.8 * len(scores)), draw, "step")
+
+
+def _score_panel(
+    axis: Axes,
+    experiment: ExperimentFolder,
+    metric: Metric,
+    direction: str,
+    scores: dict[tuple[str, str], list[ScorePoint]],
+) -> None:
+    """Curves of all backends, the baseline (dashed) and the floor (dotted)."""
+    for name in experiment.present:
+        points = scores.get((name, direction), [])
+        steps = [point.step for point in points]
+        low, middle, high = (
+            [getattr(point, bound) * metric.scale for point in points]
+            for bound in ("low", "value", "high")
+        )
+        tone = colour(experiment, name)
+        axis.fill_between(steps, low, high, color=tone, alpha=0.18, linewidth=0)
+        axis.plot(steps, middle, "o-", color=tone, markersize=3.5, label=experiment.title(name))
+    beside = reference(experiment, metric.name, direction)
+    for kind, dash in (("identity_baseline", "--"), ("floor", ":")):
+        level = beside.get(kind)
+        if level is not None:
+            axis.axhline(level * metric.scale, color=GUIDE, linewidth=1, linestyle=dash)
+    title = f"{metric.titled(beside.get('n'))} {metric.unit}".strip()
+    axis.set_title(f"{title}: {experiment.path(direction)}", loc="left", parse_math=False)

@@ -23,7 +23,7 @@ HEADLINE = "kid_efflite0"
 
 @dataclass(frozen=True)
 class Best:
-    """The best score of all evaluated steps: chosen by looking, so flattering on the test split."""
+    """The best score of all evaluated steps. Too optimistic: these images chose the step."""
 
     value: float  # mean over runs of each run's best
     step: int | None  # None: not the same in all runs
@@ -39,9 +39,9 @@ class BackendScore:
     best: Best | None = None  # None: no step was evaluated but the first and the last
 
     def better_than(self, reference: float | None, better: str) -> bool | None:
-        """True or False where the whole interval says so; None where it cannot be told.
+        """True or False where the whole interval is better or worse than `reference`; else None.
 
-        A mean of seeds too few for an interval is taken as it is; a single run without one is not.
+        Without an interval a mean over seeds is compared as it is; for a single run it is None.
         """
         if self.interval.value is None or reference is None:
             return None
@@ -64,15 +64,6 @@ class ScorePoint:
     low: float
     high: float
 
-    @classmethod
-    def of(cls, step: int, records: Sequence[Mapping[str, Any]]) -> ScorePoint:
-        values = [record["value"] for record in records]
-        if len(records) > 1:
-            return cls(step, sum(values) / len(values), min(values), max(values))
-        low, high = (records[0][bound] for bound in ("low", "high"))
-        value = values[0]
-        return cls(step, value, value if low is None else low, value if high is None else high)
-
 
 @dataclass(frozen=True)
 class MetricRow:
@@ -83,7 +74,7 @@ class MetricRow:
     device: str
     scores: Mapping[str, BackendScore]
     difference: Interval
-    gaps: tuple[float, ...]  # the difference seed by seed: what the verdict is made of
+    gaps: tuple[float, ...]  # the difference of each seed, from which the verdict is computed
     over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
     margin: float | None  # of equivalence, in the metric's own unit
     verdict: Verdict | None  # None: one backend, or no margin fixed before training
@@ -151,27 +142,44 @@ def score_curves(
 ) -> dict[tuple[str, str], list[ScorePoint]]:
     """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
-    by_run: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
+    by_place: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
     for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
         run = (score["device"], score["backend"], score["seed"])
         if run in complete and _finite([score["value"]]):
-            steps = by_run.setdefault((score["backend"], score["direction"]), {})
+            steps = by_place.setdefault((score["backend"], score["direction"]), {})
             steps.setdefault(score["step"], []).append(score)
-    return {
-        key: [ScorePoint.of(step, steps[step]) for step in sorted(steps)]
-        for key, steps in by_run.items()
-    }
+    curves: dict[tuple[str, str], list[ScorePoint]] = {}
+    for key, steps in by_place.items():
+        curves[key] = []
+        for step, records in sorted(steps.items()):
+            values = [record["value"] for record in records]
+            low, high = min(values), max(values)
+            if len(records) == 1:
+                low = low if records[0]["low"] is None else records[0]["low"]
+                high = high if records[0]["high"] is None else records[0]["high"]
+            curves[key].append(ScorePoint(step, sum(values) / len(values), low, high))
+    return curves
 
 
 def _row(
     experiment: ExperimentFolder, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
 ) -> MetricRow:
-    key = {"metric": metric.name, "direction": direction}
-    beside = reference(experiment, metric.name, direction)
-    here = {**key, "device": device}
-    differences = _differences(experiment, here, pair) if len(pair) == 2 else []
+    here = {"metric": metric.name, "direction": direction, "device": device}
+    # Of first minus second all records, and those of the last step, seed by seed.
+    recorded = _first_minus_second(experiment, here, pair) if len(pair) == 2 else []
+    last = {run.seed: run.status["steps"] for run in experiment.of(pair[0], device)}
+    both = sorted(last.keys() & {run.seed for run in experiment.of(pair[-1], device)})
+    differences = [
+        record
+        for seed in both
+        for record in _matching(recorded, {"seed": seed, "step": last[seed]})
+    ]
     values = _finite(record["value"] for record in differences)
+    # Of one seed, how far the difference varies after any training: from three evaluated steps on.
+    trained = _finite(record["value"] for record in recorded if record["step"] > 0)
+    varied = len(values) == 1 and len(trained) > 2
     margin = (experiment.configuration.get("evaluation") or {}).get("margins", {}).get(metric.name)
+    beside = reference(experiment, metric.name, direction)
     images = [s["n"] for s in _matching(experiment.metrics["scores"], here)]
     return MetricRow(
         metric=metric,
@@ -180,7 +188,7 @@ def _row(
         scores={name: _score(experiment, here, name, metric.better) for name in pair},
         difference=_interval(differences),
         gaps=tuple(values),
-        over_training=_over_training(experiment, here, pair) if len(values) == 1 else None,
+        over_training=(min(trained), max(trained)) if varied else None,
         margin=margin,
         verdict=verdict(values, margin) if margin and values else None,
         floor=beside.get("floor"),
@@ -212,45 +220,17 @@ def _score(
     return BackendScore(_interval(last), runs, start, best)
 
 
-def _differences(
-    experiment: ExperimentFolder, here: Mapping[str, Any], pair: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Records of first minus second after the last step."""
-    first, second = (experiment.of(name, str(here["device"])) for name in pair)
-    steps = {run.seed: run.status["steps"] for run in first}
-    return [
-        record
-        for seed in sorted(steps.keys() & {run.seed for run in second})
-        for record in _first_minus_second(
-            experiment, {**here, "seed": seed, "step": steps[seed]}, pair
-        )
-    ]
-
-
 def _first_minus_second(
     experiment: ExperimentFolder, key: Mapping[str, Any], pair: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Records with the key, whichever way round they were written."""
-    records = experiment.metrics.get("differences", [])
-    turned = _matching(records, {**key, "backends": [pair[1], pair[0]]})
-    return _matching(records, {**key, "backends": list(pair)}) + [
-        {
-            **record,
-            "value": _minus(record["value"]),
-            "low": _minus(record["high"]),
-            "high": _minus(record["low"]),
-        }
-        for record in turned
-    ]
-
-
-def _over_training(
-    experiment: ExperimentFolder, here: Mapping[str, Any], pair: tuple[str, ...]
-) -> tuple[float, float] | None:
-    """Smallest and largest difference after any training; None below three evaluated steps."""
-    records = _first_minus_second(experiment, here, pair)
-    values = _finite(record["value"] for record in records if record["step"] > 0)
-    return (min(values), max(values)) if len(values) > 2 else None
+    records = _matching(experiment.metrics.get("differences", []), key)
+    first_minus_second = _matching(records, {"backends": list(pair)})
+    for record in _matching(records, {"backends": [pair[1], pair[0]]}):
+        value, low, high = (record[name] for name in ("value", "low", "high"))
+        value, high, low = (None if v is None else -v for v in (value, low, high))
+        first_minus_second.append({**record, "value": value, "low": low, "high": high})
+    return first_minus_second
 
 
 def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:
@@ -266,7 +246,3 @@ def _matching(records: Any, key: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _finite(values: Any) -> list[float]:
     return [value for value in values if value is not None and math.isfinite(value)]
-
-
-def _minus(value: float | None) -> float | None:
-    return None if value is None else -value

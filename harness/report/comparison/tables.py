@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.objective import LOSS_TERMS
+from harness.config.differences import flat
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment
 from harness.report.comparison.losses import CONVENTIONS, LossRow, cycle_rows
@@ -13,7 +14,7 @@ from harness.report.comparison.timing import TimingRow, clock_table
 from harness.report.comparison.verdict import more
 from harness.report.figures import colour
 from harness.report.formatting import MISSING, bounds, fixed, percent, plural, prefixed, significant
-from harness.report.page import Cell, Table
+from harness.report.page import Cell, Table, text_table
 
 
 def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], device: str) -> Table:
@@ -33,32 +34,31 @@ def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], dev
         ]
         for name in backends:
             score = row.scores.get(name)
-            cells.append(_score_cell(score, digits, scale) if score else Cell(""))
-        gap, span = (
-            fixed(row.difference.value, digits, scale),
-            bounds(row.difference, digits, scale),
-        )
-        cells += [Cell(gap, span), _verdict_cell(row)]
-        cells += [Cell(fixed(row.floor, digits, scale)),
-                  Cell(fixed(row.identity_baseline, digits, scale))]  # fmt: skip
+            cells.append(_score_cell(row, score) if score else Cell(""))
+        cells += [
+            Cell(row.text(row.difference.value), bounds(row.difference, digits, scale)),
+            _verdict_cell(row),
+            Cell(row.text(row.floor)),
+            Cell(row.text(row.identity_baseline)),
+        ]
         body.append(tuple(cells))
     return Table(tuple(header), tuple(body), experiment.device_title(device))
 
 
-def _score_cell(score: BackendScore, digits: int, scale: float) -> Cell:
-    lines = [bounds(score.interval, digits, scale)]
+def _score_cell(row: MetricRow, score: BackendScore) -> Cell:
+    lines = [bounds(score.interval, row.metric.digits, row.metric.scale)]
     if score.start is not None:
-        lines.append(f"step 0: {fixed(score.start, digits, scale)}")
+        lines.append(f"step 0: {row.text(score.start)}")
     if score.best:
         at = "different steps" if score.best.step is None else f"step {score.best.step:,}"
-        lines.append(f"best: {fixed(score.best.value, digits, scale)}, {at}")
-    return Cell(fixed(score.interval.value, digits, scale), "\n".join(filter(None, lines)))
+        lines.append(f"best: {row.text(score.best.value)}, {at}")
+    return Cell(row.text(score.interval.value), "\n".join(filter(None, lines)))
 
 
 def _verdict_cell(row: MetricRow) -> Cell:
     if row.verdict is None:
         return Cell(MISSING, "no margin fixed" if len(row.scores) > 1 and row.seeds else "")
-    margin = f"margin ±{fixed(row.margin, row.metric.digits, row.metric.scale)}"
+    margin = f"margin ±{row.text(row.margin)}"
     if row.verdict.label == "cannot tell yet":
         return Cell(row.verdict.label, f"{margin}\n{more(row)}")
     return Cell(row.verdict.label, margin)
@@ -81,13 +81,13 @@ def cycle_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Tabl
 
 def loss_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Table:
     """Every term and convention of summary.json, a row a term and backend."""
-    found = {(row.term, row.convention): row.values for row in losses}
+    recorded = {(row.term, row.convention): row.values for row in losses}
     header = (Cell("Term"), Cell("Backend"), *map(Cell, CONVENTIONS))
     body = [
         (
             Cell(term.replace("_", " ")),
             Cell(experiment.title(name), swatch=colour(experiment, name)),
-            *(Cell(significant(found.get((term, c), {}).get(name), 4)) for c in CONVENTIONS),
+            *(Cell(significant(recorded.get((term, c), {}).get(name), 4)) for c in CONVENTIONS),
         )
         for term in LOSS_TERMS
         for name in experiment.present
@@ -110,6 +110,12 @@ def timing_tables(
     experiment: ExperimentFolder, timing: Sequence[TimingRow], device: str
 ) -> list[Table]:
     """A table a pair of backends."""
+    resources = [run.resources for run in experiment.runs if run.device == device]
+    # How a quantity was read, where there is more than one way.
+    kinds = {
+        "peak_memory_bytes": {of_run["peak_memory"]["kind"] for of_run in resources},
+        "joules_per_image": {s for of_run in resources if (s := of_run.get("energy_source"))},
+    }
     tables = []
     for pair in experiment.pairs(device):
         rows = [r for r in timing if r.device == device and tuple(r.values) == pair]
@@ -119,9 +125,9 @@ def timing_tables(
             header.append(Cell("Ratio", f"{second} / {first}"))
         body = []
         for row in rows:
-            label, shown = QUANTITIES[row.quantity]
-            cells = [Cell(label, _kind(experiment, device, row.quantity))]
-            cells += [Cell(MISSING if v is None else shown(v)) for v in row.values.values()]
+            label, text = QUANTITIES[row.quantity]
+            cells = [Cell(label, " or ".join(sorted(kinds.get(row.quantity, ()))))]
+            cells += [Cell(MISSING if v is None else text(v)) for v in row.values.values()]
             if len(pair) == 2:
                 span = bounds(row.ratio, 3)
                 detail = f"{span} {plural(row.pairs, 'block pair')}" if span else ""
@@ -129,17 +135,6 @@ def timing_tables(
             body.append(tuple(cells))
         tables.append(Table(tuple(header), tuple(body), experiment.device_title(device)))
     return tables
-
-
-def _kind(experiment: ExperimentFolder, device: str, quantity: str) -> str:
-    """How a quantity was read, where there is more than one way."""
-    found = [run.resources for run in experiment.runs if run.device == device]
-    kinds: set[str] = set()
-    if quantity == "peak_memory_bytes":
-        kinds = {each["peak_memory"]["kind"] for each in found}
-    elif quantity == "joules_per_image":
-        kinds = {each["energy_source"] for each in found if each.get("energy_source")}
-    return " or ".join(sorted(kinds))
 
 
 def clocks(experiment: ExperimentFolder, device: str) -> Table:
@@ -159,38 +154,29 @@ def clocks(experiment: ExperimentFolder, device: str) -> Table:
 
 
 def environment_table(experiment: ExperimentFolder) -> Table:
-    """A column a distinct environment: turned on its side it would not fit a page."""
-    found = environment.groups(experiment)
+    """A column for each distinct environment: as rows they would be too wide for a page."""
+    groups = environment.groups(experiment)
     header = [Cell("")]
-    for group in found:
+    for group in groups:
         noun = "seed" if len(group.seeds) == 1 else "seeds"
         seeds = f"{noun} {', '.join(map(str, group.seeds))}"
         tone = colour(experiment, group.backend)
         header.append(Cell(f"{group.device} / {group.backend}", seeds, tone))
     body = [
-        (Cell(title), *(Cell(group.values.get(field, MISSING)) for group in found))
+        (Cell(title), *(Cell(group.values.get(field, MISSING)) for group in groups))
         for field, title in environment.FIELDS
-        if any(field in group.values for group in found)
+        if any(field in group.values for group in groups)
     ]
     return Table(tuple(header), tuple(body), numeric=False)
 
 
 def configuration_table(experiment: ExperimentFolder) -> Table:
     """The resolved configuration, a row a dotted key."""
-    rows = tuple((Cell(key), Cell(value)) for key, value in _flat("", experiment.configuration))
-    return Table((Cell("Key"), Cell("Value")), rows, numeric=False)
-
-
-def _flat(prefix: str, value) -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [
-            pair
-            for key, inner in value.items()
-            for pair in _flat(f"{prefix}.{key}" if prefix else str(key), inner)
-        ]
-    if isinstance(value, list):
-        return [(prefix, ", ".join(map(str, value)))]
-    return [(prefix, "none" if value is None else str(value))]
+    rows = []
+    for key, value in flat(experiment.configuration).items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        rows.append((key, "none" if value is None else text))
+    return text_table(("Key", "Value"), rows)
 
 
 def _heads(experiment: ExperimentFolder, backends: Sequence[str]) -> list[Cell]:

@@ -14,6 +14,8 @@ from harness.statistics.intervals import Interval, ratio_interval
 from harness.training.clocks import NAMES
 
 CLOCKS = (*NAMES, "wall")
+# Quantities that are measured block by block, and their columns in blocks.csv.
+BLOCKWISE = {"step_ms_median": "train_seconds", "joules_per_image": "joules"}
 
 
 @dataclass(frozen=True)
@@ -27,45 +29,33 @@ class TimingRow:
     pairs: int  # block pairs behind the ratio's interval; 0 where it has none
 
 
-def step_seconds(run: RunRecord) -> pd.Series:
-    """Seconds a step of each timed block, indexed by (seed, start_step, steps); no warm-up."""
-    return _per_step(run, "train_seconds")
+def block_times(runs: Sequence[RunRecord], column: str = "train_seconds") -> pd.Series:
+    """Of each timed block of several runs, without warm-up: `column` divided by its steps.
 
-
-def step_joules(run: RunRecord) -> pd.Series:
-    """Joules a step, as `step_seconds`; without the blocks in which they could not be read."""
-    return _per_step(run, "joules")
-
-
-# What is measured block by block, a step.
-Measure = Callable[[RunRecord], pd.Series]
-BLOCKWISE: dict[str, Measure] = {"step_ms_median": step_seconds, "joules_per_image": step_joules}
-
-
-def _per_step(run: RunRecord, column: str) -> pd.Series:
-    blocks = run.blocks
-    if column not in blocks:  # a run of before it was recorded
-        return pd.Series(dtype=np.float64)
-    blocks = blocks[(blocks["warmup"] == 0) & (blocks["steps"] > 0)]
-    values = (blocks[column] / blocks["steps"]).to_numpy(np.float64)
-    keys = [blocks["start_step"].to_numpy(), blocks["steps"].to_numpy()]
-    index = pd.MultiIndex.from_arrays([np.full(len(blocks), run.seed), *keys])
-    series = pd.Series(values, index)
-    return series[np.isfinite(values) & (values > 0)]
-
-
-def block_times(runs: Sequence[RunRecord], measure: Measure = step_seconds) -> pd.Series:
-    """`measure` of several runs, one below the other."""
-    blocks = [series for series in map(measure, runs) if len(series)]
-    return pd.concat(blocks) if blocks else pd.Series(dtype=np.float64)
+    Indexed by (seed, start_step, steps). Blocks in which nothing was read, as joules may be, are
+    left out.
+    """
+    parts = []
+    for run in runs:
+        blocks = run.blocks
+        if column not in blocks:  # older runs have no joules
+            continue
+        blocks = blocks[(blocks["warmup"] == 0) & (blocks["steps"] > 0)]
+        values = (blocks[column] / blocks["steps"]).to_numpy(np.float64)
+        keys = [blocks["start_step"].to_numpy(), blocks["steps"].to_numpy()]
+        index = pd.MultiIndex.from_arrays([np.full(len(blocks), run.seed), *keys])
+        kept = np.isfinite(values) & (values > 0)
+        if kept.any():
+            parts.append(pd.Series(values, index)[kept])
+    return pd.concat(parts) if parts else pd.Series(dtype=np.float64)
 
 
 def paired_times(
-    first: Sequence[RunRecord], second: Sequence[RunRecord], measure: Measure = step_seconds
+    first: Sequence[RunRecord], second: Sequence[RunRecord], column: str = "train_seconds"
 ) -> pd.DataFrame:
-    """Blocks of the same seed, start step and length: columns `first`, `second`, by `measure`."""
-    columns = {"first": block_times(first, measure), "second": block_times(second, measure)}
-    if any(column.empty for column in columns.values()):
+    """`block_times` of the same seed, start step and length: columns `first`, `second`."""
+    columns = {"first": block_times(first, column), "second": block_times(second, column)}
+    if any(times.empty for times in columns.values()):
         return pd.DataFrame({name: np.empty(0) for name in columns})
     return pd.concat(columns, axis=1, join="inner").sort_index()
 
@@ -84,7 +74,7 @@ def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
         ),
         "flops_per_second": flops_per_second,
         "joules_per_image": lambda runs: _scaled(
-            block_times(runs, step_joules).median(), 1 / (2 * batch)
+            block_times(runs, "joules").median(), 1 / (2 * batch)
         ),
     }
     rows = []

@@ -1,12 +1,16 @@
-"""The three answers in plain words. They never say more than the intervals allow."""
+"""The three answers in plain words, and the sentences that sum them up at the top of the page.
+
+They never say more than the intervals allow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
-from harness.records.experiment import ExperimentFolder
-from harness.report.comparison.baseline_check import have_they_learnt, place
+from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
+from harness.report.comparison.divergence import Divergence, share
 from harness.report.comparison.scores import MetricRow, confidence, headline_rows
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
@@ -57,17 +61,27 @@ def scope(experiment: ExperimentFolder) -> str:
 def answers(
     experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
-    short, tone, sentences = have_they_learnt(experiment, metrics)
     return [
-        _same(experiment, headline_rows(metrics)),
-        Answer("Have they learnt anything?", short, tone, tuple(sentences)),
-        _fast(experiment, timing),
+        _same(experiment, _compared(metrics)),
+        have_they_learnt(experiment, metrics),
+        _fast(experiment, _timed(timing)),
     ]
 
 
-def _same(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> Answer:
+def _compared(metrics: Sequence[MetricRow]) -> list[MetricRow]:
+    """Rows of the headline score that compare two backends."""
+    return [row for row in headline_rows(metrics) if row.difference.value is not None]
+
+
+def _timed(timing: Sequence[TimingRow]) -> list[TimingRow]:
+    """Rows of the step time that compare two backends."""
+    return [
+        row for row in timing if row.quantity == "step_ms_median" and row.ratio.value is not None
+    ]
+
+
+def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow]) -> Answer:
     question = "Do they learn the same?"
-    pairs = [row for row in rows if len(row.scores) == 2 and row.difference.value is not None]
     if not pairs:
         reason = (
             "The translations have not been scored."
@@ -86,13 +100,13 @@ def _same(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> Answer:
     else:
         short, tone = {
             "equivalent": ("Yes, within the margin", "yes"),
-            "different": (f"No: different in {different_in(experiment, pairs)}", "no"),
+            "different": (f"No: different in {_different_in(experiment, pairs)}", "no"),
             "open": ("Cannot tell yet", "open"),
-        }[outcome(pairs)]
+        }[_outcome(pairs)]
     return Answer(question, short, tone, tuple(sentences))
 
 
-def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
+def _outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
     """Of all verdicts together: one that is different decides, all must be equivalent."""
     labels = {row.verdict.label if row.verdict else "no verdict" for row in rows}
     if "different" in labels:
@@ -100,7 +114,7 @@ def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "op
     return "equivalent" if labels == {"equivalent"} else "open"
 
 
-def different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
+def _different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Directions with that verdict, in words."""
     different = [row for row in rows if row.verdict and row.verdict.label == "different"]
     return listed(list(dict.fromkeys(experiment.path(row.direction) for row in different)) or [""])
@@ -108,10 +122,6 @@ def different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str
 
 def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
     """Both scores, their difference with its interval, and the verdict."""
-    values = [
-        f"{row.text(score.interval.value)} ({experiment.title(name)})"
-        for name, score in row.scores.items()
-    ]
     one = row.seeds == 1
     interval = confidence(row.difference, row.text)
     if interval:
@@ -119,7 +129,7 @@ def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
     else:
         interval = f"no interval from {'so few test images' if one else 'two seeds'}"
     texts = [
-        f"{row.title} {row.metric.unit} is {listed(values)}.",
+        f"{row.title} {row.metric.unit} is {scores_in_words(experiment, row, row.scores)}.",
         f"The difference is {row.text(row.difference.value)}, {interval}.",
     ]
     if row.over_training is not None:
@@ -147,11 +157,8 @@ def more(row: MetricRow) -> str:
     return f"{about} {plural(further, 'more seed')} needed"
 
 
-def _fast(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> Answer:
+def _fast(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> Answer:
     question = "Are they equally fast?"
-    rows = [
-        row for row in timing if row.quantity == "step_ms_median" and row.ratio.value is not None
-    ]
     if not rows:
         reason = "No blocks of steps that two backends ran in turns have been timed."
         return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
@@ -196,3 +203,65 @@ def _speed(experiment: ExperimentFolder, row: TimingRow) -> Sentence:
     else:
         text += f" ({interval}, {blocks}): the interval contains 1, so no difference is shown."
     return Sentence(experiment.device_title(row.device), text)
+
+
+def summary_sentences(
+    experiment: ExperimentFolder,
+    metrics: Sequence[MetricRow],
+    timing: Sequence[TimingRow],
+    divergences: Sequence[Divergence],
+) -> list[str]:
+    """Whether they learn the same, as fast, and why not; none where there are no two backends."""
+    if len(experiment.present) < 2:
+        return []
+    sentences = [_same_in_short(experiment, _compared(metrics))]
+    if steps := _timed(timing):
+        first, second = (experiment.title(name) for name in steps[0].values)
+        ratios = [
+            f"{fixed(row.ratio.value, 3)} times as long"
+            + f" as in {first}" * (number == 0)
+            + f" on {experiment.device_title(row.device)}"
+            + confidence(row.ratio, lambda value: fixed(value, 3), " ({})")
+            for number, row in enumerate(steps)
+            if tuple(row.values) == tuple(steps[0].values)
+        ]
+        sentences.append(f"A training step in {second} took {listed(ratios)}.")
+    for divergence in divergences[:1]:
+        numbers = (
+            f"The relative difference of their losses is {share(divergence.at_start)} at the first"
+            f" step and {share(divergence.at_end)} over the last tenth of training"
+        )
+        if divergence.seeds_at_end is None:
+            noise = "a second seed would show how far two runs of one framework differ"
+        else:
+            first = experiment.title(divergence.first)
+            noise = f"between two seeds of {first} it is {share(divergence.seeds_at_end)}"
+        sentences.append(f"{numbers}; {noise}.")
+    return sentences
+
+
+def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
+    if not rows:
+        return "The translations have not been scored, so nothing is known of what was learnt."
+
+    def difference(row: MetricRow, where: str) -> str:
+        value = row.text(row.difference.value)
+        return f"{value} for {where}{confidence(row.difference, row.text, ' ({})')}"
+
+    # Both directions of a device; of several devices or pairs of backends, the largest.
+    if len(rows) <= len(DIRECTIONS):
+        by = listed([difference(row, experiment.path(row.direction)) for row in rows])
+    else:
+        largest = max(rows, key=lambda row: abs(row.difference.value or 0.0))
+        by = f"at most {difference(largest, place(experiment, largest))}"
+    numbers = f"{rows[0].title} {rows[0].metric.unit} differs by {by}"
+    names = listed([experiment.title(name) for name in rows[0].scores])
+    seeds = min(row.seeds for row in rows)
+    if seeds < MINIMUM_SEEDS:
+        return f"{plural(seeds, 'seed')} cannot show whether {names} learn the same: {numbers}."
+    result = {
+        "different": f"{names} do not learn the same ({_different_in(experiment, rows)})",
+        "equivalent": f"{names} learn the same, within the margin fixed before training",
+        "open": f"It is not yet known whether {names} learn the same",
+    }[_outcome(rows)]
+    return f"{result}: {numbers}."

@@ -4,10 +4,10 @@
   const root = document.documentElement;
 
   function add(parent, tag, properties, text = "") {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.textContent = text;
-    parent.append(made);
-    return made;
+    const element = Object.assign(document.createElement(tag), properties);
+    element.textContent = text;
+    parent.append(element);
+    return element;
   }
 
   function remembered(name, value) {
@@ -65,7 +65,7 @@
       head.append(sorter);
       sorter.addEventListener("click", () => {
         const order = NEXT[head.ariaSort ?? "none"];
-        heads.forEach((each) => each.removeAttribute("aria-sort"));
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
         const rows = [...original];
         if (order !== "none") {
           head.ariaSort = order;
@@ -92,7 +92,7 @@
   let folded = [];
   addEventListener("beforeprint", () => {
     folded = [...document.querySelectorAll("details:not([open])")];
-    folded.forEach((each) => { each.open = true; });
+    folded.forEach((details) => { details.open = true; });
   });
-  addEventListener("afterprint", () => folded.forEach((each) => { each.open = false; }));
+  addEventListener("afterprint", () => folded.forEach((details) => { details.open = false; }));
 })();

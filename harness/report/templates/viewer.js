@@ -74,11 +74,11 @@
   }
 
   function figure(content, caption) {
-    const made = document.createElement("figure");
+    const box = document.createElement("figure");
     const words = document.createElement("figcaption");
     words.textContent = caption;
-    made.append(content, words);
-    return made;
+    box.append(content, words);
+    return box;
   }
 
   function sideBySide() {
@@ -139,8 +139,7 @@
     if (two && !sameSize()) {
       stage.replaceChildren("These two are not of one size: nothing to lay over each other.");
     } else {
-      const made = { all: sideBySide, slider, difference }[kind]();
-      stage.replaceChildren(...made);
+      stage.replaceChildren(...{ all: sideBySide, slider, difference }[kind]());
     }
     const lossy = tiles.some((tile) => tile.src.startsWith("data:image/jpeg"));
     $("note").textContent = lossy && kind === "difference"

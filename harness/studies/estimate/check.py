@@ -14,9 +14,8 @@ from rich.table import Table
 
 from harness.config.experiment import Experiment, one_line
 from harness.data import Manifest
-from harness.records.experiment_schema import HeadShape
 from harness.records.run import RunRecord, find_runs
-from harness.records.schema import check_shape, require
+from harness.records.schema import HeadShape, check_shape, require
 from harness.report.terminal import print_lines
 from harness.studies.estimate.predict import CLOCKS, Estimate
 from harness.studies.estimate.show import seconds_text

@@ -12,7 +12,7 @@ from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.scores import HEADLINE, BackendScore, MetricRow, metric_rows
-from harness.report.comparison.timing import TimingRow, step_seconds, timing_rows
+from harness.report.comparison.timing import TimingRow, block_times, timing_rows
 from harness.report.figures import backend_colour
 from harness.statistics.equivalence import Verdict, verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
@@ -153,7 +153,7 @@ def relative_time(cell: CellFindings, baseline: CellFindings, backend: str) -> I
     """
 
     def train_seconds(run: RunRecord) -> float:
-        times = step_seconds(run)
+        times = block_times([run])
         return float(times.median()) * run.status["steps"] if len(times) else math.nan
 
     ours = {run.seed: train_seconds(run) for run in cell.of(backend)}

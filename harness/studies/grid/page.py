@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.report.comparison.context import FID
+from harness.report.comparison.page import FID
 from harness.report.formatting import plural
 from harness.report.page import Block, Figure, Note, Page, Section, text_table
 from harness.report.render import write_page as write

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.records.experiment_schema import HeadShape
 from harness.records.run import RunRecord
-from harness.records.schema import Shape, Text, check_shape
+from harness.records.schema import HeadShape, Shape, Text, check_shape
 from harness.system.errors import UserError
 from harness.system.files import read_json
 from harness.system.lock import is_locked

@@ -1,0 +1,253 @@
+"""The page of a comparison: findings as sentences, tables, figures and images, in their order."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from harness.config.differences import flat
+from harness.config.experiment import load_experiment
+from harness.records.experiment import ExperimentFolder
+from harness.records.imported_losses import read_imported
+from harness.report.comparison import environment, notes, tables
+from harness.report.comparison.divergence import why
+from harness.report.comparison.findings import ComparisonFindings
+from harness.report.comparison.losses import chart_data
+from harness.report.comparison.verdict import summary_sentences
+from harness.report.formatting import listed, plural
+from harness.report.page import Block, Chart, Figure, Galleries, Items, Note, Page, Section
+from harness.system.errors import UserError
+
+FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
+LONG = 8  # longer lists are folded away
+MOST = 200  # entries of a list; a page of MNIST would else name all of its images as grey
+# Keys of the recorded configuration that no user sets.
+ADDED = ("backends", "titles", "seeds")
+
+
+def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Page:
+    sections = []
+    if findings.metrics or findings.galleries:
+        sections.append(_same(experiment, findings))
+    if experiment.runs:
+        sections += [_fast(experiment, findings), _why(experiment, findings)]
+    sections.append(_data(experiment))
+    if experiment.runs:
+        where = tables.environment_table(experiment)
+        sections.append(Section("Environment", (where,), anchor="environment", link="Environment"))
+    settings = tables.configuration_table(experiment)
+    folded = Section("Every setting of this experiment", (settings,), folded=True)
+    sections += [
+        Section("Configuration", (folded,), anchor="configuration", link="Configuration"),
+        _reproduce(experiment),
+    ]
+    unfinished = tuple(
+        f"{run.device}/{run.backend}-seed{run.seed}: {run.status['state']} at step "
+        f"{run.status['step']:,} of {run.status['steps']:,}"
+        + (f" ({reason})" if (reason := run.status.get("why")) else "")
+        for run in experiment.unfinished
+    )
+    warnings = tuple(environment.warnings(experiment))
+    below_answers: list[Note | Items] = [*_fid(findings)]
+    if unfinished:
+        below_answers.append(Items(unfinished, "Not complete, left out of every number:"))
+    if warnings:
+        below_answers.append(Items(warnings, "These runs are not quite like for like:"))
+    return Page(
+        f"{experiment.dataset}: {experiment.domain('a')} ⇄ {experiment.domain('b')}",
+        _about(experiment),
+        findings.answers,
+        tuple(sections),
+        lead=findings.scope,
+        summary=" ".join(
+            summary_sentences(experiment, findings.metrics, findings.timing, findings.divergences)
+        ),
+        notes=tuple(below_answers),
+    )
+
+
+def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
+    """What was compared, a phrase each."""
+    backends = " and ".join(experiment.title(name) for name in experiment.present)
+    sizes = []
+    for side in "ab":
+        height, width, channels = experiment.image_shape(side)
+        sizes.append(f"{height} × {width} pixels" + (" of grey" if channels == 1 else ""))  # noqa: RUF001
+    parts = [f"preset {experiment.preset}", " and ".join(dict.fromkeys(sizes))]
+    if experiment.runs:
+        steps = max(run.status["steps"] for run in experiment.runs)
+        batch = experiment.setting("training.batch_size")
+        parts += [f"{steps:,} steps of batch {batch}", plural(len(experiment.runs), "complete run")]
+    return (*([backends] if backends else []), *parts, f"experiment {experiment.hash}")
+
+
+def _fid(findings: ComparisonFindings) -> list[Note]:
+    computed = any(row.metric.name == "fid" for row in findings.metrics)
+    return [] if computed else [Note(FID, "soft")]
+
+
+def _same(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    content: list[Block] = []
+    if findings.metrics:
+        content += [
+            Note(notes.about_metrics(experiment)),
+            *(
+                tables.metric_table(experiment, findings.metrics, device)
+                for device in experiment.devices
+            ),
+            Figure("scores.png", notes.captions(experiment)["scores"]),
+            *_fid(findings),
+        ]
+    if galleries := findings.galleries:
+        # Translations, round trips and identity images: both directions side by side.
+        kinds = [
+            tuple(gallery for gallery in galleries if gallery.name in names)
+            for names in (("ab", "ba"), ("aba", "bab"), ("identity_a", "identity_b"))
+        ]
+        rows = [Galleries(kind) for kind in kinds if kind]
+        chosen = Note(notes.about_images(experiment, galleries), "soft")
+        content.append(Section("Images", (chosen, *rows)))
+    if findings.cases:
+        chosen = Note(notes.about_cases(experiment), "soft")
+        content.append(Section("Best and worst", (chosen, Galleries(findings.cases))))
+    return Section("Do they learn the same?", tuple(content), anchor="same", link="The same?")
+
+
+def _fast(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    captions = notes.captions(experiment)
+    content: list[Block] = [
+        Note(notes.about_timing(experiment)),
+        Figure("devices.png", captions["devices"]),
+    ]
+    for device in experiment.devices:
+        clocks = (Note(captions["clocks"], "soft"), tables.clocks(experiment, device))
+        content += [
+            *tables.timing_tables(experiment, findings.timing, device),
+            Figure(f"blocks_{device}.png", captions["blocks"]),
+            Section("Where the wall clock went", clocks, folded=True),
+        ]
+    return Section("Are they equally fast?", tuple(content), anchor="fast", link="As fast?")
+
+
+def _why(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    captions = notes.captions(experiment)
+    imported = tuple(
+        f"{curves.title}: {' '.join(curves.declared)}"
+        for curves in read_imported(experiment.folder)
+    )
+    losses = Section(
+        "Losses, and why those of other code look different",
+        (
+            Note(notes.about_conventions(experiment)),
+            tables.cycle_table(experiment, findings.losses),
+            Note(notes.about_losses(experiment), "soft"),
+            Chart(chart_data(experiment), captions["chart"], imported),
+            Figure("cycle.png", captions["cycle"]),
+            Section(
+                "All terms in one picture",
+                (Figure("losses.png", captions["losses"]),),
+                folded=True,
+            ),
+            Figure("accuracies.png", captions["accuracies"]),
+            Figure("discriminators.png", captions["discriminators"]),
+            Section(
+                "Every term in every convention",
+                (tables.loss_table(experiment, findings.losses),),
+                folded=True,
+            ),
+        ),
+    )
+    return Section(
+        "Why?",
+        (
+            *map(Note, why(experiment, findings.divergences)),
+            Figure("divergence.png", captions["divergence"]),
+            losses,
+        ),
+        anchor="why",
+        link="Why?",
+    )
+
+
+def _data(experiment: ExperimentFolder) -> Section:
+    audit = experiment.audit
+    duplicates = [
+        f"{d['split']}/{d['name']} = {d['other_split']}/{d['other_name']}"
+        for d in audit["duplicates"]
+    ]
+    greyscale = [f"{item['split']}/{item['name']}" for item in audit["greyscale"]]
+    unreadable = [
+        f"{item['split']}/{item['name']}: {item['problem']}" for item in audit["unreadable"]
+    ]
+    content: list[Block] = [Note(notes.about_counts(experiment))]
+    for entries, noun, description in (
+        (duplicates, "pair", "of images with equal pixels, where the splits should differ"),
+        (greyscale, "image", "stored without colour"),
+        (unreadable, "file", "unreadable and left out"),
+    ):
+        count = plural(len(entries), noun) if entries else f"No {noun}s"
+        title = f"{count} {description}"
+        if len(entries) > MOST:
+            entries[MOST:] = [f"and {len(entries) - MOST:,} more: audit.json"]
+        items = [Items(tuple(entries))] if entries else []
+        if len(entries) > LONG:
+            content.append(Section(title, tuple(items), folded=True))
+        else:
+            content += [Note(title), *items]
+    return Section("Data", tuple(content), anchor="data", link="Data")
+
+
+def _reproduce(experiment: ExperimentFolder) -> Section:
+    before = []
+    revisions = {r for run in experiment.runs if (r := run.environment.get("git_revision"))}
+    if revisions:
+        changed = any(revision.endswith("+") for revision in revisions)
+        edited = "; + means with changes that were not committed" if changed else ""
+        before.append(f"Made at revision {listed(sorted(revisions))} of the code{edited}.")
+    before.append(
+        "A photograph data set is looked for in DATA_DIR, then downloaded; the data must have the"
+        " checksums in manifest.json."
+        if experiment.dataset not in ("seasons", "digits")
+        else "The data set is drawn by the program: nothing has to be downloaded."
+    )
+    folder = f"results/{experiment.dataset}-{experiment.preset}-{experiment.hash}"
+    after = (
+        f"make verify RUN={shlex.quote(folder)} then checks the hashes of every run and trains its"
+        " first steps again: on a CPU with the same versions and threads they are equal to the"
+        " last bit.",
+        "Beside this page: figures/ (PNG, SVG, PDF), tables/ (CSV in full, LaTeX), tensorboard/,"
+        " and summary.json and metrics.json for programs.",
+    )
+    return Section(
+        "How to reproduce this",
+        (*map(Note, before), Note(command(experiment), "command"), *map(Note, after)),
+        anchor="reproduce",
+        link="Reproduce",
+    )
+
+
+def command(experiment: ExperimentFolder) -> str:
+    """Makes these runs again, from a shell.
+
+    Its settings are those that the preset, as it is now, does not have.
+    """
+    words = ["make", "compare", f"DATASET={experiment.dataset}", f"PRESET={experiment.preset}"]
+    if experiment.seeds:
+        words.append(f"SEEDS={','.join(map(str, experiment.seeds))}")
+    kinds = {run.environment.get("device_kind") for run in experiment.runs} - {None}
+    if len(kinds) == 1:
+        words.append(f"DEVICE={kinds.pop()}")
+    try:
+        preset = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
+    except UserError:  # there is no such preset any more: every setting is given
+        preset = {}
+    own = {key: value for key, value in experiment.configuration.items() if key not in ADDED}
+    settings = [
+        # On one line, as `--set` reads it: JSON is YAML.
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in flat(own).items()
+        if preset.get(key) != value
+    ]
+    if settings:
+        words.append(f"SET={' '.join(settings)}")
+    return shlex.join(words)
