@@ -7,12 +7,10 @@ import pytest
 
 from harness.metrics.weights import OFFLINE_VARIABLE
 from harness.tools.doctor import examine as examining
-from harness.tools.doctor import machine, packages, places
-from harness.tools.doctor.check import Check, ok
-from harness.tools.doctor.examine import DoctorRequest, examine
-from harness.tools.doctor.keras_settings import check_keras
-from harness.tools.doctor.show import answer, as_json
-from harness.tools.doctor.variables import check_variables
+from harness.tools.doctor import machine, packages
+from harness.tools.doctor.check import Check, answer, as_json, ok
+from harness.tools.doctor.examine import examine
+from harness.tools.doctor.settings import check_keras, check_variables
 from harness.tools.environments import installed
 
 
@@ -179,29 +177,29 @@ def test_what_else_runs_and_what_is_left(found, state):
 
 
 def test_folders_need_not_be_there_but_be_possible(tmp_path, monkeypatch):
-    assert places.check_folder("results", tmp_path / "new" / "er", "x").state == "ok"
+    assert machine.check_folder("results", tmp_path / "new" / "er", "x").state == "ok"
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
-    assert places.check_folder("results", tmp_path / "file" / "x", "x").state == "problem"
-    monkeypatch.setattr(places.os, "access", lambda *_: False)
-    assert places.check_folder("results", tmp_path, "x").state == "problem"
+    assert machine.check_folder("results", tmp_path / "file" / "x", "x").state == "problem"
+    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    assert machine.check_folder("results", tmp_path, "x").state == "problem"
     monkeypatch.undo()
-    monkeypatch.setattr(places, "LITTLE", 2**62)
-    assert places.check_folder("results", tmp_path, "x").state == "warning"
+    monkeypatch.setattr(machine, "LITTLE_SPACE", 2**62)
+    assert machine.check_folder("results", tmp_path, "x").state == "warning"
 
 
 def test_data_sets_that_lack_something_are_told(own_cache, tmp_path):
     (tmp_path / "data" / "maps" / "trainA").mkdir(parents=True)
-    checks = list(places.check_data(tmp_path / "data"))
+    checks = list(machine.check_data(tmp_path / "data"))
     assert state(checks, "data sets") == "ok" and state(checks, "data set maps") == "warning"
-    assert state(places.check_data(tmp_path / "none"), "data sets") == "problem"
+    assert state(machine.check_data(tmp_path / "none"), "data sets") == "problem"
 
 
 def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     before = sorted(os.walk(tmp_path))
-    names = [each.name for each in examine(DoctorRequest(tmp_path / "results"))]
+    names = [each.name for each in examine(tmp_path / "results")]
     assert {"load", "cores", "packages", "GPU", "results", "cache", "Inception weights"} <= {*names}
     assert sorted(os.walk(tmp_path)) == before
 

@@ -12,8 +12,13 @@ import psutil
 import pytest
 
 from harness.tools.doctor import frameworks, probe
-from harness.tools.doctor.causes import cause
-from harness.tools.doctor.frameworks import ProbeAnswer, check_backends, judge, start_probes
+from harness.tools.doctor.frameworks import (
+    ProbeAnswer,
+    cause,
+    check_backends,
+    judge,
+    start_probes,
+)
 
 SEEN = {"versions": {"torch": "2.13.0", "cuda": None}, "device": "cpu", "threads": 2}
 ON_GPU = {**SEEN, "device": "H200", "libraries": {"cudnn": "9.20.0"}}

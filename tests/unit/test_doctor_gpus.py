@@ -7,7 +7,7 @@ from fake_gpus import Card, Driver, Nvml, machine
 
 from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
 from harness.tools.doctor import examine as examining
-from harness.tools.doctor.examine import DoctorRequest, examine
+from harness.tools.doctor.examine import examine
 from harness.tools.doctor.gpus import WHEELS, check_gpus
 
 GIB = 2**30
@@ -193,7 +193,7 @@ def test_an_examination_probes_as_the_gpu_allows_and_ends_what_it_has_started(
     monkeypatch.setattr(examining, "check_machine", lambda: ())
     monkeypatch.setattr(examining, "check_packages", lambda: iter(()))
     with machine(*cards):
-        walk = examine(DoctorRequest(tmp_path))
+        walk = examine(tmp_path)
         assert next(walk).name == "GPU"
         walk.close()  # as Ctrl-C does
     assert given == [asked] and len(ended) == 1
