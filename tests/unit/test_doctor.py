@@ -1,5 +1,6 @@
 """What is looked at before a comparison, each with what helps."""
 
+import functools
 import os
 import venv
 
@@ -21,14 +22,21 @@ def state(checks, name):
 
 @pytest.fixture
 def unprobed(monkeypatch):
-    """No processes of frameworks, which take seconds."""
+    """No processes of frameworks, no look at all packages, no waiting: these take seconds."""
     monkeypatch.setattr(examining, "start_probes", lambda gpu, one_by_one: ())
+    monkeypatch.setattr(packages.installed, "describe", lambda names: described())
+    monkeypatch.setattr(machine, "SAMPLE", 0.01)
+
+
+@functools.cache
+def described():
+    """This environment; a look at all its packages takes long."""
+    return installed.describe([packages.OWN, *packages.FRAMEWORKS, *packages.IMPORTED])
 
 
 def environment(serves=("torch", "tf"), is_own=True, **fields):
     """This one, with other fields."""
-    described = installed.describe([packages.OWN, *packages.FRAMEWORKS, "numpy"])
-    return packages.Environment(tuple(serves), is_own, **{**described, **fields})
+    return packages.Environment(tuple(serves), is_own, **{**described(), **fields})
 
 
 @pytest.mark.parametrize(
@@ -44,9 +52,9 @@ def environment(serves=("torch", "tf"), is_own=True, **fields):
     ],
 )
 def test_packages_are_those_asked_for(requirement, said):
-    found = packages.check_pins(environment(requires={packages.OWN: [requirement]}))
-    assert found.state == ("problem" if said else "ok")
-    assert said in found.found and bool(found.fix) is bool(said)
+    check = packages.check_pins(environment(requires={packages.OWN: [requirement]}))
+    assert check.state == ("problem" if said else "ok")
+    assert said in check.found and bool(check.fix) is bool(said)
 
 
 def test_an_environment_of_one_backend_needs_its_own_packages_only():
@@ -94,20 +102,21 @@ def test_the_environment_of_another_interpreter_describes_itself(tmp_path, monke
     venv.create(other, symlinks=True)
     python = other / "bin" / "python"
     monkeypatch.setenv("CYCLEBENCH_PYTHON_TF", str(python))
-    names = {each.name: each for each in packages.check_packages()}
+    names = {check.name: check for check in packages.check_packages()}
     assert names["packages"].state == "ok"
     assert names["cyclebench of tf"].state == "problem"
+    monkeypatch.setattr(packages.installed, "describe", lambda names: described())
     folder = next(other.glob("lib/python3*/site-packages")) / "cyclebench-0.1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: cyclebench\nVersion: 0.1.0\nRequires-Python: >=3.10\n"
         "Requires-Dist: numpy==2.4.6\n"
     )
-    names = {each.name: each for each in packages.check_packages()}
+    names = {check.name: check for check in packages.check_packages()}
     assert names["Python of tf"].state == "ok" and str(other) in names["Python of tf"].found
     assert names["packages of tf"].found == "numpy is missing"
     python.unlink()
-    names = {each.name: each for each in packages.check_packages()}
+    names = {check.name: check for check in packages.check_packages()}
     assert names["environment of tf"].fix.startswith("set CYCLEBENCH_PYTHON_TF to the Python of")
 
 
@@ -204,7 +213,7 @@ def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatc
     assert sorted(os.walk(tmp_path)) == before
 
 
-def test_the_program_says_so_in_a_line_or_in_json_and_by_its_status(unprobed, own_cache, tmp_path):
+def test_the_program_says_so_in_a_line_or_in_json():
     checks = [ok("a", "good"), Check("b", "problem", "bad", "mend it")]
     assert answer(checks) == "1 problem, 0 warnings, 2 checks"
     assert as_json(checks)["ok"] is False and as_json(checks[:1])["ok"] is True
