@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import ClassVar
 
 import psutil
@@ -190,10 +191,8 @@ def test_a_framework_that_hangs_is_given_up_and_its_processes_end(
 
 
 def runs(number):
-    try:
+    with suppress(psutil.NoSuchProcess):
         return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_process_that_is_stopped_is_given_up(interpreter, monkeypatch):
