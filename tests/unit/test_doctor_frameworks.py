@@ -34,18 +34,6 @@ def logs(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def framework(tmp_path, monkeypatch, logs):
-    """Writes a module that is imported in place of PyTorch, the only backend there is then."""
-
-    def write(text):
-        (tmp_path / "torch.py").write_text(text)
-
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
-    return write
-
-
-@pytest.fixture
 def interpreter(tmp_path, monkeypatch, logs):
     """Writes a program that is run in place of Python, for the only backend there is."""
 
@@ -150,14 +138,17 @@ def test_what_fails_is_told_in_a_line_and_kept_whole(interpreter, logs, monkeypa
     assert "a first line" in log.read_text() and "Traceback" in log.read_text()
 
 
-def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(framework):
-    framework(
+def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(monkeypatch, tmp_path, logs):
+    # Imported in place of PyTorch.
+    (tmp_path / "torch.py").write_text(
         "import os, sys\n"
         "assert os.environ['TF_CPP_MIN_LOG_LEVEL'] == '0'\n"
         "print('2026 W tensorflow/gpu_device.cc:2343] Cannot dlopen some GPU libraries. x',"
         " file=sys.stderr)\n"
         "raise ValueError('device cuda: no GPU is seen')"
     )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
     probes = start_probes(True)
     assert [(each.backend, each.device) for each in probes] == [("torch", "cpu"), ("torch", "cuda")]
     on_cpu, on_gpu = (each.answer(lambda line: None) for each in probes)
