@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as JSON"
     )
     shared.add_progress(parser)
-    shared.add_json(parser)
+    shared.add(parser, "--json")
     return cli.main(arguments, parser)
 
 

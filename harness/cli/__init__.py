@@ -10,56 +10,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cli import (
-    bench,
-    compare,
-    completion,
-    consistency,
-    datasets,
-    doctor,
-    estimate,
-    export,
-    export_authors,
-    gpu_check,
-    imports,
-    listing,
-    models,
-    parity,
-    regress,
-    report,
-    scaling,
-    study,
-    translate,
-    verify,
-    weights,
-)
+from harness.cli import checks, completion, data, imports, models, results, timing, training
 from harness.processes.faults import MORE_SPACE, disk_full
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.untrusted import printable
 
 INTERRUPTED = 130
+# Each adds the parser of a command, in the order of `cyclebench --help`.
 COMMANDS = (
-    compare,
-    estimate,
-    bench,
-    scaling,
-    study,
-    report,
-    regress,
-    listing,
-    verify,
-    doctor,
-    translate,
-    export,
-    datasets,
-    models,
-    weights,
-    imports,
-    export_authors,
-    gpu_check,
-    parity,
-    consistency,
-    completion,
+    training.add_compare,
+    timing.add_estimate,
+    timing.add_bench,
+    timing.add_scaling,
+    training.add_study,
+    results.add_report,
+    results.add_regress,
+    results.add_list,
+    results.add_verify,
+    checks.add_doctor,
+    models.add_translate,
+    models.add_export,
+    data.add_datasets,
+    models.add_models,
+    data.add_fetch_weights,
+    imports.add_import,
+    imports.add_export_authors,
+    checks.add_gpu_check,
+    checks.add_parity,
+    training.add_consistency,
+    completion.add_completion,
 )
 
 
@@ -71,9 +50,9 @@ def main(
     `parser`: of another program, which sets `command` as those of this one do.
     """
     options = (parser or make_parser()).parse_args(arguments)
-    # `kill` and a closing terminal are to leave checkpoints, as Ctrl-C does.
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)
+    # `kill` and a closing terminal must leave checkpoints, as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return options.command(options)
     except UserError as error:
@@ -107,8 +86,8 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="example: cyclebench compare --dataset seasons",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for each in COMMANDS:
-        each.add(commands)
+    for add in COMMANDS:
+        add(commands)
     return parser
 
 

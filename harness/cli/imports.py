@@ -1,4 +1,4 @@
-"""`cyclebench import`: losses and checkpoints of other CycleGAN code."""
+"""`cyclebench import`, `export-authors`: losses and networks from and for other CycleGAN code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from harness.cli import options as shared
 
 
-def add(commands: shared.Commands) -> None:
+def add_import(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "import",
         help="take in losses or a checkpoint of other CycleGAN code",
@@ -15,11 +15,6 @@ def add(commands: shared.Commands) -> None:
         " --to results/EXPERIMENT",
     )
     kinds = command.add_subparsers(required=True, metavar="KIND")
-    _add_losses(kinds)
-    _add_checkpoint(kinds)
-
-
-def _add_losses(kinds: shared.Commands) -> None:
     losses = kinds.add_parser(
         "losses",
         help="curves for the report of an experiment",
@@ -62,10 +57,7 @@ def _add_losses(kinds: shared.Commands) -> None:
         type=shared.count,
         help="for authors: images of the larger training split (as the log tells)",
     )
-    shared.add_json(losses)
-
-
-def _add_checkpoint(kinds: shared.Commands) -> None:
+    shared.add(losses, "--json")
     checkpoint = kinds.add_parser(
         "checkpoint",
         help="the CycleGAN authors' four .pth files as a model both backends load",
@@ -75,11 +67,11 @@ def _add_checkpoint(kinds: shared.Commands) -> None:
     checkpoint.set_defaults(command=run_checkpoint)
     checkpoint.add_argument("folder", type=shared.path, metavar="FOLDER")
     checkpoint.add_argument("--preset", required=True, help="whose networks they are: paper")
-    shared.add_overrides(checkpoint)
+    shared.add(checkpoint, "--set")
     checkpoint.add_argument("--to", type=shared.path, required=True, help="a new folder")
     checkpoint.add_argument("--epoch", default="latest", help="files begin with it (latest)")
     checkpoint.add_argument("--swap", action="store_true", help="its domain A is B here")
-    shared.add_json(checkpoint)
+    shared.add(checkpoint, "--json")
 
 
 def run_losses(options: argparse.Namespace) -> int:
@@ -111,9 +103,8 @@ def run_checkpoint(options: argparse.Namespace) -> int:
     from harness.config.experiment import load_experiment
     from harness.tools.imports.checkpoint import import_checkpoint
 
-    experiment = load_experiment(
-        options.folder.resolve().name, options.preset, list(shared.overrides(options))
-    )
+    name = options.folder.resolve().name
+    experiment = load_experiment(name, options.preset, options.overrides)
     folder = import_checkpoint(
         options.folder, experiment, options.to, options.epoch, swap=options.swap
     )
@@ -121,4 +112,28 @@ def run_checkpoint(options: argparse.Namespace) -> int:
         shared.print_json({"folder": str(folder)})
     else:
         print(f"Model: {folder}")
+    return 0
+
+
+def add_export_authors(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "export-authors",
+        help="write a run's networks as the CycleGAN authors' code loads them",
+        epilog="example: cyclebench export-authors results/EXPERIMENT/runs/DEVICE/tf-seed0"
+        " --to checkpoints/mine",
+    )
+    command.set_defaults(command=run_export_authors)
+    command.add_argument("run", type=shared.path, metavar="RUN", help="a run's or model's folder")
+    command.add_argument("--to", type=shared.path, required=True, help="a new folder")
+    shared.add(command, "--json")
+
+
+def run_export_authors(options: argparse.Namespace) -> int:
+    from harness.tools.imports.checkpoint import export_authors
+
+    files = [str(file) for file in export_authors(options.run, options.to)]
+    if options.json:
+        shared.print_json({"files": files})
+    else:
+        print("\n".join(files))
     return 0

@@ -1,7 +1,7 @@
-"""Options that several subcommands share, and how their texts become values.
+"""Options that several commands share, and how their texts become values.
 
-Nothing here or in a subcommand's module imports a library before the command runs: `--help` and
-shell completion answer at once.
+Nothing here or in a command's module imports a library before the command runs: `--help` and shell
+completion answer at once.
 """
 
 from __future__ import annotations
@@ -28,54 +28,110 @@ if TYPE_CHECKING:
 Commands = Any  # argparse does not name the type that `add_subparsers` returns
 
 
-def add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--dataset",
-        type=text_or_none,
-        help="name or folder with trainA trainB testA testB (default: the preset's, or seasons)",
-    )
-    command.add_argument("--data-dir", type=path_or_none, help="folder that holds data sets")
+def text_or_none(text: str) -> str | None:
+    """The Makefile passes empty variables on."""
+    return text or None
 
 
-def add_backends(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--backends", type=_names, default=backends.available(), help="as torch,tf (default: all)"
-    )
+def path(text: str) -> Path:
+    try:
+        return expanded(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_preset(command: argparse.ArgumentParser, default: str = DEFAULT) -> None:
-    command.add_argument(
-        "--preset",
-        type=text_or_none,
-        help=f"{', '.join(preset_names())} (default: {default})",
-    )
+def path_or_none(text: str) -> Path | None:
+    return path(text) if text else None
 
 
-def add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--device", type=text_or_none, help="cpu or cuda (default: a GPU if found)"
-    )
+def results_folder(text: str) -> Path:
+    return path(text or "results")
 
 
-def add_results(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--results", type=results_folder, default=Path("results"), help="where records go (results)"
-    )
+def seeds_or_none(text: str) -> tuple[int, ...] | None:
+    if not text:
+        return None
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: write whole numbers as 0,1,2") from None
+    if len(set(seeds)) != len(seeds) or not all(0 <= seed < 2**63 for seed in seeds):
+        raise argparse.ArgumentTypeError(f"{shown(text)}: each seed once, from 0 to below 2**63")
+    return seeds
 
 
-def add_overrides(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="KEY=VALUE",
-        help="override a preset, as model.blocks=3; repeatable, several may share one option",
-    )
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number above zero")
+    return value
 
 
-def overrides(options: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(each for text in options.overrides for each in settings(text))
+def count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: give a whole number above zero")
+    return int(text)
+
+
+def names_or_none(text: str) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) or None
+
+
+def settings(text: str) -> list[str]:
+    """`a.b=1 c.d=[2, 3]` holds two: a new one starts where a key and `=` follow a space."""
+    return [setting for setting in re.split(r"\s+(?=[\w.]+=)", text.strip()) if setting]
+
+
+# Option -> arguments of `add_argument`.
+SHARED: Mapping[str, Mapping[str, Any]] = {
+    "--dataset": {
+        "type": text_or_none,
+        "help": "name or folder with trainA trainB testA testB (default: the preset's, or seasons)",
+    },
+    "--data-dir": {"type": path_or_none, "help": "folder that holds data sets"},
+    "--preset": {
+        "type": text_or_none,
+        "help": f"{', '.join(preset_names())} (default: {DEFAULT})",
+    },
+    "--seeds": {
+        "type": lambda text: seeds_or_none(text) or (0,),
+        "default": (0,),
+        "help": "as 0 or 0,1,2 (default: 0)",
+    },
+    "--backends": {
+        "type": lambda text: names_or_none(text) or backends.available(),
+        "default": backends.available(),
+        "help": "as torch,tf (default: all)",
+    },
+    "--device": {"type": text_or_none, "help": "cpu or cuda (default: a GPU if found)"},
+    "--results": {
+        "type": results_folder,
+        "default": Path("results"),
+        "help": "where records go (results)",
+    },
+    # Its value is a list of settings, of all places where the option is given.
+    "--set": {
+        "action": "extend",
+        "type": settings,
+        "default": [],
+        "dest": "overrides",
+        "metavar": "KEY=VALUE",
+        "help": "override a preset, as model.blocks=3; repeatable, several may share one option",
+    },
+    "--json": {
+        "action": "store_true",
+        "help": "print one JSON document and nothing else (keys: results/README.md)",
+    },
+}
+
+
+def add(command: argparse.ArgumentParser, *flags: str) -> None:
+    """Add options of SHARED to a command, in this order."""
+    for flag in flags:
+        command.add_argument(flag, **SHARED[flag])
 
 
 def add_progress(command: argparse.ArgumentParser) -> None:
@@ -89,14 +145,6 @@ def add_progress(command: argparse.ArgumentParser) -> None:
         "--verbose",
         action="store_true",
         help="also what is decided and why, and where logs are",
-    )
-
-
-def add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON document and nothing else (keys: results/README.md)",
     )
 
 
@@ -130,14 +178,15 @@ def print_more(options: argparse.Namespace, line: str) -> None:
         print(line)
 
 
-def print_page(options: argparse.Namespace, page: Path, summary: str) -> None:
-    """Where a page is, and with --json the file with its numbers, called `summary`."""
+def print_page(options: argparse.Namespace, page: Path, summary: str) -> int:
+    """Where a page is, and with --json the file with its numbers, called `summary`; returns 0."""
     if options.json:
         folder = page.parent
         paths = {"report": page, "folder": folder, "summary": folder / summary}
         print_json({name: str(path) for name, path in paths.items()})
     else:
         print(f"Report: {page}")
+    return 0
 
 
 def print_result(options: argparse.Namespace, result: Result) -> int:
@@ -151,72 +200,3 @@ def print_result(options: argparse.Namespace, result: Result) -> int:
         print_more(options, f"Record: {result.record}")
         print(f"Report: {result.page}")
     return 0 if result.ok else 1
-
-
-def text_or_none(text: str) -> str | None:
-    """The Makefile passes empty variables on."""
-    return text or None
-
-
-def path(text: str) -> Path:
-    return _expanded(text)
-
-
-def path_or_none(text: str) -> Path | None:
-    return _expanded(text) if text else None
-
-
-def seeds(text: str) -> tuple[int, ...]:
-    return seeds_or_none(text) or (0,)
-
-
-def seeds_or_none(text: str) -> tuple[int, ...] | None:
-    if not text:
-        return None
-    try:
-        found = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)}: write whole numbers as 0,1,2") from None
-    if len(set(found)) != len(found) or not all(0 <= each < 2**63 for each in found):
-        raise argparse.ArgumentTypeError(f"{shown(text)}: each seed once, from 0 to below 2**63")
-    return found
-
-
-def positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a number above zero")
-    return value
-
-
-def count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{shown(text)}: give a whole number above zero")
-    return int(text)
-
-
-def names_or_none(text: str) -> tuple[str, ...] | None:
-    return tuple(name.strip() for name in text.split(",") if name.strip()) or None
-
-
-def results_folder(text: str) -> Path:
-    return _expanded(text or "results")
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return expanded(text)
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return names_or_none(text) or backends.available()
-
-
-def settings(text: str) -> list[str]:
-    """`a.b=1 c.d=[2, 3]` holds two: a new one starts where a key and `=` follow a space."""
-    return [each for each in re.split(r"\s+(?=[\w.]+=)", text.strip()) if each]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backends.architecture import Layer
 from backends.cost import output_sizes
-from backends.model import NETWORKS
+from backends.model import NETWORKS, Model
 from harness.config.sections import MOST_STEPS
 
 if TYPE_CHECKING:
@@ -17,31 +18,29 @@ STEM = 3  # pixels that head and stem of a ResNet can give and take on a side
 
 def check_constraints(experiment: Experiment) -> None:
     """Raises ValueError that names the key, what was given and what is possible."""
-    checks = (
-        _twice, _crops, _domains, _generators, _norms, _discriminators, _training, _objective,
-    )  # fmt: skip
-    for check in checks:
+    for check in (_gradient_penalty, _images, _networks, _training, _objective):
         check(experiment)
 
 
-def _twice(experiment: Experiment) -> None:
-    """What the gradient of a gradient asks for."""
+def _gradient_penalty(experiment: Experiment) -> None:
+    runtime = experiment.runtime
     if experiment.objective.adversarial != "wasserstein_gp":
         return
-    if experiment.runtime.precision == "bfloat16":
+    if runtime.precision == "bfloat16":
         raise ValueError(
             "runtime.precision: bfloat16 is too coarse for the gradient of a gradient that"
             " objective.adversarial=wasserstein_gp needs; take float32"
         )
-    if experiment.runtime.compile != "none":
+    if runtime.compile != "none":
         raise ValueError(
-            f"runtime.compile: {experiment.runtime.compile} cannot give the gradient of a gradient"
+            f"runtime.compile: {runtime.compile} cannot give the gradient of a gradient"
             " that objective.adversarial=wasserstein_gp needs; take none"
         )
 
 
-def _crops(experiment: Experiment) -> None:
-    data = experiment.data
+def _images(experiment: Experiment) -> None:
+    """Crops are in the images, and the images of both domains go together."""
+    data, objective = experiment.data, experiment.objective
     for domain, suffix in (("a", ""), ("b", "_b")):
         crop, load = data.crop(domain), data.load(domain)
         if crop > load:
@@ -49,11 +48,6 @@ def _crops(experiment: Experiment) -> None:
             raise ValueError(
                 f"data.crop_size{given}: {crop} is larger than data.load_size{given}, {load}"
             )
-
-
-def _domains(experiment: Experiment) -> None:
-    """What does not go with images of two shapes."""
-    data, objective = experiment.data, experiment.objective
     growth = data.crop("b") - data.crop("a")
     if objective.identity > 0 and (growth or data.channels_a != data.channels_b):
         raise ValueError(
@@ -68,7 +62,8 @@ def _domains(experiment: Experiment) -> None:
         )
 
 
-def _generators(experiment: Experiment) -> None:
+def _networks(experiment: Experiment) -> None:
+    """Images are large enough for every layer."""
     networks, model = experiment.networks(), experiment.model
     size, multiple = max(networks.shape_a[0], networks.shape_b[0]), networks.g_ab.multiple
     if size % multiple:
@@ -80,32 +75,31 @@ def _generators(experiment: Experiment) -> None:
         raise ValueError(f"data.crop_size: {size} is not a multiple of {multiple}, which {needs}")
     if model.generator == "resnet" and model.blocks and size < 2 * multiple:
         raise ValueError(f"data.crop_size: {size} is too small for residual blocks; at least 8")
-
-
-def _norms(experiment: Experiment) -> None:
-    """A batch norm needs more than one value to take the variance of."""
-    networks, batch = experiment.networks(), experiment.training.batch_size
     for name in NETWORKS:
-        for layer, size in _sizes(networks.layers(name), networks.input_shape(name)[0]):
-            if layer.norm and layer.norm.kind == "batch" and batch * size**2 == 1:
+        for layer, pixels in _layers(networks, name):
+            # A batch norm needs more than one value to take the variance of.
+            values = experiment.training.batch_size * pixels**2
+            if layer.norm and layer.norm.kind == "batch" and values == 1:
                 raise ValueError(
                     f"model.norm.kind: batch norm has one value a channel in {name}/{layer.name};"
                     " take training.batch_size above 1, larger images or fewer layers"
                 )
-
-
-def _discriminators(experiment: Experiment) -> None:
-    networks, model = experiment.networks(), experiment.model
     for name in ("d_a", "d_b"):
-        size = networks.input_shape(name)[0]
-        for layer, at in _sizes(networks.layers(name), size):
+        for layer, pixels in _layers(networks, name):
             # Instance norm leaves nothing of a single pixel.
             least = 2 if layer.norm and layer.norm.kind == "instance" else 1
-            if at < least:
+            if pixels < least:
+                size = networks.input_shape(name)[0]
                 raise ValueError(
                     f"data.crop_size: {size} is too small for model.discriminator_layers="
                     f"{model.discriminator_layers}; take larger images or fewer layers"
                 )
+
+
+def _layers(networks: Model, name: str) -> Iterator[tuple[Layer, int]]:
+    """Layers of a network, each with the pixels along a side of what it makes."""
+    layers, size = networks.layers(name), networks.input_shape(name)[0]
+    return zip(layers, output_sizes(layers, size), strict=True)
 
 
 def _training(experiment: Experiment) -> None:
@@ -136,7 +130,3 @@ def _objective(experiment: Experiment) -> None:
         )
     if objective.pool == "half_new" and objective.pool_size == 0:
         raise ValueError("objective.pool_size: half_new needs at least 1")
-
-
-def _sizes(layers: tuple[Layer, ...], size: int) -> list[tuple[Layer, int]]:
-    return list(zip(layers, output_sizes(layers, size), strict=True))

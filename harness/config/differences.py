@@ -1,32 +1,41 @@
-"""Where two nested configurations are not the same."""
+"""Where two nested configurations are not the same, and where one differs from its preset."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from harness.config.experiment import Experiment, load_experiment
+
 LONGEST = 60  # characters of a value
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted keys; an empty mapping is a value."""
-    found: dict[str, Any] = {}
+    dotted: dict[str, Any] = {}
     for key, value in values.items():
         inner = isinstance(value, dict) and value
-        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return found
+        dotted |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return dotted
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """A few words for each dotted key, in order: `model.filters 8 (now 4)`."""
     old, new = flat(before), flat(now)
+
+    def text(values: Mapping[str, Any], key: str) -> str:
+        value = str(values[key]) if key in values else "absent"
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
+
     return [
-        f"{key} {_said(old, key)} (now {_said(new, key)})"
+        f"{key} {text(old, key)} (now {text(new, key)})"
         for key in dict.fromkeys([*old, *new])
         if key not in old or key not in new or old[key] != new[key]
     ]
 
 
-def _said(values: Mapping[str, Any], key: str) -> str:
-    said = str(values[key]) if key in values else "absent"
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+def changes(experiment: Experiment) -> dict[str, Any]:
+    """Dotted keys whose values are not those of the preset as it is now."""
+    before = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
+    now = flat(experiment.model_dump(mode="json"))
+    return {key: value for key, value in now.items() if before.get(key) != value}

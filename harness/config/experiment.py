@@ -10,12 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError, model_validator
 
 import backends
-from backends.architecture import (
-    DiscriminatorSpec,
-    GeneratorSpec,
-    ResNetSpec,
-    UNetSpec,
-)
+from backends.architecture import DiscriminatorSpec, GeneratorSpec, ResNetSpec, UNetSpec
 from backends.model import ImageShape, Model
 from backends.objective import Objective
 from harness.config.constraints import check_constraints
@@ -168,12 +163,10 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
 
 def _preset(name: str) -> dict[str, Any]:
     """Settings of a preset's file, on top of those of the preset that it `extends`."""
-    text = preset_text(name)
-    settings = parse_yaml(text)
+    settings = parse_yaml(preset_text(name))
     del settings["description"]
-    return (
-        _on_top(_preset(settings.pop("extends")), settings) if "extends" in settings else settings
-    )
+    base = settings.pop("extends", None)
+    return _on_top(_preset(base), settings) if base else settings
 
 
 def _on_top(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -188,8 +181,8 @@ def check_backends(names: list[str]) -> None:
     """Raises UserError for an unknown or repeated backend, or one whose Python does not work."""
     for name in names:
         if name not in backends.available():
-            known = ", ".join(backends.available())
-            raise UserError(f"backends: {name!r} is unknown; any of {known}")
+            available = ", ".join(backends.available())
+            raise UserError(f"backends: {name!r} is unknown; any of {available}")
     if len(set(names)) != len(names) or not names:
         raise UserError("backends: name each backend once, separated by commas: torch,tf")
     check_interpreters(names)
@@ -210,12 +203,9 @@ def _set(settings: dict[str, Any], override: str) -> None:
         ) from None
     if path[:2] == ["evaluation", "margins"] and len(path) == 3:
         # One margin changes, the others keep their defaults.
-        defaults = EvaluationSection().margins
-        margins = settings.setdefault("evaluation", {}).setdefault("margins", dict(defaults))
-        if not isinstance(margins, dict):
-            raise UserError(f"--set {override}: margins is a value, not a section")
-        margins[path[2]] = value
-        return
+        section = settings.setdefault("evaluation", {})
+        if isinstance(section, dict):
+            section.setdefault("margins", dict(EvaluationSection().margins))
     section = settings
     for name in path[:-1]:
         section = section.setdefault(name, {})

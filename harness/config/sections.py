@@ -183,9 +183,9 @@ class TrainingSection(ConfigSection):
     oversample, both shuffled, and images of the smaller split come again until the larger has been
     shown; zip, both shuffled side by side, and the smaller split ends an epoch.
 
-    `policy`: how the rate falls after `epochs_constant`; see harness.plan.learning_rate.
-    `decay`: after each
-    epoch or after each step. `warmup_epochs`: first, it rises by equal steps to the whole.
+    `policy`: how the rate falls after `epochs_constant`; see harness.plan.learning_rate. `decay`:
+    after each epoch or after each step. `warmup_epochs`: first, it rises by equal steps to the
+    whole.
     """
 
     batch_size: Batch = 1

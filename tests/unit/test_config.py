@@ -7,15 +7,13 @@ from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
 from backends.interface import Runtime
 from backends.objective import Objective
 from harness.config import sections
+from harness.config.differences import changes, differences, flat
 from harness.config.experiment import Experiment, check_backends, load_experiment
-from harness.config.presets import preset_names
 from harness.plan.plan import evaluation_steps
 from harness.system.errors import UserError
 
 
-def test_every_preset_loads_and_paper_is_the_published_one():
-    for name in preset_names():
-        load_experiment("seasons", name, [])
+def test_paper_is_the_published_preset():
     paper = load_experiment("seasons", "paper", [])
     assert (paper.model.filters, paper.model.blocks, paper.data.crop_size) == (64, 9, 256)
     assert paper.training.epochs_constant + paper.training.epochs_decay == 200
@@ -41,19 +39,10 @@ def test_overrides_reach_the_networks_and_the_loss():
         ("model.blocks=true", "model.blocks: input should be a valid integer, got True"),
         ("objective.lambda_a=-1", "objective.lambda_a: input should be greater than or equal"),
         ("objective.lambda_a=.nan", "objective.lambda_a: input should be a finite number"),
-        ("data.crop_size=80", "data.crop_size: 80 is larger than data.load_size, 72"),
-        ("data.crop_size=62", "data.crop_size: 62 is not a multiple of 4"),
-        ("data.crop_size=16", "data.crop_size: 16 is too small"),
-        (
-            "runtime.precision=half",
-            "runtime.precision: input should be 'float32', 'float64' or",
-        ),
+        ("runtime.precision=half", "runtime.precision: input should be 'float32', 'float64' or"),
         ("data.resize=cubic", "data.resize: input should be 'bicubic', 'bilinear' or 'bilinear_"),
         ("data.augment=once", "data.augment: input should be 'fresh' or 'frozen'"),
-        (
-            "training.pairing=both",
-            "training.pairing: input should be 'random_b', 'oversample' or 'zip'",
-        ),
+        ("training.pairing=both", "training.pairing: input should be 'random_b', 'oversample'"),
         ("training.decay=batch", "training.decay: input should be 'epoch' or 'step'"),
         ("model.initial_weights=he", "model.initial_weights: input should be 'normal' or 'glorot_"),
         ("model.norm=batch", "model.norm: input should be a valid dictionary"),
@@ -86,17 +75,15 @@ def test_one_margin_can_be_set_alone():
 
 
 def test_digest_changes_with_settings_data_and_code_only():
-    quick = load_experiment("seasons", "quick", [])
-    assert quick.digest("data", "code") == load_experiment("seasons", "quick", []).digest(
-        "data", "code"
-    )
-    others = {
-        quick.digest("data", "code"),
+    quick, again = (load_experiment("seasons", "quick", []) for _ in range(2))
+    other = load_experiment("seasons", "quick", ["objective.lambda_a=9.5"])
+    digest = quick.digest("data", "code")
+    assert again.digest("data", "code") == digest
+    assert digest not in {
         quick.digest("other data", "code"),
         quick.digest("data", "other code"),
-        load_experiment("seasons", "quick", ["objective.lambda_a=9.5"]).digest("data", "code"),
+        other.digest("data", "code"),
     }
-    assert len(others) == 4
 
 
 @pytest.mark.parametrize("names", [["jax"], ["torch", "torch"], []])
@@ -144,3 +131,24 @@ def test_a_default_that_a_backend_has_is_not_written_again():
                     if isinstance(value, ast.Constant) and value.value is not None:
                         written.add(field.target.id)
     assert written == {"generator", "initial_weights", "pool", "learning_rate"}
+
+
+def test_keys_are_dotted_and_an_empty_mapping_is_a_value():
+    assert flat({"a": {"b": 1, "c": {}}, "d": [2]}) == {"a.b": 1, "a.c": {}, "d": [2]}
+
+
+def test_differences_are_named_with_both_values():
+    before = {"model": {"filters": 8, "old": 1}, "seed": 0}
+    now = {"model": {"filters": 4}, "seed": 0, "more": None}
+    assert differences(before, now) == [
+        "model.filters 8 (now 4)",
+        "model.old 1 (now absent)",
+        "more absent (now None)",
+    ]
+    assert differences(before, before) == []
+    assert len(differences({"a": list(range(1000))}, {"a": []})[0]) < 100
+
+
+def test_changes_are_those_of_the_preset():
+    changed = load_experiment("seasons", "quick", ["model.blocks=2"])
+    assert changes(changed) == {"model.blocks": 2}

@@ -11,6 +11,8 @@ from harness.system.errors import UserError
 from harness.tools.layer_table import network_rows
 
 UNET = ("model.generator=unet", "model.depth=3")
+DEEP = ("model.generator=unet", "model.depth=6")
+WASSERSTEIN = "objective.adversarial=wasserstein_gp"
 TWO = ("data.crop_size_b=60", "data.load_size_b=72", "objective.identity=0")
 BATCH = "model.norm={kind: batch}"
 # Four halvings end at one pixel, of which instance norm leaves nothing.
@@ -32,10 +34,7 @@ SMALL = ("data.crop_size=16", "model.discriminator=strided", "model.discriminato
         (["model.discriminator=gan"], "model.discriminator: input should be 'patch', 'strided' or"),
         (["model.discriminator_layers=0"], "model.discriminator_layers: input should be greater"),
         (["model.discriminator_norm=batch"], "model.discriminator_norm: input should be a valid"),
-        (
-            ["model.discriminator_norm.kinds=x"],
-            "model.discriminator_norm.kinds: unknown key 'kinds'; allowed: kind, affine",
-        ),
+        (["model.discriminator_norm.kinds=x"], "unknown key 'kinds'; allowed: kind, affine"),
         (["model.discriminator_bias=no_way"], "model.discriminator_bias: input should be a valid"),
         (["model.discriminator_padding=valid"], "model.discriminator_padding: input should be"),
         (["model.discriminator_tanh=2"], "model.discriminator_tanh: input should be a valid bool"),
@@ -47,10 +46,7 @@ SMALL = ("data.crop_size=16", "model.discriminator=strided", "model.discriminato
         (["objective.identity_unit=x"], "objective.identity_unit: input should be 'relative' or"),
         (["objective.pool=all"], "objective.pool: input should be 'reference', 'half_new' or 'no"),
         (["objective.update_order=x"], "objective.update_order: input should be 'generators_fir"),
-        (
-            ["optimiser.discriminator_learning_rate=0"],
-            "optimiser.discriminator_learning_rate: input should be greater than 0, got 0",
-        ),
+        (["optimiser.discriminator_learning_rate=0"], "learning_rate: input should be greater"),
         (["training.steps=0"], "training.steps: input should be greater than or equal to 1, got 0"),
         (["training.policy=exp"], "training.policy: input should be 'linear', 'step', 'cosine', "),
         (["training.step_epochs=0"], "training.step_epochs: input should be greater than or equal"),
@@ -61,70 +57,28 @@ SMALL = ("data.crop_size=16", "model.discriminator=strided", "model.discriminato
         (["evaluation.images=0"], "evaluation.images: input should be greater than or equal to 1"),
         # Combinations.
         (["data.crop_size=80"], "data.crop_size: 80 is larger than data.load_size, 72"),
-        (
-            ["data.crop_size_b=80", "objective.identity=0"],
-            "data.crop_size_b: 80 is larger than data.load_size_b, 72",
-        ),
-        (
-            ["data.load_size_b=60"],
-            "data.crop_size_b: 64 is larger than data.load_size_b, 60",
-        ),
-        (
-            [*TWO, "objective.identity=0.5"],
-            "objective.identity: a generator can only keep images of its own shape; set it to 0",
-        ),
+        (["data.crop_size_b=80"], "data.crop_size_b: 80 is larger than data.load_size_b, 72"),
+        (["data.load_size_b=60"], "data.crop_size_b: 64 is larger than data.load_size_b, 60"),
+        ([*TWO, "objective.identity=0.5"], "objective.identity: a generator can only keep images"),
         (["data.channels_b=1"], "objective.identity: a generator can only keep images of its own"),
         ([*TWO, *UNET], "data.crop_size_b: a U-Net cannot change the size; take resnet"),
-        (
-            [*TWO, "data.crop_size_b=56"],
-            "generators change the size by 2, 4 or 6 pixels, not by -8",
-        ),
+        ([*TWO, "data.crop_size_b=56"], "change the size by 2, 4 or 6 pixels, not by -8"),
         ([*TWO, "data.crop_size_b=61"], "change the size by 2, 4 or 6 pixels, not by -3"),
-        (
-            ["data.crop_size=62"],
-            "62 is not a multiple of 4, which the generator's two down-samplings need",
-        ),
-        (
-            ["data.crop_size=60", *UNET],
-            "data.crop_size: 60 is not a multiple of 8, which model.depth=3 needs",
-        ),
-        (
-            ["data.crop_size=4", "model.discriminator=pixel"],
-            "data.crop_size: 4 is too small for residual blocks; at least 8",
-        ),
+        (["data.crop_size=62"], "62 is not a multiple of 4, which the generator's two down-samp"),
+        (["data.crop_size=60", *UNET], "60 is not a multiple of 8, which model.depth=3 needs"),
+        (["data.crop_size=4", "model.discriminator=pixel"], "4 is too small for residual blocks"),
         (
             ["data.crop_size=16"],
-            "data.crop_size: 16 is too small for model.discriminator_layers=3; take larger",
+            "16 is too small for model.discriminator_layers=3; take larger",
         ),
-        (
-            [*SMALL, "model.discriminator_layers=4"],
-            "data.crop_size: 16 is too small for model.discriminator_layers=4",
-        ),
-        (
-            ["model.discriminator_layers=7"],
-            "data.crop_size: 64 is too small for model.discriminator_layers=7; take larger images",
-        ),
-        (
-            ["model.generator=unet", "model.depth=6", BATCH, "model.unet_norm_ends=true"],
-            "model.norm.kind: batch norm has one value a channel in g_ab/down5; take",
-        ),
-        (
-            ["training.epochs_constant=0", "training.epochs_decay=0"],
-            "training: epochs_constant and",
-        ),
+        ([*SMALL, "model.discriminator_layers=4"], "16 is too small for model.discriminator_lay"),
+        (["model.discriminator_layers=7"], "64 is too small for model.discriminator_layers=7; "),
+        ([*DEEP, BATCH, "model.unet_norm_ends=true"], "one value a channel in g_ab/down5; take"),
+        (["training.epochs_constant=0", "training.epochs_decay=0"], "epochs_decay are both 0"),
         (["training.warmup_epochs=999"], "training.warmup_epochs: 999 is more than the "),
-        (
-            ["training.policy=plateau", "training.decay=step"],
-            "training.decay: the policy plateau goes by epochs; set it to epoch",
-        ),
-        (
-            ["objective.adversarial=wasserstein_gp", BATCH],
-            "model.discriminator_norm.kind: batch makes images of a batch depend on each other",
-        ),
-        (
-            ["objective.pool=half_new", "objective.pool_size=0"],
-            "objective.pool_size: half_new needs at least 1",
-        ),
+        (["training.policy=plateau", "training.decay=step"], "plateau goes by epochs; set it to"),
+        ([WASSERSTEIN, BATCH], "batch makes images of a batch depend on each other"),
+        (["objective.pool=half_new", "objective.pool_size=0"], "half_new needs at least 1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(overrides, says):
@@ -143,13 +97,13 @@ def test_what_cannot_be_trained_is_refused_in_one_line(overrides, says):
         ["data.crop_size=8", "data.load_size=8", "model.discriminator=pixel"],
         [*SMALL, "model.discriminator_layers=3"],
         [*SMALL, "model.discriminator_layers=4", "model.discriminator_norm={kind: none}"],
-        ["model.generator=unet", "model.depth=6"],
+        DEEP,
         # The innermost norm sees one pixel: of a batch of two, two values.
         [
-            *("model.generator=unet", "model.depth=6", BATCH, "model.unet_norm_ends=true"),
-            *("training.batch_size=2", "model.discriminator_norm={kind: instance}"),
+            *(*DEEP, BATCH, "model.unet_norm_ends=true", "training.batch_size=2"),
+            "model.discriminator_norm={kind: instance}",
         ],
-        [BATCH, "model.discriminator_norm={kind: none}", "objective.adversarial=wasserstein_gp"],
+        [BATCH, "model.discriminator_norm={kind: none}", WASSERSTEIN],
         ["objective.pool=none", "objective.pool_size=0"],
         ["training.policy=plateau"],
         ["training.warmup_epochs=10", "training.epochs_constant=10", "training.epochs_decay=0"],
@@ -171,11 +125,8 @@ def test_discriminators_take_after_generators_unless_told_otherwise():
     ]
     other = load_experiment(None, "quick", [*given, *own]).networks()
     assert other.g_ab == both.g_ab
-    assert (other.d_b.bias, other.d_b.padding, other.d_b.norm.kind) == (
-        True,
-        "symmetric",
-        "instance",
-    )
+    assert (other.d_b.bias, other.d_b.padding) == (True, "symmetric")
+    assert other.d_b.norm.kind == "instance"
     none = load_experiment(None, "quick", ["model.norm={kind: none}"]).networks()
     assert none.g_ab.norm is None and none.d_a.norm is None
 

@@ -70,8 +70,8 @@ def broken(page: Path) -> Iterator[str]:
 
 def commands() -> set[str]:
     found = argparse.ArgumentParser().add_subparsers()
-    for each in COMMANDS:
-        each.add(found)
+    for add in COMMANDS:
+        add(found)
     return set(found.choices)
 
 

@@ -1,5 +1,6 @@
 """What is looked at before a comparison, each with what helps."""
 
+import functools
 import os
 import venv
 
@@ -7,12 +8,10 @@ import pytest
 
 from harness.metrics.weights import OFFLINE_VARIABLE
 from harness.tools.doctor import examine as examining
-from harness.tools.doctor import machine, packages, places
-from harness.tools.doctor.check import Check, ok
-from harness.tools.doctor.examine import DoctorRequest, examine
-from harness.tools.doctor.keras_settings import check_keras
-from harness.tools.doctor.show import answer, as_json
-from harness.tools.doctor.variables import check_variables
+from harness.tools.doctor import machine, packages
+from harness.tools.doctor.check import Check, answer, as_json, ok
+from harness.tools.doctor.examine import examine
+from harness.tools.doctor.settings import check_keras, check_variables
 from harness.tools.environments import installed
 
 
@@ -23,14 +22,21 @@ def state(checks, name):
 
 @pytest.fixture
 def unprobed(monkeypatch):
-    """No processes of frameworks, which take seconds."""
+    """No processes of frameworks, no look at all packages, no waiting: these take seconds."""
     monkeypatch.setattr(examining, "start_probes", lambda gpu, one_by_one: ())
+    monkeypatch.setattr(packages.installed, "describe", lambda names: described())
+    monkeypatch.setattr(machine, "SAMPLE", 0.01)
+
+
+@functools.cache
+def described():
+    """This environment; a look at all its packages takes long."""
+    return installed.describe([packages.OWN, *packages.FRAMEWORKS, *packages.IMPORTED])
 
 
 def environment(serves=("torch", "tf"), is_own=True, **fields):
     """This one, with other fields."""
-    described = installed.describe([packages.OWN, *packages.FRAMEWORKS, "numpy"])
-    return packages.Environment(tuple(serves), is_own, **{**described, **fields})
+    return packages.Environment(tuple(serves), is_own, **{**described(), **fields})
 
 
 @pytest.mark.parametrize(
@@ -46,9 +52,9 @@ def environment(serves=("torch", "tf"), is_own=True, **fields):
     ],
 )
 def test_packages_are_those_asked_for(requirement, said):
-    found = packages.check_pins(environment(requires={packages.OWN: [requirement]}))
-    assert found.state == ("problem" if said else "ok")
-    assert said in found.found and bool(found.fix) is bool(said)
+    check = packages.check_pins(environment(requires={packages.OWN: [requirement]}))
+    assert check.state == ("problem" if said else "ok")
+    assert said in check.found and bool(check.fix) is bool(said)
 
 
 def test_an_environment_of_one_backend_needs_its_own_packages_only():
@@ -96,20 +102,21 @@ def test_the_environment_of_another_interpreter_describes_itself(tmp_path, monke
     venv.create(other, symlinks=True)
     python = other / "bin" / "python"
     monkeypatch.setenv("CYCLEBENCH_PYTHON_TF", str(python))
-    names = {each.name: each for each in packages.check_packages()}
+    names = {check.name: check for check in packages.check_packages()}
     assert names["packages"].state == "ok"
     assert names["cyclebench of tf"].state == "problem"
+    monkeypatch.setattr(packages.installed, "describe", lambda names: described())
     folder = next(other.glob("lib/python3*/site-packages")) / "cyclebench-0.1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: cyclebench\nVersion: 0.1.0\nRequires-Python: >=3.10\n"
         "Requires-Dist: numpy==2.4.6\n"
     )
-    names = {each.name: each for each in packages.check_packages()}
+    names = {check.name: check for check in packages.check_packages()}
     assert names["Python of tf"].state == "ok" and str(other) in names["Python of tf"].found
     assert names["packages of tf"].found == "numpy is missing"
     python.unlink()
-    names = {each.name: each for each in packages.check_packages()}
+    names = {check.name: check for check in packages.check_packages()}
     assert names["environment of tf"].fix.startswith("set CYCLEBENCH_PYTHON_TF to the Python of")
 
 
@@ -179,34 +186,34 @@ def test_what_else_runs_and_what_is_left(found, state):
 
 
 def test_folders_need_not_be_there_but_be_possible(tmp_path, monkeypatch):
-    assert places.check_folder("results", tmp_path / "new" / "er", "x").state == "ok"
+    assert machine.check_folder("results", tmp_path / "new" / "er", "x").state == "ok"
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
-    assert places.check_folder("results", tmp_path / "file" / "x", "x").state == "problem"
-    monkeypatch.setattr(places.os, "access", lambda *_: False)
-    assert places.check_folder("results", tmp_path, "x").state == "problem"
+    assert machine.check_folder("results", tmp_path / "file" / "x", "x").state == "problem"
+    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    assert machine.check_folder("results", tmp_path, "x").state == "problem"
     monkeypatch.undo()
-    monkeypatch.setattr(places, "LITTLE", 2**62)
-    assert places.check_folder("results", tmp_path, "x").state == "warning"
+    monkeypatch.setattr(machine, "LITTLE_SPACE", 2**62)
+    assert machine.check_folder("results", tmp_path, "x").state == "warning"
 
 
 def test_data_sets_that_lack_something_are_told(own_cache, tmp_path):
     (tmp_path / "data" / "maps" / "trainA").mkdir(parents=True)
-    checks = list(places.check_data(tmp_path / "data"))
+    checks = list(machine.check_data(tmp_path / "data"))
     assert state(checks, "data sets") == "ok" and state(checks, "data set maps") == "warning"
-    assert state(places.check_data(tmp_path / "none"), "data sets") == "problem"
+    assert state(machine.check_data(tmp_path / "none"), "data sets") == "problem"
 
 
 def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     before = sorted(os.walk(tmp_path))
-    names = [each.name for each in examine(DoctorRequest(tmp_path / "results"))]
+    names = [each.name for each in examine(tmp_path / "results")]
     assert {"load", "cores", "packages", "GPU", "results", "cache", "Inception weights"} <= {*names}
     assert sorted(os.walk(tmp_path)) == before
 
 
-def test_the_program_says_so_in_a_line_or_in_json_and_by_its_status(unprobed, own_cache, tmp_path):
+def test_the_program_says_so_in_a_line_or_in_json():
     checks = [ok("a", "good"), Check("b", "problem", "bad", "mend it")]
     assert answer(checks) == "1 problem, 0 warnings, 2 checks"
     assert as_json(checks)["ok"] is False and as_json(checks[:1])["ok"] is True

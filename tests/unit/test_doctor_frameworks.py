@@ -6,14 +6,20 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import ClassVar
 
 import psutil
 import pytest
 
 from harness.tools.doctor import frameworks, probe
-from harness.tools.doctor.causes import cause
-from harness.tools.doctor.frameworks import ProbeAnswer, check_backends, judge, start_probes
+from harness.tools.doctor.frameworks import (
+    ProbeAnswer,
+    cause,
+    check_backends,
+    judge,
+    start_probes,
+)
 
 SEEN = {"versions": {"torch": "2.13.0", "cuda": None}, "device": "cpu", "threads": 2}
 ON_GPU = {**SEEN, "device": "H200", "libraries": {"cudnn": "9.20.0"}}
@@ -28,13 +34,16 @@ def logs(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def framework(tmp_path, monkeypatch, logs):
-    """Writes a module that is imported in place of PyTorch, the only backend there is then."""
+def interpreter(tmp_path, monkeypatch, logs):
+    """Writes a program that is run in place of Python, for the only backend there is."""
 
     def write(text):
-        (tmp_path / "torch.py").write_text(text)
+        program = tmp_path / "python"
+        program.write_text(f"#!{sys.executable} -S\n{text}")
+        program.chmod(0o755)
 
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = lambda backend, module: [str(tmp_path / "python"), "-m", module]  # noqa: E731
+    monkeypatch.setattr(frameworks.interpreters, "command", run)
     monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
     return write
 
@@ -99,50 +108,52 @@ def test_a_probe_trains_a_step_and_translates_and_says_what_it_is_at(monkeypatch
     assert events[-1]["seen"] == {**ON_GPU, "framework": "PyTorch"}
 
 
-def test_pytorch_trains_a_step_here_and_leaves_no_log(monkeypatch, logs):
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
-    [found] = check_backends(start_probes(False))
-    assert found.state == "ok" and "trains on cpu" in found.found
+def test_a_backend_that_trains_leaves_no_log(interpreter, logs):
+    interpreter(f"import json; print(json.dumps({{'seen': {SEEN}}}))")
+    [check] = check_backends(start_probes(False))
+    assert check.state == "ok" and "trains on cpu" in check.found
     assert list(logs.iterdir()) == []
 
 
-def test_what_fails_is_told_in_a_line_and_kept_whole(framework, logs):
-    framework("import sys; print('a first line', file=sys.stderr)\nraise ImportError('no symbol')")
-    [found] = check_backends(start_probes(False))
-    assert found.state == "problem" and found.found == "does not train: ImportError: no symbol"
+@pytest.mark.parametrize("full", [False, True])
+def test_what_fails_is_told_in_a_line_and_kept_whole(interpreter, logs, monkeypatch, full):
+    """`full`: there is no place for logs."""
+
+    def fail(*_, **__):
+        raise OSError("no space left")
+
+    if full:
+        monkeypatch.setattr(tempfile, "mkstemp", fail)
+    interpreter(
+        "import sys; print('a first line', file=sys.stderr)\nraise ImportError('no symbol')"
+    )
+    [check] = check_backends(start_probes(False))
+    assert check.state == "problem"
+    if full:
+        assert "what it wrote" not in check.fix
+        return
+    assert check.found == "does not train: ImportError: no symbol"
     [log] = logs.iterdir()
-    assert f"what it wrote: {log}" in found.fix and "\n" not in found.fix
+    assert f"what it wrote: {log}" in check.fix and "\n" not in check.fix
     assert "a first line" in log.read_text() and "Traceback" in log.read_text()
 
 
-def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(framework):
-    framework(
+def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(monkeypatch, tmp_path, logs):
+    # Imported in place of PyTorch.
+    (tmp_path / "torch.py").write_text(
         "import os, sys\n"
         "assert os.environ['TF_CPP_MIN_LOG_LEVEL'] == '0'\n"
         "print('2026 W tensorflow/gpu_device.cc:2343] Cannot dlopen some GPU libraries. x',"
         " file=sys.stderr)\n"
         "raise ValueError('device cuda: no GPU is seen')"
     )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
     probes = start_probes(True)
     assert [(each.backend, each.device) for each in probes] == [("torch", "cpu"), ("torch", "cuda")]
     on_cpu, on_gpu = (each.answer(lambda line: None) for each in probes)
     assert on_gpu.why == "Cannot dlopen some GPU libraries. x"
     assert on_cpu.why == "backend torch: device cuda: no GPU is seen"
-
-
-@pytest.fixture
-def interpreter(tmp_path, monkeypatch, logs):
-    """Writes a program that is run in place of Python, for the only backend there is."""
-
-    def write(text):
-        program = tmp_path / "python"
-        program.write_text(f"#!{sys.executable} -S\n{text}")
-        program.chmod(0o755)
-
-    run = lambda backend, module: [str(tmp_path / "python"), "-m", module]  # noqa: E731
-    monkeypatch.setattr(frameworks.interpreters, "command", run)
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
-    return write
 
 
 def test_a_framework_that_hangs_is_given_up_and_its_processes_end(
@@ -171,10 +182,8 @@ def test_a_framework_that_hangs_is_given_up_and_its_processes_end(
 
 
 def runs(number):
-    try:
+    with suppress(psutil.NoSuchProcess):
         return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_process_that_is_stopped_is_given_up(interpreter, monkeypatch):
@@ -187,8 +196,8 @@ def test_a_process_that_is_stopped_is_given_up(interpreter, monkeypatch):
     assert not psutil.pid_exists(one._child._process.pid)
 
 
-def test_of_a_gpu_that_takes_one_process_they_are_asked_one_by_one(framework, monkeypatch):
-    framework("raise ImportError")
+def test_of_a_gpu_that_takes_one_process_they_are_asked_one_by_one(interpreter, monkeypatch):
+    interpreter("raise SystemExit(1)")
     monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch", "tf"))
     probes = start_probes(True, one_by_one=True)
     running = [each._child is not None for each in probes]
@@ -199,16 +208,6 @@ def test_of_a_gpu_that_takes_one_process_they_are_asked_one_by_one(framework, mo
     assert second.answer(lambda line: None).why
     for each in probes:
         each.stop()
-
-
-def test_without_a_place_for_logs_there_is_none(framework, monkeypatch):
-    def full(*_, **__):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(tempfile, "mkstemp", full)
-    framework("raise ImportError('no symbol')")
-    [found] = check_backends(start_probes(False))
-    assert found.state == "problem" and "what it wrote" not in found.fix
 
 
 TORCH_OLD = (

@@ -4,6 +4,8 @@ import fcntl
 import io
 import json
 import os
+import shutil
+from pathlib import Path
 
 import bench_records
 import pytest
@@ -12,17 +14,24 @@ import scaling_record
 from rich.console import Console
 
 from harness.cli import main
-from harness.report.comparison import write_report
 from harness.studies.scaling.record import write_record as write_scaling
 from harness.studies.timing.record import write_record
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.tools.list_runs import as_json, overview, print_folders
 
+# What `compare` wrote in a real comparison.
+SUMMARY = Path(__file__).parents[2] / "docs/records/nvidia-h200/compare-smoke-summary.json"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return report_experiment.build(tmp_path_factory.mktemp("built") / "one", size=16)
+
 
 @pytest.fixture
-def experiment(tmp_path):
-    return report_experiment.build(tmp_path / "toyseasons-smoke-0123", size=16)
+def experiment(built, tmp_path):
+    return Path(shutil.copytree(built, tmp_path / "toyseasons-smoke-0123"))
 
 
 def only(results):
@@ -30,10 +39,9 @@ def only(results):
     return folder
 
 
-def set_state(experiment, state, run="torch-seed0"):
-    [status] = experiment.glob(f"runs/*/{run}/status.json")
+def set_state(experiment, state):
+    [status] = experiment.glob("runs/*/torch-seed0/status.json")
     write_json(status, {**json.loads(status.read_text()), "state": state, "step": 150})
-    return status
 
 
 def printed(folders, now, width=200):
@@ -44,19 +52,20 @@ def printed(folders, now, width=200):
 
 def test_a_comparison_with_its_runs_report_and_verdicts(experiment, tmp_path):
     assert only(tmp_path).report is None
-    write_report(experiment)
+    (experiment / "report.html").touch()
+    summary = json.loads(SUMMARY.read_text())
+    for row, verdict in enumerate(("different", "equivalent", "equivalent")):
+        summary["metrics"][row]["verdict"] = verdict
+    write_json(experiment / "summary.json", summary)
     folder = only(tmp_path)
     assert (folder.kind, folder.about) == ("comparison", "toyseasons, preset smoke")
     assert folder.report == experiment / "report.html" and not folder.damaged
-    labels = [
-        row["verdict"] for row in json.loads((experiment / "summary.json").read_text())["metrics"]
-    ]
-    assert dict(folder.verdicts) == {label: labels.count(label) for label in set(labels) if label}
+    assert folder.verdicts == (("equivalent", 2), ("different", 1)), "others have none"
     assert [(run.backend, run.seed, run.state, run.step) for run in folder.runs] == [
         ("tf", 0, "complete", 200), ("torch", 0, "complete", 200),
     ]  # fmt: skip
-    said = printed([folder], folder.changed + 200)
-    assert "toyseasons-smoke-0123" in said and "200 of 200" in said and "3 min 20 s ago" in said
+    text = printed([folder], folder.changed + 200)
+    assert "toyseasons-smoke-0123" in text and "200 of 200" in text and "3 min 20 s ago" in text
 
 
 def test_a_run_whose_process_is_gone_was_killed(experiment, tmp_path):
@@ -70,10 +79,10 @@ def test_a_run_whose_process_is_gone_was_killed(experiment, tmp_path):
     assert "interrupted (was killed)" in printed([folder], folder.changed)
 
 
-@pytest.mark.parametrize("state", ["interrupted", "failed"])
-def test_a_run_that_ended_by_itself_is_as_it_says(experiment, tmp_path, state):
-    set_state(experiment, state)
-    assert {run.state for run in only(tmp_path).runs} == {state, "complete"}
+def test_a_run_that_ended_by_itself_is_as_it_says(experiment, tmp_path):
+    for state in ("interrupted", "failed"):
+        set_state(experiment, state)
+        assert {run.state for run in only(tmp_path).runs} == {state, "complete"}
 
 
 def test_looking_changes_nothing(experiment, tmp_path):
@@ -86,9 +95,9 @@ def test_looking_changes_nothing(experiment, tmp_path):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 99}', "pipe", None])
 @pytest.mark.parametrize("file", ["experiment.json", "summary.json"])
 def test_a_damaged_folder_is_listed_with_the_reason_and_ends_nothing(
-    experiment, tmp_path, file, content
+    experiment, built, tmp_path, file, content
 ):
-    report_experiment.build(tmp_path / "other-smoke-4567", size=16)
+    shutil.copytree(built, tmp_path / "other-smoke-4567")
     path = experiment / file
     path.unlink(missing_ok=True)
     if content == "pipe":
@@ -139,10 +148,10 @@ def test_a_study_without_cells_is_damaged(tmp_path):
     assert "study.json" in only(tmp_path).damaged
 
 
-def test_names_that_terminals_would_obey_are_shown_as_text(tmp_path):
-    report_experiment.build(tmp_path / "a\x1b[31m[red]-smoke-01", size=16)
-    said = printed(overview(tmp_path), 0.0)
-    assert "\x1b" not in said and "[red]" in said
+def test_names_that_terminals_would_obey_are_shown_as_text(experiment, tmp_path):
+    experiment.rename(tmp_path / "a\x1b[31m[red]-smoke-01")
+    text = printed(overview(tmp_path), 0.0)
+    assert "\x1b" not in text and "[red]" in text
 
 
 def test_no_folder_is_bad_input(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from backends.interface import PeakMemory, Peaks
-from harness.config.changed_keys import changes
+from harness.config.differences import changes
 from harness.config.experiment import Experiment
 from harness.plan.step_cost import step_costs
 from harness.statistics.intervals import enough_starts, over_starts, width

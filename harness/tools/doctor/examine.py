@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import backends
@@ -11,30 +10,22 @@ from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_
 from harness.tools.doctor.check import Check
 from harness.tools.doctor.frameworks import check_backends, start_probes
 from harness.tools.doctor.gpus import check_gpus
-from harness.tools.doctor.keras_settings import check_keras, settings_file
-from harness.tools.doctor.machine import check_machine
+from harness.tools.doctor.machine import check_machine, check_places
 from harness.tools.doctor.packages import check_packages
-from harness.tools.doctor.places import check_places
-from harness.tools.doctor.variables import check_variables
-
-
-@dataclass(frozen=True)
-class DoctorRequest:
-    results: Path = Path("results")
-    data_dir: Path | None = None
+from harness.tools.doctor.settings import check_keras, check_variables, keras_file
 
 
 def examine(
-    request: DoctorRequest, say: Callable[[str], None] = lambda line: None
+    results: Path, data_dir: Path | None = None, say: Callable[[str], None] = lambda line: None
 ) -> Iterator[Check]:
-    """Some seconds, on a GPU minutes at most; no network. `say`: is told what takes long.
+    """Takes some seconds, on a GPU minutes at most; no network. `say`: is told what takes long.
 
     Nothing is written, but for logs of backends that fail, in the folder for temporary files.
     """
     # The load first: the rest of this is a load.
     yield from check_machine()
     gpus = visible_gpus()
-    # And of the GPU before a process of ours is on it.
+    # And the state of the GPU before a process of ours is on it.
     state = gpu_state(gpus[0]) if gpus else {}
     alone = str(state.get("compute_mode")).startswith("EXCLUSIVE")
     probes = start_probes(bool(gpus), one_by_one=alone)
@@ -43,9 +34,9 @@ def examine(
         yield from check_gpus(
             gpus, why_no_gpu(), not gpu_is_expected(), state, backends.available()
         )
-        yield check_keras(settings_file())
+        yield check_keras(keras_file())
         yield from check_variables()
-        yield from check_places(request.results, request.data_dir)
+        yield from check_places(results, data_dir)
         yield from check_backends(probes, say)
     finally:
         for probe in probes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +14,32 @@ import backends
 from harness.processes.process import Child
 from harness.system import interpreters
 from harness.system.errors import UserError, WorkerFailed
-from harness.tools.doctor.causes import cause
 from harness.tools.doctor.check import Check, ok
-from harness.tools.doctor.keras_settings import settings_file
+from harness.tools.doctor.settings import keras_file
 
 # Seconds from a process's start until it is given up: a quiet machine takes ten on the CPU. On a
 # GPU a framework may have to compile its kernels first, which the driver keeps for the next time.
 LIMITS = {"cpu": 60.0, "cuda": 240.0}
 PATIENCE = 10.0  # seconds, after which the user is told what is waited for
 PROBE = "harness.tools.doctor.probe"
-EVERYTHING_WRITTEN = "the whole of what it wrote: "
+
+# What frameworks, CUDA and cuDNN write when a GPU cannot be used: often as a warning, long before
+# the exception that follows from it.
+GPU_FAULT = re.compile(
+    r"driver on your system is too old|driver version is insufficient"
+    r"|Cannot dlopen some GPU libraries|Could not load dynamic library"
+    r"|Could not find cuda drivers|failed call to cuInit|CUDA_ERROR_\w+|CUDA error"
+    r"|CUDNN_STATUS_\w+|Loaded runtime CuDNN library|DNN library initialization failed"
+    r"|no kernel image|PTX|libdevice not found|busy or unavailable"
+    r"|Expected all tensors to be on the same device"
+)
+MISSING_LIBRARY = re.compile(
+    r"cannot open shared object file|undefined symbol|version `\S+' not found"
+)
+EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Diverged)\b")
+# Where in a framework's sources a line was written, and when.
+ORIGIN = re.compile(r"^.*?(\.cc:\d+\] |\.py:\d+: \w*Warning: )")
+LONGEST_CAUSE = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -52,7 +69,7 @@ class Probe:
         """Its imports are to leave no trace: no byte code, no folder of Keras's settings."""
         # Of TensorFlow everything: why it sees no GPU it says in warnings.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        if "KERAS_HOME" not in os.environ and not settings_file().exists():
+        if "KERAS_HOME" not in os.environ and not keras_file().exists():
             quiet["KERAS_HOME"] = os.devnull
         name, first = f"doctor {self.backend}", {"backend": self.backend, "device": self.device}
         self._began = time.monotonic()
@@ -101,6 +118,21 @@ class Probe:
             self._child.close()
 
 
+def cause(written: str, device: str, why: str) -> str:
+    """The first line that names a cause: what comes after it follows from it.
+
+    `why`: what else is known, for a process that has written no such line.
+    """
+    lines = [line.rstrip() for line in written.splitlines() if line.strip()]
+    # On the CPU a framework may say that it sees no GPU, which keeps it from nothing.
+    signs = [*([GPU_FAULT] if device != "cpu" else []), MISSING_LIBRARY, EXCEPTION]
+    for sign in signs:
+        for line in lines:
+            if sign.search(line):
+                return ORIGIN.sub("", line).strip()[:LONGEST_CAUSE]
+    return why[:LONGEST_CAUSE]
+
+
 def start_probes(gpu: bool, one_by_one: bool = False) -> tuple[Probe, ...]:
     """On the CPU and, with `gpu`, there, all at once.
 
@@ -121,32 +153,29 @@ def check_backends(
     """Waits for their answers, LIMITS from their start at most; tells `say` what takes long."""
     answers = [probe.answer(say) for probe in probes]
     for name in dict.fromkeys(probe.backend for probe in probes):
-        yield judge(name, [each for each in answers if each.backend == name])
+        yield judge(name, [answer for answer in answers if answer.backend == name])
 
 
 def judge(name: str, answers: list[ProbeAnswer]) -> Check:
-    """What the answers of one backend come to."""
-    title = f"backend {name}"
-    first = answers[0]
-    late = next((each for each in answers if each.late), None)
+    """The result for one backend, from its answers: on the CPU and, if there is one, on the GPU."""
+    title, first, last = f"backend {name}", answers[0], answers[-1]
+    late = next((answer for answer in answers if answer.late), None)
     if late is not None:
         limit = f"{LIMITS[late.device]:.0f} s on {late.device}"
         found = f"no answer within {limit}: it was {late.why}"
         return Check(title, "warning", found, _with_log("look again when nothing else runs", late))
     if not first.seen:
-        return Check(
-            title, "problem", f"does not train: {first.why}", _with_log("`make setup`", first)
-        )
+        fix = _with_log("`make setup`", first)
+        return Check(title, "problem", f"does not train: {first.why}", fix)
     # Libraries of CUDA are there only after a step on the GPU.
-    versions = {**first.seen["versions"], **answers[-1].seen.get("libraries", {})}
-    said = ", ".join(f"{package} {version}" for package, version in versions.items() if version)
-    blind = next((each for each in answers if each.device == "cuda" and not each.seen), None)
-    if blind is not None:
-        fix = _with_log("`make setup BUILD=cuda`, or ask for --device cpu", blind)
-        return Check(title, "problem", f"{said}; cannot use the GPU: {blind.why}", fix)
-    device = answers[-1].seen["device"]
-    return ok(title, f"{said}; trains on {device}, {first.seen['threads']} threads")
+    versions = {**first.seen["versions"], **last.seen.get("libraries", {})}
+    installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    if not last.seen:
+        fix = _with_log("`make setup BUILD=cuda`, or ask for --device cpu", last)
+        return Check(title, "problem", f"{installed}; cannot use the GPU: {last.why}", fix)
+    threads = first.seen["threads"]
+    return ok(title, f"{installed}; trains on {last.seen['device']}, {threads} threads")
 
 
 def _with_log(fix: str, answer: ProbeAnswer) -> str:
-    return f"{fix}; {EVERYTHING_WRITTEN}{answer.log}" if answer.log else fix
+    return f"{fix}; the whole of what it wrote: {answer.log}" if answer.log else fix

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.system.gpu import BFLOAT16, Gpu
-from harness.tools.doctor.check import Check, ok
+from harness.tools.doctor.check import Check, State, ok
 
 GIB = 2**30
 # Two processes have a context each, of up to 0.7 GB, besides what they train.
@@ -63,99 +63,87 @@ def check_gpus(
     """`gpus`, `why`, `state`: as harness.system.gpu has them. `usual`: without a GPU it is as it
     should be. `names`: of the backends."""
     if not gpus:
-        yield _none(why, usual)
+        found = f"none: {why}; the CPU is used"
+        fix = "mend that, or go on with the CPU"
+        if "CUDA_VISIBLE_DEVICES" in why:
+            fix = "unset CUDA_VISIBLE_DEVICES, or go on with the CPU"
+        yield ok("GPU", found) if usual else Check("GPU", "warning", found, fix)
         return
     gpu = gpus[0]
     others = f"; the first of {len(gpus)} visible ones is used" if len(gpus) > 1 else ""
     yield ok("GPU", f"{gpu.name}, {gpu.memory / GIB:.1f} GiB, compute capability "
                     f"{dotted(gpu.capability)}{others}")  # fmt: skip
-    yield _driver(gpu, names)
-    yield from _ages(gpus, names)
-    yield from _codes(gpu, names, environment)
+    yield from _builds(gpus, names, environment)
     if not gpu.has_bfloat16:
         yield ok("precision", "float32 (and float64, slow): bfloat16 and TF32 begin with compute"
                               f" capability {dotted(BFLOAT16)}")  # fmt: skip
-    yield from _mode(state.get("compute_mode"))
     yield from _sharing(gpu, state)
-    yield from _pace(state)
+    yield from _speed(state)
 
 
-def _none(why: str, usual: bool) -> Check:
-    if usual:
-        return ok("GPU", f"none: {why}; the CPU is used")
-    fix = "mend that, or go on with the CPU"
-    if "CUDA_VISIBLE_DEVICES" in why:
-        fix = "unset CUDA_VISIBLE_DEVICES, or go on with the CPU"
-    return Check("GPU", "warning", f"none: {why}; the CPU is used", fix)
-
-
-def _driver(gpu: Gpu, names: Sequence[str]) -> Check:
+def _builds(
+    gpus: Sequence[Gpu], names: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[Check]:
+    """Whether the backends' builds run with this driver and these GPUs."""
+    gpu, wheels = gpus[0], {name: WHEELS[name] for name in names if name in WHEELS}
     found = f"{gpu.driver or 'version unknown'}, for CUDA up to {dotted(gpu.driver_cuda)}"
-    old = [each for name in names if (each := WHEELS.get(name)) and each.cuda > gpu.driver_cuda]
-    if not old:
-        return ok("driver", found)
-    needs = ", ".join(f"{each.title} needs CUDA {dotted(each.cuda)}" for each in old)
-    fix = "update the driver (CUDA 13.0: 580 or newer), or install a build for an older CUDA"
-    return Check("driver", "warning", f"{found}; {needs}", fix)
-
-
-def _ages(gpus: Sequence[Gpu], names: Sequence[str]) -> Iterator[Check]:
+    needs = [
+        f"{wheel.title} needs CUDA {dotted(wheel.cuda)}"
+        for wheel in wheels.values()
+        if wheel.cuda > gpu.driver_cuda
+    ]
+    if needs:
+        fix = "update the driver (CUDA 13.0: 580 or newer), or install a build for an older CUDA"
+        yield Check("driver", "warning", f"{found}; {', '.join(needs)}", fix)
+    else:
+        yield ok("driver", found)
     old = [gpu for gpu in gpus if gpu.capability < OLDEST]
     new = [gpu for gpu in gpus if gpu.capability >= OLDEST]
     if "torch" in names and old and new:
         found = f"{old[0].name} (compute capability {dotted(old[0].capability)}) is visible, too:"
         fix = f"`export CUDA_VISIBLE_DEVICES={new[0].uuid}`, which is {new[0].name}"
         yield Check("older GPU", "problem", f"{found} PyTorch's cuDNN then refuses every GPU", fix)
-
-
-def _codes(gpu: Gpu, names: Sequence[str], environment: Mapping[str, str]) -> Iterator[Check]:
-    for name in names:
-        wheels = WHEELS.get(name)
-        how = wheels.how(gpu.capability) if wheels else "compiled"
-        if wheels is None or how == "compiled":
-            continue
-        title, of = f"kernels of {name}", f"compute capability {dotted(gpu.capability)}"
+    for name, wheel in wheels.items():
+        how, title = wheel.how(gpu.capability), f"kernels of {name}"
+        of = f"compute capability {dotted(gpu.capability)}"
         if how == "not at all":
-            rest = ",".join(each for each in names if each != name)
+            rest = ",".join(other for other in names if other != name)
             fix = f"BACKENDS={rest}, or another build" if rest else "another build"
-            yield Check(title, "warning", f"{wheels.title} has no code for {of}", fix)
-            continue
-        found = f"{wheels.title} is compiled for {of} at its first use, which takes minutes"
-        kept = environment.get("CUDA_CACHE_MAXSIZE", "")
-        if kept.isdecimal() and int(kept) >= CACHE:
-            yield ok(title, found)
-        else:
-            fix = (
-                f"`export CUDA_CACHE_MAXSIZE={CACHE}`, and CUDA_CACHE_PATH on a local disk: so it"
-                " is done once"
-            )
-            yield Check(title, "warning", found, fix)
-
-
-def _mode(mode: str | None) -> Iterator[Check]:
-    if mode is None:
-        return
-    fix = "`nvidia-smi -c DEFAULT` as root"
-    if mode == "PROHIBITED":
-        yield Check("compute mode", "problem", f"{mode}: nothing may compute on the GPU", fix)
-    elif mode.startswith("EXCLUSIVE"):
-        found = f"{mode}: of the two processes of a comparison the second would fail"
-        fix += "; or one backend after the other: BACKENDS=torch, then BACKENDS=tf"
-        yield Check("compute mode", "problem", found, fix)
-    else:
-        yield ok("compute mode", mode)
+            yield Check(title, "warning", f"{wheel.title} has no code for {of}", fix)
+        if how == "at first use":
+            found = f"{wheel.title} is compiled for {of} at its first use, which takes minutes"
+            cache = environment.get("CUDA_CACHE_MAXSIZE", "")
+            if cache.isdecimal() and int(cache) >= CACHE:
+                yield ok(title, found)
+            else:
+                fix = (
+                    f"`export CUDA_CACHE_MAXSIZE={CACHE}`, and CUDA_CACHE_PATH on a local disk: so"
+                    " it is done once"
+                )
+                yield Check(title, "warning", found, fix)
 
 
 def _sharing(gpu: Gpu, state: Mapping[str, Any]) -> Iterator[Check]:
-    free, others = state.get("free_bytes"), state.get("other_processes")
+    """Whether two processes may use the GPU, and what others leave of it."""
+    mode, free = state.get("compute_mode"), state.get("free_bytes")
+    fix = "`nvidia-smi -c DEFAULT` as root"
+    if mode == "PROHIBITED":
+        yield Check("compute mode", "problem", f"{mode}: nothing may compute on the GPU", fix)
+    elif mode is not None and mode.startswith("EXCLUSIVE"):
+        found = f"{mode}: of the two processes of a comparison the second would fail"
+        fix += "; or one backend after the other: BACKENDS=torch, then BACKENDS=tf"
+        yield Check("compute mode", "problem", found, fix)
+    elif mode is not None:
+        yield ok("compute mode", mode)
     if free is not None:
         found = f"{free / GIB:.1f} of {gpu.memory / GIB:.1f} GiB free"
         if free >= LITTLE:
             yield ok("GPU memory", found)
         else:
             fix = "end what else uses it; smaller images or batches; or BACKENDS one by one"
-            much = "problem" if free < TOO_LITTLE else "warning"
-            yield Check("GPU memory", much, found, fix)  # type: ignore[arg-type]
+            severity: State = "problem" if free < TOO_LITTLE else "warning"
+            yield Check("GPU memory", severity, found, fix)
+    others = state.get("other_processes")
     if others is None:
         return
     if not others["count"]:
@@ -167,7 +155,8 @@ def _sharing(gpu: Gpu, state: Mapping[str, Any]) -> Iterator[Check]:
     yield Check("other processes on the GPU", "warning", found, fix)
 
 
-def _pace(state: Mapping[str, Any]) -> Iterator[Check]:
+def _speed(state: Mapping[str, Any]) -> Iterator[Check]:
+    """Whether power or heat makes this GPU slower than others of its kind."""
     limit, default = (state.get(f"{name}power_limit_watts") for name in ("", "default_"))
     if limit is not None and default is not None:
         found = f"{limit:g} W, {default:g} W by default"
@@ -176,7 +165,7 @@ def _pace(state: Mapping[str, Any]) -> Iterator[Check]:
         else:
             fix = f"`nvidia-smi -pl {default:g}` as root, or say it beside the times"
             yield Check("power limit", "warning", f"{found}: slower than its kind", fix)
-    slowed = [each for each in state.get("throttle_reasons") or () if each in SLOWED]
+    slowed = [reason for reason in state.get("throttle_reasons") or () if reason in SLOWED]
     if slowed:
         fix = "look after cooling and power supply: times are not those of its kind"
         yield Check("GPU clocks", "warning", f"held back by {', '.join(slowed)}", fix)

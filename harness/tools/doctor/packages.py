@@ -10,7 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,10 @@ class Environment:
     @property
     def extras(self) -> tuple[str, ...]:
         """Extras of pyproject.toml that have to be there."""
-        found = ["harness"] if self.is_own else []
-        for name in self.serves:
-            builds = [TENSORFLOWS[each] for each in TENSORFLOWS if each in self.versions]
-            found.append((builds or ["tf"])[0] if name == "tf" else name)
-        return tuple(found)
+        builds = [extra for package, extra in TENSORFLOWS.items() if package in self.versions]
+        tensorflow = (builds or ["tf"])[0]
+        of_backends = [tensorflow if name == "tf" else name for name in self.serves]
+        return (*(["harness"] if self.is_own else []), *of_backends)
 
     def title(self, of: str) -> str:
         """The name of a check; of another environment with the backends that it serves."""
@@ -65,10 +65,10 @@ class Environment:
     @property
     def anew(self) -> str:
         """How to make it anew, where what is in it has been spoilt."""
-        given = [backends.interpreter_variable(name) for name in self.serves]
-        given = [name for name in given if os.environ.get(name)]
-        if given and not self.is_own:
-            return f"unset {' '.join(given)}, then {SETUP}"
+        variables = [backends.interpreter_variable(name) for name in self.serves]
+        variables = [name for name in variables if os.environ.get(name)]
+        if variables and not self.is_own:
+            return f"unset {' '.join(variables)}, then {SETUP}"
         return f"remove {self.prefix}, then {SETUP}"
 
 
@@ -76,30 +76,30 @@ def check_packages() -> Iterator[Check]:
     served: dict[Path, list[str]] = {Path(sys.executable): []}
     for name in backends.available():
         served.setdefault(backends.interpreter(name), []).append(name)
-    names = [OWN, *FRAMEWORKS, *(each for each in IMPORTED if each not in FRAMEWORKS)]
-    for python, of in served.items():
+    packages = list(dict.fromkeys([OWN, *FRAMEWORKS, *IMPORTED]))
+    # In another environment, where nothing of ours needs to be installed.
+    program = ["-I", "-B", str(Path(installed.__file__)), *packages]
+    for python, names in served.items():
         is_own = python == Path(sys.executable)
         try:
-            description = installed.describe(names) if is_own else ask(python, names)
+            if is_own:
+                description = installed.describe(packages)
+            else:
+                done = subprocess.run(
+                    [str(python), *program],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=PATIENCE,
+                    check=True,
+                )
+                description = json.loads(done.stdout)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            said = f"{python} does not describe its packages ({type(error).__name__})"
-            yield Check(f"environment of {', '.join(of)}", "problem", said, remedy(of[0]))
+            found = f"{python} does not describe its packages ({type(error).__name__})"
+            title = f"environment of {', '.join(names)}"
+            yield Check(title, "problem", found, remedy(names[0]))
             continue
-        yield from check_environment(Environment(tuple(of), is_own, **description))
-
-
-def ask(python: Path, names: Sequence[str]) -> dict[str, Any]:
-    """`installed.describe` in another environment; nothing of ours needs to be there."""
-    done = subprocess.run(
-        [str(python), "-I", "-B", str(Path(installed.__file__)), *names],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+        yield from check_environment(Environment(tuple(names), is_own, **description))
 
 
 def check_environment(environment: Environment) -> Iterator[Check]:
@@ -127,33 +127,35 @@ def check_python(environment: Environment) -> Check:
 
 def check_pins(environment: Environment) -> Check:
     """What pyproject.toml asks for in such an environment."""
-    requirements = parsed(environment.requires.get(OWN, ()))
-    needed = [each for each in requirements if applies(each, environment)]
-    wrong = [said for each in needed if (said := unmet(each, environment.versions))]
-    if not wrong:
-        return ok(environment.title("packages"), f"all {len(needed)} as asked for")
-    return Check(environment.title("packages"), "problem", "; ".join(wrong), SETUP)
+    title, requirements = (
+        environment.title("packages"),
+        needed(environment, OWN, environment.extras),
+    )
+    wrong = list(filter(None, (unmet(one, environment.versions) for one in requirements)))
+    if wrong:
+        return Check(title, "problem", "; ".join(wrong), SETUP)
+    return ok(title, f"all {len(requirements)} as asked for")
 
 
 def check_tensorflow(environment: Environment) -> Check:
     title = environment.title("TensorFlow's packages")
-    found = {each: environment.versions[each] for each in TENSORFLOWS
-             if each in environment.versions}  # fmt: skip
-    said = ", ".join(f"{name} {version}" for name, version in found.items())
-    if len(found) == 2:  # both write into one folder
-        return Check(title, "problem", f"{said}: each has spoilt the other", environment.anew)
-    if not found:
+    here = [package for package in TENSORFLOWS if package in environment.versions]
+    found = ", ".join(f"{package} {environment.versions[package]}" for package in here)
+    if len(here) == 2:  # both write into one folder
+        return Check(title, "problem", f"{found}: each has spoilt the other", environment.anew)
+    if not here:
         return Check(title, "problem", "neither of the two is installed", SETUP)
-    return ok(title, said)
+    return ok(title, found)
 
 
 def check_dependencies(environment: Environment) -> Check:
     """What the frameworks ask for themselves: protobuf, NumPy, ml_dtypes, ..."""
     title, wrong = environment.title("what frameworks need"), []
     for name in FRAMEWORKS:
-        for each in parsed(environment.requires.get(name, ())):
-            if applies(each, environment, ()) and (said := unmet(each, environment.versions)):
-                wrong.append(f"{name} asks for {each.name}{each.specifier}: {said}")
+        for requirement in needed(environment, name):
+            if fault := unmet(requirement, environment.versions):
+                asked = f"{requirement.name}{requirement.specifier}"
+                wrong.append(f"{name} asks for {asked}: {fault}")
     if wrong:
         return Check(title, "problem", "; ".join(wrong), environment.anew)
     return ok(title, "as they ask for it")
@@ -162,7 +164,7 @@ def check_dependencies(environment: Environment) -> Check:
 def check_origins(environment: Environment) -> Check:
     """Whether PYTHONPATH or a user's own packages come before those of the environment."""
     title = environment.title("where packages lie")
-    prefixes = [Path(each).resolve() for each in {environment.prefix, environment.base_prefix}]
+    prefixes = [Path(environment.prefix).resolve(), Path(environment.base_prefix).resolve()]
     strange = [
         f"{name} from {Path(origin).parent}"
         for name in IMPORTED
@@ -179,36 +181,32 @@ def check_shared_files(environment: Environment) -> Check:
     """Files that two packages both write, such as libraries of two versions of CUDA: whichever
     came last, one of the two packages then runs with the other one's."""
     title = environment.title("shared files")
-    spoilt = [each for each in environment.shared if each["different"]]
+    spoilt = [group for group in environment.shared if group["different"]]
     if not spoilt:
         return ok(title, "no two packages write different files to one place")
     found = "; ".join(
-        f"{' and '.join(each['packages'])}: {each['different']} files, such as {each['example']}"
-        for each in spoilt
+        f"{' and '.join(group['packages'])}: {group['different']} files, such as {group['example']}"
+        for group in spoilt
     )
     return Check(title, "problem", found, environment.anew)
 
 
-def parsed(requirements: Iterable[str]) -> Iterator[Requirement]:
-    for text in requirements:
-        try:
-            yield Requirement(text)
-        except InvalidRequirement:
-            continue
-
-
-def applies(
-    requirement: Requirement, environment: Environment, extras: Sequence[str] | None = None
-) -> bool:
-    """In that environment's Python, with its extras if no others are given."""
-    if requirement.marker is None:
-        return True
+def needed(environment: Environment, package: str, extras: Sequence[str] = ()) -> list[Requirement]:
+    """What a package with these extras requires in that environment's Python."""
     python = {
         "python_full_version": environment.python,
         "python_version": ".".join(environment.python.split(".")[:2]),
     }
-    asked_for = environment.extras if extras is None else extras
-    return any(requirement.marker.evaluate({**python, "extra": each}) for each in ("", *asked_for))
+    requirements = []
+    for text in environment.requires.get(package, ()):
+        with suppress(InvalidRequirement):
+            requirements.append(Requirement(text))
+    return [
+        requirement
+        for requirement in requirements
+        if requirement.marker is None
+        or any(requirement.marker.evaluate({**python, "extra": extra}) for extra in ("", *extras))
+    ]
 
 
 def unmet(requirement: Requirement, versions: Mapping[str, str]) -> str:

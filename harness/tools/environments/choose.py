@@ -11,17 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Tuple  # noqa: UP035
 
 from harness.system.errors import UserError
 from harness.tools.environments.driver import Build, Driver, ask_driver, build_for
-from harness.tools.environments.project import ROOT, pinned, supported
 from harness.tools.environments.stamps import (
     BEGUN,
     HARNESS,
+    ROOT,
     TEST,
     Stamp,
+    Version,
+    dotted,
+    is_supported,
     new_stamp,
+    pinned,
     read_stamp,
     version_of,
 )
@@ -32,8 +35,6 @@ BUILDS = ("cpu", "cuda", "cuda12")
 INDEX_OF_CUDA_12 = "https://download.pytorch.org/whl/cu126"
 # The former Makefile's mark of an environment with GPU builds.
 FORMER_GPU_STAMP = ".ready-cuda-*"
-
-Version = Tuple[int, int]  # noqa: UP006
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Wanted:
 
     @property
     def is_ready(self) -> bool:
-        found = read_stamp(self.folder)
-        if found is None or not found.covers(self.extras, self.requirements):
+        stamp = read_stamp(self.folder)
+        if stamp is None or not stamp.covers(self.extras, self.requirements):
             return False
-        return found.build == self.stamp.build and (found.chosen or not self.stamp.chosen)
+        return stamp.build == self.stamp.build and (stamp.chosen or not self.stamp.chosen)
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,19 @@ def choose(
     return Choice(base, build.name, build.why, chosen, wanted(base, stamp, request.extras))
 
 
+def environment_folders() -> list[Path]:
+    """All of this checkout, the harness's own first."""
+    return [path for path in (ROOT / BASE, *sorted(ROOT.glob(f"{BASE}-*"))) if path.is_dir()]
+
+
 def find(request: SetupRequest) -> tuple[Path, Stamp] | None:
     """An environment of the harness that runs on this node and is as asked for, even if it has to
     be brought up to date."""
-    for folder in [ROOT / BASE, *sorted(ROOT.glob(f"{BASE}-*"))]:
+    for folder in environment_folders():
         stamp = read_stamp(folder)
         if stamp is None or stamp.role != HARNESS or not stamp.is_here:
             continue
-        if request.python and stamp.python != "{}.{}".format(*request.python):
+        if request.python and stamp.python != dotted(request.python):
             continue
         # What has CPU builds can be given GPU builds beside them, but not the other way round.
         if request.build == "cpu" and stamp.build != "cpu":
@@ -129,12 +135,9 @@ def name_for(request: SetupRequest, build: str) -> Path:
     reason = taken(folder, request, build)
     if not reason:
         return folder
-    other = beside(folder, reason)
-    for number in count(2):
-        if not taken(other, request, build):
-            return other
-        other = beside(folder, f"{reason}-{number}")
-    raise AssertionError("there is no end to numbers")
+    names = (reason if number == 1 else f"{reason}-{number}" for number in count(1))
+    folders = (beside(folder, name) for name in names)
+    return next(other for other in folders if not taken(other, request, build))
 
 
 def taken(folder: Path, request: SetupRequest, build: str) -> str:
@@ -142,7 +145,7 @@ def taken(folder: Path, request: SetupRequest, build: str) -> str:
     or a setup can go on there."""
     if not folder.exists() or not any(folder.iterdir()):
         return ""
-    version = "py{}.{}".format(*(request.python or this_version()))
+    version = f"py{dotted(request.python or this_version())}"
     stamp, runs = read_stamp(folder), version_of(folder)
     if stamp is None:
         # The user's own, or the former Makefile's, which put both frameworks' GPU builds together.
@@ -160,8 +163,11 @@ def taken(folder: Path, request: SetupRequest, build: str) -> str:
 
 
 def wanted(base: Path, stamp: Stamp, extras: tuple[str, ...]) -> tuple[Wanted, ...]:
-    """The environments of a build. What `extras` serve, tests and the like, runs with both
-    frameworks in one environment, in CPU builds: its own one where the harness has GPU builds."""
+    """The environments of a build.
+
+    `extras` are for tests and the like, which run with CPU builds of both frameworks in one
+    environment. Where the harness has GPU builds, that is an environment of their own.
+    """
     if stamp.build == "cpu":
         return (Wanted(base, stamp, merged(base, ("cpu", *extras))),)
     if extras:
@@ -180,8 +186,7 @@ def wanted(base: Path, stamp: Stamp, extras: tuple[str, ...]) -> tuple[Wanted, .
 def merged(folder: Path, extras: tuple[str, ...]) -> tuple[str, ...]:
     """With those that are there already: they are kept up to date together."""
     stamp = read_stamp(folder)
-    there = stamp.extras if stamp else ()
-    return (*there, *(each for each in extras if each not in there))
+    return tuple(dict.fromkeys((*(stamp.extras if stamp else ()), *extras)))
 
 
 def beside(base: Path, name: str) -> Path:
@@ -190,8 +195,3 @@ def beside(base: Path, name: str) -> Path:
 
 def this_version() -> Version:
     return sys.version_info[0], sys.version_info[1]
-
-
-def is_supported(version: Version) -> bool:
-    oldest, too_new = supported()
-    return oldest <= version < too_new

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from harness.system.errors import UserError
 from harness.tools.environments.choose import (
-    BASE,
     Choice,
     SetupRequest,
     Wanted,
     choose,
+    environment_folders,
     this_version,
 )
-from harness.tools.environments.project import ROOT, check_python
-from harness.tools.environments.stamps import interpreter, version_of
+from harness.tools.environments.install import install, missing
+from harness.tools.environments.stamps import ROOT, check_python, interpreter, version_of
 
 # GB: what pip downloads, and what then lies on the disk. Of `cpu` more where pip finds PyTorch's
 # build for GPUs only, as on PyPI.
@@ -39,15 +39,14 @@ def main(arguments: list[str]) -> int:
     """Exit status: 0, 1 (`check` found something), 2 (bad input), 130 (interrupted)."""
     options = parser().parse_args(arguments)
     try:
+        if options.command in ("setup", "ready", "bin"):
+            return prepare(options)
+        # Not above: its imports take longer than all of `ready`.
+        from harness.tools.environments import installed
+
         if options.command == "check":
-            from harness.tools.environments import installed
-
-            return installed.check(options.folders or environments_here())
-        if options.command == "wheels":
-            from harness.tools.environments import installed
-
-            return installed.check_wheels(options.folders)
-        return prepare(options)
+            return installed.check(options.folders or environment_folders())
+        return installed.check_wheels(options.folders)
     except UserError as error:
         print(f"cyclebench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -84,9 +83,9 @@ def parser() -> argparse.ArgumentParser:
 
 def prepare(options: argparse.Namespace) -> int:
     """setup, ready and bin."""
-    if options.this_python:
-        check_python(this_version())
     version = this_version() if options.this_python else None
+    if version:
+        check_python(version)
     request = SetupRequest(options.build, version, tuple(options.extra))
     setup = options.command == "setup"
     choice = choose(request, upgrade=setup)
@@ -94,18 +93,18 @@ def prepare(options: argparse.Namespace) -> int:
         print(os.path.relpath(str(choice.programs)))
         return 0
     if setup and options.dry_run:
-        for each in choice.environments:
-            state = "is ready" if each.is_ready else "would be set up"
-            print(f"{each.folder.name} {state}: {described(each, choice)}")
+        for wanted in choice.environments:
+            state = "is ready" if wanted.is_ready else "would be set up"
+            print(f"{wanted.folder.name} {state}: {described(wanted, choice)}")
         return 0
-    if not all(each.is_ready for each in choice.environments) or (setup and broken(choice)):
+    if not all(is_complete(wanted, setup) for wanted in choice.environments):
         with locked():
             # Another process may have done it meanwhile.
             choice = choose(request, upgrade=setup)
             make_ready(choice, setup)
     elif setup:
-        for each in choice.environments:
-            print(f"{each.folder.name} is ready: {described(each, choice)}")
+        for wanted in choice.environments:
+            print(f"{wanted.folder.name} is ready: {described(wanted, choice)}")
     if setup:
         return 0
     if choice.build == "cpu" and not choice.chosen and KERNEL_DRIVER.exists():
@@ -114,36 +113,29 @@ def prepare(options: argparse.Namespace) -> int:
     return 0
 
 
-def make_ready(choice: Choice, thorough: bool) -> None:
-    """Install what is lacking; `thorough`: look into those that say that they are ready."""
-    from harness.tools.environments.install import install, missing
+def is_complete(wanted: Wanted, thorough: bool) -> bool:
+    """Whether it says that it is ready; `thorough`: and all packages are there."""
+    return wanted.is_ready and not (thorough and missing(wanted.folder, wanted.extras))
 
-    for each in choice.environments:
-        if each.is_ready and not (thorough and missing(each.folder, each.extras)):
+
+def make_ready(choice: Choice, thorough: bool) -> None:
+    """Install what is lacking."""
+    for wanted in choice.environments:
+        if is_complete(wanted, thorough):
             continue
         # For what is there already the difference is not known.
-        sizes = [] if each.folder.exists() else [SIZES[x] for x in each.extras if x in SIZES]
+        sizes = [] if wanted.folder.exists() else [SIZES[x] for x in wanted.extras if x in SIZES]
         fresh = "".join(f", about {down} GB to download, {disk} GB on disk" for down, disk in sizes)
-        tell(f"setting up {each.folder.name} ({described(each, choice)}){fresh}")
-        install(each, creator_for(choice.base), tell)
+        tell(f"setting up {wanted.folder.name} ({described(wanted, choice)}){fresh}")
+        # All environments of a family get the Python of the harness's.
+        base = choice.base
+        install(wanted, interpreter(base) if version_of(base) else Path(sys.executable), tell)
 
 
-def broken(choice: Choice) -> bool:
-    """Whether an environment that says that it is ready lacks something."""
-    from harness.tools.environments.install import missing
-
-    return any(missing(each.folder, each.extras) for each in choice.environments)
-
-
-def creator_for(base: Path) -> Path:
-    """All environments of a family get the Python of the harness's."""
-    return interpreter(base) if version_of(base) else Path(sys.executable)
-
-
-def described(each: Wanted, choice: Choice) -> str:
-    builds = "builds for GPUs" if each.stamp.build != "cpu" else "cpu builds"
-    why = f": {choice.why}" if choice.why else ""
-    return f"{', '.join(each.extras)}; {builds}{why}; Python {each.stamp.python}"
+def described(wanted: Wanted, choice: Choice) -> str:
+    builds = "builds for GPUs" if wanted.stamp.build != "cpu" else "cpu builds"
+    extras, python = ", ".join(wanted.extras), wanted.stamp.python
+    return f"{extras}; {builds}: {choice.why}; Python {python}"
 
 
 def tell(line: str) -> None:
@@ -167,9 +159,3 @@ def locked() -> Iterator[None]:
         except OSError:
             tell(f"{LOCK}: this file system has no locks; run one `make` at a time")
         yield
-
-
-def environments_here() -> list[Path]:
-    """All of this folder."""
-    folders = [ROOT / BASE, *sorted(ROOT.glob(f"{BASE}-*"))]
-    return [each for each in folders if each.is_dir()]

@@ -13,10 +13,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Tuple  # noqa: UP035
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
+from harness.tools.environments.stamps import ROOT, Version, dotted
+
 LIBRARY = "libcuda.so.1"
 # Seconds. The driver starts every GPU when it is first asked: many GPUs without persistence mode
 # take long.
@@ -24,8 +24,6 @@ PATIENCE = 60.0
 # From cuda.h: CUDA_ERROR_NO_DEVICE and two attributes of a device.
 NO_DEVICE = 100
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
-
-Version = Tuple[int, int]  # noqa: UP006
 
 # PyTorch's build on PyPI is for CUDA 13.0: drivers from 580 on, GPUs from Turing on.
 NEEDED_BY_PYTORCH = (13, 0)
@@ -63,7 +61,7 @@ def build_for(driver: Driver | None) -> Build:
         return Build("cpu", "no NVIDIA driver here")
     if driver.fault or not driver.capabilities:
         return Build("cpu", driver.fault or "the NVIDIA driver shows no GPU")
-    supports = "the driver supports CUDA {}.{}".format(*driver.cuda)
+    supports = f"the driver supports CUDA {dotted(driver.cuda)}"
     if driver.cuda < NEEDED_BY_TENSORFLOW:
         return Build("cpu", f"{supports}: too old for both frameworks, update it to 580 or newer")
     newest, oldest = max(driver.capabilities), min(driver.capabilities)
@@ -74,8 +72,8 @@ def build_for(driver: Driver | None) -> Build:
     if driver.cuda < NEEDED_BY_PYTORCH:
         return Build("cuda12", f"{supports}: PyTorch's build for CUDA 12.6, not that of PyPI")
     if oldest < OLDEST_FOR_PYTORCH:
-        said = "a GPU of compute capability {}.{}".format(*oldest)
-        return Build("cuda12", f"{said}: PyTorch's build for CUDA 12.6, not that of PyPI")
+        gpu = f"a GPU of compute capability {dotted(oldest)}"
+        return Build("cuda12", f"{gpu}: PyTorch's build for CUDA 12.6, not that of PyPI")
     return Build("cuda", supports)
 
 

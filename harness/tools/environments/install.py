@@ -13,18 +13,21 @@ from pathlib import Path
 
 from harness.system.errors import UserError
 from harness.tools.environments.choose import Wanted
-from harness.tools.environments.project import ROOT, check_python, pins
 from harness.tools.environments.stamps import (
     BEGUN,
     READY,
+    ROOT,
     UPDATING,
+    Version,
+    check_python,
+    dotted,
     interpreter,
+    pins,
     read_stamp,
     version_of,
+    version_of_python,
     write_stamp,
 )
-
-Say = Callable[[str], None]
 
 # What pip says of a wheel, and the size from which on the user is told, in MB.
 DOWNLOADING = re.compile(r"^\s*Downloading (\S+?)-(\d\S*?)-\S+\.whl \((\d+(?:\.\d+)?) MB\)")
@@ -54,9 +57,10 @@ FIND = (
     "import sys, importlib.util as u; "
     "print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])"
 )
+VENV_PACKAGE = "on Debian and Ubuntu `apt install python{}.{}-venv`, then `make setup`"
 
 
-def install(wanted: Wanted, creator: Path, say: Say) -> None:
+def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
     """Make it or bring it up to date; what works is never cleared.
 
     `creator`: the Python that makes it, where it is not there. Raises UserError with what to do.
@@ -68,44 +72,46 @@ def install(wanted: Wanted, creator: Path, say: Say) -> None:
     before = read_stamp(folder)
     version = version_of(folder)
     if version is None:
-        theirs = before.state != BEGUN if before else folder.exists() and any(folder.iterdir())
-        if theirs:
+        # Neither an unfinished setup of ours nor an empty folder.
+        foreign = before.state != BEGUN if before else folder.exists() and any(folder.iterdir())
+        if foreign:
             raise UserError(
                 f"{folder.name}: its Python does not run here; move or remove it, then `make setup`"
             )
         version = version_of_python(creator)
+        if version is None:
+            raise UserError(f"{creator} does not run here; name another: PYTHON=python3.12")
         check_python(version)
         folder.mkdir(exist_ok=True)
-        stamp = replace(stamp, python="{}.{}".format(*version), state=BEGUN)
-        write_stamp(folder, stamp)
-        make_venv(folder, creator)
+        write_stamp(folder, replace(stamp, python=dotted(version), state=BEGUN))
+        make_venv(folder, creator, version)
     began = before is None or before.state == BEGUN
-    stamp = replace(stamp, python="{}.{}".format(*version), state=BEGUN if began else UPDATING)
+    stamp = replace(stamp, python=dotted(version), state=BEGUN if began else UPDATING)
     write_stamp(folder, stamp)
     (folder / LOG).write_text("", encoding="utf-8")
-    pip = pip_for(folder, creator)
+    pip = pip_for(folder, creator, version)
     project = f".[{','.join(wanted.extras)}]"
     index = ["--extra-index-url", wanted.index] if wanted.index else []
     run_pip([*pip, "install", *index, "--editable", project, *wanted.requirements], folder, say)
     if "test" in wanted.extras:
         run_pip([*pip, "install", "--target", str(folder / "reference"), *REFERENCE], folder, say)
-    if gone := missing(folder, wanted.extras):
-        raise UserError(f"{folder.name}: {gone} is not there after pip; remove it, `make setup`")
+    if absent := missing(folder, wanted.extras):
+        raise UserError(f"{folder.name}: {absent} is not there after pip; remove it, `make setup`")
     write_stamp(folder, replace(stamp, state=READY))
 
 
-def make_venv(folder: Path, creator: Path) -> None:
+def make_venv(folder: Path, creator: Path, version: Version) -> None:
     """Over what an unfinished setup of ours has left there. Without pip, where Python has none to
     give: Colab, and Debian without python3-venv."""
     bare = run([str(creator), "-Ic", "import ensurepip"]).returncode != 0
-    options = ["--without-pip"] if bare else []
-    done = run([str(creator), "-Im", "venv", *options, str(folder)])
+    done = run([str(creator), "-Im", "venv", *(["--without-pip"] if bare else []), str(folder)])
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no word"]
-        raise UserError(f"{creator} -m venv {folder.name}: {last[0]}; {venv_package(creator)}")
+        remedy = VENV_PACKAGE.format(*version)
+        raise UserError(f"{creator} -m venv {folder.name}: {last[0]}; {remedy}")
 
 
-def pip_for(folder: Path, creator: Path) -> list[str]:
+def pip_for(folder: Path, creator: Path, version: Version) -> list[str]:
     """The command: the environment's own pip, or another Python's that installs into it."""
     own = str(interpreter(folder))
     if pip_version(own):
@@ -113,21 +119,16 @@ def pip_for(folder: Path, creator: Path) -> list[str]:
     for python in dict.fromkeys((sys.executable, str(creator))):
         if pip_version(python) >= FIRST_PIP:
             return [python, "-Im", "pip", "--python", own]
-    raise UserError(f"{folder.name}: there is no pip for it; {venv_package(creator)}")
+    raise UserError(f"{folder.name}: there is no pip for it; {VENV_PACKAGE.format(*version)}")
 
 
 def pip_version(python: str) -> tuple[int, ...]:
     """Empty where it has none."""
-    said = re.match(r"pip (\d+)\.(\d+)", run([python, "-Im", "pip", "--version"]).stdout)
-    return (int(said.group(1)), int(said.group(2))) if said else ()
+    version = re.match(r"pip (\d+)\.(\d+)", run([python, "-Im", "pip", "--version"]).stdout)
+    return (int(version.group(1)), int(version.group(2))) if version else ()
 
 
-def venv_package(creator: Path) -> str:
-    version = "{}.{}".format(*version_of_python(creator))
-    return f"on Debian and Ubuntu `apt install python{version}-venv`, then `make setup`"
-
-
-def run_pip(command: list[str], folder: Path, say: Say) -> None:
+def run_pip(command: list[str], folder: Path, say: Callable[[str], None]) -> None:
     """Tells of large downloads as they begin; all that pip says goes to LOG in the folder."""
     arguments = shlex.split(os.environ.get("PIP_ARGS", ""))
     command = [*command, "--progress-bar", "off", *arguments]
@@ -161,8 +162,8 @@ def run_pip(command: list[str], folder: Path, say: Say) -> None:
             " there is internet (for GPUs elsewhere with BUILD=cuda), or give"
             f' PIP_ARGS="--no-index --find-links FOLDER" with all wheels; see {log}'
         )
-    said = last or f"exit status {process.returncode}"
-    raise UserError(f"{folder.name}: pip: {said[:300]}; see {log}; `make setup` goes on from here")
+    why = (last or f"exit status {process.returncode}")[:300]
+    raise UserError(f"{folder.name}: pip: {why}; see {log}; `make setup` goes on from here")
 
 
 def environment_of_pip() -> dict[str, str]:
@@ -181,17 +182,8 @@ def missing(folder: Path, extras: tuple[str, ...]) -> str:
     return ", ".join(done.stdout.split()) if done.returncode == 0 else "a working Python"
 
 
-def version_of_python(python: Path) -> tuple[int, int]:
-    if str(python) == sys.executable:
-        return sys.version_info[0], sys.version_info[1]
-    said = run([str(python), "-ISc", "import sys; print(*sys.version_info[:2])"]).stdout.split()
-    if len(said) != 2:
-        raise UserError(f"{python} does not run here; name another: PYTHON=python3.12")
-    return int(said[0]), int(said[1])
-
-
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """To its end, which is never far; what it says is kept."""
+    """To its end, ten minutes at most; status 127 where it does not start or does not end."""
     try:
         return subprocess.run(
             command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600

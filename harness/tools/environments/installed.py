@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Dict, Tuple  # noqa: UP035
@@ -30,42 +30,53 @@ FOLDER_OF_A_CUDA = re.compile(r"^nvidia/cu(1\d)/")
 
 
 def check(environments: Iterable[Path]) -> int:
-    """Print what is found in each environment, by its folder; 1 where a file has two owners."""
-    found = [(each, records_in(*each.glob("lib/python3*/site-packages"))) for each in environments]
-    if not found:
+    """Print what is in each environment, by its folder; 1 where a file has two owners."""
+    status = [
+        report(str(path), records_in(*path.glob("lib/python3*/site-packages")))
+        for path in environments
+    ]
+    if not status:
         print("no environments here: `make setup`")
-    return max([report(str(path), records) for path, records in found], default=0)
+    return max(status, default=0)
 
 
 def check_wheels(folders: list[Path]) -> int:
     """The same of the wheels in each folder, and of all of them in one environment."""
-    found = [(str(each), records_of_wheels(each)) for each in folders]
-    status = max(report(name, records) for name, records in found)
-    if len(found) > 1:
-        together = {name: record for _, records in found for name, record in records.items()}
+    of_folders = [(str(folder), records_of_wheels(folder)) for folder in folders]
+    status = max(report(name, records) for name, records in of_folders)
+    if len(of_folders) > 1:
+        together = {name: record for _, records in of_folders for name, record in records.items()}
         status = max(status, report("all in one environment", together))
     return status
 
 
 def report(name: str, records: dict[str, Record]) -> int:
     """Print it in a few lines; 1 where a file has two owners."""
+    # Version of CUDA -> packages that are for it.
+    of_cuda: dict[str, set[str]] = defaultdict(set)
+    for package, record in records.items():
+        if package.startswith("nvidia-"):
+            matches = map(FOLDER_OF_A_CUDA.match, record)
+            version = OF_A_CUDA.search(package) or next(filter(None, matches), None)
+            if version:
+                of_cuda[version.group(1)].add(package)
+    counts = [
+        f"CUDA {version}: {len(names)} packages" for version, names in sorted(of_cuda.items())
+    ]
     files = len({path for record in records.values() for path in record})
-    versions = cuda_versions(records)
-    cuda = "; ".join(f"CUDA {version}: {len(names)} packages" for version, names in versions)
-    print(f"{name}: {len(records)} packages, {files} files; {cuda or 'no CUDA'}")
-    shared = shared_files(records)
-    different = sum(each["different"] for each in shared)
-    if not shared:
-        print("  no file belongs to two packages")
+    print(f"{name}: {len(records)} packages, {files} files; {'; '.join(counts) or 'no CUDA'}")
+    groups = shared_files(records)
+    if groups:
+        shared, different = (sum(group[key] for group in groups) for key in ("files", "different"))
+        print(f"  {shared} files belong to two packages, {different} with different contents:")
     else:
-        print(f"  {sum(each['files'] for each in shared)} files belong to two packages,"
-              f" {different} with different contents:")  # fmt: skip
-    for each in shared:
-        print(f"  {' and '.join(each['packages'])}: {each['files']} files,"
-              f" {each['different']} different, such as {each['example']}")  # fmt: skip
-    if len(versions) > 1:
+        print("  no file belongs to two packages")
+    for group in groups:
+        print(f"  {' and '.join(group['packages'])}: {group['files']} files,"
+              f" {group['different']} different, such as {group['example']}")  # fmt: skip
+    if len(of_cuda) > 1:
         print("  packages of two versions of CUDA are in one environment")
-    return int(bool(shared))
+    return int(bool(groups))
 
 
 def shared_files(records: dict[str, Record]) -> list[dict[str, Any]]:
@@ -75,57 +86,41 @@ def shared_files(records: dict[str, Record]) -> list[dict[str, Any]]:
     for name, record in records.items():
         for path in record:
             owners[path].append(name)
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    paths_of: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path, names in owners.items():
         if len(names) > 1:
-            groups[tuple(sorted(names))].append(path)
-    found = []
-    for packages, paths in sorted(groups.items()):
+            paths_of[tuple(sorted(names))].append(path)
+    groups = []
+    for packages, paths in sorted(paths_of.items()):
         other = [path for path in paths if len({records[name][path] for name in packages}) > 1]
-        found.append({"packages": list(packages), "files": len(paths), "different": len(other),
-                      "example": min(other or paths)})  # fmt: skip
-    return found
-
-
-def cuda_versions(records: dict[str, Record]) -> list[tuple[str, list[str]]]:
-    """Versions of CUDA that packages are for, ascending, each with these packages."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for name, record in records.items():
-        if not name.startswith("nvidia-"):
-            continue
-        ending = OF_A_CUDA.search(name)
-        folders = (FOLDER_OF_A_CUDA.match(path) for path in record)
-        version = ending or next((each for each in folders if each), None)
-        if version:
-            found[version.group(1)].add(name)
-    return [(version, sorted(names)) for version, names in sorted(found.items())]
+        groups.append({"packages": list(packages), "files": len(paths), "different": len(other),
+                       "example": min(other or paths)})  # fmt: skip
+    return groups
 
 
 def records_in(*site_packages: Path) -> dict[str, Record]:
     """Of every package in these folders, by its normalised name."""
-    found = {}
-    for each in sorted(info for folder in site_packages for info in folder.glob("*.dist-info")):
-        file = each / "RECORD"
-        if file.is_file():
-            lines = file.read_text(encoding="utf-8").splitlines()
-            found[normalised(each.name)] = parse_record(lines)
-    return found
+    folders = sorted(info for folder in site_packages for info in folder.glob("*.dist-info"))
+    return {
+        normalised(folder.name): parse_record((folder / "RECORD").read_text(encoding="utf-8"))
+        for folder in folders
+        if (folder / "RECORD").is_file()
+    }
 
 
 def records_of_wheels(folder: Path) -> dict[str, Record]:
-    found = {}
-    for each in sorted(folder.glob("*.whl")):
-        with zipfile.ZipFile(each) as wheel:
+    records = {}
+    for file in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(file) as wheel:
             names = [name for name in wheel.namelist() if name.endswith(".dist-info/RECORD")]
-            for name in names[:1]:
-                lines = wheel.read(name).decode("utf-8").splitlines()
-                found[normalised(each.name)] = parse_record(lines)
-    return found
+            if names:
+                records[normalised(file.name)] = parse_record(wheel.read(names[0]).decode("utf-8"))
+    return records
 
 
-def parse_record(lines: Iterable[str]) -> Record:
+def parse_record(text: str) -> Record:
     """Without byte code, which is made anew."""
-    rows = (row for row in csv.reader(lines) if len(row) == 3)
+    rows = (row for row in csv.reader(text.splitlines()) if len(row) == 3)
     return {path: (sha, size) for path, sha, size in rows if not path.endswith(".pyc")}
 
 
@@ -139,37 +134,30 @@ def describe(packages: list[str]) -> dict[str, Any]:
     `requires` and `origins` of those named (what they ask for; where they are imported from),
     `python_range` of the first of them, and `shared` as `shared_files` gives it."""
     versions: dict[str, str] = {}
-    requires, origins = {}, {}
-    for each in metadata.distributions():
-        name = each.metadata["Name"]
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
         if name:
             # The first one on the path is the one that is imported.
-            versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), each.version)
+            versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    origins = {}
     for name in packages:
-        if name in versions:
-            requires[name] = metadata.requires(name) or []
-    for name in importable(packages):
-        spec = util.find_spec(name)
+        # No module has a `-` in its name.
+        spec = None if "-" in name else util.find_spec(name)
         if spec is not None and spec.origin is not None:
             origins[name] = spec.origin
-    site_packages = {Path(sysconfig.get_path(each)).resolve() for each in ("purelib", "platlib")}
+    site_packages = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
     own = packages[0]
-    wanted = metadata.metadata(own)["Requires-Python"] if own in versions else None
+    python_range = metadata.metadata(own)["Requires-Python"] if own in versions else None
     return {
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "versions": versions,
-        "requires": requires,
-        "python_range": wanted or "",
+        "requires": {name: metadata.requires(name) or [] for name in packages if name in versions},
+        "python_range": python_range or "",
         "origins": origins,
         "shared": shared_files(records_in(*site_packages)),
     }
-
-
-def importable(packages: Iterable[str]) -> Iterator[str]:
-    """Names of modules; a package with a `-` has none of that name."""
-    return (name for name in packages if "-" not in name)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
-"""What an environment was made from, in a file inside it, and whether it works on this node."""
+"""What pyproject.toml asks for, and the stamp that says what an environment was made from.
+
+pyproject.toml is read as text: before Python 3.11 the standard library has no TOML.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Tuple  # noqa: UP035
 
-from harness.tools.environments.project import ROOT, pins
+from harness.system.errors import UserError
 
+ROOT = Path(__file__).resolve().parents[3]
 NAME = ".cyclebench.json"
 PATIENCE = 60.0  # seconds, for a file system that has to fetch Python from far away
 HARNESS, TEST = "harness", "test"
@@ -45,22 +52,21 @@ class Stamp:
 
     def covers(self, extras: tuple[str, ...], requirements: tuple[str, ...]) -> bool:
         """Whether nothing has to be installed for that."""
-        asked_for = set(extras) <= set(self.extras) and requirements == self.requirements
-        return self.state == READY and asked_for and self.pins == pins()
+        has_all = set(extras) <= set(self.extras) and requirements == self.requirements
+        return self.state == READY and has_all and self.pins == pins()
 
 
 def new_stamp(role: str, version: Version) -> Stamp:
     """Of an environment that is about to be made here; which build is not decided yet."""
-    python = "{}.{}".format(*version)
     machine = os.uname().machine
-    return Stamp(role, python, machine, str(ROOT), "", False, (), (), "", BEGUN)
+    return Stamp(role, dotted(version), machine, str(ROOT), "", False, (), (), "", BEGUN)
 
 
 def read_stamp(folder: Path) -> Stamp | None:
     """None where there is none, or none that this version wrote."""
     try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        stamp = Stamp(**{each.name: found[each.name] for each in fields(Stamp)})
+        document = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        stamp = Stamp(**{field.name: document[field.name] for field in fields(Stamp)})
         return replace(stamp, extras=tuple(stamp.extras), requirements=tuple(stamp.requirements))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -78,11 +84,70 @@ def interpreter(folder: Path) -> Path:
 
 
 def version_of(folder: Path) -> Version | None:
-    """Of its Python; None where that does not run on this node."""
-    command = [str(interpreter(folder)), "-ISc", "import sys; print(*sys.version_info[:2])"]
+    """Of an environment's Python; None where that does not run on this node."""
+    return version_of_python(interpreter(folder))
+
+
+def version_of_python(python: Path, patience: float = PATIENCE) -> Version | None:
+    command = [str(python), "-ISc", "import sys; print(*sys.version_info[:2])"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=True)
         major, minor = done.stdout.split()
         return int(major), int(minor)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
+
+
+def dotted(version: Version) -> str:
+    return "{}.{}".format(*version)
+
+
+def pyproject() -> str:
+    return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def pins() -> str:
+    """Checksum of all that decides what is installed; settings of tools are left out."""
+    lines = [line.strip() for line in pyproject().partition("\n[tool.")[0].splitlines()]
+    kept = [line for line in lines if line and not line.startswith("#")]
+    return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+
+
+def pinned(package: str) -> str:
+    """Its version, of a package with one pin for every Python."""
+    pin = re.search(rf'"{re.escape(package)}==([^";]+)"', pyproject())
+    if pin is None:
+        raise UserError(f"pyproject.toml: no pin of {package}")
+    return pin.group(1)
+
+
+def supported() -> tuple[Version, Version]:
+    """The oldest Python, and the first one that is too new."""
+    minors = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', pyproject())
+    if minors is None:
+        raise UserError("pyproject.toml: requires-python is not of the form >=3.A,<3.B")
+    return (3, int(minors.group(1))), (3, int(minors.group(2)))
+
+
+def is_supported(version: Version) -> bool:
+    oldest, too_new = supported()
+    return oldest <= version < too_new
+
+
+def check_python(version: Version) -> None:
+    """Raises UserError for one that the frameworks have no wheels for."""
+    if is_supported(version):
+        return
+    oldest, too_new = supported()
+    names = [f"python3.{minor}" for minor in range(too_new[1] - 1, oldest[1] - 1, -1)]
+    # One that is found, and is more than a shim that leads nowhere.
+    here = [name for name in names if shutil.which(name) and version_of_python(Path(name), 10.0)]
+    use = f"PYTHON={here[0]}, which is here" if here else f"PYTHON={names[0]}"
+    if version >= too_new:
+        raise UserError(
+            f"Python {dotted(version)}: TensorFlow has no release for it yet; use {use}"
+        )
+    newest = dotted((3, too_new[1] - 1))
+    raise UserError(
+        f"Python {dotted(version)}: too old, {dotted(oldest)} to {newest} will do; use {use}"
+    )

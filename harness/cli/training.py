@@ -1,0 +1,133 @@
+"""`cyclebench compare`, `study`, `consistency`: commands that train, and end with a page."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli import options as shared
+
+
+def add_compare(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="train in every backend on the same plan, score, and write a report",
+        epilog="example: cyclebench compare --dataset summer2winter --data-dir ~/photos "
+        "--seeds 0,1,2 --set model.blocks=6",
+    )
+    command.set_defaults(command=run_compare)
+    shared.add(command, "--dataset", "--data-dir", "--preset", "--seeds", "--backends", "--device")
+    shared.add(command, "--results", "--set")
+    shared.add_progress(command)
+    shared.add(command, "--json")
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    from harness.studies.comparison import compare
+    from harness.training.jobs import ComparisonRequest
+
+    request = ComparisonRequest(
+        dataset=options.dataset,
+        preset=options.preset,
+        seeds=options.seeds,
+        backends=options.backends,
+        device=options.device,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=tuple(options.overrides),
+    )
+    with shared.display(options) as display:
+        page = compare(request, display)
+    return shared.print_page(options, page, "summary.json")
+
+
+def add_study(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "study",
+        help="train a grid of settings, several seeds, all backends; one report",
+        epilog="example: cyclebench study pool --seeds 0,1,2 --set training.epochs_constant=5",
+    )
+    command.set_defaults(command=run_study)
+    command.add_argument("study", help="name of a shipped study, or a YAML file")
+    command.add_argument(
+        "--dataset", type=shared.text_or_none, help="name or folder (default: as the study says)"
+    )
+    shared.add(command, "--data-dir")
+    command.add_argument(
+        "--seeds", type=shared.seeds_or_none, help="as 0 or 0,1,2 (default: as the study says)"
+    )
+    command.add_argument(
+        "--backends",
+        type=shared.names_or_none,
+        help="as torch,tf (default: as the study says)",
+    )
+    shared.add(command, "--device", "--results", "--set")
+    command.add_argument(
+        "--report-only", action="store_true", help="train nothing; the page of what is there"
+    )
+    shared.add_progress(command)
+    shared.add(command, "--json")
+
+
+def run_study(options: argparse.Namespace) -> int:
+    from harness.studies.grid.run import GridOptions, study
+
+    asked = GridOptions(
+        study=options.study,
+        dataset=options.dataset,
+        seeds=options.seeds,
+        backends=options.backends,
+        device=options.device,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=tuple(options.overrides),
+        report_only=options.report_only,
+    )
+    with shared.display(options) as display:
+        page = study(asked, display)
+    return shared.print_page(options, page, "table.csv")
+
+
+def add_consistency(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "consistency",
+        help="divergence against noise, cost of framework defaults, calibration of the verdict",
+        epilog="example: cyclebench consistency --dataset summer2winter --data-dir ~/photos",
+    )
+    command.set_defaults(command=run_consistency)
+    shared.add(command, "--dataset", "--data-dir", "--backends", "--results", "--set")
+    command.add_argument(
+        "--steps", type=shared.count, default=200, help="steps followed one by one (default: 200)"
+    )
+    command.add_argument(
+        "--seeds",
+        type=shared.count,
+        default=5,
+        metavar="K",
+        help="runs of each backend (default: 5)",
+    )
+    command.add_argument(
+        "--pairs",
+        type=shared.count,
+        default=20,
+        help="pairs of runs in the calibration (default: 20)",
+    )
+    shared.add_progress(command)
+    shared.add(command, "--json")
+
+
+def run_consistency(options: argparse.Namespace) -> int:
+    from harness.studies.consistency.study import ConsistencyOptions, study
+
+    asked = ConsistencyOptions(
+        dataset=options.dataset or "seasons",
+        backends=options.backends,
+        data_dir=options.data_dir,
+        results=options.results,
+        overrides=tuple(options.overrides),
+        steps=options.steps,
+        seeds=options.seeds,
+        pairs=options.pairs,
+    )
+    with shared.display(options) as display:
+        page = study(asked, display)
+    return shared.print_page(options, page, "consistency.json")
