@@ -10,7 +10,7 @@ from harness.config.presets import DEFAULT
 from harness.system.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.studies.estimate.work import Work, count_images, given_images
+    from harness.studies.estimate.work import Work
     from harness.system.machine import Machine
 
 
@@ -145,7 +145,7 @@ def add_bench(commands: shared.Commands) -> None:
 
 def run_bench(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
-        from harness.studies.timing.page import result, write_page
+    from harness.studies.timing.page import result, write_page
     from harness.studies.timing.record import file_name, read_records, write_record
     from harness.studies.timing.run import TimingRequest, bench
     from harness.system.lock import locked
