@@ -12,14 +12,14 @@ from harness.studies.parity import ParityRow, climb, print_rows
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.parity_case import make_case
 
-# Filled and used as one of 50 is, by a fifth of the images. `make parity` takes the preset's.
-SMALL_POOL = "objective.pool_size=8"
+# Filled and used as one of 50 is, by a tenth of the images. `make parity` takes the preset's.
+SMALL_POOL = "objective.pool_size=4"
 
 
 @pytest.fixture(scope="session")
 def healthy() -> BackendCache:
     """Both backends as they are: what is measured of one serves for judging a defective other."""
-    case = make_case(load_experiment("seasons", "smoke", [SMALL_POOL]), gradient_batches=4)
+    case = make_case(load_experiment("seasons", "smoke", [SMALL_POOL]), gradient_batches=2)
     return BackendCache(case, ("torch", "tf"), reduced=("bfloat16",))
 
 
