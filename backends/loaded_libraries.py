@@ -37,24 +37,24 @@ def _mapped() -> list[str]:
     except OSError:
         return []
     # Address, permissions, offset, device, inode, and a path, which may have spaces.
-    fields = (line.split(maxsplit=5) for line in lines)
-    return list(dict.fromkeys(each[5] for each in fields if len(each) == 6))
+    mappings = (line.split(maxsplit=5) for line in lines)
+    return list(dict.fromkeys(mapping[5] for mapping in mappings if len(mapping) == 6))
 
 
 def _versions(
     paths: list[str], name: re.Pattern[str], ask: Callable[[ctypes.CDLL], str | None]
 ) -> str | None:
-    found = []
+    versions = []
     for path in paths:
         if name.fullmatch(Path(path).name) is None:
             continue
         try:
             # As it is loaded, never anew.
             library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
-            found.append(ask(library))
+            versions.append(ask(library))
         except (OSError, AttributeError):  # gone meanwhile, or without the function
             continue
-    return ", ".join(sorted({each for each in found if each})) or None
+    return ", ".join(sorted({version for version in versions if version})) or None
 
 
 def _cudnn(library: ctypes.CDLL) -> str:

@@ -77,17 +77,17 @@ class Model:
         instead of a transposed convolution, offsets of the residual blocks, which reach the norm
         behind as the same constant everywhere.
         """
-        found = {}
+        kernels = {}
         for network in NETWORKS:
             spec = getattr(self, network)
             for layer in self.layers(network):
                 name = f"{network}/{layer.name}"
                 if layer.bias and layer.norm:
-                    found[f"{name}/bias"] = f"{name}/kernel"
+                    kernels[f"{name}/bias"] = f"{name}/kernel"
                 doubled = getattr(spec, "upsampling", "") == "resize_conv"
                 if doubled and layer.name.endswith("/conv1") and layer.norm and layer.norm.affine:
-                    found[f"{name}_norm/offset"] = f"{name}/kernel"
-        return found
+                    kernels[f"{name}_norm/offset"] = f"{name}/kernel"
+        return kernels
 
 
 def levels(dtype: str) -> np.ndarray:

@@ -144,8 +144,8 @@ class Backend:
     ) -> dict[str, np.ndarray]:
         with tf.device(self.device):
             images = self._images(tf.constant(images))
-            found = networks.activations(getattr(self.networks, network), images, training)
-        return {name: networks.full(tensor).numpy() for name, tensor in found.items()}
+            outputs = networks.activations(getattr(self.networks, network), images, training)
+        return {name: networks.full(tensor).numpy() for name, tensor in outputs.items()}
 
     def synchronize(self) -> None:
         device.synchronize(self.device)

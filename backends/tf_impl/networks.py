@@ -196,14 +196,14 @@ def as_batch(
     """
     channels, none = (x.shape[data_format.index("C")],), tf.zeros((0,))
     options = {"mean": none, "variance": none, "epsilon": epsilon, "data_format": data_format}
-    found = tf.raw_ops.FusedBatchNormV3(
+    normed = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=tf.ones(channels) if scale is None else scale,
         offset=tf.zeros(channels) if offset is None else offset,
         is_training=True,
         **options,
     )
-    return found.y, found.batch_mean, found.batch_variance
+    return normed.y, normed.batch_mean, normed.batch_variance
 
 
 def apart(network: Model) -> bool:
@@ -364,7 +364,7 @@ def activations(network: Model, x: Tensor, training: bool) -> dict[str, Tensor]:
 
     Not inside a tf.function.
     """
-    found = {"input": x}
+    outputs = {"input": x}
     recorded = [
         layer
         for layer in network._flatten_layers(include_self=False)
@@ -373,8 +373,8 @@ def activations(network: Model, x: Tensor, training: bool) -> dict[str, Tensor]:
 
     def recorder(name: str, call):
         def record(*args, **kwargs):
-            found[name] = call(*args, **kwargs)
-            return found[name]
+            outputs[name] = call(*args, **kwargs)
+            return outputs[name]
 
         return record
 
@@ -386,4 +386,4 @@ def activations(network: Model, x: Tensor, training: bool) -> dict[str, Tensor]:
     finally:
         for layer in recorded:
             del layer.call
-    return {**found, "output": output}
+    return {**outputs, "output": output}

@@ -157,26 +157,26 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], xla: bool | None) -> T
     compiled as in training together with the backward one, so it is timed by itself first.
     """
     pieces = copy.copy(trainer)
-    averaged = [each.value for net in trainer.networks for each in net.non_trainable_variables]
+    averaged = [v.value for net in trainer.networks for v in net.non_trainable_variables]
     compiled = partial(tf.function, jit_compile=xla)
     forward, both = compiled(trainer.generator_losses), compiled(trainer.generator_backward)
     judge, update = compiled(trainer.discriminators_on_pools), compiled(trainer.update)
 
     def generator_backward(batch: Batch):
-        before = [tf.identity(each) for each in averaged]
+        before = [tf.identity(value) for value in averaged]
         forward(batch)
         for variable, value in zip(averaged, before, strict=True):
             variable.assign(value)
         end("generators_forward")
-        found = both(batch)
+        result = both(batch)
         end("generators_backward", again="generators_forward")
-        return found
+        return result
 
     def ending(piece: Callable, phase: str):
         def ended(*args):
-            found = piece(*args)
+            result = piece(*args)
             end(phase)
-            return found
+            return result
 
         return ended
 

@@ -97,18 +97,18 @@ class Backend:
         network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
         network.eval()
         one_by_one = (network(self._images(images[i : i + 1])) for i in range(len(images)))
-        found = [device.to_images(image, self.model.rounding) for image in one_by_one]
+        parts = [device.to_images(image, self.model.rounding) for image in one_by_one]
         network.train()
-        return np.concatenate(found)
+        return np.concatenate(parts)
 
     @torch.inference_mode()
     def patch_scores(self, images: np.ndarray, domain: Domain) -> np.ndarray:
         network = self.networks.d_a if domain == "a" else self.networks.d_b
         network.eval()
         one_by_one = (network(self._images(images[i : i + 1])) for i in range(len(images)))
-        found = [device.to_numpy(scores)[..., 0] for scores in one_by_one]
+        parts = [device.to_numpy(scores)[..., 0] for scores in one_by_one]
         network.train()
-        return np.concatenate(found)
+        return np.concatenate(parts)
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         batch = self._tensors(batch)
@@ -135,9 +135,9 @@ class Backend:
     ) -> dict[str, np.ndarray]:
         module = getattr(self.networks, network).train(training)
         with self._uncompiled():
-            found = networks.activations(module, self._images(images))
+            outputs = networks.activations(module, self._images(images))
         module.train()
-        return {name: device.to_numpy(networks.full(tensor)) for name, tensor in found.items()}
+        return {name: device.to_numpy(networks.full(tensor)) for name, tensor in outputs.items()}
 
     def synchronize(self) -> None:
         device.synchronize(self.device)

@@ -115,15 +115,15 @@ def generated(networks: Networks, objective: Objective, batch: Batch) -> Generat
 
 
 def generator_losses(networks: Networks, objective: Objective, batch: Batch) -> GeneratorLosses:
-    kind, made = objective.adversarial, generated(networks, objective, batch)
+    kind, passes = objective.adversarial, generated(networks, objective, batch)
     cycle = l1 if objective.cycle_norm == "l1" else l2
     identity = l1 if objective.identity_norm == "l1" else l2
-    adversarial_ab = adversarial_of_generator(kind, networks.d_b(made.fake_b))
-    adversarial_ba = adversarial_of_generator(kind, networks.d_a(made.fake_a))
-    cycle_a, cycle_b = cycle(made.cycle_a, batch.a), cycle(made.cycle_b, batch.b)
+    adversarial_ab = adversarial_of_generator(kind, networks.d_b(passes.fake_b))
+    adversarial_ba = adversarial_of_generator(kind, networks.d_a(passes.fake_a))
+    cycle_a, cycle_b = cycle(passes.cycle_a, batch.a), cycle(passes.cycle_b, batch.b)
     if objective.identity > 0:
-        identity_a = identity(made.identity_a, batch.a)
-        identity_b = identity(made.identity_b, batch.b)
+        identity_a = identity(passes.identity_a, batch.a)
+        identity_b = identity(passes.identity_b, batch.b)
     else:
         identity_a = identity_b = torch.zeros_like(cycle_a)
     total = (
@@ -135,7 +135,7 @@ def generator_losses(networks: Networks, objective: Objective, batch: Batch) -> 
         + objective.identity_weight("b") * identity_b
     )
     terms = [adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b]
-    return GeneratorLosses(total, terms, made.fake_a, made.fake_b)
+    return GeneratorLosses(total, terms, passes.fake_a, passes.fake_b)
 
 
 def discriminator_losses(

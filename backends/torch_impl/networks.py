@@ -316,7 +316,7 @@ def activations(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
 
     Networks are in training mode or not, as the caller left them.
     """
-    found = {"input": x}
+    outputs = {"input": x}
     layers = [
         (name.replace(".", "/"), module)
         for name, module in network.named_modules()
@@ -325,10 +325,10 @@ def activations(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
 
     def recorder(name: str):
         # What follows works on the layer's own memory.
-        return lambda module, inputs, output: found.update({name: output.clone()})
+        return lambda module, inputs, output: outputs.update({name: output.clone()})
 
     hooks = [module.register_forward_hook(recorder(name)) for name, module in layers]
     output = network(x)
     for hook in hooks:
         hook.remove()
-    return {**found, "output": output}
+    return {**outputs, "output": output}

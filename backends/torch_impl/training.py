@@ -157,9 +157,9 @@ def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:
 
     def ending(method: Callable, phase: str):
         def piece(*args):
-            found = method(*args)
+            result = method(*args)
             end(phase)
-            return found
+            return result
 
         return piece
 

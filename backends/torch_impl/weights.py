@@ -55,8 +55,8 @@ def load_state(trainer: Trainer, state: State) -> None:
         adam = _adam(trainer, name).state[parameter]
         adam["exp_avg"].copy_(from_canonical(state[f"adam_m/{name}"], parameter))
         adam["exp_avg_sq"].copy_(from_canonical(state[f"adam_v/{name}"], parameter))
-    for each in (trainer.adam_g, trainer.adam_d):
-        each.set_count(int(state["step"]))
+    for adam in (trainer.adam_g, trainer.adam_d):
+        adam.set_count(int(state["step"]))
     for name, statistic in statistics(trainer.networks).items():
         statistic.copy_(from_canonical(state[name], statistic))
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
