@@ -18,7 +18,7 @@ from harness.statistics.intervals import jackknife
 
 SIDE = 64
 DAMAGED = 12  # images of each rung
-SETS = {"seasons": 28, "summer2winter_yosemite": 119}  # images of each kind
+SETS = {"seasons": 16, "horse2zebra": 20}  # images of each kind
 SCORES = {"kid": kid_replicates, "fd": frechet_replicates}
 
 
