@@ -265,7 +265,7 @@ def test_the_command_fetches_and_holds_out(data: Path, capsys: pytest.CaptureFix
 def test_the_real_digits_run_through_the_same_code(
     photographs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All are read; of each split the first are written, for nothing changes after those."""
+    """All are read; of each split the first are written, as any others would be."""
     published_files, counts = [], []
 
     def read_some(path: Path) -> tuple[LabelledImages, ...]:

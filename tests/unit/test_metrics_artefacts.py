@@ -22,7 +22,6 @@ SETS = [
     ("seasons", "A", 64, 16),
     ("seasons", "B", 64, 16),
     ("summer2winter_yosemite", "A", 64, 20),
-    ("summer2winter_yosemite", "B", 64, 20),
     ("horse2zebra", "A", 256, 8),
     ("horse2zebra", "B", 64, 20),
 ]
@@ -81,6 +80,10 @@ def index(fake, real):
     return jackknife(checkerboard_replicates(checkerboard_energy(fake), energy_of(real)))
 
 
+def index_of_real(real):
+    return jackknife(checkerboard_replicates(*map(energy_of, real)))
+
+
 def moved(changed, images):
     """By how many dB a change of the same images moves the index."""
     return index(changed, images).value
@@ -134,7 +137,7 @@ CHANGES = {
 
 def test_real_images_against_other_real_images_of_their_domain_score_zero(real, record_property):
     """Measured: -0.13 to +0.36 dB, of eight images +0.53 +- 0.65; of 60 to 120 -0.28 to +0.10."""
-    interval = index(*real)
+    interval = index_of_real(real)
     record_property("index", interval)
     assert abs(interval.value) < 0.6
     assert interval.low < 0 < interval.high < interval.value + 1
@@ -150,8 +153,8 @@ def test_a_planted_pattern_scores_higher_the_stronger_it_is(real, kind, record_p
     | 4 px stripes | 3.3  5.8 14.0 | 0.8 1.7  7.6 |
     """
     images, others = real
-    scores = {level: index(planted(images, kind, level), others) for level in (0, 2, 4, 16)}
-    values = [interval.value for interval in scores.values()]
+    scores = {level: index(planted(images, kind, level), others) for level in (2, 4, 16)}
+    values = [interval.value for interval in (index_of_real(real), *scores.values())]
     record_property("index", values)
     assert np.all(np.diff(values) > 0)
     assert scores[16].value > 6
