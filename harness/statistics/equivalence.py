@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from harness.statistics.intervals import MINIMUM_SEEDS, t_quantile
 
@@ -79,7 +79,7 @@ def verdict(differences: Sequence[float], margin: float, alpha: float = 0.05) ->
 
 def _further_seeds(gap: float, deviation: float, count: int, tail: float) -> int | None:
     totals = np.arange(count + 1, MAXIMUM_SEEDS + 1)
-    quantiles = stats.t.ppf(1 - tail, totals - 1) + stats.t.ppf(POWER, totals - 1)
+    quantiles = stdtrit(totals - 1, 1 - tail) + stdtrit(totals - 1, POWER)
     enough = totals[quantiles * deviation / np.sqrt(totals) < gap]
     return int(enough[0]) - count if len(enough) else None
 

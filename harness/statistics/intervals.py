@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 BLOCKS = 20
 CONFIDENCE = 0.95
@@ -53,7 +53,7 @@ class Interval:
 
 def t_quantile(freedom: float, confidence: float = CONFIDENCE) -> float:
     """Half the width of a t interval, in standard errors."""
-    return float(stats.t.ppf(0.5 + confidence / 2, freedom))
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
 def t_interval(
@@ -227,8 +227,10 @@ def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
     value = float(np.median(ratios))
     if len(ratios) < MINIMUM_PAIRS:
         return Interval.of(value)
+    from scipy.stats import binom  # takes half a second
+
     count, ordered = len(ratios), np.sort(ratios)
-    coverage = 1 - 2 * stats.binom.cdf(np.arange(count // 2 + 1), count, 0.5)  # k - 1: of the k-th
+    coverage = 1 - 2 * binom.cdf(np.arange(count // 2 + 1), count, 0.5)  # k - 1: of the k-th
     k = max(1, int((coverage >= CONFIDENCE).sum()))
     excess = (coverage[k - 1] - CONFIDENCE) / (coverage[k - 1] - coverage[k])
     inward = min(1.0, max(0.0, (count - k) * excess / (k + (count - 2 * k) * excess)))
@@ -259,7 +261,9 @@ def enough_starts(ratios: Sequence[float], wanted: float) -> bool:
 
 def clopper_pearson(hits: float, trials: int) -> tuple[float, float]:
     """Exact two-sided 95% bounds of a share (Clopper & Pearson 1934); `hits` need not be whole."""
+    from scipy.stats import beta  # takes half a second
+
     tail = (1 - CONFIDENCE) / 2
-    low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
+    low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
     return low, high

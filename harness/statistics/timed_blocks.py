@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from harness.statistics.intervals import (
     CONFIDENCE,
@@ -49,7 +48,9 @@ def drift(seconds: np.ndarray) -> Drift:
     """By the Theil-Sen slope over blocks, which a few outliers do not move."""
     if len(seconds) < MINIMUM_PAIRS:
         return Drift(Interval(None))
-    line = stats.theilslopes(seconds, alpha=CONFIDENCE)
+    from scipy.stats import theilslopes  # takes half a second
+
+    line = theilslopes(seconds, alpha=CONFIDENCE)
     scale = (len(seconds) - 1) / float(np.median(seconds))
     bounds = (line.slope * scale, line.low_slope * scale, line.high_slope * scale)
     return Drift(Interval.of(*map(float, bounds)))

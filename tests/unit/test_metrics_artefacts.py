@@ -21,12 +21,10 @@ from harness.statistics.intervals import blocks_of, jackknife
 SETS = [
     ("seasons", "A", 64, 16),
     ("seasons", "B", 64, 16),
-    ("summer2winter_yosemite", "A", 64, 40),
-    ("summer2winter_yosemite", "B", 256, 8),
+    ("summer2winter_yosemite", "A", 64, 20),
     ("horse2zebra", "A", 256, 8),
-    ("horse2zebra", "B", 64, 40),
+    ("horse2zebra", "B", 64, 20),
 ]
-AMPLITUDES = (1, 2, 4, 8, 16)
 BICUBIC = Image.Resampling.BICUBIC
 
 
@@ -34,6 +32,12 @@ BICUBIC = Image.Resampling.BICUBIC
 def real(request):
     """Test and train images of one domain, two arrays uint8 (N, size, size, 3)."""
     return load_domain(request, *request.param)
+
+
+@pytest.fixture
+def images(real):
+    """Half of the test images: enough where the same ones are compared before and after."""
+    return real[0][::2]
 
 
 def load_domain(request, name, domain, size, count):
@@ -74,6 +78,10 @@ def energy_of(real):
 
 def index(fake, real):
     return jackknife(checkerboard_replicates(checkerboard_energy(fake), energy_of(real)))
+
+
+def index_of_real(real):
+    return jackknife(checkerboard_replicates(*map(energy_of, real)))
 
 
 def moved(changed, images):
@@ -128,8 +136,8 @@ CHANGES = {
 
 
 def test_real_images_against_other_real_images_of_their_domain_score_zero(real, record_property):
-    """Measured: -0.03 to +0.20 dB, of eight images +0.52 +- 0.65; of 60 to 120 -0.28 to +0.10."""
-    interval = index(*real)
+    """Measured: -0.13 to +0.36 dB, of eight images +0.53 +- 0.65; of 60 to 120 -0.28 to +0.10."""
+    interval = index_of_real(real)
     record_property("index", interval)
     assert abs(interval.value) < 0.6
     assert interval.low < 0 < interval.high < interval.value + 1
@@ -137,17 +145,16 @@ def test_real_images_against_other_real_images_of_their_domain_score_zero(real, 
 
 @pytest.mark.parametrize("kind", PATTERNS)
 def test_a_planted_pattern_scores_higher_the_stronger_it_is(real, kind, record_property):
-    """In dB for amplitudes 1, 2, 4, 8, 16, measured on horse2zebra A at 256 px and B at 64 px.
+    """In dB for amplitudes 2, 4, 16, measured on horse2zebra A at 256 px and B at 64 px.
 
-    | 2 px grid    | 5.2 8.8 13.4 18.7 23.8 | 1.5 3.5 7.1 12.0 17.5 |
-    | 2 px stripes | 2.8 5.0  8.4 13.0 18.1 | 0.7 1.4 3.0  5.9 10.2 |
-    | 4 px grid    | 2.8 4.9  8.1 12.5 17.8 | 0.5 1.2 2.7  5.8 10.4 |
-    | 4 px stripes | 1.8 3.3  5.8  9.4 14.0 | 0.3 0.6 1.4  3.4  7.1 |
+    | 2 px grid    | 8.8 13.4 23.8 | 4.1 7.8 18.1 |
+    | 2 px stripes | 5.0  8.4 18.1 | 1.9 3.7 11.1 |
+    | 4 px grid    | 4.9  8.1 17.8 | 1.6 3.3 11.2 |
+    | 4 px stripes | 3.3  5.8 14.0 | 0.8 1.7  7.6 |
     """
     images, others = real
-    amplitudes = (0, *AMPLITUDES)
-    scores = {level: index(planted(images, kind, level), others) for level in amplitudes}
-    values = [interval.value for interval in scores.values()]
+    scores = {level: index(planted(images, kind, level), others) for level in (2, 4, 16)}
+    values = [interval.value for interval in (index_of_real(real), *scores.values())]
     record_property("index", values)
     assert np.all(np.diff(values) > 0)
     assert scores[16].value > 6
@@ -155,9 +162,8 @@ def test_a_planted_pattern_scores_higher_the_stronger_it_is(real, kind, record_p
     assert scores[2 if kind == "2 px grid" else 4].low > 0
 
 
-def test_other_changes_move_it_far_less_than_a_grid_of_four_levels(real, record_property):
-    """Measured: the grid +6.0 to +12.9 dB; blur of 2 px -1.2 to -2.6, all else -0.7 to +0.6."""
-    images, _ = real
+def test_other_changes_move_it_far_less_than_a_grid_of_four_levels(images, record_property):
+    """Measured: the grid +6.3 to +11.5 dB; blur of 2 px -1.4 to -2.7, all else -0.9 to +0.5."""
     grid = moved(planted(images, "2 px grid", 4), images)
     by = {name: moved(change(images), images) for name, change in CHANGES.items()}
     record_property("moved", {"grid": grid, **by})
@@ -168,13 +174,11 @@ def test_other_changes_move_it_far_less_than_a_grid_of_four_levels(real, record_
 
 
 @pytest.mark.parametrize("kind", ["3 px stripes", "6 px grid", "8 px stripes"])
-def test_patterns_of_other_periods_do_not_count(real, kind):
-    images, _ = real
+def test_patterns_of_other_periods_do_not_count(images, kind):
     assert moved(planted(images, kind, 8), images) < 0.5
 
 
-def test_a_pattern_is_found_in_one_corner_in_one_colour_and_with_changing_strength(real):
-    images, _ = real
+def test_a_pattern_is_found_in_one_corner_in_one_colour_and_with_changing_strength(images):
     side = images.shape[1]
     grid = 8 * pattern("2 px grid", side)
     corner = np.zeros_like(grid)

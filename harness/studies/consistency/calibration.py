@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import fdtri, stdtrit
 
 from harness.statistics.equivalence import POWER
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, clopper_pearson, seed_interval
@@ -70,7 +70,7 @@ class Calibration:
         """Margin at which `pairs` pairs call two equal frameworks equivalent with 80% power."""
         freedom = self.pairs - 1
         # Both one-sided tests must pass, so half of the misses lie on either side.
-        quantiles = stats.t.ppf(0.95, freedom) + stats.t.ppf(0.5 + POWER / 2, freedom)
+        quantiles = stdtrit(freedom, 0.95) + stdtrit(freedom, 0.5 + POWER / 2)
         return float(quantiles) * self.deviation * math.sqrt(2 / self.pairs)
 
 
@@ -125,8 +125,8 @@ def verdicts(
     count = differences.shape[-1]
     mean = differences.mean(axis=-1)
     error = differences.std(axis=-1, ddof=1) / math.sqrt(count)
-    wide = float(stats.t.ppf(1 - alpha / 2, count - 1)) * error
-    narrow = float(stats.t.ppf(1 - alpha, count - 1)) * error
+    wide = float(stdtrit(count - 1, 1 - alpha / 2)) * error
+    narrow = float(stdtrit(count - 1, 1 - alpha)) * error
     equivalent = np.abs(mean) + narrow < margin
     different = ~equivalent & (np.abs(mean) - wide > margin)
     return different, equivalent, np.abs(mean) > wide
@@ -146,7 +146,7 @@ def variance_ratio(between: Sequence[float], single: Sequence[float]) -> Interva
         return Interval(None)
     ratio = float(np.var(between, ddof=1)) / within
     freedom = (len(between) - 1, len(single) - 1)
-    low, high = (ratio / float(stats.f.ppf(q, *freedom)) for q in (0.975, 0.025))
+    low, high = (ratio / float(fdtri(*freedom, q)) for q in (0.975, 0.025))
     return Interval.of(ratio, low, high)
 
 

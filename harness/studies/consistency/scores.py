@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from harness.config.metric_table import METRICS, Metric
 from harness.statistics.equivalence import Verdict, verdict
@@ -167,5 +167,5 @@ def two_sample_interval(
     pooled = float(((x - x.mean()) ** 2).sum() + ((y - y.mean()) ** 2).sum()) / freedom
     own = max(float(x.var(ddof=1)), pooled)
     error = math.sqrt(own / len(x) + pooled / len(y))
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * error
+    half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
     return Interval.of(value, value - half, value + half)
