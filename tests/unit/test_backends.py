@@ -17,7 +17,8 @@ NAMES = backends.available()
 
 @pytest.fixture(scope="module")
 def setting():
-    experiment = load_experiment("seasons", "smoke", ["model.filters=2", "objective.pool_size=2"])
+    tiny = ["model.filters=2", "model.blocks=1", "model.discriminator_layers=1"]
+    experiment = load_experiment("seasons", "smoke", [*tiny, "objective.pool_size=2"])
     return experiment.networks(), experiment.loss()
 
 
@@ -49,6 +50,7 @@ def test_torch_comes_first_and_unknown_names_are_refused(setting):
         backends.load("../torch", *setting, Runtime())
 
 
+@pytest.mark.usefixtures("eager")
 def test_losses_are_one_row_a_step_and_are_handed_out_once(backend):
     backend.train_step(batch(0))
     backend.train_step(batch(1))
@@ -58,6 +60,7 @@ def test_losses_are_one_row_a_step_and_are_handed_out_once(backend):
     assert backend.losses().shape == (0, len(RECORDED))
 
 
+@pytest.mark.usefixtures("eager")
 def test_every_term_is_the_mean_over_elements_that_numpy_computes(backend, setting):
     # With kernels of zero every network puts out a constant, set by the bias of its head.
     state = {name: np.zeros_like(x) for name, x in initial_state(*setting, 0).items()}
@@ -90,6 +93,7 @@ def test_every_term_is_the_mean_over_elements_that_numpy_computes(backend, setti
     assert recorded == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.usefixtures("eager")
 def test_pool_stores_swaps_and_passes_as_told(backend):
     backend.train_step(batch(0, POOL_STORE, 1))
     after_store = backend.state()["pool_a"]
@@ -102,6 +106,7 @@ def test_pool_stores_swaps_and_passes_as_told(backend):
     assert not after_swap[0].any()
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_first_adam_step_has_the_size_of_the_learning_rate(backend):
     before = backend.state()
     gradients = backend.gradients(batch(0))
@@ -117,6 +122,7 @@ def test_the_first_adam_step_has_the_size_of_the_learning_rate(backend):
     assert np.allclose(after[f"adam_v/{name}"], 0.001 * gradient**2, rtol=1e-9)
 
 
+@pytest.mark.usefixtures("eager")
 def test_gradients_are_those_of_finite_differences_and_leave_the_state_alone(backend, setting):
     model, objective = setting
     state = initial_state(model, objective, 0)

@@ -12,12 +12,12 @@ from tiny_networks import (
     NAMES,
     PATCH,
     batch,
-    build,
     constant_state,
     decide,
     drawn_state,
     model,
     recorded,
+    shared,
 )
 
 from backends.architecture import DiscriminatorSpec, NormSpec
@@ -48,7 +48,7 @@ FORMULAS = {
 def test_adversarial_terms_are_the_published_formulas(name, kind):
     real, fake, fooled = FORMULAS[kind]
     objective = Objective(adversarial=kind)
-    backend = build(name, model(), objective)
+    backend = shared(name, model(), objective)
     backend.load_state(constant_state(model(), objective, **HEADS))
     found = recorded(backend, batch())
     a, b = SCORES["d_a"], SCORES["d_b"]
@@ -66,7 +66,7 @@ def test_adversarial_terms_are_the_published_formulas(name, kind):
 def test_the_vanilla_loss_neither_overflows_nor_bends_at_large_scores():
     for name in NAMES:
         objective = Objective(adversarial="vanilla")
-        backend = build(name, model(), objective)
+        backend = shared(name, model(), objective)
         backend.load_state(constant_state(model(), objective, d_a=900.0, d_b=-22.0))
         found = recorded(backend, batch())
         assert found["discriminator_a"] == 900.0
@@ -80,7 +80,7 @@ def test_cycle_and_identity_terms_are_absolute_or_squared_each_by_itself(name):
     in_a, in_b = np.tanh(HEADS["g_ba"]), np.tanh(HEADS["g_ab"])
     for cycle, identity in ((1, 2), (2, 1)):
         objective = Objective(cycle_norm=f"l{cycle}", identity_norm=f"l{identity}")
-        backend = build(name, model(), objective)
+        backend = shared(name, model(), objective)
         backend.load_state(constant_state(model(), objective, **HEADS))
         found = recorded(backend, one)
         expected = {
@@ -105,7 +105,7 @@ def test_what_is_minimised_weighs_every_term_as_the_objective_says(name):
     squares = {"cycle_norm": "l2", "identity_norm": "l2", "lambda_a": 7.0, "lambda_b": 2.0}
     for unit, identity in (("relative", 0.5 * 7.0), ("absolute", 0.5)):
         objective = Objective(**squares, identity=0.5, identity_unit=unit)
-        backend = build(name, model(), objective)
+        backend = shared(name, model(), objective)
         backend.load_state(constant_state(model(), objective, **HEADS))
         found = backend.gradients(one)["g_ba/head/bias"]
         assert found == pytest.approx((7.0 + identity) * outer, rel=1e-12)
@@ -118,7 +118,7 @@ def test_what_is_minimised_weighs_every_term_as_the_objective_says(name):
 def test_wasserstein_critics_are_clipped_after_each_step_and_nothing_else_is(name):
     for kind in ("wasserstein", "wasserstein_gp"):
         objective = Objective(adversarial=kind, clip=0.07)
-        backend = build(name, model(), objective)
+        backend = shared(name, model(), objective)
         state = drawn_state(model(), objective)
         backend.load_state(state)
         backend.train_step(batch(learning_rate=1e-3, discriminator_learning_rate=1e-3))
@@ -150,7 +150,7 @@ def test_wasserstein_critics_are_clipped_after_each_step_and_nothing_else_is(nam
 def test_the_penalty_of_a_linear_discriminator_is_the_distance_of_its_slope_from_one(name):
     """Scores are one linear map of a pixel's channels, the same for all pixels: so is the slope."""
     networks, objective = model(discriminator=LINEAR), Objective(adversarial="wasserstein_gp")
-    backend = build(name, networks, objective)
+    backend = shared(name, networks, objective)
     state = drawn_state(networks, objective)
     for domain, far in (("a", 0.11), ("b", 0.02)):
         kernels = [
@@ -178,7 +178,7 @@ def test_the_penalty_is_differentiated_through_norms_as_well(name, critic):
     """Central differences of what is recorded, along a direction of all weights of both critics."""
     networks = model(discriminator=critic)
     objective = Objective(adversarial="wasserstein_gp", gradient_penalty=10.0)
-    backend, one = build(name, networks, objective), batch()
+    backend, one = shared(name, networks, objective), batch()
     state = drawn_state(networks, objective)
     draw, h = np.random.default_rng(5), 1e-6
     names = [key for key in networks.parameter_shapes() if key.startswith("d_")]
@@ -206,18 +206,18 @@ def test_mixtures_lie_between_the_real_image_and_the_fake():
     networks = model(discriminator=replace(PATCH, tanh=True))
     one, other = batch(), batch(seed=9)
     for name in NAMES:
-        backend = build(name, networks, objective)
+        backend = shared(name, networks, objective)
 
         def penalty(backend=backend, **changes):
             backend.load_state(drawn_state(networks, objective))
             return recorded(backend, one._replace(**changes))["penalty_a"]
 
-        real, fake = np.ones(2), np.zeros(2)
-        usual = penalty()
-        assert penalty(mix_a=real) != pytest.approx(usual, rel=1e-6)
-        assert penalty(mix_a=real, b=other.b) == pytest.approx(penalty(mix_a=real), rel=1e-12)
-        assert penalty(mix_a=fake, a=other.a) == pytest.approx(penalty(mix_a=fake), rel=1e-12)
-        assert penalty(mix_a=fake, b=other.b) != pytest.approx(penalty(mix_a=fake), rel=1e-6)
+        real, fake = {"mix_a": np.ones(2)}, {"mix_a": np.zeros(2)}
+        usual, of_real, of_fake = penalty(), penalty(**real), penalty(**fake)
+        assert of_real != pytest.approx(usual, rel=1e-6)
+        assert penalty(**real, b=other.b) == pytest.approx(of_real, rel=1e-12)
+        assert penalty(**fake, a=other.a) == pytest.approx(of_fake, rel=1e-12)
+        assert penalty(**fake, b=other.b) != pytest.approx(of_fake, rel=1e-6)
         # Of the new fakes, not of older ones that a pool shows besides.
         assert penalty(pool_a=decide(2, drawn=(0, 1))) == usual
 

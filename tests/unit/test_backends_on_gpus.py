@@ -209,7 +209,7 @@ def normalised(function, x, scale, offset, weights, compiled):
 
 
 @pytest.mark.usefixtures("tensorflow")
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("affine", [False, True])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_instance_norm_of_a_whole_batch_is_that_of_every_image(count, affine, precision):
@@ -221,7 +221,7 @@ def test_instance_norm_of_a_whole_batch_is_that_of_every_image(count, affine, pr
     parameters = (scale, offset) if affine else (None, None)
     expected = normalised(image_by_image, x, *parameters, weights, compiled=False)
     found = normalised(whole_batch, x, *parameters, weights, compiled=True)
-    if not affine:
+    if not affine and precision == "float32":
         with_zeros = partial(whole_batch, zeros=tf.zeros(4))
         again = normalised(with_zeros, x, *parameters, weights, compiled=True)
         np.testing.assert_array_equal(again[0], found[0])
@@ -270,12 +270,12 @@ def test_batch_norm_by_one_kernel_is_that_by_several_operations(count, unbiased,
 
 
 @pytest.mark.usefixtures("tensorflow")
-@pytest.mark.parametrize(("count", "norms"), [(1, 1), (4, 1)])
-def test_it_is_one_kernel_whatever_the_batch(count, norms):
+@pytest.mark.parametrize("count", [1, 4])
+def test_it_is_one_kernel_whatever_the_batch(count):
     spec = tf.TensorSpec((count, 6, 5, 4), "float32")
     traced = tf.function(lambda x: whole_batch(x, None, None, 1e-5)).get_concrete_function(spec)
     kinds = [operation.type for operation in traced.graph.get_operations()]
-    assert kinds.count("FusedBatchNormV3") == norms
+    assert kinds.count("FusedBatchNormV3") == 1
     assert ("Transpose" in kinds) is (count > 1)
 
 

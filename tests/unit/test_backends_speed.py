@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-from tiny_networks import NAMES, RESNET, batch, build, drawn_state, model, recorded
+from tiny_networks import NAMES, batch, build, drawn_state, model, recorded, shared
 
 from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetSpec
 from backends.objective import LOSS_TERMS, Objective
@@ -26,7 +26,7 @@ def name(request):
 
 
 def started(name, networks, objective=IDENTITY, precision="float64"):
-    backend = build(name, networks, objective, precision)
+    backend = shared(name, networks, objective, precision)
     backend.load_state(drawn_state(networks, objective))
     return backend
 
@@ -35,12 +35,12 @@ def started(name, networks, objective=IDENTITY, precision="float64"):
 
 
 @pytest.mark.parametrize("identity", [0.5, 0.0])
-def test_passes_at_once_are_the_same_as_one_by_one(name, identity):
+def test_passes_at_once_are_the_same_as_one_by_one(name, identity, monkeypatch):
     backend = started(name, model(), Objective(identity=identity))
     together = backend.gradients(batch(count=2)), recorded(backend, batch(count=2))
+    assert all(network.apart for network in backend.networks)
     for network in backend.networks:
-        assert network.apart
-        network.apart = False
+        monkeypatch.setattr(network, "apart", False)
     alone = backend.gradients(batch(count=2)), recorded(backend, batch(count=2))
     for key, value in alone[0].items():
         assert together[0][key] == pytest.approx(value, rel=1e-9, abs=1e-12), key
@@ -121,17 +121,16 @@ def test_bfloat16_computes_coarsely_and_stores_finely(name, networks):
 
 
 def test_bfloat16_translates_to_nearly_the_same_images(name):
-    networks = model(ResNetSpec(filters=4, blocks=1))
     images = batch(count=2).a
     fine, coarse = (
-        started(name, networks, precision=precision).translate(images, "ab").astype(float)
+        started(name, NETWORKS["ResNet"], precision=precision).translate(images, "ab").astype(float)
         for precision in ("float32", "bfloat16")
     )
     assert 0 < np.abs(fine - coarse).mean() < 4
 
 
 def test_layers_in_bfloat16_are_handed_out_as_float32(name):
-    backend = started(name, model(RESNET), precision="bfloat16")
+    backend = started(name, NETWORKS["ResNet"], precision="bfloat16")
     layers = backend.activations("g_ab", batch(count=1).a)
     assert {array.dtype.name for array in layers.values()} == {"float32"}
 

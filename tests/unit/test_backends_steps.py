@@ -12,11 +12,11 @@ from tiny_networks import (
     SIZE,
     UNET,
     batch,
-    build,
     decide,
     drawn_state,
     model,
     recorded,
+    shared,
 )
 
 from backends.architecture import NormSpec, dropped_layers
@@ -36,7 +36,7 @@ def name(request):
 def started(name, objective, networks=None):
     """A backend, and what it begins with."""
     networks = networks or model()
-    backend, state = build(name, networks, objective), drawn_state(networks, objective)
+    backend, state = shared(name, networks, objective), drawn_state(networks, objective)
     backend.load_state(state)
     return backend, state
 

@@ -159,7 +159,7 @@ def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(monkeypatch, t
 def test_a_framework_that_hangs_is_given_up_and_its_processes_end(
     interpreter, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(frameworks, "LIMITS", {"cpu": 4.0, "cuda": 4.0})
+    monkeypatch.setattr(frameworks, "LIMITS", {"cpu": 2.0, "cuda": 2.0})
     monkeypatch.setattr(frameworks, "PATIENCE", 0.1)
     child = tmp_path / "child"
     # What it has started holds its pipe open, and would keep whoever reads it waiting.
@@ -173,8 +173,8 @@ def test_a_framework_that_hangs_is_given_up_and_its_processes_end(
     [found] = check_backends(start_probes(False), said.append)
     assert time.monotonic() - began < 20
     assert found.state == "warning"
-    assert found.found == "no answer within 4 s on cpu: it was compiling"
-    assert said == ["Waiting for torch to train a step on cpu, 4 s at most"]
+    assert found.found == "no answer within 2 s on cpu: it was compiling"
+    assert said == ["Waiting for torch to train a step on cpu, 2 s at most"]
     number, until = int(child.read_text()), time.monotonic() + 10
     while runs(number) and time.monotonic() < until:  # a signal takes a moment to be taken
         time.sleep(0.05)
@@ -187,7 +187,7 @@ def runs(number):
 
 
 def test_a_process_that_is_stopped_is_given_up(interpreter, monkeypatch):
-    monkeypatch.setattr(frameworks, "LIMITS", {"cpu": 1.0, "cuda": 1.0})
+    monkeypatch.setattr(frameworks, "LIMITS", {"cpu": 0.2, "cuda": 0.2})
     interpreter("import time; time.sleep(30)")
     [one] = start_probes(False)
     one._child._process.send_signal(signal.SIGSTOP)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import closing
 
 import numpy as np
 import pytest
-from tiny_networks import NAMES, UNET, drawn_state, model
+from tiny_networks import LINEAR, NAMES, SHALLOW, drawn_state, model
 
 import backends
 from backends.interface import Backend, Batch, PoolDecision, Runtime
 from backends.objective import Objective
-from harness.processes.remote_backend import Process, load_anywhere, load_in, process_of, run_with
+from harness.processes.remote_backend import Process, load_anywhere, process_of, run_with
 from harness.studies.parity.backend_cache import relative
 from harness.system import interpreters
 from harness.system.errors import WorkerFailed
 from harness.system.provenance import default_threads
 
-NETWORKS, OBJECTIVE = model(), Objective(pool_size=2)
+NETWORKS, OBJECTIVE = model(SHALLOW, LINEAR), Objective(pool_size=2)
 DRAW = np.random.default_rng(5)
 IMAGES = DRAW.integers(256, size=(2, 16, 16, 3), dtype=np.uint8)
 STORE = PoolDecision(np.array([1, 2], np.int32), np.array([0, 0], np.int32))
@@ -44,8 +45,9 @@ def pair(request, tmp_path_factory):
     process_of.cache_clear()
 
 
-def test_every_method_gives_the_same(pair):
-    found = []
+def test_every_method_gives_the_same(pair, eager):
+    """Here without graphs, there with them."""
+    results = []
     for backend in pair:
         backend.load_state(drawn_state(NETWORKS, OBJECTIVE))
         gradients = backend.gradients(BATCH)
@@ -53,7 +55,7 @@ def test_every_method_gives_the_same(pair):
             backend.train_step(BATCH)
         losses = backend.losses()
         backend.apply_gradients(gradients, 1e-3, 2e-3)
-        found.append(
+        results.append(
             {
                 **backend.state(),
                 **{f"gradient of {name}": array for name, array in gradients.items()},
@@ -66,7 +68,7 @@ def test_every_method_gives_the_same(pair):
         assert backend.timed_step(BATCH)["generators_forward"] > 0
         backend.synchronize()
         assert backend.peak_memory().bytes > 2**20
-    here, there = found
+    here, there = results
     assert here.keys() == there.keys()
     # Two frameworks in one process lend each other libraries, and round otherwise than alone. What
     # only rounding moves then goes as far as Adam takes a step.
@@ -110,22 +112,22 @@ def test_every_method_of_the_interface_can_be_called():
     assert {name for name in dir(Backend) if not name.startswith("_")} == METHODS
 
 
-def test_one_that_dies_is_told_of(tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (signal.SIGKILL, "torch: killed"),
+        (signal.SIGSTOP, "torch: did nothing for 0 s and was killed"),
+    ],
+)
+def test_one_that_dies_or_hangs_is_told_of_and_ended(sent, says):
     with closing(Process("torch")) as process:
-        there = load_in(process, "torch", model(UNET), OBJECTIVE, Runtime(threads=1))
-        process._process.kill()
-        with pytest.raises(WorkerFailed, match="torch: killed"):
-            there.state()
-
-
-def test_one_that_hangs_is_ended():
-    with closing(Process("torch")) as process:
-        process.patience = 0.5
-        process._process.send_signal(19)  # SIGSTOP
-        with pytest.raises(WorkerFailed, match="did nothing for 0 s and was killed"):
+        process.patience = 0.2
+        process._process.send_signal(sent)
+        with pytest.raises(WorkerFailed, match=says):
             process.ask("run", "read_tensors", ("nothing",))
 
 
+@pytest.mark.parametrize("pair", ["torch"], indirect=True)
 def test_files_of_pytorch_are_read_and_written_there(pair, tmp_path):
     arrays = {"a.weight": DRAW.normal(size=(2, 3)).astype(np.float32), "count": np.array(3)}
     run_with("torch", "write_tensors", tmp_path / "file.pth", arrays)

@@ -69,8 +69,9 @@ def test_one_that_does_not_end_as_told_is_ended(child, monkeypatch):
 
 
 def test_signs_of_life_are_no_answers_and_keep_a_slow_worker_alive(child):
-    beats = "[(say(alive=True), time.sleep(0.2)) for _ in range(10)]; say(done=True)"
-    with closing(child(patience=1.5)) as one:
+    beats = "[(say(alive=True), time.sleep(0.1)) for _ in range(8)]; say(done=True)"
+    with closing(child()) as one:
+        one.patience = 0.6
         assert one.request(do=beats) == {"done": True}
 
 
@@ -86,7 +87,7 @@ def test_one_that_hangs_is_killed_and_said_to_have_done_nothing(child):
 
 def test_one_that_does_not_read_what_it_is_sent_is_killed(child):
     with closing(child()) as one:
-        one.patience = 0.5
+        one.patience = 0.2
         one._process.send_signal(signal.SIGSTOP)
         with pytest.raises(WorkerFailed, match="did nothing for 0 s"):
             one.exchange({"do": "pass"}, bytes(2**22))  # more than a pipe holds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ NAMES = backends.available()
 SIZE = 16
 RESNET = ResNetSpec(filters=2, blocks=0)
 UNET = UNetSpec(filters=2, depth=3, dropout=0.5)
+SHALLOW = UNetSpec(filters=2, depth=2)  # the fewest operations, where steps are compiled
 PATCH = DiscriminatorSpec(filters=2, layers=1)
 # One weight a channel and pixel: what its scores depend on can be written down.
 LINEAR = DiscriminatorSpec(kind="pixel", filters=1, norm=None, slope=1.0)
@@ -40,6 +42,14 @@ def build(
     """With image pools of two."""
     runtime = Runtime(threads=provenance.default_threads(), precision=precision, compile=compiled)
     return backends.load(name, networks, replace(objective, pool_size=2), runtime)
+
+
+@cache
+def shared(
+    name: str, networks: Model, objective: Objective, precision: Precision = "float64"
+) -> Backend:
+    """As `build`, once: for tests that change only what `load_state` sets, and losses."""
+    return build(name, networks, objective, precision)
 
 
 def drawn_state(networks: Model, objective: Objective, seed: int = 0) -> dict[str, np.ndarray]:
