@@ -7,7 +7,6 @@ import pytest
 from page_reader import check_self_contained
 from study_folder import CHANGES, PAIRS, SEEDS, build_study
 
-from harness.report import figures
 from harness.report.render import page_html, page_markdown
 from harness.studies.consistency.answers import answers
 from harness.studies.consistency.findings import find, load, summary
@@ -48,7 +47,7 @@ def changed(plain, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def written(plain, tmp_path_factory):
+def written(small_figures, plain, tmp_path_factory):
     """Names of a hostile data set and framework do not stop the figures."""
     folder = shutil.copytree(plain, tmp_path_factory.mktemp("study") / "written")
     record = read_json(folder / "study.json")
@@ -56,9 +55,7 @@ def written(plain, tmp_path_factory):
     write_json(folder / "study.json", record)
     for path in folder.glob("experiments/*/runs/*/*/environment.json"):
         write_json(path, {**read_json(path), "framework": r"$\bad{$<b>"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "DPI", 30)
-        assert write_page(folder) == folder / "consistency.html"
+    assert write_page(folder) == folder / "consistency.html"
     return folder
 
 

@@ -31,7 +31,7 @@ GRAIN = 6  # levels: translations are sharper and noisier than what JPEG likes
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(small_figures, tmp_path_factory):
     folder = build(tmp_path_factory.mktemp("written"), seeds=(0, 1, 2), devices=("cpu-example",))
     assert write_report(folder) == folder / "report.html"
     return folder
@@ -76,7 +76,6 @@ def test_the_same_records_give_the_same_bytes_anywhere(written, tmp_path, monkey
     monkeypatch.setattr(comparison, "figures", two_drawn_again)
     again = shutil.copytree(written, tmp_path / "moved")
     names = ["report.html", "report.md", "summary.json", "figures/cycle.png", "figures/losses.png"]
-    names += ["figures/cycle.svg", "figures/cycle.pdf"]
     names += [str(file.relative_to(written)) for file in written.glob("tensorboard/*/*/events*")]
     for name in names:
         (again / name).unlink()
