@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 from datasets_helpers import Site, serving
-from matplotlib.figure import Figure
-
-from harness.report import figures
 
 
 @pytest.fixture
@@ -47,6 +44,10 @@ def small_figures() -> Iterator[None]:
 
     `test_report_drawing` is about those; whatever fails in a drawing fails in the PNG, too.
     """
+    from matplotlib.figure import Figure
+
+    from harness.report import figures
+
     savefig = Figure.savefig
 
     def png_alone(drawn: Figure, *arguments: Any, format: str, **named: Any) -> None:

@@ -45,7 +45,7 @@ def test_the_same_drawing_is_the_same_bytes_and_holds_no_date(few):
         assert not [word for word in (b"Date", b"date>", b"atplotlib v") if word in content]
 
 
-def test_places_are_those_that_matplotlib_finds_by_itself(small_figures, monkeypatch):
+def test_places_are_those_that_matplotlib_finds_by_itself(monkeypatch):
     """Titles of any size, one above a power of ten; labels, and none."""
 
     def draw(axes):
