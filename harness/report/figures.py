@@ -127,13 +127,36 @@ def _saved(figure: Figure) -> Drawn:
         for points in axis.collections:
             if len(np.atleast_2d(points.get_offsets())) > MANY:
                 points.set_rasterized(True)
+    _lay_out(figure)
     contents = {}
     for kind, metadata in METADATA.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-        figure.set_layout_engine(None)
         contents[kind] = buffer.getvalue()
     return Drawn(**contents)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Give everything its place for good.
+
+    Matplotlib would look in every format where titles and labels go, even empty ones, through the
+    extent of all ticks: it takes as long as to draw them.
+    """
+    figure.set_dpi(DPI)
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+    figure.set_layout_engine(None)
+    for axis in figure.axes:
+        for line in (axis.xaxis, axis.yaxis):
+            if not line.get_label_text():
+                line.set_label_coords(0, 0)
+        # Only a power of ten above the y axis moves a title.
+        if not axis.yaxis.get_offset_text().get_text():
+            title = axis.get_title("left")
+            # Set again it would have the usual size.
+            texts = (text for text in axis.get_children() if isinstance(text, Text))
+            sizes = {text.get_text(): text.get_fontsize() for text in texts}
+            axis.set_title(title, loc="left", y=1, fontsize=sizes[title])
 
 
 def curve(axis: Axes, values: np.ndarray, tone: str, label: str) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from case import Case, Place, standard_error
 
-from harness.cli import main
+from harness.cli import main, make_parser
 
+PARSER = make_parser()
 SECONDS = 10.0
 BYTES = 500 * 2**20
 LONGEST_LINE = 3000
@@ -62,7 +63,7 @@ def refuse(case: Case, place: Place) -> Refusal:
 
 def run(arguments: list[str]) -> int | str | None:
     try:
-        return main(arguments)
+        return main(arguments, PARSER)
     except SystemExit as stop:  # of argparse
         return stop.code
 

@@ -48,7 +48,7 @@ def said(answer):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(small_figures, tmp_path_factory):
     """Two devices and a check of one of them."""
     folder = tmp_path_factory.mktemp("page") / "bench"
     write_record(several(1.2, device="slow one"), folder / "a.json")
@@ -81,7 +81,7 @@ def test_the_same_records_give_the_same_bytes_wherever_they_lie(folder, tmp_path
         assert (again / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_names_are_escaped_and_one_start_of_one_pair_has_a_page(tmp_path):
+def test_names_are_escaped_and_one_start_of_one_pair_has_a_page(small_figures, tmp_path):
     one = several(1.2, device=EVIL, changes={EVIL: EVIL}, energy_source=EVIL)
     one = with_sides(one, environment={**one.starts[0].first.environment, "framework": EVIL})
     write_record(one, tmp_path / "a.json")
@@ -93,7 +93,7 @@ def test_names_are_escaped_and_one_start_of_one_pair_has_a_page(tmp_path):
     assert "no ratio yet" in markdown
 
 
-def test_a_record_without_pieces_peaks_and_costs_is_shown_without_them(tmp_path):
+def test_a_record_without_pieces_peaks_and_costs_is_shown_without_them(small_figures, tmp_path):
     bare = replace(with_sides(several(1.2), phases=None, peaks=None, joules=None), costs={})
     write_record(bare, tmp_path / "a.json")
     write_page(tmp_path)

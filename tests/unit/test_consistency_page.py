@@ -7,7 +7,6 @@ import pytest
 from page_reader import check_self_contained
 from study_folder import CHANGES, PAIRS, SEEDS, build_study
 
-from harness.report import figures
 from harness.report.render import page_html, page_markdown
 from harness.studies.consistency.answers import answers
 from harness.studies.consistency.findings import find, load, summary
@@ -19,16 +18,20 @@ from harness.system.files import read_json, write_json
 EVIL = "<script>alert(1)</script>|*x*"
 
 
-def rendered(folder):
-    """HTML and Markdown without drawing any figure."""
+def read(folder):
+    """The study and what is found in it, which takes long."""
     study = load(folder)
-    page = make_page(study, find(study))
+    return study, find(study)
+
+
+def rendered(study, findings):
+    """HTML and Markdown without drawing any figure."""
+    page = make_page(study, findings)
     return page_html(page, {}), page_markdown(page)
 
 
-def short_answers(folder):
-    study = load(folder)
-    return [answer.short for answer in answers(study, find(study))]
+def short_answers(study, findings):
+    return [answer.short for answer in answers(study, findings)]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +40,13 @@ def plain(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def plain_texts(plain):
-    return rendered(plain)
+def plain_read(plain):
+    return read(plain)
+
+
+@pytest.fixture(scope="module")
+def plain_texts(plain_read):
+    return rendered(*plain_read)
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def changed(plain, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def written(plain, tmp_path_factory):
+def written(small_figures, plain, tmp_path_factory):
     """Names of a hostile data set and framework do not stop the figures."""
     folder = shutil.copytree(plain, tmp_path_factory.mktemp("study") / "written")
     record = read_json(folder / "study.json")
@@ -56,9 +64,7 @@ def written(plain, tmp_path_factory):
     write_json(folder / "study.json", record)
     for path in folder.glob("experiments/*/runs/*/*/environment.json"):
         write_json(path, {**read_json(path), "framework": r"$\bad{$<b>"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "DPI", 30)
-        assert write_page(folder) == folder / "consistency.html"
+    assert write_page(folder) == folder / "consistency.html"
     return folder
 
 
@@ -70,11 +76,11 @@ def test_the_page_fetches_nothing_and_shows_every_figure(written):
     assert sorted(written / link for link in links) == sorted((written / "figures").glob("*.png"))
 
 
-def test_the_same_records_give_the_same_page_anywhere(plain, plain_texts, changed):
+def test_the_same_records_give_the_same_page_anywhere(plain_read, plain_texts, changed):
     """That figures have the same bytes is tested where they are drawn."""
-    assert rendered(changed) == plain_texts
-    first, second = (summary(study, find(study)) for study in map(load, (plain, changed)))
-    assert first == second
+    again = read(changed)
+    assert rendered(*again) == plain_texts
+    assert summary(*again) == summary(*plain_read)
 
 
 def test_hostile_names_stay_text(written):
@@ -85,8 +91,8 @@ def test_hostile_names_stay_text(written):
     assert "<script" not in twin and r"&lt;script&gt;alert(1)&lt;/script&gt;\|\*x\*" in twin
 
 
-def test_the_answers_are_those_of_the_made_up_truth(plain):
-    assert short_answers(plain) == [
+def test_the_answers_are_those_of_the_made_up_truth(plain_read):
+    assert short_answers(*plain_read) == [
         "Yes: up to 6.4 times the noise floor",
         CHANGES.capitalize(),
         "Yes, within the margins",
@@ -120,12 +126,12 @@ def test_the_numbers_for_other_programs(written, plain_texts):
     assert early == pytest.approx(9 / 2**0.5)
 
 
-def test_a_change_that_is_not_neutral_is_named_and_in_no_figure_or_ratio(plain, plain_texts):
+def test_a_change_that_is_not_neutral_is_named_and_in_no_figure_or_ratio(plain_read, plain_texts):
     for text in plain_texts:
         assert "TensorFlow: onednn is not neutral, it changes 90 % of the first update" in text
-    study = load(plain)
+    study, findings = plain_read
     assert set(within(study.divergence, ["tf"])["variant"]) == {"ulp"}
-    assert all(ratio.curves == 4 for ratio in find(study).ratios)
+    assert all(ratio.curves == 4 for ratio in findings.ratios)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +150,7 @@ def test_a_change_that_is_not_neutral_is_named_and_in_no_figure_or_ratio(plain, 
 )
 def test_missing_parts_are_said_to_be_missing(plain_texts, changed, tmp_path, absent, sentences):
     (changed / absent).rename(tmp_path / absent)
-    texts = rendered(changed)
+    texts = rendered(*read(changed))
     for sentence in sentences:
         assert all(sentence in text for text in texts)
         assert not any(sentence in text for text in plain_texts)
@@ -164,8 +170,9 @@ def test_a_missing_run_is_counted_and_one_without_a_score_is_left_out_not_a_zero
         if (score["backend"], score["seed"]) == ("tf", 0):
             score["value"] = None
     write_json(path, record)
-    assert all(f"1 of {PAIRS} runs" in text for text in rendered(changed))
-    assert all(len(row.differences) == SEEDS - 1 for row in find(load(changed)).seeds)
+    study, findings = read(changed)
+    assert all(f"1 of {PAIRS} runs" in text for text in rendered(study, findings))
+    assert all(len(row.differences) == SEEDS - 1 for row in findings.seeds)
 
 
 def test_a_folder_that_is_no_study_is_a_user_error(tmp_path):
@@ -177,5 +184,6 @@ def test_open_verdicts_are_counted_and_say_how_many_seeds_they_need(changed):
     record = read_json(changed / "study.json")
     record["presets"]["consistency"]["evaluation"]["margins"]["kid_efflite0"] = 2e-4
     write_json(changed / "study.json", record)
-    assert "Cannot tell yet: 2 of 4 rows are open" in short_answers(changed)
-    assert re.search("seeds would be needed|more seed", rendered(changed)[0])
+    study, findings = read(changed)
+    assert "Cannot tell yet: 2 of 4 rows are open" in short_answers(study, findings)
+    assert re.search("seeds would be needed|more seed", rendered(study, findings)[0])

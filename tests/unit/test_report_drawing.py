@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.report import figures
 from harness.report.figures import DPI, MANY, figure, files
 
 INCHES = (4, 3)
@@ -42,6 +43,20 @@ def test_the_same_drawing_is_the_same_bytes_and_holds_no_date(few):
     assert figure(1, 1, INCHES, partial(scattered, 50), "step") == few
     for content in (few.svg, few.pdf):
         assert not [word for word in (b"Date", b"date>", b"atplotlib v") if word in content]
+
+
+def test_places_are_those_that_matplotlib_finds_by_itself(monkeypatch):
+    """Titles of any size, one above a power of ten; labels, and none."""
+
+    def draw(axes):
+        axes[0, 0].plot([0, 1e-7])
+        axes[0, 0].set_title("one", loc="left")
+        axes[0, 1].set_title("two\nlines", loc="left", fontsize=8)
+        axes[1, 0].set_ylabel("label")
+
+    ours = figure(2, 2, (8, 6), draw, "step").png
+    monkeypatch.setattr(figures, "_lay_out", lambda figure: None)
+    assert figure(2, 2, (8, 6), draw, "step").png == ours
 
 
 def test_a_dense_scatter_is_pixels_and_does_not_swell_the_file(few):

@@ -31,7 +31,7 @@ GRAIN = 6  # levels: translations are sharper and noisier than what JPEG likes
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(small_figures, tmp_path_factory):
     folder = build(tmp_path_factory.mktemp("written"), seeds=(0, 1, 2), devices=("cpu-example",))
     assert write_report(folder) == folder / "report.html"
     return folder
@@ -76,7 +76,6 @@ def test_the_same_records_give_the_same_bytes_anywhere(written, tmp_path, monkey
     monkeypatch.setattr(comparison, "figures", two_drawn_again)
     again = shutil.copytree(written, tmp_path / "moved")
     names = ["report.html", "report.md", "summary.json", "figures/cycle.png", "figures/losses.png"]
-    names += ["figures/cycle.svg", "figures/cycle.pdf"]
     names += [str(file.relative_to(written)) for file in written.glob("tensorboard/*/*/events*")]
     for name in names:
         (again / name).unlink()
@@ -235,19 +234,20 @@ def photographs_of(folder, count):
 
 
 def test_a_page_of_photographs_is_below_15_mb(tmp_path, photographs):
-    folder = build(tmp_path, size=SIDE, paired=False)
+    folder = build(tmp_path, size=8, paired=False)
+    with editing(folder / "experiment.json") as record:
+        record["configuration"]["data"]["crop_size"] = SIDE
     references = read_arrays(folder / "references.safetensors")
     splits = {"real_a": "testA", "real_b": "testB", "floor_a": "trainA", "floor_b": "trainB"}
     for name, split in splits.items():
         source = photographs / "summer2winter_yosemite" / split
         references[name] = photographs_of(source, len(references[name]))
     write_arrays(folder / "references.safetensors", references)
-    rng = np.random.default_rng(0)
+    grain = np.random.default_rng(0).normal(40, GRAIN, references["real_a"].shape)
     for file in folder.glob("runs/*/*/evaluations/*.safetensors"):
         arrays = read_arrays(file)
         for name in arrays.keys() & {"ab", "ba", "aba", "bab", "identity_a", "identity_b"}:
             image = references[f"real_{name.removeprefix('identity_')[0]}"]
-            grainy = 0.8 * image + 40 + rng.normal(0, GRAIN, image.shape)
-            arrays[name] = np.clip(grainy, 0, 255).astype(np.uint8)
+            arrays[name] = np.clip(0.8 * image + grain, 0, 255).astype(np.uint8)
         write_arrays(file, arrays)
     assert 5e6 < len(pages(folder)[0]) < 15e6 - FIGURES

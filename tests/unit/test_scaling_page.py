@@ -21,6 +21,7 @@ from harness.studies.scaling.record import ScalingAxis, write_record
 from harness.studies.study import print_result
 from harness.system.files import read_table
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 EVIL = "<script>alert(1)</script>|*x*[y](z) $\\q$"
 
 
@@ -40,7 +41,7 @@ def rendered(given):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(small_figures, tmp_path_factory):
     """Two machines, one with a point that failed."""
     folder = tmp_path_factory.mktemp("results") / "scaling"
     write_record(folder / "a.json", record())

@@ -22,6 +22,7 @@ from harness.studies.grid.record import is_study, read_record
 from harness.studies.grid.tables import cost_table, csv_table, score_table
 from harness.system.files import read_json, read_table, write_json, write_table
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 KID = BY_NAME["kid_efflite0"]
 RUNS = "runs/cpu-example"
 
@@ -88,7 +89,7 @@ def own(three, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def written(three):
+def written(small_figures, three):
     assert write_page(three) == three / "report.html"
     return three
 

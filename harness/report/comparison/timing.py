@@ -37,17 +37,21 @@ def block_times(runs: Sequence[RunRecord], column: str = "train_seconds") -> pd.
     """
     parts = []
     for run in runs:
-        blocks = run.blocks
-        if column not in blocks:  # older runs have no joules
+        if column not in run.blocks:  # older runs have no joules
             continue
-        blocks = blocks[(blocks["warmup"] == 0) & (blocks["steps"] > 0)]
-        values = (blocks[column] / blocks["steps"]).to_numpy(np.float64)
-        keys = [blocks["start_step"].to_numpy(), blocks["steps"].to_numpy()]
-        index = pd.MultiIndex.from_arrays([np.full(len(blocks), run.seed), *keys])
+        names = ("start_step", "steps", "warmup", column)
+        starts, steps, warmup, values = (run.blocks[name].to_numpy() for name in names)
+        timed = (warmup == 0) & (steps > 0)
+        starts, steps = starts[timed], steps[timed]
+        values = (values[timed] / steps).astype(np.float64)
         kept = np.isfinite(values) & (values > 0)
         if kept.any():
-            parts.append(pd.Series(values, index)[kept])
-    return pd.concat(parts) if parts else pd.Series(dtype=np.float64)
+            seeds = np.full(kept.sum(), run.seed)
+            parts.append((seeds, starts[kept], steps[kept], values[kept]))
+    if not parts:
+        return pd.Series(dtype=np.float64)
+    *keys, values = map(np.concatenate, zip(*parts, strict=True))
+    return pd.Series(values, pd.MultiIndex.from_arrays(keys))
 
 
 def paired_times(
