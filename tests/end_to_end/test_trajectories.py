@@ -7,7 +7,6 @@ import json
 import numpy as np
 import psutil
 import pytest
-from command_line import SMALL
 
 import backends
 from harness.config.experiment import load_experiment
@@ -31,7 +30,7 @@ FEW = [
 def images(tmp_path_factory):
     """Drawn once; the same files whatever the experiment."""
     folder = tmp_path_factory.mktemp("images")
-    data = load_experiment("seasons", "smoke", SMALL).data
+    data = load_experiment("seasons", "smoke", []).data
     files = {}
     for first, (split, size) in enumerate(
         {"trainA": data.load_size, "trainB": data.load_size, "testA": 32, "testB": 32}.items()
@@ -47,7 +46,7 @@ class Watched:
 
     def __init__(self, folder, images):
         self.folder, self.images = folder, images
-        self.experiment = load_experiment("seasons", "smoke", SMALL)
+        self.experiment = load_experiment("seasons", "smoke", [])
         self.lines: list[str] = []
 
     def run(self, function, names, stop_at=None, **more):
