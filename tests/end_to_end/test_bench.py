@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 
-from command_line import SMALL, given
-
 from backends.interface import PHASES
 from harness.cli import main
 from harness.system.files import read_table
 
 QUICKLY = ["--starts", "1", "--pairs", "2", "--block-seconds", "0.01", "--preset", "smoke"]
-QUICKLY += given(SMALL)
 
 
 def test_two_backends_are_timed_in_turns(tmp_path, capsys):
