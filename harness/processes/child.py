@@ -5,6 +5,7 @@ A module that runs as a child ends with `run(serve)`.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -79,7 +80,12 @@ def run(serve: Callable[[Parent], None]) -> NoReturn:
         with suppress(OSError, MemoryError):
             traceback.print_exc()
         parent.send(failure(error))
-    sys.exit(status)
+    # What `sys.exit` does, but for taking all objects apart: with a framework that takes a second.
+    atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def failure(error: Exception) -> dict[str, Any]:

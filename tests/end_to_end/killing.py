@@ -64,6 +64,16 @@ def kill_workers(
     return done, process.returncode
 
 
+def kill_one_worker(longest: float, rng: np.random.Generator) -> None:
+    """One of this process, after up to `longest` seconds from the start of the first."""
+    deadline = time.monotonic() + PATIENCE
+    while not workers_of(os.getpid()):
+        assert time.monotonic() < deadline, "no worker is started"
+        time.sleep(0.02)
+    time.sleep(rng.uniform(0, longest))
+    os.kill(int(rng.choice(workers_of(os.getpid()))), signal.SIGKILL)
+
+
 def kill_parent(program: Sequence[str], log: Path, after: float) -> bool:
     """Whether it was killed; the program may have ended by itself before that."""
     process = began(program, log)

@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from command_line import called
+from command_line import called, undrawn
 
 from harness.studies.estimate.predict import CLOCKS
 
@@ -14,7 +14,8 @@ from harness.studies.estimate.predict import CLOCKS
 def test_an_estimate_of_a_finished_comparison_is_of_its_size(compared, tmp_path):
     options = ["--json", "--seconds", "1", "--price", "3.60", "--results", tmp_path / "new"]
     before = sorted(os.walk(compared))
-    estimated = called("estimate", "--check", compared, *options)
+    with undrawn():
+        estimated = called("estimate", "--check", compared, *options)
     assert estimated.returncode == 0, estimated.stderr
     document = json.loads(estimated.stdout)
     assert set(document["runs"]) == {"torch", "tf"} and document["preset"] == "smoke"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 
-from command_line import called
+from command_line import SMALL, called, given, undrawn
 
 # It takes more memory than any machine can address.
 POINTS = ("--axes", "filters", "--values", "filters=65536")
 QUICKLY = ("--preset", "smoke", "--pairs", "2", "--block-seconds", "0.01")
+# With oneDNN TensorFlow waits 10 s for memory, again and again, before it gives up.
+SETTINGS = given((*SMALL, "runtime.onednn=false"))
 
 
 def test_a_point_without_memory_stops_nothing(tmp_path):
-    found = called("scaling", *QUICKLY, *POINTS, "--results", tmp_path)
+    with undrawn():
+        found = called("scaling", *QUICKLY, *SETTINGS, *POINTS, "--results", tmp_path)
     assert found.returncode == 0, found.stderr
     (file,) = (tmp_path / "scaling").glob("*.json")
     base, lost = json.loads(file.read_text())["points"]

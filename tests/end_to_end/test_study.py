@@ -1,14 +1,15 @@
 """A tiny study as a user runs it: reuse, divergence, the page; `make stress` interrupts it."""
 
 import pytest
-from command_line import called, run
+from command_line import called, given, run, undrawn
 
 from harness.records.run import find_runs
 from harness.system.files import read_json, read_table
 
 # The second rate is as far as one can go: it diverges within a few steps.
 SETTINGS = {"training.epochs_constant": 1, "training.epochs_decay": 1, "data.test": 4,
-            "training.steps_per_epoch": 8, "timing.block_seconds": 0.1}  # fmt: skip
+            "training.steps_per_epoch": 8, "timing.block_seconds": 0.1,
+            "model.blocks": 0, "model.discriminator_layers": 1}  # fmt: skip
 FILE = f"""
 description: Tiny
 preset: smoke
@@ -31,12 +32,13 @@ def file(tmp_path_factory):
 def studied(tmp_path_factory, file):
     """Results of a study one cell of which a comparison had trained before; what it said."""
     results = tmp_path_factory.mktemp("results")
-    settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
-    before = run(results, *ONE, *settings, "--set", "optimiser.learning_rate=2e-4")
-    assert before.returncode == 0, before.stderr
-    [cell] = results.iterdir()
-    written = {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")}
-    finished = called("study", file, "--results", results, *ONE)
+    settings = given(f"{key}={value}" for key, value in SETTINGS.items())
+    with undrawn():
+        before = run(results, *ONE, *settings, "--set", "optimiser.learning_rate=2e-4")
+        assert before.returncode == 0, before.stderr
+        [cell] = results.iterdir()
+        written = {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")}
+        finished = called("study", file, "--results", results, *ONE)
     assert finished.returncode == 0, finished.stderr
     assert {path: path.stat().st_mtime_ns for path in cell.rglob("status.json")} == written
     return results, cell, finished.stderr
@@ -63,6 +65,7 @@ def test_a_diverged_cell_is_shown_and_is_not_trained_again(studied, file):
     assert table["kid_efflite0_ab"].notna().tolist() == [True, False]
     for arguments in ((), ("--report-only",)):
         (folder / "report.html").unlink()
-        again = called("study", file, "--results", results, *ONE, *arguments)
+        with undrawn():
+            again = called("study", file, "--results", results, *ONE, *arguments)
         assert again.returncode == 0 and "starting" not in again.stderr
         assert (folder / "report.html").read_text() == page

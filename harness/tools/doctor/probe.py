@@ -19,7 +19,8 @@ def serve(parent: Parent) -> None:
     # Keras imports it where it is there, which takes seconds the first time, and makes folders.
     sys.modules["matplotlib"] = None  # type: ignore[assignment]
     parent.progress(doing="starting")
-    experiment = load_experiment(None, "smoke", []).model_dump()
+    small = ["model.blocks=0", "model.discriminator_layers=1"]  # TensorFlow traces them sooner
+    experiment = load_experiment(None, "smoke", small).model_dump()
     threads = provenance.default_threads()
     timed = Stopwatch({**parent.first, "threads": threads, "experiment": experiment})
     parent.progress(doing="training one step")
