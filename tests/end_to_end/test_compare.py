@@ -152,7 +152,7 @@ def test_interrupted_killed_and_continued_training_is_the_same_to_the_last_bit(
     # Scores and figures are made of the same translations by the same code: they are left out.
     page = folder / "report.html"
     monkeypatch.setattr("harness.studies.comparison.score", lambda *_: page.touch() or page)
-    killer = Thread(target=kill_one_worker, args=(6.0, np.random.default_rng()))
+    killer = Thread(target=kill_one_worker, args=(3.0, np.random.default_rng()))
     killer.start()
     done = run(results)
     killer.join()
