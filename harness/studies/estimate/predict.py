@@ -8,8 +8,8 @@ from harness.studies.estimate.work import Work
 from harness.training.clocks import NAMES
 
 CLOCKS = tuple(name for name in NAMES if name != "idle")  # idle is another backend's turn
-# How far the sum of all clocks may be off in any case: it was 13 % off on an idle machine, 17 % on a
-# busy one (docs/findings.md).
+# How far the sum of all clocks may be off in any case: it was 13 % off on an idle machine and 17 %
+# on a busy one (docs/findings.md).
 CHECKED = 0.2
 
 
