@@ -14,7 +14,12 @@ from scipy.ndimage import gaussian_filter
 from backends.architecture import ResNetSpec
 from backends.torch_impl.networks import ResNet
 from harness.data.seasons import render
-from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
+from harness.metrics.artefacts import (
+    ROUNDING,
+    _spectra,
+    checkerboard_energy,
+    checkerboard_replicates,
+)
 from harness.statistics.intervals import blocks_of, jackknife
 
 # set, domain, side in pixels, images
@@ -324,3 +329,14 @@ def test_without_images_there_is_no_index():
 def test_other_shapes_and_types_are_refused(images):
     with pytest.raises(ValueError, match="needed, given"):
         checkerboard_energy(images)
+
+
+def test_spectra_are_those_of_the_whole_transform():
+    image = np.random.Generator(np.random.Philox(4)).integers(256, size=(16, 16, 3))
+    [power] = _spectra(image, 16)
+    taper = np.outer(np.hanning(17)[:16], np.hanning(17)[:16])
+    taper /= taper.sum()
+    channels = image.transpose(2, 0, 1).astype(np.float64)
+    centred = channels - (channels * taper).sum((1, 2), keepdims=True)
+    whole = (np.abs(np.fft.fft2(centred * taper)) ** 2).mean(0)
+    np.testing.assert_allclose(power[0], whole + ROUNDING * (taper**2).sum(), rtol=1e-9)

@@ -240,3 +240,11 @@ def test_training_on_anything_else_is_refused(images, labels, problem):
 def test_reading_anything_else_is_refused(images):
     with pytest.raises(ValueError, match="uint8"):
         small_judge().predict(images)
+
+
+def test_noise_of_single_pixels_changes_the_directions_of_strokes_little():
+    images = small_grey_images(small_digits()[0][:20]).astype(np.float64)
+    noise = np.random.Generator(np.random.Philox(6)).normal(0, 0.3 * images.max(), images.shape)
+    clean, disturbed = (judge_module._directions(x) for x in (images, images + noise))
+    # Measured: 0.63; without smoothing 0.16.
+    assert np.corrcoef(clean.ravel(), disturbed.ravel())[0, 1] > 0.5

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from harness.report.figures import PALETTE, Drawn, figure, files
+from harness.report.figures import PALETTE, Drawn, as_they_are, figure, files
 from harness.studies.consistency.findings import (
     ConsistencyFindings,
     DefaultRow,
@@ -126,8 +126,7 @@ def defaults_figure(rows: Sequence[DefaultRow]) -> Drawn:
             axis.set_yticks(places, [])
             axis.set_ylim(-0.7, len(rows) - 0.3)
         scores.set_yticks(places, [row.name for row in rows])
-        for label in scores.get_yticklabels():
-            label.set_parse_math(False)
+        as_they_are(scores.get_yticklabels())
 
     return figure(1, 3, (11, 1.4 + 0.3 * len(rows)), draw, "", counting=False)
 

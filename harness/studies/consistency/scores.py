@@ -17,11 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.config.metric_table import METRICS, Metric
 from harness.statistics.equivalence import Verdict, verdict
-from harness.statistics.intervals import CONFIDENCE, MINIMUM_SEEDS, Interval, seed_interval
+from harness.statistics.intervals import (
+    CONFIDENCE,
+    MINIMUM_SEEDS,
+    Interval,
+    seed_interval,
+    t_interval,
+)
 from harness.system.files import read_json
 
 DIRECTIONS = ("ab", "ba")
@@ -167,5 +172,4 @@ def two_sample_interval(
     pooled = float(((x - x.mean()) ** 2).sum() + ((y - y.mean()) ** 2).sum()) / freedom
     own = max(float(x.var(ddof=1)), pooled)
     error = math.sqrt(own / len(x) + pooled / len(y))
-    half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
-    return Interval.of(value, value - half, value + half)
+    return t_interval(value, error, freedom, confidence)

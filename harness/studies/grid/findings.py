@@ -159,9 +159,7 @@ def relative_time(cell: CellFindings, baseline: CellFindings, backend: str) -> I
     ours = {run.seed: train_seconds(run) for run in cell.of(backend)}
     theirs = {run.seed: train_seconds(run) for run in baseline.of(backend)}
     ratios = [ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-    logs = seed_interval([math.log(ratio) for ratio in ratios if np.isfinite(ratio)])
-    bounds = (logs.value, logs.low, logs.high)
-    return Interval(*(None if bound is None else math.exp(bound) for bound in bounds))
+    return seed_interval([math.log(ratio) for ratio in ratios if np.isfinite(ratio)]).exp()
 
 
 def _cell(study: StudyRecord, record: CellRecord) -> CellFindings:

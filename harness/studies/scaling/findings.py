@@ -13,10 +13,10 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.stats import linregress, t
+from scipy.stats import linregress
 
 from harness.report.figures import backend_colour
-from harness.statistics.intervals import CONFIDENCE, Interval, ratio_interval
+from harness.statistics.intervals import Interval, ratio_interval, t_interval, t_quantile
 from harness.studies.scaling.record import (
     MeasuredPoint,
     ScalingAxis,
@@ -41,8 +41,7 @@ def power(flops: Sequence[float], seconds: Sequence[float]) -> Interval:
     line = linregress(np.log(flops), np.log(seconds))
     if len(set(flops)) < FOR_AN_INTERVAL:
         return Interval.of(float(line.slope))
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(flops) - 2) * line.stderr)
-    return Interval.of(float(line.slope), float(line.slope) - half, float(line.slope) + half)
+    return t_interval(float(line.slope), float(line.stderr), len(flops) - 2)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def memory_line(batches: Sequence[int], memory: Sequence[float]) -> MemoryLine |
     if len(set(batches)) < FOR_A_LINE:
         return None
     line = linregress(x, y)
-    low = line.slope - t.ppf(0.5 + CONFIDENCE / 2, len(x) - 2) * line.stderr
+    low = line.slope - t_quantile(len(x) - 2) * line.stderr
     last, check = x == x.max(), None
     if len(set(batches)) > FOR_A_LINE:
         others = linregress(x[~last], y[~last])
