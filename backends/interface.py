@@ -263,10 +263,13 @@ class Backend(Protocol):
         before their weight, zero without.
         """
 
-    def translate(self, images: np.ndarray, direction: Direction) -> np.ndarray:
+    def translate(
+        self, images: np.ndarray, direction: Direction, averaged: bool = False
+    ) -> np.ndarray:
         """uint8 (N, H, W, C) of one domain to uint8 of the other, image by image.
 
-        Batch norms use their running statistics.
+        Batch norms use their running statistics. `averaged`: by the moving average of weights and
+        statistics; the objective must ask for one.
         """
 
     def patch_scores(self, images: np.ndarray, domain: Domain) -> np.ndarray:
@@ -324,13 +327,22 @@ class Backend(Protocol):
 
 
 def state_shapes(model: Model, objective: Objective) -> dict[str, tuple[int, ...]]:
-    """Canonical name -> shape of everything that a state holds."""
-    weights = model.parameter_shapes()
+    """Canonical name -> shape of everything that a state holds.
+
+    `average/<name>` is the moving average of a generator's weight or running statistic.
+    """
+    weights, statistics = model.parameter_shapes(), model.statistic_shapes()
+    averaged = {
+        f"average/{name}": shape
+        for name, shape in {**weights, **statistics}.items()
+        if objective.average and name.startswith("g_")
+    }
     return {
         **weights,
         **{f"adam_m/{name}": shape for name, shape in weights.items()},
         **{f"adam_v/{name}": shape for name, shape in weights.items()},
-        **model.statistic_shapes(),
+        **statistics,
+        **averaged,
         "step": (),
         "pool_a": (objective.pool_size, *model.shape_a),
         "pool_b": (objective.pool_size, *model.shape_b),

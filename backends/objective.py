@@ -57,7 +57,8 @@ class Objective:
     were updated, or both are updated when all gradients are there (simultaneous); the fakes that
     the discriminators see are the same. `pool_size`: images that a pool holds. `epsilon_hat`:
     Adam's epsilon is added before the bias correction (Kingma & Ba 2015, end of section 2), as
-    Keras does.
+    Keras does. `average`: decay of the moving average of the generators' weights, which training
+    does not see (Polyak & Juditsky 1992; Yazıcı et al. 2019 for GANs); 0: none is kept.
     """
 
     adversarial: Adversarial = "least_squares"
@@ -76,6 +77,7 @@ class Objective:
     beta2: Fraction = 0.999
     epsilon: PositiveFloat = 1e-8
     epsilon_hat: bool = False
+    average: Fraction = 0.999
 
     @property
     def discriminator_weight(self) -> float:
@@ -98,6 +100,11 @@ class Objective:
             "penalty_a": penalty,
             "penalty_b": penalty,
         }
+
+    def decay(self, step: int) -> float:
+        """Of the moving average after `step` steps: until it reaches `average`, it averages over
+        about the last ninth of the steps so far."""
+        return min(self.average, (1 + step) / (10 + step))
 
     def identity_weight(self, domain: str) -> float:
         """Of `identity_a` or `identity_b` in what is minimised; `relative`: to the cycle term's."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from backends.tf_impl import device, networks, weights
 from backends.tf_impl.image_pool import ImagePool
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.networks import Discriminator, generator
-from backends.tf_impl.training import Trainer, in_pieces
+from backends.tf_impl.training import Average, Trainer, in_pieces
 
 
 class Backend:
@@ -46,15 +47,20 @@ class Backend:
                 Discriminator(model.d_a, twice, name="d_a", dtype=policy),
                 Discriminator(model.d_b, twice, name="d_b", dtype=policy),
             )
+            averaged = [
+                generator(model.g_ab, name=f"{weights.PREFIX}g_ab", dtype=policy),
+                generator(model.g_ba, name=f"{weights.PREFIX}g_ba", dtype=policy),
+            ] if objective.average else []  # fmt: skip
             kernels = networks.Kernels(whole_batch=runtime.device == "cuda")
-            shapes = (model.shape_a, model.shape_b) * 2
-            for network, shape in zip(self.networks, shapes, strict=True):
+            shapes = (model.shape_a, model.shape_b) * (3 if averaged else 2)
+            for network, shape in zip((*self.networks, *averaged), shapes, strict=True):
                 # Keras makes variables at the first call.
                 network(tf.zeros((1, *shape), self.dtype))
                 networks.use_kernels(network, kernels)
             pool_a = ImagePool(objective.pool_size, model.shape_a, self.dtype)
             pool_b = ImagePool(objective.pool_size, model.shape_b, self.dtype)
-            self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
+            average = Average(self.networks, objective, *averaged) if averaged else None
+            self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average)
         self.laps = Laps(self.synchronize)
         self.pending: list[tf.Tensor] = []
         # Without an answer TensorFlow decides by itself, which is not the same as no.
@@ -66,8 +72,11 @@ class Backend:
             for shape in (model.shape_a, model.shape_b)
         )
         self._translate = {
-            "ab": tf.function(lambda x: self._eager_translate(x, "ab"), (spec_a,)),
-            "ba": tf.function(lambda x: self._eager_translate(x, "ba"), (spec_b,)),
+            (direction, nets is average): tf.function(
+                partial(self._eager_translate, network), (spec,)
+            )
+            for nets in filter(None, (self.networks, average))
+            for direction, network, spec in (("ab", nets.g_ab, spec_a), ("ba", nets.g_ba, spec_b))
         }
         self._judge = {
             "a": tf.function(lambda x: self._eager_scores(x, self.networks.d_a), (spec_a,)),
@@ -101,10 +110,12 @@ class Backend:
             return np.zeros((0, len(RECORDED)))
         return tf.stack(pending).numpy()
 
-    def translate(self, images: np.ndarray, direction: Direction) -> np.ndarray:
+    def translate(
+        self, images: np.ndarray, direction: Direction, averaged: bool = False
+    ) -> np.ndarray:
         with tf.device(self.device):
             one_by_one = (
-                self._translate[direction](tf.constant(images[i : i + 1]))
+                self._translate[direction, averaged](tf.constant(images[i : i + 1]))
                 for i in range(len(images))
             )
             return np.concatenate([translated.numpy() for translated in one_by_one])
@@ -166,8 +177,7 @@ class Backend:
     def _eager_step(self, batch: Batch) -> tf.Tensor:
         return self.trainer.step(self._cast(batch))
 
-    def _eager_translate(self, images: tf.Tensor, direction: Direction) -> tf.Tensor:
-        network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
+    def _eager_translate(self, network: Callable, images: tf.Tensor) -> tf.Tensor:
         fakes = network(self._images(images), training=False)
         return device.to_images(fakes, self.model.rounding)
 

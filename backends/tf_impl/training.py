@@ -70,13 +70,43 @@ def variables(network: Model) -> list[Variable]:
     return [variable.value for variable in network.trainable_variables]
 
 
+class Average:
+    """Moving average of the generators' weights and running statistics.
+
+    `g_ab`, `g_ba`: networks like those that are trained, to hold it.
+    """
+
+    def __init__(self, networks: Networks, objective: Objective, g_ab: Model, g_ba: Model):
+        self.objective = objective
+        self.g_ab, self.g_ba = g_ab, g_ba
+        self.current = numbers(networks.g_ab) + numbers(networks.g_ba)
+        self.averaged = numbers(self.g_ab) + numbers(self.g_ba)
+
+    def update(self, step: Tensor) -> None:
+        step = tf.cast(step, "float64")
+        decay = tf.minimum(tf.constant(self.objective.average, "float64"), (1 + step) / (10 + step))
+        share = tf.cast(1 - decay, self.averaged[0].dtype)
+        for average, current in zip(self.averaged, self.current, strict=True):
+            average.assign_add(share * (current - average))
+
+
+def numbers(network: Model) -> list[Variable]:
+    """Weights and running statistics."""
+    weights = [*network.trainable_variables, *network.non_trainable_variables]
+    return [variable.value for variable in weights]
+
+
 class Trainer:
     """Gradients and updates of both generators and both discriminators."""
 
     def __init__(
-        self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]
+        self,
+        networks: Networks,
+        objective: Objective,
+        pools: tuple[ImagePool, ImagePool],
+        average: Average | None,
     ):
-        self.networks, self.objective = networks, objective
+        self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
         self.generators = [*variables(networks.g_ab), *variables(networks.g_ba)]
         self.discriminators = [*variables(networks.d_a), *variables(networks.d_b)]
@@ -125,11 +155,21 @@ class Trainer:
     def update(self, adam: Adam, gradients: list[Tensor], learning_rate: Tensor) -> None:
         adam.apply(gradients, learning_rate)
 
+    def update_average(self) -> None:
+        if self.average is not None:
+            self.average.update(self.adam_g.step)
+
     def step(self, batch: Batch) -> Tensor:
         """One training step; images are (N, H, W, C) in [-1, 1], rates float64.
 
         Returns the RECORDED values, still on the device.
         """
+        recorded = self.update_all(batch)
+        self.update_average()
+        return recorded
+
+    def update_all(self, batch: Batch) -> Tensor:
+        """A step of all four networks; returns as `step` does."""
         order = self.objective.update_order
         rate_g, rate_d = batch.learning_rate, batch.discriminator_learning_rate
         if order == "discriminators_first":
@@ -161,6 +201,7 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], xla: bool | None) -> T
     compiled = partial(tf.function, jit_compile=xla)
     forward, both = compiled(trainer.generator_losses), compiled(trainer.generator_backward)
     judge, update = compiled(trainer.discriminators_on_pools), compiled(trainer.update)
+    update_average = compiled(trainer.update_average)
 
     def generator_backward(batch: Batch):
         before = [tf.identity(value) for value in averaged]
@@ -183,4 +224,5 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], xla: bool | None) -> T
     pieces.generator_backward = generator_backward
     pieces.discriminators_on_pools = ending(judge, "discriminators")
     pieces.update = ending(update, "optimisers")
+    pieces.update_average = ending(update_average, "optimisers")
     return pieces

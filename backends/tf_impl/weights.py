@@ -9,6 +9,8 @@ from backends.interface import State
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.training import Trainer
 
+PREFIX = "average_"  # of the names of the networks that hold averages
+
 
 def parameters(networks: Networks) -> dict[str, Variable]:
     """Canonical name -> variable."""
@@ -28,6 +30,19 @@ def statistics(networks: Networks) -> dict[str, Variable]:
     }
 
 
+def averages(trainer: Trainer) -> dict[str, Variable]:
+    """Canonical name -> moving average of a generator's weight or statistic."""
+    if trainer.average is None:
+        return {}
+    averaged = trainer.networks._replace(g_ab=trainer.average.g_ab, g_ba=trainer.average.g_ba)
+    named = parameters(averaged) | statistics(averaged)
+    return {
+        f"average/{name}".replace(f"/{PREFIX}", "/"): variable
+        for name, variable in named.items()
+        if name.startswith(PREFIX)
+    }
+
+
 def to_canonical(variable: Variable) -> np.ndarray:
     """TensorFlow's layouts are the canonical ones."""
     return np.array(variable)
@@ -40,8 +55,8 @@ def load_state(trainer: Trainer, state: State) -> None:
         v.assign(state[f"adam_v/{name}"])
     for adam in (trainer.adam_g, trainer.adam_d):
         adam.step.assign(int(state["step"]))
-    for name, statistic in statistics(trainer.networks).items():
-        statistic.assign(state[name])
+    for name, variable in (statistics(trainer.networks) | averages(trainer)).items():
+        variable.assign(state[name])
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         pool.images.assign(state[name])
 
@@ -53,8 +68,8 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
         state[f"adam_m/{name}"] = to_canonical(m)
         state[f"adam_v/{name}"] = to_canonical(v)
     state["step"] = np.array(trainer.adam_g.step, np.int64)
-    for name, statistic in statistics(trainer.networks).items():
-        state[name] = to_canonical(statistic)
+    for name, variable in (statistics(trainer.networks) | averages(trainer)).items():
+        state[name] = to_canonical(variable)
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         state[name] = to_canonical(pool.images)
     return state

@@ -27,7 +27,7 @@ from backends.torch_impl import device, networks, weights
 from backends.torch_impl.image_pool import ImagePool
 from backends.torch_impl.losses import Networks
 from backends.torch_impl.networks import Discriminator, generator
-from backends.torch_impl.training import Trainer, in_pieces
+from backends.torch_impl.training import Average, Trainer, in_pieces
 
 
 class Backend:
@@ -42,12 +42,13 @@ class Backend:
             generator(model.g_ab), generator(model.g_ba),
             Discriminator(model.d_a), Discriminator(model.d_b),
         )  # fmt: skip
+        averaged = [generator(model.g_ab), generator(model.g_ba)] if objective.average else []
         cuda, channels_last = runtime.device == "cuda", device.channels_last(runtime)
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         kernels = networks.Kernels(
             whole_batch=cuda and not channels_last, pads_in_pieces=cuda and channels_last
         )
-        for network in self.networks:
+        for network in (*self.networks, *averaged):
             network.to(self.device, self.dtype, memory_format=self.layout)
             networks.use_kernels(network, kernels)
             if runtime.compile != "none":
@@ -59,7 +60,8 @@ class Backend:
         like = torch.zeros((), device=self.device, dtype=self.dtype)
         pool_a = ImagePool(objective.pool_size, model.shape_a, like)
         pool_b = ImagePool(objective.pool_size, model.shape_b, like)
-        self.trainer = Trainer(self.networks, objective, (pool_a, pool_b))
+        average = Average(self.networks, objective, *averaged) if averaged else None
+        self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average)
         self.laps = Laps(self.synchronize)
         self.pending: list[torch.Tensor] = []
 
@@ -93,8 +95,11 @@ class Backend:
         return torch.stack(pending).cpu().numpy()
 
     @torch.inference_mode()
-    def translate(self, images: np.ndarray, direction: Direction) -> np.ndarray:
-        network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
+    def translate(
+        self, images: np.ndarray, direction: Direction, averaged: bool = False
+    ) -> np.ndarray:
+        networks = self.trainer.average if averaged else self.networks
+        network = networks.g_ab if direction == "ab" else networks.g_ba
         network.eval()
         one_by_one = (network(self._images(images[i : i + 1])) for i in range(len(images)))
         parts = [device.to_images(image, self.model.rounding) for image in one_by_one]

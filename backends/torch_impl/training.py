@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
+from torch.nn import Module, Parameter
 
 from backends.interface import Batch
 from backends.objective import Objective
@@ -68,13 +68,39 @@ class Adam(torch.optim.Adam):
             parameter.clamp_(-clip, clip)
 
 
+class Average:
+    """Moving average of the generators' weights and running statistics.
+
+    `g_ab`, `g_ba`: networks like those that are trained, to hold it.
+    """
+
+    def __init__(self, networks: Networks, objective: Objective, g_ab: Module, g_ba: Module):
+        self.objective = objective
+        self.g_ab, self.g_ba = g_ab.requires_grad_(False), g_ba.requires_grad_(False)
+        self.current = numbers(networks.g_ab) + numbers(networks.g_ba)
+        self.averaged = numbers(self.g_ab) + numbers(self.g_ba)
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        torch._foreach_lerp_(self.averaged, self.current, 1 - self.objective.decay(step))
+
+
+def numbers(network: Module) -> list[Tensor]:
+    """Weights and running statistics."""
+    return [*network.parameters(), *network.buffers()]
+
+
 class Trainer:
     """Gradients and updates of both generators and both discriminators."""
 
     def __init__(
-        self, networks: Networks, objective: Objective, pools: tuple[ImagePool, ImagePool]
+        self,
+        networks: Networks,
+        objective: Objective,
+        pools: tuple[ImagePool, ImagePool],
+        average: Average | None,
     ):
-        self.networks, self.objective = networks, objective
+        self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
         self.generators = [*networks.g_ab.parameters(), *networks.g_ba.parameters()]
         self.discriminators = [*networks.d_a.parameters(), *networks.d_b.parameters()]
@@ -125,11 +151,21 @@ class Trainer:
     def update(self, adam: Adam, learning_rate: float) -> None:
         adam.apply(learning_rate)
 
+    def update_average(self) -> None:
+        if self.average is not None:
+            self.average.update(self.adam_g.count)
+
     def step(self, batch: Batch) -> Tensor:
         """One training step; images are (N, C, H, W) in [-1, 1].
 
         Returns the RECORDED values, still on the device.
         """
+        recorded = self.update_all(batch)
+        self.update_average()
+        return recorded
+
+    def update_all(self, batch: Batch) -> Tensor:
+        """A step of all four networks; returns as `step` does."""
         order = self.objective.update_order
         rate_g, rate_d = batch.learning_rate, batch.discriminator_learning_rate
         if order == "discriminators_first":
@@ -167,4 +203,5 @@ def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:
     pieces.generator_backward = ending(pieces.generator_backward, "generators_backward")
     pieces.discriminators_on_pools = ending(pieces.discriminators_on_pools, "discriminators")
     pieces.update = ending(pieces.update, "optimisers")
+    pieces.update_average = ending(pieces.update_average, "optimisers")
     return pieces

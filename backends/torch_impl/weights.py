@@ -30,6 +30,15 @@ def statistics(networks: Networks) -> dict[str, Tensor]:
     }
 
 
+def averages(trainer: Trainer) -> dict[str, Tensor]:
+    """Canonical name -> moving average of a generator's weight or statistic."""
+    if trainer.average is None:
+        return {}
+    averaged = trainer.networks._replace(g_ab=trainer.average.g_ab, g_ba=trainer.average.g_ba)
+    named = parameters(averaged) | statistics(averaged)
+    return {f"average/{name}": tensor for name, tensor in named.items() if name.startswith("g_")}
+
+
 def to_canonical(tensor: Tensor) -> np.ndarray:
     """(out, in, h, w) to HWIO; a transposed convolution's (in, out, h, w) to (h, w, out, in)."""
     array = tensor.detach().cpu().numpy()
@@ -57,8 +66,8 @@ def load_state(trainer: Trainer, state: State) -> None:
         adam["exp_avg_sq"].copy_(from_canonical(state[f"adam_v/{name}"], parameter))
     for adam in (trainer.adam_g, trainer.adam_d):
         adam.set_count(int(state["step"]))
-    for name, statistic in statistics(trainer.networks).items():
-        statistic.copy_(from_canonical(state[name], statistic))
+    for name, tensor in (statistics(trainer.networks) | averages(trainer)).items():
+        tensor.copy_(from_canonical(state[name], tensor))
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         images = np.ascontiguousarray(state[name].transpose(0, 3, 1, 2))
         pool.images.copy_(torch.from_numpy(images))
@@ -72,8 +81,8 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
         state[f"adam_m/{name}"] = to_canonical(adam["exp_avg"])
         state[f"adam_v/{name}"] = to_canonical(adam["exp_avg_sq"])
     state["step"] = np.array(trainer.adam_g.count, np.int64)
-    for name, statistic in statistics(trainer.networks).items():
-        state[name] = to_canonical(statistic)
+    for name, tensor in (statistics(trainer.networks) | averages(trainer)).items():
+        state[name] = to_canonical(tensor)
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
         state[name] = np.array(pool.images.cpu().numpy().transpose(0, 2, 3, 1))
     return state

@@ -159,6 +159,7 @@ class ObjectiveSection(ConfigSection):
     pool_size: objective.PoolSize = Field(default=Objective.pool_size, strict=True)
     halve_discriminator: bool = Objective.halve_discriminator
     update_order: objective.UpdateOrder = Objective.update_order
+    average: Fraction = Objective.average
 
 
 class OptimiserSection(ConfigSection):

@@ -40,7 +40,11 @@ def initial_state(
         elif name.endswith("_norm/scale"):
             scales = draw.normal(1, 0.02, shape) if normal else np.ones(shape)
             state[name] = scales.astype(np.float32)
-    return state
+    # No step taken: averages are what they will be the averages of.
+    averages = {
+        name: state[name.partition("/")[2]] for name in state if name.startswith("average/")
+    }
+    return state | averages
 
 
 def glorot_limit(shape: tuple[int, ...]) -> float:

@@ -259,6 +259,10 @@ FREEZING = [
         of.objective("torch", update_order="discriminators_first"),
     ),
     Defect("fakes made after the update", "torch", of.fakes_after_the_update("torch")),
+    *both("average over half the steps", lambda b: of.average(b, lambda o: 2 * o.average - 1)),
+    Defect("average a step late", "torch", of.average_late("torch")),
+    Defect("average a step late", "tf", of.average_late("tf")),
+    Defect("average before the update", "torch", of.average_before_the_update("torch")),
 ]
 
 EXCHANGE = [
@@ -270,6 +274,7 @@ EXCHANGE = [
         ("pool_b", "torch"),
         ("pool_a", "tf"),
         ("d_a/conv1_norm/mean", "torch"),
+        ("average/g_ba", "tf"),
     )
 ]
 

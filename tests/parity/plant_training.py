@@ -16,11 +16,37 @@ from pytest import MonkeyPatch
 def objective(backend: str, **changes: float | Callable[[Any], float]) -> Plant:
     """The step is given another objective; a function is given the right one."""
 
-    def init(real, self, networks, right, pools):
+    def init(real, self, networks, right, *rest):
         values = {k: change(right) if callable(change) else change for k, change in changes.items()}
-        real(self, networks, replace(right, **values), pools)
+        real(self, networks, replace(right, **values), *rest)
 
     return wrapped(backend, "training.Trainer.__init__", init)
+
+
+def average(backend: str, decay: Callable[[Any], float]) -> Plant:
+    """Averages of the generators' weights are given another decay."""
+
+    def init(real, self, networks, right, *generators):
+        real(self, networks, replace(right, average=decay(right)), *generators)
+
+    return wrapped(backend, "training.Average.__init__", init)
+
+
+def average_late(backend: str) -> Plant:
+    return wrapped(
+        backend, "training.Average.update", lambda real, self, step: real(self, step + 1)
+    )
+
+
+def average_before_the_update(backend: str) -> Plant:
+    """Weights as they were before the step go into the average."""
+
+    def update_all(real, self, batch):
+        self.average.update(self.adam_g.count + 1)
+        self.update_average = lambda: None
+        return real(self, batch)
+
+    return wrapped(backend, "training.Trainer.update_all", update_all)
 
 
 def generator_term(

@@ -13,6 +13,7 @@ from harness.studies.parity.parity_case import passing, standing, used_state
 FLOAT64_BATCHES = 2
 # Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
 STEP = 1e-7
+LATE = 30_000  # steps, after which averages have the decay that the objective asks for
 SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
 
 # ---------------------------------------------------------------------------------- gradients
@@ -145,7 +146,7 @@ def _loss(cache: BackendCache, backend: Backend, side: str, step: float) -> floa
 
 
 def steps(cache: BackendCache, name: str) -> Facts:
-    """What two training steps add to weights and moments; and the states after gradients were
+    """What two training steps add to weights, moments and averages; and the states after gradients were
     computed without a step."""
     return cache.once(_two_steps, name)[0]
 
@@ -176,6 +177,8 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
     # Discriminators are shown old fakes, then new ones.
     for step, planned in enumerate((_swapping(first, objective.pool_size), passing(second))):
         batch = planned._replace(learning_rate=rates[0], discriminator_learning_rate=rates[1])
+        if step == 1:  # late enough for the moving average's own decay
+            backend.load_state({**backend.state(), "step": np.array(LATE, np.int64)})
         before = backend.state()
         gradients = backend.gradients(batch)
         untouched = backend.state()
@@ -184,6 +187,11 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
         for key in (f"{part}{weight}" for weight in weights for part in ("", "adam_m/", "adam_v/")):
             measured["training step", f"{key}, step {step}"] = after[key] - before[key]
             expected["training step", f"{key}, step {step}"] = computed[key] - before[key]
+        decay = objective.decay(int(before["step"]) + 1)
+        for key in (key for key in before if key.startswith("average/")):
+            moved = (1 - decay) * (after[key.removeprefix("average/")] - before[key])
+            measured["training step", f"{key}, step {step}"] = after[key] - before[key]
+            expected["training step", f"{key}, step {step}"] = moved
         for key in before:
             measured["gradients alone", f"{key}, step {step}"] = untouched[key]
             expected["gradients alone", f"{key}, step {step}"] = before[key]

@@ -170,7 +170,7 @@ CHECKS = (
         Rung.TRAJECTORY,
         training.trajectory,
         tolerances.TRAJECTORY_WEIGHTS,
-        groups=("end: g_", "end: d_"),
+        groups=("end: g_", "end: d_", "end: averages"),
     ),
     ParityCheck(
         Rung.TRAJECTORY,

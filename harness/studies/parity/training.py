@@ -78,8 +78,8 @@ def _exchange_facts(
 def trajectory(cache: BackendCache, name: str) -> Facts:
     """Losses of every step, and the state after the last one.
 
-    The state in groups: weights by network, Adam's moments, both image pools, and the running
-    statistics of batch norms.
+    The state in groups: weights by network, the generators' moving averages, Adam's moments, both
+    image pools, and the running statistics of batch norms.
     """
     backend, model = cache.backend(name, "float64"), cache.case.model
     losses = _train(backend, cache.case.batches)
@@ -89,6 +89,7 @@ def trajectory(cache: BackendCache, name: str) -> Facts:
     groups = {
         network: [key for key in weights if key.startswith(f"{network}/")] for network in NETWORKS
     }
+    groups["averages"] = [f"average/{key}" for key in (*weights, *statistics)]
     groups["first moments"] = [f"adam_m/{key}" for key in weights]
     groups["second moments"] = [f"adam_v/{key}" for key in weights]
     groups |= {"pools": ["pool_a", "pool_b"], "statistics": list(statistics)}
@@ -117,7 +118,9 @@ def _with_zero_gradients_joined(cache: BackendCache, state: State) -> dict[str, 
     joined = dict(state)
     beside = {**cache.case.model.zero_gradients(), **cache.case.nearly_cancelling()}
     for name, kernel in beside.items():
-        for part in ("", "adam_m/", "adam_v/"):
+        for part in ("", "adam_m/", "adam_v/", "average/"):
+            if f"{part}{name}" not in joined:  # discriminators have no average
+                continue
             rounded = joined.pop(f"{part}{name}")
             joined[f"{part}{kernel}"] = np.concatenate([joined[f"{part}{kernel}"].ravel(), rounded])
     return joined
