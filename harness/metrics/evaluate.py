@@ -25,6 +25,7 @@ from harness.metrics.scoring import (
     discriminator_rows,
     model_scores,
     reference_scores,
+    target_colours,
 )
 from harness.metrics.weights import find_weights
 from harness.records.run import RunRecord, find_runs
@@ -54,7 +55,8 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     # One thread: with more, small matrices are slower, above all on a busy machine, and sums
     # depend on the number of cores.
     with threadpool_limits(1):
-        scorer = Scorer(experiment, references, runs, report)
+        weights = "average" if objective.get("average") else "last"
+        scorer = Scorer(experiment, references, runs, weights, report)
         evaluations = [(run, step) for run in runs for step in run.evaluated_steps]
         scores: list[EvaluationScore] = []
         discriminators: list[Row] = []
@@ -65,9 +67,16 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
             place = {"device": run.device, "backend": run.backend, "seed": run.seed, "step": step}
             discriminators += [{**place, **row} for row in discriminator_rows(arrays, middle)]
         report("scores", len(evaluations), len(evaluations))
+        order, tables = list(configuration.get("backends", [])), {}
+        for kind in ("average", "last"):
+            of_kind = [score for score in scores if score.subject["weights"] == kind]
+            tables[kind] = {
+                "scores": [score.row() for score in of_kind],
+                "differences": differences(of_kind, order),
+            }
         metrics = {
-            "scores": [score.row() for score in scores],
-            "differences": differences(scores, list(configuration.get("backends", []))),
+            **tables[weights],
+            "last_step": tables["last"] if weights == "average" else {},
             "references": scorer.references(),
             "discriminators": discriminators,
         }
@@ -89,16 +98,23 @@ class Scorer:
     """Scores evaluations against the experiment's real images.
 
     Features of the FID network (`inception`) are of real images and final translations only, and
-    of nothing without its weights.
+    of nothing without its weights. `weights`: of the generators, "average" or "last".
     """
 
     def __init__(
-        self, experiment: Path, references: Arrays, runs: Sequence[RunRecord], report: Report
+        self,
+        experiment: Path,
+        references: Arrays,
+        runs: Sequence[RunRecord],
+        weights: str,
+        report: Report,
     ) -> None:
-        cache, weights = experiment / "features", find_weights()
+        self.weights = weights
+        cache, inception = experiment / "features", find_weights()
+        references = {**references, **target_colours(references)}
         self.efficientnet = features(ImageSets(references, runs), EFFICIENTNET, cache, report)
         final = ImageSets(references, runs, last_only=True)
-        self.inception = features(final, INCEPTION, cache, report, weights) if weights else {}
+        self.inception = features(final, INCEPTION, cache, report, inception) if inception else {}
         self.judges = read_judges(experiment, references)
         small = min(min(references[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST
         self.yardstick = Yardstick(
@@ -110,19 +126,23 @@ class Scorer:
         )
 
     def scores(self, run: RunRecord, step: int, arrays: Arrays) -> Iterator[EvaluationScore]:
+        """Of the translations and, where these are by averaged weights, of the last step's."""
         for direction in DIRECTIONS:
-            name = translations_name(run, step, direction.name)
             judge = self.judges.get(direction.name)
-            translations = Translations(
-                arrays,
-                self.efficientnet[name],
-                self.inception.get(name),
-                judge.hits(arrays[direction.name]) if judge else None,
-            )
-            for score in model_scores(direction, self.yardstick, translations):
-                subject: Row = {"metric": score.metric, "direction": direction.name}
-                subject |= {"device": run.device, "seed": run.seed, "step": step}
-                yield EvaluationScore(subject, run.backend, score)
+            for weights, array in ((self.weights, direction.name), ("last", direction.last)):
+                if array not in arrays:
+                    continue
+                name = translations_name(run, step, array)
+                translations = Translations(
+                    arrays if array == direction.name else {direction.name: arrays[array]},
+                    self.efficientnet[name],
+                    self.inception.get(name),
+                    judge.hits(arrays[array]) if judge else None,
+                )
+                for score in model_scores(direction, self.yardstick, translations):
+                    subject: Row = {"metric": score.metric, "direction": direction.name}
+                    subject |= {"device": run.device, "seed": run.seed, "step": step}
+                    yield EvaluationScore(subject | {"weights": weights}, run.backend, score)
 
     def references(self) -> list[Row]:
         return [
@@ -177,11 +197,13 @@ class ImageSets(Mapping[str, np.ndarray]):
         self, references: Arrays, runs: Sequence[RunRecord], last_only: bool = False
     ) -> None:
         self._references = references
+        made = (direction.colours for direction in DIRECTIONS)
+        self._real = [name for name in (*REFERENCES, *made) if name in references]
         self._translations = {
-            translations_name(run, step, direction.name): (run, step, direction.name)
+            translations_name(run, step, array): (run, step, array)
             for run in runs
             for step in run.evaluated_steps[-1 if last_only else 0 :]
-            for direction in DIRECTIONS
+            for array in (*(d.name for d in DIRECTIONS), *_of_the_last_step(run, step))
         }
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -191,16 +213,21 @@ class ImageSets(Mapping[str, np.ndarray]):
         return self._references[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from REFERENCES
+        yield from self._real
         yield from self._translations
 
     def __len__(self) -> int:
-        return len(REFERENCES) + len(self._translations)
+        return len(self._real) + len(self._translations)
 
 
 def translations_name(run: RunRecord, step: int, direction: str) -> str:
     """Name of one run's translations among the image sets."""
     return f"{run.evaluation_file(step)}:{direction}"
+
+
+def _of_the_last_step(run: RunRecord, step: int) -> list[str]:
+    """Arrays made by the weights of the last step, beside those by averaged weights."""
+    return sorted(read_arrays(run.evaluation_file(step), "last_"))
 
 
 def _read_evaluation(run: RunRecord, step: int, references: Arrays) -> dict[str, np.ndarray]:
@@ -211,6 +238,8 @@ def _read_evaluation(run: RunRecord, step: int, references: Arrays) -> dict[str,
             raise UserError(f"{path}: no array {direction.name!r}; remove this run, train it anew")
         source, target = (references[name].shape for name in (direction.source, direction.target))
         _check(path, arrays, direction.name, (source[0], *target[1:]))
+        if direction.last in arrays:
+            _check(path, arrays, direction.last, (source[0], *target[1:]))
         if direction.cycle in arrays:
             _check(path, arrays, direction.cycle, source)
     return arrays

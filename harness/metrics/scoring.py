@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,16 @@ class Direction:
     truth: str  # true translations of `source`, where the set has them
     cycle: str  # `source` translated there and back, after the last step
 
+    @property
+    def last(self) -> str:
+        """`source` translated by the weights of the last step, where the others are averages."""
+        return f"last_{self.name}"
+
+    @property
+    def colours(self) -> str:
+        """`source` with the colours of the target domain: see `target_colours`."""
+        return f"colours_{self.name}"
+
 
 DIRECTIONS = (
     Direction("ab", "real_a", "real_b", "floor_b", "truth_ab", "aba"),
@@ -49,11 +59,17 @@ class Score:
 
 @dataclass(frozen=True)
 class ReferenceScore:
-    """What real images and untranslated images score; None where the metric has no such score."""
+    """What images score that no model has made; None where the metric has no such score.
+
+    `floor`: real images of the target domain. The baselines: untranslated images; these with the
+    target's colours (see `target_colours`); the target domain's mean image in place of each.
+    """
 
     metric: str
     floor: float | None
     identity_baseline: float | None
+    colour_baseline: float | None
+    mean_baseline: float | None
     n: int
 
 
@@ -61,8 +77,8 @@ class ReferenceScore:
 class Yardstick:
     """What every model of an experiment is measured against, by name of the real images.
 
-    `images`: uint8 NHWC. `energy`: their `checkerboard_energy`, (N,), empty where they are too
-    small for it. `features`: of EfficientNet, (N, 1280); `inception`: of the FID network, (N,
+    `images`: uint8 NHWC, with `target_colours`. `energy`: `checkerboard_energy`, (N,), empty where
+    images are too small for it. `features`: of EfficientNet, (N, 1280); `inception`: of the FID network, (N,
     2048), empty without its weights. `hits`: by direction, whether the judge of the target domain
     is right about real test images of it ("real") and about untranslated ones of the source domain
     ("untranslated"): bool (labelled images,), empty without labels.
@@ -125,17 +141,29 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
     def places(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return arrays[direction.source], arrays[direction.target], arrays[direction.floor]
 
-    def scored(metric: str, floor: float, identity: float, n: int) -> ReferenceScore:
-        return ReferenceScore(metric, Interval.of(floor).value, Interval.of(identity).value, n)
+    def scored(
+        metric: str, floor: float, identity: float, n: int, colour=math.nan, mean=math.nan
+    ) -> ReferenceScore:
+        finite = [
+            value if math.isfinite(value) else None for value in (floor, identity, colour, mean)
+        ]
+        return ReferenceScore(metric, finite[0], finite[1], finite[2], finite[3], n)
 
-    source, target, floor = places(yardstick.features)
-    yield scored("kid_efflite0", kid(floor, target), kid(source, target), len(source))
+    def of_features(
+        metric: str, distance: Callable[..., float], vectors: Arrays, n: int | None
+    ) -> ReferenceScore:
+        pick = (lambda array: array) if n is None else (lambda array: spaced(array, n))
+        source, target, floor = map(pick, places(vectors))
+        colours = vectors.get(direction.colours)
+        colour = math.nan if colours is None else distance(pick(colours), target)
+        scores = distance(floor, target), distance(source, target)
+        return scored(metric, *scores, n or len(source), colour)
+
+    yield of_features("kid_efflite0", kid, yardstick.features, None)
     n = common_count(direction, yardstick.images)
     for metric, features in (("fd_efflite0", yardstick.features), ("fid", yardstick.inception)):
         if features:
-            source, target, floor = (spaced(vectors, n) for vectors in places(features))
-            identity = frechet_distance(source, target)
-            yield scored(metric, frechet_distance(floor, target), identity, n)
+            yield of_features(metric, frechet_distance, features, n)
     if yardstick.energy:
         source, target, floor = places(yardstick.energy)
         of_floor, of_source = (checkerboard_replicates(x, target).value for x in (floor, source))
@@ -144,13 +172,40 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
         hits = yardstick.hits[direction.name]
         real, untranslated = (float(hits[name].mean()) for name in ("real", "untranslated"))
         yield scored("judge_accuracy", real, untranslated, len(hits["real"]))
-    images = yardstick.images[direction.source]
+    images, _, others = places(yardstick.images)
     for metric in CYCLE:
-        yield ReferenceScore(metric, None, None, len(images))
+        yield ReferenceScore(metric, None, None, None, None, len(images))
     if direction.truth in yardstick.images:
+        truth = yardstick.images[direction.truth]
+        mean_image = np.broadcast_to(others.mean(0).round().astype(np.uint8), truth.shape)
         for metric, measure in PAIR.items():
-            values = measure(images, yardstick.images[direction.truth])
-            yield scored(metric, math.nan, float(values.mean()), len(values))
+            untranslated, colour, mean = (
+                math.nan if made is None else float(measure(made, truth).mean())
+                for made in (images, yardstick.images.get(direction.colours), mean_image)
+            )
+            yield scored(metric, math.nan, untranslated, len(images), colour, mean)
+
+
+def target_colours(images: Arrays) -> dict[str, np.ndarray]:
+    """Test images with the colours of the other domain, uint8, by `Direction.colours`.
+
+    Each channel has the mean and the standard deviation that it has over the target domain's floor
+    images, which are no test images (Reinhard et al. 2001, in RGB and over whole sets). Without
+    those whose source and target have different numbers of channels.
+    """
+    made = {}
+    for direction in DIRECTIONS:
+        source, target = images[direction.source], images[direction.floor]
+        if source.shape[-1] == target.shape[-1]:
+            mean, deviation = _by_channel(source)
+            to_mean, to_deviation = _by_channel(target)
+            recoloured = (source - mean) * (to_deviation / np.maximum(deviation, 1e-9)) + to_mean
+            made[direction.colours] = recoloured.clip(0, 255).round().astype(np.uint8)
+    return made
+
+
+def _by_channel(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return images.mean((0, 1, 2), np.float64), images.std((0, 1, 2), np.float64)
 
 
 def discriminator_rows(evaluation: Arrays, middle: float) -> Iterator[dict[str, Any]]:

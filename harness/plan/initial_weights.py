@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -40,11 +41,12 @@ def initial_state(
         elif name.endswith("_norm/scale"):
             scales = draw.normal(1, 0.02, shape) if normal else np.ones(shape)
             state[name] = scales.astype(np.float32)
-    # No step taken: averages are what they will be the averages of.
-    averages = {
-        name: state[name.partition("/")[2]] for name in state if name.startswith("average/")
-    }
-    return state | averages
+    return state | averages_of(state)
+
+
+def averages_of(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Moving averages before the first step: the weights and statistics themselves."""
+    return {name: state[name.partition("/")[2]] for name in state if name.startswith("average/")}
 
 
 def glorot_limit(shape: tuple[int, ...]) -> float:

@@ -115,7 +115,8 @@ class RunRecord:
         return self.folder / "evaluations" / f"step-{step:08d}.safetensors"
 
     def evaluation(self, step: int) -> dict[str, np.ndarray]:
-        """uint8 NHWC arrays: ab, ba; after the last step also aba, bab, identity_a, identity_b."""
+        """uint8 NHWC arrays: ab, ba; after the last step also aba, bab, identity_a, identity_b and,
+        where those are of averaged weights, last_ab, last_ba of the weights of the last step."""
         return read_arrays(self.evaluation_file(step))
 
     def _read(self, name: str, shape: type[Shape]) -> dict[str, Any]:

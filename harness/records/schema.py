@@ -166,6 +166,7 @@ class ScoredShape(Shape):
     low: Number | None
     high: Number | None
     n: Whole | None
+    weights: Literal["average", "last"] = "last"
 
 
 class ScoreShape(ScoredShape):
@@ -181,6 +182,8 @@ class ReferenceShape(Shape):
     direction: str
     floor: Number | None
     identity_baseline: Number | None
+    colour_baseline: Number | None = None
+    mean_baseline: Number | None = None
     n: Whole | None = None
 
 
@@ -194,11 +197,15 @@ class JudgementShape(Shape):
     accuracy_fake: Number
 
 
-class MetricsShape(Shape):
+class ScoresShape(Shape):
+    scores: list[ScoreShape] = Field(default=[])
+    differences: list[DifferenceShape] = Field(default=[])
+
+
+class MetricsShape(ScoresShape):
     """metrics.json"""
 
-    scores: list[ScoreShape] = Field([])
-    differences: list[DifferenceShape] = Field([])
+    last_step: ScoresShape = ScoresShape()
     references: list[ReferenceShape] = Field([])
     discriminators: list[JudgementShape] = Field([])
 

@@ -96,24 +96,29 @@ class TrainedModel:
     def _listed(self, directions: Sequence[Direction]) -> str:
         return ", ".join(f"{way} ({self.described(way)})" for way in directions)
 
+    def scored(self, name: str) -> np.ndarray:
+        """A weight or statistic as it is scored: its moving average, where the state has one."""
+        return self.state.get(f"average/{name}", self.state[name])
+
     def weights(self, direction: Direction) -> dict[str, np.ndarray]:
-        """Own canonical name -> weight or running statistic of a generator."""
+        """Own canonical name -> weight or running statistic of a generator, as `scored`."""
         names = generator_shapes(self.configuration.networks(), direction)
-        return {name.partition("/")[2]: self.state[name] for name in names}
+        return {name.partition("/")[2]: self.scored(name) for name in names}
 
     def loadable(self) -> tuple[Model, Objective, dict[str, np.ndarray]]:
         """What a backend is built from and a state that it loads, for translating alone.
 
-        Without image pools. All that translating does not need is zero.
+        Weights as `scored`, without averages beside them and without image pools. All that
+        translating does not need is zero.
         """
         model = self.configuration.networks()
-        objective = replace(self.configuration.loss(), pool_size=0)
+        objective = replace(self.configuration.loss(), pool_size=0, average=0.0)
         state = {
             name: np.zeros(shape, np.int64 if name == "step" else np.float32)
             for name, shape in state_shapes(model, objective).items()
         }
         networks = {*model.parameter_shapes(), *model.statistic_shapes()}
-        state |= {name: array for name, array in self.state.items() if name in networks}
+        state |= {name: self.scored(name) for name in self.state if name in networks}
         return model, objective, state
 
 
@@ -176,7 +181,7 @@ def write_model(
         "titles": titles,
         "configuration": configuration,
     }
-    arrays = {name: trained.state[name] for name in (names or trained.state)}
+    arrays = {name: trained.scored(name) for name in names} or dict(trained.state)
     # Several facts are written in no fixed order; without them the same state gives the same bytes.
     metadata = {**facts, "configuration": json.dumps(configuration)} if facts else None
     write_arrays(folder / "state.safetensors", arrays, metadata)

@@ -222,14 +222,20 @@ class TrainingRun:
     def evaluate(self, everything: bool) -> dict[str, Any]:
         """Translate the test images and have the discriminators score real and translated ones.
 
-        `everything` adds reconstructions and, of domains with one image shape, identity images.
+        Generators have the averaged weights, where an average is kept. `everything` adds what
+        those of the last step make of the test images, reconstructions and, of domains with one
+        image shape, identity images.
         """
         before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
-        translate = partial(self._by_parts, self.backend.translate)
+        averaged = self.objective.average > 0
+        translate = partial(self._by_parts, partial(self.backend.translate, averaged=averaged))
         real_a, real_b = self.test_a, self.test_b
         arrays = {"ab": translate(real_a, "ab"), "ba": translate(real_b, "ba")}
         if everything:
+            if averaged:
+                last = partial(self._by_parts, self.backend.translate)
+                arrays |= {"last_ab": last(real_a, "ab"), "last_ba": last(real_b, "ba")}
             arrays["aba"] = translate(arrays["ab"], "ba")
             arrays["bab"] = translate(arrays["ba"], "ab")
             if self.model.shape_a == self.model.shape_b:

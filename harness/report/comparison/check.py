@@ -18,6 +18,8 @@ TRUTHS = {"truth_ab": "real_a", "truth_ba": "real_b"}
 TRANSLATIONS = {
     "ab": ("real_a", "real_b"),
     "ba": ("real_b", "real_a"),
+    "last_ab": ("real_a", "real_b"),
+    "last_ba": ("real_b", "real_a"),
     "aba": ("real_a", "real_a"),
     "bab": ("real_b", "real_b"),
     "identity_a": ("real_a", "real_a"),

@@ -146,8 +146,8 @@ def _loss(cache: BackendCache, backend: Backend, side: str, step: float) -> floa
 
 
 def steps(cache: BackendCache, name: str) -> Facts:
-    """What two training steps add to weights, moments and averages; and the states after gradients were
-    computed without a step."""
+    """What two training steps add to weights, moments and averages; and the states after gradients
+    were computed without a step."""
     return cache.once(_two_steps, name)[0]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from backends.architecture import NormSpec, ResNetSpec
 from backends.interface import state_shapes
 from harness.config.experiment import Experiment
+from harness.plan.initial_weights import averages_of
 from harness.processes.remote_backend import run_with
 from harness.system.errors import UserError
 from harness.tools.imports.authors_networks import (
@@ -63,6 +64,7 @@ def import_checkpoint(
         check(str(files[name]), tensors, experiment)
         weights = _canonical(files[name], tensors, getattr(model, ours))
         state |= {f"{ours}/{parameter}": array for parameter, array in weights.items()}
+    state |= averages_of(state)
     origin = f"{epoch} of {folder.resolve().name}, a checkpoint of the CycleGAN authors' code"
     titles = {"a": "A", "b": "B"}
     write_model(to, TrainedModel(experiment, titles, state, to.name, to, origin=origin))

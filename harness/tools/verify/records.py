@@ -183,6 +183,8 @@ def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) 
     a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")
     first = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
     last = {**first, "aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
+    if recorded.experiment.objective.average:
+        last |= {f"last_{name}": shape for name, shape in first.items()}
     for step, planned in ((0, first), (plan.steps, last)):
         shapes = {name: array.shape for name, array in run.evaluation(step).items()}
         for name, shape in planned.items():
