@@ -13,7 +13,7 @@ from harness.metrics import pixel
 from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
 from harness.metrics.frechet import frechet_distance, frechet_replicates
 from harness.metrics.kid import kid, kid_replicates
-from harness.statistics.intervals import Interval, Replicates, mean_replicates, share_replicates
+from harness.statistics.intervals import Replicates, mean_replicates, share_replicates
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -78,10 +78,10 @@ class Yardstick:
     """What every model of an experiment is measured against, by name of the real images.
 
     `images`: uint8 NHWC, with `target_colours`. `energy`: `checkerboard_energy`, (N,), empty where
-    images are too small for it. `features`: of EfficientNet, (N, 1280); `inception`: of the FID network, (N,
-    2048), empty without its weights. `hits`: by direction, whether the judge of the target domain
-    is right about real test images of it ("real") and about untranslated ones of the source domain
-    ("untranslated"): bool (labelled images,), empty without labels.
+    images are too small for it. `features`: of EfficientNet, (N, 1280); `inception`: of the FID
+    network, (N, 2048), empty without its weights. `hits`: by direction, whether the judge of the
+    target domain is right about real test images of it ("real") and about untranslated ones of the
+    source domain ("untranslated"): bool (labelled images,), empty without labels.
     """
 
     images: Arrays

@@ -48,7 +48,7 @@ class Losing:
     def state(self) -> dict[str, np.ndarray]:
         return {**self.loaded, "step": np.array(self.began + len(self.batches))}
 
-    def translate(self, images: np.ndarray, direction: str) -> np.ndarray:
+    def translate(self, images: np.ndarray, direction: str, averaged: bool = False) -> np.ndarray:
         return images
 
     def patch_scores(self, images: np.ndarray, domain: str) -> np.ndarray:

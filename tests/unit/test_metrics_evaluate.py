@@ -115,10 +115,11 @@ def test_what_is_written_is_what_is_returned_in_the_schema(evaluated):
     assert read_json(experiment / "metrics.json") == {"schema_version": 1, **metrics}
     json.dumps(metrics, allow_nan=False)
     bounds = {"value", "low", "high", "n"}
-    place = {"metric", "direction", "device", "seed", "step"}
+    place = {"metric", "direction", "device", "seed", "step", "weights"}
     assert all(set(row) == place | bounds | {"backend"} for row in metrics["scores"])
     assert all(set(row) == place | bounds | {"backends"} for row in metrics["differences"])
-    reference = {"metric", "direction", "floor", "identity_baseline", "n"}
+    baselines = {f"{name}_baseline" for name in ("identity", "colour", "mean")}
+    reference = {"metric", "direction", "floor", "n"} | baselines
     assert all(set(row) == reference for row in metrics["references"])
     assert all(row["low"] < row["value"] < row["high"] for row in metrics["scores"])
 
@@ -166,6 +167,46 @@ def test_references_compare_real_with_real_and_the_untranslated_images(evaluated
     (row,) = rows(table, metric="cycle_psnr", direction="ab")
     assert (row["floor"], row["identity_baseline"]) == (None, None)
     assert len(table) == 16
+
+
+def test_baselines_have_the_colours_or_the_mean_of_other_images_of_the_target(evaluated):
+    experiment, metrics, _ = evaluated
+    references, table = read_arrays(experiment / "references.safetensors"), metrics["references"]
+    source, others = references["real_a"], references["floor_b"].astype(float)
+    coloured = np.empty_like(source)
+    for channel in range(3):
+        values, wanted = source[..., channel].astype(float), others[..., channel]
+        scaled = (values - values.mean()) / values.std() * wanted.std() + wanted.mean()
+        coloured[..., channel] = np.rint(np.clip(scaled, 0, 255))
+    truth = references["truth_ab"].astype(float)
+    (row,) = rows(table, metric="pair_mae", direction="ab")
+    assert row["colour_baseline"] == pytest.approx(np.abs(coloured - truth).mean())
+    assert row["mean_baseline"] == pytest.approx(np.abs(np.rint(others.mean(0)) - truth).mean())
+    vectors = fake_features({"colours": coloured, "real": references["real_b"]})
+    (row,) = rows(table, metric="kid_efflite0", direction="ab")
+    assert row["colour_baseline"] == pytest.approx(kid(vectors["colours"], vectors["real"]))
+    assert row["mean_baseline"] is None
+
+
+def test_weights_of_the_last_step_are_scored_beside_averaged_ones(experiment):
+    record = read_json(experiment / "experiment.json")
+    record["configuration"]["objective"] = {"average": 0.9}
+    write_json(experiment / "experiment.json", record)
+    real_a = read_arrays(experiment / "references.safetensors")["real_a"]
+    for run in (experiment / "runs/some-cpu").iterdir():
+        file = run / "evaluations/step-00000020.safetensors"
+        write_arrays(file, {**read_arrays(file), "last_ab": near(real_a, 7)})
+    metrics = evaluate(experiment, silent)
+    assert {row["weights"] for row in metrics["scores"]} == {"average"}
+    last = metrics["last_step"]
+    at = {"metric": "kid_efflite0", "direction": "ab", "step": 20, "seed": 1}
+    (row,) = rows(last["scores"], **at, backend="tf")
+    references = read_arrays(experiment / "references.safetensors")
+    made = fake_features({"last": near(real_a, 7), "real": references["real_b"]})
+    assert row["value"] == pytest.approx(kid(made["last"], made["real"]))
+    assert {row["weights"] for row in last["scores"]} == {"last"}
+    assert {row["direction"] for row in last["differences"]} == {"ab"}
+    assert not any(row["metric"].startswith("cycle") for row in last["scores"])
 
 
 def test_model_floor_and_baseline_of_the_frechet_distance_share_one_count(evaluated):
@@ -221,7 +262,7 @@ def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, mo
     first = evaluate(experiment, silent)
     assert evaluate(experiment, silent) == first
     assert len(started) == 1
-    assert len(list((experiment / "features").iterdir())) == 4 + 4 * 2 * 2
+    assert len(list((experiment / "features").iterdir())) == 4 + 2 + 4 * 2 * 2
 
 
 def test_discriminators_are_judged_on_held_out_images_at_every_step(evaluated):
@@ -250,7 +291,7 @@ def test_fid_is_scored_with_its_weights_only_at_the_last_step_and_against_the_sa
     metrics = evaluate(experiment, silent)
     (_, _, without), (name, sets, weights) = asked
     assert name == "inception-2015-12-05" and weights == tmp_path / "weights.pth"
-    assert without is None and len(sets) == 4 + 4 * 2, "real images and final translations"
+    assert without is None and len(sets) == 4 + 2 + 4 * 2, "real, recoloured, final translations"
     fid, fd = (rows(metrics["scores"], metric=name) for name in ("fid", "fd_efflite0"))
     assert {row["step"] for row in fid} == {20} and len(fid) == 8
     # The stand-in gives both networks' features alike: so must the distances be.

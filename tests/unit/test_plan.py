@@ -1,6 +1,7 @@
 """Random choices of the authors' own plan, and named options: by default nothing changes."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,8 +47,14 @@ def test_without_options_the_plan_is_the_one_it_always_was():
 
 
 def test_without_options_the_initial_state_is_the_one_it_always_was():
-    experiment = smoke()
-    assert digest(initial_state(experiment.networks(), experiment.loss(), 3)) == STATE
+    model, objective = smoke().networks(), smoke().loss()
+    state = initial_state(model, objective, 3)
+    averages = {name: state.pop(name) for name in list(state) if name.startswith("average/")}
+    assert digest(state) == STATE
+    assert digest(initial_state(model, replace(objective, average=0.0), 3)) == STATE
+    generators = {name for name in model.parameter_shapes() if name.startswith("g_")}
+    assert averages.keys() == {f"average/{name}" for name in generators}
+    assert all(np.array_equal(averages[f"average/{name}"], state[name]) for name in generators)
 
 
 def test_another_seed_and_another_domain_have_another_plan():

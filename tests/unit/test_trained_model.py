@@ -18,7 +18,9 @@ def test_a_run_is_read_with_its_configuration_titles_and_weights(tmp_path):
     assert (trained.titles, trained.backend) == (TITLES, "tf")
     assert (trained.name, trained.directions) == ("one/tf-seed0", ("ab", "ba"))
     state = read_arrays(trained.folder / "state.safetensors")
-    assert np.array_equal(trained.weights("ba")["down0/kernel"], state["g_ba/down0/kernel"])
+    averaged = state["average/g_ba/down0/kernel"]
+    assert np.array_equal(trained.weights("ba")["down0/kernel"], averaged)
+    assert not np.array_equal(averaged, state["g_ba/down0/kernel"])
 
 
 def test_an_experiment_stands_for_its_only_complete_run(tmp_path):
@@ -42,7 +44,7 @@ def test_a_model_folder_with_one_generator_is_read_and_can_be_loaded(tmp_path):
         assert np.array_equal(trained.weights("ab")[name], array)
     model, objective, state = trained.loadable()
     check_state(state, state_shapes(model, objective))
-    assert np.array_equal(state["g_ab/head/kernel"], whole.state["g_ab/head/kernel"])
+    assert np.array_equal(state["g_ab/head/kernel"], whole.state["average/g_ab/head/kernel"])
     assert not state["g_ba/head/kernel"].any()
     assert state["pool_a"].shape[0] == 0
 

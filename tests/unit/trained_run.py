@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.experiment import Experiment, load_experiment
-from harness.plan.initial_weights import initial_state
+from harness.plan.initial_weights import averages_of, initial_state
 from harness.system.files import write_arrays, write_json
 from harness.tools.trained_model import read_model, write_model
 
@@ -31,7 +31,8 @@ def drawn(one: Experiment) -> dict[str, np.ndarray]:
         state[name] = draw.normal(0, 0.3, shape).astype(np.float32)
     for name, shape in networks.statistic_shapes().items():
         state[name] = draw.uniform(0.5, 1.5, shape).astype(np.float32)
-    return state
+    averages = averages_of(state)
+    return state | {name: np.float32(0.9) * array for name, array in averages.items()}
 
 
 def write_run(
