@@ -1,45 +1,59 @@
-"""Has a model learnt anything? Compared with untranslated images (docs/evaluation.md)."""
+"""Has a model learnt anything? Compared with images no model has made (docs/evaluation.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from harness.records.experiment import ExperimentFolder
-from harness.report.comparison.scores import BackendScore, MetricRow, headline_rows
-from harness.report.formatting import listed, percent, plural
+from harness.report.comparison.scores import (
+    BASELINES,
+    HEADLINE,
+    BackendScore,
+    MetricRow,
+    headline_rows,
+)
+from harness.report.formatting import listed, plural
 from harness.report.page import Answer, Sentence
 
 Scores = Mapping[str, BackendScore]  # by backend
+UNTRANSLATED = "identity_baseline"
+BESIDE = ("pair_psnr", "pair_ssim", "judge_accuracy")  # what else shows whether it has learnt
 
 
 def have_they_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Answer:
-    """By the headline score and, where it was scored, the accuracy of the judge."""
+    """By the headline score and, where they are scored, true pairs and the accuracy of the judge.
+
+    "Yes" only where the best baseline is beaten, everywhere.
+    """
     question = "Have they learnt anything?"
-    rows = _merged(headline_rows(metrics))
-    pairs = _merged([row for row in metrics if row.metric.name == "pair_psnr"])
-    readings = _merged([row for row in metrics if row.metric.name == "judge_accuracy"])
-    judged = [(row, score) for row, scores in [*rows, *readings] for score in scores.values()]
+    rows = _merged([row for row in metrics if row.metric.name in (HEADLINE, *BESIDE)])
+    judged = [(row, score) for row, scores in rows for score in scores.values()]
     if all(score.interval.value is None for _, score in judged):
         reason = Sentence("", "The translations have not been scored.")
         return Answer(question, "Not scored yet", "open", (reason,))
-    beats = [row.beats_baseline(score) for row, score in judged]
-    if all(beats):
-        short, tone = "Yes: better than the untranslated images", "yes"
-    elif True in beats:
+    best = [row.beats(score, row.best_baseline) for row, score in judged]
+    untranslated = [row.beats(score, UNTRANSLATED) for row, score in judged]
+    if all(best):
+        short, tone = "Yes: better than every baseline", "yes"
+    elif all(untranslated):
+        short, tone = "Partly: better than untranslated images, not than every baseline", "open"
+    elif True in untranslated:
         short, tone = "Partly", "open"
-    elif None in beats:
+    elif None in untranslated:
         short, tone = "Cannot tell yet", "open"
     else:
         short, tone = "Not yet: the untranslated images score better", "no"
-    sentences = []
-    for row, scores in rows:
-        texts = [_headline(experiment, row, scores), *_beaten(experiment, row, scores)]
-        texts += [
-            _other(experiment, other, other_scores)
-            for other, other_scores in [*pairs, *readings]
-            if (other.device, other.direction) == (row.device, row.direction)
-        ]
-        sentences.append(Sentence(place(experiment, row), " ".join(texts)))
+    sentences = [
+        Sentence(
+            place(experiment, headline),
+            " ".join(
+                _compared(experiment, row, scores)
+                for row, scores in rows
+                if (row.device, row.direction) == (headline.device, headline.direction)
+            ),
+        )
+        for headline, _ in _merged(headline_rows(metrics))
+    ]
     return Answer(question, short, tone, tuple(sentences))
 
 
@@ -66,74 +80,46 @@ def scores_in_words(
     )
 
 
-def _headline(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
-    """The scores, those of untranslated and of real images, and the change since step 0."""
-    text = f"{row.title} {row.metric.unit} is {scores_in_words(experiment, row, scores)}"
-    images = (("untranslated images", row.identity_baseline), ("real images", row.floor))
-    for name, value in images:
-        text += f"; {name} score {row.text(value)}" if value is not None else ""
-    text += f" ({row.metric.better} is better)."
-    changes, starts = [], set()
+def _compared(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
+    """The scores, those of real images and of the baselines, and which of these are beaten."""
+    references = [] if row.floor is None else [f"{row.text(row.floor)} (real images)"]
+    references += [
+        f"{row.text(value)} ({BASELINES[name]})" for name, value in row.baselines.items()
+    ]
+    unit = f" {row.metric.unit}" if row.metric.unit else ""
+    values = scores_in_words(experiment, row, scores)
+    texts = [
+        f"{row.title}{unit}, {row.metric.better} is better: {values}; {listed(references)}."
+        if references
+        else f"{row.title}{unit} is {values}. There is no baseline to compare it with."
+    ]
+    by_result: dict[str, list[str]] = {}
     for name, score in scores.items():
-        if score.start and score.start > 0 and score.interval.value is not None:
-            change = percent(score.interval.value / score.start - 1)
-            changes.append(f"{change} ({experiment.title(name)})")
-            starts.add(row.text(score.start))
-    start = f" from {starts.pop()}" if len(starts) == 1 else ""
-    return f"{text} Change since step 0{start}: {listed(changes)}." if changes else text
-
-
-def _beaten(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> list[str]:
-    """Who beats the untranslated images; a model that does not has learnt nothing yet."""
-    if row.identity_baseline is None:
-        return ["There is no baseline to compare it with."]
-    by_result: dict[bool | None, list[str]] = {True: [], False: [], None: []}
-    for name, score in scores.items():
-        if score.interval.value is not None:
-            by_result[row.beats_baseline(score)].append(experiment.title(name))
-    texts = []
-    if names := by_result[True]:
-        verb = "beats" if len(names) == 1 else "beat"
-        texts.append(f"{listed(names)} {verb} the untranslated images.")
-    if names := by_result[False]:
-        does, has = ("does", "it has") if len(names) == 1 else ("do", "they have")
-        texts.append(
-            f"{listed(names)} {does} not beat the untranslated images: by this measure {has}"
-            " learnt nothing useful yet."
-        )
-    if names := by_result[None]:
-        reason = (
-            "there are too few test images for an interval"
-            if all(score.interval.low is None for score in scores.values())
-            else "the interval contains the score of the untranslated images"
-        )
-        texts.append(f"For {listed(names)} there is no answer: {reason}.")
+        if score.interval.value is not None and row.baselines:
+            by_result.setdefault(_result(row, score), []).append(experiment.title(name))
+    texts += [text.format(listed(names)) for text, names in by_result.items()]
     if runs := [s.runs for s in scores.values() if s.interval.low is None and s.runs > 1]:
         texts.append(f"(Means of {plural(max(runs), 'run')}, without an interval.)")
-    return texts
+    return " ".join(texts)
 
 
-def _other(experiment: ExperimentFolder, row: MetricRow, scores: Scores) -> str:
-    """What PSNR to the true translations, or the judge, says beside the headline score."""
-    paired = row.metric.name == "pair_psnr"
-    values = scores_in_words(experiment, row, scores, " dB" if paired else " %")
-    baseline = row.text(row.identity_baseline)
-    if paired:
-        better = "closer to the truth than the untranslated images"
-        text = (
-            f"PSNR to the true translations is {values}, that of untranslated images {baseline} dB"
+def _result(row: MetricRow, score: BackendScore) -> str:
+    """What a score beats, as a sentence about {}."""
+    best = row.best_baseline or UNTRANSLATED
+    if row.beats(score, best):
+        return "Better than every baseline: {}."
+    beats = row.beats(score, UNTRANSLATED)
+    if beats:
+        return (
+            f"Better than the untranslated images, but not certainly than {BASELINES[best]}: {{}}."
         )
-    else:
-        better = "more than in untranslated images"
-        text = (
-            "A classifier trained on real images of the target domain reads the right label in"
-            f" {values} of the translations, in {baseline} % of untranslated and in"
-            f" {row.text(row.floor)} % of real images"
+    if beats is False:
+        return (
+            "Not better than the untranslated images, so nothing useful learnt by this score: {}."
         )
-    beats = {row.beats_baseline(score) for score in scores.values()}
-    if beats == {True}:
-        return f"{text}: {better}."
-    return f"{text}: not {'' if beats == {False} else 'in every case '}{better}."
+    if score.interval.low is None:
+        return "No answer, too few test images for an interval: {}."
+    return "No answer, the interval contains the score of the untranslated images: {}."
 
 
 def place(experiment: ExperimentFolder, row: MetricRow) -> str:

@@ -19,6 +19,12 @@ from harness.statistics.intervals import Interval, seed_interval
 from harness.system.errors import UserError
 
 HEADLINE = "kid_efflite0"
+# What a model has to beat, by key in metrics.json.
+BASELINES = {
+    "identity_baseline": "untranslated images",
+    "colour_baseline": "untranslated images with the target's colours",
+    "mean_baseline": "the target's mean image",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class MetricRow:
     verdict: Verdict | None  # None: one backend, or no margin fixed before training
     floor: float | None
     identity_baseline: float | None
+    baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
     images: int | None  # test images scored
 
     @property
@@ -96,9 +103,15 @@ class MetricRow:
         """A value of the metric as a page has it: scaled and rounded."""
         return fixed(value, self.metric.digits, self.metric.scale)
 
-    def beats_baseline(self, score: BackendScore) -> bool | None:
-        """Whether a score of this row is better than that of the untranslated images."""
-        return score.better_than(self.identity_baseline, self.metric.better)
+    @property
+    def best_baseline(self) -> str | None:
+        """Name in BASELINES of the best; None where the metric has none."""
+        best = min if self.metric.better == "lower" else max
+        return best(self.baselines, key=self.baselines.__getitem__, default=None)
+
+    def beats(self, score: BackendScore, baseline: str | None) -> bool | None:
+        """Whether a score of this row is better than a baseline's; None: it cannot be told."""
+        return score.better_than(self.baselines.get(baseline or ""), self.metric.better)
 
 
 def confidence(interval: Interval, text: Callable[[float], str], pattern: str = "{}") -> str:
@@ -193,6 +206,7 @@ def _row(
         verdict=verdict(values, margin) if margin and values else None,
         floor=beside.get("floor"),
         identity_baseline=beside.get("identity_baseline"),
+        baselines={name: value for name in BASELINES if (value := beside.get(name)) is not None},
         images=images[0] if images else None,
     )
 
