@@ -132,9 +132,10 @@ def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
     steps, tested = work.steps, sum(work.tested)
     warm = min(steps, work.experiment.timing.warmup_steps)
     # Every evaluation translates the test images, and scores them and their translations. The last
-    # one also translates back, and where both domains have one shape, from a domain into itself.
+    # one also translates by the weights of the last step, where the others are averages, and back,
+    # and where both domains have one shape, from a domain into itself.
     model = work.experiment.networks()
-    last = 3 if model.shape_a == model.shape_b else 2
+    last = 2 + (model.shape_a == model.shape_b) + work.averaged
     translations = tested * (1 + work.evaluations + last)
     scores = 2 * tested * (work.evaluations + 2)
     evaluation = costs.compiling + translations * costs.translation + scores * costs.scores
@@ -156,9 +157,12 @@ def _shared(work: Work, scoring: Scoring) -> dict[str, float]:
     tested_a, tested_b = work.tested
     # Training images that scores of real images are compared with.
     floors = min(work.counts.train_a, tested_a) + min(work.counts.train_b, tested_b)
-    features = scoring.features.seconds(tested + floors + work.runs * evaluations * tested)
+    # Test images are also scored with the target's colours, and as the last step translates them.
+    real, last = 2 * tested + floors, (1 + work.averaged) * tested
+    features = scoring.features.seconds(real + work.runs * ((evaluations - 1) * tested + last))
     if scoring.inception:
-        features += scoring.inception.seconds(tested + floors + work.runs * tested)
-    scores = work.runs * ((evaluations - 1) * scoring.evaluation + scoring.last)
+        features += scoring.inception.seconds(real + work.runs * last)
+    between = evaluations - 1 + work.averaged
+    scores = work.runs * (between * scoring.evaluation + scoring.last)
     scores += scoring.references
     return {"features": features, "scores": scores, "report": scoring.report}

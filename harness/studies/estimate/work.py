@@ -94,6 +94,11 @@ class Work:
         return a, b
 
     @property
+    def averaged(self) -> bool:
+        """Whether the generators' averaged weights are scored beside those of the last step."""
+        return self.experiment.objective.average > 0
+
+    @property
     def runs(self) -> int:
         return self.seeds * len(self.backends)
 
