@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,7 +16,6 @@ from harness.report.formatting import fixed
 from harness.report.gallery import spaced
 from harness.report.page import Column, Gallery
 
-TIMES = 4  # of how much a difference is shown
 EACH = 2  # best images, and worst ones
 Evaluations = Mapping[str, Mapping[str, np.ndarray]]  # by backend: arrays of the last step
 
@@ -62,16 +62,21 @@ def galleries(experiment: ExperimentFolder) -> list[Gallery]:
         original = f"original ({experiment.domain(side)})"
         columns = [Column(original, experiment.references[f"real_{side}"]), *translated]
         if len(translated) == 2:
-            one, other = (column.images for column in translated)
-            count = min(len(one), len(other))
-            gap = np.abs(one[:count].astype(np.int16) - other[:count])
-            larger = np.minimum(TIMES * gap, 255).astype(np.uint8)
-            columns.append(Column(f"difference × {TIMES}", larger))  # noqa: RUF001
+            columns.append(_difference(*(column.images for column in translated)))
         if truth in experiment.references:
             columns.append(Column("truth", experiment.references[truth]))
         count = min(len(column.images) for column in columns)
         galleries.append(Gallery(name, title, note, tuple(columns), spaced(count)))
     return galleries
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> Column:
+    """A map of the absolute difference, mean over channels: black is none, white the largest."""
+    count = min(len(one), len(other))
+    gap = np.abs(one[:count].astype(np.int16) - other[:count]).mean(-1, keepdims=True)
+    white = max(1, math.ceil(gap[list(spaced(count))].max(initial=0.0)))
+    grey = np.rint(np.minimum(gap / white, 1) * 255).astype(np.uint8)
+    return Column(f"difference, 0 to {white}", np.broadcast_to(grey, (*grey.shape[:3], one.shape[-1])))
 
 
 def extreme_galleries(experiment: ExperimentFolder) -> list[Gallery]:

@@ -145,7 +145,12 @@ def about_images(experiment: ExperimentFolder, galleries: tuple[Gallery, ...]) -
         f" Shown as JPEG (quality {QUALITY}); evaluations/ holds the exact pixels." if large else ""
     )
     chosen = ", ".join(str(index) for index in galleries[0].indices)
-    return f"{seed}Test images {chosen}: evenly spaced, not selected by result.{lossy}"
+    difference = (
+        " Difference: absolute, mean over channels; black is 0, white the largest shown."
+        if any(column.title.startswith("difference") for column in galleries[0].columns)
+        else ""
+    )
+    return f"{seed}Test images {chosen}: evenly spaced, not selected by result.{difference}{lossy}"
 
 
 def about_conventions(experiment: ExperimentFolder) -> str:

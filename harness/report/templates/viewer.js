@@ -62,8 +62,8 @@
       );
     }
     const last = rows[shown].tiles.length - 1;
-    first.value = 0;
-    second.value = column || Math.min(1, last);
+    // The two backends, which follow the original; or the one asked for, and what was clicked on.
+    [first.value, second.value] = last > 1 ? [1, column > 1 ? column : 2] : [0, last];
   }
 
   function picture(tile) {
@@ -176,7 +176,6 @@
   for (const each of [first, second, $("times")]) each.addEventListener("input", show);
   for (const each of dialog.querySelectorAll("input[name=view]")) {
     each.addEventListener("change", () => {
-      // What differs is asked of the two backends, which follow the original.
       if (each.value === "difference" && rows[shown].tiles.length > 2) {
         [first.value, second.value] = [1, 2];
       }
