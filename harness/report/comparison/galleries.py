@@ -76,7 +76,8 @@ def _difference(one: np.ndarray, other: np.ndarray) -> Column:
     gap = np.abs(one[:count].astype(np.int16) - other[:count]).mean(-1, keepdims=True)
     white = max(1, math.ceil(gap[list(spaced(count))].max(initial=0.0)))
     grey = np.rint(np.minimum(gap / white, 1) * 255).astype(np.uint8)
-    return Column(f"difference, 0 to {white}", np.broadcast_to(grey, (*grey.shape[:3], one.shape[-1])))
+    shown = np.broadcast_to(grey, (*grey.shape[:3], one.shape[-1]))
+    return Column(f"difference, 0 to {white}", shown)
 
 
 def extreme_galleries(experiment: ExperimentFolder) -> list[Gallery]:
