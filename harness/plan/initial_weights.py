@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from backends.interface import state_shapes
+from backends.interface import State, state_shapes
 from backends.model import Model
 from backends.objective import Objective
 from harness.plan.random_streams import stream
@@ -47,6 +47,29 @@ def initial_state(
 def averages_of(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Moving averages before the first step: the weights and statistics themselves."""
     return {name: state[name.partition("/")[2]] for name in state if name.startswith("average/")}
+
+
+def nudged_weights(
+    state: State, model: Model, precision: Literal["float32", "float64"], draw: int
+) -> dict[str, np.ndarray]:
+    """Every weight of `state`, moved by one unit in the last place of `precision`.
+
+    `draw`: which of the random choices between up and down; see `nudge`.
+    """
+    return {
+        name: nudge(state[name].astype(precision), f"{name}/{draw}")
+        for name in model.parameter_shapes()
+    }
+
+
+def nudge(array: np.ndarray, draw: str) -> np.ndarray:
+    """Every entry one unit in the last place up or down, at random; zeros stay zero.
+
+    Next to zero is a denormal number, which many kernels flush to zero.
+    """
+    up = stream(0, f"ulp/{draw}").random(array.shape) < 0.5
+    towards = np.where(up, np.inf, -np.inf).astype(array.dtype)
+    return np.where(array == 0, array, np.nextafter(array, towards))
 
 
 def glorot_limit(shape: tuple[int, ...]) -> float:

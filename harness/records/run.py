@@ -114,6 +114,10 @@ class RunRecord:
     def evaluation_file(self, step: int) -> Path:
         return self.folder / "evaluations" / f"step-{step:08d}.safetensors"
 
+    def course_file(self, step: int) -> Path:
+        """Weights after `step` steps: float32 arrays by canonical name, where they were kept."""
+        return self.folder / f"course-{step:08d}.safetensors"
+
     def evaluation(self, step: int) -> dict[str, np.ndarray]:
         """uint8 NHWC arrays: ab, ba; after the last step also aba, bab, identity_a, identity_b and,
         where those are of averaged weights, last_ab, last_ba of the weights of the last step."""

@@ -148,7 +148,8 @@ class Page:
     """`about`: what was measured, a phrase each.
 
     Around the answers: above them `summary`, which says them in a few sentences, and `lead`, which
-    says how far they reach; below them `notes`.
+    says how far they reach; below them `notes`. `alarm`: what is wrong with all of it, in front of
+    the summary and in red.
     """
 
     title: str
@@ -158,3 +159,4 @@ class Page:
     lead: str = ""
     summary: str = ""
     notes: tuple[Note | Items, ...] = ()
+    alarm: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+import backends
 from harness.config.experiment import check_backends, load_experiment
 from harness.config.presets import DEFAULT
 from harness.data import Images
@@ -14,8 +15,12 @@ from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
 from harness.report.comparison import write_report
+from harness.report.comparison.evidence import parity_sentence
+from harness.studies.course import course_steps, write_course
+from harness.studies.parity import parity_record, write_parity
+from harness.system.errors import UserError, WorkerFailed
 from harness.system.lock import locked
-from harness.system.machine import find_machine
+from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display
 from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import (
@@ -48,14 +53,64 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     tell(display, machine, bench.folder, bench.folder / "runs" / "*" / "*" / "log.txt")
     with locked(bench.folder):
         images = begin(bench, display)
+        check_function(bench, request, machine, display)
         paper_cost = None if request.preset else partial(_say_paper_cost, display, bench, images)
-        failures = train(bench, images, request, machine, display, with_pace=paper_cost)
+        failures = train(
+            bench,
+            images,
+            request,
+            machine,
+            display,
+            with_pace=paper_cost,
+            course=course_steps(bench, images) if len(request.backends) > 1 else None,
+        )
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
+        follow_course(bench, images, request, machine, display)
         report = score(bench.folder, display)
         if failures:
             raise failures[0]
         return report
+
+
+def check_function(
+    bench: PreparedExperiment, request: ComparisonRequest, machine: Machine, display: Display
+) -> None:
+    """Climb the parity ladder for this experiment, or take its rows from the cache: parity.json.
+
+    A breach is said at once; it does not keep anybody from training.
+    """
+    if len(request.backends) < 2:
+        return
+    names = [name for name in backends.available() if name in request.backends]
+    try:
+        record = parity_record(
+            bench.experiment,
+            names,
+            "cuda" if machine.device == "cuda" else "cpu",
+            partial(display.stage, "parity checks"),
+        )
+    except UserError as error:
+        display.say(f"Parity is not checked: {error}")
+        return
+    write_parity(bench.folder, record)
+    display.say(parity_sentence(record))
+
+
+def follow_course(
+    bench: PreparedExperiment,
+    images: Mapping[str, Images],
+    request: ComparisonRequest,
+    machine: Machine,
+    display: Display,
+) -> None:
+    """Compare the weights of the first seed's runs, and those of a twin: course.json."""
+    if len(request.backends) < 2:
+        return
+    try:
+        write_course(bench, images, request, machine, display)
+    except WorkerFailed as failure:
+        display.say(f"The course of the weights is not compared: {failure}")
 
 
 def score(folder: Path, display: Display) -> Path:

@@ -18,6 +18,7 @@ COVERED = (
     "blocks.csv",
     "resources.json",
     "state.safetensors",
+    "course-*.safetensors",
     "evaluations/*.safetensors",
 )
 CHUNK = 1 << 20  # bytes

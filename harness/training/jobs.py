@@ -25,6 +25,10 @@ from harness.training.experiment_folder import (
 from harness.training.run import Job
 from harness.training.turns import Estimate, Pace, finished, train_seed
 
+# Steps after which the weights of the first seed's runs are kept: long enough for rounding to grow
+# to its full size in the networks of the presets, short enough to be trained once more.
+COURSE_STEPS = 200
+
 
 @dataclass(frozen=True)
 class ComparisonRequest:
@@ -98,15 +102,18 @@ def train(
     display: Display,
     give_up: Callable[[RunRecord], bool] = lambda run: False,
     with_pace: Estimate | None = None,
+    course: int | None = None,
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running.
 
     `give_up`: of a run that is not complete, whether to leave it as it is. `with_pace`: called
-    once, with the pace of the first seed's backends.
+    once, with the pace of the first seed's backends. `course`: see `jobs_left`.
     """
     todo = [
         [job for job in jobs if not _left_alone(job, give_up)]
-        for jobs in jobs_left(bench.folder, bench.experiment, images, request, machine, display)
+        for jobs in jobs_left(
+            bench.folder, bench.experiment, images, request, machine, display, course
+        )
     ]
     todo = [jobs for jobs in todo if jobs]
     counts = (len(images["trainA"]), len(images["trainB"]))
@@ -146,8 +153,12 @@ def jobs_left(
     request: ComparisonRequest,
     machine: Machine,
     display: Display,
+    course: int | None = None,
 ) -> list[list[Job]]:
-    """What is left to train, a list a seed: those are trained in turns."""
+    """What is left to train, a list a seed: those are trained in turns.
+
+    `course`: runs of the first seed keep their weights after so many steps.
+    """
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
     files = image_files(images)
     todo = []
@@ -168,6 +179,7 @@ def jobs_left(
                     threads=machine.threads,
                     experiment=experiment.model_dump(),
                     images=files,
+                    course=course if seed == request.seeds[0] else None,
                 )
             )
         todo.append(jobs)

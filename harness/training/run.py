@@ -17,7 +17,7 @@ from backends.objective import RECORDED
 from harness.config.differences import differences
 from harness.config.experiment import Experiment
 from harness.data.image_arrays import open_images
-from harness.plan.initial_weights import initial_state
+from harness.plan.initial_weights import initial_state, nudged_weights
 from harness.plan.learning_rate import plateaus
 from harness.plan.plan import evaluation_steps, evenly, make_plan
 from harness.plan.step_cost import step_flops
@@ -46,7 +46,11 @@ FROM_SEED = (
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told, once. `images`: split name -> .npy file, as `open_images` takes it."""
+    """What a worker is told, once. `images`: split name -> .npy file, as `open_images` takes it.
+
+    `course`: after this step the weights are kept in a file of their own. `ulp_draw`: every weight
+    of the start is moved by one unit in the last place, by this random draw.
+    """
 
     backend: str
     seed: int
@@ -56,6 +60,8 @@ class Job:
     threads: int
     experiment: dict[str, Any]
     images: dict[str, str]
+    course: int | None = None
+    ulp_draw: int | None = None
 
 
 class TrainingRun:
@@ -105,7 +111,12 @@ class TrainingRun:
         self._forget_evaluations_after(-1)
         drawn_from = self.experiment.model.initial_weights
         state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
+        if self.job.ulp_draw is not None:
+            precision = Runtime(precision=self.experiment.runtime.precision).stored
+            state |= nudged_weights(state, self.model, precision, self.job.ulp_draw)
         self.backend.load_state(state)
+        if self.job.ulp_draw is not None:
+            self._pass_once()  # nobody evaluates a twin before its first step
 
     def _check_environment(self, environment: dict[str, Any]) -> None:
         """A run that changed its framework or its threads halfway would be nobody's result."""
@@ -138,8 +149,11 @@ class TrainingRun:
         self.blocks = [tuple(row) for row in saved.blocks.tolist()]
         self.step = saved.step
         self._forget_evaluations_after(self.step)
-        # As in a run that was never interrupted, training is not the process's first pass through
-        # the networks: PyTorch was once seen to round that one differently, cause unknown.
+        self._pass_once()
+
+    def _pass_once(self) -> None:
+        """As in a run that was never interrupted, training is not the process's first pass through
+        the networks: PyTorch was once seen to round that one differently, cause unknown."""
         self.backend.translate(self.test_a[:1], "ab")
         self.backend.translate(self.test_b[:1], "ba")
 
@@ -164,6 +178,8 @@ class TrainingRun:
         joules = 0.0
         while self.step < until:
             joules += self._train_without_pause(self._pause(until), clock)
+            if self.step == self.job.course:
+                self._keep_course()
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
         self.blocks.append((start, until - start, int(warmup), *seconds, joules))
@@ -187,11 +203,22 @@ class TrainingRun:
         return f"diverged: {RECORDED[term]} is {rows[step, term]} at step {step}; {before}"
 
     def _pause(self, until: int) -> int:
-        """`until`, or the end of the epoch before it where the rate depends on its losses."""
-        if self.experiment.training.policy != "plateau":
-            return until
-        per_epoch = self.plan.steps_per_epoch
-        return min(until, (self.step // per_epoch + 1) * per_epoch)
+        """`until`, or a step before it: the one whose weights are kept, or the end of the epoch
+        where the rate depends on its losses."""
+        stops = [until]
+        if self.job.course is not None and self.step < self.job.course:
+            stops.append(self.job.course)
+        if self.experiment.training.policy == "plateau":
+            per_epoch = self.plan.steps_per_epoch
+            stops.append((self.step // per_epoch + 1) * per_epoch)
+        return min(stops)
+
+    def _keep_course(self) -> None:
+        """Weights alone, float32, by their canonical names."""
+        self.clocks.switch("checkpoint")
+        state = self.backend.state()
+        weights = {name: state[name].astype(np.float32) for name in self.model.parameter_shapes()}
+        write_arrays(self.record.course_file(self.step), weights)
 
     def _train_without_pause(self, until: int, clock: str) -> float:
         """Joules that the device used while the clock ran; NaN where they cannot be read."""

@@ -13,6 +13,7 @@ from child_stand_ins import stopping
 
 from backends.interface import Runtime
 from harness.config.experiment import load_experiment
+from harness.plan.initial_weights import nudge
 from harness.studies.consistency import launch
 from harness.studies.consistency.defaults import DEFAULTS, switched
 from harness.studies.consistency.divergence import neutral_changes
@@ -31,7 +32,6 @@ from harness.studies.consistency.trajectory import (
     Sample,
     Trajectory,
     distances,
-    nudge,
     start_of,
 )
 from harness.system.errors import UserError, WorkerFailed

@@ -36,7 +36,15 @@ def one_seed(tmp_path_factory):
 
 def test_every_part_has_exactly_the_keys_of_the_schema(one_seed):
     document = summarise(one_seed)
-    assert set(document) == {"experiment", "devices", "metrics", "losses", "timing"}
+    assert set(document) == {
+        "experiment",
+        "devices",
+        "metrics",
+        "losses",
+        "timing",
+        "parity",
+        "course",
+    }
     assert set(document["experiment"]) == {"dataset", "preset", "hash"}
     assert document["devices"] == ["cpu-example"]
     for row in document["metrics"]:

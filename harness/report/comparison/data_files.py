@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment, tables
+from harness.report.comparison.evidence import evidence_summary
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import LossRow, cycle_rows
 from harness.report.comparison.scores import MetricRow
@@ -58,6 +59,7 @@ def summary(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[
         "metrics": metrics,
         "losses": [_loss(row) for row in findings.losses],
         "timing": timing,
+        **evidence_summary(findings.evidence),
     }
 
 
@@ -112,6 +114,11 @@ def _full(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[st
                 **group.values,
             }
             for group in environment.groups(experiment)
+        ],
+        "parity": [
+            {"device": one["device_name"], **row}
+            for one in findings.evidence.climbs
+            for row in one["rows"]
         ],
         "configuration": [
             {"key": key.text, "value": value.text}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.divergence import Divergence, divergences
+from harness.report.comparison.evidence import Evidence, evidence_answers, find_evidence
 from harness.report.comparison.galleries import extreme_galleries, galleries
 from harness.report.comparison.losses import LossRow, loss_rows
 from harness.report.comparison.scores import MetricRow, metric_rows
@@ -24,17 +25,23 @@ class ComparisonFindings:
     divergences: tuple[Divergence, ...]
     galleries: tuple[Gallery, ...]
     cases: tuple[Gallery, ...]
+    evidence: Evidence
 
 
 def find(experiment: ExperimentFolder) -> ComparisonFindings:
     metrics, timing = metric_rows(experiment), timing_rows(experiment)
+    evidence = find_evidence(experiment)
     return ComparisonFindings(
         scope=scope(experiment),
-        answers=tuple(answers(experiment, metrics, timing)),
+        answers=(
+            *evidence_answers(experiment, evidence),
+            *answers(experiment, metrics, timing),
+        ),
         metrics=tuple(metrics),
         losses=tuple(loss_rows(experiment)),
         timing=tuple(timing),
         divergences=tuple(divergences(experiment)),
         galleries=tuple(galleries(experiment)),
         cases=tuple(extreme_galleries(experiment)),
+        evidence=evidence,
     )

@@ -11,6 +11,7 @@ from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import read_imported
 from harness.report.comparison import environment, notes, tables
 from harness.report.comparison.divergence import why
+from harness.report.comparison.evidence import alarm, evidence_section, evidence_sentences
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import chart_data
 from harness.report.comparison.verdict import summary_sentences
@@ -26,7 +27,7 @@ ADDED = ("backends", "titles", "seeds")
 
 
 def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Page:
-    sections = []
+    sections = evidence_section(findings.evidence)
     if findings.metrics or findings.galleries:
         sections.append(_same(experiment, findings))
     if experiment.runs:
@@ -60,9 +61,15 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
         tuple(sections),
         lead=findings.scope,
         summary=" ".join(
-            summary_sentences(experiment, findings.metrics, findings.timing, findings.divergences)
+            [
+                *evidence_sentences(experiment, findings.evidence),
+                *summary_sentences(
+                    experiment, findings.metrics, findings.timing, findings.divergences
+                ),
+            ]
         ),
         notes=tuple(below_answers),
+        alarm=alarm(findings.evidence),
     )
 
 

@@ -29,7 +29,7 @@ from backends.interface import Backend, Runtime, State
 from backends.model import Model
 from backends.objective import LOSS_TERMS
 from harness.config.experiment import Experiment
-from harness.plan.initial_weights import initial_state
+from harness.plan.initial_weights import initial_state, nudged_weights
 from harness.plan.plan import make_plan
 from harness.plan.random_streams import stream
 from harness.processes.child import Parent, run
@@ -106,23 +106,27 @@ def _choose(what: str, total: int) -> np.ndarray:
     return np.sort(stream(0, f"sample/{what}").choice(total, SAMPLE, replace=False))
 
 
+def relative_norm(one: np.ndarray, two: np.ndarray) -> float:
+    """Euclidean norm of the difference of two arrays of one shape over that of `one`."""
+    one, two = one.astype(np.float64), two.astype(np.float64)
+    return float(np.linalg.norm(two - one) / np.linalg.norm(one))
+
+
+def relative_mean(one: np.ndarray, two: np.ndarray) -> float:
+    """Mean over the terms of a step of |difference| / |one|; NaN where all are zero in both."""
+    present = (one != 0) | (two != 0)
+    if not present.any():
+        return float("nan")
+    with np.errstate(divide="ignore"):
+        return float(np.mean(np.abs(two - one)[present] / np.abs(one[present])))
+
+
 def distances(reference: Rows, other: Rows) -> pd.DataFrame:
     """Relative distances, a row a step: `step weights outputs losses`.
 
     Weights and outputs: Euclidean norm of the difference over that of the reference. Losses: mean
     over terms of |difference| / |reference|, terms that are zero in both left out; none at step 0.
     """
-
-    def relative_norm(one: np.ndarray, two: np.ndarray) -> float:
-        one, two = one.astype(np.float64), two.astype(np.float64)
-        return float(np.linalg.norm(two - one) / np.linalg.norm(one))
-
-    def relative_mean(one: np.ndarray, two: np.ndarray) -> float:
-        present = (one != 0) | (two != 0)
-        if not present.any():
-            return float("nan")
-        with np.errstate(divide="ignore"):
-            return float(np.mean(np.abs(two - one)[present] / np.abs(one[present])))
 
     table = pd.DataFrame({"step": np.arange(len(reference["weights"]))})
     for name in MEASURES:
@@ -139,21 +143,7 @@ def start_of(trajectory: Trajectory, experiment: Experiment) -> State:
     if trajectory.ulp_draw is None:
         return state
     precision = Runtime(precision=experiment.runtime.precision).stored
-    nudged = {
-        name: nudge(state[name].astype(precision), f"{name}/{trajectory.ulp_draw}")
-        for name in model.parameter_shapes()
-    }
-    return {**state, **nudged}
-
-
-def nudge(array: np.ndarray, draw: str) -> np.ndarray:
-    """Every entry one unit in the last place up or down, at random; zeros stay zero.
-
-    Next to zero is a denormal number, which many kernels flush to zero.
-    """
-    up = stream(0, f"ulp/{draw}").random(array.shape) < 0.5
-    towards = np.where(up, np.inf, -np.inf).astype(array.dtype)
-    return np.where(array == 0, array, np.nextafter(array, towards))
+    return {**state, **nudged_weights(state, model, precision, trajectory.ulp_draw)}
 
 
 class Trainer:

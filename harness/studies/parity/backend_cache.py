@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from backends.interface import Backend, Runtime
+from backends.interface import Backend, Runtime, State
 from backends.model import Model
 from harness.processes.remote_backend import Process, load_anywhere, load_in
 from harness.studies.parity.parity_case import ParityCase, used_state
@@ -36,6 +36,8 @@ class BackendCache:
 
     The first of `names` is the reference. `sites`: backend and device of each name; default: the
     backend of that name on the CPU. `reduced`: precisions below float32 that are measured too.
+    `apart`: every name has a process of its own, and its share of the CPU's threads. Whoever asks
+    for that, or for a GPU, has to `close` it.
     """
 
     def __init__(
@@ -44,18 +46,28 @@ class BackendCache:
         names: Sequence[str],
         sites: Mapping[str, Site] | None = None,
         reduced: Sequence[Precision] = (),
+        apart: bool = False,
     ):
         self.case, self.names, self.reduced = case, tuple(names), tuple(reduced)
+        self.apart = apart
         self.sites = dict(sites or {name: Site(name) for name in names})
         self._processes: dict[tuple[str, bool], Process] = {}
         self._measured: dict[tuple[Callable[..., Any], str], Any] = {}
+        self._failed: dict[tuple[Callable[..., Any], str], Exception] = {}
         self._built: dict[tuple[str, str, Model], Backend] = {}
+        self._states: dict[Model, State] = {}
 
     def once(self, function: Callable[[BackendCache, str], T], name: str) -> T:
-        """`function(cache, name)`, computed at the first call."""
+        """`function(cache, name)`, computed at the first call; what that raises is raised again."""
         key = (function, name)
+        if key in self._failed:
+            raise self._failed[key]
         if key not in self._measured:
-            self._measured[key] = function(self, name)
+            try:
+                self._measured[key] = function(self, name)
+            except Exception as error:
+                self._failed[key] = error
+                raise
         return self._measured[key]
 
     def adopt(self, other: BackendCache, names: Sequence[str]) -> None:
@@ -69,7 +81,9 @@ class BackendCache:
         if key not in self._built:
             self._built[key] = self.build(name, precision, model)
         backend = self._built[key]
-        backend.load_state(used_state(model, self.case.objective))
+        if model not in self._states:
+            self._states[model] = used_state(model, self.case.objective)
+        backend.load_state(self._states[model])
         return backend
 
     def computes(self, name: str, precision: Precision) -> bool:
@@ -82,9 +96,10 @@ class BackendCache:
         reduced = {"precision": "float32" if precision == "tf32" else precision}
         asked = {**self.case.experiment.runtime.model_dump(), **reduced}
         asked |= {"device": site.device, "tf32": precision == "tf32"}
-        runtime = Runtime(threads=provenance.default_threads(), **asked)
+        threads = provenance.default_threads() // (len(self.names) if self.apart else 1)
+        runtime = Runtime(threads=max(1, threads), **asked)
         arguments = (site.backend, model or self.case.model, self.case.objective, runtime)
-        if site.device == "cpu":
+        if site.device == "cpu" and not self.apart:
             return load_anywhere(*arguments)
         # A framework decides at its start whether it sees a GPU, so GPUs get their own processes.
         # TF32 is switched for a whole process, so float32 is measured in another one.
@@ -92,6 +107,11 @@ class BackendCache:
         if key not in self._processes:
             self._processes[key] = Process(site.backend)
         return load_in(self._processes[key], *arguments)
+
+    def close(self) -> None:
+        """End the processes that were started for it; what was measured stays."""
+        for process in self._processes.values():
+            process.close()
 
 
 def relative(expected: np.ndarray, measured: np.ndarray) -> float:

@@ -1,35 +1,25 @@
-"""The ladder as data, the climb, and its rows on the screen and as JSON."""
+"""The ladder as data, and the climb."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
-from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
-
-from harness.config.experiment import load_experiment
 from harness.studies.parity import adam, gradients, losses, networks, tolerances, training
 from harness.studies.parity.backend_cache import (
     BackendCache,
     Distance,
     Facts,
     Precision,
-    Site,
     largest,
     relative,
     share,
     worst,
 )
-from harness.studies.parity.parity_case import make_case
+from harness.studies.parity.rows import ParityRow
 from harness.studies.parity.tolerances import Tolerance
-from harness.system.errors import UserError
-from harness.system.files import write_json
-from harness.system.terminal_tables import show
 
 Measure = Callable[[BackendCache, str], Facts]
 
@@ -73,6 +63,13 @@ class ParityCheck:
     best: bool = False
     noise: Callable[[BackendCache, str], float] | None = None
     precision: Precision | None = None
+
+    def subjects(self, cache: BackendCache, names: Sequence[str]) -> list[str]:
+        """Those of `names` that this check is made of."""
+        if self.precision is None:
+            return list(names)
+        measured = self.precision in cache.reduced
+        return [name for name in names if measured and cache.computes(name, self.precision)]
 
 
 REDUCED: tuple[tuple[Precision, Measure, str | tuple[str, ...], Tolerance], ...] = (
@@ -199,48 +196,10 @@ CHECKS = (
 )
 
 
-@dataclass(frozen=True)
-class ParityRow:
-    """`measured` may be at most `tolerance`. `check` is the rung, `what` names the worst of it."""
-
-    check: str
-    what: str
-    measured: float
-    tolerance: float
-
-    @property
-    def passed(self) -> bool:
-        return bool(self.measured <= self.tolerance)  # False for NaN
-
-
-def check_parity(
-    preset: str,
-    names: Sequence[str],
-    device: Literal["cpu", "cuda"] = "cpu",
-    precisions: Sequence[Precision] = (),
-) -> list[ParityRow]:
-    """Rows of all checks with the networks and the objective of `preset`. Raises UserError.
-
-    On another device than the CPU all backends there are compared with the first one on the CPU.
-    `precisions`: those below float32 that the device computes in.
-    """
-    case = make_case(load_experiment("seasons", preset, []))
-    if device == "cpu":
-        return list(climb(BackendCache(case, names)))
-    sites = {names[0]: Site(names[0])}
-    sites |= {f"{name} on {device}": Site(name, device) for name in names}
-    return list(climb(BackendCache(case, tuple(sites), sites, precisions)))
-
-
 def climb(cache: BackendCache) -> Iterator[ParityRow]:
     """A row for each check, backend and group, in order; what has no row yet is not computed."""
     for check in CHECKS:
-        names = cache.names if check.truth else cache.names[1:]
-        if check.precision is not None:
-            if check.precision not in cache.reduced:
-                continue
-            names = tuple(n for n in names if cache.computes(n, check.precision))
-        for name in names:
+        for name in check.subjects(cache, cache.names if check.truth else cache.names[1:]):
             try:
                 if check.truth is not None:
                     expected = cache.once(check.truth, name)
@@ -255,7 +214,7 @@ def climb(cache: BackendCache) -> Iterator[ParityRow]:
                 # A backend that cannot be measured is a breach, not the end of the climb.
                 first_line = (str(error).splitlines() or [""])[0]
                 what = f"{name}: {type(error).__name__}: {first_line}"
-                yield ParityRow(check.rung.label, what, math.inf, check.tolerance.value)
+                yield _row(check, what, math.inf, check.tolerance.value)
                 continue
             expected, measured = (
                 {key: x for key, x in facts.items() if key[0].startswith(check.groups)}
@@ -268,30 +227,8 @@ def climb(cache: BackendCache) -> Iterator[ParityRow]:
             label = f"{name}, {check.precision}" if check.precision else name
             for group, (distance, detail) in groups.items():
                 what = f"{label}, {group}: {detail}"
-                yield ParityRow(check.rung.label, what, distance, allowed)
+                yield _row(check, what, distance, allowed)
 
 
-def print_rows(rows: Sequence[ParityRow], console: Console) -> None:
-    table = Table("check", "what", "measured", "tolerance", "margin", "")
-    for row in rows:
-        margin = f"{row.tolerance / row.measured:.1f}x" if row.measured else "exact"
-        numbers = (f"{row.measured:.2g}", f"{row.tolerance:.2g}", margin)
-        table.add_row(row.check, row.what, *numbers, "ok" if row.passed else "BREACH")
-    show(table, console)
-
-
-def as_json(rows: Sequence[ParityRow]) -> dict[str, Any]:
-    """`rows [{check, what, measured (null: not finite), tolerance, passed}]`."""
-    table = []
-    for row in rows:
-        measured = float(row.measured) if math.isfinite(row.measured) else None
-        table.append({**asdict(row), "measured": measured, "passed": row.passed})
-    return {"rows": table}
-
-
-def write_rows(rows: Sequence[ParityRow], path: Path) -> None:
-    """Raises UserError where `path` cannot be written."""
-    try:
-        write_json(path, as_json(rows))
-    except OSError as error:
-        raise UserError(f"--to {path}: cannot write there ({error.strerror})") from None
+def _row(check: ParityCheck, what: str, measured: float, allowed: float) -> ParityRow:
+    return ParityRow(check.rung.label, what, measured, allowed, check.tolerance.arithmetic)

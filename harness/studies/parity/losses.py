@@ -11,7 +11,7 @@ from harness.report.comparison.losses import CONVENTIONS, Conventions
 from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
 from harness.studies.parity.parity_case import BATCH, passing, standing
 
-POOL_STEPS = 5
+POOL_STEPS = 5  # at least
 
 # ------------------------------------------------------------------------------------- losses
 
@@ -178,7 +178,7 @@ def pools_written_out(cache: BackendCache, name: str) -> Facts:
 
     facts: Facts = {}
     for domain, generator in (("a", "g_ba"), ("b", "g_ab")):
-        pool = pool_type(objective.pool_size, domain, len(batches[0].a))
+        pool = pool_type(objective.pool_size, domain, len(batches))
         kind, term = objective.adversarial, f"discriminator_{domain}"
         for step, batch in enumerate(batches):
             real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
@@ -193,20 +193,24 @@ def pools_written_out(cache: BackendCache, name: str) -> Facts:
 
 
 def _pool_batches(cache: BackendCache) -> list[Batch]:
-    """Large enough to fill the pool in the first steps, which the others then use."""
-    size = max(BATCH, cache.case.objective.pool_size * 4 // POOL_STEPS)
+    """As many as the pool has room for: the first of them fill it, the others use it full.
+
+    Of the size that other checks train with: a framework that compiles a step compiles it for a
+    size, and one for a whole pool takes TensorFlow longer than all these steps.
+    """
+    steps = max(POOL_STEPS, cache.case.objective.pool_size)
     # At learning rate zero the weights stand still, so every fake can be made again.
-    return [standing(batch) for batch in cache.case.plan_batches(size, 0, POOL_STEPS)]
+    return [standing(batch) for batch in cache.case.plan_batches(BATCH, 0, steps)]
 
 
 class _Pool:
     """util/image_pool.py of the authors' code, fed from the plan's streams of random numbers."""
 
-    def __init__(self, size: int, domain: str, batch: int):
+    def __init__(self, size: int, domain: str, steps: int):
         self.size = size
         self.images: list[np.ndarray] = []
-        self.chances = iter(stream(0, f"pool_swap_{domain}").random(batch * POOL_STEPS))
-        slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=batch * POOL_STEPS)
+        self.chances = iter(stream(0, f"pool_swap_{domain}").random(BATCH * steps))
+        slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=BATCH * steps)
         self.slots = iter(slots)
 
     def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
@@ -228,11 +232,11 @@ class _Pool:
 class _History:
     """The last mini-batches' buffer: all new fakes, and as many out of it."""
 
-    def __init__(self, size: int, domain: str, batch: int):
+    def __init__(self, size: int, domain: str, steps: int):
         self.size = size
         self.images: list[np.ndarray] = []
-        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(batch, size=POOL_STEPS))
-        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((POOL_STEPS, batch)))
+        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(BATCH, size=steps))
+        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((steps, BATCH)))
         self.step = 0
 
     def shown(self, fakes: np.ndarray) -> list[np.ndarray]:

@@ -32,7 +32,7 @@ def received(cache: BackendCache, name: str) -> Facts:
     """States of every backend, loaded by this one and read again; training goes on from them."""
     backend, continuations = cache.backend(name, "float64"), {}
     for giver in cache.names:
-        backend.load_state(cache.once(_source, giver).start)
+        backend.load_state(cache.once(source, giver).start)
         continuations[giver] = _continue(cache, backend)
     # The networks with batch norm have statistics, which others may lack.
     normed = cache.backend(name, "float64", cache.case.with_batch_norm()).state()
@@ -41,13 +41,13 @@ def received(cache: BackendCache, name: str) -> Facts:
 
 def given(cache: BackendCache, name: str) -> Facts:
     """The states themselves; training went on from them in the backend that they are from."""
-    sources = {giver: cache.once(_source, giver) for giver in cache.names}
+    sources = {giver: cache.once(source, giver) for giver in cache.names}
     normed = used_state(cache.case.with_batch_norm(), cache.case.objective)
     return _exchange_facts(cache, sources, normed)
 
 
-def _source(cache: BackendCache, name: str) -> _Continuation:
-    """A state after some steps. Training goes on without a load."""
+def source(cache: BackendCache, name: str) -> _Continuation:
+    """A state after some steps, for other backends. Training goes on without a load."""
     backend = cache.backend(name, "float64")
     _train(backend, cache.case.batches[:GIVEN_AFTER])
     return _continue(cache, backend)

@@ -28,6 +28,7 @@ OF_A_RUN = (
     "resources.json",
     "sums.json",
     "state.safetensors",
+    "course-*.safetensors",
     "evaluations/step-*.safetensors",
 )
 

@@ -1,0 +1,310 @@
+"""Do the backends compute the same function, and do they follow the same course?
+
+From parity.json and course.json; older folders have neither, and then nothing is said. A sentence
+says what was checked, at which size, and how far it was off. One twin shows how large the effect of
+one rounding error is, not how much that effect varies: no more is claimed from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records.evidence import COURSE, PARITY, courses, parity_climbs
+from harness.records.experiment import ExperimentFolder
+from harness.report.comparison.divergence import share
+from harness.report.formatting import fixed, listed, plural
+from harness.report.page import Answer, Block, Cell, Note, Section, Sentence, Table
+
+Record = Mapping[str, Any]
+
+FUNCTION = "Do they compute the same function?"
+SAME_COURSE = "Do they follow the same course?"
+ALIKE = 2.0  # a single twin was seen to differ from another one by as large a factor
+# Arithmetic -> how a sentence names it. Rows of other kinds are checks that must be exact, or whose
+# own method limits them: they have no part in a largest deviation.
+ROUNDED = {"float64": "float64", "float32": "float32", "bfloat16": "bfloat16", "tf32": "TF32"}
+SCALES = {
+    "filters": "{} filters in a generator's first layer",
+    "discriminator_filters": "{} in a discriminator's",
+    "crop_size": "images of {} pixels",
+    "pool_size": "image pools of {}",
+}
+DEVIATIONS = (
+    "A deviation is the Euclidean norm of the difference divided by the norm of what is expected;"
+    " where zero is expected, the norm of the difference. Two rows are others: the largest"
+    " difference of a float32 translation, in a range of 2, and that of a uint8 translation, in"
+    " levels. A bfloat16 or TF32 row compares a backend with its own float64."
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Every climb of the ladder and every course that the folder has; either may be empty."""
+
+    climbs: tuple[Record, ...]
+    courses: tuple[Record, ...]
+
+
+def find_evidence(experiment: ExperimentFolder) -> Evidence:
+    """Raises UserError for a damaged record."""
+    return Evidence(
+        tuple(parity_climbs(experiment.folder / PARITY)),
+        tuple(courses(experiment.folder / COURSE)),
+    )
+
+
+def evidence_answers(experiment: ExperimentFolder, evidence: Evidence) -> list[Answer]:
+    """Up to two answers, which stand in front of the others."""
+    answers = []
+    if evidence.climbs:
+        answers.append(_function(evidence.climbs))
+    if evidence.courses:
+        answers.append(_course(experiment, evidence.courses))
+    return answers
+
+
+def alarm(evidence: Evidence) -> str:
+    """The sentence on rungs that failed, for the top of the page; empty where none did."""
+    failed = [climbed for climbed in evidence.climbs if _failed(climbed)]
+    return " ".join(_with_device(evidence.climbs, one, parity_sentence(one)) for one in failed)
+
+
+def evidence_sentences(experiment: ExperimentFolder, evidence: Evidence) -> list[str]:
+    """The first sentences of the summary; of what failed, `alarm` speaks."""
+    passed = [climbed for climbed in evidence.climbs if not _failed(climbed)]
+    return [
+        *(_with_device(evidence.climbs, one, parity_sentence(one)) for one in passed),
+        *(_course_sentence(experiment, one) for one in evidence.courses),
+    ]
+
+
+def evidence_section(evidence: Evidence) -> list[Section]:
+    """Every row of every climb, folded; nothing where there is no climb."""
+    if not evidence.climbs:
+        return []
+    tables = tuple(
+        Section(
+            f"All {plural(len(one['rows']), 'check')} on {_place(one)}", (_table(one),), folded=True
+        )
+        for one in evidence.climbs
+    )
+    content: tuple[Block, ...] = (
+        *(Note(_how(one)) for one in evidence.climbs),
+        Note(DEVIATIONS, "soft"),
+        *tables,
+    )
+    return [Section(FUNCTION, content, anchor="function", link="Same function?")]
+
+
+def evidence_summary(evidence: Evidence) -> dict[str, Any]:
+    """`parity` and `course` of summary.json (results/README.md)."""
+    return {
+        "parity": [
+            {
+                **{key: one[key] for key in ("backends", "device", "device_name")},
+                "checks": len(one["rows"]),
+                "passed": len(one["rows"]) - len(_failed(one)),
+                "largest": {kind: _largest(one, kind) for kind in ROUNDED},
+                "failed": _failed(one),
+                **{key: one[key] for key in ("checked", "trained", "seconds")},
+            }
+            for one in evidence.climbs
+        ],
+        "course": [
+            {
+                **{key: one[key] for key in ("device", "seed", "steps")},
+                "pairs": [_last(pair) for pair in one["pairs"]],
+                "twin": _last(one["twin"]),
+            }
+            for one in evidence.courses
+        ],
+    }
+
+
+# ----------------------------------------------------------------------------------- function
+
+
+def parity_sentence(climbed: Record) -> str:
+    """What one climb has shown, in a sentence for the terminal and for the page."""
+    names = listed([climbed["frameworks"][name] for name in climbed["backends"]])
+    rows, failed = climbed["rows"], _failed(climbed)
+    if failed:
+        first = failed[0]
+        return (
+            f"{names} do not compute the same function: {len(failed)} of"
+            f" {plural(len(rows), 'check')} failed, the first in rung {first['check']}:"
+            f" {first['what']} is off by {_number(first['measured'])}, and"
+            f" {_number(first['tolerance'])} is allowed."
+        )
+    largest = {kind: _largest(climbed, kind) for kind in ROUNDED}
+    deviations = [
+        f"{_number(value)} in {ROUNDED[kind]}"
+        for kind, value in largest.items()
+        if value is not None
+    ]
+    reduced = _reduced(climbed)
+    return (
+        f"{names} compute the same function: {plural(len(rows), 'check')}, largest deviation"
+        f" {listed(deviations)}{f' (checked with {listed(reduced)})' if reduced else ''}."
+    )
+
+
+def _function(climbs: Sequence[Record]) -> Answer:
+    failed = [climbed for climbed in climbs if _failed(climbed)]
+    count = sum(len(climbed["rows"]) for climbed in climbs)
+    if failed:
+        misses = sum(len(_failed(climbed)) for climbed in failed)
+        short, tone = f"No: {misses} of {plural(count, 'check')} failed", "no"
+    else:
+        short, tone = f"Yes, in all of {plural(count, 'check')}", "yes"
+    sentences = []
+    for climbed in [*failed, *(one for one in climbs if one not in failed)]:
+        lead = _place(climbed) if len(climbs) > 1 else ""
+        sentences += [Sentence(lead, parity_sentence(climbed)), Sentence("", _how(climbed))]
+        if not _failed(climbed):
+            sentences.append(Sentence("", _closest(climbed)))
+    return Answer(FUNCTION, short, tone, tuple(sentences))
+
+
+def _how(climbed: Record) -> str:
+    """What was put into the backends, and where."""
+    reduced = _reduced(climbed)
+    scale = (
+        f" For the checks the networks have {listed(reduced)}; their layers are otherwise the same."
+        if reduced
+        else ""
+    )
+    first = climbed["frameworks"][climbed["backends"][0]]
+    against = (
+        f"each against {first} on the CPU"
+        if climbed["device"] == "cuda"
+        else f"each against {first}, or against a computation written in NumPy"
+    )
+    return (
+        f"Every backend was given the same state, plan and images on {_place(climbed)}, with the"
+        f" architecture, objective and optimiser of this experiment, and was compared,"
+        f" {against}, before training.{scale}"
+    )
+
+
+def _closest(climbed: Record) -> str:
+    """The row that has come closest to its tolerance."""
+    rows = [row for row in climbed["rows"] if row["tolerance"] > 0]
+    row = max(rows, key=lambda row: row["measured"] / row["tolerance"])
+    return (
+        f"Every check has its own tolerance. Closest to it came rung {row['check']}, {row['what']}:"
+        f" {_number(row['measured'])} of {_number(row['tolerance'])}."
+    )
+
+
+def _reduced(climbed: Record) -> list[str]:
+    """How the networks that were checked are smaller than those that are trained."""
+    checked, trained = climbed["checked"], climbed["trained"]
+    return [
+        f"{text.format(_size(checked[key]))} ({_size(trained[key])} in training)"
+        for key, text in SCALES.items()
+        if checked[key] != trained[key]
+    ]
+
+
+def _size(value: int | Sequence[int]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return " and ".join(dict.fromkeys(map(str, value)))
+
+
+def _failed(climbed: Record) -> list[dict[str, Any]]:
+    return [row for row in climbed["rows"] if not row["passed"]]
+
+
+def _largest(climbed: Record, arithmetic: str) -> float | None:
+    """Of the rows whose deviation is one of that arithmetic; None where there are none."""
+    values = [row["measured"] for row in climbed["rows"] if row["arithmetic"] == arithmetic]
+    return max((value for value in values if value is not None), default=None)
+
+
+def _place(climbed: Record) -> str:
+    return str(climbed["device_name"])
+
+
+def _with_device(climbs: Sequence[Record], climbed: Record, sentence: str) -> str:
+    return f"On {_place(climbed)}: {sentence}" if len(climbs) > 1 else sentence
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "an unbounded amount"
+    return f"{value:.1e}" if value else "0"
+
+
+def _table(climbed: Record) -> Table:
+    header = ("Rung", "What", "Measured", "Tolerance", "Arithmetic", "")
+    rows = tuple(
+        (
+            Cell(row["check"]),
+            Cell(row["what"]),
+            Cell("not finite" if row["measured"] is None else _number(row["measured"])),
+            Cell(_number(row["tolerance"])),
+            Cell(row["arithmetic"]),
+            Cell("passed" if row["passed"] else "FAILED"),
+        )
+        for row in climbed["rows"]
+    )
+    return Table(tuple(map(Cell, header)), rows, numeric=False)
+
+
+# ------------------------------------------------------------------------------------- course
+
+
+def _course_sentence(experiment: ExperimentFolder, course: Record) -> str:
+    pairs = [
+        f"the weights of {listed([experiment.title(name) for name in pair['backends']])} differ by"
+        f" {share(pair['weights'])}"
+        for pair in course["pairs"]
+    ]
+    own = experiment.title(course["twin"]["backend"])
+    where = ""
+    if len(experiment.devices) > 1 and course["device"] in experiment.devices:
+        where = f" on {experiment.device_title(course['device'])}"
+    return (
+        f"After {plural(course['steps'], 'step')}{where} {listed(pairs)}; {own} differs from itself"
+        f" by {share(course['twin']['weights'])} when its start is moved by one unit in the last"
+        " place."
+    )
+
+
+def _course(experiment: ExperimentFolder, found: Sequence[Record]) -> Answer:
+    ratios = [
+        pair["weights"] / course["twin"]["weights"]
+        for course in found
+        for pair in course["pairs"]
+        if course["twin"]["weights"] > 0
+    ]
+    most = max(ratios, default=None)
+    if most is None:
+        short, tone = "Cannot tell: moving the start changed nothing", "open"
+    elif most <= ALIKE:
+        short = f"Their distance is {fixed(most, 1)} times that of one rounding error"
+        tone = "yes"
+    else:
+        short = f"Not shown: they are {fixed(most, 1)} times as far apart as one rounding error"
+        tone = "open"
+    sentences = []
+    for course in found:
+        sentences.append(Sentence(f"seed {course['seed']}", _course_sentence(experiment, course)))
+    text = (
+        "Compared are the kept weights of all four networks, by the Euclidean norm of the"
+        " difference over that of the first; biases whose gradient is zero are left out. One twin"
+        " shows how large the effect of rounding is here, not how much it varies:"
+        f" make consistency DATASET={experiment.dataset} trains more."
+    )
+    return Answer(SAME_COURSE, short, tone, (*sentences, Sentence("", text)))
+
+
+def _last(compared: Record) -> dict[str, Any]:
+    """The losses' distance at the last step alone."""
+    losses = compared["losses"]
+    kept = {key: value for key, value in compared.items() if key != "losses"}
+    return {**kept, "losses": losses[-1] if losses else None}
