@@ -22,6 +22,7 @@ from typing import Any
 from harness.processes.faults import ended
 from harness.system import interpreters
 from harness.system.errors import Fault, UserError, WorkerFailed
+from harness.system.waiting import wait_policy
 
 # The longest silence of a process that computes with a framework: a first step that compiles for a
 # new GPU, float64 gradients on a CPU.
@@ -76,7 +77,12 @@ class Child:
                     stdout=subprocess.PIPE,
                     stderr=file,
                     bufsize=0,
-                    env={**interpreters.environment(), **QUIET, **(variables or {})},
+                    env={
+                        **interpreters.environment(),
+                        **wait_policy(os.environ),
+                        **QUIET,
+                        **(variables or {}),
+                    },
                     # What a terminal or `kill` sends to the group is for the parent to act on; and
                     # whatever the child starts is killed with it.
                     start_new_session=True,

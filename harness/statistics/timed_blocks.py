@@ -1,4 +1,5 @@
-"""What a series of timed blocks shows: where it is warm, whether it drifts, when it is enough."""
+"""What a series of timed blocks shows: where it is warm, whether it drifts, when it is enough, and
+which of its blocks other programs disturbed."""
 
 from __future__ import annotations
 
@@ -17,6 +18,12 @@ from harness.statistics.intervals import (
 )
 
 SETTLED = 0.05  # by which share a warm block may be slower than those after it
+# Of the CPU time there was, what others may take of it before a block says more about them than
+# about a framework: a tenth of a core where there are two. Of many cores a share hides that one of
+# them is taken, for which the threads on all others wait: there it is a quarter of a core.
+LOAD_LIMIT = 0.05
+LOAD_CPUS = 0.25
+TICK = 0.01  # seconds: the unit in which Linux counts CPU time, on each CPU
 MOST_STARTS = 10_000  # stands for this number or more
 
 
@@ -42,6 +49,22 @@ def cold_blocks(seconds: np.ndarray) -> int:
         if seconds[start] <= (1 + SETTLED) * np.median(seconds[start + 1 :]):
             return start
     return len(seconds) // 2
+
+
+def load_limit(cpus: int) -> float:
+    """The share of the time of so many CPUs that others may take."""
+    return min(LOAD_LIMIT, LOAD_CPUS / max(1, cpus))
+
+
+def under_load(load: np.ndarray, seconds: np.ndarray, cpus: int) -> np.ndarray:
+    """Which blocks others disturbed, bool (blocks,).
+
+    `load`: float (blocks,), the share of the CPU time that others, the hypervisor and limits took
+    together; NaN where it is not known, which counts as none. `seconds`: of each block. In a short
+    block one unit of Linux's counter is a large share, so it is allowed on top of the limit.
+    """
+    limits = load_limit(cpus) + TICK / np.maximum(np.asarray(seconds, np.float64), TICK)
+    return np.nan_to_num(np.asarray(load, np.float64), nan=0.0) > limits
 
 
 def drift(seconds: np.ndarray) -> Drift:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import backends
 from harness.system import interpreters
 from harness.system.gpu import Gpu, find_gpu, gpu_state
+from harness.system.waiting import wait_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 # Rooms whose code decodes images or runs in a training process: a change there can change what a
@@ -133,6 +134,7 @@ def describe(device: str) -> dict[str, Any]:
         "git_revision": git_revision(),
         "source_digest": source_digest(),
         "cyclebench": own_version(),
+        "wait_policy": wait_policy(os.environ),
     }
 
 

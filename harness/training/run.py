@@ -28,13 +28,18 @@ from harness.system.checksums import write_sums
 from harness.system.energy_meter import Meter
 from harness.system.errors import Diverged, UserError
 from harness.system.files import write_arrays, write_json, write_table
+from harness.system.load_meter import CpuLoad, CpuReading, LoadMeter
 from harness.training.checkpoints import Checkpoint, Checkpoints
 from harness.training.clocks import Clocks
 from harness.training.loss_history import History
 
 TRANSLATED_AT_ONCE = 8  # images: between two times that the parent may hear of progress
 BLOCK_COUNTS = ("start_step", "steps", "warmup")
-BLOCK_COLUMNS = (*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds", "joules")
+BLOCK_COLUMNS = (
+    *(*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds"),
+    *("joules", "others_share", "steal_share", "throttled_share"),
+)
+NO_TIME: CpuReading | None = CpuReading(0.0, 0.0, 0.0, 0.0, 0.0)
 # Of environment.json: what has to stay for as long as a run takes, however often it is interrupted.
 LASTING = ("framework", "versions", "device", "threads", "precision", "compiled", "deterministic")
 # Of a run that diverges before its first checkpoint there is nothing to keep that is not known.
@@ -89,7 +94,7 @@ class TrainingRun:
         )
         self.backend = load_here(job.backend, self.model, self.objective, runtime)
         self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective.weights)
-        self.meter = Meter(job.device)
+        self.meter, self.load = Meter(job.device), LoadMeter()
         self.blocks: list[tuple[float, ...]] = []
         self.step = 0
         self.checkpoints = Checkpoints(self.record.folder)
@@ -175,14 +180,18 @@ class TrainingRun:
         warmup = start < self.warm_until
         before = clocks.seconds()
         clock = "warmup" if warmup else "train"
-        joules = 0.0
+        joules, cpus = 0.0, NO_TIME
         while self.step < until:
-            joules += self._train_without_pause(self._pause(until), clock)
+            used, spent_here = self._train_without_pause(self._pause(until), clock)
+            joules += used
+            cpus = None if cpus is None or spent_here is None else cpus.plus(spent_here)
             if self.step == self.job.course:
                 self._keep_course()
+        load = CpuLoad.of(cpus)
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
-        self.blocks.append((start, until - start, int(warmup), *seconds, joules))
+        shares = (load.others, load.steal, load.throttled)
+        self.blocks.append((start, until - start, int(warmup), *seconds, joules, *shares))
         if warmup and self.step >= self.warm_until:
             clocks.switch("warmup")
             self.backend.reset_peak_memory()
@@ -220,8 +229,9 @@ class TrainingRun:
         weights = {name: state[name].astype(np.float32) for name in self.model.parameter_shapes()}
         write_arrays(self.record.course_file(self.step), weights)
 
-    def _train_without_pause(self, until: int, clock: str) -> float:
-        """Joules that the device used while the clock ran; NaN where they cannot be read."""
+    def _train_without_pause(self, until: int, clock: str) -> tuple[float, CpuReading | None]:
+        """Joules that the device used while the clock ran, NaN where they cannot be read; and CPU
+        time spent meanwhile."""
         clocks, plateau = self.clocks, self._plateaus()[-1]
         # All of a block's batches first: with a device that works on while Python goes ahead, time
         # spent on data between steps would be the device's, and on neither clock rightly.
@@ -230,7 +240,7 @@ class TrainingRun:
             self.plan.batch(step, self.train_a, self.train_b, plateau)
             for step in range(self.step, until)
         ]
-        before = self.meter.joules()
+        before, cpus_before = self.meter.joules(), self.load.read()
         clocks.switch(clock)
         for batch in batches:
             self.backend.train_step(batch)
@@ -238,9 +248,9 @@ class TrainingRun:
         self.backend.synchronize()
         self.step = until
         clocks.switch("logging")
-        joules = self.meter.since(before)
+        joules, cpus = self.meter.since(before), self.load.since(cpus_before)
         self.history.add(self.backend.losses())
-        return joules
+        return joules, cpus
 
     def _plateaus(self) -> list[float]:
         """Factor of the learning rates by epoch, up to the one that is in progress or to come."""

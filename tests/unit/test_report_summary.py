@@ -54,7 +54,7 @@ def test_every_part_has_exactly_the_keys_of_the_schema(one_seed):
     for row in document["losses"]:
         assert set(row) == {"term", "convention", "torch", "tf"}
     for row in document["timing"]:
-        assert set(row) == {"device", "quantity", "torch", "tf", "ratio"}
+        assert set(row) == {"device", "quantity", "torch", "tf", "ratio", "load"}
     names = {row["metric"] for row in document["metrics"]}
     assert {"kid_efflite0", "fd_efflite0", "cycle_psnr", "pair_mae"} <= names
 

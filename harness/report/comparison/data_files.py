@@ -14,7 +14,7 @@ from harness.report.comparison.evidence import evidence_summary
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import LossRow, cycle_rows
 from harness.report.comparison.scores import MetricRow
-from harness.report.comparison.timing import clock_table
+from harness.report.comparison.timing import UNTIMED, TimingRow, clock_table
 from harness.report.latex import document
 from harness.report.page import Table
 from harness.statistics.intervals import Interval
@@ -50,6 +50,7 @@ def summary(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[
             "quantity": row.quantity,
             **row.values,
             "ratio": asdict(row.ratio),
+            "load": _load(row),
         }
         for row in findings.timing
     ]
@@ -94,6 +95,7 @@ def _full(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[st
                 **row.values,
                 **_interval("ratio", row.ratio),
                 "block_pairs": row.pairs,
+                "pairs_under_load": row.load.marked if row.load else None,
             }
             for row in findings.timing
         ],
@@ -130,6 +132,20 @@ def _full(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[st
         # Else a step beside a missing one would be 5.0.
         name: frame.astype({column: "Int64" for column in frame if str(column).endswith("_step")})
         for name, frame in frames.items()
+    }
+
+
+def _load(row: TimingRow) -> Row | None:
+    """What others took of the CPU time; None where no two backends ran blocks in turns."""
+    if row.load is None:
+        return None
+    return {
+        "others": row.load.others,
+        "steal": row.load.steal,
+        "throttled": row.load.throttled,
+        "pairs": row.load.pairs,
+        "pairs_under_load": row.load.marked,
+        "no_ratio": row.load.reason if row.quantity not in UNTIMED and row.load.refused else None,
     }
 
 

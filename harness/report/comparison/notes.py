@@ -35,6 +35,8 @@ TIMING = (
     "Training steps are timed in blocks, and the backends run their blocks in turns; the warm-up "
     "is left out. The ratio is computed for each pair of blocks; its 95 % interval comes from the "
     "ordered ratios and is about this machine at that time. "
+    "On a CPU, pairs of blocks in which other programs took more than 5 % of the CPU time (with "
+    "many CPUs: a quarter of one) are left out; if fewer than six are left, there is no ratio. "
     "Images per second count the images of both domains. "
     "Energy is that of the whole device during the blocks, with idle power and other programs: "
     "from NVML for a GPU, from RAPL for a processor. Where neither can be read it is left out."
@@ -50,7 +52,8 @@ CAPTIONS = {
     "between the two targets (zero for a Wasserstein critic, which has no targets). Where the two "
     "curves are separate, the discriminator recognises translations; where they overlap, it does "
     "not.",
-    "blocks": "Every timed block in the order in which they ran, without warm-up.",
+    "blocks": "Every timed block in the order in which they ran, without warm-up. Crosses: other "
+    "programs took part of the CPU time; these blocks are in no ratio.",
     "devices": "Median training step on each device, with the 5th to the 95th percentile of its "
     "timed blocks, without warm-up. On the logarithmic scale equal distances are equal ratios.",
     "divergence": "Relative difference of the losses of two runs: absolute differences summed over "

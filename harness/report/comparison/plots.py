@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -92,16 +93,26 @@ def block_figure(experiment: ExperimentFolder, device: str) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         axis = axes.flat[0]
-        times = {name: block_times(experiment.of(name, device)) for name in backends}
+        runs = {name: experiment.of(name, device) for name in backends}
+        times = {name: block_times(runs[name]) for name in backends}
         places = {
             key: i for i, key in enumerate(sorted({k for t in times.values() for k in t.index}))
         }
+        under_load: list[Any] = []
         for turn, (name, series) in enumerate(times.items()):
             turns = [places[key] * len(backends) + turn for key in series.index]
             tone = colour(experiment, name)
             axis.plot(turns, series.to_numpy() * 1000, color=tone, linewidth=0.8, alpha=0.4)
             axis.scatter(turns, series.to_numpy() * 1000, s=12, color=tone,
                          label=experiment.title(name))  # fmt: skip
+            clean = block_times(runs[name], clean=True).index
+            loaded = [(turn, value * 1000) for turn, (key, value)
+                      in zip(turns, series.items(), strict=True) if key not in clean]  # fmt: skip
+            if loaded:
+                under_load.append(axis.scatter(*zip(*loaded, strict=True), s=40, color="black",
+                                               marker="x", linewidth=0.8))  # fmt: skip
+        if under_load:
+            under_load[0].set_label("under load")
         axis.set_ylim(bottom=0)
         axis.set_ylabel("ms a step")
         axis.set_title(experiment.device_title(device), loc="left", parse_math=False)

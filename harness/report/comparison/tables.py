@@ -131,6 +131,8 @@ def timing_tables(
             if len(pair) == 2:
                 span = bounds(row.ratio, 3)
                 detail = f"{span} {plural(row.pairs, 'block pair')}" if span else ""
+                if row.ratio.value is None and row.load is not None and row.load.refused:
+                    detail = "none: the machine was busy"
                 cells.append(Cell(fixed(row.ratio.value, 2), detail))
             body.append(tuple(cells))
         tables.append(Table(tuple(header), tuple(body), experiment.device_title(device)))

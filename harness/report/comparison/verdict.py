@@ -11,6 +11,7 @@ from typing import Literal
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
 from harness.report.comparison.divergence import Divergence, share
+from harness.report.comparison.load import REMEDY
 from harness.report.comparison.scores import MetricRow, confidence, headline_rows
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
@@ -64,7 +65,7 @@ def answers(
     return [
         _same(experiment, _compared(metrics)),
         have_they_learnt(experiment, metrics),
-        _fast(experiment, _timed(timing)),
+        _fast(experiment, _timed(timing), _busy(timing)),
     ]
 
 
@@ -77,6 +78,15 @@ def _timed(timing: Sequence[TimingRow]) -> list[TimingRow]:
     """Rows of the step time that compare two backends."""
     return [
         row for row in timing if row.quantity == "step_ms_median" and row.ratio.value is not None
+    ]
+
+
+def _busy(timing: Sequence[TimingRow]) -> list[TimingRow]:
+    """Rows of the step time without a ratio, because the machine was busy."""
+    return [
+        row
+        for row in timing
+        if row.quantity == "step_ms_median" and row.load is not None and row.load.refused
     ]
 
 
@@ -157,12 +167,21 @@ def more(row: MetricRow) -> str:
     return f"{about} {plural(further, 'more seed')} needed"
 
 
-def _fast(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> Answer:
+def _fast(
+    experiment: ExperimentFolder, rows: Sequence[TimingRow], busy: Sequence[TimingRow]
+) -> Answer:
     question = "Are they equally fast?"
+    refused = [
+        Sentence(experiment.device_title(row.device), row.load.reason) for row in busy if row.load
+    ]
+    if refused:
+        refused.append(Sentence("", REMEDY))
+    if refused and not rows:
+        return Answer(question, "No answer: the machine was busy", "open", tuple(refused))
     if not rows:
         reason = "No blocks of steps that two backends ran in turns have been timed."
         return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
-    sentences = tuple(_speed(experiment, row) for row in rows)
+    sentences = (*(_speed(experiment, row) for row in rows), *refused)
     if all(row.ratio.low is None for row in rows):
         return Answer(question, "Cannot tell yet: too few blocks", "open", sentences)
     different = [row for row in rows if _excludes_one(row)]
@@ -202,6 +221,8 @@ def _speed(experiment: ExperimentFolder, row: TimingRow) -> Sentence:
         text += f" ({interval}, {blocks})."
     else:
         text += f" ({interval}, {blocks}): the interval contains 1, so no difference is shown."
+    if row.load is not None and row.load.note:
+        text += f" {row.load.note}"
     return Sentence(experiment.device_title(row.device), text)
 
 
@@ -226,6 +247,9 @@ def summary_sentences(
             if tuple(row.values) == tuple(steps[0].values)
         ]
         sentences.append(f"A training step in {second} took {listed(ratios)}.")
+    if busy := _busy(timing):
+        where = listed(list(dict.fromkeys(experiment.device_title(row.device) for row in busy)))
+        sentences.append(f"On {where} it is not known which is faster: the machine was busy.")
     for divergence in divergences[:1]:
         numbers = (
             f"The relative difference of their losses is {share(divergence.at_start)} at the first"

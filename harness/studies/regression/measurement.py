@@ -115,7 +115,7 @@ def _of_experiment(experiment: ExperimentFolder) -> Measurement:
             for (device, backend), own_runs in runs.items()
         },
         steps={
-            key: _positive(float(block_times([run]).median()) for run in own_runs)
+            key: _positive(float(block_times([run], clean=True).median()) for run in own_runs)
             for key, own_runs in runs.items()
         },
         memory={
@@ -175,7 +175,7 @@ def _relative(experiment: ExperimentFolder) -> dict[tuple[str, str, str], tuple[
             ratios = []
             for run in experiment.of(first, device):
                 beside = [r for r in experiment.of(second, device) if r.seed == run.seed]
-                paired = paired_times([run], beside)
+                paired = paired_times([run], beside, clean=True)
                 if not paired.empty:
                     ratios.append(float((paired["second"] / paired["first"]).median()))
             by_pair[device, first, second] = _positive(ratios)
