@@ -91,9 +91,12 @@ def about_metrics(experiment: ExperimentFolder) -> str:
     count = len(experiment.seeds)
     if count >= MINIMUM_SEEDS:
         brackets = (
-            "Values are means over seeds; brackets are 95 % t intervals over seeds. The verdict is "
-            "“equivalent” by two one-sided tests at 5 % (the 90 % interval lies within the "
-            "margin), and “different” where the whole 95 % interval lies beyond the margin."
+            "Values are means over seeds; brackets are 95 % t intervals over seeds, of a ratio "
+            "Fieller's, each for itself: they are not corrected for the number of scores or looks. "
+            "The verdict is “equivalent” by two one-sided tests at 5 % (with one look: the 90 % "
+            "interval lies within the margin), and “different” where the score is surely beyond "
+            "the margin (with one look: the whole 95 % interval is). The primary score decides; "
+            "verdicts of secondary scores are corrected for their number (Holm)."
         )
     elif count == 1:
         brackets = (

@@ -1,24 +1,28 @@
-"""Scores of the complete runs: a value a backend, their difference and its verdict.
+"""Scores of the complete runs: a value a backend, their difference, their ratio and its verdict.
 
-The error bar is the t interval over seeds where there are three or more; with one seed it is the
-grouped jackknife over test images of metrics.json; two seeds have none (docs/evaluation.md).
+Verdicts are in judging.py. The error bar is the t interval over seeds where there are three or
+more; with one seed it is the grouped jackknife over test images of metrics.json; two seeds have
+none (docs/evaluation.md).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.config.metric_table import BY_NAME, Metric
+from harness.config.metric_table import BY_NAME, PRIMARY, Metric, margin_scale
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.report.comparison.judging import with_verdicts
 from harness.report.formatting import fixed
-from harness.statistics.equivalence import Verdict, verdict
+from harness.statistics.equivalence import Margin, Verdict
 from harness.statistics.intervals import Interval, seed_interval
+from harness.statistics.ratios import ratio_of_means
 from harness.system.errors import UserError
 
-HEADLINE = "kid_efflite0"
+HEADLINE = PRIMARY  # of records without a primary endpoint
+WEIGHTS = ("average", "last")  # the first of them that was scored is that of the primary endpoint
 # What a model has to beat, by key in metrics.json.
 BASELINES = {
     "identity_baseline": "untranslated images",
@@ -80,10 +84,15 @@ class MetricRow:
     device: str
     scores: Mapping[str, BackendScore]
     difference: Interval
-    gaps: tuple[float, ...]  # the difference of each seed, from which the verdict is computed
+    gaps: tuple[float, ...]  # the difference of each seed
+    paired: tuple[tuple[float, float], ...]  # (first, second) of the same seeds, in their order
+    ratio: Interval  # second over first, of means over seeds; Fieller's interval
     over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
-    margin: float | None  # of equivalence, in the metric's own unit
+    margin: Margin | None  # of equivalence; of a difference in the metric's own unit
     verdict: Verdict | None  # None: one backend, or no margin fixed before training
+    primary: bool  # of the endpoint that decides; others are secondary, corrected for their number
+    weights: str  # of the generator: "last", or "average" over training
+    maximum: int | None  # seeds of the sequential design whose levels hold; None: one look
     floor: float | None
     identity_baseline: float | None
     baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
@@ -97,7 +106,17 @@ class MetricRow:
     @property
     def title(self) -> str:
         """The metric's name with the number of images where the name must show it."""
-        return self.metric.titled(self.images)
+        average = ", averaged weights" * (self.weights == "average")
+        return self.metric.titled(self.images) + average
+
+    @property
+    def margin_text(self) -> str:
+        """ "±10.0" of a difference, as a page has its values; "0.80 to 1.25" of a ratio."""
+        if self.margin is None:
+            return ""
+        if self.margin.scale == "ratio":
+            return f"{fixed(1 / self.margin.value, 2)} to {fixed(self.margin.value, 2)}"
+        return f"±{self.text(self.margin.value)}"
 
     def text(self, value: float | None) -> str:
         """A value of the metric as a page has it: scaled and rounded."""
@@ -130,18 +149,51 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
             f"{experiment.folder / 'metrics.json'}: metric {unknown[0]!r} is not known; "
             "use the version of cyclebench that wrote it"
         )
-    return [
-        _row(experiment, metric, direction, device, pair)
+    kinds = [kind for kind in WEIGHTS if kind in _kinds(experiment)]
+    evaluation = experiment.configuration.get("evaluation") or {}
+    primary = evaluation.get("primary") or HEADLINE
+    by_kind = {kind: _of_kind(experiment, kind) for kind in kinds}
+    rows = [
+        _row(by_kind[kind], metric, direction, device, pair, kind, evaluation)
         for device in experiment.devices
         for metric in BY_NAME.values()
-        if metric.name in recorded
+        for kind in kinds
+        if metric.name in {score["metric"] for score in by_kind[kind].metrics["scores"]}
         for direction in DIRECTIONS
         for pair in experiment.pairs(device)
     ]
+    of_primary = {row.weights for row in rows if row.metric.name == primary}
+    chosen = next((kind for kind in WEIGHTS if kind in of_primary), None)
+    return with_verdicts(
+        experiment,
+        [replace(r, primary=(r.metric.name, r.weights) == (primary, chosen)) for r in rows],
+    )
+
+
+def primary_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
+    """Of the endpoint that decides whether backends learn the same: every device and direction."""
+    return [row for row in rows if row.primary]
+
+
+def _kinds(experiment: ExperimentFolder) -> set[str]:
+    """Kinds of weights that were scored; records without the key are of the last step's."""
+    return {score.get("weights", "last") for score in experiment.metrics.get("scores", [])}
+
+
+def _of_kind(experiment: ExperimentFolder, kind: str) -> ExperimentFolder:
+    """The experiment with the scores of one kind of weights only."""
+    metrics = dict(experiment.metrics)
+    for name in ("scores", "differences"):
+        rows = metrics.get(name, [])
+        metrics[name] = [row for row in rows if row.get("weights", "last") == kind]
+    return replace(experiment, metrics=metrics)
 
 
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
-    return [row for row in rows if row.metric.name == HEADLINE]
+    """Of KID, with the weights of the primary endpoint where both kinds were scored."""
+    found = [row for row in rows if row.metric.name == HEADLINE]
+    kinds = {row.weights for row in found}
+    return [row for row in found if row.weights == next(k for k in WEIGHTS if k in kinds)]
 
 
 def reference(experiment: ExperimentFolder, metric: str, direction: str) -> dict[str, Any]:
@@ -175,8 +227,15 @@ def score_curves(
 
 
 def _row(
-    experiment: ExperimentFolder, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
+    experiment: ExperimentFolder,
+    metric: Metric,
+    direction: str,
+    device: str,
+    pair: tuple[str, ...],
+    weights: str,
+    evaluation: Mapping[str, Any],
 ) -> MetricRow:
+    """Without a verdict; `experiment` holds scores of one kind of weights."""
     here = {"metric": metric.name, "direction": direction, "device": device}
     # Of first minus second all records, and those of the last step, seed by seed.
     recorded = _first_minus_second(experiment, here, pair) if len(pair) == 2 else []
@@ -191,7 +250,9 @@ def _row(
     # Of one seed, how far the difference varies after any training: from three evaluated steps on.
     trained = _finite(record["value"] for record in recorded if record["step"] > 0)
     varied = len(values) == 1 and len(trained) > 2
-    margin = (experiment.configuration.get("evaluation") or {}).get("margins", {}).get(metric.name)
+    margin = _margin(experiment, metric.name, evaluation)
+    usable = [record["seed"] for record in differences if _finite([record["value"]])]
+    paired = _paired(experiment, here, pair, {seed: last[seed] for seed in usable})
     beside = reference(experiment, metric.name, direction)
     images = [s["n"] for s in _matching(experiment.metrics["scores"], here)]
     return MetricRow(
@@ -201,14 +262,55 @@ def _row(
         scores={name: _score(experiment, here, name, metric.better) for name in pair},
         difference=_interval(differences),
         gaps=tuple(values),
+        paired=tuple(paired),
+        ratio=ratio_of_means([x for x, _ in paired], [y for _, y in paired]),
         over_training=(min(trained), max(trained)) if varied else None,
         margin=margin,
-        verdict=verdict(values, margin) if margin and values else None,
+        verdict=None,
+        primary=False,
+        weights=weights,
+        maximum=None,
         floor=beside.get("floor"),
         identity_baseline=beside.get("identity_baseline"),
         baselines={name: value for name in BASELINES if (value := beside.get(name)) is not None},
         images=images[0] if images else None,
     )
+
+
+def _margin(
+    experiment: ExperimentFolder, name: str, evaluation: Mapping[str, Any]
+) -> Margin | None:
+    value = evaluation.get("margins", {}).get(name)
+    if value is None:
+        return None
+    try:
+        return Margin(value, margin_scale(evaluation, name))
+    except ValueError:
+        raise UserError(
+            f"{experiment.folder / 'experiment.json'}: evaluation.margins.{name} is {value:g}; a"
+            " ratio above 1 is needed"
+        ) from None
+
+
+def _paired(
+    experiment: ExperimentFolder,
+    here: Mapping[str, Any],
+    pair: tuple[str, ...],
+    steps: Mapping[int, int],
+) -> list[tuple[float, float]]:
+    """(first, second) of each seed after its last step; `steps`: that step by seed."""
+    if len(pair) < 2:
+        return []
+    values: list[tuple[float, float]] = []
+    for seed, step in steps.items():
+        key = {**here, "seed": seed, "step": step}
+        both = [
+            _finite(r["value"] for r in _matching(experiment.metrics["scores"], of_backend))
+            for of_backend in ({**key, "backend": name} for name in pair)
+        ]
+        if all(both):
+            values.append((both[0][0], both[1][0]))
+    return values
 
 
 def _score(

@@ -58,7 +58,12 @@ def _score_cell(row: MetricRow, score: BackendScore) -> Cell:
 def _verdict_cell(row: MetricRow) -> Cell:
     if row.verdict is None:
         return Cell(MISSING, "no margin fixed" if len(row.scores) > 1 and row.seeds else "")
-    margin = f"margin ±{row.text(row.margin)}"
+    margin = f"margin {row.margin_text}"
+    if row.margin and row.margin.scale == "ratio" and row.ratio.value is not None:
+        span = bounds(row.ratio, 2)
+        margin = f"ratio {fixed(row.ratio.value, 2)} {span}".rstrip() + f"\n{margin}"
+    if not row.primary:
+        margin += "\nsecondary"
     if row.verdict.label == "cannot tell yet":
         return Cell(row.verdict.label, f"{margin}\n{more(row)}")
     return Cell(row.verdict.label, margin)

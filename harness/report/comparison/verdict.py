@@ -12,14 +12,14 @@ from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
 from harness.report.comparison.divergence import Divergence, share
 from harness.report.comparison.load import REMEDY
-from harness.report.comparison.scores import MetricRow, confidence, headline_rows
+from harness.report.comparison.scores import MetricRow, confidence, primary_rows
+from harness.report.comparison.seed_plan import offer
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
 from harness.report.page import Answer, Sentence
-from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.statistics.intervals import MINIMUM_SEEDS
 
-# They use the 90 % interval, narrower than the 95 % one beside them: the page must say so.
+# Of a single look. It is the 90 % interval, narrower than the 95 % one beside it: the page says so.
 EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"
 
 
@@ -51,12 +51,23 @@ def scope(experiment: ExperimentFolder) -> str:
     else:
         separately = "" if len(seeds) == 1 else ", separately for each device"
         text = f"{where}. Intervals are 95 % intervals over seeds{separately}."
+        text = " ".join([text, *_corrections(experiment)])
     sources = experiment.merged.get("sources", [])
     if not sources:
         return text
     days = sorted({day for source in sources for day in source["finished"]})
     when = f", finished {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
     return f"{text} Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
+
+
+def _corrections(experiment: ExperimentFolder) -> list[str]:
+    """How verdicts are corrected for looks, a sentence each; none where there is nothing to say."""
+    found = []
+    for device in experiment.devices:
+        every = [{run.seed for run in experiment.of(n, device)} for n in experiment.on(device)]
+        seeds = sorted(set.intersection(*every)) if len(every) > 1 else []
+        found.append(experiment.asked.correction(device, seeds, bool(experiment.merged)).note)
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def answers(
@@ -70,8 +81,8 @@ def answers(
 
 
 def _compared(metrics: Sequence[MetricRow]) -> list[MetricRow]:
-    """Rows of the headline score that compare two backends."""
-    return [row for row in headline_rows(metrics) if row.difference.value is not None]
+    """Rows of the primary endpoint that compare two backends."""
+    return [row for row in primary_rows(metrics) if row.difference.value is not None]
 
 
 def _timed(timing: Sequence[TimingRow]) -> list[TimingRow]:
@@ -105,7 +116,7 @@ def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow]) -> Answer:
         missing = plural(MINIMUM_SEEDS - fewest, "more seed")
         these = "this run" if fewest == 1 else "these runs"
         text = f"Nothing is claimed beyond {these}: a claim needs at least {missing}."
-        sentences.append(Sentence("", text))
+        sentences.append(Sentence("", f"{text} {offer(experiment, pairs[0])}".strip()))
         short, tone = f"Cannot tell yet: {plural(fewest, 'seed')}", "open"
     else:
         short, tone = {
@@ -146,25 +157,42 @@ def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
         # The last step could have been another one.
         low, high = map(row.text, row.over_training)
         texts.append(f"Between the evaluated steps of this run it varied from {low} to {high}.")
-    margin = f"the margin of ±{row.text(row.margin)} that was fixed before training"
+    is_ratio = row.margin is not None and row.margin.scale == "ratio"
+    if is_ratio and row.ratio.value is not None:
+        first, second = (experiment.title(name) for name in row.scores)
+        bounds = confidence(row.ratio, lambda value: fixed(value, 2), " ({})")
+        texts.append(f"{second} / {first} is {fixed(row.ratio.value, 2)}{bounds}.")
+    kind = " of the ratio" * is_ratio
+    margin = f"the margin of {row.margin_text}{kind} that was fixed before training"
     if row.verdict is None or row.margin is None:
         texts.append("No margin was fixed before training, so there is no verdict.")
     elif row.verdict.label == "equivalent":
-        texts.append(f"It is within {margin}, by {EQUIVALENCE}: equivalent.")
+        texts.append(f"It is within {margin}, by {_tests(row)}: equivalent.")
     elif row.verdict.label == "different":
-        texts.append(f"The whole interval is beyond {margin}: different.")
+        texts.append(f"It is surely beyond {margin}, {_beyond(row)}: different.")
     elif row.seeds >= MINIMUM_SEEDS:  # with fewer, one sentence says so for all directions
         texts.append(f"Compared with {margin}, there is no verdict yet: {more(row)}.")
     return " ".join(texts)
 
 
+def _tests(row: MetricRow) -> str:
+    if row.maximum is None:
+        return EQUIVALENCE
+    return f"two one-sided tests, at 5 % over all looks of up to {row.maximum} seeds"
+
+
+def _beyond(row: MetricRow) -> str:
+    if row.maximum is None:
+        return "by the 95 % interval"
+    return f"at 2.5 % over all looks of up to {row.maximum} seeds"
+
+
 def more(row: MetricRow) -> str:
     """What would settle a verdict that is open."""
-    further = row.verdict.further_seeds if row.verdict else None
-    if further is None:
-        return f"more than {MAXIMUM_SEEDS} seeds would be needed"
-    about = "at least" if row.seeds < MINIMUM_SEEDS else "about"
-    return f"{about} {plural(further, 'more seed')} needed"
+    if row.verdict is None or row.seeds < MINIMUM_SEEDS:
+        return f"at least {plural(MINIMUM_SEEDS - row.seeds, 'more seed')} needed"
+    assume = "" if row.verdict.no_ratio else " if the backends are equal"
+    return f"{row.verdict.needed}{assume}"
 
 
 def _fast(
