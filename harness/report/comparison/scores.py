@@ -15,7 +15,7 @@ from typing import Any
 from harness.config.metric_table import BY_NAME, PRIMARY, Metric, margin_scale
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.comparison.judging import with_verdicts
-from harness.report.formatting import fixed
+from harness.report.formatting import MINUS, fixed
 from harness.statistics.equivalence import Margin, Verdict
 from harness.statistics.intervals import Interval, seed_interval
 from harness.statistics.ratios import ratio_of_means
@@ -138,6 +138,11 @@ def confidence(interval: Interval, text: Callable[[float], str], pattern: str = 
     if interval.low is None or interval.high is None:
         return ""
     return pattern.format(f"95 % interval {text(interval.low)} to {text(interval.high)}")
+
+
+def names_of(experiment: ExperimentFolder, row: MetricRow) -> str:
+    """ "PyTorch - TensorFlow", typeset: what a difference is of."""
+    return f" {MINUS} ".join(experiment.title(name) for name in row.scores)
 
 
 def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
