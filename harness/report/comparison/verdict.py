@@ -123,7 +123,7 @@ def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> t
     fewest = min(row.seeds for row in rows)
     if fewest < MINIMUM_SEEDS:
         seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
-        then = offer(experiment, rows[0])
+        then = offer(experiment, rows[0]).replace("`", "")
         return f"Not decided by {seeds}: {numbers}{f'; {then}' if then else '.'}", "open"
     margins = list(dict.fromkeys(row.margin_text for row in rows if row.margin))
     margin = f" of {listed(margins)}" if margins else ""
