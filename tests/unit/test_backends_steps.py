@@ -9,6 +9,7 @@ import pytest
 from tiny_networks import (
     NAMES,
     PATCH,
+    RESNET,
     SIZE,
     UNET,
     batch,
@@ -232,3 +233,39 @@ def test_gradients_flow_only_through_what_dropout_keeps(name):
     for layer in ("down2", "up2", "up1"):
         assert not gradients[f"g_ab/{layer}/kernel"].any()
     assert gradients["g_ab/head/kernel"].any() and gradients["g_ab/down0/kernel"].any()
+
+
+# ---------------------------------------------------------------------------------- averages
+
+
+def test_averages_follow_weights_and_statistics_and_translate_by_themselves(name):
+    norm = NormSpec(kind="batch", affine=True)
+    networks = model(replace(RESNET, norm=norm))
+    objective = Objective(average=0.25)
+    backend, before = started(name, objective, networks)
+    one = batch(count=2)._replace(**RATES)
+    backend.train_step(one)
+    backend.losses()
+    after = backend.state()
+    averages = {n for n in after if n.startswith("average/")}
+    followed = {*networks.parameter_shapes(), *networks.statistic_shapes()}
+    assert averages == {f"average/{n}" for n in followed if n.startswith("g_")}
+    decay = (1 + 1) / (10 + 1)  # of the first step; below 0.25
+    for n in averages:
+        current = after[n.removeprefix("average/")]
+        expected = decay * before[n].astype(np.float64) + (1 - decay) * current
+        np.testing.assert_allclose(after[n], expected, atol=1e-13)
+    assert not np.array_equal(after["average/g_ab/head/kernel"], after["g_ab/head/kernel"])
+    own = {n: after[f"average/{n}"] for n in followed if n.startswith("g_")}
+    averaged = [backend.translate(one.a, "ab", averaged=True), backend.translate(one.b, "ba", True)]
+    last = backend.translate(one.a, "ab")
+    backend.load_state({**after, **own})
+    assert np.array_equal(averaged[0], backend.translate(one.a, "ab"))
+    assert np.array_equal(averaged[1], backend.translate(one.b, "ba"))
+    assert not np.array_equal(averaged[0], last)
+
+
+def test_without_an_average_a_state_has_none(name):
+    backend, _ = started(name, Objective(average=0.0))
+    backend.train_step(batch())
+    assert not [n for n in backend.state() if n.startswith("average/")]
