@@ -9,6 +9,9 @@ DEVICE   ?=
 DATA_DIR ?=
 RESULTS  ?= results
 SET      ?=
+# Bounds of SEEDS=auto.
+MAX_SEEDS ?=
+MAX_HOURS ?=
 # Variable of `make stress`: kills of workers, and of parents, for each backend.
 KILLS    ?= 25
 # Variables of `make setup`. BUILD: cpu, cuda or cuda12; empty: what the machine's driver can run.
@@ -34,7 +37,7 @@ TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bi
 LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bin"
 
 # Recipes read these from the environment: user input never becomes part of a shell command.
-export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
+export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	GPU_TORCH GPU_TENSORFLOW
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
@@ -44,7 +47,8 @@ export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PI
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
-	@echo "               train both frameworks, score them, write a report"
+	@echo "               train both frameworks, score them, write a report;"
+	@echo "               SEEDS=auto [MAX_SEEDS=20] [MAX_HOURS=8] adds seeds until the verdict is clear"
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
 	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]"
@@ -91,6 +95,7 @@ help:
 
 compare:
 	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+		--max-seeds "$$MAX_SEEDS" --max-hours "$$MAX_HOURS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
 

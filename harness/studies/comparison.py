@@ -9,11 +9,13 @@ from pathlib import Path
 from harness.config.experiment import check_backends, load_experiment
 from harness.config.presets import DEFAULT
 from harness.data import Images
-from harness.metrics.evaluate import evaluate
+from harness.metrics.evaluate import Known, evaluate
 from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
+from harness.records.seeds import compared_seeds, record_look
 from harness.report.comparison import write_report
+from harness.studies.seeds import check_automatic, train_until_decided
 from harness.system.lock import locked
 from harness.system.machine import find_machine
 from harness.system.progress import Display
@@ -40,6 +42,8 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     preset = request.preset or DEFAULT
     experiment = load_experiment(request.dataset, preset, list(request.overrides))
     check_precision(experiment, machine)
+    if request.automatic:
+        check_automatic(experiment, request.backends)
     choice = preset if request.preset else f"{DEFAULT}, the default; --preset changes it"
     why = f", since {machine.why}" if machine.why else ""
     display.say(f"Preset {choice}. On {machine.device_name}{why}")
@@ -49,20 +53,31 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     with locked(bench.folder):
         images = begin(bench, display)
         paper_cost = None if request.preset else partial(_say_paper_cost, display, bench, images)
-        failures = train(bench, images, request, machine, display, with_pace=paper_cost)
+        known: Known = {}
+        if request.automatic:
+            failures = train_until_decided(
+                bench, images, request, machine, display, known, paper_cost
+            )
+        else:
+            failures = train(bench, images, request, machine, display, with_pace=paper_cost)
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
-        report = score(bench.folder, display)
+        report = score(bench.folder, display, known)
         if failures:
             raise failures[0]
         return report
 
 
-def score(folder: Path, display: Display) -> Path:
-    """Score every complete run and write the report; returns the path of report.html."""
+def score(folder: Path, display: Display, known: Known | None = None) -> Path:
+    """Score every complete run and write the report; returns the path of report.html.
+
+    `known`: see `evaluate`. That the scores were looked at is written down.
+    """
     try_once(display.say, display.stage)
     display.say("Scoring translations")
-    evaluate(folder, display.stage)
+    evaluate(folder, display.stage, known)
+    for device, seeds in compared_seeds(find_runs(folder)).items():
+        record_look(folder, device, seeds)
     return write_report(folder)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
 from harness.report.comparison.divergence import Divergence, share
 from harness.report.comparison.scores import MetricRow, confidence, primary_rows
@@ -62,9 +63,7 @@ def scope(experiment: ExperimentFolder) -> str:
 def _corrections(experiment: ExperimentFolder) -> list[str]:
     """How verdicts are corrected for looks, a sentence each; none where there is nothing to say."""
     found = []
-    for device in experiment.devices:
-        every = [{run.seed for run in experiment.of(n, device)} for n in experiment.on(device)]
-        seeds = sorted(set.intersection(*every)) if len(every) > 1 else []
+    for device, seeds in compared_seeds(experiment.runs).items():
         found.append(experiment.asked.correction(device, seeds, bool(experiment.merged)).note)
     return list(dict.fromkeys(filter(None, found)))
 
@@ -113,11 +112,11 @@ def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow]) -> Answer:
             "equivalent": ("Yes, within the margin", "yes"),
             "different": (f"No: different in {_different_in(experiment, pairs)}", "no"),
             "open": ("Cannot tell yet", "open"),
-        }[_outcome(pairs)]
+        }[outcome(pairs)]
     return Answer(question, short, tone, tuple(sentences))
 
 
-def _outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
+def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
     """Of all verdicts together: one that is different decides, all must be equivalent."""
     labels = {row.verdict.label if row.verdict else "no verdict" for row in rows}
     if "different" in labels:
@@ -291,5 +290,5 @@ def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> s
         "different": f"{names} do not learn the same ({_different_in(experiment, rows)})",
         "equivalent": f"{names} learn the same, within the margin fixed before training",
         "open": f"It is not yet known whether {names} learn the same",
-    }[_outcome(rows)]
+    }[outcome(rows)]
     return f"{result}: {numbers}."
