@@ -41,7 +41,7 @@ export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS
 	GPU_TORCH GPU_TENSORFLOW
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
-	report verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
+	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
 help:
@@ -69,6 +69,8 @@ help:
 	@echo "               is it correct, how fast is it? Writes a page and a record"
 	@echo "make report    RUN=results/<experiment>  score and report again; RUN=results/bench: the page of all"
 	@echo "               benches there, including records copied from other machines"
+	@echo "make variance  RUN=results/<experiment>  how scores vary between seeds, within runs and with test"
+	@echo "               images; seeds that a verdict needs"
 	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]"
 	@echo "               check hashes, records and images, and repeat the first training steps"
 	@echo "make list      [RESULTS=results]  every experiment and run there, and its state"
@@ -86,7 +88,8 @@ help:
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make stress    [KILLS=25]  kill trainings at random, fill disks, and so on; resumed trainings must"
 	@echo "               give the same bits; 15 minutes to two hours"
-	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes"
+	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes;"
+	@echo "               RUN=folder [RUN_B=folder]: SEEDS=auto on real runs, A/A and with a planted difference"
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness itself"
 	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads both"
 	@echo "               frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
@@ -132,8 +135,10 @@ consistency:
 	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
 		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
+calibrate: export RUN := $(RUN)
+calibrate: export RUN_B := $(RUN_B)
 calibrate:
-	@$(BIN)/python -m benchmarks.coverage
+	@$(BIN)/python -m benchmarks.coverage --run "$$RUN" --run-b "$$RUN_B"
 
 bench: export AA := $(AA)
 bench:
@@ -155,6 +160,11 @@ report: export RUN := $(RUN)
 report:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench report "$$RUN"
+
+variance: export RUN := $(RUN)
+variance:
+	@test -n "$$RUN" || { echo "cyclebench: name one: make variance RUN=results/<experiment>" >&2; exit 2; }
+	@$(BIN)/cyclebench variance "$$RUN"
 
 verify: export RUN := $(RUN)
 verify: export STEPS := $(or $(STEPS),20)

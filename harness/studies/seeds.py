@@ -29,9 +29,7 @@ from harness.training.turns import Estimate
 def check_automatic(experiment: Experiment, backends: Sequence[str]) -> None:
     """Raises UserError where no seed could decide anything. Looks at nothing but its arguments."""
     if len(backends) < 2:
-        raise UserError(
-            "--seeds auto: it compares two backends; name them, or list seeds as 0,1,2"
-        )
+        raise UserError("--seeds auto: it compares two backends; name them, or list seeds as 0,1,2")
 
 
 def check_primary(name: str, images: Mapping[str, Images]) -> None:
