@@ -9,6 +9,7 @@ from dataclasses import asdict
 from benchmarks.coverage.real_runs import print_design, print_real, real_rows
 from benchmarks.coverage.rows import as_json, print_rows
 from benchmarks.coverage.sequential_studies import design_rows
+from benchmarks.coverage.shapes import print_shapes, shape_rows
 from benchmarks.coverage.simulate import calibrate
 from benchmarks.measure import write_rows
 from harness import cli
@@ -69,7 +70,12 @@ def run(options: argparse.Namespace) -> int:
         processes = default_threads() if options.processes is None else options.processes
         rows = calibrate(options.repeats, processes, display.stage)
         design = design_rows(options.repeats or DESIGN_REPEATS, display.stage)
-    document = {**as_json(rows), "sequential": [asdict(row) for row in design]}
+        shapes = shape_rows(options.repeats or DESIGN_REPEATS, display.stage)
+    document = {
+        **as_json(rows),
+        "sequential": [asdict(row) for row in design],
+        "shapes": [asdict(row) for row in shapes],
+    }
     if options.to:
         write_rows(document, options.to)
     passed = sum(row.passed for row in rows)
@@ -79,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
         console = shared.table_console(options)
         print_rows(rows, console)
         print_design(design, console)
+        print_shapes(shapes, console)
         print(f"Coverage: {passed} of {len(rows)} rows pass")
     return 0 if passed == len(rows) else 1
 

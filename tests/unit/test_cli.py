@@ -50,7 +50,7 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
 COMMANDS = make_parser()._subparsers._group_actions[0].choices
 # What they print is not for scripts to read but for shells.
 NO_JSON = {"completion"}
-NO_PROGRESS = {
+NO_PROGRESS = {"variance", 
     "completion", "list", "doctor", "models", "parity", "regress", "import", "export-authors",
 }  # fmt: skip
 

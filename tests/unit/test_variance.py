@@ -69,10 +69,10 @@ def test_the_seeds_needed_reach_their_power(tmp_path):
     folder = build(tmp_path, seeds=range(6))
     ratios_in(folder)
     with editing(folder / "metrics.json") as record:
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(3)
         for row in record["scores"]:
             if row["metric"] == "kid_efflite0":
-                row["value"] *= math.exp(0.2 * rng.standard_normal())
+                row["value"] *= math.exp(0.25 * rng.standard_normal())
     row = of(variance_rows(folder, 1))
     each = np.cov(values(folder, "torch"), values(folder, "tf"))
     level = (row.backends["torch"].mean + row.backends["tf"].mean) / 2
