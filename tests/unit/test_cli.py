@@ -50,8 +50,9 @@ def test_seeds_that_are_none_are_refused(capsys, seeds):
 COMMANDS = make_parser()._subparsers._group_actions[0].choices
 # What they print is not for scripts to read but for shells.
 NO_JSON = {"completion"}
-NO_PROGRESS = {"variance", 
+NO_PROGRESS = {
     "completion", "list", "doctor", "models", "parity", "regress", "import", "export-authors",
+    "variance",
 }  # fmt: skip
 
 
