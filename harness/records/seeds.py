@@ -6,11 +6,12 @@ every look at the scores that `make compare` takes is recorded, and the verdict 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.records.run import RunRecord
 from harness.records.schema import SeedsShape, check_shape
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.statistics.sequential import DEFAULT_MAXIMUM, LARGEST_MAXIMUM
@@ -127,6 +128,19 @@ def record_look(folder: Path, device: str, seeds: Sequence[int]) -> None:
     looks = record.looks.get(device, ())
     if now and now not in looks:
         _write(folder, replace(record, looks={**record.looks, device: (*looks, now)}))
+
+
+def compared_seeds(runs: Iterable[RunRecord]) -> dict[str, list[int]]:
+    """By device, seeds of which every backend there has a complete run; none of one backend."""
+    seeds: dict[str, dict[str, set[int]]] = {}
+    for run in runs:
+        if run.complete:
+            seeds.setdefault(run.device, {}).setdefault(run.backend, set()).add(run.seed)
+    return {
+        device: sorted(set.intersection(*by_backend.values()))
+        for device, by_backend in seeds.items()
+        if len(by_backend) > 1
+    }
 
 
 def _write(folder: Path, record: SeedRecord) -> None:

@@ -168,22 +168,41 @@ def further_seeds(
     difference, which would promise few seeds to whoever was lucky. None: more than the maximum.
     """
     count = len(first)
-    upper, lower = contrasts(first, second, margin)
-    deviations = [float(contrast.std(ddof=1)) for contrast in (upper, lower)]
+    effects = _effects(first, second, margin)
+    widen = math.sqrt((count - 1) / float(chdtri(count - 1, CERTAINTY)))
+    found = []
+    for factor in (1.0, widen):
+        total = _total([effect / factor for effect in effects], alpha, maximum, power, count + 1)
+        found.append(None if total is None else total - count)
+    return found[0], found[1]
+
+
+def seeds_for_power(
+    first: Sequence[float],
+    second: Sequence[float],
+    margin: Margin,
+    alpha: float = 0.05,
+    power: float = POWER,
+) -> int | None:
+    """Seeds in all that equal backends would need, in one look, with the spread as observed.
+
+    `first`, `second`: paired scores, three seeds at least. None: more than MAXIMUM_SEEDS, or a
+    ratio of means that are not positive.
+    """
+    x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if margin.scale == "ratio" and not float(x.mean() + y.mean()) > 0:
+        return None
+    return _total(_effects(x, y, margin), alpha, None, power, MINIMUM_SEEDS)
+
+
+def _effects(first: np.ndarray, second: np.ndarray, margin: Margin) -> list[float]:
+    """Distances of equal backends to either bound, in observed standard deviations."""
+    deviations = [float(each.std(ddof=1)) for each in contrasts(first, second, margin)]
     gaps = [margin.value] * 2
     if margin.scale == "ratio":
         level = float(first.mean() + second.mean()) / 2
         gaps = [(margin.value - 1) * level, (1 - 1 / margin.value) * level]
-    widen = math.sqrt((count - 1) / float(chdtri(count - 1, CERTAINTY)))
-    found = []
-    for factor in (1.0, widen):
-        effects = [
-            gap / (factor * deviation) if deviation > 0 else math.inf
-            for gap, deviation in zip(gaps, deviations, strict=True)
-        ]
-        total = _total(effects, alpha, maximum, power, count + 1)
-        found.append(None if total is None else total - count)
-    return found[0], found[1]
+    return [g / d if d > 0 else math.inf for g, d in zip(gaps, deviations, strict=True)]
 
 
 def planned_seeds(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.records.experiment import ExperimentFolder
+from harness.records.seeds import compared_seeds
 from harness.statistics.equivalence import Verdict, decide, judge
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.statistics.multiplicity import holm
@@ -97,8 +98,5 @@ def _samples(row: MetricRow) -> tuple[np.ndarray, np.ndarray]:
 
 def _maximum(experiment: ExperimentFolder, row: MetricRow) -> int | None:
     """Of the sequential design whose levels hold on this row's device."""
-    seeds = {run.seed for run in experiment.of(next(iter(row.scores)), row.device)}
-    for name in row.scores:
-        seeds &= {run.seed for run in experiment.of(name, row.device)}
-    correction = experiment.asked.correction(row.device, sorted(seeds), bool(experiment.merged))
-    return correction.maximum
+    seeds = compared_seeds(experiment.runs).get(row.device, [])
+    return experiment.asked.correction(row.device, seeds, bool(experiment.merged)).maximum

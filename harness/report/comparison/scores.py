@@ -7,14 +7,22 @@ none (docs/evaluation.md).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.config.metric_table import BY_NAME, PRIMARY, Metric, margin_scale
+from harness.config.metric_table import BY_NAME, PRIMARY, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.comparison.judging import with_verdicts
+from harness.report.comparison.score_records import (
+    finite,
+    first_minus_second,
+    kinds_of_weights,
+    margin_of,
+    matching,
+    of_weights,
+    paired_scores,
+)
 from harness.report.formatting import MINUS, fixed
 from harness.statistics.equivalence import Margin, Verdict
 from harness.statistics.intervals import Interval, seed_interval
@@ -154,10 +162,10 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
             f"{experiment.folder / 'metrics.json'}: metric {unknown[0]!r} is not known; "
             "use the version of cyclebench that wrote it"
         )
-    kinds = [kind for kind in WEIGHTS if kind in _kinds(experiment)]
+    kinds = [kind for kind in WEIGHTS if kind in kinds_of_weights(experiment)]
     evaluation = experiment.configuration.get("evaluation") or {}
     primary = evaluation.get("primary") or HEADLINE
-    by_kind = {kind: _of_kind(experiment, kind) for kind in kinds}
+    by_kind = {kind: of_weights(experiment, kind) for kind in kinds}
     rows = [
         _row(by_kind[kind], metric, direction, device, pair, kind, evaluation)
         for device in experiment.devices
@@ -180,20 +188,6 @@ def primary_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in rows if row.primary]
 
 
-def _kinds(experiment: ExperimentFolder) -> set[str]:
-    """Kinds of weights that were scored; records without the key are of the last step's."""
-    return {score.get("weights", "last") for score in experiment.metrics.get("scores", [])}
-
-
-def _of_kind(experiment: ExperimentFolder, kind: str) -> ExperimentFolder:
-    """The experiment with the scores of one kind of weights only."""
-    metrics = dict(experiment.metrics)
-    for name in ("scores", "differences"):
-        rows = metrics.get(name, [])
-        metrics[name] = [row for row in rows if row.get("weights", "last") == kind]
-    return replace(experiment, metrics=metrics)
-
-
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
     """Of KID, with the weights of the primary endpoint where both kinds were scored."""
     found = [row for row in rows if row.metric.name == HEADLINE]
@@ -204,7 +198,7 @@ def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
 def reference(experiment: ExperimentFolder, metric: str, direction: str) -> dict[str, Any]:
     """`floor` and `identity_baseline` of a metric; empty where it has no such record."""
     key = {"metric": metric, "direction": direction}
-    return next(iter(_matching(experiment.metrics.get("references", []), key)), {})
+    return next(iter(matching(experiment.metrics.get("references", []), key)), {})
 
 
 def score_curves(
@@ -213,9 +207,9 @@ def score_curves(
     """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
     by_place: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
-    for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
+    for score in matching(experiment.metrics.get("scores", []), {"metric": metric}):
         run = (score["device"], score["backend"], score["seed"])
-        if run in complete and _finite([score["value"]]):
+        if run in complete and finite([score["value"]]):
             steps = by_place.setdefault((score["backend"], score["direction"]), {})
             steps.setdefault(score["step"], []).append(score)
     curves: dict[tuple[str, str], list[ScorePoint]] = {}
@@ -243,23 +237,21 @@ def _row(
     """Without a verdict; `experiment` holds scores of one kind of weights."""
     here = {"metric": metric.name, "direction": direction, "device": device}
     # Of first minus second all records, and those of the last step, seed by seed.
-    recorded = _first_minus_second(experiment, here, pair) if len(pair) == 2 else []
+    recorded = first_minus_second(experiment, here, pair) if len(pair) == 2 else []
     last = {run.seed: run.status["steps"] for run in experiment.of(pair[0], device)}
     both = sorted(last.keys() & {run.seed for run in experiment.of(pair[-1], device)})
     differences = [
-        record
-        for seed in both
-        for record in _matching(recorded, {"seed": seed, "step": last[seed]})
+        record for seed in both for record in matching(recorded, {"seed": seed, "step": last[seed]})
     ]
-    values = _finite(record["value"] for record in differences)
+    values = finite(record["value"] for record in differences)
     # Of one seed, how far the difference varies after any training: from three evaluated steps on.
-    trained = _finite(record["value"] for record in recorded if record["step"] > 0)
+    trained = finite(record["value"] for record in recorded if record["step"] > 0)
     varied = len(values) == 1 and len(trained) > 2
-    margin = _margin(experiment, metric.name, evaluation)
-    usable = [record["seed"] for record in differences if _finite([record["value"]])]
-    paired = _paired(experiment, here, pair, {seed: last[seed] for seed in usable})
+    margin = margin_of(experiment, metric.name, evaluation)
+    usable = [record["seed"] for record in differences if finite([record["value"]])]
+    paired = paired_scores(experiment, here, pair, {seed: last[seed] for seed in usable})
     beside = reference(experiment, metric.name, direction)
-    images = [s["n"] for s in _matching(experiment.metrics["scores"], here)]
+    images = [s["n"] for s in matching(experiment.metrics["scores"], here)]
     return MetricRow(
         metric=metric,
         direction=direction,
@@ -282,52 +274,16 @@ def _row(
     )
 
 
-def _margin(
-    experiment: ExperimentFolder, name: str, evaluation: Mapping[str, Any]
-) -> Margin | None:
-    value = evaluation.get("margins", {}).get(name)
-    if value is None:
-        return None
-    try:
-        return Margin(value, margin_scale(evaluation, name))
-    except ValueError:
-        raise UserError(
-            f"{experiment.folder / 'experiment.json'}: evaluation.margins.{name} is {value:g}; a"
-            " ratio above 1 is needed"
-        ) from None
-
-
-def _paired(
-    experiment: ExperimentFolder,
-    here: Mapping[str, Any],
-    pair: tuple[str, ...],
-    steps: Mapping[int, int],
-) -> list[tuple[float, float]]:
-    """(first, second) of each seed after its last step; `steps`: that step by seed."""
-    if len(pair) < 2:
-        return []
-    values: list[tuple[float, float]] = []
-    for seed, step in steps.items():
-        key = {**here, "seed": seed, "step": step}
-        both = [
-            _finite(r["value"] for r in _matching(experiment.metrics["scores"], of_backend))
-            for of_backend in ({**key, "backend": name} for name in pair)
-        ]
-        if all(both):
-            values.append((both[0][0], both[1][0]))
-    return values
-
-
 def _score(
     experiment: ExperimentFolder, here: Mapping[str, Any], backend: str, better: str
 ) -> BackendScore:
     last, starts, bests = [], [], []
     for run in experiment.of(backend, str(here["device"])):
         key = {**here, "backend": backend, "seed": run.seed}
-        records = _matching(experiment.metrics["scores"], key)
-        last += _matching(records, {"step": run.status["steps"]})
-        starts += _finite(r["value"] for r in records if r["step"] == 0)
-        trained = [r for r in records if r["step"] > 0 and _finite([r["value"]])]
+        records = matching(experiment.metrics["scores"], key)
+        last += matching(records, {"step": run.status["steps"]})
+        starts += finite(r["value"] for r in records if r["step"] == 0)
+        trained = [r for r in records if r["step"] > 0 and finite([r["value"]])]
         if len(trained) > 1:
             choose = min if better == "lower" else max
             bests.append(choose(trained, key=lambda record: record["value"]))
@@ -337,33 +293,12 @@ def _score(
         value = sum(record["value"] for record in bests) / len(bests)
         best = Best(value, steps.pop() if len(steps) == 1 else None)
     start = sum(starts) / len(starts) if starts else None
-    runs = len(_finite(record["value"] for record in last))
+    runs = len(finite(record["value"] for record in last))
     return BackendScore(_interval(last), runs, start, best)
 
 
-def _first_minus_second(
-    experiment: ExperimentFolder, key: Mapping[str, Any], pair: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Records with the key, whichever way round they were written."""
-    records = _matching(experiment.metrics.get("differences", []), key)
-    first_minus_second = _matching(records, {"backends": list(pair)})
-    for record in _matching(records, {"backends": [pair[1], pair[0]]}):
-        value, low, high = (record[name] for name in ("value", "low", "high"))
-        value, high, low = (None if v is None else -v for v in (value, low, high))
-        first_minus_second.append({**record, "value": value, "low": low, "high": high})
-    return first_minus_second
-
-
 def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:
-    usable = [record for record in records if _finite([record["value"]])]
+    usable = [record for record in records if finite([record["value"]])]
     if len(usable) == 1:
         return Interval(*(usable[0][name] for name in ("value", "low", "high")))
     return seed_interval([record["value"] for record in usable])
-
-
-def _matching(records: Any, key: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [r for r in records if all(r.get(name) == value for name, value in key.items())]
-
-
-def _finite(values: Any) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]

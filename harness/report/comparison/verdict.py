@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
 from harness.report.comparison.load import REMEDY
 from harness.report.comparison.scores import MetricRow, confidence, names_of, primary_rows
@@ -63,9 +64,7 @@ def scope(experiment: ExperimentFolder) -> str:
 def _corrections(experiment: ExperimentFolder) -> list[str]:
     """How verdicts are corrected for looks, a sentence each; none where there is nothing to say."""
     found = []
-    for device in experiment.devices:
-        every = [{run.seed for run in experiment.of(n, device)} for n in experiment.on(device)]
-        seeds = sorted(set.intersection(*every)) if len(every) > 1 else []
+    for device, seeds in compared_seeds(experiment.runs).items():
         found.append(experiment.asked.correction(device, seeds, bool(experiment.merged)).note)
     return list(dict.fromkeys(filter(None, found)))
 
