@@ -39,6 +39,8 @@ LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bi
 # Recipes read these from the environment: user input never becomes part of a shell command.
 export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	GPU_TORCH GPU_TENSORFLOW
+# Messages then name variables, as PRESET=, in place of options.
+export CYCLEBENCH_MAKE := 1
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
 	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \

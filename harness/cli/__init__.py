@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from harness.cli import checks, completion, data, imports, models, results, timing, training
 from harness.processes.faults import MORE_SPACE, disk_full
-from harness.system.errors import UserError, WorkerFailed
+from harness.system.errors import UserError, WorkerFailed, as_typed
 from harness.system.untrusted import printable
 
 INTERRUPTED = 130
@@ -93,7 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _fail(status: int, message: str) -> int:
-    line = printable(" ".join(message.split()))
+    line = printable(" ".join(as_typed(message).split()))
     print(f"cyclebench: {line}", file=sys.stderr)
     return status
 

@@ -12,6 +12,7 @@ from harness.config.experiment import check_backends, load_experiment
 from harness.config.presets import DEFAULT
 from harness.data import Images
 from harness.metrics.evaluate import Known, evaluate
+from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
@@ -19,10 +20,12 @@ from harness.records.seeds import compared_seeds, record_look
 from harness.report.comparison import write_report
 from harness.report.comparison.evidence import parity_sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
-from harness.studies.course import course_steps, write_course
+from harness.studies.course import course_steps, twin_bar, write_course
+from harness.studies.estimate.typical import typical_seconds
+from harness.studies.estimate.work import Counts, Work
 from harness.studies.parity import parity_record, write_parity
 from harness.studies.seeds import check_automatic, train_until_decided
-from harness.system.errors import UserError, WorkerFailed
+from harness.system.errors import UserError, WorkerFailed, as_typed
 from harness.system.lock import locked
 from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display
@@ -38,6 +41,10 @@ from harness.training.jobs import (
 )
 from harness.training.turns import Pace
 
+FEATURES = f"features, {EFFICIENTNET.name}"
+REPORT = "report"
+TWIN_START = 15.0  # seconds until a worker is ready, and its first step
+
 
 def compare(request: ComparisonRequest, display: Display) -> Path:
     """Train what is not trained yet, score, report; returns the path of report.html.
@@ -51,7 +58,11 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     check_precision(experiment, machine)
     if request.automatic:
         check_automatic(experiment, request.backends)
-    choice = preset if request.preset else f"{DEFAULT}, the default; --preset changes it"
+    choice = (
+        preset
+        if request.preset
+        else as_typed(f"{DEFAULT}, the default; --preset NAME takes another")
+    )
     why = f", since {machine.why}" if machine.why else ""
     display.say(f"Preset {choice}. On {machine.device_name}{why}")
     prepared = prepare_data(experiment, request.data_dir, display)
@@ -61,16 +72,24 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
         images = begin(bench, display)
         check_function(bench, request, machine, display)
         paper_cost = None if request.preset else partial(_say_paper_cost, display, bench, images)
+        afterwards = partial(_afterwards, bench, images, request)
         course = course_steps(bench, images) if len(request.backends) > 1 else None
         known: Known = {}
         if request.automatic:
             failures = train_until_decided(
-                bench, images, request, machine, display, known, paper_cost, course
+                bench, images, request, machine, display, known, paper_cost, course, afterwards
             )
             request = replace(request, seeds=tuple(range(MINIMUM_SEEDS)))
         else:
             failures = train(
-                bench, images, request, machine, display, with_pace=paper_cost, course=course
+                bench,
+                images,
+                request,
+                machine,
+                display,
+                with_pace=paper_cost,
+                course=course,
+                afterwards=afterwards,
             )
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
@@ -119,6 +138,8 @@ def follow_course(
         write_course(bench, images, request, machine, display)
     except WorkerFailed as failure:
         display.say(f"The course of the weights is not compared: {failure}")
+    for name in request.backends:
+        display.expect(twin_bar(name), 0.0)
 
 
 def score(folder: Path, display: Display, known: Known | None = None) -> Path:
@@ -129,9 +150,34 @@ def score(folder: Path, display: Display, known: Known | None = None) -> Path:
     try_once(display.say, display.stage)
     display.say("Scoring translations")
     evaluate(folder, display.stage, known)
+    for part in (FEATURES, "scores"):  # what is cached has no bar
+        display.expect(part, 0.0)
     for device, seeds in compared_seeds(find_runs(folder)).items():
         record_look(folder, device, seeds)
-    return write_report(folder)
+    report = write_report(folder)
+    display.expect(REPORT, 0.0)
+    return report
+
+
+def _afterwards(
+    bench: PreparedExperiment,
+    images: Mapping[str, Images],
+    request: ComparisonRequest,
+    paces: dict[str, Pace],
+) -> dict[str, float]:
+    """Seconds of what follows the trainings, by the names of the bars that show it."""
+    splits = ("trainA", "trainB", "testA", "testB")
+    train_a, train_b, test_a, test_b = (len(images[split]) for split in splits)
+    counts = Counts(train_a, train_b, test_a, test_b, paired="truthAB" in images)
+    seeds = len(request.seeds) or MINIMUM_SEEDS
+    work = Work(bench.experiment, counts, request.backends, seeds)
+    typical = typical_seconds(work)
+    parts = {FEATURES: typical["features"], "scores": typical["scores"], REPORT: typical["report"]}
+    first = next((name for name in backends.available() if name in paces), None)
+    if first is not None and len(request.backends) > 1:
+        steps = course_steps(bench, images)
+        parts[twin_bar(first)] = TWIN_START + steps * paces[first].step
+    return parts
 
 
 def _say_paper_cost(

@@ -36,6 +36,11 @@ AT_ONCE = 20  # steps between two times that progress is shown
 TWIN_FOLDER = ".twin"
 
 
+def twin_bar(backend: str) -> str:
+    """Name of the bar that shows the twin's training."""
+    return f"twin of {backend}"
+
+
 def course_steps(bench: PreparedExperiment, images: Mapping[str, Images]) -> int:
     """Steps after which the weights of the first seed's runs are kept."""
     counts = (len(images["trainA"]), len(images["trainB"]))
@@ -135,7 +140,7 @@ def _train_twin(job: Job, steps: int, display: Display) -> float:
     try:
         while worker.step < steps:
             worker.train(min(steps, worker.step + AT_ONCE))
-            display.update(f"twin of {job.backend}", worker.step, steps)
+            display.update(twin_bar(job.backend), worker.step, steps)
         worker.request(finish=True)
     finally:
         worker.close()

@@ -22,7 +22,7 @@ from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
-from harness.training.jobs import ComparisonRequest, PreparedExperiment, train
+from harness.training.jobs import Afterwards, ComparisonRequest, PreparedExperiment, train
 from harness.training.turns import Estimate
 
 
@@ -53,6 +53,7 @@ def train_until_decided(
     known: Known,
     with_pace: Estimate | None = None,
     course: int | None = None,
+    afterwards: Afterwards = lambda paces: {},
 ) -> list[WorkerFailed]:
     """Train seeds 0, 1, 2, then one by one; after each, score, and say where the verdict stands.
 
@@ -78,6 +79,7 @@ def train_until_decided(
             display,
             with_pace=with_pace,
             course=None if begun else course,
+            afterwards=afterwards,
         )
         begun = wanted
         if not compared_seeds(find_runs(bench.folder)).get(device):

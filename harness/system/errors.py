@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Literal
+
+# Set by the Makefile, whose users give options as variables.
+MAKE = "CYCLEBENCH_MAKE"
+VARIABLES = re.compile(
+    r"--(preset|seeds|max-seeds|max-hours|backends|device|dataset|data-dir|results|set)\b ?"
+)
 
 # Of a worker: it was killed; it fell silent; it ran out of memory, or of disk; a loss was not
 # finite; or anything else, whose traceback is in its log.
 Fault = Literal["died", "silent", "memory", "disk", "diverged", "error"]
+
+
+def as_typed(message: str) -> str:
+    """A message for the user: to one of `make`, "--preset paper" is "PRESET=paper"."""
+    if not os.environ.get(MAKE):
+        return message
+    return VARIABLES.sub(lambda match: match[1].upper().replace("-", "_") + "=", message)
 
 
 class UserError(Exception):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from harness.config.experiment import Experiment
@@ -28,6 +27,14 @@ from harness.training.turns import Estimate, Pace, finished, train_seed
 # Steps after which the weights of the first seed's runs are kept: long enough for rounding to grow
 # to its full size in the networks of the presets, short enough to be trained once more.
 COURSE_STEPS = 200
+
+
+# Seconds of the parts that follow all trainings, by name, from the pace of the first seed.
+Afterwards = Callable[[dict[str, Pace]], Mapping[str, float]]
+TRAINING = "training"  # the part of a display
+# By how much a forecast may be off: of training as a share, as `make estimate` allows; of scores
+# and report, which nothing was measured of yet, as a factor.
+TRAINING_OFF, AFTER_OFF = 0.2, 2.0
 
 
 @dataclass(frozen=True)
@@ -118,11 +125,13 @@ def train(
     give_up: Callable[[RunRecord], bool] = lambda run: False,
     with_pace: Estimate | None = None,
     course: int | None = None,
+    afterwards: Afterwards = lambda paces: {},
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running.
 
     `give_up`: of a run that is not complete, whether to leave it as it is. `with_pace`: called
-    once, with the pace of the first seed's backends. `course`: see `jobs_left`.
+    once, with the pace of the first seed's backends. `afterwards`: seconds of the parts that follow
+    the trainings, by name, from that pace. `course`: see `jobs_left`.
     """
     todo = [
         [job for job in jobs if not _left_alone(job, give_up)]
@@ -139,7 +148,7 @@ def train(
     for done, jobs in enumerate(todo):
         later = [job.backend for seed in todo[done + 1 :] for job in seed]
         then = None if done else with_pace
-        estimate = partial(_say_estimate, display, later, steps, evaluations, then)
+        estimate = Forecast(display, later, steps, evaluations, then, afterwards)
         try:
             train_seed(jobs, bench.experiment.timing, display, estimate)
         except WorkerFailed as failure:
@@ -147,6 +156,7 @@ def train(
                 raise
             display.say(f"Failed: {failure}")
             failures.append(failure)
+    display.expect(TRAINING, 0.0)
     return failures
 
 
@@ -201,26 +211,55 @@ def jobs_left(
     return [jobs for jobs in todo if jobs]
 
 
-def _say_estimate(
-    display: Display,
-    later: list[str],
-    steps: int,
-    evaluations: int,
-    then: Estimate | None,
-    paces: dict[str, Pace],
-) -> None:
-    """`later`: backends of seeds to come, which take all `steps` and `evaluations`. `then`: says
-    what follows from the pace besides."""
-    slowest = max(paces.values(), key=lambda pace: pace.left)
-    whole = [
-        replace(paces.get(backend, slowest), steps_left=steps, evaluations_left=evaluations)
-        for backend in later
-    ]
-    total = sum(pace.left for pace in (*paces.values(), *whole))
-    paces_text = ", ".join(
-        f"{name} {1000 * pace.step:.0f} ms a step" for name, pace in paces.items()
-    )
-    scope = f"{len(paces) + len(whole)} runs of {steps} steps"
-    display.say(f"Training takes about {duration(total)} from here: {scope} ({paces_text})")
-    if then:
-        then(paces)
+class Forecast:
+    """How long everything will take from here: said once a seed, then kept up to date on the bar.
+
+    `later`: backends of seeds to come, which take all `steps` and `evaluations`. `then`: says what
+    follows from the pace besides. `afterwards`: see `train`.
+    """
+
+    def __init__(
+        self,
+        display: Display,
+        later: Sequence[str],
+        steps: int,
+        evaluations: int,
+        then: Estimate | None,
+        afterwards: Afterwards,
+    ):
+        self.display, self.later, self.then, self.afterwards = display, later, then, afterwards
+        self.steps, self.evaluations = steps, evaluations
+        self._said = False
+
+    def __call__(self, paces: dict[str, Pace]) -> None:
+        slowest = max(paces.values(), key=lambda pace: pace.step)
+        whole = [
+            replace(
+                paces.get(name, slowest),
+                steps_left=self.steps,
+                evaluations_left=self.evaluations,
+            )
+            for name in self.later
+        ]
+        training = sum(pace.left for pace in (*paces.values(), *whole))
+        self.display.expect(TRAINING, training)
+        if self._said:
+            return
+        self._said = True
+        parts = self.afterwards(paces)
+        for part, seconds in parts.items():
+            self.display.expect(part, seconds)
+        after = sum(parts.values())
+        low, high = (
+            (1 - TRAINING_OFF) * training + after / AFTER_OFF,
+            ((1 + TRAINING_OFF) * training + after * AFTER_OFF),
+        )
+        speeds = ", ".join(f"{name} {1000 * p.step:.0f} ms a step" for name, p in paces.items())
+        rest = f", then about {duration(after)} for scores and report" if after else ""
+        self.display.say(
+            f"About {duration(training + after)} from here ({duration(low)} to {duration(high)}, if"
+            f" nothing else runs): {len(paces) + len(whole)} runs of {self.steps} steps,"
+            f" {duration(training)} ({speeds}){rest}"
+        )
+        if self.then:
+            self.then(paces)

@@ -35,7 +35,7 @@ class Pace:
         return self.step * self.steps_left + self.evaluation * self.evaluations_left
 
 
-# Called once, before the bulk of a seed's training, with the pace by backend.
+# Called before the bulk of a seed's training and after every turn, with the pace by backend.
 Estimate = Callable[[dict[str, Pace]], None]
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker is killed
@@ -130,8 +130,11 @@ def _train_together(
                 for worker in workers
                 if worker.step == 0
             }
-            block = _warm_up(workers, timing, display, estimate, evaluation)
-            _take_turns(workers, block, display)
+            paces = _warm_up(workers, timing, display, evaluation)
+            if paces:
+                slowest = max(pace.step for pace in paces.values())
+                block = max(1, round(timing.block_seconds / slowest))
+                _take_turns(workers, block, display, paces, estimate)
             for worker in workers:
                 worker.request(evaluate="everything")
                 worker.request(finish=True)
@@ -154,13 +157,9 @@ def _signals_ignored() -> Iterator[None]:
 
 
 def _warm_up(
-    workers: list[Worker],
-    timing: TimingSection,
-    display: Display,
-    estimate: Estimate,
-    evaluation: dict[str, float],
-) -> int:
-    """Two short blocks each, the second one timed; returns the steps of a block from here on.
+    workers: list[Worker], timing: TimingSection, display: Display, evaluation: dict[str, float]
+) -> dict[str, Pace]:
+    """Two short blocks each, the second one timed; returns the pace by backend, none if all ended.
 
     `evaluation`: seconds of the first one by worker, where there has been one in this process.
     """
@@ -172,32 +171,56 @@ def _warm_up(
                 seconds[worker.name] = per_step
         for worker in workers:
             worker.evaluate_if_due()
-    if not seconds:
-        return 1
     typical = max(evaluation.values(), default=0.0)
-    estimate(
-        {
-            worker.job.backend: Pace(
-                seconds.get(worker.name, max(seconds.values())),
-                evaluation.get(worker.name, typical),
-                worker.steps - worker.step,
-                len(worker.evaluations_left) + 1,
-            )
-            for worker in workers
-        }
-    )
-    return max(1, round(timing.block_seconds / max(seconds.values())))
+    return {
+        worker.job.backend: Pace(
+            seconds.get(worker.name, max(seconds.values())),
+            evaluation.get(worker.name, typical),
+            worker.steps - worker.step,
+            len(worker.evaluations_left) + 1,
+        )
+        for worker in workers
+        if seconds
+    }
 
 
-def _take_turns(workers: list[Worker], block: int, display: Display) -> None:
+def _take_turns(
+    workers: list[Worker],
+    block: int,
+    display: Display,
+    paces: dict[str, Pace],
+    estimate: Estimate,
+) -> None:
+    estimate(paces)
     while any(worker.step < worker.steps for worker in workers):
         # After an uneven interruption the one behind catches up first, so blocks pair again.
         until = min(worker.step for worker in workers) + block
+        measured: dict[str, tuple[float, float]] = {}
         for worker in workers:
             if worker.step < until:
-                _train_block(worker, until - worker.step, display)
+                pace = paces[worker.job.backend]
+                step = _train_block(worker, until - worker.step, display) or pace.step
+                measured[worker.job.backend] = step, pace.evaluation
         for worker in workers:
-            worker.evaluate_if_due()
+            seconds = worker.evaluate_if_due()
+            if seconds and worker.job.backend in measured:
+                measured[worker.job.backend] = measured[worker.job.backend][0], seconds
+        paces = {
+            worker.job.backend: _updated(worker, paces[worker.job.backend], measured)
+            for worker in workers
+        }
+        estimate(paces)
+
+
+def _updated(worker: Worker, pace: Pace, measured: dict[str, tuple[float, float]]) -> Pace:
+    """The pace after another turn: of the step, a moving average over some ten blocks."""
+    step, evaluation = measured.get(worker.job.backend, (pace.step, pace.evaluation))
+    return Pace(
+        0.9 * pace.step + 0.1 * step,
+        evaluation,
+        worker.steps - worker.step,
+        len(worker.evaluations_left) + 1,
+    )
 
 
 def _train_block(worker: Worker, steps: int, display: Display) -> float | None:

@@ -1,6 +1,7 @@
 """Tables and progress where there is a terminal, and where there is none."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -58,6 +59,45 @@ def test_progress_is_lines_where_bars_cannot_be_drawn(environment):
         display.update("training", 1, 2)
         display.update("training", 2, 2)
     assert console.file.getvalue() == "training: 2 of 2\n"
+
+
+def terminal(width=60):
+    return Console(file=io.StringIO(), width=width, force_terminal=True, _environ={})
+
+
+def test_a_full_bar_goes_and_one_estimate_sums_all_parts(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("harness.system.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    display = Display(terminal())
+    display.expect("training", 60.0)
+    display.expect("scores", 30.0)
+    display.update("scores", 0, 10)
+    now[0] = 10.0
+    display.update("scores", 5, 10)  # at this pace another ten seconds
+    assert display.left == 70.0
+    notes = {task.description: task.fields["note"] for task in display._bars.tasks}
+    assert notes == {"in all": "about 1 min 10 s left", "scores": ""}
+    display.update("scores", 10, 10)
+    assert display.left == 60.0
+    assert [task.description for task in display._bars.tasks] == ["in all"]
+
+
+def test_without_anything_expected_a_bar_has_its_own_estimate(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("harness.system.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    display = Display(terminal())
+    display.update("download", 0, 8)
+    now[0] = 4.0
+    display.update("download", 2, 8, "half")
+    assert [task.fields["note"] for task in display._bars.tasks] == ["half  about 12 s left"]
+
+
+def test_a_terminal_folds_lines_between_words_only():
+    console, path = terminal(), "/a/" + "long" * 20
+    Display(console).say("A line that is longer than the terminal is wide, and has a path: " + path)
+    words = console.file.getvalue().split()
+    assert words[:3] == ["A", "line", "that"] and words[-1] == path
+    assert "terminal" in words and len(console.file.getvalue().splitlines()) == 3
 
 
 def test_a_quiet_display_shows_neither_bars_nor_lines_nor_details():

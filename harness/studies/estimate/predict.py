@@ -116,7 +116,7 @@ def predict(
         work=work,
         titles={costs.backend: costs.framework for costs in measured},
         runs=runs,
-        shared={"images": preparing or 0.0, **_shared(work, scoring)},
+        shared={"images": preparing or 0.0, **shared_seconds(work, scoring)},
         margin=CHECKED,
         report_source=scoring.report_source,
         left_out=tuple(left_out),
@@ -151,7 +151,7 @@ def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
     }
 
 
-def _shared(work: Work, scoring: Scoring) -> dict[str, float]:
+def shared_seconds(work: Work, scoring: Scoring) -> dict[str, float]:
     """Seconds of what is done once, after all runs."""
     tested, evaluations = sum(work.tested), work.evaluations + 2
     tested_a, tested_b = work.tested
