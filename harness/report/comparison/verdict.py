@@ -156,12 +156,7 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     )
     at_most = ""
     if len(rows) > len(DIRECTIONS):
-        size = {
-            row: abs(math.log(max(row.ratio.value or 0.0, 1e-9))) if ratios
-            else abs(row.difference.value or 0.0)
-            for row in rows
-        }  # fmt: skip
-        rows, at_most = [max(rows, key=lambda row: size[row])], "at most "
+        rows, at_most = [max(rows, key=_log_ratio if ratios else _size)], "at most "
 
     def number(row: MetricRow) -> str:
         interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
@@ -176,6 +171,15 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     return f"{rows[0].title} {rows[0].metric.unit}".rstrip() + (
         f" differs by {listing}, {names_of(experiment, rows[0])}"
     )
+
+
+def _log_ratio(row: MetricRow) -> float:
+    ratio = row.ratio.value
+    return abs(math.log(ratio)) if ratio is not None and ratio > 0 else math.inf
+
+
+def _size(row: MetricRow) -> float:
+    return abs(row.difference.value or 0.0)
 
 
 def _ratio_text(value: float | None) -> str:
