@@ -171,7 +171,8 @@ def test_light_and_dark_are_chosen_and_remembered(page):
 
 
 def test_a_table_sorts_by_numbers_both_ways_and_back(page):
-    table = page.locator("#same table")
+    page.evaluate("() => document.querySelectorAll('details').forEach(e => e.open = true)")
+    table = page.locator("#tables table").first
     head = table.locator("thead th").nth(2)
 
     def column() -> list[float]:
@@ -186,6 +187,29 @@ def test_a_table_sorts_by_numbers_both_ways_and_back(page):
     ):
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == order and column() == expected
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_four_answers_and_the_pictures_are_on_the_first_screen(browser, folder, scheme):
+    size = {"width": 1100, "height": 900}
+    with opened(browser, folder, viewport=size, color_scheme=scheme) as (page, _):
+        assert page.locator("#answers .answer").count() == 2  # without parity.json and course.json
+        # Two more answers of two lines each are as high as these.
+        boxes = page.locator("#answers .answer").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().height)"
+        )
+        bottom = page.locator(".pictures").evaluate("e => e.getBoundingClientRect().bottom")
+        assert bottom + sum(boxes) < 900
+        assert not page.locator("#answers details[open]").count()
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser, folder):
+    with opened(browser, folder, viewport={"width": 390, "height": 844}) as (page, _):
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+        tiles = page.locator(".pictures img").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().width)"
+        )
+        assert min(tiles) > 90, "pictures can be recognised"
 
 
 def test_the_viewer_shows_exact_differences(page, folder):
@@ -205,7 +229,7 @@ def test_the_viewer_shows_exact_differences(page, folder):
 
 
 def test_the_viewer_goes_from_image_to_image_by_keyboard_and_its_slider_uncovers(page):
-    page.locator(".tile").first.focus()
+    page.locator("#images .tile").first.focus()
     page.keyboard.press("Enter")
     title = page.locator("#viewer-title")
     assert title.text_content() == "summer → winter, test image 0"

@@ -15,7 +15,7 @@ from harness.config.experiment import load_experiment
 from harness.records.experiment import load
 from harness.report import comparison
 from harness.report.comparison import write_report
-from harness.report.comparison.galleries import galleries
+from harness.report.comparison.galleries import galleries, picture_row
 from harness.report.comparison.page import FID, command
 from harness.report.comparison.plots import cycle_figure, loss_figure
 from harness.report.figures import colour, files
@@ -48,11 +48,12 @@ def test_the_page_fetches_nothing_and_runs_nothing_else(written):
     assert check_self_contained(html).images and len(html) < 15e6
 
 
-def test_sections_come_in_the_order_of_a_paper(written):
+def test_sections_come_in_the_order_of_use(written):
     html = (written / "report.html").read_text()
     found = Page(html)
     assert found.sections == [
-        "answers", "same", "fast", "why", "data", "environment", "configuration", "reproduce",
+        "answers", "images", "scores", "fast", "why", "tables", "data", "environment",
+        "configuration", "reproduce",
     ]  # fmt: skip
     links = [attributes["href"] for tag, attributes in found.tags if tag == "a"]
     assert links == ["#main", *(f"#{name}" for name in found.sections)]
@@ -60,14 +61,14 @@ def test_sections_come_in_the_order_of_a_paper(written):
 
 def test_markdown_links_only_files_that_were_written(written):
     links = re.findall(r"\]\(([^)]+)\)", (written / "report.md").read_text())
-    assert len(links) == 17  # ten galleries, seven plots
+    assert len(links) == 22  # twelve galleries, ten plots
     for link in links:
         assert Image.open(written / link).format == "PNG"
     assert len(set(links)) == len(list((written / "figures").glob("*.png")))
 
 
 def test_the_same_records_give_the_same_bytes_anywhere(written, tmp_path, monkeypatch):
-    def two_drawn_again(record, apart):
+    def two_drawn_again(record, metrics, apart):
         """Two figures are drawn again, which takes long; the others are taken as they are."""
         others = (file for file in (written / "figures").iterdir() if "images" not in file.name)
         again = {"cycle.png": cycle_figure(record), "losses.png": loss_figure(record)}
@@ -173,8 +174,19 @@ def test_galleries_hold_original_backends_and_truth_at_the_same_indices(tmp_path
     titles = [column.title for column in found["ab"].columns]
     gap = next(title for title in titles if title.startswith("difference, 0 to "))
     assert titles == ["original (summer)", "PyTorch", "TensorFlow", gap, "truth"]
-    assert [c.title for c in found["bab"].columns] == ["original (winter)", *titles[1:4]]
+    back = [column.title for column in found["bab"].columns]
+    assert back[:3] == ["original (winter)", *titles[1:3]]
+    assert len(back) == 4 and back[3].startswith("difference, 0 to ")
     assert found["ab"].indices == (0, 2, 4, 6, 8, 10)
+
+
+def test_the_first_screen_shows_one_image_of_each_direction(tmp_path):
+    rows = picture_row(galleries(load(build(tmp_path))))
+    assert [gallery.name for gallery in rows] == ["first_ab", "first_ba"]
+    for gallery, side in zip(rows, ("summer", "winter"), strict=True):
+        titles = [column.title for column in gallery.columns]
+        assert titles == [f"original ({side})", "PyTorch", "TensorFlow"]
+        assert gallery.indices == (0,)
 
 
 def test_spaced_indices_are_distinct_and_within_the_split():
