@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.text import Text
 
 from harness.system.terminal_tables import is_drawn_on
 
@@ -76,9 +76,10 @@ class Display:
         if self.quiet:
             return
         if self._drawn:
-            self.console.print(Text(line), highlight=False, overflow="ignore", crop=False)
-        else:
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            line = textwrap.fill(
+                line, self.console.width, break_long_words=False, break_on_hyphens=False
+            )
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def detail(self, line: str) -> None:
         """A line for those who asked for more."""
@@ -104,8 +105,13 @@ class Display:
             share = spent / (spent + self.left) if spent else 0.0
             self._draw(OVERALL, share, 1.0, f"{share:.0%}", f"about {duration(self.left)} left")
 
-    def update(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Show that `done` of `total` of `name` is done."""
+    def update(
+        self, name: str, done: int, total: int, note: str = "", estimated: bool = False
+    ) -> None:
+        """Show that `done` of `total` of `name` is done.
+
+        `estimated`: the time left will be told for the whole, so not for this bar.
+        """
         left = self._measure(name, done, total)
         if not self._drawn:
             self._line(name, done, total, note)
@@ -113,7 +119,7 @@ class Display:
             if name in self._tasks:
                 self._bars.remove_task(self._tasks.pop(name))
         else:
-            if left is not None and not self._left:
+            if left is not None and not (self._left or estimated):
                 note = f"{note}  about {duration(left)} left".strip()
             count = f"{done} of {total}" if total else f"{done}"
             self._draw(name, done, total or None, count, note)

@@ -234,5 +234,5 @@ def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
     losses = event["losses"]
     cycle = (losses["cycle_a"] + losses["cycle_b"]) / 2
     note = f"cycle {cycle:.3f}  {1 / event['seconds_per_step']:.1f} steps/s"
-    display.update(worker.name, worker.step, worker.steps, note)
+    display.update(worker.name, worker.step, worker.steps, note, estimated=True)
     return event["seconds_per_step"]

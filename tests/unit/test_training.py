@@ -54,7 +54,7 @@ class Silent:
     def say(self, line):
         pass
 
-    def update(self, *args):
+    def update(self, *args, **options):
         pass
 
 
@@ -86,7 +86,8 @@ def test_backends_take_turns_in_equal_blocks_to_the_end(log):
         ("one", 0, 2), ("two", 0, 2), ("one", 2, 4), ("two", 2, 4), ("one", 4, 9), ("two", 4, 9),
     ]  # fmt: skip
     assert blocks(log)[-2:] == [("one", 29, 30), ("two", 29, 30)]
-    assert estimates == [{"one": Pace(0.1, 3.0, 26, 1), "two": Pace(0.2, 5.0, 26, 1)}]
+    assert estimates[0] == {"one": Pace(0.1, 3.0, 26, 1), "two": Pace(0.2, 5.0, 26, 1)}
+    assert [paces["one"].steps_left for paces in estimates[:3]] == [26, 21, 16], "after each turn"
     assert estimates[0]["two"].left == pytest.approx(26 * 0.2 + 5.0)
 
 
