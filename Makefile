@@ -29,8 +29,9 @@ ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
 	"$$PYTHON" -ES -m harness.tools.environments
 OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
 # Begins a recipe line: creates the environment if necessary, then runs one of its programs. `exec`,
-# so that a signal to make ends the program.
-BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS))" && exec "$$bin"
+# so that a signal to make ends the program. With CYCLEBENCH_MAKE messages name variables, as PRESET=, in
+# place of options.
+BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS))" && export CYCLEBENCH_MAKE=1 && exec "$$bin"
 # The same for tests, which need CPU builds of both frameworks in one environment. On a GPU machine
 # that is .venv-test.
 TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bin"
@@ -39,8 +40,6 @@ LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bi
 # Recipes read these from the environment: user input never becomes part of a shell command.
 export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	GPU_TORCH GPU_TENSORFLOW
-# Messages then name variables, as PRESET=, in place of options.
-export CYCLEBENCH_MAKE := 1
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
 	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \

@@ -9,7 +9,7 @@ from typing import Literal
 # Set by the Makefile, whose users give options as variables.
 MAKE = "CYCLEBENCH_MAKE"
 VARIABLES = re.compile(
-    r"--(preset|seeds|max-seeds|max-hours|backends|device|dataset|data-dir|results|set)\b ?"
+    r"--(preset|seeds|max-seeds|max-hours|backends|device|dataset|data-dir|results|set)(?![\w-]) ?"
 )
 
 # Of a worker: it was killed; it fell silent; it ran out of memory, or of disk; a loss was not

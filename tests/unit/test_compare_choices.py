@@ -66,7 +66,7 @@ def test_nobody_gets_the_largest_preset_without_asking(monkeypatch, card):
     with machine(*([card] if card else [])), pytest.raises(Enough, match="quick"):
         comparing.compare(ComparisonRequest(), shown)
     line = said(shown)
-    assert line.startswith("Preset quick, the default; --preset changes it. On ")
+    assert line.startswith("Preset quick, the default; --preset NAME takes another. On ")
     assert (H100.name in line) is bool(card)
     assert ("since the NVIDIA driver finds no GPU" in line) is (card is None)
 

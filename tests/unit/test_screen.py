@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from harness.system.errors import as_typed
 from harness.system.progress import Display
 from harness.system.terminal_tables import UNBOUNDED, is_drawn_on, show
 
@@ -114,3 +115,13 @@ def test_details_are_for_those_who_ask():
         console = Console(file=io.StringIO(), width=80)
         Display(console, verbose=verbose).detail("Threads: 2")
         assert (console.file.getvalue() == "Threads: 2\n") is verbose
+
+
+def test_users_of_make_are_told_variables(monkeypatch):
+    message = "--set data.train=0: give more, or add --device cpu; another --data-dir; --settings x"
+    monkeypatch.delenv("CYCLEBENCH_MAKE", raising=False)
+    assert as_typed(message) == message
+    monkeypatch.setenv("CYCLEBENCH_MAKE", "1")
+    assert as_typed(message) == (
+        "SET=data.train=0: give more, or add DEVICE=cpu; another DATA_DIR=; --settings x"
+    )
