@@ -28,9 +28,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, note):
     file = tmp_path / "tiny.yaml"
     file.write_text(STUDY)
     program = study(tmp_path / "results", file, "--backends", "torch")
-    status, said = interrupt_when(
-        tmp_path, lambda line: " from here (" in line, program=program
-    )
+    status, said = interrupt_when(tmp_path, lambda line: " from here (" in line, program=program)
     assert status == 130 and "goes on from here" in said
     [folder] = (tmp_path / "results" / "studies").iterdir()
     finished = done(program)
