@@ -62,7 +62,7 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
             machine,
             display,
             with_pace=paper_cost,
-            course=course_steps(bench, images) if len(request.backends) > 1 else None,
+            course=course_steps(bench, images),
         )
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
