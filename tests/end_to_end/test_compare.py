@@ -139,8 +139,12 @@ def test_summary_has_the_documented_keys(compared):
         assert "cannot tell yet" in row["verdict"]
     conventions = {row["convention"] for row in summary["losses"] if row["term"] == "cycle_a"}
     assert conventions == {"mean", "unnormalised", "normalised", "weighted"}
-    [ratio] = [r["ratio"] for r in summary["timing"] if r["quantity"] == "step_ms_median"]
-    assert ratio["low"] <= ratio["value"] <= ratio["high"]
+    [step] = [r for r in summary["timing"] if r["quantity"] == "step_ms_median"]
+    ratio = step["ratio"]
+    if step["load"]["no_ratio"]:  # something else runs on this machine
+        assert step["load"]["pairs_under_load"] > 0 and set(ratio.values()) == {None}
+    else:
+        assert ratio["low"] <= ratio["value"] <= ratio["high"]
 
 
 def test_report_is_self_contained_and_makes_no_claim_from_one_seed(compared):

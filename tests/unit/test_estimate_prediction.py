@@ -15,6 +15,7 @@ from harness.cli import main
 from harness.config.experiment import load_experiment
 from harness.data import ImageFile, Manifest
 from harness.records.run import RunRecord
+from harness.studies.estimate import measure
 from harness.studies.estimate.check import check, check_json, print_check, read_recorded
 from harness.studies.estimate.measure import relative_spread
 from harness.studies.estimate.predict import (
@@ -31,6 +32,8 @@ from harness.studies.estimate.work import Counts, Work
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.system.machine import Machine
+from harness.system.progress import Display
+from harness.training.timed_session import Block
 
 MACHINE = Machine("cpu", "a machine, 2 threads", 2)
 MEASURED = MeasuredCosts(
@@ -213,6 +216,35 @@ def test_json_says_the_same():
     assert document["steps"] == 400 and document["evaluations"] == 3
     assert document["images"]["testB"] == 120 and document["device"] == MACHINE.device_name
     assert as_json(estimate, MACHINE, None)["price"] is None
+
+
+def test_load_is_told_on_the_screen_and_in_json():
+    for load, told in ((None, False), (0.02, False), (0.4, True)):
+        estimate = predicted(load=load)
+        text = " ".join(printed(print_estimate, estimate, MACHINE, None).split())
+        assert ("other programs used 40 % of the CPU time" in text) == told
+        assert as_json(estimate, MACHINE, None)["load"] == load
+
+
+class Slowing:
+    """A session whose every block takes a minute of the clock `now`, and differs from the last."""
+
+    steps = 1
+
+    def __init__(self):
+        self.now = 0.0
+
+    def rounds(self):
+        for turn in range(100):
+            self.now += 60.0
+            yield [Block(20.0 + turn, 0.0, 0.0, None)]
+
+
+@pytest.mark.parametrize(("until", "rounds"), [(math.inf, 10), (30.0, 2), (150.0, 3), (290.0, 5)])
+def test_when_time_is_up_two_blocks_do(monkeypatch, until, rounds):
+    session, display = Slowing(), Display(Console(file=io.StringIO()), quiet=True)
+    monkeypatch.setattr(measure.time, "monotonic", lambda: session.now)
+    assert len(measure._timed_rounds(session, 10, 1000.0, display, until)) == rounds
 
 
 # -------------------------------------------------------------------------- against records

@@ -10,8 +10,8 @@ from typing import Literal
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
+from harness.report.comparison.busy import REMEDY
 from harness.report.comparison.divergence import Divergence, share
-from harness.report.comparison.load import REMEDY
 from harness.report.comparison.scores import MetricRow, confidence, headline_rows
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural

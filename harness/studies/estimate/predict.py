@@ -20,7 +20,8 @@ class MeasuredCosts:
     `start`: until its process begins; `setup`: until it can train. `first_step`: with compiling;
     `step`: mean of the others; `spread`: half the width of its 95 % interval, as a share of it.
     `data`, `logging`: of a step. `compiling`: of the first translations. `translation`, `scores`
-    (by the discriminator): of an image. `save`: of a checkpoint.
+    (by the discriminator): of an image. `save`: of a checkpoint. `load`: the share of the CPU time
+    that others took, median of blocks; None where it cannot be read.
     """
 
     backend: str
@@ -36,6 +37,7 @@ class MeasuredCosts:
     translation: float
     scores: float
     save: float
+    load: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Estimate:
     margin: float
     report_source: str
     left_out: tuple[str, ...]
+    load: float | None = None
 
     def run(self, backend: str) -> float:
         """One run by itself, without waiting for the others' turns."""
@@ -120,6 +123,7 @@ def predict(
         margin=CHECKED,
         report_source=scoring.report_source,
         left_out=tuple(left_out),
+        load=max((costs.load for costs in measured if costs.load is not None), default=None),
     )
     # The uncertainty of a backend's step counts by the share of its steps in the total.
     uncertain = sum(work.seeds * costs.spread * runs[costs.backend]["train"] for costs in measured)

@@ -155,14 +155,14 @@ def _of_bench(path: Path, record: TimingRecord) -> Measurement:
             for key, own_sides in sides.items()
         },
         steps={
-            key: _positive(float(np.median(start.warm(i))) for start in record.starts)
+            key: _positive(float(np.median(start.warm(i))) for start in record.counted)
             for i, key in enumerate(keys)
         },
         memory={
             key: _positive(side.memory.bytes for side in own_sides)
             for key, own_sides in sides.items()
         },
-        relative={(device, *record.backends): _positive(start.ratio for start in record.starts)},
+        relative={(device, *record.backends): _positive(start.ratio for start in record.counted)},
         scores={},
         yardsticks={},
     )

@@ -157,6 +157,9 @@ def result(record: TimingRecord, file: Path, page: Path) -> Result:
 def sentences(record: TimingRecord) -> list[str]:
     """The answer and what the order in a pair does, or what is missing for an answer."""
     lines = [verdict(record).text]
+    if left_out := sum(start.left_out for start in record.counted):
+        text = f"{plural(left_out, 'pair')} of blocks under load from other programs left out."
+        lines.append(text)
     if record.settled:
         first, second = (f"{ratio:.3f}" if ratio else "none" for ratio in record.by_order())
         lines.append(f"Pairs that the first began: {first}; that the second began: {second}.")
@@ -172,6 +175,9 @@ def as_json(record: TimingRecord) -> dict[str, Any]:
         "threads": record.threads,
         "starts": len(record.starts),
         "pairs": len(record.warm(0)),
+        "load": record.load,
+        "starts_under_load": len(record.starts) - len(record.counted),
+        "pairs_under_load": sum(start.left_out for start in record.starts),
         "ratio": asdict(record.ratio),
         "settled": record.settled,
         "sides": [
