@@ -9,6 +9,9 @@ DEVICE   ?=
 DATA_DIR ?=
 RESULTS  ?= results
 SET      ?=
+# Bounds of SEEDS=auto.
+MAX_SEEDS ?=
+MAX_HOURS ?=
 # Variable of `make stress`: kills of workers, and of parents, for each backend.
 KILLS    ?= 25
 # Variables of `make setup`. BUILD: cpu, cuda or cuda12; empty: what the machine's driver can run.
@@ -34,17 +37,18 @@ TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bi
 LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bin"
 
 # Recipes read these from the environment: user input never becomes part of a shell command.
-export DATASET PRESET SEEDS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
+export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	GPU_TORCH GPU_TENSORFLOW
 
 .PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
-	report verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
+	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
-	@echo "               train both frameworks, score them, write a report"
+	@echo "               train both frameworks, score them, write a report;"
+	@echo "               SEEDS=auto [MAX_SEEDS=20] [MAX_HOURS=8] adds seeds until the verdict is clear"
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
 	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]"
@@ -65,6 +69,8 @@ help:
 	@echo "               is it correct, how fast is it? Writes a page and a record"
 	@echo "make report    RUN=results/<experiment>  score and report again; RUN=results/bench: the page of all"
 	@echo "               benches there, including records copied from other machines"
+	@echo "make variance  RUN=results/<experiment>  how scores vary between seeds, within runs and with test"
+	@echo "               images; seeds that a verdict needs"
 	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]"
 	@echo "               check hashes, records and images, and repeat the first training steps"
 	@echo "make list      [RESULTS=results]  every experiment and run there, and its state"
@@ -82,7 +88,8 @@ help:
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make stress    [KILLS=25]  kill trainings at random, fill disks, and so on; resumed trainings must"
 	@echo "               give the same bits; 15 minutes to two hours"
-	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes"
+	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes;"
+	@echo "               RUN=folder [RUN_B=folder]: SEEDS=auto on real runs, A/A and with a planted difference"
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness itself"
 	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads both"
 	@echo "               frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
@@ -91,6 +98,7 @@ help:
 
 compare:
 	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
+		--max-seeds "$$MAX_SEEDS" --max-hours "$$MAX_HOURS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
 		--results "$$RESULTS" --set "$$SET"
 
@@ -127,8 +135,10 @@ consistency:
 	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
 		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
 
+calibrate: export RUN := $(RUN)
+calibrate: export RUN_B := $(RUN_B)
 calibrate:
-	@$(BIN)/python -m benchmarks.coverage
+	@$(BIN)/python -m benchmarks.coverage --run "$$RUN" --run-b "$$RUN_B"
 
 bench: export AA := $(AA)
 bench:
@@ -150,6 +160,11 @@ report: export RUN := $(RUN)
 report:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make report RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench report "$$RUN"
+
+variance: export RUN := $(RUN)
+variance:
+	@test -n "$$RUN" || { echo "cyclebench: name one: make variance RUN=results/<experiment>" >&2; exit 2; }
+	@$(BIN)/cyclebench variance "$$RUN"
 
 verify: export RUN := $(RUN)
 verify: export STEPS := $(or $(STEPS),20)

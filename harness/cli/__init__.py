@@ -25,6 +25,7 @@ COMMANDS = (
     training.add_study,
     results.add_report,
     results.add_regress,
+    results.add_variance,
     results.add_list,
     results.add_verify,
     checks.add_doctor,

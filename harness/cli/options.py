@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import backends
 from harness.config.presets import DEFAULT, preset_names
@@ -58,6 +58,23 @@ def seeds_or_none(text: str) -> tuple[int, ...] | None:
     if len(set(seeds)) != len(seeds) or not all(0 <= seed < 2**63 for seed in seeds):
         raise argparse.ArgumentTypeError(f"{shown(text)}: each seed once, from 0 to below 2**63")
     return seeds
+
+
+def seeds_or_auto(text: str) -> tuple[int, ...] | Literal["auto"]:
+    """`auto`, or seeds; the default for an empty variable of the Makefile."""
+    return "auto" if text.strip() == "auto" else seeds_or_none(text) or (0,)
+
+
+def most_seeds(text: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch("[0-9]{1,3}", text) or not 3 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: give a whole number from 3 to 100")
+    return int(text)
+
+
+def positive_or_none(text: str) -> float | None:
+    return positive(text) if text else None
 
 
 def positive(text: str) -> float:

@@ -148,6 +148,42 @@ def run_regress(options: argparse.Namespace) -> int:
     return OPEN if options.strict and comparison.unsettled else 0
 
 
+def add_variance(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "variance",
+        help="how scores vary between seeds, within a run and with test images; seeds needed",
+        epilog="example: cyclebench variance results/seasons-quick-0123456789 --csv variance.csv",
+    )
+    command.set_defaults(command=run_variance)
+    command.add_argument("run", type=Path, metavar="RUN", help="a scored experiment folder")
+    command.add_argument(
+        "--last",
+        type=shared.count,
+        default=5,
+        metavar="K",
+        help="evaluations at the end of a run that are taken together (default: 5)",
+    )
+    command.add_argument(
+        "--csv", type=shared.path_or_none, metavar="FILE", help="write the table there as well"
+    )
+    shared.add(command, "--json")
+
+
+def run_variance(options: argparse.Namespace) -> int:
+    from harness.system.files import write_bytes
+    from harness.tools.variance import as_json, as_table, print_rows, variance_rows
+
+    rows = variance_rows(options.run, options.last)
+    if options.csv:
+        text = as_table(rows).to_csv(index=False, lineterminator="\n")
+        write_bytes(options.csv, text.encode())
+    if options.json:
+        shared.print_json(as_json(rows))
+    else:
+        print_rows(rows, shared.table_console(options))
+    return 0
+
+
 def add_list(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "list",

@@ -15,20 +15,47 @@ def add_compare(commands: shared.Commands) -> None:
         "--seeds 0,1,2 --set model.blocks=6",
     )
     command.set_defaults(command=run_compare)
-    shared.add(command, "--dataset", "--data-dir", "--preset", "--seeds", "--backends", "--device")
-    shared.add(command, "--results", "--set")
+    shared.add(command, "--dataset", "--data-dir", "--preset")
+    command.add_argument(
+        "--seeds",
+        type=shared.seeds_or_auto,
+        default=(0,),
+        help="as 0 or 0,1,2, or auto: 0, 1, 2, and more until the primary score is equivalent or"
+        " different (default: 0)",
+    )
+    command.add_argument(
+        "--max-seeds",
+        type=shared.most_seeds,
+        metavar="N",
+        help="with --seeds auto: seeds at most, fixed before the first look (default: 20)",
+    )
+    command.add_argument(
+        "--max-hours",
+        type=shared.positive_or_none,
+        metavar="HOURS",
+        help="with --seeds auto: begin no seed that would end later than this (default: no bound)",
+    )
+    shared.add(command, "--backends", "--device", "--results", "--set")
     shared.add_progress(command)
     shared.add(command, "--json")
 
 
 def run_compare(options: argparse.Namespace) -> int:
+    from harness.statistics.sequential import DEFAULT_MAXIMUM
     from harness.studies.comparison import compare
-    from harness.training.jobs import ComparisonRequest
+    from harness.system.errors import UserError
+    from harness.training.jobs import ComparisonRequest, SeedBounds
 
+    automatic = None
+    if options.seeds == "auto":
+        automatic = SeedBounds(options.max_seeds or DEFAULT_MAXIMUM, options.max_hours)
+    elif options.max_seeds is not None or options.max_hours is not None:
+        raise UserError("--max-seeds, --max-hours: they bound --seeds auto; add it, or leave them")
     request = ComparisonRequest(
         dataset=options.dataset,
         preset=options.preset,
-        seeds=options.seeds,
+        seeds=() if automatic else options.seeds,
+        automatic=automatic,
         backends=options.backends,
         device=options.device,
         data_dir=options.data_dir,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from backends import architecture, interface, objective
 from backends.architecture import (
@@ -23,7 +23,7 @@ from backends.architecture import (
 from backends.interface import Runtime
 from backends.model import Model, Rounding
 from backends.objective import Objective
-from harness.config.metric_table import METRICS
+from harness.config.metric_table import BY_NAME, METRICS, PRIMARY
 
 # The upper bounds are far beyond what anybody trains, as in backends/architecture.py.
 MOST_STEPS = 100_000_000
@@ -225,13 +225,16 @@ class EvaluationSection(ConfigSection):
 
     Before and after training always; in between after every `evaluate_every` epochs or steps (0:
     not at all). `images`: at most so many of a domain, evenly spaced; null takes all. `margins`:
-    of a metric, within which two backends are equivalent; fixed before training.
+    of a metric, within which two backends are equivalent; fixed before training. Of KID, FD and FID
+    a ratio above 1: 1.25 stands for 0.80 to 1.25; of others a difference in the metric's unit.
+    `primary`: the metric that decides whether backends learn the same; all others are secondary.
     """
 
     evaluate_every: Count = 1
     evaluate_unit: Literal["epochs", "steps"] = "epochs"
     images: Positive | None = None
     margins: dict[str, PositiveFloat] = {metric.name: metric.margin for metric in METRICS}
+    primary: str = PRIMARY
 
     @model_validator(mode="after")
     def _margins_are_of_known_metrics(self) -> EvaluationSection:
@@ -239,7 +242,21 @@ class EvaluationSection(ConfigSection):
         if set(self.margins) != known:
             wrong = sorted(set(self.margins) ^ known)
             raise ValueError(f"margins: one per metric is needed; missing or unknown: {wrong}")
+        for metric in METRICS:
+            margin = self.margins[metric.name]
+            if metric.margin_scale == "ratio" and not margin > 1:
+                raise ValueError(
+                    f"margins.{metric.name}: a ratio above 1 is needed, as 1.25 for 0.80 to 1.25,"
+                    f" got {margin:g}"
+                )
         return self
+
+    @field_validator("primary")
+    @classmethod
+    def _primary_is_known(cls, name: str) -> str:
+        if name not in BY_NAME:
+            raise ValueError(f"one of {', '.join(BY_NAME)} is needed")
+        return name
 
 
 class TimingSection(ConfigSection):

@@ -37,11 +37,12 @@ REFERENCES = ("real_a", "real_b", "floor_a", "floor_b")
 Row = dict[str, Any]
 
 
-def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
+def evaluate(experiment: Path, report: Report, known: Known | None = None) -> dict[str, Any]:
     """Write `metrics.json`, and return what is in it: every complete run at every evaluated step.
 
     Features and a judge's readings are cached in `experiment/features`: evaluating again starts no
     network. `report` is called with (what is being done, how many are done, out of how many).
+    `known`: what this process has scored before, which is not scored again; new scores are added.
     Raises UserError where records are missing, damaged or do not fit together.
     """
     configuration = read_json(experiment / "experiment.json").get("configuration", {})
@@ -56,17 +57,23 @@ def evaluate(experiment: Path, report: Report) -> dict[str, Any]:
     # depend on the number of cores.
     with threadpool_limits(1):
         weights = "average" if objective.get("average") else "last"
-        scorer = Scorer(experiment, references, runs, weights, report)
-        evaluations = [(run, step) for run in runs for step in run.evaluated_steps]
-        scores: list[EvaluationScore] = []
-        discriminators: list[Row] = []
+        scored = {} if known is None else known
+        everything = [(run, step) for run in runs for step in run.evaluated_steps]
+        evaluations = [(run, step) for run, step in everything if (run.folder, step) not in scored]
+        new = {run.folder for run, _ in evaluations}
+        scorer = Scorer(
+            experiment, references, [run for run in runs if run.folder in new], weights, report
+        )
         for done, (run, step) in enumerate(evaluations):
             report("scores", done, len(evaluations))
             arrays = _read_evaluation(run, step, references)
-            scores += scorer.scores(run, step, arrays)
             place = {"device": run.device, "backend": run.backend, "seed": run.seed, "step": step}
-            discriminators += [{**place, **row} for row in discriminator_rows(arrays, middle)]
+            judged = [{**place, **row} for row in discriminator_rows(arrays, middle)]
+            scored[run.folder, step] = (list(scorer.scores(run, step, arrays)), judged)
         report("scores", len(evaluations), len(evaluations))
+        found = [scored[run.folder, step] for run, step in everything]
+        scores = [score for of_run, _ in found for score in of_run]
+        discriminators = [row for _, rows in found for row in rows]
         order, tables = list(configuration.get("backends", [])), {}
         for kind in ("average", "last"):
             of_kind = [score for score in scores if score.subject["weights"] == kind]
@@ -163,6 +170,10 @@ class EvaluationScore:
     def row(self) -> Row:
         interval = asdict(jackknife(self.score.replicates))
         return {**self.subject, "backend": self.backend, **interval, "n": self.score.n}
+
+
+# By folder of a run and step: scores, and rows of its discriminators.
+Known = dict[tuple[Path, int], tuple[list[EvaluationScore], list[Row]]]
 
 
 def differences(scores: Sequence[EvaluationScore], order: Sequence[str]) -> list[Row]:

@@ -20,6 +20,7 @@ from harness.records.schema import (
     check_shape,
     require,
 )
+from harness.records.seeds import SeedRecord, read_seeds
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json
 
@@ -44,6 +45,7 @@ class ExperimentFolder:
     unfinished: tuple[RunRecord, ...]
     backends: tuple[str, ...]  # in the configuration's order, then by name; a place is a colour
     merged: Mapping[str, Any] = field(default_factory=dict)  # empty: made by one `compare`
+    asked: SeedRecord = field(default_factory=lambda: SeedRecord(None, {}))  # how seeds came to be
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -157,6 +159,7 @@ def load(folder: Path, scored: bool = True) -> ExperimentFolder:
         unfinished=tuple(run for run in runs if not run.complete),
         backends=tuple(backends),
         merged=_read(merged, MergedShape) if merged.exists() else {},
+        asked=read_seeds(folder),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from backends.objective import ACCURACIES, LOSS_TERMS
 from harness.system.errors import UserError
@@ -105,6 +105,7 @@ class TrainingShape(Shape):
 
 class EvaluationShape(Shape):
     margins: dict[str, Positive] = Field({})
+    primary: Text | None = None
 
 
 class ConfigurationShape(Shape):
@@ -219,6 +220,26 @@ class MergedShape(Shape):
     """merged.json"""
 
     sources: list[MergedSourceShape]
+
+
+class LookShape(Shape):
+    device: Text
+    seeds: list[Whole]
+
+
+class SeedsShape(Shape):
+    """seeds.json"""
+
+    design: Literal["fixed", "auto"]
+    maximum: Annotated[int, Field(strict=True, ge=3, le=1000)] | None
+    looked_before: StrictBool
+    looks: list[LookShape]
+
+    @model_validator(mode="after")
+    def _a_design_has_a_maximum(self) -> SeedsShape:
+        if (self.design == "auto") != (self.maximum is not None):
+            raise ValueError("maximum: a number for the design auto, null for fixed")
+        return self
 
 
 def check_shape(

@@ -47,12 +47,18 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Answer:
-    """`tone`: "yes", "no" or "open", for the colour beside the words, never instead of them."""
+    """`tone`: "yes", "no" or "open", for the colour beside the words, never instead of them.
+
+    `aside`: a sentence in small print below `short`. `folded`: `sentences` are closed until a
+    reader opens them.
+    """
 
     question: str
     short: str
     tone: str
     sentences: tuple[Sentence, ...]
+    folded: bool = False
+    aside: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,9 +153,8 @@ Block = Note | Items | Figure | Galleries | Chart | Table | Section
 class Page:
     """`about`: what was measured, a phrase each.
 
-    Around the answers: above them `summary`, which says them in a few sentences, and `lead`, which
-    says how far they reach; below them `notes`. `alarm`: what is wrong with all of it, in front of
-    the summary and in red.
+    Around the answers: above them `lead`, which says how far they reach; below them `pictures`, a
+    row of test images, and `notes`.
     """
 
     title: str
@@ -157,6 +162,5 @@ class Page:
     answers: tuple[Answer, ...]
     sections: tuple[Section, ...]
     lead: str = ""
-    summary: str = ""
+    pictures: Galleries | None = None
     notes: tuple[Note | Items, ...] = ()
-    alarm: str = ""

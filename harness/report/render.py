@@ -49,7 +49,7 @@ def write_page(
 
 def page_html(page: Page, figures: Mapping[str, bytes]) -> str:
     """One self-contained page: images as data URIs, scripts in it, nothing fetched."""
-    kinds = {type(block) for block in _blocks(page.sections)}
+    kinds = {type(block) for block in _blocks(page.sections)} | {type(page.pictures)}
     scripts = ["vendor/uPlot.iife.min.js"] if Chart in kinds else []
     scripts.append("page.js")
     scripts += ["viewer.js"] if Galleries in kinds else []

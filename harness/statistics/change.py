@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.statistics.equivalence import verdict
+from harness.statistics.equivalence import Margin, judge, verdict
 from harness.statistics.intervals import (
     CONFIDENCE,
     MINIMUM_SEEDS,
@@ -29,7 +29,8 @@ class Change:
     `limit`: the largest change allowed, as a share, or in the score's unit; None: no limit is set.
     `new`, `baseline`: means over `counts` starts, or over the seeds that both have. `days`: how
     many days of the baseline the interval of a ratio is over; 1: it is over starts. `judged`:
-    whether the exit status depends on it.
+    whether the exit status depends on it. `limit_is_ratio`: a score's limit is of new over
+    baseline, and 1.25 stands for 0.80 to 1.25.
     """
 
     quantity: str
@@ -44,6 +45,7 @@ class Change:
     label: Label
     judged: bool
     days: int = 1
+    limit_is_ratio: bool = False
 
 
 def between_starts(
@@ -100,9 +102,15 @@ def ratio_label(ratio: Interval, limit: float) -> Label:
 
 
 def score_change(
-    gaps: Sequence[float], margin: float | None, better: str, error: float
+    gaps: Sequence[float],
+    margin: float | None,
+    better: str,
+    error: float,
+    paired: tuple[Sequence[float], Sequence[float]] | None = None,
 ) -> tuple[Interval, Label]:
     """`gaps`: new minus baseline, a number a seed, in the unit of `margin`.
+
+    `paired`: scores of the baseline and new ones, of the same seeds, for a margin of their ratio.
 
     As between backends: the t interval over seeds, and two one-sided tests against the margin, with
     `error` in place of 5 %. Below three seeds there is no claim.
@@ -110,7 +118,10 @@ def score_change(
     interval = seed_interval(gaps, 1 - error)
     if margin is None or not len(gaps):
         return interval, "shown only" if margin is None else "cannot tell"
-    label = verdict(gaps, margin, error).label
+    if paired is None:
+        label = verdict(gaps, margin, error).label
+    else:
+        label = judge(*paired, Margin(margin, "ratio"), error).label
     if label == "equivalent":
         return interval, "unchanged"
     if label == "different" and interval.value is not None:

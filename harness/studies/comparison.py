@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +11,17 @@ import backends
 from harness.config.experiment import check_backends, load_experiment
 from harness.config.presets import DEFAULT
 from harness.data import Images
-from harness.metrics.evaluate import evaluate
+from harness.metrics.evaluate import Known, evaluate
 from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
+from harness.records.seeds import compared_seeds, record_look
 from harness.report.comparison import write_report
 from harness.report.comparison.evidence import parity_sentence
+from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.course import course_steps, write_course
 from harness.studies.parity import parity_record, write_parity
+from harness.studies.seeds import check_automatic, train_until_decided
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.lock import locked
 from harness.system.machine import Machine, find_machine
@@ -45,6 +49,8 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
     preset = request.preset or DEFAULT
     experiment = load_experiment(request.dataset, preset, list(request.overrides))
     check_precision(experiment, machine)
+    if request.automatic:
+        check_automatic(experiment, request.backends)
     choice = preset if request.preset else f"{DEFAULT}, the default; --preset changes it"
     why = f", since {machine.why}" if machine.why else ""
     display.say(f"Preset {choice}. On {machine.device_name}{why}")
@@ -55,19 +61,21 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
         images = begin(bench, display)
         check_function(bench, request, machine, display)
         paper_cost = None if request.preset else partial(_say_paper_cost, display, bench, images)
-        failures = train(
-            bench,
-            images,
-            request,
-            machine,
-            display,
-            with_pace=paper_cost,
-            course=course_steps(bench, images),
-        )
+        course = course_steps(bench, images) if len(request.backends) > 1 else None
+        known: Known = {}
+        if request.automatic:
+            failures = train_until_decided(
+                bench, images, request, machine, display, known, paper_cost, course
+            )
+            request = replace(request, seeds=tuple(range(MINIMUM_SEEDS)))
+        else:
+            failures = train(
+                bench, images, request, machine, display, with_pace=paper_cost, course=course
+            )
         if failures and not any(run.complete for run in find_runs(bench.folder)):
             raise failures[0]
         follow_course(bench, images, request, machine, display)
-        report = score(bench.folder, display)
+        report = score(bench.folder, display, known)
         if failures:
             raise failures[0]
         return report
@@ -113,11 +121,16 @@ def follow_course(
         display.say(f"The course of the weights is not compared: {failure}")
 
 
-def score(folder: Path, display: Display) -> Path:
-    """Score every complete run and write the report; returns the path of report.html."""
+def score(folder: Path, display: Display, known: Known | None = None) -> Path:
+    """Score every complete run and write the report; returns the path of report.html.
+
+    `known`: see `evaluate`. That the scores were looked at is written down.
+    """
     try_once(display.say, display.stage)
     display.say("Scoring translations")
-    evaluate(folder, display.stage)
+    evaluate(folder, display.stage, known)
+    for device, seeds in compared_seeds(find_runs(folder)).items():
+        record_look(folder, device, seeds)
     return write_report(folder)
 
 

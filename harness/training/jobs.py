@@ -31,8 +31,22 @@ COURSE_STEPS = 200
 
 
 @dataclass(frozen=True)
+class SeedBounds:
+    """Of `--seeds auto`, which adds seeds until the primary score is decided.
+
+    `maximum`: seeds at most. `hours`: of this call, after which no seed is begun; None: no bound.
+    """
+
+    maximum: int
+    hours: float | None = None
+
+
+@dataclass(frozen=True)
 class ComparisonRequest:
-    """What the user asked for. None: decided by what the machine has, or by the preset."""
+    """What the user asked for. None: decided by what the machine has, or by the preset.
+
+    `automatic`: in place of `seeds`.
+    """
 
     dataset: str | None = None
     preset: str | None = None
@@ -42,6 +56,7 @@ class ComparisonRequest:
     data_dir: Path | None = None
     results: Path = Path("results")
     overrides: tuple[str, ...] = ()
+    automatic: SeedBounds | None = None
 
 
 @dataclass(frozen=True)

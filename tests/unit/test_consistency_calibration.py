@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.statistics.equivalence import verdict
+from harness.statistics.equivalence import Margin, judge, verdict
 from harness.statistics.intervals import Interval
 from harness.studies.consistency.calibration import (
     _pair_up,
@@ -15,7 +15,8 @@ from harness.studies.consistency.calibration import (
     verdicts,
 )
 
-NEVER = 1e-9  # a margin so small that "different" means: not zero
+ONE = Margin(1.0)
+NEVER = Margin(1e-9)  # a margin so small that "different" means: not zero
 
 
 def scores(rng, count, mean=0.0, deviation=1.0):
@@ -25,7 +26,7 @@ def scores(rng, count, mean=0.0, deviation=1.0):
 def test_many_verdicts_at_once_are_those_of_the_report():
     rng = np.random.default_rng(0)
     rows = rng.normal(rng.normal(0, 1.5, (600, 1)), rng.uniform(0.05, 1.5, (600, 1)), (600, 5))
-    different, equivalent, _ = verdicts(rows, 1.0)
+    different, equivalent, _ = verdicts(rows, 0 * rows, ONE)
     labels = [verdict(row, 1.0).label for row in rows]
     assert [label == "different" for label in labels] == different.tolist()
     assert [label == "equivalent" for label in labels] == equivalent.tolist()
@@ -59,26 +60,26 @@ def test_averaging_over_many_splits_steadies_the_estimate_but_not_its_interval()
 
 def test_equals_are_called_equivalent_where_the_margin_is_wide_and_never_where_it_is_narrow():
     a = scores(np.random.default_rng(3), 60)
-    wide, narrow = (calibrate(a, {}, margin, pairs=5).same for margin in (20.0, 0.01))
+    wide, narrow = (calibrate(a, {}, Margin(margin), pairs=5).same for margin in (20.0, 0.01))
     assert (wide.equivalent.share, wide.different.share) == (1.0, 0.0)
     assert narrow.equivalent.share < 0.02
 
 
 def test_the_resolvable_margin_is_the_one_at_which_four_in_five_equals_pass():
     rng = np.random.default_rng(4)
-    margin = calibrate(scores(rng, 4000), {}, 1.0, pairs=5, splits=1).resolvable
-    passed = calibrate(scores(rng, 20000), {}, margin, pairs=5, splits=1).same.equivalent
+    margin = calibrate(scores(rng, 4000), {}, ONE, pairs=5, splits=1).resolvable
+    passed = calibrate(scores(rng, 20000), {}, Margin(margin), pairs=5, splits=1).same.equivalent
     assert passed.share == pytest.approx(0.8, abs=0.04)
 
 
 def test_a_big_planted_difference_is_found_and_a_small_one_is_not_the_verdicts_to_find():
     rng = np.random.default_rng(5)
     a = scores(rng, 40)
-    big = calibrate(a, scores(rng, 20, mean=12.0), 1.0, pairs=5)
+    big = calibrate(a, scores(rng, 20, mean=12.0), ONE, pairs=5)
     assert big.place == "beyond the margin"
     assert big.planted.different.share > 0.99 and big.planted.different.comparisons == 4
     assert big.truth.value == pytest.approx(12, abs=1)
-    small = calibrate(a, scores(rng, 20, mean=1.0), 5.0, pairs=5)
+    small = calibrate(a, scores(rng, 20, mean=1.0), Margin(5.0), pairs=5)
     assert small.place == "within the margin" and small.planted.different.share == 0
     assert small.planted.off_zero.share > 0.1
 
@@ -86,17 +87,17 @@ def test_a_big_planted_difference_is_found_and_a_small_one_is_not_the_verdicts_t
 def test_planted_runs_are_compared_with_the_run_of_the_same_seed():
     a = scores(np.random.default_rng(6), 12, deviation=100.0)
     b = {seed: value + 3 + 0.01 * seed for seed, value in a.items()}
-    assert calibrate(a, b, 1.0, pairs=3).planted.different.share == 1.0
+    assert calibrate(a, b, ONE, pairs=3).planted.different.share == 1.0
 
 
 def test_too_few_runs_for_a_comparison_give_none_not_a_guess():
     rng = np.random.default_rng(7)
-    got = calibrate(scores(rng, 9), scores(rng, 4), 1.0, pairs=5)
+    got = calibrate(scores(rng, 9), scores(rng, 4), ONE, pairs=5)
     assert got.same is None and got.planted is None and got.place == "unclear"
     with pytest.raises(ValueError, match="3 pairs a comparison"):
-        calibrate(scores(rng, 40), {}, 1.0, pairs=2)
+        calibrate(scores(rng, 40), {}, ONE, pairs=2)
     with pytest.raises(ValueError, match="finite"):
-        calibrate({**scores(rng, 40), 0: math.nan}, {}, 1.0, pairs=5)
+        calibrate({**scores(rng, 40), 0: math.nan}, {}, ONE, pairs=5)
 
 
 def test_every_comparison_has_as_many_pairs_as_asked_for():
@@ -108,11 +109,31 @@ def test_every_comparison_has_as_many_pairs_as_asked_for():
     assert got.different.share == pytest.approx(1 - 0.75 / 2, abs=0.03)
 
 
+def test_a_margin_of_the_ratio_is_judged_as_in_a_report_whatever_the_scale():
+    rng, margin = np.random.default_rng(9), Margin(1.25, "ratio")
+    first = 0.01 * rng.normal(1.0, 0.05, (400, 4))
+    second = first * rng.uniform(0.7, 1.6, (400, 1)) * rng.normal(1.0, 0.08, (400, 4))
+    different, equivalent, _ = verdicts(first, second, margin)
+    labels = [judge(x, y, margin).label for x, y in zip(first, second, strict=True)]
+    assert [label == "different" for label in labels] == different.tolist()
+    assert [label == "equivalent" for label in labels] == equivalent.tolist()
+    assert min(different.sum(), equivalent.sum()) > 50
+    a = scores(rng, 40, mean=0.01, deviation=0.0005)
+    b = {seed: 1.6 * value for seed, value in a.items()}
+    got = calibrate(a, b, margin, pairs=5)
+    assert got.place == "beyond the margin" and got.truth.value == pytest.approx(1.6)
+    assert got.planted.different.share == 1.0 and got.same.equivalent.share == 1.0
+    assert 1.0 < got.resolvable < 1.25 and got.margin_in_deviations == pytest.approx(5, rel=0.3)
+
+
 def test_place_of_a_truth():
-    assert place_of(Interval(3.0, 2.0, 4.0), 1.0) == "beyond the margin"
-    assert place_of(Interval(-3.0, -4.0, -2.0), 1.0) == "beyond the margin"
-    assert place_of(Interval(0.1, -0.5, 0.7), 1.0) == "within the margin"
-    assert place_of(Interval(1.0, 0.5, 1.5), 1.0) == place_of(Interval(3.0), 1.0) == "unclear"
+    assert place_of(Interval(1.5, 1.3, 1.7), Margin(1.25, "ratio")) == "beyond the margin"
+    assert place_of(Interval(0.9, 0.81, 1.2), Margin(1.25, "ratio")) == "within the margin"
+    assert place_of(Interval(0.9, 0.79, 1.2), Margin(1.25, "ratio")) == "unclear"
+    assert place_of(Interval(3.0, 2.0, 4.0), ONE) == "beyond the margin"
+    assert place_of(Interval(-3.0, -4.0, -2.0), ONE) == "beyond the margin"
+    assert place_of(Interval(0.1, -0.5, 0.7), ONE) == "within the margin"
+    assert place_of(Interval(1.0, 0.5, 1.5), ONE) == place_of(Interval(3.0), ONE) == "unclear"
 
 
 def test_variance_ratio_covers_the_truth_and_needs_three_of_each():
@@ -129,7 +150,8 @@ def test_variance_ratio_covers_the_truth_and_needs_three_of_each():
 def test_no_run_is_in_two_pairs_of_a_split():
     scores_of = 2.0 ** np.arange(12)  # a difference of two tells which two
     pairs = {one - other: {one, other} for one in scores_of for other in scores_of}
-    splits = _pair_up(scores_of, 6, 50, np.random.default_rng(0))
+    first, second = _pair_up(scores_of, 6, 50, np.random.default_rng(0))
+    splits = first - second
     assert splits.shape == (50, 6) and len(np.unique(splits, axis=0)) > 40
     for split in splits:
         assert set.union(*(pairs[difference] for difference in split)) == set(scores_of)

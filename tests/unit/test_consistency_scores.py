@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from harness.config.metric_table import BY_NAME
+from harness.statistics.equivalence import Margin
 from harness.studies.consistency.scores import (
     Subject,
     final_scores,
@@ -87,7 +88,7 @@ def test_scores_of_the_last_step_by_seed_and_their_paired_differences(tmp_path):
     write_json(tmp_path / "metrics.json", {"scores": rows})
     scores = {name: final_scores(tmp_path, name) for name in ("torch", "tf")}
     assert scores["torch"][PSNR] == {seed: 20.0 + seed for seed in range(5)}
-    [row] = seed_rows(scores, {"cycle_psnr": 0.5})
+    [row] = seed_rows(scores, {"cycle_psnr": Margin(0.5)})
     assert row.differences == pytest.approx({2: 0.1, 3: 0.1, 4: 0.1})
     assert row.verdict.label == "equivalent" and row.backends == ("torch", "tf")
     assert final_scores(tmp_path / "nowhere", "tf") == {}

@@ -15,7 +15,7 @@ from harness.system.files import read_table
 
 METRIC_KEYS = {
     "metric", "direction", "device", "torch", "tf", "difference", "verdict", "floor",
-    "identity_baseline",
+    "identity_baseline", "ratio", "margin", "margin_scale", "primary", "weights",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.records.experiment import load
+from harness.records import experiment as records
 from harness.report.comparison.data_files import summary, table_files
 from harness.report.comparison.findings import find
 from harness.report.comparison.page import make_page
@@ -23,15 +23,15 @@ def write_report(experiment: Path) -> Path:
     Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
     """
-    record = load(experiment)
+    record = records.load(experiment)  # `load` is a module of this package
     findings = find(record)
     contents = {**event_files(record), **table_files(record, findings)}
-    drawn = figures(record, findings.divergences)
+    drawn = figures(record, findings.metrics, findings.divergences)
     page = make_page(record, findings)
     html, markdown = page_html(page, drawn), page_markdown(page, drawn)
     images = {
         f"images_{gallery.name}.png": sheet(gallery)
-        for gallery in (*findings.galleries, *findings.cases)
+        for gallery in (*findings.pictures, *findings.galleries, *findings.cases)
     }
     contents |= {f"figures/{name}": content for name, content in {**drawn, **images}.items()}
     write_json(experiment / "summary.json", summary(record, findings))

@@ -16,6 +16,7 @@ from harness.report.formatting import listed, plural
 from harness.report.page import Answer, Sentence
 
 Scores = Mapping[str, BackendScore]  # by backend
+LEARNT = "Have they learnt anything?"
 UNTRANSLATED = "identity_baseline"
 BESIDE = ("pair_psnr", "pair_ssim", "judge_accuracy")  # what else shows whether it has learnt
 
@@ -25,24 +26,30 @@ def have_they_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow])
 
     "Yes" only where the best baseline is beaten, everywhere.
     """
-    question = "Have they learnt anything?"
+    question = LEARNT
     rows = _merged([row for row in metrics if row.metric.name in (HEADLINE, *BESIDE)])
     judged = [(row, score) for row, scores in rows for score in scores.values()]
     if all(score.interval.value is None for _, score in judged):
         reason = Sentence("", "The translations have not been scored.")
-        return Answer(question, "Not scored yet", "open", (reason,))
+        return Answer(question, "Not scored yet.", "open", (reason,))
     best = [row.beats(score, row.best_baseline) for row, score in judged]
     untranslated = [row.beats(score, UNTRANSLATED) for row, score in judged]
+    names = {name for _, scores in rows for name in scores}
+    who = {1: experiment.title(next(iter(names))), 2: "Both"}.get(len(names), "All")
+    verb = "beats" if len(names) == 1 else "beat"
     if all(best):
-        short, tone = "Yes: better than every baseline", "yes"
+        short, tone = f"{who} {verb} every baseline in both directions.", "yes"
     elif all(untranslated):
-        short, tone = "Partly: better than untranslated images, not than every baseline", "open"
+        short = f"{who} {verb} the untranslated images in both directions, but not every baseline."
+        tone = "open"
     elif True in untranslated:
-        short, tone = "Partly", "open"
+        won, tone = untranslated.count(True), "open"
+        short = f"Better than the untranslated images by {won} of {len(judged)} scores."
     elif None in untranslated:
-        short, tone = "Cannot tell yet", "open"
+        short, tone = "Better than the untranslated images? It cannot be told yet.", "open"
     else:
-        short, tone = "Not yet: the untranslated images score better", "no"
+        short = "The untranslated images score better: nothing useful has been learnt yet."
+        tone = "no"
     sentences = [
         Sentence(
             place(experiment, headline),

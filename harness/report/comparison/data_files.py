@@ -37,7 +37,12 @@ def summary(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[
                 name: {**asdict(score.interval), "runs": score.runs}
                 for name, score in row.scores.items()
             },
+            "weights": row.weights,
             "difference": asdict(row.difference),
+            "ratio": asdict(row.ratio),
+            "margin": row.margin.value if row.margin else None,
+            "margin_scale": row.margin.scale if row.margin else None,
+            "primary": row.primary,
             "verdict": row.verdict.label if row.verdict else None,
             "floor": row.floor,
             "identity_baseline": row.identity_baseline,
@@ -174,7 +179,11 @@ def _score(row: MetricRow) -> Row:
         }
     return cells | {
         **_interval("difference", row.difference),
-        "margin": row.margin,
+        **_interval("ratio", row.ratio),
+        "margin": row.margin.value if row.margin else None,
+        "margin_scale": row.margin.scale if row.margin else None,
+        "primary": row.primary,
+        "weights": row.weights,
         "verdict": row.verdict.label if row.verdict else None,
         "floor": row.floor,
         "identity_baseline": row.identity_baseline,

@@ -15,7 +15,7 @@ from harness.records.evidence import COURSE, PARITY, courses, parity_climbs
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.divergence import share
 from harness.report.formatting import fixed, listed, plural
-from harness.report.page import Answer, Block, Cell, Note, Section, Sentence, Table
+from harness.report.page import Answer, Cell, Note, Section, Sentence, Table
 
 Record = Mapping[str, Any]
 
@@ -65,37 +65,16 @@ def evidence_answers(experiment: ExperimentFolder, evidence: Evidence) -> list[A
     return answers
 
 
-def alarm(evidence: Evidence) -> str:
-    """The sentence on rungs that failed, for the top of the page; empty where none did."""
-    failed = [climbed for climbed in evidence.climbs if _failed(climbed)]
-    return " ".join(_with_device(evidence.climbs, one, parity_sentence(one)) for one in failed)
-
-
-def evidence_sentences(experiment: ExperimentFolder, evidence: Evidence) -> list[str]:
-    """The first sentences of the summary; of what failed, `alarm` speaks."""
-    passed = [climbed for climbed in evidence.climbs if not _failed(climbed)]
+def evidence_tables(evidence: Evidence) -> list[Section]:
+    """Every row of every climb, folded, a section a climb."""
     return [
-        *(_with_device(evidence.climbs, one, parity_sentence(one)) for one in passed),
-        *(_course_sentence(experiment, one) for one in evidence.courses),
-    ]
-
-
-def evidence_section(evidence: Evidence) -> list[Section]:
-    """Every row of every climb, folded; nothing where there is no climb."""
-    if not evidence.climbs:
-        return []
-    tables = tuple(
         Section(
-            f"All {plural(len(one['rows']), 'check')} on {_place(one)}", (_table(one),), folded=True
+            f"All {plural(len(one['rows']), 'check')} of the function on {_place(one)}",
+            (Note(_how(one)), Note(DEVIATIONS, "soft"), _table(one)),
+            folded=True,
         )
         for one in evidence.climbs
-    )
-    content: tuple[Block, ...] = (
-        *(Note(_how(one)) for one in evidence.climbs),
-        Note(DEVIATIONS, "soft"),
-        *tables,
-    )
-    return [Section(FUNCTION, content, anchor="function", link="Same function?")]
+    ]
 
 
 def evidence_summary(evidence: Evidence) -> dict[str, Any]:
@@ -127,45 +106,59 @@ def evidence_summary(evidence: Evidence) -> dict[str, Any]:
 
 
 def parity_sentence(climbed: Record) -> str:
-    """What one climb has shown, in a sentence for the terminal and for the page."""
+    """What one climb has shown, in a sentence for the terminal."""
     names = listed([climbed["frameworks"][name] for name in climbed["backends"]])
-    rows, failed = climbed["rows"], _failed(climbed)
-    if failed:
-        first = failed[0]
-        return (
-            f"{names} do not compute the same function: {len(failed)} of"
-            f" {plural(len(rows), 'check')} failed, the first in rung {first['check']}:"
-            f" {first['what']} is off by {_number(first['measured'])}, and"
-            f" {_number(first['tolerance'])} is allowed."
-        )
-    largest = {kind: _largest(climbed, kind) for kind in ROUNDED}
-    deviations = [
-        f"{_number(value)} in {ROUNDED[kind]}"
-        for kind, value in largest.items()
-        if value is not None
-    ]
+    if _failed(climbed):
+        return f"{names} do not compute the same function: {_failures([climbed])}."
     reduced = _reduced(climbed)
     return (
-        f"{names} compute the same function: {plural(len(rows), 'check')}, largest deviation"
-        f" {listed(deviations)}{f' (checked with {listed(reduced)})' if reduced else ''}."
+        f"{names} compute the same function: {plural(len(climbed['rows']), 'check')}, largest"
+        f" deviation {_deviations([climbed])}"
+        f"{f' (checked with {listed(reduced)})' if reduced else ''}."
     )
 
 
 def _function(climbs: Sequence[Record]) -> Answer:
     failed = [climbed for climbed in climbs if _failed(climbed)]
-    count = sum(len(climbed["rows"]) for climbed in climbs)
+    passed = [climbed for climbed in climbs if not _failed(climbed)]
+    several = len(climbs) > 1
+    where = f" on {listed([_place(one) for one in climbs])}" if several else ""
     if failed:
-        misses = sum(len(_failed(climbed)) for climbed in failed)
-        short, tone = f"No: {misses} of {plural(count, 'check')} failed", "no"
+        short, tone = f"No: {_failures(climbs)}.", "no"
     else:
-        short, tone = f"Yes, in all of {plural(count, 'check')}", "yes"
+        count = plural(sum(len(one["rows"]) for one in climbs), "check")
+        deviation = f"with a largest deviation of {_deviations(climbs)}"
+        short, tone = f"Yes: all of {count}{where} pass, {deviation}.", "yes"
     sentences = []
-    for climbed in [*failed, *(one for one in climbs if one not in failed)]:
-        lead = _place(climbed) if len(climbs) > 1 else ""
-        sentences += [Sentence(lead, parity_sentence(climbed)), Sentence("", _how(climbed))]
+    for climbed in [*failed, *passed]:
+        if several:
+            sentences.append(Sentence(_place(climbed), parity_sentence(climbed)))
+        sentences.append(Sentence("", _how(climbed)))
         if not _failed(climbed):
             sentences.append(Sentence("", _closest(climbed)))
-    return Answer(FUNCTION, short, tone, tuple(sentences))
+    return Answer(FUNCTION, short, tone, tuple(sentences), folded=True)
+
+
+def _failures(climbs: Sequence[Record]) -> str:
+    """How many checks failed, and the first of them."""
+    failed = [(climbed, row) for climbed in climbs for row in _failed(climbed)]
+    count = plural(sum(len(climbed["rows"]) for climbed in climbs), "check")
+    climbed, first = failed[0]
+    where = f" on {_place(climbed)}" if len(climbs) > 1 else ""
+    return (
+        f"{len(failed)} of {count} failed, the first in rung {first['check']}{where}:"
+        f" {first['what']} is off by {_number(first['measured'])}, and"
+        f" {_number(first['tolerance'])} is allowed"
+    )
+
+
+def _deviations(climbs: Sequence[Record]) -> str:
+    """The largest of each arithmetic."""
+    texts = []
+    for kind, title in ROUNDED.items():
+        values = [value for one in climbs if (value := _largest(one, kind)) is not None]
+        texts += [f"{_number(max(values))} in {title}"] if values else []
+    return listed(texts)
 
 
 def _how(climbed: Record) -> str:
@@ -229,10 +222,6 @@ def _place(climbed: Record) -> str:
     return str(climbed["device_name"])
 
 
-def _with_device(climbs: Sequence[Record], climbed: Record, sentence: str) -> str:
-    return f"On {_place(climbed)}: {sentence}" if len(climbs) > 1 else sentence
-
-
 def _number(value: float | None) -> str:
     if value is None:
         return "an unbounded amount"
@@ -276,31 +265,38 @@ def _course_sentence(experiment: ExperimentFolder, course: Record) -> str:
 
 
 def _course(experiment: ExperimentFolder, found: Sequence[Record]) -> Answer:
-    ratios = [
-        pair["weights"] / course["twin"]["weights"]
+    """The pair and course with the largest distance, in multiples of its twin's, decide."""
+    compared = [
+        (pair["weights"] / course["twin"]["weights"], pair, course)
         for course in found
         for pair in course["pairs"]
         if course["twin"]["weights"] > 0
     ]
-    most = max(ratios, default=None)
-    if most is None:
-        short, tone = "Cannot tell: moving the start changed nothing", "open"
-    elif most <= ALIKE:
-        short = f"Their distance is {fixed(most, 1)} times that of one rounding error"
-        tone = "yes"
-    else:
-        short = f"Not shown: they are {fixed(most, 1)} times as far apart as one rounding error"
+    if not compared:
+        short = "Cannot tell: moving the start by one rounding error changed nothing."
         tone = "open"
-    sentences = []
-    for course in found:
-        sentences.append(Sentence(f"seed {course['seed']}", _course_sentence(experiment, course)))
+    else:
+        ratio, pair, course = max(compared, key=lambda one: one[0])
+        names = listed([experiment.title(name) for name in pair["backends"]])
+        own = experiment.title(course["twin"]["backend"])
+        numbers = (
+            f"after {plural(course['steps'], 'step')} the weights of {names} differ by"
+            f" {share(pair['weights'])}, {fixed(ratio, 1)} times as much as those of {own} from its"
+            " own after a start moved by one rounding error"
+        )
+        alike = ratio <= ALIKE
+        short = f"{'Yes, within rounding' if alike else 'Not shown'}: {numbers}."
+        tone = "yes" if alike else "open"
+    sentences = [
+        Sentence(f"seed {course['seed']}", _course_sentence(experiment, course)) for course in found
+    ]
     text = (
         "Compared are the kept weights of all four networks, by the Euclidean norm of the"
         " difference over that of the first; biases whose gradient is zero are left out. One twin"
         " shows how large the effect of rounding is here, not how much it varies:"
         f" make consistency DATASET={experiment.dataset} trains more."
     )
-    return Answer(SAME_COURSE, short, tone, (*sentences, Sentence("", text)))
+    return Answer(SAME_COURSE, short, tone, (*sentences, Sentence("", text)), folded=True)
 
 
 def _last(compared: Record) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.records.experiment import ExperimentFolder
+from harness.report.comparison.baseline_check import have_they_learnt
 from harness.report.comparison.divergence import Divergence, divergences
 from harness.report.comparison.evidence import Evidence, evidence_answers, find_evidence
-from harness.report.comparison.galleries import extreme_galleries, galleries
+from harness.report.comparison.galleries import extreme_galleries, galleries, picture_row
 from harness.report.comparison.losses import LossRow, loss_rows
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
@@ -23,6 +24,8 @@ class ComparisonFindings:
     losses: tuple[LossRow, ...]
     timing: tuple[TimingRow, ...]
     divergences: tuple[Divergence, ...]
+    learnt: Answer  # more on the sentence below the third answer
+    pictures: tuple[Gallery, ...]  # of the first screen
     galleries: tuple[Gallery, ...]
     cases: tuple[Gallery, ...]
     evidence: Evidence
@@ -30,7 +33,7 @@ class ComparisonFindings:
 
 def find(experiment: ExperimentFolder) -> ComparisonFindings:
     metrics, timing = metric_rows(experiment), timing_rows(experiment)
-    evidence = find_evidence(experiment)
+    evidence, shown = find_evidence(experiment), galleries(experiment)
     return ComparisonFindings(
         scope=scope(experiment),
         answers=(
@@ -41,7 +44,9 @@ def find(experiment: ExperimentFolder) -> ComparisonFindings:
         losses=tuple(loss_rows(experiment)),
         timing=tuple(timing),
         divergences=tuple(divergences(experiment)),
-        galleries=tuple(galleries(experiment)),
+        learnt=have_they_learnt(experiment, metrics),
+        pictures=picture_row(shown),
+        galleries=tuple(shown),
         cases=tuple(extreme_galleries(experiment)),
         evidence=evidence,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from harness.report.formatting import fixed
 from harness.report.gallery import spaced
 from harness.report.page import Column, Gallery
 
+DIFFERENCE, TRUTH = "difference", "truth"  # titles of columns that no backend made
 EACH = 2  # best images, and worst ones
 Evaluations = Mapping[str, Mapping[str, np.ndarray]]  # by backend: arrays of the last step
 
@@ -64,10 +65,28 @@ def galleries(experiment: ExperimentFolder) -> list[Gallery]:
         if len(translated) == 2:
             columns.append(_difference(*(column.images for column in translated)))
         if truth in experiment.references:
-            columns.append(Column("truth", experiment.references[truth]))
+            columns.append(Column(TRUTH, experiment.references[truth]))
         count = min(len(column.images) for column in columns)
         galleries.append(Gallery(name, title, note, tuple(columns), spaced(count)))
     return galleries
+
+
+def picture_row(galleries: Sequence[Gallery]) -> tuple[Gallery, ...]:
+    """For the first screen: a test image of each direction, and what the backends make of it."""
+    return tuple(
+        replace(
+            gallery,
+            name=f"first_{gallery.name}",
+            columns=tuple(
+                column
+                for column in gallery.columns
+                if column.title != TRUTH and not column.title.startswith(DIFFERENCE)
+            ),
+            indices=gallery.indices[:1],
+        )
+        for gallery in galleries
+        if gallery.name in ("ab", "ba")
+    )
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> Column:
@@ -77,7 +96,7 @@ def _difference(one: np.ndarray, other: np.ndarray) -> Column:
     white = max(1, math.ceil(gap[list(spaced(count))].max(initial=0.0)))
     grey = np.rint(np.minimum(gap / white, 1) * 255).astype(np.uint8)
     shown = np.broadcast_to(grey, (*grey.shape[:3], one.shape[-1]))
-    return Column(f"difference, 0 to {white}", shown)
+    return Column(f"{DIFFERENCE}, 0 to {white}", shown)
 
 
 def extreme_galleries(experiment: ExperimentFolder) -> list[Gallery]:

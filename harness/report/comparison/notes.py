@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.config.presets import DEFAULT
 from harness.plan.step_cost import paper_seconds, paper_sentence
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.galleries import shown_runs
 from harness.report.comparison.losses import conventions
+from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import flops_per_second
-from harness.report.formatting import fixed
+from harness.report.formatting import fixed, plural
 from harness.report.gallery import LOSSLESS, QUALITY
 from harness.report.page import Gallery
 from harness.statistics.intervals import MINIMUM_SEEDS
@@ -41,7 +44,15 @@ TIMING = (
     "Energy is that of the whole device during the blocks, with idle power and other programs: "
     "from NVML for a GPU, from RAPL for a processor. Where neither can be read it is left out."
 )
+AVERAGES = (
+    "All other scores are of generators whose weights are a moving average over training. Here the"
+    " weights of the last step stand beside them; means over seeds."
+)
 CAPTIONS = {
+    "forest": "The difference of each score divided by its margin; of ratios, their logarithms. "
+    "Line: 95 % interval over seeds. Hollow point: fewer than three seeds, which decide nothing. "
+    "Green: equivalent, orange: different, grey: not decided. Arrow: farther off than three "
+    "margins.",
     "losses": "All eight loss terms, as means over elements (adversarial and discriminator terms: "
     "over patches; discriminators without the factor 1/2).",
     "accuracies": "Share of patches that each discriminator classifies correctly. Curve: images of "
@@ -91,9 +102,12 @@ def about_metrics(experiment: ExperimentFolder) -> str:
     count = len(experiment.seeds)
     if count >= MINIMUM_SEEDS:
         brackets = (
-            "Values are means over seeds; brackets are 95 % t intervals over seeds. The verdict is "
-            "“equivalent” by two one-sided tests at 5 % (the 90 % interval lies within the "
-            "margin), and “different” where the whole 95 % interval lies beyond the margin."
+            "Values are means over seeds; brackets are 95 % t intervals over seeds, of a ratio "
+            "Fieller's, each for itself: they are not corrected for the number of scores or looks. "
+            "The verdict is “equivalent” by two one-sided tests at 5 % (with one look: the 90 % "
+            "interval lies within the margin), and “different” where the score is surely beyond "
+            "the margin (with one look: the whole 95 % interval is). The primary score decides; "
+            "verdicts of secondary scores are corrected for their number (Holm)."
         )
     elif count == 1:
         brackets = (
@@ -104,6 +118,29 @@ def about_metrics(experiment: ExperimentFolder) -> str:
         brackets = "Values are means over two seeds, too few for an interval."
     scored = {score["metric"] for score in experiment.metrics.get("scores", [])}
     return " ".join([*(text for name, text in METRICS.items() if name in scored), LAST, brackets])
+
+
+def seeds_needed(rows: Sequence[MetricRow]) -> list[str]:
+    """What verdicts that are open need, in one sentence for all of them; none where none is."""
+    undecided = [row for row in rows if row.verdict and row.verdict.label == "cannot tell yet"]
+    missing = [MINIMUM_SEEDS - row.seeds for row in undecided if row.seeds < MINIMUM_SEEDS]
+    if missing:
+        return [f"A verdict needs at least {plural(max(missing), 'more seed')}."]
+    verdicts = [row.verdict for row in undecided if row.verdict and not row.verdict.no_ratio]
+    if not verdicts:
+        return []
+    scores = f"{len(verdicts)} of {plural(len(rows), 'row')} are not decided"
+    least = [verdict.least_seeds for verdict in verdicts if verdict.least_seeds is not None]
+    most = [verdict.further_seeds for verdict in verdicts]
+    if not least:
+        return [f"{scores}; more than {verdicts[0].most} seeds would be needed."]
+    known = [count for count in most if count is not None]
+    beyond = " and more" if len(known) < len(most) else ""
+    ends = dict.fromkeys([f"{min(least):,}", f"{max([*least, *known]):,}"])
+    return [
+        f"{scores}: {' to '.join(ends)}{beyond} further seeds would decide them if the backends are"
+        " equal."
+    ]
 
 
 def about_timing(experiment: ExperimentFolder) -> str:

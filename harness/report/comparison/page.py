@@ -11,10 +11,9 @@ from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import read_imported
 from harness.report.comparison import environment, notes, tables
 from harness.report.comparison.divergence import why
-from harness.report.comparison.evidence import alarm, evidence_section, evidence_sentences
+from harness.report.comparison.evidence import evidence_tables
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import chart_data
-from harness.report.comparison.verdict import summary_sentences
 from harness.report.formatting import listed, plural
 from harness.report.page import Block, Chart, Figure, Galleries, Items, Note, Page, Section
 from harness.system.errors import UserError
@@ -22,19 +21,31 @@ from harness.system.errors import UserError
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
 LONG = 8  # longer lists are folded away
 MOST = 200  # entries of a list; a page of MNIST would else name all of its images as grey
+# Folded: name of the figure -> title.
+LOSS_FIGURES = {
+    "cycle": "Cycle loss on three scales",
+    "losses": "All terms in one picture",
+    "accuracies": "How often the discriminators are right",
+    "discriminators": "What the discriminators say of the test images",
+}
 # Keys of the recorded configuration that no user sets.
 ADDED = ("backends", "titles", "seeds")
 
 
 def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Page:
-    sections = evidence_section(findings.evidence)
-    if findings.metrics or findings.galleries:
-        sections.append(_same(experiment, findings))
+    sections = []
+    if findings.galleries:
+        sections.append(_images(experiment, findings))
+    if findings.metrics:
+        sections.append(_scores(experiment, findings))
     if experiment.runs:
         sections += [_fast(experiment, findings), _why(experiment, findings)]
+        sections.append(_tables(experiment, findings))
     sections.append(_data(experiment))
     if experiment.runs:
-        where = tables.environment_table(experiment)
+        where = Section(
+            "Where each run was made", (tables.environment_table(experiment),), folded=True
+        )
         sections.append(Section("Environment", (where,), anchor="environment", link="Environment"))
     settings = tables.configuration_table(experiment)
     folded = Section("Every setting of this experiment", (settings,), folded=True)
@@ -49,27 +60,19 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
         for run in experiment.unfinished
     )
     warnings = tuple(environment.warnings(experiment))
-    below_answers: list[Note | Items] = [*_fid(findings)]
+    below: list[Note | Items] = []
     if unfinished:
-        below_answers.append(Items(unfinished, "Not complete, left out of every number:"))
+        below.append(Items(unfinished, "Not complete, left out of every number:"))
     if warnings:
-        below_answers.append(Items(warnings, "These runs are not quite like for like:"))
+        below.append(Items(warnings, "These runs are not quite like for like:"))
     return Page(
         f"{experiment.dataset}: {experiment.domain('a')} ⇄ {experiment.domain('b')}",
         _about(experiment),
         findings.answers,
         tuple(sections),
         lead=findings.scope,
-        summary=" ".join(
-            [
-                *evidence_sentences(experiment, findings.evidence),
-                *summary_sentences(
-                    experiment, findings.metrics, findings.timing, findings.divergences
-                ),
-            ]
-        ),
-        notes=tuple(below_answers),
-        alarm=alarm(findings.evidence),
+        pictures=Galleries(findings.pictures) if findings.pictures else None,
+        notes=tuple(below),
     )
 
 
@@ -93,47 +96,82 @@ def _fid(findings: ComparisonFindings) -> list[Note]:
     return [] if computed else [Note(FID, "soft")]
 
 
-def _same(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
-    content: list[Block] = []
-    if findings.metrics:
-        content += [
-            Note(notes.about_metrics(experiment)),
-            *(
-                tables.metric_table(experiment, findings.metrics, device)
-                for device in experiment.devices
-            ),
-            Figure("scores.png", notes.captions(experiment)["scores"]),
-            *_fid(findings),
-        ]
-    if galleries := findings.galleries:
-        # Translations, round trips and identity images: both directions side by side.
-        kinds = [
-            tuple(gallery for gallery in galleries if gallery.name in names)
-            for names in (("ab", "ba"), ("aba", "bab"), ("identity_a", "identity_b"))
-        ]
-        rows = [Galleries(kind) for kind in kinds if kind]
-        chosen = Note(notes.about_images(experiment, galleries), "soft")
-        content.append(Section("Images", (chosen, *rows)))
+def _images(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    def rows(*names: str) -> list[Galleries]:
+        """Both directions side by side."""
+        found = tuple(gallery for gallery in findings.galleries if gallery.name in names)
+        return [Galleries(found)] if found else []
+
+    content: list[Block] = [
+        Note(notes.about_images(experiment, findings.galleries), "soft"),
+        *rows("ab", "ba"),
+    ]
+    if others := (*rows("aba", "bab"), *rows("identity_a", "identity_b")):
+        content.append(Section("Round trips and identity images", others, folded=True))
     if findings.cases:
         chosen = Note(notes.about_cases(experiment), "soft")
-        content.append(Section("Best and worst", (chosen, Galleries(findings.cases))))
-    return Section("Do they learn the same?", tuple(content), anchor="same", link="The same?")
+        cases = (chosen, Galleries(findings.cases))
+        content.append(Section("Best and worst", cases, folded=True))
+    if findings.metrics:
+        learnt = findings.learnt
+        texts = [f"{s.lead}: {s.text}" if s.lead else s.text for s in learnt.sentences]
+        table = tables.baseline_table(experiment, findings.metrics)
+        full: tuple[Block, ...] = (*map(Note, [learnt.short, *texts]), *([table] if table else []))
+        content.append(Section(learnt.question, full, folded=True))
+    return Section("Images", tuple(content), anchor="images", link="Images")
+
+
+def _scores(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    captions = notes.captions(experiment)
+    others = Section(
+        "Other scores over training", (Figure("scores.png", captions["scores"]),), folded=True
+    )
+    content: list[Block] = [
+        Figure("forest.png", captions["forest"]),
+        *map(Note, notes.seeds_needed(findings.metrics)),
+        Figure("primary.png", captions["scores"]),
+        others,
+        *_fid(findings),
+    ]
+    return Section("Scores", tuple(content), anchor="scores", link="Scores")
+
+
+def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    content: list[Block] = []
+    if findings.metrics:
+        every = [
+            tables.metric_table(experiment, findings.metrics, device)
+            for device in experiment.devices
+        ]
+        all_scores: tuple[Block, ...] = (
+            Note(notes.about_metrics(experiment)),
+            Figure("forest_all.png", notes.captions(experiment)["forest"]),
+            *every,
+        )
+        content.append(Section("All scores", all_scores, folded=True))
+        if last := tables.last_step_table(experiment, findings.metrics):
+            title = "Averaged weights and those of the last step"
+            content.append(Section(title, (Note(notes.AVERAGES, "soft"), last), folded=True))
+    losses = tables.loss_table(experiment, findings.losses)
+    content.append(Section("Every loss term in every convention", (losses,), folded=True))
+    for device in experiment.devices:
+        clocks = (Note(notes.CAPTIONS["clocks"], "soft"), tables.clocks(experiment, device))
+        several = len(experiment.devices) > 1
+        where = f", {experiment.device_title(device)}" if several else ""
+        content.append(Section(f"Where the wall clock went{where}", clocks, folded=True))
+    content += evidence_tables(findings.evidence)
+    return Section("Tables in full", tuple(content), anchor="tables", link="Tables")
 
 
 def _fast(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     captions = notes.captions(experiment)
-    content: list[Block] = [
-        Note(notes.about_timing(experiment)),
-        Figure("devices.png", captions["devices"]),
-    ]
+    content: list[Block] = [Figure("devices.png", captions["devices"])]
     for device in experiment.devices:
-        clocks = (Note(captions["clocks"], "soft"), tables.clocks(experiment, device))
-        content += [
-            *tables.timing_tables(experiment, findings.timing, device),
-            Figure(f"blocks_{device}.png", captions["blocks"]),
-            Section("Where the wall clock went", clocks, folded=True),
-        ]
-    return Section("Are they equally fast?", tuple(content), anchor="fast", link="As fast?")
+        content += tables.timing_tables(experiment, findings.timing, device)
+        content.append(Figure(f"blocks_{device}.png", captions["blocks"]))
+    how = Note(notes.about_timing(experiment))
+    content.append(Section("How it was measured", (how,), folded=True))
+    return Section("Speed", tuple(content), anchor="fast", link="Speed")
 
 
 def _why(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
@@ -149,18 +187,9 @@ def _why(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
             tables.cycle_table(experiment, findings.losses),
             Note(notes.about_losses(experiment), "soft"),
             Chart(chart_data(experiment), captions["chart"], imported),
-            Figure("cycle.png", captions["cycle"]),
-            Section(
-                "All terms in one picture",
-                (Figure("losses.png", captions["losses"]),),
-                folded=True,
-            ),
-            Figure("accuracies.png", captions["accuracies"]),
-            Figure("discriminators.png", captions["discriminators"]),
-            Section(
-                "Every term in every convention",
-                (tables.loss_table(experiment, findings.losses),),
-                folded=True,
+            *(
+                Section(title, (Figure(f"{name}.png", captions[name]),), folded=True)
+                for name, title in LOSS_FIGURES.items()
             ),
         ),
     )

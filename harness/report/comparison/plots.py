@@ -15,18 +15,27 @@ from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.divergence import Divergence, divergence_figure
+from harness.report.comparison.forest import FEW, forest_figure, forest_rows
 from harness.report.comparison.losses import conventions, curves, cycle_curves
-from harness.report.comparison.scores import ScorePoint, reference, score_curves
+from harness.report.comparison.scores import (
+    MetricRow,
+    ScorePoint,
+    primary_rows,
+    reference,
+    score_curves,
+)
 from harness.report.comparison.timing import block_times
 from harness.report.figures import GUIDE, PALETTE, Drawn, colour, curve, figure, files
 
 BINS = 60  # of a histogram of the discriminators' outputs
-# KID is the headline; the others are drawn where they were computed.
+# Beside the primary score, where they were computed.
 DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerboard")
 PATCHES = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
 
 
-def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[str, bytes]:
+def figures(
+    experiment: ExperimentFolder, metrics: Sequence[MetricRow], apart: Sequence[Divergence]
+) -> dict[str, bytes]:
     """File name in figures/ -> PNG, SVG or PDF; nothing where no run is complete."""
     if not experiment.runs:
         return {}
@@ -38,10 +47,16 @@ def figures(experiment: ExperimentFolder, apart: Sequence[Divergence]) -> dict[s
     blocks = {
         f"blocks_{device}.png": block_figure(experiment, device) for device in experiment.devices
     }
+    forest = forest_rows(metrics)
+    primary = {row.metric.name for row in primary_rows(metrics)}
+    scored = list(dict.fromkeys([*sorted(primary), *DRAWN]))
     optional = {
         "divergence.png": divergence_figure(experiment, apart, PALETTE) if apart else None,
         "devices.png": device_figure(experiment),
-        "scores.png": score_figure(experiment),
+        "primary.png": score_figure(experiment, [name for name in scored if name in primary]),
+        "scores.png": score_figure(experiment, [name for name in scored if name not in primary]),
+        "forest.png": forest_figure(experiment, forest[:FEW]),
+        "forest_all.png": forest_figure(experiment, forest) if len(forest) > FEW else None,
         "discriminators.png": output_figure(experiment),
     }
     drawn |= {name: drawing for name, drawing in optional.items() if drawing}
@@ -217,12 +232,12 @@ def output_figure(experiment: ExperimentFolder) -> Drawn | None:
     return figure(1, 2, (11, 3.2), draw, "output for a patch (high: real, low: translated)")
 
 
-def score_figure(experiment: ExperimentFolder) -> Drawn | None:
+def score_figure(experiment: ExperimentFolder, names: Sequence[str]) -> Drawn | None:
     """Scores at every evaluated step: a row a metric, a column a direction.
 
-    None where nothing was scored.
+    None where none of `names` was scored.
     """
-    scores = {name: points for name in DRAWN if (points := score_curves(experiment, name))}
+    scores = {name: points for name in names if (points := score_curves(experiment, name))}
     if not scores:
         return None
 

@@ -1,24 +1,36 @@
-"""Scores of the complete runs: a value a backend, their difference and its verdict.
+"""Scores of the complete runs: a value a backend, their difference, their ratio and its verdict.
 
-The error bar is the t interval over seeds where there are three or more; with one seed it is the
-grouped jackknife over test images of metrics.json; two seeds have none (docs/evaluation.md).
+Verdicts are in judging.py. The error bar is the t interval over seeds where there are three or
+more; with one seed it is the grouped jackknife over test images of metrics.json; two seeds have
+none (docs/evaluation.md).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.config.metric_table import BY_NAME, Metric
+from harness.config.metric_table import BY_NAME, PRIMARY, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
-from harness.report.formatting import fixed
-from harness.statistics.equivalence import Verdict, verdict
+from harness.report.comparison.judging import with_verdicts
+from harness.report.comparison.score_records import (
+    finite,
+    first_minus_second,
+    kinds_of_weights,
+    margin_of,
+    matching,
+    of_weights,
+    paired_scores,
+)
+from harness.report.formatting import MINUS, fixed
+from harness.statistics.equivalence import Margin, Verdict
 from harness.statistics.intervals import Interval, seed_interval
+from harness.statistics.ratios import ratio_of_means
 from harness.system.errors import UserError
 
-HEADLINE = "kid_efflite0"
+HEADLINE = PRIMARY  # of records without a primary endpoint
+WEIGHTS = ("average", "last")  # the first of them that was scored is that of the primary endpoint
 # What a model has to beat, by key in metrics.json.
 BASELINES = {
     "identity_baseline": "untranslated images",
@@ -80,10 +92,15 @@ class MetricRow:
     device: str
     scores: Mapping[str, BackendScore]
     difference: Interval
-    gaps: tuple[float, ...]  # the difference of each seed, from which the verdict is computed
+    gaps: tuple[float, ...]  # the difference of each seed
+    paired: tuple[tuple[float, float], ...]  # (first, second) of the same seeds, in their order
+    ratio: Interval  # second over first, of means over seeds; Fieller's interval
     over_training: tuple[float, float] | None  # one seed: range of the difference over its steps
-    margin: float | None  # of equivalence, in the metric's own unit
+    margin: Margin | None  # of equivalence; of a difference in the metric's own unit
     verdict: Verdict | None  # None: one backend, or no margin fixed before training
+    primary: bool  # of the endpoint that decides; others are secondary, corrected for their number
+    weights: str  # of the generator: "last", or "average" over training
+    maximum: int | None  # seeds of the sequential design whose levels hold; None: one look
     floor: float | None
     identity_baseline: float | None
     baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
@@ -97,7 +114,17 @@ class MetricRow:
     @property
     def title(self) -> str:
         """The metric's name with the number of images where the name must show it."""
-        return self.metric.titled(self.images)
+        average = ", averaged weights" * (self.weights == "average")
+        return self.metric.titled(self.images) + average
+
+    @property
+    def margin_text(self) -> str:
+        """ "±10.0" of a difference, as a page has its values; "0.80 to 1.25" of a ratio."""
+        if self.margin is None:
+            return ""
+        if self.margin.scale == "ratio":
+            return f"{fixed(1 / self.margin.value, 2)} to {fixed(self.margin.value, 2)}"
+        return f"±{self.text(self.margin.value)}"
 
     def text(self, value: float | None) -> str:
         """A value of the metric as a page has it: scaled and rounded."""
@@ -121,6 +148,11 @@ def confidence(interval: Interval, text: Callable[[float], str], pattern: str = 
     return pattern.format(f"95 % interval {text(interval.low)} to {text(interval.high)}")
 
 
+def names_of(experiment: ExperimentFolder, row: MetricRow) -> str:
+    """ "PyTorch - TensorFlow", typeset: what a difference is of."""
+    return f" {MINUS} ".join(experiment.title(name) for name in row.scores)
+
+
 def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
     """Every scored metric in the table's order, by device, metric, direction, pair of backends."""
     recorded = {score["metric"] for score in experiment.metrics.get("scores", [])}
@@ -130,24 +162,43 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
             f"{experiment.folder / 'metrics.json'}: metric {unknown[0]!r} is not known; "
             "use the version of cyclebench that wrote it"
         )
-    return [
-        _row(experiment, metric, direction, device, pair)
+    kinds = [kind for kind in WEIGHTS if kind in kinds_of_weights(experiment)]
+    evaluation = experiment.configuration.get("evaluation") or {}
+    primary = evaluation.get("primary") or HEADLINE
+    by_kind = {kind: of_weights(experiment, kind) for kind in kinds}
+    rows = [
+        _row(by_kind[kind], metric, direction, device, pair, kind, evaluation)
         for device in experiment.devices
         for metric in BY_NAME.values()
-        if metric.name in recorded
+        for kind in kinds
+        if metric.name in {score["metric"] for score in by_kind[kind].metrics["scores"]}
         for direction in DIRECTIONS
         for pair in experiment.pairs(device)
     ]
+    of_primary = {row.weights for row in rows if row.metric.name == primary}
+    chosen = next((kind for kind in WEIGHTS if kind in of_primary), None)
+    return with_verdicts(
+        experiment,
+        [replace(r, primary=(r.metric.name, r.weights) == (primary, chosen)) for r in rows],
+    )
+
+
+def primary_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
+    """Of the endpoint that decides whether backends learn the same: every device and direction."""
+    return [row for row in rows if row.primary]
 
 
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
-    return [row for row in rows if row.metric.name == HEADLINE]
+    """Of KID, with the weights of the primary endpoint where both kinds were scored."""
+    found = [row for row in rows if row.metric.name == HEADLINE]
+    kinds = {row.weights for row in found}
+    return [row for row in found if row.weights == next(k for k in WEIGHTS if k in kinds)]
 
 
 def reference(experiment: ExperimentFolder, metric: str, direction: str) -> dict[str, Any]:
     """`floor` and `identity_baseline` of a metric; empty where it has no such record."""
     key = {"metric": metric, "direction": direction}
-    return next(iter(_matching(experiment.metrics.get("references", []), key)), {})
+    return next(iter(matching(experiment.metrics.get("references", []), key)), {})
 
 
 def score_curves(
@@ -156,9 +207,9 @@ def score_curves(
     """A score at every evaluated step: (backend, direction) -> points in the order of steps."""
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}
     by_place: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
-    for score in _matching(experiment.metrics.get("scores", []), {"metric": metric}):
+    for score in matching(experiment.metrics.get("scores", []), {"metric": metric}):
         run = (score["device"], score["backend"], score["seed"])
-        if run in complete and _finite([score["value"]]):
+        if run in complete and finite([score["value"]]):
             steps = by_place.setdefault((score["backend"], score["direction"]), {})
             steps.setdefault(score["step"], []).append(score)
     curves: dict[tuple[str, str], list[ScorePoint]] = {}
@@ -175,25 +226,32 @@ def score_curves(
 
 
 def _row(
-    experiment: ExperimentFolder, metric: Metric, direction: str, device: str, pair: tuple[str, ...]
+    experiment: ExperimentFolder,
+    metric: Metric,
+    direction: str,
+    device: str,
+    pair: tuple[str, ...],
+    weights: str,
+    evaluation: Mapping[str, Any],
 ) -> MetricRow:
+    """Without a verdict; `experiment` holds scores of one kind of weights."""
     here = {"metric": metric.name, "direction": direction, "device": device}
     # Of first minus second all records, and those of the last step, seed by seed.
-    recorded = _first_minus_second(experiment, here, pair) if len(pair) == 2 else []
+    recorded = first_minus_second(experiment, here, pair) if len(pair) == 2 else []
     last = {run.seed: run.status["steps"] for run in experiment.of(pair[0], device)}
     both = sorted(last.keys() & {run.seed for run in experiment.of(pair[-1], device)})
     differences = [
-        record
-        for seed in both
-        for record in _matching(recorded, {"seed": seed, "step": last[seed]})
+        record for seed in both for record in matching(recorded, {"seed": seed, "step": last[seed]})
     ]
-    values = _finite(record["value"] for record in differences)
+    values = finite(record["value"] for record in differences)
     # Of one seed, how far the difference varies after any training: from three evaluated steps on.
-    trained = _finite(record["value"] for record in recorded if record["step"] > 0)
+    trained = finite(record["value"] for record in recorded if record["step"] > 0)
     varied = len(values) == 1 and len(trained) > 2
-    margin = (experiment.configuration.get("evaluation") or {}).get("margins", {}).get(metric.name)
+    margin = margin_of(experiment, metric.name, evaluation)
+    usable = [record["seed"] for record in differences if finite([record["value"]])]
+    paired = paired_scores(experiment, here, pair, {seed: last[seed] for seed in usable})
     beside = reference(experiment, metric.name, direction)
-    images = [s["n"] for s in _matching(experiment.metrics["scores"], here)]
+    images = [s["n"] for s in matching(experiment.metrics["scores"], here)]
     return MetricRow(
         metric=metric,
         direction=direction,
@@ -201,9 +259,14 @@ def _row(
         scores={name: _score(experiment, here, name, metric.better) for name in pair},
         difference=_interval(differences),
         gaps=tuple(values),
+        paired=tuple(paired),
+        ratio=ratio_of_means([x for x, _ in paired], [y for _, y in paired]),
         over_training=(min(trained), max(trained)) if varied else None,
         margin=margin,
-        verdict=verdict(values, margin) if margin and values else None,
+        verdict=None,
+        primary=False,
+        weights=weights,
+        maximum=None,
         floor=beside.get("floor"),
         identity_baseline=beside.get("identity_baseline"),
         baselines={name: value for name in BASELINES if (value := beside.get(name)) is not None},
@@ -217,10 +280,10 @@ def _score(
     last, starts, bests = [], [], []
     for run in experiment.of(backend, str(here["device"])):
         key = {**here, "backend": backend, "seed": run.seed}
-        records = _matching(experiment.metrics["scores"], key)
-        last += _matching(records, {"step": run.status["steps"]})
-        starts += _finite(r["value"] for r in records if r["step"] == 0)
-        trained = [r for r in records if r["step"] > 0 and _finite([r["value"]])]
+        records = matching(experiment.metrics["scores"], key)
+        last += matching(records, {"step": run.status["steps"]})
+        starts += finite(r["value"] for r in records if r["step"] == 0)
+        trained = [r for r in records if r["step"] > 0 and finite([r["value"]])]
         if len(trained) > 1:
             choose = min if better == "lower" else max
             bests.append(choose(trained, key=lambda record: record["value"]))
@@ -230,33 +293,12 @@ def _score(
         value = sum(record["value"] for record in bests) / len(bests)
         best = Best(value, steps.pop() if len(steps) == 1 else None)
     start = sum(starts) / len(starts) if starts else None
-    runs = len(_finite(record["value"] for record in last))
+    runs = len(finite(record["value"] for record in last))
     return BackendScore(_interval(last), runs, start, best)
 
 
-def _first_minus_second(
-    experiment: ExperimentFolder, key: Mapping[str, Any], pair: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Records with the key, whichever way round they were written."""
-    records = _matching(experiment.metrics.get("differences", []), key)
-    first_minus_second = _matching(records, {"backends": list(pair)})
-    for record in _matching(records, {"backends": [pair[1], pair[0]]}):
-        value, low, high = (record[name] for name in ("value", "low", "high"))
-        value, high, low = (None if v is None else -v for v in (value, low, high))
-        first_minus_second.append({**record, "value": value, "low": low, "high": high})
-    return first_minus_second
-
-
 def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:
-    usable = [record for record in records if _finite([record["value"]])]
+    usable = [record for record in records if finite([record["value"]])]
     if len(usable) == 1:
         return Interval(*(usable[0][name] for name in ("value", "low", "high")))
     return seed_interval([record["value"] for record in usable])
-
-
-def _matching(records: Any, key: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [r for r in records if all(r.get(name) == value for name, value in key.items())]
-
-
-def _finite(values: Any) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]

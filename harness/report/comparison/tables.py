@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backends.objective import LOSS_TERMS
 from harness.config.differences import flat
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment
 from harness.report.comparison.losses import CONVENTIONS, LossRow, cycle_rows
-from harness.report.comparison.scores import BackendScore, MetricRow
+from harness.report.comparison.scores import (
+    BASELINES,
+    BackendScore,
+    MetricRow,
+    metric_rows,
+    names_of,
+)
 from harness.report.comparison.timing import TimingRow, clock_table
-from harness.report.comparison.verdict import more
 from harness.report.figures import colour
-from harness.report.formatting import MISSING, bounds, fixed, percent, plural, prefixed, significant
+from harness.report.formatting import (
+    MINUS,
+    MISSING,
+    bounds,
+    fixed,
+    percent,
+    plural,
+    prefixed,
+    significant,
+)
 from harness.report.page import Cell, Table, text_table
 
 
@@ -22,16 +37,18 @@ def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], dev
     rows = [row for row in metrics if row.device == device]
     backends = experiment.on(device)
     header = [Cell("Metric"), Cell("Direction"), *_heads(experiment, backends)]
-    header += [Cell("Difference", "first − second"), Cell("Verdict")]  # noqa: RUF001
-    header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
+    one_pair = len({tuple(row.scores) for row in rows}) == 1
+    header += [
+        Cell(names_of(experiment, rows[0])) if one_pair and len(backends) > 1
+        else Cell("Difference", f"first {MINUS} second"),
+        Cell("Verdict"),
+        Cell("Real images", "the floor"),
+        Cell("Untranslated", "the baseline"),
+    ]  # fmt: skip
     body = []
     for row in rows:
         digits, scale = row.metric.digits, row.metric.scale
-        arrow = "↓" if row.metric.better == "lower" else "↑"
-        cells = [
-            Cell(f"{row.title} {arrow}", row.metric.unit),
-            Cell(experiment.path(row.direction), "and back" * (row.metric.family == "cycle")),
-        ]
+        cells = [_metric_cell(row), _direction_cell(experiment, row)]
         for name in backends:
             score = row.scores.get(name)
             cells.append(_score_cell(row, score) if score else Cell(""))
@@ -43,6 +60,72 @@ def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], dev
         ]
         body.append(tuple(cells))
     return Table(tuple(header), tuple(body), experiment.device_title(device))
+
+
+def baseline_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Table | None:
+    """Scores of images that no model has made; None where there are but the untranslated ones."""
+    rows: dict[tuple[str, str], MetricRow] = {}
+    for row in metrics:
+        if row.baselines:
+            rows.setdefault((row.metric.name, row.direction), row)
+    names = [name for name in BASELINES if any(name in row.baselines for row in rows.values())]
+    if len(names) < 2:
+        return None
+    titles = ("Metric", "Direction", "real images", *(BASELINES[name] for name in names))
+    body = [
+        (
+            _metric_cell(row),
+            _direction_cell(experiment, row),
+            Cell(row.text(row.floor)),
+            *(Cell(row.text(row.baselines.get(name))) for name in names),
+        )
+        for row in rows.values()
+    ]
+    return Table(tuple(map(Cell, titles)), tuple(body))
+
+
+def last_step_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Table | None:
+    """Scores of averaged weights beside those of the last step's; None where there are no averages.
+
+    Means over seeds.
+    """
+    of_last = experiment.metrics.get("last_step") or {}
+    if not of_last.get("scores"):
+        return None
+    last: dict[tuple[str, str, str], dict[str, BackendScore]] = {}
+    for row in metric_rows(replace(experiment, metrics={**experiment.metrics, **of_last})):
+        key = (row.metric.name, row.device, row.direction)
+        last.setdefault(key, {}).update(row.scores)
+    several = len(experiment.devices) > 1
+    header = [Cell("Metric"), Cell("Direction")]
+    for head in _heads(experiment, experiment.present):
+        header += [replace(head, detail="averaged weights"), replace(head, detail="last step")]
+    body = []
+    averaged: dict[tuple[str, str, str], dict[str, BackendScore]] = {}
+    first: dict[tuple[str, str, str], MetricRow] = {}
+    for row in metrics:
+        key = (row.metric.name, row.device, row.direction)
+        if key in last:
+            first.setdefault(key, row)
+            averaged.setdefault(key, {}).update(row.scores)
+    for key, row in first.items():
+        direction = _direction_cell(experiment, row)
+        where = experiment.device_title(row.device) * several
+        cells = [_metric_cell(row), Cell(direction.text, where or direction.detail)]
+        for name in experiment.present:
+            for scores in (averaged[key], last[key]):
+                score = scores.get(name)
+                cells.append(Cell(row.text(score.interval.value if score else None)))
+        body.append(tuple(cells))
+    return Table(tuple(header), tuple(body))
+
+
+def _metric_cell(row: MetricRow) -> Cell:
+    return Cell(f"{row.title} {'↓' if row.metric.better == 'lower' else '↑'}", row.metric.unit)
+
+
+def _direction_cell(experiment: ExperimentFolder, row: MetricRow) -> Cell:
+    return Cell(experiment.path(row.direction), "and back" * (row.metric.family == "cycle"))
 
 
 def _score_cell(row: MetricRow, score: BackendScore) -> Cell:
@@ -58,9 +141,12 @@ def _score_cell(row: MetricRow, score: BackendScore) -> Cell:
 def _verdict_cell(row: MetricRow) -> Cell:
     if row.verdict is None:
         return Cell(MISSING, "no margin fixed" if len(row.scores) > 1 and row.seeds else "")
-    margin = f"margin ±{row.text(row.margin)}"
-    if row.verdict.label == "cannot tell yet":
-        return Cell(row.verdict.label, f"{margin}\n{more(row)}")
+    margin = f"margin {row.margin_text}"
+    if row.margin and row.margin.scale == "ratio" and row.ratio.value is not None:
+        span = bounds(row.ratio, 2)
+        margin = f"ratio {fixed(row.ratio.value, 2)} {span}".rstrip() + f"\n{margin}"
+    if not row.primary:
+        margin += "\nsecondary"
     return Cell(row.verdict.label, margin)
 
 

@@ -1,25 +1,26 @@
-"""The three answers in plain words, and the sentences that sum them up at the top of the page.
+"""Do they learn the same, and are they equally fast? Never more than the intervals allow.
 
-They never say more than the intervals allow.
+The other two of a page's four answers are in evidence.py.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
 from harness.report.comparison.busy import REMEDY
-from harness.report.comparison.divergence import Divergence, share
-from harness.report.comparison.scores import MetricRow, confidence, headline_rows
+from harness.report.comparison.scores import MetricRow, confidence, names_of, primary_rows
+from harness.report.comparison.seed_plan import offer
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
 from harness.report.page import Answer, Sentence
-from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.statistics.intervals import MINIMUM_SEEDS
 
-# They use the 90 % interval, narrower than the 95 % one beside them: the page must say so.
+# Of a single look. It is the 90 % interval, narrower than the 95 % one beside it: the page says so.
 EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"
 
 
@@ -51,6 +52,7 @@ def scope(experiment: ExperimentFolder) -> str:
     else:
         separately = "" if len(seeds) == 1 else ", separately for each device"
         text = f"{where}. Intervals are 95 % intervals over seeds{separately}."
+        text = " ".join([text, *_corrections(experiment)])
     sources = experiment.merged.get("sources", [])
     if not sources:
         return text
@@ -59,19 +61,26 @@ def scope(experiment: ExperimentFolder) -> str:
     return f"{text} Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
 
 
+def _corrections(experiment: ExperimentFolder) -> list[str]:
+    """How verdicts are corrected for looks, a sentence each; none where there is nothing to say."""
+    found = []
+    for device, seeds in compared_seeds(experiment.runs).items():
+        found.append(experiment.asked.correction(device, seeds, bool(experiment.merged)).note)
+    return list(dict.fromkeys(filter(None, found)))
+
+
 def answers(
     experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
     return [
-        _same(experiment, _compared(metrics)),
-        have_they_learnt(experiment, metrics),
+        _same(experiment, _compared(metrics), have_they_learnt(experiment, metrics).short),
         _fast(experiment, _timed(timing), _busy(timing)),
     ]
 
 
 def _compared(metrics: Sequence[MetricRow]) -> list[MetricRow]:
-    """Rows of the headline score that compare two backends."""
-    return [row for row in headline_rows(metrics) if row.difference.value is not None]
+    """Rows of the primary endpoint that compare two backends."""
+    return [row for row in primary_rows(metrics) if row.difference.value is not None]
 
 
 def _timed(timing: Sequence[TimingRow]) -> list[TimingRow]:
@@ -90,33 +99,90 @@ def _busy(timing: Sequence[TimingRow]) -> list[TimingRow]:
     ]
 
 
-def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow]) -> Answer:
+def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: str) -> Answer:
+    """`learnt`: the sentence below the answer."""
     question = "Do they learn the same?"
     if not pairs:
         reason = (
-            "The translations have not been scored."
+            "the translations have not been scored"
             if len(experiment.present) > 1
-            else "A comparison needs complete runs of two backends."
+            else "it needs complete runs of two backends"
         )
-        return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
-    sentences = [Sentence(place(experiment, row), _difference(experiment, row)) for row in pairs]
-    fewest = min(row.seeds for row in pairs)
+        return Answer(question, f"No comparison yet: {reason}.", "open", (), aside=learnt)
+    sentences = tuple(
+        Sentence(place(experiment, row), _difference(experiment, row)) for row in pairs
+    )
+    short, tone = _same_in_short(experiment, pairs)
+    return Answer(question, short, tone, sentences, folded=True, aside=learnt)
+
+
+def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> tuple[str, str]:
+    """The sentence, and its tone. With too few seeds there is no interval in it."""
+    numbers = _numbers(experiment, rows)
+    fewest = min(row.seeds for row in rows)
     if fewest < MINIMUM_SEEDS:
-        missing = plural(MINIMUM_SEEDS - fewest, "more seed")
-        these = "this run" if fewest == 1 else "these runs"
-        text = f"Nothing is claimed beyond {these}: a claim needs at least {missing}."
-        sentences.append(Sentence("", text))
-        short, tone = f"Cannot tell yet: {plural(fewest, 'seed')}", "open"
-    else:
-        short, tone = {
-            "equivalent": ("Yes, within the margin", "yes"),
-            "different": (f"No: different in {_different_in(experiment, pairs)}", "no"),
-            "open": ("Cannot tell yet", "open"),
-        }[_outcome(pairs)]
-    return Answer(question, short, tone, tuple(sentences))
+        seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
+        then = offer(experiment, rows[0]).replace("`", "")
+        return f"Not decided by {seeds}: {numbers}{f'; {then}' if then else '.'}", "open"
+    margins = list(dict.fromkeys(row.margin_text for row in rows if row.margin))
+    margin = f" of {listed(margins)}" if margins else ""
+    result = outcome(rows)
+    if result == "equivalent":
+        return f"Yes, within the margin{margin}: {numbers}.", "yes"
+    if result == "different":
+        where = _different_in(experiment, rows)
+        return f"No, beyond the margin{margin} in {where}: {numbers}.", "no"
+    undecided = [row for row in rows if row.verdict and row.verdict.label == "cannot tell yet"]
+    if not undecided:
+        return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
+    longest = max(undecided, key=_seeds_to_come)
+    return (
+        f"Not decided by {plural(fewest, 'seed')} with the margin{margin}: {numbers};"
+        f" {more(longest)}.",
+        "open",
+    )
 
 
-def _outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
+def _seeds_to_come(row: MetricRow) -> float:
+    """Likely further seeds; infinite where they are more than a verdict predicts."""
+    seeds = row.verdict.further_seeds if row.verdict else None
+    return math.inf if seeds is None else float(seeds)
+
+
+def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
+    """Ratios or differences of both directions; of several devices or pairs, the largest one."""
+    ratios = all(
+        row.margin and row.margin.scale == "ratio" and row.ratio.value is not None for row in rows
+    )
+    at_most = ""
+    if len(rows) > len(DIRECTIONS):
+        size = {
+            row: abs(math.log(max(row.ratio.value or 0.0, 1e-9))) if ratios
+            else abs(row.difference.value or 0.0)
+            for row in rows
+        }  # fmt: skip
+        rows, at_most = [max(rows, key=lambda row: size[row])], "at most "
+
+    def number(row: MetricRow) -> str:
+        interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
+        where = place(experiment, row) if at_most else experiment.path(row.direction)
+        within = confidence(interval, text, ", {}") if row.seeds >= MINIMUM_SEEDS else ""
+        return f"{text(interval.value)} ({where}{within})"
+
+    first, second = (experiment.title(name) for name in rows[0].scores)
+    listing = at_most + listed([number(row) for row in rows])
+    if ratios:
+        return f"{rows[0].title} of {second} is {listing} times that of {first}"
+    return f"{rows[0].title} {rows[0].metric.unit}".rstrip() + (
+        f" differs by {listing}, {names_of(experiment, rows[0])}"
+    )
+
+
+def _ratio_text(value: float | None) -> str:
+    return fixed(value, 2)
+
+
+def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
     """Of all verdicts together: one that is different decides, all must be equivalent."""
     labels = {row.verdict.label if row.verdict else "no verdict" for row in rows}
     if "different" in labels:
@@ -140,31 +206,48 @@ def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
         interval = f"no interval from {'so few test images' if one else 'two seeds'}"
     texts = [
         f"{row.title} {row.metric.unit} is {scores_in_words(experiment, row, row.scores)}.",
-        f"The difference is {row.text(row.difference.value)}, {interval}.",
+        f"{names_of(experiment, row)} is {row.text(row.difference.value)}, {interval}.",
     ]
     if row.over_training is not None:
         # The last step could have been another one.
         low, high = map(row.text, row.over_training)
         texts.append(f"Between the evaluated steps of this run it varied from {low} to {high}.")
-    margin = f"the margin of ±{row.text(row.margin)} that was fixed before training"
+    is_ratio = row.margin is not None and row.margin.scale == "ratio"
+    if is_ratio and row.ratio.value is not None:
+        first, second = (experiment.title(name) for name in row.scores)
+        bounds = confidence(row.ratio, lambda value: fixed(value, 2), " ({})")
+        texts.append(f"{second} / {first} is {fixed(row.ratio.value, 2)}{bounds}.")
+    kind = " of the ratio" * is_ratio
+    margin = f"the margin of {row.margin_text}{kind} that was fixed before training"
     if row.verdict is None or row.margin is None:
         texts.append("No margin was fixed before training, so there is no verdict.")
     elif row.verdict.label == "equivalent":
-        texts.append(f"It is within {margin}, by {EQUIVALENCE}: equivalent.")
+        texts.append(f"It is within {margin}, by {_tests(row)}: equivalent.")
     elif row.verdict.label == "different":
-        texts.append(f"The whole interval is beyond {margin}: different.")
+        texts.append(f"It is surely beyond {margin}, {_beyond(row)}: different.")
     elif row.seeds >= MINIMUM_SEEDS:  # with fewer, one sentence says so for all directions
         texts.append(f"Compared with {margin}, there is no verdict yet: {more(row)}.")
     return " ".join(texts)
 
 
+def _tests(row: MetricRow) -> str:
+    if row.maximum is None:
+        return EQUIVALENCE
+    return f"two one-sided tests, at 5 % over all looks of up to {row.maximum} seeds"
+
+
+def _beyond(row: MetricRow) -> str:
+    if row.maximum is None:
+        return "by the 95 % interval"
+    return f"at 2.5 % over all looks of up to {row.maximum} seeds"
+
+
 def more(row: MetricRow) -> str:
     """What would settle a verdict that is open."""
-    further = row.verdict.further_seeds if row.verdict else None
-    if further is None:
-        return f"more than {MAXIMUM_SEEDS} seeds would be needed"
-    about = "at least" if row.seeds < MINIMUM_SEEDS else "about"
-    return f"{about} {plural(further, 'more seed')} needed"
+    if row.verdict is None or row.seeds < MINIMUM_SEEDS:
+        return f"at least {plural(MINIMUM_SEEDS - row.seeds, 'more seed')} needed"
+    assume = "" if row.verdict.no_ratio else " if the backends are equal"
+    return f"{row.verdict.needed}{assume}"
 
 
 def _fast(
@@ -174,33 +257,52 @@ def _fast(
     refused = [
         Sentence(experiment.device_title(row.device), row.load.reason) for row in busy if row.load
     ]
+    seen = [row.load.seen for row in busy if row.load]
     if refused:
         refused.append(Sentence("", REMEDY))
-    if refused and not rows:
-        return Answer(question, "No answer: the machine was busy", "open", tuple(refused))
+    if seen and not rows:
+        short = f"Not known: the machine was busy ({seen[0]}), so there is no ratio."
+        return Answer(question, short, "open", tuple(refused), folded=True)
     if not rows:
-        reason = "No blocks of steps that two backends ran in turns have been timed."
-        return Answer(question, "No comparison yet", "open", (Sentence("", reason),))
-    sentences = (*(_speed(experiment, row) for row in rows), *refused)
-    if all(row.ratio.low is None for row in rows):
-        return Answer(question, "Cannot tell yet: too few blocks", "open", sentences)
-    different = [row for row in rows if _excludes_one(row)]
-    if not different:
-        return Answer(question, "No difference seen", "open", sentences)
+        reason = "no blocks of steps that two backends ran in turns have been timed"
+        return Answer(question, f"No comparison yet: {reason}.", "open", ())
     caution = Sentence(
         "",
-        "The interval is about the blocks timed here, not about another start of the processes or"
+        "An interval is about the blocks timed here, not about another start of the processes or"
         " another day.",
     )
-    # "TensorFlow took 1.30 times as long in this run", or the range over devices.
-    short = "see each pair"
-    if len({tuple(row.values) for row in different}) == 1:
-        second = experiment.title(list(different[0].values)[1])
-        ratios = sorted(row.ratio.value for row in different if row.ratio.value is not None)
-        ends = dict.fromkeys([fixed(ratios[0], 2), fixed(ratios[-1], 2)])
-        here = "this run" if len(experiment.seeds) == 1 else "these runs"
-        short = f"{second} took {' to '.join(ends)} times as long in {here}"
-    return Answer(question, f"No: {short}", "no", (*sentences, caution))
+    sentences = (*(_speed(experiment, row) for row in rows), *refused, caution)
+    numbers = _times_as_long(experiment, rows)
+    if seen:
+        where = listed(list(dict.fromkeys(experiment.device_title(row.device) for row in busy)))
+        numbers += f"; on {where} the machine was busy, and there is no ratio"
+    tone = "open"
+    if all(row.ratio.low is None for row in rows):
+        short = f"Cannot tell yet, too few pairs of blocks for an interval: {numbers}."
+    elif any(_excludes_one(row) for row in rows):
+        short, tone = f"No: {numbers}.", "no"
+    else:
+        short = f"No difference seen: {numbers}."
+    return Answer(question, short, tone, sentences, folded=True)
+
+
+def _times_as_long(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> str:
+    """The ratio on every device; of more than two backends, the smallest and the largest ratio."""
+    if len({tuple(row.values) for row in rows}) > 1:
+        ratios = sorted(row.ratio.value for row in rows if row.ratio.value is not None)
+        first = experiment.title(next(iter(rows[0].values)))
+        ends = f"{fixed(ratios[0], 3)} to {fixed(ratios[-1], 3)}"
+        return f"a training step in other backends took {ends} times as long as in {first}"
+    first, second = (experiment.title(name) for name in rows[0].values)
+    several = len(experiment.devices) > 1
+    texts = [
+        f"{fixed(row.ratio.value, 3)} times as long"
+        + f" as in {first}" * (number == 0)
+        + f" on {experiment.device_title(row.device)}" * several
+        + confidence(row.ratio, lambda value: fixed(value, 3), " ({})")
+        for number, row in enumerate(rows)
+    ]
+    return f"a training step in {second} took {listed(texts)}"
 
 
 def _excludes_one(row: TimingRow) -> bool:
@@ -224,68 +326,3 @@ def _speed(experiment: ExperimentFolder, row: TimingRow) -> Sentence:
     if row.load is not None and row.load.note:
         text += f" {row.load.note}"
     return Sentence(experiment.device_title(row.device), text)
-
-
-def summary_sentences(
-    experiment: ExperimentFolder,
-    metrics: Sequence[MetricRow],
-    timing: Sequence[TimingRow],
-    divergences: Sequence[Divergence],
-) -> list[str]:
-    """Whether they learn the same, as fast, and why not; none where there are no two backends."""
-    if len(experiment.present) < 2:
-        return []
-    sentences = [_same_in_short(experiment, _compared(metrics))]
-    if steps := _timed(timing):
-        first, second = (experiment.title(name) for name in steps[0].values)
-        ratios = [
-            f"{fixed(row.ratio.value, 3)} times as long"
-            + f" as in {first}" * (number == 0)
-            + f" on {experiment.device_title(row.device)}"
-            + confidence(row.ratio, lambda value: fixed(value, 3), " ({})")
-            for number, row in enumerate(steps)
-            if tuple(row.values) == tuple(steps[0].values)
-        ]
-        sentences.append(f"A training step in {second} took {listed(ratios)}.")
-    if busy := _busy(timing):
-        where = listed(list(dict.fromkeys(experiment.device_title(row.device) for row in busy)))
-        sentences.append(f"On {where} it is not known which is faster: the machine was busy.")
-    for divergence in divergences[:1]:
-        numbers = (
-            f"The relative difference of their losses is {share(divergence.at_start)} at the first"
-            f" step and {share(divergence.at_end)} over the last tenth of training"
-        )
-        if divergence.seeds_at_end is None:
-            noise = "a second seed would show how far two runs of one framework differ"
-        else:
-            first = experiment.title(divergence.first)
-            noise = f"between two seeds of {first} it is {share(divergence.seeds_at_end)}"
-        sentences.append(f"{numbers}; {noise}.")
-    return sentences
-
-
-def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
-    if not rows:
-        return "The translations have not been scored, so nothing is known of what was learnt."
-
-    def difference(row: MetricRow, where: str) -> str:
-        value = row.text(row.difference.value)
-        return f"{value} for {where}{confidence(row.difference, row.text, ' ({})')}"
-
-    # Both directions of a device; of several devices or pairs of backends, the largest.
-    if len(rows) <= len(DIRECTIONS):
-        by = listed([difference(row, experiment.path(row.direction)) for row in rows])
-    else:
-        largest = max(rows, key=lambda row: abs(row.difference.value or 0.0))
-        by = f"at most {difference(largest, place(experiment, largest))}"
-    numbers = f"{rows[0].title} {rows[0].metric.unit} differs by {by}"
-    names = listed([experiment.title(name) for name in rows[0].scores])
-    seeds = min(row.seeds for row in rows)
-    if seeds < MINIMUM_SEEDS:
-        return f"{plural(seeds, 'seed')} cannot show whether {names} learn the same: {numbers}."
-    result = {
-        "different": f"{names} do not learn the same ({_different_in(experiment, rows)})",
-        "equivalent": f"{names} learn the same, within the margin fixed before training",
-        "open": f"It is not yet known whether {names} learn the same",
-    }[_outcome(rows)]
-    return f"{result}: {numbers}."

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from harness.report.comparison.verdict import EQUIVALENCE
 from harness.report.formatting import bounds, fixed, listed, percent, plural
 from harness.report.page import Answer, Sentence
-from harness.statistics.equivalence import MAXIMUM_SEEDS
 from harness.studies.consistency.calibration import Calibration
 from harness.studies.consistency.findings import ConsistencyFindings, Study
 from harness.studies.consistency.floor import CLEARLY
@@ -113,18 +112,10 @@ def _seeds(study: Study, findings: ConsistencyFindings) -> Answer:
         f"with {plural(seeds, 'seed')}, by {EQUIVALENCE} against the margins fixed before training."
     )
     sentences = [Sentence("", text)]
-    further = [row.verdict.further_seeds for row in rows if row.verdict.label == OPEN]
-    if further:
-        counts_needed = [count for count in further if count]
-        parts = [
-            f"{counts_needed.count(count)} about {count} more"
-            for count in sorted(set(counts_needed))
-        ]
-        if len(counts_needed) < len(further):
-            parts.append(f"{len(further) - len(counts_needed)} more than {MAXIMUM_SEEDS} in all")
-        text = (
-            f"Seeds that the open rows need, if mean and spread stay as they are: {listed(parts)}."
-        )
+    needed = [row.verdict.needed for row in rows if row.verdict.label == OPEN]
+    if needed:
+        parts = [f"{needed.count(text)} {text}" for text in dict.fromkeys(needed)]
+        text = f"Rows that are open, if the backends are equal in them: {listed(parts)}."
         sentences.append(Sentence("", text))
     return Answer(question, short, tone, tuple(sentences))
 

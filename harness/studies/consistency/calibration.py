@@ -17,8 +17,15 @@ from typing import Literal
 import numpy as np
 from scipy.special import fdtri, stdtrit
 
-from harness.statistics.equivalence import POWER
-from harness.statistics.intervals import MINIMUM_SEEDS, Interval, clopper_pearson, seed_interval
+from harness.statistics.equivalence import POWER, Margin, decide
+from harness.statistics.intervals import (
+    MINIMUM_SEEDS,
+    Interval,
+    clopper_pearson,
+    seed_interval,
+    t_quantile,
+)
+from harness.statistics.ratios import ratio_of_means
 
 SPLITS = 400
 Place = Literal["beyond the margin", "within the margin", "unclear"]
@@ -52,11 +59,12 @@ class Calibration:
     """Of one metric and direction. None: too few runs for one comparison of `pairs` pairs."""
 
     pairs: int
-    margin: float
+    margin: Margin
+    mean: float  # of A over seeds, in the metric's unit
     deviation: float  # standard deviation over seeds of A, in the metric's unit
     same: Outcome | None  # A/A: `different` is a false alarm
     planted: Outcome | None  # A/B: `different` is power, where the truth is beyond the margin
-    truth: Interval  # B - A over all common seeds
+    truth: Interval  # B - A over all common seeds; with a margin of the ratio B / A
     place: Place  # of the planted truth: only beyond the margin is "different" the right answer
 
     @property
@@ -66,38 +74,63 @@ class Calibration:
         return answers.get(self.place, "not known")
 
     @property
-    def resolvable(self) -> float:
-        """Margin at which `pairs` pairs call two equal frameworks equivalent with 80% power."""
+    def margin_in_deviations(self) -> float | None:
+        """The margin in standard deviations over seeds; of a ratio, its upper bound's distance."""
+        if not self.deviation:
+            return None
+        value = self.margin.value
+        return (value if self.margin.scale == "difference" else (value - 1) * self.mean) / (
+            self.deviation
+        )
+
+    @property
+    def resolvable(self) -> float | None:
+        """Margin at which `pairs` pairs call two equal frameworks equivalent with 80% power.
+
+        Of a ratio: about; None where no ratio would do.
+        """
         freedom = self.pairs - 1
         # Both one-sided tests must pass, so half of the misses lie on either side.
         quantiles = stdtrit(freedom, 0.95) + stdtrit(freedom, 0.5 + POWER / 2)
-        return float(quantiles) * self.deviation * math.sqrt(2 / self.pairs)
+        gap = float(quantiles) * self.deviation * math.sqrt(2 / self.pairs)
+        if self.margin.scale == "difference":
+            return gap
+        # The lower bound, 1 / margin, is the nearer one.
+        return 1 / (1 - gap / self.mean) if gap < self.mean else None
 
 
 def calibrate(
-    a: Mapping[int, float], b: Mapping[int, float], margin: float, pairs: int, splits: int = SPLITS
+    a: Mapping[int, float], b: Mapping[int, float], margin: Margin, pairs: int, splits: int = SPLITS
 ) -> Calibration:
-    """`a`, `b`: score by seed without and with the planted difference, in the margin's unit.
+    """`a`, `b`: score by seed without and with the planted difference.
 
     A/A pairs different seeds; A/B equal ones, as a comparison of backends does. Raises ValueError
     for fewer than three pairs a comparison or runs of A, or scores that are not finite.
     """
     first = np.array([a[seed] for seed in sorted(a)], np.float64)
-    gaps = np.array([b[seed] - a[seed] for seed in sorted(a.keys() & b.keys())], np.float64)
+    common = sorted(a.keys() & b.keys())
+    planted_pairs = np.array([(a[seed], b[seed]) for seed in common], np.float64).reshape(-1, 2)
     if pairs < MINIMUM_SEEDS or len(first) < MINIMUM_SEEDS:
         raise ValueError(f"{MINIMUM_SEEDS} pairs a comparison and runs of A are needed at least")
-    if not (np.isfinite(first).all() and np.isfinite(gaps).all()):
+    if not (np.isfinite(first).all() and np.isfinite(planted_pairs).all()):
         raise ValueError("scores must be finite")
     rng = np.random.default_rng(0)
     same = planted = None
     if comparisons := len(first) // (2 * pairs):
-        same = _outcome(_pair_up(first, comparisons * pairs, splits, rng), pairs, margin)
-    if len(gaps) >= pairs:
-        planted = _outcome(rng.permuted(np.tile(gaps, (splits, 1)), axis=1), pairs, margin)
-    truth = seed_interval(gaps.tolist())
+        one, other = _pair_up(first, comparisons * pairs, splits, rng)
+        same = _outcome(one, other, pairs, margin)
+    if len(common) >= pairs:
+        order = rng.permuted(np.tile(np.arange(len(common)), (splits, 1)), axis=1)
+        one, other = np.moveaxis(planted_pairs[order], -1, 0)
+        planted = _outcome(one, other, pairs, margin)
+    if margin.scale == "ratio":
+        truth = ratio_of_means(planted_pairs[:, 0].tolist(), planted_pairs[:, 1].tolist())
+    else:
+        truth = seed_interval((planted_pairs[:, 1] - planted_pairs[:, 0]).tolist())
     return Calibration(
         pairs=pairs,
         margin=margin,
+        mean=float(first.mean()),
         deviation=float(first.std(ddof=1)),
         same=same,
         planted=planted,
@@ -106,30 +139,29 @@ def calibrate(
     )
 
 
-def place_of(truth: Interval, margin: float) -> Place:
-    """Where a 95% interval lies."""
+def place_of(truth: Interval, margin: Margin) -> Place:
+    """Where a 95% interval lies: of the difference, or of the ratio."""
     if truth.low is None or truth.high is None:
         return "unclear"
-    if truth.low > margin or truth.high < -margin:
+    least = -margin.value if margin.scale == "difference" else 1 / margin.value
+    if truth.low > margin.value or truth.high < least:
         return "beyond the margin"
-    return "within the margin" if -margin < truth.low and truth.high < margin else "unclear"
+    inside = least < truth.low and truth.high < margin.value
+    return "within the margin" if inside else "unclear"
 
 
 def verdicts(
-    differences: np.ndarray, margin: float, alpha: float = 0.05
+    first: np.ndarray, second: np.ndarray, margin: Margin, alpha: float = 0.05
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(different, equivalent, off zero) as bool (...), of `differences` float (..., pairs).
+    """(different, equivalent, off zero) as bool (...), of scores float (..., pairs).
 
-    The rules of `harness.statistics.equivalence.verdict`, for many comparisons at once.
+    The rules of `harness.statistics.equivalence.judge`, for many comparisons at once.
     """
-    count = differences.shape[-1]
-    mean = differences.mean(axis=-1)
-    error = differences.std(axis=-1, ddof=1) / math.sqrt(count)
-    wide = float(stdtrit(count - 1, 1 - alpha / 2)) * error
-    narrow = float(stdtrit(count - 1, 1 - alpha)) * error
-    equivalent = np.abs(mean) + narrow < margin
-    different = ~equivalent & (np.abs(mean) - wide > margin)
-    return different, equivalent, np.abs(mean) > wide
+    equivalent, different = decide(first, second, margin, alpha, alpha / 2)
+    gaps = first - second
+    error = gaps.std(axis=-1, ddof=1) / math.sqrt(gaps.shape[-1])
+    off_zero = np.abs(gaps.mean(axis=-1)) > t_quantile(gaps.shape[-1] - 1, 1 - alpha) * error
+    return different, equivalent, off_zero
 
 
 def variance_ratio(between: Sequence[float], single: Sequence[float]) -> Interval:
@@ -150,17 +182,20 @@ def variance_ratio(between: Sequence[float], single: Sequence[float]) -> Interva
     return Interval.of(ratio, low, high)
 
 
-def _pair_up(scores: np.ndarray, pairs: int, splits: int, rng: np.random.Generator) -> np.ndarray:
-    """(splits, pairs) differences of runs, each of which is in one pair at most."""
+def _pair_up(
+    scores: np.ndarray, pairs: int, splits: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two sides, (splits, pairs) each, of runs that are in one pair at most."""
     order = rng.permuted(np.tile(np.arange(len(scores)), (splits, 1)), axis=1)[:, : 2 * pairs]
-    return scores[order[:, :pairs]] - scores[order[:, pairs:]]
+    return scores[order[:, :pairs]], scores[order[:, pairs:]]
 
 
-def _outcome(differences: np.ndarray, pairs: int, margin: float) -> Outcome:
-    """`differences` (splits, at least `pairs`): each row is cut into disjoint comparisons."""
-    comparisons = differences.shape[1] // pairs
-    cut = differences[:, : comparisons * pairs].reshape(len(differences), comparisons, pairs)
-    shares = [float(called.mean()) for called in verdicts(cut, margin)]
+def _outcome(first: np.ndarray, second: np.ndarray, pairs: int, margin: Margin) -> Outcome:
+    """Both (splits, at least `pairs`): each row is cut into disjoint comparisons."""
+    comparisons = first.shape[1] // pairs
+    shape = (len(first), comparisons, pairs)
+    one, other = (side[:, : comparisons * pairs].reshape(shape) for side in (first, second))
+    shares = [float(called.mean()) for called in verdicts(one, other, margin)]
     # Exact binomial bounds; `share` times `comparisons` need not be whole.
     return Outcome(
         *(Rate(s, *clopper_pearson(s * comparisons, comparisons), comparisons) for s in shares)

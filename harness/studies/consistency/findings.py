@@ -13,7 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from harness.config.metric_table import margin_scale
 from harness.records.run import find_runs
+from harness.statistics.equivalence import Margin
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval
 from harness.studies.consistency.calibration import Calibration, calibrate, variance_ratio
 from harness.studies.consistency.defaults import DEFAULTS
@@ -29,6 +31,7 @@ from harness.studies.consistency.scores import (
     seed_rows,
 )
 from harness.studies.consistency.trajectory import MEASURES
+from harness.system.errors import UserError
 from harness.system.files import read_json, read_table
 
 
@@ -68,9 +71,16 @@ class Study:
         return self.experiments("reference")[""]
 
     @property
-    def margins(self) -> Mapping[str, float]:
+    def margins(self) -> Mapping[str, Margin]:
         """Of the whole runs, fixed before training."""
-        return list(self.record["presets"].values())[-1]["evaluation"]["margins"]
+        evaluation = list(self.record["presets"].values())[-1]["evaluation"]
+        try:
+            return {
+                name: Margin(value, margin_scale(evaluation, name))
+                for name, value in evaluation["margins"].items()
+            }
+        except ValueError as error:
+            raise UserError(f"{self.folder / 'study.json'}: {error}; mend it") from None
 
 
 @dataclass(frozen=True)
@@ -231,7 +241,8 @@ def summary(study: Study, findings: ConsistencyFindings) -> dict[str, Any]:
                 "backends": list(row.backends),
                 "differences": {str(seed): value for seed, value in row.differences.items()},
                 "difference": asdict(row.difference),
-                "margin": row.margin,
+                "margin": row.margin.value,
+                "margin_scale": row.margin.scale,
                 "verdict": row.verdict.label,
                 "further_seeds": row.verdict.further_seeds,
                 "variance_ratio": asdict(ratio)
@@ -244,7 +255,8 @@ def summary(study: Study, findings: ConsistencyFindings) -> dict[str, Any]:
             {
                 **_subject(subject),
                 "pairs": calibration.pairs,
-                "margin": calibration.margin,
+                "margin": calibration.margin.value,
+                "margin_scale": calibration.margin.scale,
                 "seed_deviation": calibration.deviation,
                 "resolvable_margin": calibration.resolvable,
                 "same": calibration.same and asdict(calibration.same),

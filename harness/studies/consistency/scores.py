@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.metric_table import METRICS, Metric
-from harness.statistics.equivalence import Verdict, verdict
+from harness.statistics.equivalence import Margin, Verdict, judge
 from harness.statistics.intervals import (
     CONFIDENCE,
     MINIMUM_SEEDS,
@@ -52,7 +52,7 @@ class SeedRow:
     backends: tuple[str, str]
     differences: BySeed
     difference: Interval
-    margin: float
+    margin: Margin
     verdict: Verdict
 
 
@@ -89,7 +89,9 @@ def final_scores(folder: Path, backend: str) -> Scores:
     if not (folder / "metrics.json").exists():
         return {}
     rows = [
-        row for row in read_json(folder / "metrics.json")["scores"] if row["backend"] == backend
+        row
+        for row in read_json(folder / "metrics.json")["scores"]
+        if row["backend"] == backend and row.get("weights", "last") == "last"
     ]
     last = max((row["step"] for row in rows), default=0)
     scores: dict[Subject, BySeed] = {}
@@ -108,7 +110,7 @@ def final_scores(folder: Path, backend: str) -> Scores:
     return scores
 
 
-def seed_rows(scores: Mapping[str, Scores], margins: Mapping[str, float]) -> list[SeedRow]:
+def seed_rows(scores: Mapping[str, Scores], margins: Mapping[str, Margin]) -> list[SeedRow]:
     """`scores` by backend, in order: every further backend against the first, paired by seed."""
     first, *others = scores
     rows = []
@@ -118,7 +120,8 @@ def seed_rows(scores: Mapping[str, Scores], margins: Mapping[str, float]) -> lis
             gaps = {s: by_seed[s] - second[s] for s in sorted(by_seed.keys() & second.keys())}
             if gaps:
                 values, margin = list(gaps.values()), margins[subject.metric.name]
-                interval, label = seed_interval(values), verdict(values, margin)
+                one, two = ([side[seed] for seed in gaps] for side in (by_seed, second))
+                interval, label = seed_interval(values), judge(one, two, margin)
                 rows.append(SeedRow(subject, (first, other), gaps, interval, margin, label))
     return rows
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from harness.config.metric_table import Metric
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, percent, plural, significant
 from harness.report.page import Cell, Table
-from harness.statistics.equivalence import MAXIMUM_SEEDS
-from harness.studies.consistency.calibration import Outcome, Rate
+from harness.statistics.equivalence import Margin
+from harness.studies.consistency.calibration import Calibration, Outcome, Rate
 from harness.studies.consistency.findings import ConsistencyFindings, DefaultRow, Study
 from harness.studies.consistency.floor import Ratio
 from harness.studies.consistency.scores import SeedRow, Subject
@@ -104,21 +106,14 @@ def seeds_table(study: Study, findings: ConsistencyFindings) -> Table:
     def cells(row: SeedRow) -> tuple[Cell, ...]:
         metric = row.subject.metric
         pair = " − ".join(study.title(name) for name in row.backends) * several  # noqa: RUF001
-        details = [f"margin ±{fixed(row.margin, metric.digits, metric.scale)}"]
-        if row.verdict.label == "cannot tell yet":
-            further = row.verdict.further_seeds
-            details.append(
-                f"more than {MAXIMUM_SEEDS} seeds would be needed"
-                if further is None
-                else f"about {plural(further, 'more seed')} needed"
-            )
+        details = [f"margin {margin_text(metric, row.margin)}", row.verdict.needed]
         ratio = findings.variances.get((row.subject, row.backends))
         return (
             Cell(metric.title, "\n".join(filter(None, [metric.unit, pair]))),
             Cell(study.path(row.subject.direction)),
             Cell(fixed(row.difference.value, metric.digits, metric.scale),
                  bounds(row.difference, metric.digits, metric.scale)),
-            Cell(row.verdict.label, "\n".join(details)),
+            Cell(row.verdict.label, "\n".join(filter(None, details))),
             Cell(fixed(ratio.value, 2), bounds(ratio, 2)) if ratio else Cell(""),
         )  # fmt: skip
 
@@ -139,14 +134,15 @@ def same_table(study: Study, findings: ConsistencyFindings) -> Table:
     rows = []
     for subject, calibration in findings.calibrations.items():
         metric = subject.metric
-        ratio = calibration.margin / calibration.deviation if calibration.deviation else None
+        ratio, needed = calibration.margin_in_deviations, calibration.resolvable
+        margin = calibration.margin
         rows.append((
             *_subject_cells(study, subject),
-            Cell(f"±{fixed(calibration.margin, metric.digits, metric.scale)}", fixed(ratio, 1)),
+            Cell(margin_text(metric, margin), fixed(ratio, 1)),
             _rate_cell(calibration.same, "different"),
             _rate_cell(calibration.same, "equivalent"),
             _rate_cell(calibration.same, "off_zero"),
-            Cell(f"±{fixed(calibration.resolvable, metric.digits, metric.scale)}"),
+            Cell(MISSING if needed is None else margin_text(metric, replace(margin, value=needed))),
         ))  # fmt: skip
     return Table(header, tuple(rows))
 
@@ -156,7 +152,7 @@ def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
     header = (
         Cell("Metric"),
         Cell("Direction"),
-        Cell("Planted difference", "B − A"),  # noqa: RUF001
+        Cell("Planted difference", "B − A, or B / A"),  # noqa: RUF001
         Cell("It lies"),
         Cell("Called different", "power"),
         Cell("Called equivalent"),
@@ -167,14 +163,27 @@ def planted_table(study: Study, findings: ConsistencyFindings) -> Table:
         metric = subject.metric
         rows.append((
             *_subject_cells(study, subject),
-            Cell(fixed(calibration.truth.value, metric.digits, metric.scale),
-                 bounds(calibration.truth, metric.digits, metric.scale)),
+            _planted_cell(metric, calibration),
             Cell(calibration.place),
             _rate_cell(calibration.planted, "different"),
             _rate_cell(calibration.planted, "equivalent"),
             Cell(calibration.right_answer),
         ))  # fmt: skip
     return Table(header, tuple(rows))
+
+
+def margin_text(metric: Metric, margin: Margin) -> str:
+    """ "±10.0", or "0.80 to 1.25" of a ratio."""
+    if margin.scale == "ratio":
+        return f"{fixed(1 / margin.value, 2)} to {fixed(margin.value, 2)}"
+    return f"±{fixed(margin.value, metric.digits, metric.scale)}"
+
+
+def _planted_cell(metric: Metric, calibration: Calibration) -> Cell:
+    is_ratio = calibration.margin.scale == "ratio"
+    digits, scale = (2, 1.0) if is_ratio else (metric.digits, metric.scale)
+    text = fixed(calibration.truth.value, digits, scale)
+    return Cell(f"{text} times" if is_ratio else text, bounds(calibration.truth, digits, scale))
 
 
 def _subject_cells(study: Study, subject: Subject) -> tuple[Cell, Cell]:

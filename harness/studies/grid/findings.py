@@ -11,10 +11,11 @@ import numpy as np
 from harness.config.metric_table import BY_NAME, Metric
 from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
+from harness.report.comparison.judging import judge_row
 from harness.report.comparison.scores import HEADLINE, BackendScore, MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, block_times, timing_rows
 from harness.report.figures import backend_colour
-from harness.statistics.equivalence import Verdict, verdict
+from harness.statistics.equivalence import Verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
 from harness.studies.grid.record import CellRecord, StudyRecord, asked_runs
 
@@ -67,17 +68,18 @@ class CellFindings:
 class Judged:
     """A difference between two backends in one cell: by itself, and as one of the study's many.
 
-    `joint`: the verdict at 5 % over the number of verdicts (Bonferroni), so that all of them hold
-    together.
+    `alone`: the verdict at 5 %. `joint`: the verdict at 5 % over the number of verdicts
+    (Bonferroni), so that all of them hold together.
     """
 
     cell: CellFindings
     row: MetricRow
+    alone: Verdict | None
     joint: Verdict | None
 
     @property
     def label(self) -> str | None:
-        return self.row.verdict.label if self.row.verdict else None
+        return self.alone.label if self.alone else None
 
     @property
     def stands(self) -> bool:
@@ -196,8 +198,8 @@ def _judge(cells: tuple[CellFindings, ...], metrics: tuple[Metric, ...]) -> tupl
     count = sum(row.verdict is not None and row.seeds >= MINIMUM_SEEDS for _, row in rows)
     judged = []
     for cell, row in rows:
-        joint = None
-        if row.margin and row.verdict and row.seeds >= MINIMUM_SEEDS:
-            joint = verdict(row.gaps, row.margin, ALPHA / count)
-        judged.append(Judged(cell, row, joint))
+        alone, joint = judge_row(row, ALPHA, row.maximum), None
+        if row.verdict and row.seeds >= MINIMUM_SEEDS:
+            joint = judge_row(row, ALPHA / count, row.maximum)
+        judged.append(Judged(cell, row, alone, joint))
     return tuple(judged)

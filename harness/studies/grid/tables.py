@@ -13,7 +13,6 @@ from harness.config.metric_table import Metric
 from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import TimingRow
-from harness.report.comparison.verdict import more
 from harness.report.formatting import MISSING, bounds, fixed, plural, significant
 from harness.report.page import Cell, Table
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval
@@ -97,16 +96,15 @@ def _score_rows(
 
 
 def _verdict_cell(row: MetricRow, judged: Judged | None) -> Cell:
-    if judged is None or row.verdict is None:
+    if judged is None or judged.alone is None:
         return Cell(MISSING, "no margin fixed" if row.gaps else "")
     if row.seeds < MINIMUM_SEEDS:
         detail = plural(row.seeds, "seed")
-    elif row.verdict.label == "cannot tell yet":
-        detail = more(row)
+    elif judged.alone.label == "cannot tell yet":
+        detail = judged.alone.needed
     else:
         detail = "stands among all" if judged.stands else "not among all"
-    margin = f"margin ±{fixed(row.margin, row.metric.digits, row.metric.scale)}"
-    return Cell(row.verdict.label, f"{margin}\n{detail}")
+    return Cell(judged.alone.label, f"margin {row.margin_text}\n{detail}")
 
 
 def cost_table(findings: GridFindings) -> Table:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.config.differences import differences, flat
-from harness.config.metric_table import BY_NAME
+from harness.config.metric_table import BY_NAME, margin_scale
 from harness.statistics.change import Change, against_days, ratio_label, score_change
 from harness.statistics.intervals import CONFIDENCE
 from harness.studies.regression.measurement import Measurement, ScoreKey
@@ -207,8 +207,16 @@ def _changes(
         strict = place.metric in judged and place.metric in margins
         share = error / checks if strict else error
         if now.keys() & then.keys():
-            changes.append(_score(place, now, then, margins.get(place.metric), strict, share))
+            margin = margins.get(place.metric)
+            changes.append(
+                _score(place, now, then, margin, strict, share, _is_ratio(baseline, place))
+            )
     return changes
+
+
+def _is_ratio(baseline: Measurement, place: ScoreKey) -> bool:
+    evaluation = baseline.configuration.get("evaluation") or {}
+    return margin_scale(evaluation, place.metric) == "ratio"
 
 
 def _ratio(
@@ -249,11 +257,14 @@ def _score(
     margin: float | None,
     judged: bool,
     error: float,
+    is_ratio: bool,
 ) -> Change:
     """Of the seeds that both have, one at least."""
     seeds = sorted(new.keys() & baseline.keys())
     gaps = [new[seed] - baseline[seed] for seed in seeds]
-    change, label = score_change(gaps, margin, BY_NAME[place.metric].better, error)
+    paired = ([baseline[seed] for seed in seeds], [new[seed] for seed in seeds])
+    better = BY_NAME[place.metric].better
+    change, label = score_change(gaps, margin, better, error, paired if is_ratio else None)
     return Change(
         quantity=place.metric,
         direction=place.direction,
@@ -266,6 +277,7 @@ def _score(
         counts=(len(seeds), len(seeds)),
         label=label,
         judged=judged,
+        limit_is_ratio=is_ratio and margin is not None,
     )
 
 

@@ -157,6 +157,8 @@ def _limit(change: Change) -> str:
         return ""
     if change.quantity in BY_NAME:
         metric = BY_NAME[change.quantity]
+        if change.limit_is_ratio:
+            return f"{fixed(1 / change.limit, 2)} to {fixed(change.limit, 2)} times"
         return f"±{fixed(change.limit, metric.digits, metric.scale)}"
     return f"+{100 * change.limit:g} %"
 
