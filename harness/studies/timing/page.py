@@ -139,6 +139,7 @@ def energy(entries: Entries) -> str:
 
 def result(record: TimingRecord, file: Path, page: Path) -> Result:
     cold, pairs = sum(start.cold for start in record.starts), len(record.warm(0))
+    starts = plural(len(record.starts), "start")
     columns = [_column(record, side) for side in (0, 1)]
     names = dict.fromkeys([*columns[0], *columns[1]])
     rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
@@ -146,7 +147,7 @@ def result(record: TimingRecord, file: Path, page: Path) -> Result:
         page=page,
         record=file,
         numbers=as_json(record),
-        head=f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
+        head=f"{record.setting}, on {record.device}: {starts}, {pairs} pairs of"
         f" blocks in all, {cold} more left out as warm-up",
         tables=(text_table(("", *record.names), rows, numeric=True),),
         sentences=tuple(sentences(record)),
