@@ -65,7 +65,8 @@ SCORING = Scoring(
 def work(*settings, counts=None, seeds=1, backends=("torch", "tf")):
     """400 + 400 training images, 120 + 120 test images, two epochs of 200 steps."""
     small = ("training.epochs_constant=1", "training.epochs_decay=1", "data.load_size=64",
-             "training.steps_per_epoch=200", "timing.checkpoint_seconds=1000")  # fmt: skip
+             "training.steps_per_epoch=200", "timing.checkpoint_seconds=1000",
+             "evaluation.evaluate_every=1")  # fmt: skip
     experiment = load_experiment(None, "quick", [*small, *settings])
     return Work(experiment, counts or Counts(400, 400, 120, 120), backends, seeds)
 
@@ -94,16 +95,19 @@ def test_every_clock_of_a_run_is_predicted_from_the_session():
     assert run["warmup"] == pytest.approx(5 + (warm - 1) * 0.1)
     assert run["train"] == pytest.approx((400 - warm) * 0.1)
     assert run["data"] == pytest.approx(0.4) and run["logging"] == pytest.approx(0.8)
-    # 240 images, translated at the first evaluation and one between, and at the last also back and
-    # into their own domain; they and their translations are scored at all three.
-    assert run["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
+    # 240 images, translated at the first evaluation and one between, and at the last also by the
+    # last step's weights, back, and into their own domain; they and their translations are scored
+    # at all three.
+    assert run["evaluation"] == pytest.approx(1.4 + 240 * (6 * 0.08 + 6 * 0.01))
+    last = predicted("objective.average=0").runs["torch"]
+    assert last["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
     assert run["checkpoint"] == pytest.approx(0.5)
 
     short = predicted("training.steps=3").runs["torch"]
     assert short["train"] == 0 and short["warmup"] == pytest.approx(5 + 2 * 0.1)
     # Domains of two shapes have no translations into themselves.
     shapes = predicted("data.channels_b=1", "objective.identity=0").runs["torch"]
-    assert shapes["evaluation"] == pytest.approx(1.4 + 240 * (4 * 0.08 + 6 * 0.01))
+    assert shapes["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
 
 
 def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
@@ -119,19 +123,22 @@ def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
 
 def test_scoring_grows_with_runs_and_evaluations():
     one = predicted().shared
-    # Real and floor images once; of each of 2 runs, translations of 3 evaluations.
-    assert one["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 2 * 3 * 240))
-    assert one["scores"] == pytest.approx(2 * (2 * 2 + 5) + 1)
+    # Real, recoloured and floor images once; of each of 2 runs, translations of 3 evaluations, and
+    # of the last one by two kinds of weights.
+    assert one["features"] == pytest.approx(3 + 0.1 * (6 * 120 + 2 * 4 * 240))
+    assert one["scores"] == pytest.approx(2 * (3 * 2 + 5) + 1)
     assert one["images"] == 7 and one["report"] == 6
+    # A process, compiling, and 199 steps more, of the first backend.
+    assert one["twin"] == pytest.approx(1 + 2 + 5 + 199 * (0.1 + 0.001 + 0.002))
     three = predicted(seeds=3).shared
-    assert three["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 6 * 3 * 240))
+    assert three["features"] == pytest.approx(3 + 0.1 * (6 * 120 + 6 * 4 * 240))
     assert three["images"] == 7 and three["report"] == 6
     few = predicted(counts=Counts(50, 400, 120, 120)).shared
     assert one["features"] - few["features"] == pytest.approx(7.0), "a floor of 50 of A, not 120"
     # FID reads the last translations once more.
     with_fid = replace(SCORING, inception=Extraction(start=4.0, image=0.5))
     more = predicted(scoring=with_fid).shared["features"] - one["features"]
-    assert more == pytest.approx(4 + 0.5 * (4 * 120 + 2 * 240))
+    assert more == pytest.approx(4 + 0.5 * (6 * 120 + 2 * 2 * 240))
 
 
 def test_the_total_is_the_sum_of_turns_for_every_seed():

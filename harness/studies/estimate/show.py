@@ -32,6 +32,7 @@ ROWS = {
 }
 SHARED = {
     "images": "images drawn or decoded, if not done yet",
+    "twin": "the twin whose start is a rounding error away",
     "features": "features of real images and translations",
     "scores": "scores",
     "report": "report",
