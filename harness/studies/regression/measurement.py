@@ -188,7 +188,6 @@ def _scores(experiment: ExperimentFolder) -> dict[ScoreKey, dict[int, float]]:
     for row in experiment.metrics.get("scores", []):
         step = last.get((row["device"], row["backend"], row["seed"]))
         of_this_version = row["metric"] in BY_NAME  # a later one may score more
-        of_this_version &= row.get("weights", "last") == "last"
         if of_this_version and row["step"] == step and row["value"] is not None:
             place = ScoreKey(row["metric"], row["direction"], row["device"], row["backend"])
             by_key.setdefault(place, {})[row["seed"]] = row["value"]
