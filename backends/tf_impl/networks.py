@@ -233,6 +233,24 @@ def reflect(x: Tensor, padding: int) -> Tensor:
     return tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]], mode="REFLECT")
 
 
+def leaky_relu(x: Tensor, slope: float) -> Tensor:
+    """As `tf.nn.leaky_relu`, to the bit; the gradient is computed from the output.
+
+    The output has the sign of the input. TensorFlow's own gradient needs the input: the sum of a
+    convolution and its bias, which its optimiser (`remapper`, TensorFlow 2.21) merges with what
+    comes after it. The gradient then asks for a tensor that is gone, and the pass is given up.
+    """
+
+    @tf.custom_gradient
+    def rectified(x: Tensor):
+        y = tf.nn.leaky_relu(x, slope)
+        return y, lambda gradient: tf.raw_ops.LeakyReluGrad(
+            gradients=gradient, features=y, alpha=slope
+        )
+
+    return rectified(x)
+
+
 class ResidualBlock(layers.Layer):
     def __init__(self, channels: int, spec: ResNetSpec, **rest):
         super().__init__(**rest)
@@ -318,7 +336,7 @@ class UNet(Model):
         for name in self.downs:
             y = getattr(self, name)(x)
             skips.append(getattr(self, f"{name}_norm")(y, training=training))
-            x = tf.nn.leaky_relu(skips[-1], self.slope)
+            x = leaky_relu(skips[-1], self.slope)
         x = tf.nn.relu(skips.pop())
         for name, skip in zip(self.ups, reversed(skips), strict=True):
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x), training=training)
@@ -354,7 +372,7 @@ class Discriminator(Model):
         """(N, H, W, in_channels) in [-1, 1] to (N, h, w, 1): one score per patch."""
         for name in self.convs:
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x), training=training)
-            x = tf.nn.leaky_relu(x, self.slope)
+            x = leaky_relu(x, self.slope)
         x = full(self.head(x))
         return tf.tanh(x) if self.tanh else x
 

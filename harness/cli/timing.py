@@ -146,8 +146,9 @@ def add_bench(commands: shared.Commands) -> None:
 def run_bench(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
     from harness.studies.timing.page import result, write_page
-    from harness.studies.timing.record import file_name, read_records, write_record
+    from harness.studies.timing.record import file_name, read_record, read_records, write_record
     from harness.studies.timing.run import TimingRequest, bench
+    from harness.system import provenance
     from harness.system.lock import locked
     from harness.system.machine import find_machine
     from harness.training.jobs import check_precision, tell
@@ -177,11 +178,21 @@ def run_bench(options: argparse.Namespace) -> int:
             pairs=options.pairs,
             most_starts=options.starts,
         )
+        name = (experiment.preset, names, machine.device_name)
+        file = folder / file_name(*name, label)
+        # Starts are added only to others of the same code, packages and way of timing.
+        method = (str(options.pairs), str(options.block_seconds), provenance.source_digest())
+        packages = provenance.in_one_line(provenance.deciding_packages())
+        same = experiment.digest(*names, *method, packages)
+        unfinished = folder / "unfinished" / file_name(*name, same)
+        earlier = read_record(unfinished).starts if unfinished.exists() else ()
         with shared.display(options) as display:
             tell(display, machine, folder, request.logs)
-            record = bench(request, display)
-        file = folder / file_name(record, label)
+            record = bench(
+                request, display, earlier, lambda record: write_record(record, unfinished)
+            )
         write_record(record, file)
+        unfinished.unlink(missing_ok=True)
         page = write_page(folder)
     return shared.print_result(options, result(record, file, page))
 

@@ -61,6 +61,12 @@ class CpuLoad:
     steal: float = math.nan
     throttled: float = math.nan
 
+    @property
+    def in_all(self) -> float | None:
+        """All three together; None where nothing can be read."""
+        total = self.others + self.steal + self.throttled
+        return total if math.isfinite(total) else None
+
     @classmethod
     def of(cls, spent: CpuReading | None) -> CpuLoad:
         if spent is None or spent.possible <= 0:

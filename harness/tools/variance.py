@@ -80,7 +80,8 @@ def variance_rows(folder: Path, last: int) -> list[VarianceRow]:
     Raises UserError for a folder without scores, or damaged records.
     """
     experiment = load(folder)
-    recorded = experiment.metrics.get("scores", [])
+    metrics = experiment.metrics
+    recorded = metrics.get("scores", []) + metrics.get("last_step", {}).get("scores", [])
     if not recorded or not experiment.runs:
         raise UserError(f"{folder}: no scores there; run `cyclebench report {folder}` first")
     complete = {(run.device, run.backend, run.seed) for run in experiment.runs}

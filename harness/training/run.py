@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from backends.interface import Domain, Runtime
+from backends.interface import Runtime
 from backends.objective import RECORDED
 from harness.config.differences import differences
 from harness.config.experiment import Experiment
@@ -32,8 +31,8 @@ from harness.system.load_meter import CpuLoad, CpuReading, LoadMeter
 from harness.training.checkpoints import Checkpoint, Checkpoints
 from harness.training.clocks import Clocks
 from harness.training.loss_history import History
+from harness.training.translations import TestImages, evaluation_arrays
 
-TRANSLATED_AT_ONCE = 8  # images: between two times that the parent may hear of progress
 BLOCK_COUNTS = ("start_step", "steps", "warmup")
 BLOCK_COLUMNS = (
     *(*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds"),
@@ -259,43 +258,19 @@ class TrainingRun:
     def evaluate(self, everything: bool) -> dict[str, Any]:
         """Translate the test images and have the discriminators score real and translated ones.
 
-        Generators have the averaged weights, where an average is kept. `everything` adds what
-        those of the last step make of the test images, reconstructions and, of domains with one
-        image shape, identity images.
+        `everything`: see `evaluation_arrays`.
         """
         before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
-        averaged = self.objective.average > 0
-        translate = partial(self._by_parts, partial(self.backend.translate, averaged=averaged))
-        real_a, real_b = self.test_a, self.test_b
-        arrays = {"ab": translate(real_a, "ab"), "ba": translate(real_b, "ba")}
-        if everything:
-            if averaged:
-                last = partial(self._by_parts, self.backend.translate)
-                arrays |= {"last_ab": last(real_a, "ab"), "last_ba": last(real_b, "ba")}
-            arrays["aba"] = translate(arrays["ab"], "ba")
-            arrays["bab"] = translate(arrays["ba"], "ab")
-            if self.model.shape_a == self.model.shape_b:
-                arrays["identity_a"] = translate(real_a, "ba")
-                arrays["identity_b"] = translate(real_b, "ab")
-        pairs: dict[Domain, tuple[np.ndarray, np.ndarray]]
-        pairs = {"a": (real_a, arrays["ba"]), "b": (real_b, arrays["ab"])}
-        for domain, (real, fake) in pairs.items():
-            for kind, images in (("real", real), ("fake", fake)):
-                scores = self._by_parts(self.backend.patch_scores, images, domain)
-                arrays[f"patches_{kind}_{domain}"] = scores.astype(np.float32)
+        arrays = evaluation_arrays(
+            self.backend,
+            TestImages(self.test_a, self.test_b),
+            self.objective.average > 0,
+            everything,
+            self.progress,
+        )
         write_arrays(self.record.evaluation_file(self.step), arrays)
         return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
-
-    def _by_parts(
-        self, work: Callable[[np.ndarray, Any], np.ndarray], images: np.ndarray, argument: str
-    ) -> np.ndarray:
-        """As `work` of all images, which goes image by image; with progress in between."""
-        parts = []
-        for start in range(0, len(images), TRANSLATED_AT_ONCE):
-            parts.append(work(images[start : start + TRANSLATED_AT_ONCE], argument))
-            self.progress()
-        return np.concatenate(parts)
 
     def checkpoint_if_due(self) -> None:
         timing, taken = self.experiment.timing, self.step - self._saved_step

@@ -22,19 +22,26 @@ from harness.system.machine import Machine
 
 @dataclass(frozen=True)
 class Block:
-    """Means of one step: seconds of the step, of its batch and of reading its losses; joules, None
-    where they cannot be read."""
+    """Means of one step: seconds of the step, of its batch and of reading its losses; joules. And
+    `load`: the share of the CPU time that others took. None where they cannot be read."""
 
     seconds: float
     data: float
     logging: float
     joules: float | None
+    load: float | None = None
 
 
 def joules_of(blocks: Sequence[Block]) -> tuple[float, ...] | None:
     """None where a block has none."""
     joules = tuple(block.joules for block in blocks if block.joules is not None)
     return joules if len(joules) == len(blocks) else None
+
+
+def loads_of(blocks: Sequence[Block]) -> tuple[float, ...] | None:
+    """None where a block has none."""
+    loads = tuple(block.load for block in blocks if block.load is not None)
+    return loads if len(loads) == len(blocks) else None
 
 
 @dataclass
@@ -86,8 +93,9 @@ class TimedSession:
                 answer = self.children[i].request(steps=self.steps)
                 after = meter.joules() if meter else None
                 used = None if before is None or after is None else (after - before) / self.steps
+                load = answer.pop("load", None)
                 step = {name: seconds / self.steps for name, seconds in answer.items()}
-                blocks[i] = Block(**step, joules=used)
+                blocks[i] = Block(**step, joules=used, load=load)
             yield [blocks[i] for i in range(len(blocks))]
             turn += 1
 

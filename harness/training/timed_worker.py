@@ -4,8 +4,9 @@ The first line says what to build; then come commands,
 each answered by one line of seconds:
 
 `{"steps": n}`: of so many steps, of making their batches (`data`) and of reading their losses
-(`logging`); with `"warmup": true` the peak of memory counts from their end; with `"losses": true`
-the answer has the losses, a row a step.
+(`logging`), and `load`, the share of the CPU time that others took during the steps; with
+`"warmup": true` the peak of memory counts from their end; with `"losses": true` the answer has the
+losses, a row a step.
 `{"phases": n}`: of the pieces of each of so many steps.
 `{"translate": n, "to": folder}`: of translating so many images of each domain, and of scoring them.
 `{"save": folder}`: of writing the backend's state and its checksum.
@@ -33,6 +34,7 @@ from harness.processes.loading import load_here
 from harness.system.checksums import write_sums
 from harness.system.errors import Diverged
 from harness.system.files import write_arrays
+from harness.system.load_meter import CpuLoad, LoadMeter
 
 IMAGES = 8  # of a domain; speed does not depend on what they show
 
@@ -55,7 +57,7 @@ class Stopwatch:
         self.backend.load_state(initial_state(model, objective, 0, weights))
         self.plan = make_plan(self.experiment, 0, IMAGES, IMAGES)
         self.images_a, self.images_b = self._noise("a"), self._noise("b")
-        self.step = 0
+        self.step, self.load = 0, LoadMeter()
         self.setup_seconds = time.perf_counter() - began
 
     def _noise(self, domain: str) -> np.ndarray:
@@ -70,20 +72,22 @@ class Stopwatch:
             "environment": self.backend.environment(),
         }
 
-    def train(self, steps: int) -> tuple[dict[str, float], np.ndarray]:
-        """Seconds of so many steps, until the device is done; batches are made before. And losses,
-        (steps, terms)."""
+    def train(self, steps: int) -> tuple[dict[str, float], CpuLoad, np.ndarray]:
+        """Seconds of so many steps, until the device is done; batches are made before. And load
+        meanwhile, and losses, (steps, terms)."""
         began = time.perf_counter()
         batches = self._batches(steps)
+        before = self.load.read()
         batched = time.perf_counter()
         for batch in batches:
             self.backend.train_step(batch)
         self.backend.synchronize()
         trained = time.perf_counter()
+        load = CpuLoad.of(self.load.since(before))
         losses = self._losses()
         read = time.perf_counter()
         seconds = {"seconds": trained - batched, "data": batched - began, "logging": read - trained}
-        return seconds, losses
+        return seconds, load, losses
 
     def in_pieces(self, steps: int) -> dict[str, list[float]]:
         """Seconds of each of PHASES in so many steps, one by one."""
@@ -137,10 +141,11 @@ class Stopwatch:
 
 def answer_to(stopwatch: Stopwatch, command: dict[str, Any]) -> dict[str, Any]:
     if "steps" in command:
-        seconds, losses = stopwatch.train(command["steps"])
+        seconds, load, losses = stopwatch.train(command["steps"])
         if command.get("warmup"):
             stopwatch.backend.reset_peak_memory()
-        return seconds | ({"losses": losses.tolist()} if command.get("losses") else {})
+        answer: dict[str, Any] = {**seconds, "load": load.in_all}
+        return answer | ({"losses": losses.tolist()} if command.get("losses") else {})
     if "phases" in command:
         return {"phases": stopwatch.in_pieces(command["phases"])}
     if "translate" in command:

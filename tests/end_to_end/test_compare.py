@@ -12,7 +12,7 @@ from page_reader import check_self_contained
 
 from backends.objective import RECORDED
 from harness.records.run import find_runs
-from harness.system.files import read_arrays
+from harness.system.files import read_arrays, read_json
 from harness.training.checkpoints import Checkpoints
 
 STEPS = 64
@@ -65,6 +65,35 @@ def test_environment_says_what_ran_where(compared):
     assert frameworks == {"PyTorch", "TensorFlow"}
 
 
+def test_the_report_begins_with_the_function_and_the_course(compared):
+    [climb] = read_json(compared / "parity.json")["climbs"]
+    assert climb["backends"] == ["torch", "tf"] and len(climb["rows"]) > 100
+    assert [row for row in climb["rows"] if not row["passed"]] == []
+    [course] = read_json(compared / "course.json")["courses"]
+    kept = {
+        record.backend: read_arrays(record.course_file(STEPS)) for record in find_runs(compared)
+    }
+    assert course["steps"] == STEPS and set(course["files"]) == set(kept)
+    [pair], twin = course["pairs"], course["twin"]
+    one, other = (
+        np.concatenate([kept[name][key].ravel() for key in sorted(kept[name])]).astype(float)
+        for name in ("torch", "tf")
+    )
+    # The networks are small enough to be compared whole; biases in front of norms count in neither.
+    assert pair["weights"] == pytest.approx(
+        np.linalg.norm(other - one) / np.linalg.norm(one), rel=0.5
+    )
+    assert 0 < twin["weights"] < 0.5 and twin["losses"][0] < 1e-4
+    assert not (compared / ".twin").exists()
+    html = (compared / "report.html").read_text()
+    lead = html[html.index('<p class="lead') :]
+    assert lead.startswith(
+        '<p class="lead">PyTorch and TensorFlow compute the same function: '
+        f"{len(climb['rows'])} checks, largest deviation "
+    )
+    assert f". After {STEPS} steps the weights of PyTorch and TensorFlow differ by " in lead
+
+
 def test_both_start_from_the_same_translations(compared):
     one, two = (record.evaluation(0) for record in find_runs(compared))
     for name in one:
@@ -110,8 +139,12 @@ def test_summary_has_the_documented_keys(compared):
         assert "cannot tell yet" in row["verdict"]
     conventions = {row["convention"] for row in summary["losses"] if row["term"] == "cycle_a"}
     assert conventions == {"mean", "unnormalised", "normalised", "weighted"}
-    [ratio] = [r["ratio"] for r in summary["timing"] if r["quantity"] == "step_ms_median"]
-    assert ratio["low"] <= ratio["value"] <= ratio["high"]
+    [step] = [r for r in summary["timing"] if r["quantity"] == "step_ms_median"]
+    ratio = step["ratio"]
+    if step["load"]["no_ratio"]:  # something else runs on this machine
+        assert step["load"]["pairs_under_load"] > 0 and set(ratio.values()) == {None}
+    else:
+        assert ratio["low"] <= ratio["value"] <= ratio["high"]
 
 
 def test_report_is_self_contained_and_makes_no_claim_from_one_seed(compared):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,10 +82,10 @@ def row(step: int) -> list[float]:
     return list(values.values())
 
 
-def begin(folder: Path, *overrides: str) -> TrainingRun:
+def begin(folder: Path, *overrides: str, **of_job: Any) -> TrainingRun:
     for split, side in (("train", 36), ("test", 32)):
         np.save(folder / f"{split}.npy", np.zeros((8, side, side, 3), np.uint8))
     images = {f"{s}{d}": str(folder / f"{s}.npy") for s in ("train", "test") for d in "AB"}
     settings = load_experiment("any", "smoke", [*OVERRIDES, *overrides]).model_dump()
-    job = Job("torch", 0, str(folder), "cpu", "a CPU", 2, settings, images)
+    job = Job("torch", 0, str(folder), "cpu", "a CPU", 2, settings, images, **of_job)
     return TrainingRun(job, Clocks())

@@ -61,7 +61,7 @@ def test_a_record_from_before_there_were_pieces_is_shown_without_them(tmp_path):
 
 
 def test_records_of_two_devices_do_not_overwrite_each_other(tmp_path):
-    names = {file_name(several(1.2, device=each), "0123") for each in ("An A100", "An H100/2")}
+    names = {file_name("smoke", ("torch", "tf"), each, "0123") for each in ("An A100", "An H100/2")}
     assert names == {"smoke-torch-tf-0123-an-a100.json", "smoke-torch-tf-0123-an-h100-2.json"}
     for name in names:
         write_record(several(1.2), tmp_path / name)

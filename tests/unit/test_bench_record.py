@@ -198,3 +198,31 @@ def test_json_has_what_the_screen_says_unrounded():
     assert (first["backend"], second["backend"]) == one.backends
     assert second["step_seconds"] == performance(one, 1).step
     assert document["answer"] == sentences(one)
+
+
+def test_pairs_under_load_are_in_no_ratio():
+    """Load makes only the second's blocks longer: with them the ratio would be another."""
+    first, second = noisy(24), noisy(24, 1.2, seed=1)
+    load = np.full(24, 0.01)
+    second[10:18] *= 4
+    load[10:18] = 0.3
+    one = with_sides(several(1.2), load=None)
+    start = record((first, second)).starts[0]
+    start = replace(start, second=replace(start.second, load=tuple(load.tolist())))
+    assert start.counts and start.left_out == 8 and len(start.ratios) == 16
+    assert start.ratio == pytest.approx(1.2, rel=0.02)
+    # Of an even number, the first backend led in even pairs, whichever were left out.
+    assert start.led.tolist() == [number % 2 == 0 for number in [*range(10), *range(18, 24)]]
+    few = replace(start, second=replace(start.second, load=(0.3,) * 19 + (0.0,) * 5))
+    assert not few.counts and len(few.ratios) == 24
+    mixed = replace(one, starts=(*one.starts, few))
+    assert mixed.ratio == one.ratio and mixed.warm(0).tolist() == one.warm(0).tolist()
+
+
+def test_on_a_gpu_load_is_recorded_and_leaves_nothing_out():
+    start = record((np.ones(6), np.ones(6))).starts[0]
+    environment = {**start.first.environment, "device_kind": "cuda"}
+    sides = [replace(side, load=(0.9,) * 6, environment=environment) for side in start.sides]
+    assert replace(start, first=sides[0], second=sides[1]).left_out == 0
+    busy = replace(start, first=replace(start.first, load=(0.9,) * 6))
+    assert busy.left_out == 6

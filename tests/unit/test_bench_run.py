@@ -10,8 +10,10 @@ import pytest
 from backends.interface import PHASES
 from harness.config.experiment import load_experiment
 from harness.plan.step_cost import step_costs
-from harness.statistics.intervals import LEAST_STARTS
+from harness.statistics.intervals import LEAST_STARTS, Interval
 from harness.studies.timing import run
+from harness.studies.timing.findings import verdict
+from harness.studies.timing.record import read_record, write_record
 from harness.studies.timing.run import PEAK_STARTS, TimingRequest, bench
 from harness.system.machine import Machine
 from harness.training import timed_session
@@ -25,6 +27,7 @@ class Answering:
 
     asked: list[tuple[str, dict[str, int]]]
     joules: float
+    load: float | None
 
     def __init__(self, module, name, log, first, patience, backend):
         self.name, self.phases, self.steps = name, 0, 0
@@ -36,7 +39,8 @@ class Answering:
             seconds = SECONDS[self.name] * command["steps"]
             Answering.joules += WATTS[self.name] * seconds
             self.steps += 1
-            return {"seconds": seconds + 5 * (self.steps == 1), "data": 0.0, "logging": 0.0}
+            seconds += 5 * (self.steps == 1)
+            return {"seconds": seconds, "data": 0.0, "logging": 0.0, "load": Answering.load}
         if "phases" in command:
             self.phases += 1
             traced = 5.0 if self.phases == 1 else 0.01
@@ -50,8 +54,16 @@ class Answering:
 
 
 class Silent:
-    def update(self, *_):
-        pass
+    """`said`: all lines and notes, in order."""
+
+    def __init__(self):
+        self.said = []
+
+    def update(self, name, done, total, note=""):
+        self.said.append(f"{name}: {done} of {total} {note}")
+
+    def say(self, line):
+        self.said.append(line)
 
 
 @pytest.fixture
@@ -59,16 +71,16 @@ def asked(monkeypatch):
     """Runs a bench; returns its record and all commands. `readable`: whether energy is, now."""
     monkeypatch.setattr(timed_session, "Child", Answering)
 
-    def run_bench(readable=lambda: True):
-        Answering.asked, Answering.joules = [], 1000.0
+    def run_bench(readable=lambda: True, load=None, display=None, pairs=4, **more):
+        Answering.asked, Answering.joules, Answering.load = [], 1000.0, load
         meter = SimpleNamespace(
             source="a meter", joules=lambda: Answering.joules if readable() else None
         )
         monkeypatch.setattr(run, "Meter", lambda device: meter)
         experiment = load_experiment(None, "smoke", ["model.filters=6"])
         machine = Machine("cpu", "a machine", 2)
-        request = TimingRequest(experiment, machine, ("torch", "tf"), Path("logs"), pairs=4)
-        return bench(request, Silent()), Answering.asked
+        request = TimingRequest(experiment, machine, ("torch", "tf"), Path("logs"), pairs=pairs)
+        return bench(request, display or Silent(), **more), Answering.asked
 
     return run_bench
 
@@ -123,3 +135,47 @@ def test_peaks_are_measured_in_the_first_starts_only(asked):
     record, _ = asked()
     measured = [side.peaks is not None for start in record.starts for side in start.sides]
     assert measured == [True] * 2 * PEAK_STARTS + [False] * 2 * (LEAST_STARTS - PEAK_STARTS)
+
+
+def test_a_bench_shows_at_once_where_it_is_and_says_how_each_start_went(asked):
+    display = Silent()
+    asked(display=display)
+    assert display.said[0].startswith("Timing torch and tf: 6 to 24 starts of both, 4 pairs")
+    assert "pairs of this start: 0 of 4 starting both processes" in display.said[:3]
+    assert any(line.startswith("Start 1: ratio 1.200, ") for line in display.said)
+
+
+def test_every_start_is_kept_as_it_ends_and_an_interrupted_bench_goes_on(asked, tmp_path):
+    kept = []
+
+    def interrupted(record):
+        kept.append(record)
+        write_record(record, tmp_path / "unfinished.json")
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asked(keep=interrupted)
+    assert [len(record.starts) for record in kept] == [1, 2]
+    earlier = read_record(tmp_path / "unfinished.json").starts
+    record, commands = asked(earlier=earlier)
+    assert len(record.starts) == LEAST_STARTS and record.starts[:2] == earlier
+    launched = [name for name, command in commands if "memory" in command]
+    assert len(launched) == 2 * (LEAST_STARTS - 2)
+    # Which comes first goes on changing from start to start.
+    assert [start.number for start in record.starts] == list(range(LEAST_STARTS))
+
+
+def test_on_a_busy_machine_a_bench_ends_without_a_ratio_and_says_why(asked):
+    display = Silent()
+    record, _ = asked(load=0.4, display=display)
+    assert len(record.starts) == LEAST_STARTS and not record.counted and not record.settled
+    assert record.ratio == Interval(None)
+    text = verdict(record).text
+    assert text.startswith("No ratio: the machine was busy. In 6 of 6 starts") and "40 %" in text
+    assert any("does not count, the machine was busy (40 %" in line for line in display.said)
+
+
+def test_a_little_load_changes_nothing(asked):
+    record, _ = asked(load=0.02)
+    assert record.settled and record.load == 0.02 and record.ratio.value == pytest.approx(1.2)

@@ -15,6 +15,7 @@ from harness.cli import main
 from harness.config.experiment import load_experiment
 from harness.data import ImageFile, Manifest
 from harness.records.run import RunRecord
+from harness.studies.estimate import measure
 from harness.studies.estimate.check import check, check_json, print_check, read_recorded
 from harness.studies.estimate.measure import relative_spread
 from harness.studies.estimate.predict import (
@@ -31,6 +32,8 @@ from harness.studies.estimate.work import Counts, Work
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.system.machine import Machine
+from harness.system.progress import Display
+from harness.training.timed_session import Block
 
 MACHINE = Machine("cpu", "a machine, 2 threads", 2)
 MEASURED = MeasuredCosts(
@@ -62,7 +65,8 @@ SCORING = Scoring(
 def work(*settings, counts=None, seeds=1, backends=("torch", "tf")):
     """400 + 400 training images, 120 + 120 test images, two epochs of 200 steps."""
     small = ("training.epochs_constant=1", "training.epochs_decay=1", "data.load_size=64",
-             "training.steps_per_epoch=200", "timing.checkpoint_seconds=1000")  # fmt: skip
+             "training.steps_per_epoch=200", "timing.checkpoint_seconds=1000",
+             "evaluation.evaluate_every=1")  # fmt: skip
     experiment = load_experiment(None, "quick", [*small, *settings])
     return Work(experiment, counts or Counts(400, 400, 120, 120), backends, seeds)
 
@@ -91,16 +95,19 @@ def test_every_clock_of_a_run_is_predicted_from_the_session():
     assert run["warmup"] == pytest.approx(5 + (warm - 1) * 0.1)
     assert run["train"] == pytest.approx((400 - warm) * 0.1)
     assert run["data"] == pytest.approx(0.4) and run["logging"] == pytest.approx(0.8)
-    # 240 images, translated at the first evaluation and one between, and at the last also back and
-    # into their own domain; they and their translations are scored at all three.
-    assert run["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
+    # 240 images, translated at the first evaluation and one between, and at the last also by the
+    # last step's weights, back, and into their own domain; they and their translations are scored
+    # at all three.
+    assert run["evaluation"] == pytest.approx(1.4 + 240 * (6 * 0.08 + 6 * 0.01))
+    last = predicted("objective.average=0").runs["torch"]
+    assert last["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
     assert run["checkpoint"] == pytest.approx(0.5)
 
     short = predicted("training.steps=3").runs["torch"]
     assert short["train"] == 0 and short["warmup"] == pytest.approx(5 + 2 * 0.1)
     # Domains of two shapes have no translations into themselves.
     shapes = predicted("data.channels_b=1", "objective.identity=0").runs["torch"]
-    assert shapes["evaluation"] == pytest.approx(1.4 + 240 * (4 * 0.08 + 6 * 0.01))
+    assert shapes["evaluation"] == pytest.approx(1.4 + 240 * (5 * 0.08 + 6 * 0.01))
 
 
 def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
@@ -116,19 +123,22 @@ def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
 
 def test_scoring_grows_with_runs_and_evaluations():
     one = predicted().shared
-    # Real and floor images once; of each of 2 runs, translations of 3 evaluations.
-    assert one["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 2 * 3 * 240))
-    assert one["scores"] == pytest.approx(2 * (2 * 2 + 5) + 1)
+    # Real, recoloured and floor images once; of each of 2 runs, translations of 3 evaluations, and
+    # of the last one by two kinds of weights.
+    assert one["features"] == pytest.approx(3 + 0.1 * (6 * 120 + 2 * 4 * 240))
+    assert one["scores"] == pytest.approx(2 * (3 * 2 + 5) + 1)
     assert one["images"] == 7 and one["report"] == 6
+    # A process, compiling, and 199 steps more, of the first backend.
+    assert one["twin"] == pytest.approx(1 + 2 + 5 + 199 * (0.1 + 0.001 + 0.002))
     three = predicted(seeds=3).shared
-    assert three["features"] == pytest.approx(3 + 0.1 * (4 * 120 + 6 * 3 * 240))
+    assert three["features"] == pytest.approx(3 + 0.1 * (6 * 120 + 6 * 4 * 240))
     assert three["images"] == 7 and three["report"] == 6
     few = predicted(counts=Counts(50, 400, 120, 120)).shared
     assert one["features"] - few["features"] == pytest.approx(7.0), "a floor of 50 of A, not 120"
     # FID reads the last translations once more.
     with_fid = replace(SCORING, inception=Extraction(start=4.0, image=0.5))
     more = predicted(scoring=with_fid).shared["features"] - one["features"]
-    assert more == pytest.approx(4 + 0.5 * (4 * 120 + 2 * 240))
+    assert more == pytest.approx(4 + 0.5 * (6 * 120 + 2 * 2 * 240))
 
 
 def test_the_total_is_the_sum_of_turns_for_every_seed():
@@ -213,6 +223,35 @@ def test_json_says_the_same():
     assert document["steps"] == 400 and document["evaluations"] == 3
     assert document["images"]["testB"] == 120 and document["device"] == MACHINE.device_name
     assert as_json(estimate, MACHINE, None)["price"] is None
+
+
+def test_load_is_told_on_the_screen_and_in_json():
+    for load, told in ((None, False), (0.02, False), (0.4, True)):
+        estimate = predicted(load=load)
+        text = " ".join(printed(print_estimate, estimate, MACHINE, None).split())
+        assert ("other programs used 40 % of the CPU time" in text) == told
+        assert as_json(estimate, MACHINE, None)["load"] == load
+
+
+class Slowing:
+    """A session whose every block takes a minute of the clock `now`, and differs from the last."""
+
+    steps = 1
+
+    def __init__(self):
+        self.now = 0.0
+
+    def rounds(self):
+        for turn in range(100):
+            self.now += 60.0
+            yield [Block(20.0 + turn, 0.0, 0.0, None)]
+
+
+@pytest.mark.parametrize(("until", "rounds"), [(math.inf, 10), (30.0, 2), (150.0, 3), (290.0, 5)])
+def test_when_time_is_up_two_blocks_do(monkeypatch, until, rounds):
+    session, display = Slowing(), Display(Console(file=io.StringIO()), quiet=True)
+    monkeypatch.setattr(measure.time, "monotonic", lambda: session.now)
+    assert len(measure._timed_rounds(session, 10, 1000.0, display, until)) == rounds
 
 
 # -------------------------------------------------------------------------- against records

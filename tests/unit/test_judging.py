@@ -109,6 +109,10 @@ def test_looks_of_a_design_make_it_harder_to_claim(tmp_path):
     begin_automatic(folder, 20)
     rows = primary_rows(metric_rows(load(folder)))
     assert {row.maximum for row in rows} == {20} and outcome(rows) == "open"
+    with editing(folder / "experiment.json") as record:
+        record["configuration"]["evaluation"]["primary"] = "cycle_psnr"
+    rows = metric_rows(load(folder))
+    assert labels(rows, "kid_efflite0") == ["cannot tell yet"] * 2, "secondary ones as well"
     assert "group-sequential" in pages(folder)[1]
 
 

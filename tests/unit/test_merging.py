@@ -271,3 +271,32 @@ def test_other_real_images_are_refused_by_name(make, tmp_path):
     write_arrays(path, arrays | {"floor_a": np.zeros_like(arrays["floor_a"])})
     with pytest.raises(UserError, match=r"floor_a in references\.safetensors"):
         read_sources([a, b])
+
+
+def test_evidence_of_all_sources_is_merged_once_and_follows_its_runs(make, tmp_path):
+    def climb(device, digest):
+        scale = {
+            "filters": 4, "discriminator_filters": 4, "crop_size": [16, 16], "pool_size": 5,
+            "batch_size": 2,
+        }  # fmt: skip
+        return {
+            "backends": ["torch", "tf"], "frameworks": {}, "device": "cpu", "device_name": device,
+            "digest": digest, "checked": scale, "trained": scale, "seconds": 1.0, "rows": [],
+        }  # fmt: skip
+
+    def course(device):
+        return {
+            "device": device, "seed": 0, "steps": 9, "files": {"torch": "0", "tf": "1"},
+            "pairs": [], "twin": {"backend": "torch", "weights": 0.1, "losses": [], "seconds": 1.0},
+        }  # fmt: skip
+
+    one, other = make("one", 0), make("other", 0, device=GPU)
+    for folder, device in ((one, CPU), (other, GPU)):
+        climbs = [climb("shared", "same"), climb(device, "own")]
+        write_json(folder / "parity.json", {"climbs": climbs})
+        write_json(folder / "course.json", {"courses": [course(device), course("elsewhere")]})
+    merge(read_sources([one, other]), tmp_path / "merged")
+    climbs = read_json(tmp_path / "merged" / "parity.json")["climbs"]
+    assert [climb["device_name"] for climb in climbs] == ["shared", CPU, GPU]
+    courses = read_json(tmp_path / "merged" / "course.json")["courses"]
+    assert [course["device"] for course in courses] == [CPU, GPU]

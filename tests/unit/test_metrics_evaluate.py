@@ -329,3 +329,24 @@ def test_references_that_lack_an_array_are_refused(experiment):
     write_arrays(experiment / "references.safetensors", {"real_a": pictures(2, 0)})
     with pytest.raises(UserError, match="no array 'real_b'"):
         evaluate(experiment, silent)
+
+
+def test_what_was_scored_before_is_not_scored_again_and_counts_as_if_it_were(
+    experiment, monkeypatch
+):
+    known = {}
+    evaluate(experiment, print, known)
+    references = read_arrays(experiment / "references.safetensors")
+    write_run(experiment, "torch", 2, references)
+    write_run(experiment, "tf", 2, references)
+    scored = []
+    real = module.model_scores
+
+    def counting(direction, yardstick, translations):
+        scored.append(direction)
+        return real(direction, yardstick, translations)
+
+    monkeypatch.setattr(module, "model_scores", counting)
+    after = evaluate(experiment, print, known)
+    assert len(scored) == 2 * 2 * 2, "two runs, two steps, two directions"
+    assert after == evaluate(experiment, print)

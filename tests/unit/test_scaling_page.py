@@ -214,3 +214,23 @@ def test_json_has_every_point_and_null_for_what_could_not_be_measured():
     assert rows and all(row["failed"] and row["step_seconds"] is None for row in rows)
     assert any(row["step_seconds"] == bad.points[0].sides[0].step for row in document["points"])
     assert document["answers"] and set(document["answers"][0]) == {"question", "answer"}
+
+
+def under(share, one):
+    """The same point with so much of the CPU time taken by others."""
+    loaded = [side.model_copy(update={"load_share": (share,) * 4}) for side in one.sides]
+    return one.model_copy(update={"sides": tuple(loaded)})
+
+
+def test_points_of_a_busy_machine_have_no_ratio_and_the_page_says_why():
+    calm, loaded = under(0.01, point("size", 96, 10**8)), under(0.4, point("size", 96, 10**8))
+    assert (
+        ratio(calm, "torch", "tf").value is not None and ratio(loaded, "torch", "tf").value is None
+    )
+    some = record(*record().points[:-1], loaded)
+    words = "other programs took more than 5 % of the CPU time"
+    assert f"At 1 of {len(some.points)} points {words}" in said(some, "faster")[1]
+    assert words not in said(record(), "faster")[1]
+    every = record(*(under(0.4, one) for one in record().points))
+    short, text = said(every, "faster")
+    assert short == "No answer: the machine was busy" and words in text and "took 0" not in short

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.load import PairLoad, is_marked, pair_load
+from harness.report.comparison.busy import PairLoad, is_marked, pair_load
 from harness.statistics.intervals import Interval, ratio_interval
 from harness.training.clocks import NAMES
 

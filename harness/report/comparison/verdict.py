@@ -12,7 +12,7 @@ from typing import Literal
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
-from harness.report.comparison.load import REMEDY
+from harness.report.comparison.busy import REMEDY
 from harness.report.comparison.scores import MetricRow, confidence, names_of, primary_rows
 from harness.report.comparison.seed_plan import offer
 from harness.report.comparison.timing import TimingRow

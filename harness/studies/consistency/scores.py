@@ -89,9 +89,7 @@ def final_scores(folder: Path, backend: str) -> Scores:
     if not (folder / "metrics.json").exists():
         return {}
     rows = [
-        row
-        for row in read_json(folder / "metrics.json")["scores"]
-        if row["backend"] == backend and row.get("weights", "last") == "last"
+        row for row in read_json(folder / "metrics.json")["scores"] if row["backend"] == backend
     ]
     last = max((row["step"] for row in rows), default=0)
     scores: dict[Subject, BySeed] = {}

@@ -28,12 +28,16 @@ from harness.studies.estimate.work import Work
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.lock import locked
 from harness.system.machine import Machine
-from harness.system.progress import Display
+from harness.system.progress import Display, duration
 from harness.training.jobs import tell
-from harness.training.timed_session import Block, TimedSession, timed_session
+from harness.training.timed_session import Block, TimedSession, loads_of, timed_session
 
 CLOSE = 0.02  # a spread below which no more blocks are timed
 LEAST_ROUNDS = 3  # of blocks
+FEWEST_ROUNDS = 2  # where time is up: of one block there is no spread
+# How many times the seconds of timed blocks a session may take in all, from the first start on.
+# Afterwards whatever is left is timed as shortly as it can be.
+PATIENCE = 5
 ENOUGH = 6  # blocks of each backend before a small spread is believed
 TRANSLATIONS = 3  # times that test images are translated; the median counts
 TRANSLATION_SECONDS = 4.0  # of each, about
@@ -53,12 +57,18 @@ def estimate(
 ) -> Estimate:
     """`seconds`: of timed blocks of training, at most, but LEAST_ROUNDS are always timed.
 
+    When PATIENCE times as much has passed in all, as on a busy machine, blocks and translations end
+    as soon as there is any number: see `measure`.
     `results`: where a comparison would write; the session writes there too, and removes its files.
     `scored`: see `time_report`. Raises WorkerFailed where a backend dies; its log stays, and the
     message names it.
     """
     with _workplace(results) as folder:
         tell(display, machine, folder, folder / "logs")
+        display.say(
+            f"Measuring {' and '.join(work.backends)}: about {duration(seconds)} of steps, after at"
+            f" most about {duration(PATIENCE * seconds)} only what is indispensable. Then scores"
+        )
         measured = measure(work, machine, folder, seconds, display)
         display.say("Timing scores, with translations of this session")
         scoring = time_scoring(work, folder, scored, results)
@@ -86,18 +96,28 @@ def _workplace(results: Path) -> Iterator[Path]:
 def measure(
     work: Work, machine: Machine, folder: Path, seconds: float, display: Display
 ) -> tuple[MeasuredCosts, ...]:
-    """Every backend, in turns. Leaves `<backend>.safetensors` in `folder`: its translations."""
+    """Every backend, in turns. Leaves `<backend>.safetensors` in `folder`: its translations.
+
+    From PATIENCE times `seconds` on only FEWEST_ROUNDS of blocks and one translation are made.
+    """
+    until = time.monotonic() + PATIENCE * seconds
     display.say("Starting the backends")
     with timed_session(work.experiment, machine, work.backends, folder / "logs") as session:
         # In the order of a run: its first translations and its first step trace and compile.
+        display.say("First translations and steps, with compiling")
         first_translation = _translate(session, 1, folder)
         first_step = session.warm_up(work.experiment.timing.block_seconds)
         again = _translate(session, 1, folder)
-        rounds = _timed_rounds(session, work.steps, seconds, display)
+        rounds = _timed_rounds(session, work.steps, seconds, display, until)
         # As many images as the slowest backend translates within some seconds, or all.
         step = max(block.seconds for block in rounds[-1]) / work.experiment.training.batch_size
         count = min(max(work.tested), max(2, int(TRANSLATION_SECONDS * STEPS_OF_PAIR / step)))
-        passes = [_translate(session, count, folder) for _ in range(TRANSLATIONS)]
+        if time.monotonic() > until:
+            count = min(count, 2)
+        display.say("Timing translations and checkpoints")
+        passes = [_translate(session, count, folder)]
+        while len(passes) < TRANSLATIONS and time.monotonic() < until:
+            passes.append(_translate(session, count, folder))
         translation, scores = np.median(passes, axis=0).T / (2 * count)
         saved = [answer["seconds"] for answer in session.ask(save=str(folder.resolve()))]
         compiling = (first_translation - again).sum(axis=1)
@@ -120,6 +140,7 @@ def measure(
                 translation=float(translation[i]),
                 scores=float(scores[i]),
                 save=saved[i],
+                load=float(np.median(loads)) if (loads := loads_of(blocks)) else None,
             )
             measured.append(costs)
     return tuple(measured)
@@ -132,9 +153,12 @@ def _translate(session: TimedSession, count: int, folder: Path) -> np.ndarray:
 
 
 def _timed_rounds(
-    session: TimedSession, steps: int, seconds: float, display: Display
+    session: TimedSession, steps: int, seconds: float, display: Display, until: float = math.inf
 ) -> list[list[Block]]:
-    """Blocks of every backend until they agree, or make up a run, or the seconds are spent."""
+    """Blocks of every backend until they agree, or make up a run, or the seconds are spent.
+
+    `until`: of the monotonic clock; afterwards FEWEST_ROUNDS do.
+    """
     rounds: list[list[Block]] = []
     spent = 0.0
     for blocks in session.rounds():
@@ -146,7 +170,8 @@ def _timed_rounds(
             if all(relative_spread([b.seconds for b in blocks]) < CLOSE for blocks in series):
                 break
         over = len(rounds) * session.steps >= steps or spent * (1 + 1 / len(rounds)) > seconds
-        if over and len(rounds) >= LEAST_ROUNDS:
+        late = time.monotonic() > until
+        if (over and len(rounds) >= LEAST_ROUNDS) or (late and len(rounds) >= FEWEST_ROUNDS):
             break
     return rounds
 

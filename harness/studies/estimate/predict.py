@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from harness.studies.estimate.work import Work
 from harness.training.clocks import NAMES
+from harness.training.jobs import COURSE_STEPS
 
 CLOCKS = tuple(name for name in NAMES if name != "idle")  # idle is another backend's turn
 # How far the sum of all clocks may be off in any case: it was 13 % off on an idle machine and 17 %
@@ -20,7 +21,8 @@ class MeasuredCosts:
     `start`: until its process begins; `setup`: until it can train. `first_step`: with compiling;
     `step`: mean of the others; `spread`: half the width of its 95 % interval, as a share of it.
     `data`, `logging`: of a step. `compiling`: of the first translations. `translation`, `scores`
-    (by the discriminator): of an image. `save`: of a checkpoint.
+    (by the discriminator): of an image. `save`: of a checkpoint. `load`: the share of the CPU time
+    that others took, median of blocks; None where it cannot be read.
     """
 
     backend: str
@@ -36,6 +38,7 @@ class MeasuredCosts:
     translation: float
     scores: float
     save: float
+    load: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Estimate:
     margin: float
     report_source: str
     left_out: tuple[str, ...]
+    load: float | None = None
 
     def run(self, backend: str) -> float:
         """One run by itself, without waiting for the others' turns."""
@@ -110,16 +114,23 @@ def predict(
     for costs in measured:
         runs[costs.backend]["checkpoint"] += costs.save * saves
     left_out = ["setting up the environment", "downloads", "judges, where a data set has labels"]
+    if len(measured) > 1:
+        left_out.append("parity checks (some 20 s), if these networks were not checked before")
     if preparing is None:
         left_out.insert(2, "decoding the images, which are not here")
     estimate = Estimate(
         work=work,
         titles={costs.backend: costs.framework for costs in measured},
         runs=runs,
-        shared={"images": preparing or 0.0, **shared_seconds(work, scoring)},
+        shared={
+            "images": preparing or 0.0,
+            "twin": _twin(measured[0], work) if len(measured) > 1 else 0.0,
+            **shared_seconds(work, scoring),
+        },
         margin=CHECKED,
         report_source=scoring.report_source,
         left_out=tuple(left_out),
+        load=max((costs.load for costs in measured if costs.load is not None), default=None),
     )
     # The uncertainty of a backend's step counts by the share of its steps in the total.
     uncertain = sum(work.seeds * costs.spread * runs[costs.backend]["train"] for costs in measured)
@@ -149,6 +160,13 @@ def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
         "checkpoint": costs.save,
         "logging": steps * costs.logging,
     }
+
+
+def _twin(costs: MeasuredCosts, work: Work) -> float:
+    """Seconds of the first steps of another run, whose start is a rounding error away."""
+    steps = min(COURSE_STEPS, work.steps)
+    per_step = costs.step + costs.data + costs.logging
+    return costs.start + costs.setup + costs.first_step + (steps - 1) * per_step
 
 
 def shared_seconds(work: Work, scoring: Scoring) -> dict[str, float]:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.report.formatting import plural
+from harness.report.formatting import percent, plural
 from harness.report.terminal import print_lines
+from harness.statistics.timed_blocks import load_limit
 from harness.studies.estimate.predict import Estimate
 from harness.system.errors import UserError
 from harness.system.machine import Machine
@@ -31,6 +32,7 @@ ROWS = {
 }
 SHARED = {
     "images": "images drawn or decoded, if not done yet",
+    "twin": "the twin whose start is a rounding error away",
     "features": "features of real images and translations",
     "scores": "scores",
     "report": "report",
@@ -76,6 +78,16 @@ def total_line(estimate: Estimate) -> str:
     return f"In all about {about}: {low} to {high}, if nothing else runs on the machine."
 
 
+def load_sentence(estimate: Estimate, machine: Machine) -> str:
+    """What others took while steps were timed; empty where it is not known, or too little."""
+    if estimate.load is None or estimate.load <= load_limit(machine.threads):
+        return ""
+    return (
+        f"While this was measured, other programs used {percent(estimate.load)} of the CPU time:"
+        " without them it takes less, with more of them longer."
+    )
+
+
 def print_estimate(
     estimate: Estimate, machine: Machine, price: Price | None, console: Console
 ) -> None:
@@ -101,6 +113,7 @@ def print_estimate(
     seeds = plural(work.seeds, "seed")
     once = ", ".join(f"{SHARED[name]} {seconds_text(s)}" for name, s in estimate.shared.items())
     lines = [
+        *filter(None, [load_sentence(estimate, machine)]),
         f"Training {' and '.join(estimate.titles.values())} in turns, {seeds}:"
         f" {seconds_text(runs)}. Then once: {once} ({estimate.report_source}).",
         total_line(estimate),
@@ -127,6 +140,7 @@ def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[s
             "testB": counts.test_b,
             "origin": counts.origin,
         },
+        "load": estimate.load,
         "seeds": work.seeds,
         "steps": work.steps,
         "evaluations": work.evaluations + 2,

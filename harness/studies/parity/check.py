@@ -151,6 +151,7 @@ def _digest(case: ParityCase, names: Sequence[str], device: Device) -> str:
             "timing": True,
             # A case has its own.
             "training": {"steps", "steps_per_epoch"},
+            "data": {"train", "test", "hold_out"},
         },
     )
     packages = {name: interpreters.packages(name) for name in names}

@@ -117,6 +117,7 @@ CHECKS = (
         tolerances.ZERO_GRADIENT,
         gradients.float32_zeros,
         groups="float32, in front",
+        noise=gradients.float32_zero_noise,
     ),
     # 5: Adam
     ParityCheck(Rung.ADAM, adam.float64, tolerances.ADAM_FLOAT64, adam.written_out),

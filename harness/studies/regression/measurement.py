@@ -155,14 +155,14 @@ def _of_bench(path: Path, record: TimingRecord) -> Measurement:
             for key, own_sides in sides.items()
         },
         steps={
-            key: _positive(float(np.median(start.warm(i))) for start in record.starts)
+            key: _positive(float(np.median(start.warm(i))) for start in record.counted)
             for i, key in enumerate(keys)
         },
         memory={
             key: _positive(side.memory.bytes for side in own_sides)
             for key, own_sides in sides.items()
         },
-        relative={(device, *record.backends): _positive(start.ratio for start in record.starts)},
+        relative={(device, *record.backends): _positive(start.ratio for start in record.counted)},
         scores={},
         yardsticks={},
     )
@@ -188,7 +188,6 @@ def _scores(experiment: ExperimentFolder) -> dict[ScoreKey, dict[int, float]]:
     for row in experiment.metrics.get("scores", []):
         step = last.get((row["device"], row["backend"], row["seed"]))
         of_this_version = row["metric"] in BY_NAME  # a later one may score more
-        of_this_version &= row.get("weights", "last") == "last"
         if of_this_version and row["step"] == step and row["value"] is not None:
             place = ScoreKey(row["metric"], row["direction"], row["device"], row["backend"])
             by_key.setdefault(place, {})[row["seed"]] = row["value"]

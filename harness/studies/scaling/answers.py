@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from harness.report.formatting import MINUS, bounds, fixed, listed, plural, prefixed, significant
+from harness.report.formatting import (
+    MINUS,
+    bounds,
+    fixed,
+    listed,
+    percent,
+    plural,
+    prefixed,
+    significant,
+)
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_PAIRS, Interval
+from harness.statistics.timed_blocks import LOAD_LIMIT
 from harness.studies.scaling.findings import ScalingFindings, Spread, ratio
 from harness.studies.scaling.record import ScalingRecord
 from harness.studies.study import open_answer
@@ -83,6 +93,8 @@ def _faster(findings: ScalingFindings) -> Answer:
             if len(parts) > 1:
                 lead = f"{axis.title}: {findings.titles[other]} / {findings.titles[first]}"
                 sentences.append(Sentence(lead, f"{', '.join(parts)}."))
+    if not intervals and any(point.busy for point in findings.record.points):
+        return open_answer(question, "No answer: the machine was busy", busy(findings.record))
     if not intervals:
         return open_answer(question, "Nothing to compare", "No point has numbers of two backends.")
     # Only intervals on either side of 1 say that one is faster here and the other there.
@@ -108,7 +120,19 @@ def _doubts(record: ScalingRecord) -> str:
             f" The machine was not at rest: at {restless} of {plural(len(record.points), 'point')}"
             f" a backend's longest block took more than {RESTLESS} times its shortest."
         )
-    return text
+    return " ".join(filter(None, [text, busy(record)]))
+
+
+def busy(record: ScalingRecord) -> str:
+    """At how many points other programs took CPU time; empty where none is known to have."""
+    points = sum(point.busy for point in record.points)
+    if not points:
+        return ""
+    return (
+        f"At {points} of {plural(len(record.points), 'point')} other programs took more than"
+        f" {percent(LOAD_LIMIT)} of the CPU time: no ratio is given there, and step times are too"
+        " long. Close them, remove the record, and measure again."
+    )
 
 
 def _fixed(findings: ScalingFindings) -> Answer:

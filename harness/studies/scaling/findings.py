@@ -233,14 +233,15 @@ def find(record: ScalingRecord) -> ScalingFindings:
 
 
 def ratio(point: MeasuredPoint, first: str, second: str) -> Interval:
-    """How many times as long the second takes, from pairs of blocks; None unless both are there."""
+    """How many times as long the second takes, from pairs of blocks; None unless both are there,
+    and None where the machine was busy."""
     pairs = pair_ratios(point, first, second)
     return ratio_interval(pairs, np.ones(len(pairs))) if len(pairs) else Interval(None)
 
 
 def pair_ratios(point: MeasuredPoint, first: str, second: str) -> np.ndarray:
-    """(pairs,), none unless both are there."""
+    """(pairs,), none unless both are there, and none of a busy machine."""
     below, above = point.side(first), point.side(second)
-    if below is None or above is None:
+    if below is None or above is None or point.busy:
         return np.empty(0)
     return np.array(above.seconds_per_step) / np.array(below.seconds_per_step)

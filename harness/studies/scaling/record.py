@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.statistics.timed_blocks import LOAD_LIMIT
 from harness.studies import study
 from harness.system.files import write_json
 
@@ -17,6 +18,7 @@ BASE = "base"
 # What is beyond cannot be measured, nor be added up or drawn.
 Positive = Annotated[float, Field(ge=1e-12, le=1e18)]
 Whole = Annotated[int, Field(ge=1, le=10**18)]
+Share = Annotated[float, Field(ge=0, le=10)]
 
 
 class _Part(BaseModel):
@@ -31,13 +33,18 @@ class Memory(_Part):
 
 
 class ScalingSide(_Part):
-    """One backend at one point. `seconds_per_step`: a block, in order, warm-up apart."""
+    """One backend at one point. `seconds_per_step`: a block, in order, warm-up apart.
+
+    `load_share`: likewise, the share of the CPU time that others took; None on a GPU, where nothing
+    can be read, and in old records.
+    """
 
     backend: str
     framework: str
     first_step_seconds: Positive  # with tracing and compiling
     seconds_per_step: Annotated[tuple[Positive, ...], Field(min_length=1)]
     memory: Memory
+    load_share: Annotated[tuple[Share, ...], Field(min_length=1)] | None = None
 
     @property
     def step(self) -> float:
@@ -73,6 +80,12 @@ class MeasuredPoint(_Part):
         if len({len(side.seconds_per_step) for side in self.sides}) > 1:
             raise ValueError("points: not as many blocks of each backend")
         return self
+
+    @property
+    def busy(self) -> bool:
+        """Whether others took so much of the CPU time that times are about them."""
+        loads = [side.load_share for side in self.sides if side.load_share]
+        return any(float(np.median(load)) > LOAD_LIMIT for load in loads)
 
     @property
     def key(self) -> tuple[str, int | None]:

@@ -29,7 +29,7 @@ from harness.system.lock import locked
 from harness.system.machine import Machine, device_memory
 from harness.system.progress import Display
 from harness.training.jobs import check_precision, tell
-from harness.training.timed_session import timed_session
+from harness.training.timed_session import loads_of, timed_session
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,7 @@ def measure(point: ScalingPoint, request: ScalingRequest, logs: Path, turn: int)
                 first_step_seconds=first[i],
                 seconds_per_step=tuple(block.seconds for block in blocks),
                 memory=Memory(**memory[i]),
+                load_share=loads_of(blocks) if machine.device == "cpu" else None,
             )
             for i, blocks in enumerate(zip(*rounds, strict=True))
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
+from harness.report.formatting import percent, plural
 from harness.statistics.intervals import CONFIDENCE, Interval, seed_interval, width
 from harness.statistics.timed_blocks import Drift, drift, more_starts, outliers
 from harness.studies.timing.record import TimingRecord
@@ -55,7 +56,8 @@ class Performance:
 
 def performance(record: TimingRecord, side: int) -> Performance:
     """Of the first backend (0) or the second (1)."""
-    warm, sides = record.warm(side), [start.sides[side] for start in record.starts]
+    starts = record.shown
+    warm, sides = record.warm(side), [start.sides[side] for start in starts]
     step, images, cost = float(np.median(warm)), 2 * record.batch_size, whole(record)
     energy = joules(record, side)
     phases: dict[str, float] = {}
@@ -70,7 +72,7 @@ def performance(record: TimingRecord, side: int) -> Performance:
         ratios = [
             float(np.median(np.sum([one[phase] for phase in PHASES], axis=0)))
             / float(np.median(start.warm(side)))
-            for one, start in zip(pieces, record.starts, strict=True)
+            for one, start in zip(pieces, starts, strict=True)
         ]
         excess = float(np.median(ratios)) - 1
     return Performance(
@@ -84,7 +86,7 @@ def performance(record: TimingRecord, side: int) -> Performance:
         traffic=cost.bytes / step if cost else None,
         memory=max((one.memory for one in sides), key=lambda memory: memory.bytes),
         drift=drift(warm),
-        outliers=sum(outliers(start.warm(side)) for start in record.starts),
+        outliers=sum(outliers(start.warm(side)) for start in starts),
         blocks=len(warm),
         joules_per_image=None if energy is None else energy / images,
         phases=phases,
@@ -95,11 +97,11 @@ def performance(record: TimingRecord, side: int) -> Performance:
 def joules(record: TimingRecord, side: int) -> float | None:
     """A step, mean over the warm blocks of all starts; None where any of them has no reading."""
     warm: list[float] = []
-    for start in record.starts:
+    for start in record.shown:
         of_blocks = start.sides[side].joules
         if of_blocks is None:
             return None
-        warm += of_blocks[start.cold :]
+        warm += [of_blocks[number] for number in start.kept]
     return float(np.mean(warm))
 
 
@@ -109,7 +111,7 @@ def phase_gap(record: TimingRecord, phase: str) -> Interval:
     Those of all phases hold together at 95 % (Bonferroni). None where a start has no pieces.
     """
     gaps = []
-    for start in record.starts:
+    for start in record.shown:
         first, second = start.first.phases, start.second.phases
         if not first or not second:
             return Interval(None)
@@ -176,6 +178,8 @@ class TimingVerdict:
 def verdict(record: TimingRecord) -> TimingVerdict:
     """Who is faster, by how much and how surely; or what is missing for an answer."""
     ratio, (first, second) = record.ratio, record.names
+    if not record.settled and (busy := busy_sentence(record)):
+        return TimingVerdict("unknown", busy)
     if not record.settled:
         wide = width(ratio) > record.width
         why = f"is wider than {100 * record.width:g} %" if wide else "is narrow, perhaps by luck"
@@ -206,7 +210,20 @@ def verdict(record: TimingRecord) -> TimingVerdict:
 
 def missing_starts(record: TimingRecord) -> int:
     """About how many more would settle the ratio, on a machine as restless."""
-    return more_starts(record.ratio, len(record.starts), record.width)
+    return more_starts(record.ratio, len(record.counted), record.width)
+
+
+def busy_sentence(record: TimingRecord) -> str:
+    """That others disturbed starts for so long that they count in no ratio; else empty."""
+    starts = len(record.starts)
+    lost, load = starts - len(record.counted), record.load
+    if not lost:
+        return ""
+    return (
+        f"No ratio: the machine was busy. In {lost} of {plural(starts, 'start')} too few pairs of"
+        f" blocks were left alone by other programs, which used {percent(load)} of the CPU time"
+        " (median of all blocks). Close them and run it again, or use an idle machine."
+    )
 
 
 # --------------------------------------------------------------------------- records of a folder

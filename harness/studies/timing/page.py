@@ -139,6 +139,7 @@ def energy(entries: Entries) -> str:
 
 def result(record: TimingRecord, file: Path, page: Path) -> Result:
     cold, pairs = sum(start.cold for start in record.starts), len(record.warm(0))
+    starts = plural(len(record.starts), "start")
     columns = [_column(record, side) for side in (0, 1)]
     names = dict.fromkeys([*columns[0], *columns[1]])
     rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
@@ -146,7 +147,7 @@ def result(record: TimingRecord, file: Path, page: Path) -> Result:
         page=page,
         record=file,
         numbers=as_json(record),
-        head=f"{record.setting}, on {record.device}: {len(record.starts)} starts, {pairs} pairs of"
+        head=f"{record.setting}, on {record.device}: {starts}, {pairs} pairs of"
         f" blocks in all, {cold} more left out as warm-up",
         tables=(text_table(("", *record.names), rows, numeric=True),),
         sentences=tuple(sentences(record)),
@@ -157,6 +158,9 @@ def result(record: TimingRecord, file: Path, page: Path) -> Result:
 def sentences(record: TimingRecord) -> list[str]:
     """The answer and what the order in a pair does, or what is missing for an answer."""
     lines = [verdict(record).text]
+    if left_out := sum(start.left_out for start in record.counted):
+        text = f"{plural(left_out, 'pair')} of blocks under load from other programs left out."
+        lines.append(text)
     if record.settled:
         first, second = (f"{ratio:.3f}" if ratio else "none" for ratio in record.by_order())
         lines.append(f"Pairs that the first began: {first}; that the second began: {second}.")
@@ -172,6 +176,9 @@ def as_json(record: TimingRecord) -> dict[str, Any]:
         "threads": record.threads,
         "starts": len(record.starts),
         "pairs": len(record.warm(0)),
+        "load": record.load,
+        "starts_under_load": len(record.starts) - len(record.counted),
+        "pairs_under_load": sum(start.left_out for start in record.starts),
         "ratio": asdict(record.ratio),
         "settled": record.settled,
         "sides": [

@@ -152,6 +152,8 @@ def _draw_blocks(axis: Axes, entry: BenchEntry) -> None:
                 markerfacecolor="white" if again else tone, linewidth=0.8,
                 label=None if begin or again else record.names[number],
             )  # fmt: skip
+            loaded = start.disturbed
+            axis.plot(pairs[loaded], seconds[loaded], "kx", markersize=6, markeredgewidth=0.8)
         begin += len(pairs)
     axis.set_title(entry.title, loc="left", parse_math=False)
     axis.set_ylabel("ms a step")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
-from harness.statistics.intervals import Interval, enough_starts, over_starts
+from harness.statistics.intervals import MINIMUM_PAIRS, Interval, enough_starts, over_starts
+from harness.statistics.timed_blocks import under_load
 from harness.studies import study
 from harness.system import provenance
 from harness.system.files import write_json
@@ -32,7 +33,8 @@ CONFIG = ConfigDict(populate_by_name=True, allow_inf_nan=False)
 class TimingSide:
     """One backend of one start. Seconds and joules are of one step.
 
-    `blocks` and `joules`: a number a block, in order; `joules` None where nothing can be read.
+    `blocks`, `joules` and `load`: a number a block, in order; `load`: the share of the CPU time
+    that others took. `joules`, `load`: None where nothing can be read, and in old records.
     `phases`: by phase a number a step that was timed in pieces; empty where none was.
     `first_step`: with tracing and compiling.
     """
@@ -46,6 +48,7 @@ class TimingSide:
     joules: Annotated[Times | None, Field(alias="joules_per_step")] = None
     phases: Mapping[str, Times] | None = None
     peaks: Peaks | None = None
+    load: Annotated[Times | None, Field(alias="load_share")] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> TimingSide:
@@ -53,6 +56,8 @@ class TimingSide:
         _check(Whole, self.memory.bytes, "memory.bytes")
         if self.joules is not None and len(self.joules) != len(self.blocks):
             raise ValueError("joules_per_step: not one a block")
+        if self.load is not None and len(self.load) != len(self.blocks):
+            raise ValueError("load_share: not one a block")
         if self.phases:
             _check_phases(self.phases)
             if len({len(seconds) for seconds in self.phases.values()}) != 1:
@@ -88,9 +93,39 @@ class Start:
     def sides(self) -> tuple[TimingSide, TimingSide]:
         return self.first, self.second
 
+    @property
+    def disturbed(self) -> np.ndarray:
+        """Which pairs, cold ones included, had a block that others disturbed, bool (pairs,).
+
+        None where load is not known, and none on a GPU.
+        """
+        marked = np.zeros(len(self.first.blocks), bool)
+        for side in self.sides:
+            threads, seconds = side.environment.get("threads"), self.steps_per_block
+            if side.load is not None and side.environment.get("device_kind") != "cuda":
+                cpus = threads if isinstance(threads, int) else 1
+                marked |= under_load(np.array(side.load), seconds * np.array(side.blocks), cpus)
+        return marked
+
+    @property
+    def left_out(self) -> int:
+        """How many warm pairs others disturbed."""
+        return int(self.disturbed[self.cold :].sum())
+
+    @property
+    def counts(self) -> bool:
+        """Whether enough pairs were left alone for a ratio."""
+        return not self.left_out or len(self.disturbed) - self.cold - self.left_out >= MINIMUM_PAIRS
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Numbers of the warm pairs that were left alone; of all warm ones if those are too few."""
+        warm = np.arange(self.cold, len(self.disturbed))
+        return warm[~self.disturbed[self.cold :]] if self.counts else warm
+
     def warm(self, side: int) -> np.ndarray:
-        """Seconds a step, (pairs,), of the first or second."""
-        return np.array(self.sides[side].blocks[self.cold :])
+        """Seconds a step, (kept pairs,), of the first or second."""
+        return np.array(self.sides[side].blocks)[self.kept]
 
     @property
     def ratios(self) -> np.ndarray:
@@ -104,7 +139,7 @@ class Start:
     @property
     def led(self) -> np.ndarray:
         """Of which pairs the first backend came first, bool (pairs,)."""
-        return (np.arange(len(self.ratios)) + self.cold + self.number) % 2 == 0
+        return (self.kept + self.number) % 2 == 0
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -175,24 +210,41 @@ class TimingRecord:
         changes = [f"{key}={value}" for key, value in self.changes.items() if key not in in_head]
         return ", ".join([head, *changes])
 
+    @property
+    def counted(self) -> tuple[Start, ...]:
+        """Starts that a ratio is of: not those that others disturbed for too long."""
+        return tuple(start for start in self.starts if start.counts)
+
+    @property
+    def shown(self) -> tuple[Start, ...]:
+        """Starts that times are of: where none counts, all of them."""
+        return self.counted or self.starts
+
+    @property
+    def load(self) -> float | None:
+        """Median over all blocks: the share of the CPU time that others took. None: not known."""
+        return _median(
+            np.array([x for s in self.starts for one in s.sides for x in one.load or ()])
+        )
+
     def warm(self, side: int) -> np.ndarray:
-        """Seconds a step of all blocks of the first or second, in order."""
-        return np.concatenate([start.warm(side) for start in self.starts])
+        """Seconds a step of all blocks of the first or second that count, in order."""
+        return np.concatenate([start.warm(side) for start in self.shown])
 
     @property
     def ratio(self) -> Interval:
         """How many times as long the second takes, for other starts of both."""
-        return over_starts([start.ratio for start in self.starts])
+        return over_starts([start.ratio for start in self.counted])
 
     @property
     def settled(self) -> bool:
         """Whether the interval of the ratio is as narrow as was asked for, and not by luck."""
-        return enough_starts([start.ratio for start in self.starts], self.width)
+        return enough_starts([start.ratio for start in self.counted], self.width)
 
     def by_order(self) -> tuple[float | None, float | None]:
         """The median ratio of pairs that the first began, and of those that the second did."""
-        ratios = np.concatenate([start.ratios for start in self.starts])
-        led = np.concatenate([start.led for start in self.starts])
+        ratios = np.concatenate([start.ratios for start in self.shown])
+        led = np.concatenate([start.led for start in self.shown])
         return _median(ratios[led]), _median(ratios[~led])
 
     @property
@@ -202,10 +254,9 @@ class TimingRecord:
         return low is not None and high is not None and low <= 1 <= high
 
 
-def file_name(record: TimingRecord, digest: str) -> str:
+def file_name(preset: str, backends: Sequence[str], device: str, digest: str) -> str:
     """`digest`: of the configuration and what else tells two records of a device apart."""
-    backends = "-".join(record.backends)
-    return f"{record.preset}-{backends}-{digest}-{provenance.slug(record.device)[:80]}.json"
+    return f"{preset}-{'-'.join(backends)}-{digest}-{provenance.slug(device)[:80]}.json"
 
 
 def is_bench(folder: Path) -> bool:

@@ -34,6 +34,7 @@ from harness.studies.timing.findings import (
     roof,
     whole,
 )
+from harness.studies.timing.record import TimingRecord
 
 
 def result_table(entries: Entries) -> Table:
@@ -92,7 +93,7 @@ def steadiness_table(entries: Entries) -> Table:
     header = (
         Cell("Device", "configuration"),
         Cell("Starts"),
-        Cell("Block pairs", "warm-up left out"),
+        Cell("Block pairs", "left out: warm-up, load"),
         Cell("Drift, first"),
         Cell("Drift, second"),
         Cell("Slow outliers"),
@@ -112,7 +113,7 @@ def steadiness_table(entries: Entries) -> Table:
         cells = (
             _title_cell(entry),
             Cell(str(len(record.starts))),
-            Cell(str(sides[0].blocks), str(sum(start.cold for start in record.starts))),
+            Cell(str(sides[0].blocks), _left_out(record)),
             *drifts,
             _pair([f"{side.outliers} of {side.blocks}" for side in sides]),
             _pair([fixed(ratio, 3) for ratio in record.by_order()])
@@ -223,6 +224,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _left_out(record: TimingRecord) -> str:
+    cold = sum(start.cold for start in record.starts)
+    return f"{cold}, {sum(start.left_out for start in record.starts)}"
+
+
 def csv_table(entries: Entries) -> pd.DataFrame:
     """Seconds, bytes, FLOPs, joules; empty where there is none."""
     rows = []
@@ -247,6 +253,8 @@ def csv_table(entries: Entries) -> pd.DataFrame:
                 "starts": len(record.starts),
                 "blocks": side.blocks,
                 "cold_blocks": sum(start.cold for start in record.starts),
+                "load": record.load,
+                "starts_under_load": len(record.starts) - len(record.counted),
                 "step_seconds": side.step,
                 "step_seconds_p95": side.slow_step,
                 "first_step_seconds": side.first_step,

@@ -15,6 +15,7 @@ from harness.config.differences import differences
 from harness.system.dates import day
 from harness.system.errors import UserError
 from harness.system.files import PARTIAL, read_json, write_json
+from harness.tools.merge.evidence import merge_evidence
 from harness.tools.merge.sources import ARRAYS, MergeSource, PlacedRun, place, without_hash
 
 FILE_NAME = "merged.json"
@@ -89,6 +90,7 @@ def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
                 _take(one.run.folder.glob(pattern), below.parent, copy=pattern in COPIED)
         for cached in (*(source.folder for source in sources), target):
             _take((cached / "features").glob("[!.]*.safetensors"), folder / "features")
+        merge_evidence(sources, placed, folder)
         write_json(folder / FILE_NAME, record(sources, placed))
     return placed
 

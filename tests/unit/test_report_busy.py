@@ -10,8 +10,8 @@ from report_experiment import build, editing, pages
 
 from harness.records.experiment import load
 from harness.report.comparison import data_files
+from harness.report.comparison.busy import SHARES
 from harness.report.comparison.findings import find
-from harness.report.comparison.load import SHARES
 from harness.report.comparison.plots import block_figure
 from harness.report.comparison.timing import UNTIMED, block_times
 from harness.statistics.timed_blocks import load_limit, under_load
