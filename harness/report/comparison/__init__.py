@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.records import experiment as records
+from harness.records.experiment import load
 from harness.report.comparison.data_files import summary, table_files
 from harness.report.comparison.findings import find
 from harness.report.comparison.page import make_page
@@ -23,7 +23,7 @@ def write_report(experiment: Path) -> Path:
     Reads nothing outside the folder: the same records give the same bytes on any machine. Each file
     appears complete or not at all, report.html last. Raises UserError naming a damaged record.
     """
-    record = records.load(experiment)  # `load` is a module of this package
+    record = load(experiment)
     findings = find(record)
     contents = {**event_files(record), **table_files(record, findings)}
     drawn = figures(record, findings.metrics, findings.divergences)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.records.experiment import ExperimentFolder
-from harness.report.comparison.load import REMEDY
+from harness.report.comparison.busy import REMEDY
 from harness.report.comparison.scores import confidence
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural

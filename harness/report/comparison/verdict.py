@@ -14,6 +14,7 @@ from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
 from harness.report.comparison.scores import MetricRow, confidence, names_of, primary_rows
 from harness.report.comparison.seed_plan import offer
+from harness.report.comparison.speed import speed_answer
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
 from harness.report.page import Answer, Sentence
