@@ -1,5 +1,7 @@
 """Verdicts of a report: one primary score, secondary ones corrected for their number."""
 
+import copy
+
 import numpy as np
 import pytest
 from report_experiment import build, editing, pages
@@ -53,7 +55,7 @@ def test_the_primary_score_is_the_configured_one_and_decides(tmp_path):
     assert {row.metric.name for row in primary_rows(rows)} == {"fd_efflite0"}
     assert {row.metric.name for row in headline_rows(rows)} == {"kid_efflite0"}
     [answer] = [a for a in find(load(folder)).answers if a.question == "Do they learn the same?"]
-    assert answer.short == "Yes, within the margin"
+    assert answer.short.startswith("Yes, within the margin")
     assert labels(rows, "kid_efflite0") == ["different"] * 2, "secondary, and only in the table"
 
 
@@ -127,23 +129,20 @@ def test_scores_near_zero_give_no_ratio_and_say_why(tmp_path):
     assert "not surely above zero" in pages(folder)[1]
 
 
-def test_an_averaged_kind_of_weights_is_the_primary_where_it_was_scored(tmp_path):
+def test_the_last_steps_weights_have_no_part_in_a_verdict_where_an_average_was_scored(tmp_path):
     folder = experiment(tmp_path, kid_efflite0=1.0)
     with editing(folder / "metrics.json") as record:
-        for name in ("scores", "differences"):
-            record[name] += [
-                {**row, "weights": "average"}
-                for row in record[name]
-                if row["metric"] == "kid_efflite0"
-            ]
+        record["last_step"] = {
+            name: copy.deepcopy(record[name]) for name in ("scores", "differences")
+        }
+        for row in [*record["scores"], *record["differences"]]:
+            row["weights"] = "average"
         for row in record["scores"]:
-            if row.get("weights") == "average" and row["backend"] == "tf":
+            if row["metric"] == "kid_efflite0" and row["backend"] == "tf":
                 row["value"] *= 1.6
     rows = metric_rows(load(folder))
-    assert {row.weights for row in primary_rows(rows)} == {"average"}
+    assert {row.weights for row in rows} == {"average"}
     assert outcome(primary_rows(rows)) == "different"
-    last = [r for r in rows if r.metric.name == "kid_efflite0" and r.weights == "last"]
-    assert {row.verdict.label for row in last} == {"equivalent"}
 
 
 def test_one_seed_is_offered_the_way_to_a_decision(tmp_path):

@@ -1,10 +1,9 @@
-"""Records of metrics.json, selected: by key, kind of weights, pair of backends."""
+"""Records of metrics.json, selected: by key, pair of backends."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from harness.config.metric_table import margin_scale
@@ -13,18 +12,10 @@ from harness.statistics.equivalence import Margin
 from harness.system.errors import UserError
 
 
-def kinds_of_weights(experiment: ExperimentFolder) -> set[str]:
-    """Kinds of weights that were scored; records without the key are of the last step's."""
-    return {score.get("weights", "last") for score in experiment.metrics.get("scores", [])}
-
-
-def of_weights(experiment: ExperimentFolder, kind: str) -> ExperimentFolder:
-    """The experiment with the scores of one kind of weights only."""
-    metrics = dict(experiment.metrics)
-    for name in ("scores", "differences"):
-        rows = metrics.get(name, [])
-        metrics[name] = [row for row in rows if row.get("weights", "last") == kind]
-    return replace(experiment, metrics=metrics)
+def scored_weights(experiment: ExperimentFolder) -> str:
+    """Whose scores count: "average", or "last" where no average of the weights was kept."""
+    scores = experiment.metrics.get("scores", [])
+    return scores[0].get("weights", "last") if scores else "last"
 
 
 def margin_of(

@@ -17,11 +17,10 @@ from harness.report.comparison.judging import with_verdicts
 from harness.report.comparison.score_records import (
     finite,
     first_minus_second,
-    kinds_of_weights,
     margin_of,
     matching,
-    of_weights,
     paired_scores,
+    scored_weights,
 )
 from harness.report.formatting import MINUS, fixed
 from harness.statistics.equivalence import Margin, Verdict
@@ -30,7 +29,6 @@ from harness.statistics.ratios import ratio_of_means
 from harness.system.errors import UserError
 
 HEADLINE = PRIMARY  # of records without a primary endpoint
-WEIGHTS = ("average", "last")  # the first of them that was scored is that of the primary endpoint
 # What a model has to beat, by key in metrics.json.
 BASELINES = {
     "identity_baseline": "untranslated images",
@@ -114,8 +112,7 @@ class MetricRow:
     @property
     def title(self) -> str:
         """The metric's name with the number of images where the name must show it."""
-        average = ", averaged weights" * (self.weights == "average")
-        return self.metric.titled(self.images) + average
+        return self.metric.titled(self.images)
 
     @property
     def margin_text(self) -> str:
@@ -162,24 +159,18 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
             f"{experiment.folder / 'metrics.json'}: metric {unknown[0]!r} is not known; "
             "use the version of cyclebench that wrote it"
         )
-    kinds = [kind for kind in WEIGHTS if kind in kinds_of_weights(experiment)]
     evaluation = experiment.configuration.get("evaluation") or {}
     primary = evaluation.get("primary") or HEADLINE
-    by_kind = {kind: of_weights(experiment, kind) for kind in kinds}
     rows = [
-        _row(by_kind[kind], metric, direction, device, pair, kind, evaluation)
+        _row(experiment, metric, direction, device, pair, evaluation)
         for device in experiment.devices
         for metric in BY_NAME.values()
-        for kind in kinds
-        if metric.name in {score["metric"] for score in by_kind[kind].metrics["scores"]}
+        if metric.name in recorded
         for direction in DIRECTIONS
         for pair in experiment.pairs(device)
     ]
-    of_primary = {row.weights for row in rows if row.metric.name == primary}
-    chosen = next((kind for kind in WEIGHTS if kind in of_primary), None)
     return with_verdicts(
-        experiment,
-        [replace(r, primary=(r.metric.name, r.weights) == (primary, chosen)) for r in rows],
+        experiment, [replace(row, primary=row.metric.name == primary) for row in rows]
     )
 
 
@@ -189,10 +180,7 @@ def primary_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
 
 
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
-    """Of KID, with the weights of the primary endpoint where both kinds were scored."""
-    found = [row for row in rows if row.metric.name == HEADLINE]
-    kinds = {row.weights for row in found}
-    return [row for row in found if row.weights == next(k for k in WEIGHTS if k in kinds)]
+    return [row for row in rows if row.metric.name == HEADLINE]
 
 
 def reference(experiment: ExperimentFolder, metric: str, direction: str) -> dict[str, Any]:
@@ -231,10 +219,9 @@ def _row(
     direction: str,
     device: str,
     pair: tuple[str, ...],
-    weights: str,
     evaluation: Mapping[str, Any],
 ) -> MetricRow:
-    """Without a verdict; `experiment` holds scores of one kind of weights."""
+    """Without a verdict."""
     here = {"metric": metric.name, "direction": direction, "device": device}
     # Of first minus second all records, and those of the last step, seed by seed.
     recorded = first_minus_second(experiment, here, pair) if len(pair) == 2 else []
@@ -265,7 +252,7 @@ def _row(
         margin=margin,
         verdict=None,
         primary=False,
-        weights=weights,
+        weights=scored_weights(experiment),
         maximum=None,
         floor=beside.get("floor"),
         identity_baseline=beside.get("identity_baseline"),
