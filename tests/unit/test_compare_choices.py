@@ -135,6 +135,8 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
         "prepare_data": lambda *_: None,
         "set_up": lambda *_: PreparedExperiment(experiment, None, tmp_path),
         "begin": lambda *_: images,
+        "check_function": lambda *_: None,
+        "follow_course": lambda *_: None,
         "jobs_left": lambda *_: jobs,
         "_left_alone": lambda *_: False,
         "train_seed": lambda jobs, timing, display, estimate: estimate(paces),
