@@ -37,6 +37,7 @@ from backends.torch_impl.training import Adam
 from harness.config.experiment import Experiment, load_experiment
 from harness.studies.consistency.divergence import _in_force
 from harness.system import provenance
+from harness.system.load_meter import CpuLoad
 from harness.training import timed_worker
 
 RATES = {"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
@@ -364,12 +365,12 @@ def test_a_stopwatch_counts_its_peak_from_what_it_is_told_is_warm_up():
 
         def train(self, steps):
             self.backend.batches += [None] * steps
-            return {"seconds": 1.5}, np.zeros((steps, 1))
+            return {"seconds": 1.5}, CpuLoad(0.25, 0.0, 0.0), np.zeros((steps, 1))
 
     timed = Timed()
-    assert timed_worker.answer_to(timed, {"steps": 2}) == {"seconds": 1.5}
+    assert timed_worker.answer_to(timed, {"steps": 2}) == {"seconds": 1.5, "load": 0.25}
     assert not hasattr(timed.backend, "reset_after")
-    assert timed_worker.answer_to(timed, {"steps": 3, "warmup": True}) == {"seconds": 1.5}
+    assert timed_worker.answer_to(timed, {"steps": 3, "warmup": True})["seconds"] == 1.5
     timed_worker.answer_to(timed, {"steps": 4})
     assert timed.backend.reset_after == 5
 

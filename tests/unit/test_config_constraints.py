@@ -68,7 +68,7 @@ SMALL = ("data.crop_size=16", "model.discriminator=strided", "model.discriminato
         (["data.crop_size=60", *UNET], "60 is not a multiple of 8, which model.depth=3 needs"),
         (["data.crop_size=4", "model.discriminator=pixel"], "4 is too small for residual blocks"),
         (
-            ["data.crop_size=16"],
+            ["data.crop_size=16", "model.discriminator_layers=3"],
             "16 is too small for model.discriminator_layers=3; take larger",
         ),
         ([*SMALL, "model.discriminator_layers=4"], "16 is too small for model.discriminator_lay"),

@@ -194,7 +194,7 @@ def test_flip_can_be_switched_off(augment):
 
 
 def wide(*overrides):
-    experiment = load_experiment("seasons", "quick", list(overrides))
+    experiment = load_experiment("seasons", "hour", list(overrides))
     weights = experiment.model.initial_weights
     return initial_state(experiment.networks(), experiment.loss(), 0, weights)
 

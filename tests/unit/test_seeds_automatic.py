@@ -42,7 +42,7 @@ def trainings(tmp_path, monkeypatch):
     (folder / "metrics.json").unlink()
     trained = []
 
-    def train(bench, images, request, machine, display, with_pace=None):
+    def train(bench, images, request, machine, display, **_):
         for seed in request.seeds:
             for backend in ("torch", "tf"):
                 if not (folder / "runs" / DEVICE / f"{backend}-seed{seed}").exists():

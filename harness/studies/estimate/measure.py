@@ -125,6 +125,7 @@ def measure(
         for i, blocks in enumerate(zip(*rounds, strict=True)):
             steps = np.array([block.seconds for block in blocks])
             warm = steps[cold_blocks(steps) :]
+            warm = warm if len(warm) > 1 else steps  # of one block there is no spread
             costs = MeasuredCosts(
                 backend=work.backends[i],
                 framework=session.environments[i]["framework"],

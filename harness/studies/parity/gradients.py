@@ -13,7 +13,6 @@ from harness.studies.parity.parity_case import passing, standing, used_state
 FLOAT64_BATCHES = 2
 # Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
 STEP = 1e-7
-LATE = 30_000  # steps, after which averages have the decay that the objective asks for
 SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
 
 # ---------------------------------------------------------------------------------- gradients
@@ -186,8 +185,6 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
     # Discriminators are shown old fakes, then new ones.
     for step, planned in enumerate((_swapping(first, objective.pool_size), passing(second))):
         batch = planned._replace(learning_rate=rates[0], discriminator_learning_rate=rates[1])
-        if step == 1:  # late enough for the moving average's own decay
-            backend.load_state({**backend.state(), "step": np.array(LATE, np.int64)})
         before = backend.state()
         gradients = backend.gradients(batch)
         untouched = backend.state()

@@ -168,7 +168,7 @@ CHECKS = (
         Rung.TRAJECTORY,
         training.trajectory,
         tolerances.TRAJECTORY_WEIGHTS,
-        groups=("end: g_", "end: d_", "end: averages"),
+        groups=("end: g_", "end: d_", "end: averages", "late averages"),
     ),
     ParityCheck(
         Rung.TRAJECTORY,
