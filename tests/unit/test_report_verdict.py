@@ -62,8 +62,8 @@ def test_one_seed_of_a_primary_score_gives_ratios_and_what_decides(tmp_path):
     short, text = answered(with_ratios(build(tmp_path)))[SAME]
     assert short == (
         "Not decided by one seed: KID-EffLite0 of TensorFlow is 1.12 (summer → winter) and 1.12"
-        " (winter → summer) times that of PyTorch; make compare SEEDS=auto decides this: about 7"
-        " seeds, 5 min 50 s more on Example CPU @ 2.40GHz."
+        " (winter → summer) times that of PyTorch; make compare SEEDS=auto decides this: about 11"
+        " seeds, 9 min 43 s more on Example CPU @ 2.40GHz."
     )
     assert "TensorFlow / PyTorch is 1.12." in text
 
