@@ -147,7 +147,7 @@ def test_the_last_steps_weights_have_no_part_in_a_verdict_where_an_average_was_s
 
 def test_one_seed_is_offered_the_way_to_a_decision(tmp_path):
     text = pages(experiment(tmp_path, seeds=(0,)))[1]
-    assert "make compare SEEDS=auto" in text and "about 11 seeds, 9 min" in text
+    assert "make compare SEEDS=auto" in text and "about 11 seeds in all, 9 min" in text
 
 
 def test_older_records_keep_their_margins_of_the_difference(tmp_path):

@@ -61,9 +61,10 @@ def test_one_seed_decides_nothing_and_no_interval_leads(tmp_path):
 def test_one_seed_of_a_primary_score_gives_ratios_and_what_decides(tmp_path):
     short, text = answered(with_ratios(build(tmp_path)))[SAME]
     assert short == (
-        "Not decided by one seed: KID-EffLite0 of TensorFlow is 1.12 (summer → winter) and 1.12"
-        " (winter → summer) times that of PyTorch; make compare SEEDS=auto decides this: about 11"
-        " seeds, 9 min 43 s more on Example CPU @ 2.40GHz."
+        "Not decided by one seed: KID-EffLite0 (lower is better) of TensorFlow is 1.12"
+        " (summer → winter) and 1.12 (winter → summer) times that of PyTorch;"
+        " make compare SEEDS=auto decides this: about 11 seeds in all, 9 min 43 s more on Example"
+        " CPU @ 2.40GHz."
     )
     assert "TensorFlow / PyTorch is 1.12." in text
 
@@ -71,7 +72,9 @@ def test_one_seed_of_a_primary_score_gives_ratios_and_what_decides(tmp_path):
 def test_seeds_of_a_primary_score_give_the_ratio_with_its_interval(tmp_path):
     answer = find(load(with_ratios(build(tmp_path, seeds=(0, 1, 2))))).answers[0]
     assert answer.tone == "yes"
-    assert answer.short.startswith("Yes, within the margin of 0.80 to 1.25: KID-EffLite0 of Tens")
+    assert answer.short.startswith(
+        "Yes, within the margin of 0.80 to 1.25: KID-EffLite0 (lower is better) of Tens"
+    )
     assert "is 1.08 (summer → winter, 95 % interval 0.99 to 1.18) and" in answer.short
 
 
@@ -85,7 +88,12 @@ def test_two_seeds_show_no_interval(tmp_path):
     ("factor", "shift", "short", "words"),
     [
         (0.01, 0.0, "Yes, within the margin of ±10.0: ", "equivalent"),
-        (1.0, 0.0, "Not decided by 3 seeds with the margin of ±10.0: ", "more seed"),
+        (
+            1.0,
+            0.0,
+            "Not decided by 3 seeds, which leave more room than the margin of ±10.0: ",
+            "more seed",
+        ),
         (
             1.0,
             0.5,
@@ -100,7 +108,9 @@ def test_three_seeds_are_judged_against_the_margin(tmp_path, factor, shift, shor
     given, text = answered(folder)[SAME]
     assert given.startswith(short) and given.count("95 % interval") == 2
     assert words in text and "over 3 seeds" in text and "margin of ±10.0" in text
-    assert given.endswith("more seeds needed if the backends are equal.") is (words == "more seed")
+    assert given.endswith("more seeds needed if the frameworks are truly equal.") is (
+        words == "more seed"
+    )
 
 
 def test_of_several_devices_the_largest_difference_is_named(tmp_path):
@@ -134,7 +144,7 @@ def test_an_interval_that_holds_the_baseline_is_no_win(tmp_path):
             if row["metric"] == "kid_efflite0" and row["backend"] == "tf" and row["step"]:
                 row["high"] = 0.05
     short, text = learnt(folder)
-    assert short == "Better than the untranslated images by 10 of 12 scores."
+    assert short == "Learnt? 10 of 12 scores are better than those of the untranslated images."
     assert "the interval contains the score of the untranslated images: TensorFlow." in text
     assert "Better than every baseline: PyTorch." in text
 
@@ -152,7 +162,7 @@ def test_another_baseline_may_be_the_harder_one(tmp_path):
 def test_the_speed_answer_names_the_slower_one_and_its_interval(tmp_path):
     short, text = answered(build(tmp_path))[FAST]
     assert short.startswith(
-        "No: a training step in TensorFlow took 1.297 times as long as in PyTor"
+        "No, TensorFlow is slower: a training step in TensorFlow took 1.297 times as long as in"
     )
     assert "(95 % interval 1." in short
     assert "not about another start" in text
@@ -185,13 +195,13 @@ def test_without_scores_nothing_is_claimed(tmp_path):
     given = answered(folder)
     assert given[SAME][0] == "No comparison yet: the translations have not been scored."
     assert learnt(folder)[0] == "Not scored yet."
-    assert given[FAST][0].startswith("No: a training step in TensorFlow")
+    assert given[FAST][0].startswith("No, TensorFlow is slower: a training step in TensorFlow")
 
 
 @pytest.mark.parametrize(
     ("read", "short"),
     [
-        (0.9, "Better than the untranslated images by 4 of "),
+        (0.9, "Learnt? 4 of "),
         (0.3, "The untranslated images score better"),
     ],
 )

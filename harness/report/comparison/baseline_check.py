@@ -44,7 +44,8 @@ def have_they_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow])
         tone = "open"
     elif True in untranslated:
         won, tone = untranslated.count(True), "open"
-        short = f"Better than the untranslated images by {won} of {len(judged)} scores."
+        those = "those of the untranslated images"
+        short = f"Learnt? {won} of {len(judged)} scores are better than {those}."
     elif None in untranslated:
         short, tone = "Better than the untranslated images? It cannot be told yet.", "open"
     else:

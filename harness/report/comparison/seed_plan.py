@@ -54,7 +54,7 @@ def offer(experiment: ExperimentFolder, row: MetricRow) -> str:
         return f"{command}."
     left = max(0, seeds - row.seeds)
     where = experiment.device_title(row.device)
-    return f"{command}: about {seeds} seeds, {duration(left * seconds)} more on {where}."
+    return f"{command}: about {seeds} seeds in all, {duration(left * seconds)} more on {where}."
 
 
 def standing(

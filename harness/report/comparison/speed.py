@@ -41,10 +41,20 @@ def speed_answer(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> A
     if all(row.ratio.low is None for row in rows):
         short = f"Cannot tell yet, too few pairs of blocks for an interval: {numbers}."
     elif any(_excludes_one(row) for row in rows):
-        short, tone = f"No: {numbers}.", "no"
+        short, tone = f"{_no(experiment, rows)}: {numbers}.", "no"
     else:
         short = f"No difference seen: {numbers}."
     return Answer(question, short, tone, sentences, folded=True)
+
+
+def _no(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> str:
+    """Who is slower or faster, where there are two backends and all devices agree on that."""
+    ratios = [row.ratio.value for row in rows if row.ratio.value is not None]
+    words = {ratio > 1 for ratio in ratios}
+    if len({tuple(row.values) for row in rows}) > 1 or len(words) != 1:
+        return "No"
+    second = experiment.title(list(rows[0].values)[1])
+    return f"No, {second} is {'slower' if True in words else 'faster'}"
 
 
 def _times_as_long(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> str:

@@ -121,7 +121,8 @@ def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> t
         return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
     longest = max(undecided, key=_seeds_to_come)
     return (
-        f"Not decided by {plural(fewest, 'seed')} with the margin{margin}: {numbers};"
+        f"Not decided by {plural(fewest, 'seed')}, which leave more room than the margin{margin}:"
+        f" {numbers};"
         f" {more(longest)}.",
         "open",
     )
@@ -151,7 +152,10 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     first, second = (experiment.title(name) for name in rows[0].scores)
     listing = at_most + listed([number(row) for row in rows])
     if ratios:
-        return f"{rows[0].title} of {second} is {listing} times that of {first}"
+        better = rows[0].metric.better
+        return (
+            f"{rows[0].title} ({better} is better) of {second} is {listing} times that of {first}"
+        )
     return f"{rows[0].title} {rows[0].metric.unit}".rstrip() + (
         f" differs by {listing}, {names_of(experiment, rows[0])}"
     )
@@ -234,5 +238,5 @@ def more(row: MetricRow) -> str:
     """What would settle a verdict that is open."""
     if row.verdict is None or row.seeds < MINIMUM_SEEDS:
         return f"at least {plural(MINIMUM_SEEDS - row.seeds, 'more seed')} needed"
-    assume = "" if row.verdict.no_ratio else " if the backends are equal"
+    assume = "" if row.verdict.no_ratio else " if the frameworks are truly equal"
     return f"{row.verdict.needed}{assume}"
