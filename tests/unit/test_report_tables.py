@@ -1,5 +1,6 @@
 """Tables as files: CSV holds the full numbers, LaTeX the shown ones, and no name is markup."""
 
+import copy
 import io
 import re
 import shutil
@@ -12,6 +13,8 @@ from report_experiment import STEPS, build, editing, write_run
 from harness.records.experiment import load
 from harness.report.comparison.data_files import summary, table_files
 from harness.report.comparison.findings import find
+from harness.report.comparison.scores import BASELINES
+from harness.report.comparison.tables import baseline_table, last_step_table
 from harness.report.formatting import MINUS, MISSING
 from harness.report.latex import LONG, document, escape
 from harness.report.page import Cell, Table
@@ -146,3 +149,41 @@ def test_latex_compiles(files, tmp_path):
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "a.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+# ------------------------------------------------------- baselines and the last step's scores
+
+
+def test_baselines_stand_beside_each_other_where_there_are_more_than_one(tmp_path):
+    folder = build(tmp_path)
+    before = load(folder)
+    assert baseline_table(before, find(before).metrics) is None
+    with editing(folder / "metrics.json") as record:
+        for row in record["references"]:
+            if row["metric"] == "pair_psnr" and row["direction"] == "ab":
+                row["colour_baseline"], row["mean_baseline"] = 16.77, 17.53
+    experiment = load(folder)
+    table = baseline_table(experiment, find(experiment).metrics)
+    titles = [cell.text for cell in table.header]
+    assert titles[-3:] == list(BASELINES.values())
+    [row] = [r for r in table.rows if r[0].text.startswith("PSNR") and r[-1].text != MISSING]
+    assert [cell.text for cell in row[-2:]] == ["16.77", "17.53"]
+
+
+def test_the_last_steps_scores_stand_beside_those_of_averaged_weights(tmp_path):
+    folder = build(tmp_path)
+    before = load(folder)
+    assert last_step_table(before, find(before).metrics) is None
+    with editing(folder / "metrics.json") as record:
+        record["last_step"] = copy.deepcopy(
+            {name: record[name] for name in ("scores", "differences")}
+        )
+        for row in record["last_step"]["scores"]:
+            row["value"] = 2 * row["value"] if row["metric"] == "fd_efflite0" else row["value"]
+    experiment = load(folder)
+    table = last_step_table(experiment, find(experiment).metrics)
+    assert [cell.detail for cell in table.header[2:]] == ["averaged weights", "last step"] * 2
+    rows = [[float(cell.text) for cell in r[2:]] for r in table.rows if r[0].text.startswith("FD")]
+    assert len(rows) == 2
+    for averaged, last in ((row[i], row[i + 1]) for row in rows for i in (0, 2)):
+        assert last == pytest.approx(2 * averaged, abs=0.02)
