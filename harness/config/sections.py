@@ -262,6 +262,10 @@ class EvaluationSection(ConfigSection):
 class TimingSection(ConfigSection):
     warmup_steps: Positive = 5
     block_seconds: Seconds = 2.0
+    # So many steps of every run are timed: the backends take turns, each with all threads. On a CPU
+    # they go on side by side, untimed, each with its share of the threads, where that is at least
+    # one. null: they take turns to the end.
+    timed_steps: Positive | None = None
     # A checkpoint after so many seconds, and after so many steps where that is given.
     checkpoint_seconds: Seconds = 120.0
     checkpoint_steps: Positive | None = None

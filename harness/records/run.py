@@ -98,6 +98,14 @@ class RunRecord:
         return self._table("blocks.csv", BLOCK_COLUMNS, BLOCK_COUNTS)
 
     @property
+    def timed(self) -> np.ndarray:
+        """Which blocks count as timed, bool (blocks,): not warm-up, not beside other runs."""
+        timed = (self.blocks["warmup"] == 0) & (self.blocks["steps"] > 0)
+        if "beside" in self.blocks:  # older runs have no such column
+            timed &= self.blocks["beside"] == 0
+        return timed.to_numpy()
+
+    @property
     def evaluated_steps(self) -> list[int]:
         """Steps after which test images were translated, ascending."""
         files = list((self.folder / "evaluations").glob("step-*.safetensors"))

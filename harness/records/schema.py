@@ -65,6 +65,13 @@ class GpuShape(Shape):
     ecc: bool | None = None
 
 
+class BesideShape(Shape):
+    """From which step on a run trained beside others, and with how many threads."""
+
+    start: Whole
+    threads: Annotated[int, Field(strict=True, ge=1, le=2**15)]
+
+
 class EnvironmentShape(Shape):
     """environment.json. `require` says which keys a reader needs."""
 
@@ -75,6 +82,7 @@ class EnvironmentShape(Shape):
     versions: dict[str, Any] = {}
     libraries: dict[str, Any] = {}
     gpu: GpuShape | None = None
+    beside: BesideShape | None = None
 
 
 class MemoryShape(Shape):

@@ -39,7 +39,7 @@ from harness.training.jobs import (
     tell,
     train,
 )
-from harness.training.turns import Pace
+from harness.training.pace import Pace
 
 FEATURES = f"features, {EFFICIENTNET.name}"
 REPORT = "report"

@@ -27,9 +27,9 @@ from harness.system.checksums import sha256
 from harness.system.files import read_arrays, write_json
 from harness.system.machine import Machine
 from harness.system.progress import Display
+from harness.training.job import Job
 from harness.training.jobs import COURSE_STEPS, ComparisonRequest, PreparedExperiment, image_files
-from harness.training.run import Job
-from harness.training.turns import Worker
+from harness.training.worker_process import Worker
 
 ULP_DRAW = 0
 AT_ONCE = 20  # steps between two times that progress is shown

@@ -23,7 +23,7 @@ from harness.system.errors import UserError, WorkerFailed
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
 from harness.training.jobs import Afterwards, ComparisonRequest, PreparedExperiment, train
-from harness.training.turns import Estimate
+from harness.training.pace import Estimate
 
 
 def check_automatic(experiment: Experiment, backends: Sequence[str]) -> None:

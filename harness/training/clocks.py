@@ -6,7 +6,11 @@ import time
 
 import numpy as np
 
-NAMES = ("setup", "warmup", "train", "data", "evaluation", "checkpoint", "logging", "idle")
+# "beside": steps of a backend that trains while others do.
+NAMES = (
+    *("setup", "warmup", "train", "beside"),
+    *("data", "evaluation", "checkpoint", "logging", "idle"),
+)
 
 
 class Clocks:
@@ -35,9 +39,12 @@ class Clocks:
         """(len(NAMES) + 1,) float64: seconds and the number of processes, for a checkpoint."""
         return np.array([*self.seconds().values(), self.processes], np.float64)
 
-    def add(self, earlier: np.ndarray) -> None:
-        """Take over the clocks of the process that wrote a checkpoint."""
+    def add(self, earlier: np.ndarray, interrupted: bool = True) -> None:
+        """Take over the clocks of the process that wrote a checkpoint.
+
+        Unless that was `interrupted`, this one does not count as another process.
+        """
         *seconds, processes = earlier.tolist()
         for name, value in zip(NAMES, seconds, strict=True):
             self._spent[name] += value
-        self.processes = int(processes) + 1
+        self.processes = int(processes) + interrupted

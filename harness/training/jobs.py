@@ -21,8 +21,9 @@ from harness.training.experiment_folder import (
     experiment_folder,
     write_experiment,
 )
-from harness.training.run import Job
-from harness.training.turns import Estimate, Pace, finished, train_seed
+from harness.training.job import Beside, Job
+from harness.training.pace import Estimate, Pace, seconds_left
+from harness.training.turns import finished, train_seed
 
 # Steps after which the weights of the first seed's runs are kept: long enough for rounding to grow
 # to its full size in the networks of the presets, short enough to be trained once more.
@@ -142,13 +143,16 @@ def train(
     todo = [jobs for jobs in todo if jobs]
     counts = (len(images["trainA"]), len(images["trainB"]))
     steps = total_steps(bench.experiment, *counts)
+    alone = steps
+    if threads_beside(bench.experiment, machine, len(request.backends)):
+        alone = min(steps, bench.experiment.timing.timed_steps or steps)
     per_epoch = epoch_steps(bench.experiment, *counts)
     evaluations = len(evaluation_steps(bench.experiment, steps, per_epoch)) + 2
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
-        later = [job.backend for seed in todo[done + 1 :] for job in seed]
+        later = [[job.backend for job in seed] for seed in todo[done + 1 :]]
         then = None if done else with_pace
-        estimate = Forecast(display, later, steps, evaluations, then, afterwards)
+        estimate = Forecast(display, later, steps, alone, evaluations, then, afterwards)
         try:
             train_seed(jobs, bench.experiment.timing, display, estimate)
         except WorkerFailed as failure:
@@ -186,9 +190,12 @@ def jobs_left(
     """
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
     files = image_files(images)
+    threads = threads_beside(experiment, machine, len(request.backends))
     todo = []
     for seed in request.seeds:
         jobs = []
+        kept = course if seed == request.seeds[0] else None  # in turns: a twin trains alone
+        beside_from = max(experiment.timing.timed_steps or 0, kept or 0)
         for backend in request.backends:
             record = RunRecord(device_folder / f"{backend}-seed{seed}")
             if finished(record):
@@ -204,44 +211,52 @@ def jobs_left(
                     threads=machine.threads,
                     experiment=experiment.model_dump(),
                     images=files,
-                    course=course if seed == request.seeds[0] else None,
+                    beside=Beside(beside_from, threads) if threads else None,
+                    course=kept,
                 )
             )
         todo.append(jobs)
     return [jobs for jobs in todo if jobs]
 
 
+def threads_beside(experiment: Experiment, machine: Machine, count: int) -> int | None:
+    """Threads of each of `count` backends when they train side by side; None where they do not.
+
+    On a GPU they would take memory and time from each other, and with one thread there is nothing
+    to share.
+    """
+    if experiment.timing.timed_steps is None or machine.device != "cpu" or count < 2:
+        return None
+    return machine.threads // count or None
+
+
 class Forecast:
     """How long everything will take from here: said once a seed, then kept up to date on the bar.
 
-    `later`: backends of seeds to come, which take all `steps` and `evaluations`. `then`: says what
-    follows from the pace besides. `afterwards`: see `train`.
+    `later`: backends by seed to come, which take all `steps` and `evaluations`, of the steps
+    `alone` in turns. `then`: says what follows from the pace besides. `afterwards`: see `train`.
     """
 
     def __init__(
         self,
         display: Display,
-        later: Sequence[str],
+        later: Sequence[Sequence[str]],
         steps: int,
+        alone: int,
         evaluations: int,
         then: Estimate | None,
         afterwards: Afterwards,
     ):
         self.display, self.later, self.then, self.afterwards = display, later, then, afterwards
-        self.steps, self.evaluations = steps, evaluations
+        self.steps, self.alone, self.evaluations = steps, alone, evaluations
         self._said = False
 
     def __call__(self, paces: dict[str, Pace]) -> None:
         slowest = max(paces.values(), key=lambda pace: pace.step)
-        whole = [
-            replace(
-                paces.get(name, slowest),
-                steps_left=self.steps,
-                evaluations_left=self.evaluations,
-            )
-            for name in self.later
-        ]
-        training = sum(pace.left for pace in (*paces.values(), *whole))
+        training = seconds_left(paces.values()) + sum(
+            seconds_left([self._whole(paces.get(name, slowest)) for name in seed])
+            for seed in self.later
+        )
         self.display.expect(TRAINING, training)
         if self._said:
             return
@@ -254,12 +269,21 @@ class Forecast:
             (1 - TRAINING_OFF) * training + after / AFTER_OFF,
             ((1 + TRAINING_OFF) * training + after * AFTER_OFF),
         )
+        runs = len(paces) + sum(map(len, self.later))
         speeds = ", ".join(f"{name} {1000 * p.step:.0f} ms a step" for name, p in paces.items())
         rest = f", then about {duration(after)} for scores and report" if after else ""
         self.display.say(
             f"About {duration(training + after)} from here ({duration(low)} to {duration(high)}, if"
-            f" nothing else runs): {len(paces) + len(whole)} runs of {self.steps} steps,"
+            f" nothing else runs): {runs} runs of {self.steps} steps,"
             f" {duration(training)} ({speeds}){rest}"
         )
         if self.then:
             self.then(paces)
+
+    def _whole(self, pace: Pace) -> Pace:
+        return replace(
+            pace,
+            steps_left=self.alone,
+            beside_left=self.steps - self.alone,
+            evaluations_left=self.evaluations,
+        )

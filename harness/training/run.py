@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pandas as pd
 
 from backends.interface import Runtime
 from backends.objective import RECORDED
-from harness.config.differences import differences
 from harness.config.experiment import Experiment
 from harness.data.image_arrays import open_images
 from harness.plan.initial_weights import initial_state, nudged_weights
@@ -22,7 +20,6 @@ from harness.plan.plan import evaluation_steps, evenly, make_plan
 from harness.plan.step_cost import step_flops
 from harness.processes.loading import load_here
 from harness.records.run import RunRecord
-from harness.system import interpreters, provenance
 from harness.system.checksums import write_sums
 from harness.system.energy_meter import Meter
 from harness.system.errors import Diverged, UserError
@@ -30,42 +27,22 @@ from harness.system.files import write_arrays, write_json, write_table
 from harness.system.load_meter import CpuLoad, CpuReading, LoadMeter
 from harness.training.checkpoints import Checkpoint, Checkpoints
 from harness.training.clocks import Clocks
+from harness.training.job import Job
 from harness.training.loss_history import History
+from harness.training.run_environment import check_unchanged, described
 from harness.training.translations import TestImages, evaluation_arrays
 
-BLOCK_COUNTS = ("start_step", "steps", "warmup")
+BLOCK_COUNTS = ("start_step", "steps", "warmup", "beside")
 BLOCK_COLUMNS = (
     *(*BLOCK_COUNTS, "train_seconds", "data_seconds", "logging_seconds"),
     *("joules", "others_share", "steal_share", "throttled_share"),
 )
 NO_TIME: CpuReading | None = CpuReading(0.0, 0.0, 0.0, 0.0, 0.0)
-# Of environment.json: what has to stay for as long as a run takes, however often it is interrupted.
-LASTING = ("framework", "versions", "device", "threads", "precision", "compiled", "deterministic")
 # Of a run that diverges before its first checkpoint there is nothing to keep that is not known.
 FROM_SEED = (
     "it began from the initial weights of its seed, and timing.checkpoint_steps=N would keep what"
     " came between"
 )
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker is told, once. `images`: split name -> .npy file, as `open_images` takes it.
-
-    `course`: after this step the weights are kept in a file of their own. `ulp_draw`: every weight
-    of the start is moved by one unit in the last place, by this random draw.
-    """
-
-    backend: str
-    seed: int
-    folder: str
-    device: str
-    device_name: str
-    threads: int
-    experiment: dict[str, Any]
-    images: dict[str, str]
-    course: int | None = None
-    ulp_draw: int | None = None
 
 
 class TrainingRun:
@@ -86,9 +63,12 @@ class TrainingRun:
         )
         self.plan = make_plan(self.experiment, job.seed, len(self.train_a), len(self.train_b))
         self.model, self.objective = self.experiment.networks(), self.experiment.loss()
+        self.checkpoints = Checkpoints(self.record.folder)
+        saved = self.checkpoints.read()
+        self.beside = job.is_beside(0 if saved is None else saved.step)
         runtime = Runtime(
             device=job.device,  # type: ignore[arg-type]
-            threads=job.threads,
+            threads=job.beside.threads if job.beside and self.beside else job.threads,
             **self.experiment.runtime.model_dump(),
         )
         self.backend = load_here(job.backend, self.model, self.objective, runtime)
@@ -96,15 +76,11 @@ class TrainingRun:
         self.meter, self.load = Meter(job.device), LoadMeter()
         self.blocks: list[tuple[float, ...]] = []
         self.step = 0
-        self.checkpoints = Checkpoints(self.record.folder)
-        environment = {"backend": job.backend, **self.backend.environment()}
-        environment |= {"device": job.device_name, **provenance.describe(job.device)}
-        environment |= {"packages": interpreters.packages(job.backend)}
-        saved = self.checkpoints.read()
+        environment = described(job, self.backend)
         if saved is None:
             self._begin()
         else:
-            self._check_environment(environment)
+            check_unchanged(self.record, environment)
             self._resume(saved)
         self.warm_until = self.step + self.experiment.timing.warmup_steps
         self._saved_at, self._saved_step = time.monotonic(), self.step
@@ -122,20 +98,6 @@ class TrainingRun:
         if self.job.ulp_draw is not None:
             self._pass_once()  # nobody evaluates a twin before its first step
 
-    def _check_environment(self, environment: dict[str, Any]) -> None:
-        """A run that changed its framework or its threads halfway would be nobody's result."""
-        file = self.record.folder / "environment.json"
-        before, now = (
-            {name: of[name] for name in LASTING if name in of}
-            for of in (self.record.environment, environment)
-        )
-        changed = differences(before, now)
-        if changed:
-            raise UserError(
-                f"{file}: this run was begun with {changed[0]}; go on with that, or"
-                f" remove {self.record.folder} to train it anew"
-            )
-
     def _resume(self, saved: Checkpoint) -> None:
         try:
             if saved.step > self.plan.steps:
@@ -143,7 +105,8 @@ class TrainingRun:
             if saved.blocks.ndim != 2 or saved.blocks.shape[1] != len(BLOCK_COLUMNS):
                 raise ValueError(f"blocks {saved.blocks.shape}")
             self.backend.load_state(saved.state)
-            self.clocks.add(saved.clocks)
+            planned = self.job.beside is not None and saved.step == self.job.beside.start
+            self.clocks.add(saved.clocks, interrupted=not planned)
         except ValueError as error:
             raise UserError(
                 f"{self.record.folder}: its checkpoint is not of this run ({error}); remove the"
@@ -176,9 +139,13 @@ class TrainingRun:
     def train(self, until: int) -> dict[str, Any]:
         """Train up to step `until`; one timed block, ending when the device is done."""
         clocks, start = self.clocks, self.step
-        warmup = start < self.warm_until
+        if self.job.is_beside(until - 1) != self.beside:
+            raise ValueError(
+                f"steps {start} to {until}: of one process, some in turns, some beside"
+            )
+        warmup = start < self.warm_until and not self.beside
         before = clocks.seconds()
-        clock = "warmup" if warmup else "train"
+        clock = "beside" if self.beside else "warmup" if warmup else "train"
         joules, cpus = 0.0, NO_TIME
         while self.step < until:
             used, spent_here = self._train_without_pause(self._pause(until), clock)
@@ -190,7 +157,8 @@ class TrainingRun:
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
         shares = (load.others, load.steal, load.throttled)
-        self.blocks.append((start, until - start, int(warmup), *seconds, joules, *shares))
+        counts = (start, until - start, int(warmup), int(self.beside))
+        self.blocks.append((*counts, *seconds, joules, *shares))
         if warmup and self.step >= self.warm_until:
             clocks.switch("warmup")
             self.backend.reset_peak_memory()

@@ -1,82 +1,27 @@
 """Trains every backend of one seed, taking turns block by block: A B A B ...
 
-A machine that slows down slows both, and the ratio of their times is formed block by block.
+A machine that slows down slows both, and the ratio of their times is formed block by block. What is
+left after the timed steps is trained side by side: see `timing.timed_steps`.
 """
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.config.experiment import TimingSection
-from harness.processes.process import Child
 from harness.records.run import RunRecord
 from harness.system.errors import WorkerFailed
+from harness.system.interruptions import ignored
 from harness.system.progress import Display
 from harness.training.checkpoints import Checkpoints
-from harness.training.run import Job
-
-
-@dataclass(frozen=True)
-class Pace:
-    """What a run takes, as far as it is known after warming up; seconds."""
-
-    step: float
-    evaluation: float
-    steps_left: int
-    evaluations_left: int
-
-    @property
-    def left(self) -> float:
-        return self.step * self.steps_left + self.evaluation * self.evaluations_left
-
-
-# Called before the bulk of a seed's training and after every turn, with the pace by backend.
-Estimate = Callable[[dict[str, Pace]], None]
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOP_SECONDS = 120.0  # for the step at hand and a checkpoint, before a worker is killed
-
-
-class Worker(Child):
-    """The parent's end of a training process: one backend, one seed."""
-
-    limit = " (timing.patience_seconds)"
-
-    def __init__(self, job: Job):
-        name, log = f"{job.backend}, seed {job.seed}", Path(job.folder) / "log.txt"
-        patience = job.experiment["timing"]["patience_seconds"]
-        super().__init__("harness.training.worker", name, log, asdict(job), patience, job.backend)
-        self.job = job
-        self.step: int = self.begin["step"]
-        self.steps: int = self.begin["steps"]
-        self.evaluations_left: list[int] = self.begin["evaluations"]  # steps, ascending
-
-    def request(self, **command: Any) -> dict[str, Any]:
-        event = super().request(**command)
-        self.step = event["step"]
-        return event
-
-    def train(self, until: int) -> dict[str, Any]:
-        return self.request(train=until)
-
-    def next_stop(self, until: int) -> int:
-        """`until`, or the step before it after which test images are to be translated."""
-        return next((step for step in self.evaluations_left if self.step < step < until), until)
-
-    def evaluate_if_due(self) -> float:
-        """Translate the test images if this is a step for it; the seconds that took."""
-        if self.step not in self.evaluations_left:
-            return 0.0
-        self.evaluations_left.remove(self.step)
-        return self.request(evaluate="translations")["seconds"]
-
-    def interrupt(self) -> None:
-        """Ask for a checkpoint and wait for the process to end; one that hangs is killed."""
-        self.end({"stop": "interrupted"}, STOP_SECONDS)
+from harness.training.job import Job
+from harness.training.pace import Estimate, Pace
+from harness.training.side_by_side import train_side_by_side
+from harness.training.worker_process import Worker
 
 
 def train_seed(
@@ -134,26 +79,49 @@ def _train_together(
             if paces:
                 slowest = max(pace.step for pace in paces.values())
                 block = max(1, round(timing.block_seconds / slowest))
-                _take_turns(workers, block, display, paces, estimate)
-            for worker in workers:
-                worker.request(evaluate="everything")
-                worker.request(finish=True)
+                paces = _take_turns(workers, block, display, paces, estimate)
+            if all(worker.step == worker.steps for worker in workers):
+                for worker in workers:
+                    worker.complete()
+                return
         except BaseException:
-            with _signals_ignored():
+            with ignored():
                 for worker in workers:
                     worker.interrupt()
             raise
+        _go_on_side_by_side(workers, timing, display, paces, estimate)
 
 
-@contextmanager
-def _signals_ignored() -> Iterator[None]:
-    """A second Ctrl-C, or `make` passing on a signal, must not cost the checkpoints."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTIONS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _go_on_side_by_side(
+    workers: Sequence[Worker],
+    timing: TimingSection,
+    display: Display,
+    paces: dict[str, Pace],
+    estimate: Estimate,
+) -> None:
+    """`workers`: all of them at or beyond the step from which on they train beside others.
+
+    `paces`: empty where no step was trained in turns by these processes.
+    """
+    first = min(worker.step for worker in workers)
+    display.say(f"From step {first} on side by side, no longer timed")
+
+    def show(worker: Worker, event: dict[str, Any], evaluation: float) -> None:
+        _show(worker, event, display)
+        step, name = event["seconds_per_step"], worker.job.backend
+        before = paces.get(name, Pace(step, evaluation, 0, 0))
+        beside = step if before.beside is None else 0.9 * before.beside + 0.1 * step
+        paces[name] = _pace(worker, before.step, evaluation or before.evaluation, beside)
+        if len(paces) == len(workers):
+            estimate(dict(paces))
+
+    starts = [partial(_ready_to_train_beside, worker) for worker in workers]
+    train_side_by_side(starts, timing.block_seconds, show)
+
+
+def _ready_to_train_beside(worker: Worker) -> Worker:
+    """The worker itself, or where it began with steps in turns, another process."""
+    return worker.renewed() if worker.begin["step"] < worker.alone_until else worker
 
 
 def _warm_up(
@@ -173,11 +141,10 @@ def _warm_up(
             worker.evaluate_if_due()
     typical = max(evaluation.values(), default=0.0)
     return {
-        worker.job.backend: Pace(
+        worker.job.backend: _pace(
+            worker,
             seconds.get(worker.name, max(seconds.values())),
             evaluation.get(worker.name, typical),
-            worker.steps - worker.step,
-            len(worker.evaluations_left) + 1,
         )
         for worker in workers
         if seconds
@@ -190,49 +157,60 @@ def _take_turns(
     display: Display,
     paces: dict[str, Pace],
     estimate: Estimate,
-) -> None:
+) -> dict[str, Pace]:
+    """As long as steps are timed; returns the pace at the end."""
     estimate(paces)
-    while any(worker.step < worker.steps for worker in workers):
+    while behind := [worker for worker in workers if worker.step < worker.alone_until]:
         # After an uneven interruption the one behind catches up first, so blocks pair again.
-        until = min(worker.step for worker in workers) + block
-        measured: dict[str, tuple[float, float]] = {}
-        for worker in workers:
-            if worker.step < until:
-                pace = paces[worker.job.backend]
-                step = _train_block(worker, until - worker.step, display) or pace.step
-                measured[worker.job.backend] = step, pace.evaluation
-        for worker in workers:
-            seconds = worker.evaluate_if_due()
-            if seconds and worker.job.backend in measured:
-                measured[worker.job.backend] = measured[worker.job.backend][0], seconds
+        until = min(worker.step for worker in behind) + block
+        steps = {
+            worker.name: _train_block(worker, until - worker.step, display)
+            for worker in behind
+            if worker.step < until
+        }
+        seconds = {worker.name: worker.evaluate_if_due() for worker in workers}
         paces = {
-            worker.job.backend: _updated(worker, paces[worker.job.backend], measured)
+            worker.job.backend: _updated(
+                worker, paces[worker.job.backend], steps.get(worker.name), seconds[worker.name]
+            )
             for worker in workers
         }
         estimate(paces)
+    return paces
 
 
-def _updated(worker: Worker, pace: Pace, measured: dict[str, tuple[float, float]]) -> Pace:
+def _updated(worker: Worker, pace: Pace, step: float | None, evaluation: float) -> Pace:
     """The pace after another turn: of the step, a moving average over some ten blocks."""
-    step, evaluation = measured.get(worker.job.backend, (pace.step, pace.evaluation))
+    step = pace.step if step is None else 0.9 * pace.step + 0.1 * step
+    return _pace(worker, step, evaluation or pace.evaluation)
+
+
+def _pace(worker: Worker, step: float, evaluation: float, beside: float | None = None) -> Pace:
     return Pace(
-        0.9 * pace.step + 0.1 * step,
+        step,
         evaluation,
-        worker.steps - worker.step,
+        max(0, worker.alone_until - worker.step),
         len(worker.evaluations_left) + 1,
+        worker.steps - max(worker.alone_until, worker.step),
+        beside,
     )
 
 
 def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
-    """Seconds per step, or None if there was nothing left to train.
+    """Seconds per step, or None if there was nothing left to train in turns.
 
     Where test images are to be translated on the way, the block ends there, in all backends alike.
     """
-    if worker.step >= worker.steps:
+    if worker.step >= worker.alone_until:
         return None
-    event = worker.train(worker.next_stop(min(worker.step + steps, worker.steps)))
+    until = min(worker.step + steps, worker.alone_until)
+    event = worker.train(worker.next_stop(until))
+    _show(worker, event, display)
+    return event["seconds_per_step"]
+
+
+def _show(worker: Worker, event: dict[str, Any], display: Display) -> None:
     losses = event["losses"]
     cycle = (losses["cycle_a"] + losses["cycle_b"]) / 2
     note = f"cycle {cycle:.3f}  {1 / event['seconds_per_step']:.1f} steps/s"
     display.update(worker.name, worker.step, worker.steps, note, estimated=True)
-    return event["seconds_per_step"]

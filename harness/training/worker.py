@@ -20,13 +20,14 @@ from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
 from harness.system.files import remove_leftovers
 from harness.training.clocks import Clocks
-from harness.training.run import Job, TrainingRun
+from harness.training.job import Job
+from harness.training.run import TrainingRun
 
 
 def serve(parent: Parent) -> None:
     """Do as the parent says until it says finish or stop, or is gone."""
     clocks = Clocks()
-    job = Job(**parent.first)
+    job = Job.from_json(parent.first)
     folder = Path(job.folder)
     # A worker whose parent was killed may still be writing its checkpoint: wait for it.
     lock = (folder / ".lock").open("w")

@@ -17,7 +17,8 @@ from harness.data import load_images, prepare
 from harness.system.errors import UserError
 from harness.training.checkpoints import Checkpoints
 from harness.training.clocks import Clocks
-from harness.training.run import Job, TrainingRun
+from harness.training.job import Job
+from harness.training.run import TrainingRun
 
 SETTINGS = ("objective.pool_size=2",)
 KERNEL = "g_ab/stem/kernel"

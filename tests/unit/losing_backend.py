@@ -12,7 +12,8 @@ from backends.model import Model
 from backends.objective import RECORDED, Objective
 from harness.config.experiment import load_experiment
 from harness.training.clocks import Clocks
-from harness.training.run import Job, TrainingRun
+from harness.training.job import Job
+from harness.training.run import TrainingRun
 
 PER_EPOCH, EPOCHS = 5, 8
 OVERRIDES = [

@@ -20,7 +20,8 @@ from harness.system.progress import Display
 from harness.training import worker
 from harness.training.clocks import Clocks
 from harness.training.experiment_folder import decoded_images, prepare_data
-from harness.training.run import Job, TrainingRun
+from harness.training.job import Job
+from harness.training.run import TrainingRun
 
 folder = Path(sys.argv[1])
 settings = ["training.steps_per_epoch=2", "training.epochs_constant=1", "training.epochs_decay=0"]

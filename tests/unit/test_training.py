@@ -1,5 +1,6 @@
 """Turn taking, with workers that only count."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,9 @@ from harness.config.experiment import TimingSection
 from harness.system.errors import WorkerFailed
 from harness.system.files import write_json
 from harness.training import turns
-from harness.training.turns import Pace, Worker
+from harness.training.job import Beside
+from harness.training.pace import TYPICAL_SLOWDOWN, Pace, seconds_left
+from harness.training.worker_process import Worker
 
 TIMING = TimingSection(warmup_steps=2, block_seconds=1.0)
 
@@ -25,6 +28,7 @@ class CountingWorker(Worker):
     def __init__(self, job):
         self.job, self.steps = job, 30
         self.step = self.start.get(job.backend, 0)
+        self.begin = {"step": self.step}
         self.evaluations_left = [mark for mark in self.marks if mark >= self.step]
 
     @property
@@ -49,6 +53,12 @@ class CountingWorker(Worker):
     def close(self):
         self.log.append((self.name, "close"))
 
+    def renewed(self):
+        self.log.append((self.name, "renewed"))
+        other = CountingWorker(self.job)
+        other.step, other.evaluations_left = self.step, self.evaluations_left
+        return other
+
 
 class Silent:
     def say(self, line):
@@ -66,9 +76,9 @@ def log(monkeypatch):
     return CountingWorker.log
 
 
-def run(estimate=lambda paces: None, folder="nowhere", restarts=3):
+def run(estimate=lambda paces: None, folder="nowhere", restarts=3, beside=None):
     jobs = [
-        SimpleNamespace(backend=name, seed=0, folder=f"{folder}/{name}-seed0")
+        SimpleNamespace(backend=name, seed=0, folder=f"{folder}/{name}-seed0", beside=beside)
         for name in ("one", "two")
     ]
     timing = TIMING.model_copy(update={"restarts": restarts})
@@ -88,7 +98,7 @@ def test_backends_take_turns_in_equal_blocks_to_the_end(log):
     assert blocks(log)[-2:] == [("one", 29, 30), ("two", 29, 30)]
     assert estimates[0] == {"one": Pace(0.1, 3.0, 26, 1), "two": Pace(0.2, 5.0, 26, 1)}
     assert [paces["one"].steps_left for paces in estimates[:3]] == [26, 21, 16], "after each turn"
-    assert estimates[0]["two"].left == pytest.approx(26 * 0.2 + 5.0)
+    assert seconds_left(estimates[0].values()) == pytest.approx(26 * (0.1 + 0.2) + 3.0 + 5.0)
 
 
 def test_first_and_last_translations_are_recorded_and_runs_finished(log):
@@ -194,3 +204,66 @@ def test_a_run_that_was_complete_when_its_partner_died_is_not_trained_again(log,
     after = log[log.index(("one", "close")) + 1 :]
     assert {entry[0] for entry in after} == {"two"}
     assert not list(tmp_path.rglob("checkpoint-*"))
+
+
+def steps_of(log, name):
+    """Every step that a worker trained, in its order."""
+    return [step for entry in blocks(log) if entry[0] == name for step in range(*entry[1:])]
+
+
+def test_after_the_timed_steps_each_goes_on_in_another_process_without_turns(log):
+    CountingWorker.marks, estimates = (12, 20), []
+    run(estimates.append, beside=Beside(12, 1))
+    for name in ("one", "two"):
+        assert steps_of(log, name) == list(range(30))
+        renewed = log.index((name, "renewed"))
+        of_it = [entry for entry in blocks(log[:renewed]) if entry[0] == name]
+        assert of_it[-1][2] == 12, "a block in turns ends where they end"
+        assert log.count((name, "renewed")) == 1 and log.count((name, {"finish": True})) == 1
+    before = [entry[1:] for entry in blocks(log) if entry[1] < 12]
+    assert before[::2] == before[1::2], "in turns until then"
+    assert [mark for name, mark, _ in sorted(evaluations(log))] == [0, 12, 20, 30] * 2
+    # After the warm-up of 4 steps.
+    first = estimates[0]
+    assert [(pace.steps_left, pace.beside_left) for pace in first.values()] == [(8, 18)] * 2
+    expected = 8 * (0.1 + 0.2) + 18 * 0.2 * TYPICAL_SLOWDOWN + 3 * 5.0
+    assert seconds_left(first.values()) == pytest.approx(expected)
+    assert estimates[-1]["two"].beside == pytest.approx(0.2)
+    assert seconds_left(estimates[-1].values()) == pytest.approx(5.0)
+
+
+def test_workers_that_stand_beyond_the_timed_steps_go_on_as_they_are(log):
+    CountingWorker.start = {"one": 20, "two": 9}
+    run(beside=Beside(12, 1))
+    assert ("one", "renewed") not in log and ("two", "renewed") in log
+    assert steps_of(log, "one") == list(range(20, 30))
+    assert steps_of(log, "two") == list(range(9, 30))
+
+
+def test_where_no_step_is_left_after_the_timed_ones_there_are_turns_only(log):
+    run(beside=Beside(30, 1))
+    assert not [entry for entry in log if entry[1] == "renewed"]
+    assert [entry[0] for entry in blocks(log)] == ["one", "two"] * (len(blocks(log)) // 2)
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), WorkerFailed("bad", "error")])
+def test_what_ends_one_beside_asks_the_other_for_a_checkpoint(log, failure):
+    CountingWorker.fail_at, CountingWorker.failures = ("two", 13), [failure]
+    trained = CountingWorker.train
+
+    def slowly(worker, until):  # no end before the other has failed
+        while worker.name == "one" and worker.step >= 12 and CountingWorker.failures:
+            time.sleep(0.01)
+        return trained(worker, until)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(type(failure)):
+        patch.setattr(CountingWorker, "train", slowly)
+        run(beside=Beside(12, 1))
+    assert ("one", "interrupt") in log and ("one", {"finish": True}) not in log
+    assert log.count(("one", "close")) == log.count(("two", "close")) == 2
+
+
+def test_a_death_beside_others_is_survived(log):
+    CountingWorker.fail_at, CountingWorker.failures = ("two", 13), [WorkerFailed("gone", "died")]
+    run(beside=Beside(12, 1))
+    assert steps_of(log, "two")[-1] == 29 and log.count(("two", {"finish": True})) == 1

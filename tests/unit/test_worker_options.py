@@ -16,7 +16,8 @@ from harness.plan.initial_weights import initial_state
 from harness.records.run import RunRecord
 from harness.system.files import write_arrays
 from harness.training.clocks import Clocks
-from harness.training.run import Job, TrainingRun
+from harness.training.job import Job
+from harness.training.run import TrainingRun
 
 
 class Listening:

@@ -98,7 +98,7 @@ def pair_load(
     """`pairs` of blocks that both ran, of which `clean` were disturbed in neither."""
     runs = [*first, *second]
     parts = [
-        run.blocks.loc[run.blocks["warmup"] == 0, list(SHARES)].to_numpy(np.float64)
+        run.blocks.loc[run.timed, list(SHARES)].to_numpy(np.float64)
         for run in runs
         if set(SHARES) <= set(run.blocks)
     ]

@@ -39,7 +39,7 @@ class TimingRow:
 def block_times(
     runs: Sequence[RunRecord], column: str = "train_seconds", clean: bool = False
 ) -> pd.Series:
-    """Of each timed block of several runs, without warm-up: `column` divided by its steps.
+    """Of each timed block of several runs: `column` divided by its steps.
 
     Indexed by (seed, start_step, steps). Blocks in which nothing was read, as joules may be, are
     left out; with `clean` also those that others disturbed.
@@ -48,11 +48,11 @@ def block_times(
     for run in runs:
         if column not in run.blocks:  # older runs have no joules
             continue
-        names = ("start_step", "steps", "warmup", column)
-        starts, steps, warmup, values = (run.blocks[name].to_numpy() for name in names)
-        timed = (warmup == 0) & (steps > 0)
+        names = ("start_step", "steps", column)
+        starts, steps, values = (run.blocks[name].to_numpy() for name in names)
+        timed = run.timed
         if clean:
-            timed &= ~is_marked(run)
+            timed = timed & ~is_marked(run)
         starts, steps = starts[timed], steps[timed]
         values = (values[timed] / steps).astype(np.float64)
         kept = np.isfinite(values) & (values > 0)

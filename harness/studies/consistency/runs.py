@@ -29,11 +29,12 @@ from harness.system.files import read_arrays
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
 from harness.training.experiment_folder import decoded_images, experiment_folder, write_experiment
+from harness.training.job import Job
 from harness.training.jobs import ComparisonRequest, jobs_left
-from harness.training.run import Job
-from harness.training.turns import Worker
+from harness.training.side_by_side import complete
+from harness.training.worker_process import Worker
 
-BLOCK = 50  # steps between looks at whether to stop
+BLOCK_SECONDS = 5.0  # between looks at whether to stop
 MOST_AT_ONCE = 8  # a worker takes up to a gigabyte
 
 
@@ -141,11 +142,4 @@ def _train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
 
 def _train(job: Job, stop: Event) -> None:
     with closing(Worker(job)) as worker:
-        while worker.step < worker.steps and not stop.is_set():
-            worker.evaluate_if_due()
-            worker.train(worker.next_stop(min(worker.step + BLOCK, worker.steps)))
-        if stop.is_set():
-            worker.interrupt()
-            return
-        worker.request(evaluate="everything")
-        worker.request(finish=True)
+        complete(worker, BLOCK_SECONDS, stop)

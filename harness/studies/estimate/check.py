@@ -78,7 +78,9 @@ def read_recorded(folder: Path, machine: Machine) -> Recorded:
     clocks = {}
     for name in backends:
         of_runs = [run.resources["clocks"] for run in runs if run.backend == name]
-        clocks[name] = {clock: float(np.mean([of[clock] for of in of_runs])) for clock in CLOCKS}
+        clocks[name] = {
+            clock: float(np.mean([of.get(clock, 0.0) for of in of_runs])) for clock in CLOCKS
+        }
     source, packages = provenance.source_digest(), provenance.deciding_packages()
     same_code = all(
         run.environment.get("source_digest") == source
@@ -96,7 +98,8 @@ def _of_this_machine(folder: Path, machine: Machine) -> list[RunRecord]:
         fix, resources = f"remove {run.folder} to train that run anew", run.resources
         require(run.folder / "environment.json", run.environment, ("device",), fix)
         require(run.folder / "resources.json", resources, ("clocks", "processes"), fix)
-        require(run.folder / "resources.json", resources["clocks"], CLOCKS, fix)
+        needed = [clock for clock in CLOCKS if clock != "beside"]  # which older runs have not
+        require(run.folder / "resources.json", resources["clocks"], needed, fix)
     here = [run for run in complete if run.environment["device"] == machine.device_name]
     if not here:
         devices = {run.environment["device"] for run in complete}

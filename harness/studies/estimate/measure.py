@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from harness.system.errors import UserError, WorkerFailed
 from harness.system.lock import locked
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
-from harness.training.jobs import tell
+from harness.training.jobs import tell, threads_beside
 from harness.training.timed_session import Block, TimedSession, loads_of, timed_session
 
 CLOSE = 0.02  # a spread below which no more blocks are timed
@@ -70,6 +71,7 @@ def estimate(
             f" most about {duration(PATIENCE * seconds)} only what is indispensable. Then scores"
         )
         measured = measure(work, machine, folder, seconds, display)
+        measured = with_steps_beside(measured, work, machine, folder, display)
         display.say("Timing scores, with translations of this session")
         scoring = time_scoring(work, folder, scored, results)
         preparing = time_preparing(work, data_dir, folder)
@@ -145,6 +147,29 @@ def measure(
             )
             measured.append(costs)
     return tuple(measured)
+
+
+def with_steps_beside(
+    measured: tuple[MeasuredCosts, ...],
+    work: Work,
+    machine: Machine,
+    folder: Path,
+    display: Display,
+) -> tuple[MeasuredCosts, ...]:
+    """With the pace of steps that all backends make at once, where a run has such steps."""
+    threads = threads_beside(work.experiment, machine, len(measured))
+    if threads is None or work.steps <= (work.experiment.timing.timed_steps or 0):
+        return measured
+    display.say("Timing steps of all backends at once")
+    machine, logs = replace(machine, threads=threads), folder / "logs"
+    with timed_session(work.experiment, machine, work.backends, logs, "beside") as session:
+        session.warm_up(work.experiment.timing.block_seconds)
+        session.ask_at_once(steps=session.steps)
+        answers = session.ask_at_once(steps=3 * session.steps)
+    return tuple(
+        replace(costs, beside=answer["seconds"] / (3 * session.steps))
+        for costs, answer in zip(measured, answers, strict=True)
+    )
 
 
 def _translate(session: TimedSession, count: int, folder: Path) -> np.ndarray:

@@ -22,7 +22,8 @@ class MeasuredCosts:
     `step`: mean of the others; `spread`: half the width of its 95 % interval, as a share of it.
     `data`, `logging`: of a step. `compiling`: of the first translations. `translation`, `scores`
     (by the discriminator): of an image. `save`: of a checkpoint. `load`: the share of the CPU time
-    that others took, median of blocks; None where it cannot be read.
+    that others took, median of blocks; None where it cannot be read. `beside`: a step beside the
+    other backends, with a share of the threads; None where all steps are made in turns.
     """
 
     backend: str
@@ -39,6 +40,7 @@ class MeasuredCosts:
     scores: float
     save: float
     load: float | None = None
+    beside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ class Scoring:
 class Estimate:
     """Seconds. `runs`: of one run of each backend, by clock and with `start`, before any clock.
 
-    `shared`: what is done once for all; `margin`: how far the total may be off, as a share of it;
-    `titles`: of the frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not
-    predicted.
+    `overlap`: of one seed, what its runs save by training side by side for a while; `shared`: what
+    is done once for all; `margin`: how far the total may be off, as a share of it; `titles`: of the
+    frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not predicted.
     """
 
     work: Work
@@ -86,16 +88,21 @@ class Estimate:
     report_source: str
     left_out: tuple[str, ...]
     load: float | None = None
+    overlap: float = 0.0
 
     def run(self, backend: str) -> float:
         """One run by itself, without waiting for the others' turns."""
         return sum(self.runs[backend].values())
 
     @property
+    def training(self) -> float:
+        """All seeds. What backends run in turns on one machine is added up."""
+        return self.work.seeds * (sum(self.run(name) for name in self.runs) - self.overlap)
+
+    @property
     def total(self) -> dict[str, float]:
-        """`value`, `low` and `high`. Backends run in turns on one machine: sums."""
-        runs = self.work.seeds * sum(self.run(name) for name in self.runs)
-        value = runs + sum(self.shared.values())
+        """`value`, `low` and `high`."""
+        value = self.training + sum(self.shared.values())
         low, high = max(0.0, value * (1 - self.margin)), value * (1 + self.margin)
         return {"value": value, "low": low, "high": high}
 
@@ -131,6 +138,7 @@ def predict(
         report_source=scoring.report_source,
         left_out=tuple(left_out),
         load=max((costs.load for costs in measured if costs.load is not None), default=None),
+        overlap=_overlap(measured, work),
     )
     # The uncertainty of a backend's step counts by the share of its steps in the total.
     uncertain = sum(work.seeds * costs.spread * runs[costs.backend]["train"] for costs in measured)
@@ -141,7 +149,9 @@ def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
     """Seconds of one run by clock. Of its checkpoints only the last: when others are written
     depends on all runs."""
     steps, tested = work.steps, sum(work.tested)
-    warm = min(steps, work.experiment.timing.warmup_steps)
+    alone = _alone(costs, work)
+    processes = 2 if steps > alone else 1
+    warm = min(alone, work.experiment.timing.warmup_steps)
     # Every evaluation translates the test images, and scores them and their translations. The last
     # one also translates by the weights of the last step, where the others are averages, and back,
     # and where both domains have one shape, from a domain into itself.
@@ -151,15 +161,39 @@ def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
     scores = 2 * tested * (work.evaluations + 2)
     evaluation = costs.compiling + translations * costs.translation + scores * costs.scores
     return {
-        "start": costs.start,
-        "setup": costs.setup,
+        "start": processes * costs.start,
+        "setup": processes * costs.setup,
         "warmup": costs.first_step + (warm - 1) * costs.step,
-        "train": (steps - warm) * costs.step,
+        "train": (alone - warm) * costs.step,
+        "beside": _beside(costs, work),
         "data": steps * costs.data,
         "evaluation": evaluation,
-        "checkpoint": costs.save,
+        "checkpoint": processes * costs.save,
         "logging": steps * costs.logging,
     }
+
+
+def _alone(costs: MeasuredCosts, work: Work) -> int:
+    """Steps of a run that are made in turns."""
+    timed = work.experiment.timing.timed_steps
+    return work.steps if costs.beside is None or timed is None else min(work.steps, timed)
+
+
+def _beside(costs: MeasuredCosts, work: Work) -> float:
+    """Seconds of the other steps, the first of which traces and compiles again."""
+    steps = work.steps - _alone(costs, work)
+    return costs.first_step + (steps - 1) * costs.beside if steps and costs.beside else 0.0
+
+
+def _overlap(measured: tuple[MeasuredCosts, ...], work: Work) -> float:
+    """Seconds of a seed in which one backend more than the slowest trains, with another process's
+    start and setup."""
+    seconds = [
+        costs.start + costs.setup + _beside(costs, work)
+        for costs in measured
+        if _beside(costs, work)
+    ]
+    return sum(seconds) - max(seconds, default=0.0)
 
 
 def _twin(costs: MeasuredCosts, work: Work) -> float:

@@ -25,6 +25,7 @@ ROWS = {
     "setup": "setup",
     "warmup": "warmup, with compiling",
     "train": "train",
+    "beside": "train, beside the others",
     "data": "data",
     "evaluation": "evaluation",
     "checkpoint": "checkpoint",
@@ -109,13 +110,12 @@ def print_estimate(
     table.add_section()
     table.add_row("one run", *(seconds_text(estimate.run(name)) for name in estimate.runs))
     show(table, console)
-    runs = work.seeds * sum(estimate.run(name) for name in estimate.runs)
     seeds = plural(work.seeds, "seed")
     once = ", ".join(f"{SHARED[name]} {seconds_text(s)}" for name, s in estimate.shared.items())
     lines = [
         *filter(None, [load_sentence(estimate, machine)]),
-        f"Training {' and '.join(estimate.titles.values())} in turns, {seeds}:"
-        f" {seconds_text(runs)}. Then once: {once} ({estimate.report_source}).",
+        f"Training {' and '.join(estimate.titles.values())}, {seeds}:"
+        f" {seconds_text(estimate.training)}. Then once: {once} ({estimate.report_source}).",
         total_line(estimate),
     ]
     if price is not None:
@@ -145,6 +145,7 @@ def as_json(estimate: Estimate, machine: Machine, price: Price | None) -> dict[s
         "steps": work.steps,
         "evaluations": work.evaluations + 2,
         "runs": {name: {**run, "sum": estimate.run(name)} for name, run in estimate.runs.items()},
+        "overlap": estimate.overlap,
         "shared": estimate.shared,
         "report_source": estimate.report_source,
         "total": total,

@@ -18,8 +18,8 @@ from harness.system import provenance
 from harness.system.errors import WorkerFailed
 from harness.system.progress import Display
 from harness.tools.verify.records import CheckResult, differs, losses_of, ok, unchecked
-from harness.training.run import Job
-from harness.training.turns import Worker
+from harness.training.job import Beside, Job
+from harness.training.worker_process import Worker
 
 # Keys of environment.json: where one of them differs, the same steps may round differently.
 DECIDING = (
@@ -29,6 +29,7 @@ DECIDING = (
     "device",
     "driver",
     "threads",
+    "beside",
     "precision",
     "compiled",
     "deterministic",
@@ -55,6 +56,7 @@ def replay(
     with ExitStack() as stack:
         folder = Path(mkdtemp(prefix="cyclebench-verify-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        beside = run.environment.get("beside")
         job = Job(
             backend=run.backend,
             seed=run.seed,
@@ -64,6 +66,7 @@ def replay(
             threads=threads,
             experiment=experiment.model_dump(),
             images=dict(images),
+            beside=Beside(**beside) if beside else None,
         )
         try:
             losses = _train(job, min(steps, len(run.losses)), display)
@@ -85,6 +88,8 @@ def _train(job: Job, steps: int, display: Display) -> np.ndarray:
         worker.request(evaluate="translations")
         rows = []
         while worker.step < steps:
+            if worker.step == worker.alone_until:
+                worker = worker.renewed()
             losses = worker.train(worker.step + 1)["losses"]
             rows.append([losses[term] for term in RECORDED])
             worker.evaluate_if_due()

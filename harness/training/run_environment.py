@@ -1,0 +1,47 @@
+"""environment.json of a run: what decides its numbers and its times."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from backends.interface import Backend
+from harness.config.differences import differences
+from harness.records.run import RunRecord
+from harness.system import interpreters, provenance
+from harness.system.errors import UserError
+from harness.training.job import Job
+
+# What has to stay for as long as a run takes, however often it is interrupted.
+LASTING = (
+    *("framework", "versions", "device", "threads", "beside"),
+    *("precision", "compiled", "deterministic"),
+)
+
+
+def described(job: Job, backend: Backend) -> dict[str, Any]:
+    """Threads are those of the job, of which a process beside others has fewer."""
+    return {
+        "backend": job.backend,
+        **backend.environment(),
+        "threads": job.threads,
+        "beside": asdict(job.beside) if job.beside else None,
+        "device": job.device_name,
+        **provenance.describe(job.device),
+        "packages": interpreters.packages(job.backend),
+    }
+
+
+def check_unchanged(record: RunRecord, environment: dict[str, Any]) -> None:
+    """A run that changed its framework or its threads halfway would be nobody's result."""
+    file = record.folder / "environment.json"
+    before, now = (
+        {name: of[name] for name in LASTING if name in of}
+        for of in (record.environment, environment)
+    )
+    changed = differences(before, now)
+    if changed:
+        raise UserError(
+            f"{file}: this run was begun with {changed[0]}; go on with that, or"
+            f" remove {record.folder} to train it anew"
+        )
