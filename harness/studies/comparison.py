@@ -18,7 +18,7 @@ from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.records.run import find_runs
 from harness.records.seeds import compared_seeds, record_look
 from harness.report.comparison import write_report
-from harness.report.comparison.evidence import parity_sentence
+from harness.report.comparison.function_evidence import parity_sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.course import course_steps, twin_bar, write_course
 from harness.studies.estimate.typical import typical_seconds

@@ -80,16 +80,16 @@ def _train_together(
                 slowest = max(pace.step for pace in paces.values())
                 block = max(1, round(timing.block_seconds / slowest))
                 paces = _take_turns(workers, block, display, paces, estimate)
-            if all(worker.step == worker.steps for worker in workers):
+            if any(worker.step < worker.steps for worker in workers):
+                _go_on_side_by_side(workers, timing, display, paces, estimate)
+            else:
                 for worker in workers:
                     worker.complete()
-                return
         except BaseException:
             with ignored():
                 for worker in workers:
                     worker.interrupt()
             raise
-        _go_on_side_by_side(workers, timing, display, paces, estimate)
 
 
 def _go_on_side_by_side(

@@ -6,7 +6,8 @@ from defects import DEFECTS
 
 from harness.config.experiment import load_experiment
 from harness.records.evidence import parity_climbs
-from harness.report.comparison.evidence import Evidence, evidence_answers, parity_sentence
+from harness.report.comparison.evidence import Evidence, evidence_answers
+from harness.report.comparison.function_evidence import parity_sentence
 from harness.studies.parity import check, climb, parity_record, write_parity
 from harness.studies.parity.backend_cache import BackendCache
 

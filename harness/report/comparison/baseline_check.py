@@ -44,8 +44,11 @@ def have_they_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow])
         tone = "open"
     elif True in untranslated:
         won, tone = untranslated.count(True), "open"
-        those = "those of the untranslated images"
-        short = f"Learnt? {won} of {len(judged)} scores are better than {those}."
+        titles = listed(list(dict.fromkeys(row.title for row, _ in rows)))
+        short = (
+            f"Learnt? The untranslated images are beaten in {won} of {len(judged)} comparisons:"
+            f" each framework in each direction, by {titles}."
+        )
     elif None in untranslated:
         short, tone = "Better than the untranslated images? It cannot be told yet.", "open"
     else:
