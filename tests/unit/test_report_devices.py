@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from fake_gpus import Card, machine
 from PIL import Image
-from report_experiment import WATTS, build, editing, pages
+from report_experiment import STEPS, WATTS, build, editing, pages
 
 from harness.records.experiment import load
+from harness.records.run import RunRecord
 from harness.report.comparison.environment import groups, warnings
 from harness.report.comparison.notes import about_timing
 from harness.report.comparison.plots import device_figure
@@ -143,6 +144,27 @@ def test_a_report_of_the_default_preset_says_what_the_largest_would_take(tmp_pat
         with editing(path) as record:
             record["flops_per_step"] = None
     assert "PRESET=paper" not in about_timing(load(folder)), "speeds are not known"
+
+
+def test_steps_beside_other_runs_are_in_no_time_and_the_page_says_so(tmp_path):
+    folder = build(tmp_path)
+    before, text = timing_rows(load(folder)), "were trained side by side"
+    assert text not in about_timing(load(folder))
+    for backend in ("torch", "tf"):
+        run = RunRecord(folder / "runs" / "cpu-example" / f"{backend}-seed0")
+        with editing(run.folder / "environment.json") as record:
+            record["beside"] = {"start": STEPS // 2, "threads": 1}
+        with blocks(folder, "cpu-example", backend) as table:
+            table["beside"] = (table["start_step"] >= STEPS // 2).astype(int)
+            table.loc[table["beside"] == 1, "train_seconds"] *= 100
+        again = RunRecord(run.folder)
+        assert len(block_times([again])) == (again.blocks["start_step"] < STEPS // 2).sum() - 2
+    after = timing_rows(load(folder))
+    for one, other in zip(before, after, strict=True):
+        assert other.ratio.value == pytest.approx(one.ratio.value, rel=0.1), one.quantity
+    assert f"the first {STEPS // 2} steps of each run were timed; the others {text}" in (
+        about_timing(load(folder))
+    )
 
 
 # --------------------------------------------------------------------------------------- energy

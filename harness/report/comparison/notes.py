@@ -146,6 +146,14 @@ def seeds_needed(rows: Sequence[MetricRow]) -> list[str]:
 def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
     sentences = [TIMING]
+    starts = [
+        beside["start"] for run in experiment.runs if (beside := run.environment.get("beside"))
+    ]
+    if starts and min(starts) < experiment.runs[0].status["steps"]:
+        sentences.append(
+            f"Only the first {plural(max(starts), 'step')} of each run were timed; the others were"
+            " trained side by side, each backend with its share of the threads."
+        )
     for device in experiment.devices if experiment.preset == DEFAULT else ():
         speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
         counts = experiment.audit["counts"]
