@@ -213,7 +213,7 @@ gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready
 .gpu-dry-run/%/.ready:
 	@echo "Installing $$NEEDED into .gpu-dry-run/$*, once: some 3 GB to download, 6 GB on disk"
 	@"$$PYTHON" -m venv --clear .gpu-dry-run/$*
-	@.gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) "$$NEEDED" numpy pytest
+	@.gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) "$$NEEDED" annotated-types numpy pytest
 	@touch $@
 
 # Without BACKENDS: those that are installed.
