@@ -1,124 +1,118 @@
-"""Two backends could agree on a mistake: both against networks and losses written out anew.
+"""Two backends could agree on a mistake: both against a third implementation, tests/reference.
 
-The networks are put together here from PyTorch's own layers, as the CycleGAN paper's appendix and
-the authors' description have them; nothing of the backends is used but their results.
+Its options are checked in test_reference_options.py.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
+from pydantic import ValidationError
+from reference.experiments import EXPERIMENTS
+from reference.training import Reference
 
 import backends
-from backends.objective import LOSS_TERMS
-from harness.config.experiment import load_experiment
-from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.parity_case import make_case, passing, standing, used_state
+from backends.interface import Batch
+from backends.objective import RECORDED
+from harness.config.experiment import Experiment, load_experiment
+from harness.studies.parity.backend_cache import BackendCache, Facts, relative
+from harness.studies.parity.losses import beside_one
+from harness.studies.parity.parity_case import ParityCase, make_case, used_state
+from harness.studies.parity.training import with_zero_gradients_joined
+
+STEPS_OF_EACH = 3  # first in batches of two, then of one
+TOLERANCE = 1e-12
 
 
-class Residual(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.body = nn.Sequential(
-            *(nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3)),
-            *(nn.InstanceNorm2d(channels), nn.ReLU()),
-            *(nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3)),
-            nn.InstanceNorm2d(channels),
-        )
-
-    def forward(self, x):
-        return x + self.body(x)
+def small_batches(case: ParityCase) -> list[Batch]:
+    """Six steps, the last three of one image where a batch norm can do with it."""
+    sizes = (2, 1) if trains_on_one(case.experiment) else (2, 2)
+    first = case.plan_batches(sizes[0], 0, STEPS_OF_EACH)
+    return first + case.plan_batches(sizes[1], STEPS_OF_EACH, STEPS_OF_EACH)
 
 
-def generator(f, blocks):
-    def block(layer, channels):
-        return [layer, nn.InstanceNorm2d(channels), nn.ReLU()]
-
-    def up(channels):
-        half = channels // 2
-        return nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
-
-    return nn.Sequential(
-        *(nn.ReflectionPad2d(3), *block(nn.Conv2d(3, f, 7), f)),
-        *block(nn.Conv2d(f, 2 * f, 3, stride=2, padding=1), 2 * f),
-        *block(nn.Conv2d(2 * f, 4 * f, 3, stride=2, padding=1), 4 * f),
-        *(Residual(4 * f) for _ in range(blocks)),
-        *(*block(up(4 * f), 2 * f), *block(up(2 * f), f)),
-        *(nn.ReflectionPad2d(3), nn.Conv2d(f, 3, 7), nn.Tanh()),
-    )
+def trains_on_one(experiment: Experiment) -> bool:
+    settings = experiment.model_dump()
+    settings["training"]["batch_size"] = 1
+    try:
+        Experiment.model_validate(settings)
+    except ValidationError:
+        return False
+    return True
 
 
-def discriminator(f):
-    def block(before, after, stride):
-        layers = [nn.Conv2d(before, after, 4, stride=stride, padding=1), nn.InstanceNorm2d(after)]
-        return [*layers, nn.LeakyReLU(float(np.float32(0.2)))]
-
-    return nn.Sequential(
-        *(nn.Conv2d(3, f, 4, stride=2, padding=1), nn.LeakyReLU(float(np.float32(0.2)))),
-        *(*block(f, 2 * f, 2), *block(2 * f, 4 * f, 2), *block(4 * f, 8 * f, 1)),
-        nn.Conv2d(8 * f, 1, 4, stride=1, padding=1),
-    )
+@cache
+def case_of(overrides: tuple[str, ...]) -> ParityCase:
+    return make_case(load_experiment("seasons", "smoke", list(overrides)))
 
 
-def filled(network, state, name):
-    """`network` in float64 with the canonical weights of `name`, in forward order."""
-    canonical = [key for key in state if key.startswith(f"{name}/")]
-    parameters = list(network.double().parameters())
-    assert len(parameters) == len(canonical)
-    with torch.no_grad():
-        for parameter, key in zip(parameters, canonical, strict=True):
-            array = state[key].transpose(3, 2, 0, 1) if state[key].ndim == 4 else state[key]
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
-    return network
+@cache
+def expected(overrides: tuple[str, ...], long: bool = False) -> Facts:
+    case = case_of(overrides)
+    reference = Reference(case.experiment, used_state(case.model, case.objective))
+    recorded = []
+    for batch in case.batches if long else small_batches(case):
+        row = reference.train_step(batch)
+        assert set(row) == set(RECORDED)
+        recorded.append([row[name] for name in RECORDED])
+    return facts(case, reference, np.array(recorded))
 
 
-@pytest.fixture(scope="module")
-def case():
-    return make_case(load_experiment("seasons", "smoke", ["model.blocks=2"]))
+def measured(overrides: tuple[str, ...], name: str, long: bool = False) -> Facts:
+    case = case_of(overrides)
+    backend = BackendCache(case, (name,)).backend(name, "float64")
+    for batch in case.batches if long else small_batches(case):
+        backend.train_step(batch)
+    return facts(case, backend, backend.losses())
 
 
-@pytest.fixture(scope="module")
-@torch.no_grad()
-def expected(case):
-    state = used_state(case.model, case.objective)
-    model = case.experiment.model
-    g_ab, g_ba = (
-        filled(generator(model.filters, model.blocks), state, n) for n in ("g_ab", "g_ba")
-    )
-    d_a, d_b = (
-        filled(discriminator(model.discriminator_filters), state, n) for n in ("d_a", "d_b")
-    )
-    batch = case.batches[0]
-    a, b = (
-        torch.from_numpy(x).permute(0, 3, 1, 2).double() / 127.5 - 1 for x in (batch.a, batch.b)
-    )
-    fake_a, fake_b = g_ba(b), g_ab(a)
-    l1, mse = nn.functional.l1_loss, nn.functional.mse_loss
+def facts(case: ParityCase, trained, recorded: np.ndarray) -> Facts:
+    """What is recorded of every step, what the networks make of images then, and the state.
 
-    def judged(network, images, target):
-        scores = network(images)
-        return mse(scores, torch.full_like(scores, target)).item()
-
-    terms = {
-        "adversarial_ab": judged(d_b, fake_b, 1),
-        "adversarial_ba": judged(d_a, fake_a, 1),
-        "cycle_a": l1(g_ba(fake_b), a).item(),
-        "cycle_b": l1(g_ab(fake_a), b).item(),
-        "identity_a": l1(g_ba(a), a).item(),
-        "identity_b": l1(g_ab(b), b).item(),
-        "discriminator_a": judged(d_a, a, 1) + judged(d_a, fake_a, 0),
-        "discriminator_b": judged(d_b, b, 1) + judged(d_b, fake_b, 0),
+    As in the ladder, what only rounding makes is measured together with what is beside it.
+    """
+    cache = BackendCache(case, ())
+    found: Facts = {
+        (f"step {step}", column): beside_one(cache, column, value)
+        for step, row in enumerate(recorded)
+        for column, value in zip(RECORDED, row, strict=True)
     }
-    fakes = {"g_ba": fake_a, "g_ab": fake_b}
-    return terms, {k: v.permute(0, 2, 3, 1).numpy() for k, v in fakes.items()}
+    for direction, network in (("ab", "g_ab"), ("ba", "g_ba")):
+        images = case.cut(network, 2)
+        for averaged in (False, True) if case.objective.average else (False,):
+            found["translation", f"{direction}, averaged: {averaged}"] = trained.translate(
+                images, direction, averaged
+            )
+    for domain in ("a", "b"):
+        found["scores", domain] = trained.patch_scores(case.cut(f"d_{domain}", 2), domain)
+    end = with_zero_gradients_joined(cache, trained.state())
+    return found | {("end", name): array for name, array in end.items()}
+
+
+def apart(expected: Facts, measured: Facts, tolerance: float) -> str:
+    """What differs, and by how much relative to its L2 norm."""
+    assert set(expected) == set(measured)
+    lines = []
+    for key, array in expected.items():
+        assert measured[key].shape == array.shape, key
+        distance = relative(array, measured[key])
+        if not distance <= tolerance:
+            lines.append(f"{': '.join(key)}: {distance:.1e}")
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", backends.available())
-def test_translations_and_losses_are_those_of_the_reference(case, expected, eager, name):
-    terms, fakes = expected
-    backend, batch = BackendCache(case, (name,)).backend(name, "float64"), case.batches[0]
-    for network, source in (("g_ba", batch.b), ("g_ab", batch.a)):
-        assert np.abs(backend.activations(network, source)["output"] - fakes[network]).max() < 1e-12
-    backend.train_step(standing(passing(batch)))
-    recorded = dict(zip(LOSS_TERMS, backend.losses()[0], strict=False))
-    assert recorded == pytest.approx(terms, rel=1e-12)
+@pytest.mark.parametrize("overrides", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_training_is_that_of_the_reference(eager, overrides: Sequence[str], name: str) -> None:
+    overrides = tuple(overrides)
+    assert apart(expected(overrides), measured(overrides, name), TOLERANCE) == ""
+
+
+@pytest.mark.parametrize("name", backends.available())
+def test_twenty_steps_are_those_of_the_reference(eager, name: str) -> None:
+    overrides = ("model.filters=2", "model.discriminator_filters=2")
+    of_reference, of_backend = expected(overrides, long=True), measured(overrides, name, long=True)
+    assert apart(of_reference, of_backend, TOLERANCE) == ""
