@@ -1,8 +1,10 @@
 """Experiments that between them have every value of every option that changes what is computed.
 
-Name -> overrides of the preset `smoke`. Two pairs of domains have sizes of their own; all others
-are of 32 pixels.
+Name -> overrides of the preset `smoke`. Domains of two experiments have sizes of their own; all
+other images are of 32 pixels.
 """
+
+from harness.config.experiment import Experiment, load_experiment
 
 SMALL = [
     "model.filters=2",
@@ -75,6 +77,7 @@ EXPERIMENTS = {
         "model.norm.affine=true",
         "model.bias=false",
         "model.discriminator=pixel",
+        "model.discriminator_norm_first=true",
         "model.discriminator_bias=true",
         "objective.update_order=discriminators_first",
         "objective.cycle_norm=l2",
@@ -122,15 +125,31 @@ EXPERIMENTS = {
         "objective.pool=none",
         "training.policy=constant",
     ],
+    "no norm but in discriminators, vanilla": [
+        *SMALL,
+        "model.generator=unet",
+        "model.depth=2",
+        "model.norm.kind=none",
+        "model.padding=same",
+        "model.transposed_crop=last",
+        "model.discriminator_norm={kind: batch, affine: true}",
+        "model.discriminator_padding=symmetric",
+        "model.discriminator_tanh=true",
+        "objective.adversarial=vanilla",
+        "objective.pool=half_new",
+        "objective.update_order=discriminators_first",
+        "objective.identity_unit=absolute",
+        "optimiser.learning_rate=1e-4",
+    ],
     # Gradient penalties.
     "two shapes, penalty, half new": [
         *SMALL,
         "data.crop_size=28",
         "data.crop_size_b=32",
         "data.load_size_b=36",
+        # Not behind a norm: it would take a 1x1 kernel of grey images out again.
         "data.channels_a=1",
         "model.discriminator=pixel",
-        "model.discriminator_norm_first=true",
         "model.norm.affine=true",
         "model.upsampling=resize_conv",
         "objective.adversarial=wasserstein_gp",
@@ -160,3 +179,26 @@ EXPERIMENTS = {
         "training.plateau_threshold=0.05",
     ],
 }
+
+# Of the preset `smoke`, what decides the learning rates alone.
+SCHEDULES = {
+    "as the preset": [],
+    "zip, batches": ["training.pairing=zip", "training.batch_size=2"],
+    "oversample": ["training.pairing=oversample", "training.steps_per_epoch=null"],
+    "a budget of steps": ["training.steps=33", "training.warmup_epochs=1"],
+    "a budget of steps, by steps": ["training.steps=33", "training.decay=step"],
+    "halves of epochs": ["training.epochs_constant=1", "training.steps=25"],
+    "falls from the beginning": ["training.epochs_constant=0", "training.policy=cosine"],
+    "never falls": ["training.epochs_decay=0"],
+    "batches without a length": [
+        "training.steps_per_epoch=null",
+        "training.pairing=zip",
+        "training.batch_size=3",
+        "training.policy=step",
+        "training.step_epochs=3",
+    ],
+}
+
+
+def loaded(overrides: list[str]) -> Experiment:
+    return load_experiment("seasons", "smoke", overrides)

@@ -34,9 +34,15 @@ class Weights:
     def set(self, name: str, value: Tensor) -> None:
         self.arrays[f"{self.network}/{name}"] = value.detach()
 
-    def kernel(self, layer: str) -> Tensor:
-        """As PyTorch has it: (out, in, height, width), transposed ones (in, out, height, width)."""
-        return self.get(f"{layer}/kernel").permute(3, 2, 0, 1)
+    def kernel(self, layer: str, shape: tuple[int, ...]) -> Tensor:
+        """As PyTorch has it: (out, in, height, width), transposed ones (in, out, height, width).
+
+        Raises ValueError for one that has not the canonical `shape`.
+        """
+        kernel = self.get(f"{layer}/kernel")
+        if kernel.shape != shape:
+            raise ValueError(f"{layer}: kernel {tuple(kernel.shape)}, expected {shape}")
+        return kernel.permute(3, 2, 0, 1)
 
     def bias(self, layer: str, has_bias: bool) -> Tensor | None:
         return self.get(f"{layer}/bias") if has_bias else None
@@ -56,17 +62,16 @@ def to_levels(images: Tensor, rounding: str) -> np.ndarray:
 
 
 def conv(
-    w: Weights, layer: str, x: Tensor, bias: bool, stride: int = 1, around: int = 0,
-    same: bool = False,
+    w: Weights, layer: str, x: Tensor, out: int, size: int, bias: bool, stride: int = 1,
+    around: int = 0, same: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Zeros around the image: `around` on every side, or as TensorFlow's SAME."""
-    kernel = w.kernel(layer)
+    """`out` channels by a `size` x `size` kernel.
+
+    Zeros around the image: `around` on every side, or as TensorFlow's SAME.
+    """
+    kernel = w.kernel(layer, (size, size, x.shape[1], out))
     if same:
-        height, width = x.shape[2:]
-        (top, bottom), (left, right) = (
-            same_padding(side, size, stride)
-            for side, size in zip((height, width), kernel.shape[2:], strict=True)
-        )
+        (top, bottom), (left, right) = (same_padding(n, size, stride) for n in x.shape[2:])
     else:
         top = bottom = left = right = around
     padded = F.pad(x, (left, right, top, bottom))
@@ -85,15 +90,18 @@ def reflected(x: Tensor, pixels: int) -> Tensor:
     return F.pad(x, (pixels,) * 4, mode="reflect")
 
 
-def transposed_conv(w: Weights, layer: str, x: Tensor, bias: bool, crop: str) -> Tensor:
+def transposed_conv(
+    w: Weights, layer: str, x: Tensor, out: int, size: int, bias: bool, crop: str
+) -> Tensor:
     """Twice as high and wide. Pixel i of the input adds kernel[k] to pixel 2 i + k of the output.
 
     Of a 3x3 kernel's 2 n + 1 rows and columns the `crop` ("first" or "last") goes; of a 4x4
     kernel's 2 n + 2 both go.
     """
     height, width = x.shape[2:]
-    full = F.conv_transpose2d(x, w.kernel(layer), w.bias(layer, bias), stride=2)
-    start = 1 if full.shape[2] == 2 * height + 2 or crop == "first" else 0
+    kernel = w.kernel(layer, (size, size, out, x.shape[1]))
+    full = F.conv_transpose2d(x, kernel, w.bias(layer, bias), stride=2)
+    start = 1 if size == 4 or crop == "first" else 0
     return full[:, :, start : start + 2 * height, start : start + 2 * width]
 
 

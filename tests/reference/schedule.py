@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import math
 
+from harness.config.experiment import Experiment
 from harness.config.sections import TrainingSection
 
 
+def rates(experiment: Experiment, train_a: int, train_b: int) -> list[tuple[float, float]]:
+    """Of generators and discriminators, for every step of a run; without what plateaus make.
+
+    `train_a`, `train_b`: images of the train splits.
+    """
+    training, optimiser = experiment.training, experiment.optimiser
+    generators = optimiser.learning_rate
+    discriminators = optimiser.discriminator_learning_rate
+    if discriminators is None:
+        discriminators = generators
+    images = min(train_a, train_b) if training.pairing == "zip" else max(train_a, train_b)
+    per_epoch = training.steps_per_epoch or max(1, images // training.batch_size)
+    steps = training.steps or (training.epochs_constant + training.epochs_decay) * per_epoch
+    factors = [factor(training, step, steps, per_epoch) for step in range(steps)]
+    return [(generators * each, discriminators * each) for each in factors]
+
+
 def factor(training: TrainingSection, step: int, steps: int, steps_per_epoch: int) -> float:
-    """Of both rates at `step` of `steps`, counted from 0; without that of plateaus."""
+    """Of both rates at `step` of `steps`, counted from 0."""
     result = warm_up(training, step, steps_per_epoch)
     if training.policy == "step":
         reductions = (step // steps_per_epoch) // training.step_epochs

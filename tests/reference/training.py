@@ -50,10 +50,10 @@ class Reference:
         averages: bool = False,
     ) -> Tensor:  # fmt: skip
         data, name = self.experiment.data, f"average/{network}" if averages else network
-        growth = data.crop("b") - data.crop("a")
-        weights = Weights(self.arrays, name, training)
-        model = self.experiment.model
-        return generator(weights, model, x, growth if network == "g_ab" else -growth, kept)
+        source, target = network[-2:]
+        growth = data.crop(target) - data.crop(source)
+        weights, model = Weights(self.arrays, name, training), self.experiment.model
+        return generator(weights, model, x, data.channels(target), growth, kept)
 
     def judge(self, domain: str, x: Tensor, training: bool = True) -> Tensor:
         weights = Weights(self.arrays, f"d_{domain}", training)
