@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from reference.experiments import loaded
 from reference.training import Reference
 
-from backends.interface import Batch
+from backends.interface import Batch, State
 from backends.objective import RECORDED
 from harness.config.experiment import Experiment
 from harness.studies.parity.backend_cache import BackendCache, Facts, relative
@@ -45,10 +45,16 @@ def case_of(overrides: tuple[str, ...]) -> ParityCase:
 
 
 @cache
+def state_of(overrides: tuple[str, ...]) -> State:
+    case = case_of(overrides)
+    return used_state(case.model, case.objective)
+
+
+@cache
 def expected(overrides: tuple[str, ...], steps: int = 2 * STEPS_OF_EACH) -> Facts:
     """By the third implementation; more than six steps are those of the parity ladder."""
     case = case_of(overrides)
-    reference = Reference(case.experiment, used_state(case.model, case.objective))
+    reference = Reference(case.experiment, state_of(overrides))
     rows = [reference.train_step(batch) for batch in chosen(case, steps)]
     assert all(set(row) == set(RECORDED) for row in rows)
     recorded = np.array([[row[column] for column in RECORDED] for row in rows])
@@ -59,7 +65,8 @@ def measured(overrides: tuple[str, ...], name: str, steps: int = 2 * STEPS_OF_EA
     """By backend `name`, which is given what the configuration comes to now."""
     case = case_of(overrides)
     case = replace(case, model=case.experiment.networks(), objective=case.experiment.loss())
-    backend = BackendCache(case, (name,)).backend(name, "float64")
+    backend = BackendCache(case, (name,)).build(name, "float64")
+    backend.load_state(state_of(overrides))
     for batch in chosen(case, steps):
         backend.train_step(batch)
     return facts(case, backend, backend.losses())

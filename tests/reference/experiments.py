@@ -147,9 +147,10 @@ EXPERIMENTS = {
         "data.crop_size=28",
         "data.crop_size_b=32",
         "data.load_size_b=36",
-        # Not behind a norm: it would take a 1x1 kernel of grey images out again.
         "data.channels_a=1",
+        # Without norm: of 1x1 kernels of few channels it leaves next to nothing to learn.
         "model.discriminator=pixel",
+        "model.discriminator_norm.kind=none",
         "model.norm.affine=true",
         "model.upsampling=resize_conv",
         "objective.adversarial=wasserstein_gp",

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.config.sections import ModelSection, NormSection
 from reference.layers import (
     Weights,
     conv,
@@ -16,10 +20,6 @@ from reference.layers import (
     reflected,
     transposed_conv,
 )
-from torch import Tensor
-from torch.nn import functional as F
-
-from harness.config.sections import ModelSection, NormSection
 
 Masks = Sequence[np.ndarray]
 NO_NORM = NormSection(kind="none")

@@ -1,4 +1,4 @@
-"""Every option of a configuration, and those that the third implementation has nothing to do with."""
+"""The options of a configuration, and those that are not for the third implementation."""
 
 from __future__ import annotations
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from backends.interface import Batch
+from harness.config.experiment import Experiment
 from reference.layers import Weights, from_levels, to_levels
 from reference.losses import (
     distance,
@@ -16,12 +20,8 @@ from reference.losses import (
     of_real,
 )
 from reference.networks import Masks, discriminator, generator
-from reference.pool import shown
-from torch import Tensor
-
-from backends.interface import Batch
-from harness.config.experiment import Experiment
 from reference.optimiser import adam, averaged
+from reference.pool import shown
 
 GENERATORS, DISCRIMINATORS = ("g_ab/", "g_ba/"), ("d_a/", "d_b/")
 
@@ -60,9 +60,7 @@ class Reference:
         return discriminator(weights, self.experiment.model, x)
 
     @torch.no_grad()
-    def translate(
-        self, images: np.ndarray, direction: str, averaged: bool = False
-    ) -> np.ndarray:
+    def translate(self, images: np.ndarray, direction: str, averaged: bool = False) -> np.ndarray:
         """uint8 (N, H, W, C) to uint8."""
         translations = [
             self.generate(f"g_{direction}", from_levels(image[None]), (), False, averaged)
