@@ -42,7 +42,7 @@ class Weights:
         kernel = self.get(f"{layer}/kernel")
         if kernel.shape != shape:
             raise ValueError(f"{layer}: kernel {tuple(kernel.shape)}, expected {shape}")
-        return kernel.permute(3, 2, 0, 1)
+        return kernel.permute(3, 2, 0, 1).contiguous()
 
     def bias(self, layer: str, has_bias: bool) -> Tensor | None:
         return self.get(f"{layer}/bias") if has_bias else None
