@@ -62,8 +62,8 @@ class ResNetSpec:
     `stem_padding` and `head_padding` other than 3 make the translation larger or smaller.
 
     `upsampling`: 3x3 transposed convolutions of stride 2, or pixels doubled (nearest), then a 3x3
-    convolution under reflection padding (Odena et al. 2016). `bias`: in front of norms;
-    `stem_bias`: in front of the stem's where the others have none.
+    convolution under reflection padding (Odena et al. 2016). `bias`: of every layer but the head,
+    which always has one; `stem_bias`: of the stem where the others have none.
     """
 
     in_channels: int = 3

@@ -68,7 +68,7 @@ def _exchange_facts(
         group = f"{CONTINUED} steps from {giver}"
         facts |= {(f"loaded from {giver}", key): x for key, x in continuation.start.items()}
         facts |= _loss_facts(cache, group, continuation.losses)
-        end = _with_zero_gradients_joined(cache, continuation.end)
+        end = with_zero_gradients_joined(cache, continuation.end)
         facts |= {(f"{group}, end", key): array for key, array in end.items()}
     return facts | {("loaded, with batch norm", key): array for key, array in normed.items()}
 
@@ -85,7 +85,7 @@ def trajectory(cache: BackendCache, name: str) -> Facts:
     backend, model = cache.backend(name, "float64"), cache.case.model
     losses = _train(backend, cache.case.batches)
     facts = _loss_facts(cache, f"losses of {len(losses)} steps", losses)
-    end = _with_zero_gradients_joined(cache, backend.state())
+    end = with_zero_gradients_joined(cache, backend.state())
     weights, statistics = model.parameter_shapes(), model.statistic_shapes()
     groups = {
         network: [key for key in weights if key.startswith(f"{network}/")] for network in NETWORKS
@@ -100,7 +100,7 @@ def trajectory(cache: BackendCache, name: str) -> Facts:
     # One step more, late enough for the decay that the objective asks for.
     backend.load_state({**backend.state(), "step": np.array(LATE, np.int64)})
     _train(backend, cache.case.batches[-1:])
-    late = _with_zero_gradients_joined(cache, backend.state())
+    late = with_zero_gradients_joined(cache, backend.state())
     averaged = [key for key in groups["averages"] if key in late]
     return facts | {("late averages", key): late[key] for key in averaged}
 
@@ -120,7 +120,7 @@ def _loss_facts(cache: BackendCache, group: str, losses: np.ndarray) -> Facts:
     }
 
 
-def _with_zero_gradients_joined(cache: BackendCache, state: State) -> dict[str, np.ndarray]:
+def with_zero_gradients_joined(cache: BackendCache, state: State) -> dict[str, np.ndarray]:
     """What only rounding moves is measured together with the kernel in front of it."""
     joined = dict(state)
     beside = {**cache.case.model.zero_gradients(), **cache.case.nearly_cancelling()}
