@@ -15,13 +15,15 @@ from backends.objective import Objective
 from harness.config.experiment import Experiment
 from harness.data.seasons import render
 from harness.data.seasons.paint import Season
-from harness.plan.plan import make_plan
+from harness.plan.plan import Plan, make_plan
 from harness.system.errors import UserError
 
 STEPS = 20
 # More than one image, or a sum over the batch would look like a mean.
 BATCH = 2
 SCENES = 6
+COVERING_STEPS = 2
+LONGER = 6  # pixels, of a photograph that is not square
 # Of the experiment's learning rate. At the whole of it rounding grows twice as large with every
 # step, and after twenty a defect has to be large to be seen.
 GENTLE = 0.01
@@ -37,15 +39,28 @@ LARGE, POOLED_LARGE = 128, 8
 class ParityCase:
     """`images`: of "a" and "b", uint8 (SCENES, size + MARGIN, size + MARGIN, channels).
 
-    `batches`: twenty steps around the one that fills the pools, at a gentle learning rate.
+    `sources`: what a plan cuts squares out of, uint8 (SCENES, H, W, channels). `batches`: steps
+    around the one that fills the pools, at a gentle learning rate. `quick`: no graphs, and of batch
+    norms only those that the experiment has.
     """
 
     experiment: Experiment
     model: Model
     objective: Objective
     images: dict[str, np.ndarray]
+    sources: dict[str, np.ndarray]
     batches: list[Batch]
     gradient_batches: int = 6
+    quick: bool = False
+
+    @property
+    def normed(self) -> Model:
+        """Networks that checks of batch norms are made with."""
+        return self.model if self.quick else self.with_batch_norm()
+
+    @property
+    def batch_size(self) -> int:
+        return self.experiment.training.batch_size
 
     def size(self, network: str) -> int:
         """Height and width of the images that one of NETWORKS is trained on."""
@@ -76,6 +91,11 @@ class ParityCase:
             changed[network] = replace(spec, norm=norm)
         return replace(self.model, **changed)
 
+    def filling(self, before: int) -> int:
+        """The step so many `before` the one that fills the pools."""
+        stored = 1 if self.experiment.objective.pool == "half_new" else self.batch_size
+        return max(0, self.experiment.objective.pool_size // stored - before)
+
     def nearly_cancelling(self) -> dict[str, str]:
         """Parameters whose gradient nearly cancels -> the kernel that each is measured with.
 
@@ -86,15 +106,11 @@ class ParityCase:
             return {}
         return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
 
-    def plan_batches(self, batch_size: int, first: int, steps: int) -> list[Batch]:
-        """`steps` batches of the harness's plan, from step `first` on.
-
-        The learning rate falls within these steps.
-        """
+    def plan(self, first: int, steps: int) -> Plan:
+        """The harness's plan up to step `first` + `steps`; the learning rate falls within them."""
         per_epoch = 5
         training = self.experiment.training.model_copy(
             update={
-                "batch_size": batch_size,
                 "steps": None,
                 "steps_per_epoch": per_epoch,
                 "epochs_constant": first // per_epoch + 2,
@@ -102,10 +118,13 @@ class ParityCase:
             }
         )
         experiment = self.experiment.model_copy(update={"training": training})
-        plan = make_plan(experiment, 0, SCENES, SCENES)
-        batches = []
+        return make_plan(experiment, 0, len(self.sources["a"]), len(self.sources["b"]))
+
+    def plan_batches(self, first: int, steps: int) -> list[Batch]:
+        """`steps` batches of that plan, from step `first` on."""
+        plan, batches = self.plan(first, steps), []
         for step in range(first, first + steps):
-            batch = plan.batch(step, self.images["a"], self.images["b"])
+            batch = plan.batch(step, self.sources["a"], self.sources["b"])
             gentle = batch._replace(
                 learning_rate=GENTLE * batch.learning_rate,
                 discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
@@ -117,15 +136,25 @@ class ParityCase:
 def make_case(experiment: Experiment, gradient_batches: int = 6) -> ParityCase:
     """A small case with the networks, objective and schedule of `experiment`."""
     small = _small(experiment)
-    images = {
-        "a": _scenes(0, "summer", small.data.load("a"), small.data.channels_a),
-        "b": _scenes(10, "winter", small.data.load("b"), small.data.channels_b),
-    }
+    images = _images(small)
+    case = ParityCase(small, small.networks(), small.loss(), images, images, [], gradient_batches)
     # Begun just before the pool is full: twenty steps store, swap and pass.
-    stored = 1 if small.objective.pool == "half_new" else BATCH
-    first = max(0, small.objective.pool_size // stored - STEPS // 4)
-    case = ParityCase(small, small.networks(), small.loss(), images, [], gradient_batches)
-    return replace(case, batches=case.plan_batches(BATCH, first, STEPS))
+    return replace(case, batches=case.plan_batches(case.filling(STEPS // 4), STEPS))
+
+
+def covering_case(experiment: Experiment) -> ParityCase:
+    """`experiment` as it is: it must be small. Of square crops the images are not square."""
+    model, images, sources = experiment.networks(), _images(experiment), {}
+    for domain, (height, width) in {"a": (0, LONGER), "b": (LONGER, 0)}.items():
+        load = experiment.data.load(domain)
+        longer = (height, width) if experiment.data.augmentation == "square_crop" else (0, 0)
+        season: Season = "summer" if domain == "a" else "winter"
+        scenes = _scenes(0, season, load + LONGER, experiment.data.channels(domain))
+        sources[domain] = scenes[:, : load + longer[0], : load + longer[1]]
+    # Splits of different sizes, of which every pairing makes something else.
+    sources["b"] = sources["b"][: SCENES - 2]
+    case = ParityCase(experiment, model, experiment.loss(), images, sources, [], 1, quick=True)
+    return replace(case, batches=case.plan_batches(case.filling(1), COVERING_STEPS))
 
 
 def _small(experiment: Experiment) -> Experiment:
@@ -151,6 +180,14 @@ def _small(experiment: Experiment) -> Experiment:
     raise UserError(
         f"preset {experiment.preset}: its networks need images above {SIZES[-1]} pixels"
     )
+
+
+def _images(experiment: Experiment) -> dict[str, np.ndarray]:
+    data = experiment.data
+    return {
+        "a": _scenes(0, "summer", data.crop("a") + MARGIN, data.channels_a),
+        "b": _scenes(10, "winter", data.crop("b") + MARGIN, data.channels_b),
+    }
 
 
 def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:

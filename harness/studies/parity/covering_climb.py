@@ -1,0 +1,85 @@
+"""The ladder for every covering experiment, with all backends at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from threading import Lock
+
+from harness.config.experiment import Experiment
+from harness.studies.parity.backend_cache import BackendCache, Precision, Site
+from harness.studies.parity.covering import COVERING, experiment_of
+from harness.studies.parity.ladder import CHECKS, ParityCheck, Rung, climb
+from harness.studies.parity.parity_case import covering_case
+from harness.studies.parity.rows import ParityRow
+from harness.studies.parity.together import measurements
+
+# Rungs, and checks of others, that the experiment's own ladder climbs: options touch nothing there
+# that other rungs here do not measure. Adam's are in FREEZING, which compares whole training steps
+# with Adam in NumPy.
+LEFT_OUT = (Rung.ADAM, Rung.EXCHANGE)
+# A compiled network is measured by training; nothing but a step is compiled otherwise.
+COMPILED = (Rung.TRAJECTORY, Rung.EVALUATION)
+
+
+def checks_of(experiment: Experiment) -> tuple[ParityCheck, ...]:
+    """Those that a covering experiment is measured by, in float64 and in what it trains in."""
+    chosen = [check for check in CHECKS if check.rung not in LEFT_OUT]
+    if experiment.runtime.compile != "none":
+        chosen = [check for check in chosen if check.rung in COMPILED]
+    return tuple(check for check in chosen if check.quick)
+
+
+def reduced(experiment: Experiment) -> tuple[Precision, ...]:
+    return ("bfloat16",) if experiment.runtime.precision == "bfloat16" else ()
+
+
+def climb_covering(
+    names: Sequence[str],
+    experiments: Mapping[str, tuple[str, ...]] = COVERING,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, list[ParityRow]]:
+    """Rows of every experiment, by its name.
+
+    A process for each backend, in which it measures one experiment after the other: to import a
+    framework takes longer than any of them. Backends do not wait for each other.
+    """
+    sites = {name: Site(name) for name in names}
+    loaded = {key: experiment_of(overrides) for key, overrides in experiments.items()}
+    with ExitStack() as stack:
+        processes: dict = {}
+        caches = {
+            key: BackendCache(
+                covering_case(experiment), names, sites, reduced(experiment), True, processes
+            )
+            for key, experiment in loaded.items()
+        }
+        for cache in caches.values():
+            stack.enter_context(closing(cache))
+        _measure(names, caches, loaded, progress)
+        return {key: list(climb(cache, checks_of(loaded[key]))) for key, cache in caches.items()}
+
+
+def _measure(
+    names: Sequence[str],
+    caches: Mapping[str, BackendCache],
+    experiments: Mapping[str, Experiment],
+    progress: Callable[[int, int], None],
+) -> None:
+    done, lock = 0, Lock()
+
+    def measure(name: str) -> None:
+        nonlocal done
+        for key, cache in caches.items():
+            for function in measurements(cache, name, checks_of(experiments[key])):
+                with suppress(Exception):
+                    cache.once(function, name)
+            cache.forget(name)
+            with lock:
+                done += 1
+                progress(done, len(caches) * len(names))
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        for future in [pool.submit(measure, name) for name in names]:
+            future.result()
