@@ -88,7 +88,7 @@ def test_a_backend_that_cannot_be_measured_is_a_breach(monkeypatch, healthy):
 def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):
     row = ParityRow("losses", "x", float("nan"), 1.0, "float32")
     assert not row.passed
-    parity.write_rows([row], tmp_path / "parity.json")
+    parity.write_document(parity.as_json([row]), tmp_path / "parity.json")
     [written] = read_json(tmp_path / "parity.json")["rows"]
     assert written["measured"] is None and written["passed"] is False
 

@@ -97,7 +97,8 @@ class BackendCache:
         reduced = {"precision": "float32" if precision == "tf32" else precision}
         asked = {**self.case.experiment.runtime.model_dump(), **reduced}
         asked |= {"device": site.device, "tf32": precision == "tf32"}
-        asked["traced"] = not self.case.quick
+        # Networks with other norms are asked for a few passes: a graph would not pay.
+        asked["traced"] = not self.case.quick and model in (None, self.case.model)
         threads = provenance.default_threads() // (len(self.names) if self.apart else 1)
         runtime = Runtime(threads=max(1, threads), **asked)
         arguments = (site.backend, model or self.case.model, self.case.objective, runtime)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, reduce
 from itertools import combinations, product
+from operator import getitem
 from pathlib import Path
+from textwrap import fill
 
 from harness.config.experiment import Experiment, load_experiment
 from harness.studies.parity.options import ONCE, OPTIONS
@@ -58,9 +60,22 @@ def experiment_of(overrides: Iterable[str]) -> Experiment:
 
 
 def levels_of(overrides: Iterable[str]) -> Levels:
-    """The settings that are levels of OPTIONS."""
+    """Levels of all OPTIONS that mean something in an experiment."""
     given = dict(setting.split("=", 1) for setting in overrides)
-    return {option: level for option, level in given.items() if option in OPTIONS}
+    chosen = own_levels() | given
+    return active({option: chosen[option] for option in OPTIONS if option in chosen})
+
+
+@cache
+def own_levels() -> Levels:
+    """Levels that preset `smoke` has by itself."""
+    own = experiment_of(()).model_dump()
+    return {
+        option: level
+        for option, each in OPTIONS.items()
+        for level in each.levels
+        if parse_yaml(level) == reduce(getitem, option.split("."), own)
+    }
 
 
 def settings(levels: Levels) -> tuple[str, ...]:
@@ -140,9 +155,9 @@ def generate() -> dict[str, tuple[str, ...]]:
     """
     draw, missing = random.Random(0), set(wanted())  # noqa: S311
     found: list[Levels] = []
-    for setting in ONCE:
-        option, level = setting.split("=")
-        found.append(_best({option: level}, missing, draw))
+    for setting, beside in ONCE.items():
+        fixed = dict(one.split("=") for one in (setting, *beside))
+        found.append(_best(fixed, missing, draw))
         missing -= pairs(found[-1])
     while missing:
         one, two = (setting.split("=") for setting in draw.choice(sorted(missing)))
@@ -188,10 +203,15 @@ def _title(levels: Levels) -> str:
 
 
 def write() -> None:
-    lines = ["# Written by `python -m harness.studies.parity.covering`."]
+    """Settings that preset `smoke` has by itself are left out."""
+    own = {f"{option}={level}" for option, level in own_levels().items()}
+    text = "# Written by `python -m harness.studies.parity.covering`.\n"
     for name, given in generate().items():
-        lines += [f"{name}:", *(f"  - '{setting}'" for setting in given)]
-    write_bytes(FILE, ("\n".join(lines) + "\n").encode())
+        listed = ", ".join(f"'{setting}'" for setting in given if setting not in own)
+        text += f"{name}:\n" + fill(f"[{listed}]", 98, initial_indent="  ", subsequent_indent="  ")
+        text += "\n"
+    write_bytes(FILE, text.encode())
 
 
 if __name__ == "__main__":
+    write()

@@ -15,7 +15,7 @@ from harness.studies.parity.losses import beside_one
 from harness.studies.parity.parity_case import passing, standing, used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3  # steps
-# Steps taken: past a thousand; and so many that averages have the decay that the objective asks for.
+# Steps taken: up to a thousand; and so many that averages have the decay that is asked for.
 LATE = (999, 30_000)
 
 # ----------------------------------------------------------------------------------- exchange
