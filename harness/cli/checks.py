@@ -107,7 +107,7 @@ def add_parity(commands: shared.Commands) -> None:
         "parity",
         help="check that all backends compute the same",
         epilog="example: cyclebench parity --preset quick --to parity.json. Then some two dozen"
-        " small experiments are checked on the CPU, which together have every option.",
+        " small experiments are checked, on the CPU alone, which together have every option.",
     )
     command.set_defaults(command=run_parity)
     command.add_argument(
@@ -155,8 +155,7 @@ def run_parity(options: argparse.Namespace) -> int:
         gpu = find_gpu()
         precisions = ("bfloat16", "tf32") if gpu and gpu.has_bfloat16 else ()
     rows = check_parity(options.preset or "quick", options.backends, device, precisions)
-    # They are compared on the CPU, which takes two backends.
-    covered = len(options.backends) > 1 and not options.fast
+    covered = device == "cpu" and not options.fast
     experiments = climb_covering(options.backends) if covered else {}
     document = with_covering(rows, experiments)
     if options.to:

@@ -19,16 +19,21 @@ from harness.studies.parity.together import measurements
 # that other rungs here do not measure. Adam's are in FREEZING, which compares whole training steps
 # with Adam in NumPy.
 LEFT_OUT = (Rung.ADAM, Rung.EXCHANGE)
-# A compiled network is measured by training; nothing but a step is compiled otherwise.
-COMPILED = (Rung.TRAJECTORY, Rung.EVALUATION)
+# What a setting that is tried once can touch: of a compiled network the step, and the passes that
+# are not compiled beside it; of many blocks the passes through them.
+OF_ONCE = {
+    "runtime.compile=default": (Rung.TRAJECTORY, Rung.EVALUATION),
+    "model.blocks=9": (Rung.PARAMETERS, Rung.ACTIVATIONS, Rung.GRADIENTS),
+}
 
 
-def checks_of(experiment: Experiment) -> tuple[ParityCheck, ...]:
+def checks_of(overrides: Sequence[str]) -> tuple[ParityCheck, ...]:
     """Those that a covering experiment is measured by, in float64 and in what it trains in."""
-    chosen = [check for check in CHECKS if check.rung not in LEFT_OUT]
-    if experiment.runtime.compile != "none":
-        chosen = [check for check in chosen if check.rung in COMPILED]
-    return tuple(check for check in chosen if check.quick)
+    climbed = {rung for rung in Rung if rung not in LEFT_OUT}
+    for setting, rungs in OF_ONCE.items():
+        if setting in overrides:
+            climbed &= set(rungs)
+    return tuple(check for check in CHECKS if check.rung in climbed and check.quick)
 
 
 def reduced(experiment: Experiment) -> tuple[Precision, ...]:
@@ -57,14 +62,15 @@ def climb_covering(
         }
         for cache in caches.values():
             stack.enter_context(closing(cache))
-        _measure(names, caches, loaded, progress)
-        return {key: list(climb(cache, checks_of(loaded[key]))) for key, cache in caches.items()}
+        checks = {key: checks_of(overrides) for key, overrides in experiments.items()}
+        _measure(names, caches, checks, progress)
+        return {key: list(climb(cache, checks[key])) for key, cache in caches.items()}
 
 
 def _measure(
     names: Sequence[str],
     caches: Mapping[str, BackendCache],
-    experiments: Mapping[str, Experiment],
+    checks: Mapping[str, Sequence[ParityCheck]],
     progress: Callable[[int, int], None],
 ) -> None:
     done, lock = 0, Lock()
@@ -72,7 +78,7 @@ def _measure(
     def measure(name: str) -> None:
         nonlocal done
         for key, cache in caches.items():
-            for function in measurements(cache, name, checks_of(experiments[key])):
+            for function in measurements(cache, name, checks[key]):
                 with suppress(Exception):
                     cache.once(function, name)
             cache.forget(name)

@@ -221,10 +221,13 @@ def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
         # Scores on both sides of the middle between the two targets, so that accuracies count.
         state[f"{network}/head/bias"] += np.float32(objective.middle)
     if objective.adversarial == "wasserstein":
-        # As after any step: so that nothing moves at learning rate zero.
+        # As after any step: so that nothing moves at learning rate zero. The bound is rounded down:
+        # above it float64 would clip once more.
+        clip = np.float32(objective.clip)
+        clip = np.nextafter(clip, np.float32(0)) if float(clip) > objective.clip else clip
         for name in model.parameter_shapes():
             if name.startswith("d_"):
-                state[name] = np.clip(state[name], -objective.clip, objective.clip)
+                state[name] = np.clip(state[name], -clip, clip)
     return {**state, "step": np.array(3, np.int64)}
 
 
