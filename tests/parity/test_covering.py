@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
+import plant_options
 import pytest
 from pydantic import BaseModel
 
@@ -13,9 +16,10 @@ from harness.studies.parity import climb, covering
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.covering import COVERING, experiment_of, levels_of, pairs, wanted
 from harness.studies.parity.covering_climb import checks_of, reduced
-from harness.studies.parity.ladder import CHECKS, Rung
+from harness.studies.parity.ladder import CHECKS
 from harness.studies.parity.options import EXEMPT, ONCE, OPTIONS
 from harness.studies.parity.parity_case import covering_case
+from harness.studies.parity.parity_check import Rung
 
 EXPERIMENTS = {name: experiment_of(overrides) for name, overrides in COVERING.items()}
 
@@ -69,7 +73,7 @@ def test_an_experiment_that_is_missing_or_a_new_level_is_noticed(monkeypatch):
 
 def test_the_experiments_are_those_that_the_generator_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(covering, "FILE", tmp_path / "covering.yaml")
-    covering.write()
+    covering.write(covering.generate())
     assert covering.covering() == COVERING
 
 
@@ -81,14 +85,37 @@ def test_options_that_mistakes_hide_behind_are_there():
     assert all(each.model.dropout > 0 for each in compiled) and compiled
 
 
+@pytest.fixture(scope="module")
+def healthy() -> Callable[[str], BackendCache]:
+    """The backends as they are, for one of the experiments; measured once."""
+
+    @cache
+    def made(name: str) -> BackendCache:
+        experiment = EXPERIMENTS[name]
+        case = covering_case(experiment)
+        return BackendCache(case, ("torch", "tf"), reduced=reduced(experiment))
+
+    return made
+
+
 @pytest.mark.parametrize("name", [name for name in COVERING if "compile" not in name])
-def test_backends_agree(name, record_property):
-    experiment = EXPERIMENTS[name]
-    case, checks = covering_case(experiment), checks_of(COVERING[name])
-    cache = BackendCache(case, ("torch", "tf"), reduced=reduced(experiment))
-    rows = list(climb(cache, checks))
+def test_backends_agree(healthy, name, record_property):
+    rows = list(climb(healthy(name), checks_of(COVERING[name])))
     assert [row for row in rows if not row.passed] == []
     record_property("closest", max(row.measured / (row.tolerance or 1) for row in rows))
+
+
+# Each shows with options that a usual experiment has not: the first one that has them names it.
+@pytest.mark.parametrize("defect", plant_options.DEFECTS, ids=lambda each: each.name)
+def test_a_defect_that_options_hide_is_named(monkeypatch, healthy, defect):
+    name = next(name for name, each in EXPERIMENTS.items() if defect.shows(each))
+    sound = healthy(name)
+    cache = BackendCache(sound.case, sound.names, reduced=sound.reduced)
+    cache.adopt(sound, [each for each in sound.names if each != defect.backend])
+    defect.plant(monkeypatch)
+    breach = next((row for row in climb(cache, checks_of(COVERING[name])) if not row.passed), None)
+    assert breach is not None and math.isfinite(breach.measured)
+    assert breach.check == defect.rung.label
 
 
 def test_every_rung_that_covering_experiments_climb_is_climbed():

@@ -8,8 +8,8 @@ import pytest
 from harness.studies import parity
 from harness.studies.parity import CHECKS, ParityRow, Rung, climb, tolerances
 from harness.studies.parity.backend_cache import BackendCache, relative, worst
-from harness.studies.parity.ladder import ParityCheck
 from harness.studies.parity.parity_case import used_state
+from harness.studies.parity.parity_check import ParityCheck
 from harness.studies.parity.tolerances import Tolerance
 from harness.system.files import read_json
 

@@ -9,7 +9,8 @@ small ones (`covering.py`), which together have every option.
 
 from harness.studies.parity.check import check_parity, parity_record, write_parity
 from harness.studies.parity.covering_climb import climb_covering
-from harness.studies.parity.ladder import CHECKS, Rung, climb
+from harness.studies.parity.ladder import CHECKS, climb
+from harness.studies.parity.parity_check import Rung
 from harness.studies.parity.rows import (
     ParityRow,
     as_json,

@@ -123,8 +123,7 @@ def _often(option: str) -> list[str]:
 def completed(fixed: Levels) -> Iterator[Levels]:
     """Experiments with the levels `fixed`, all of them active, and the first level of others."""
     for lenient in LENIENT:
-        levels = {option: OPTIONS[option].levels[0] for option in OPTIONS} | lenient
-        levels |= _conditions(fixed) | fixed
+        levels = _first_levels() | lenient | _conditions(fixed) | fixed
         found = active(levels)
         if fixed.items() <= found.items() and _valid(found):
             yield found
@@ -149,10 +148,13 @@ def _valid(levels: Levels) -> bool:
 
 
 def generate() -> dict[str, tuple[str, ...]]:
-    """Greedy: of DRAWS random experiments around a missing pair, the one with most missing pairs.
+    """The same experiments every time, by name."""
+    found = enumerate(trimmed(_greedy()), 1)
+    return {f"{i:02d} {_title(levels)}": settings(levels) for i, levels in found}
 
-    The levels tried ONCE begin. The same experiments every time.
-    """
+
+def _greedy() -> list[Levels]:
+    """One experiment after the other around a missing pair; levels tried ONCE begin."""
     draw, missing = random.Random(0), set(wanted())  # noqa: S311
     found: list[Levels] = []
     for setting, beside in ONCE.items():
@@ -163,7 +165,34 @@ def generate() -> dict[str, tuple[str, ...]]:
         one, two = (setting.split("=") for setting in draw.choice(sorted(missing)))
         found.append(_best(dict((one, two)), missing, draw))
         missing -= pairs(found[-1])
-    return {f"{i:02d} {_title(levels)}": settings(levels) for i, levels in enumerate(found, 1)}
+    return found
+
+
+def trimmed(found: list[Levels]) -> list[Levels]:
+    """Without experiments that others make up for; the first level wherever no pair needs another.
+
+    First levels cost least.
+    """
+    kept = list(found)
+    for levels in reversed(found):
+        at = kept.index(levels)
+        others = set().union(*(pairs(each) for i, each in enumerate(kept) if i != at))
+        alone = (pairs(levels) & wanted()) - others
+        if not alone and at >= len(ONCE):
+            del kept[at]
+            continue
+        beside = {one for setting, rest in ONCE.items() for one in (setting, *rest)}
+        for option, level in levels.items():
+            if at < len(ONCE) and f"{option}={level}" in beside:
+                continue
+            changed = active(_first_levels() | kept[at] | {option: OPTIONS[option].levels[0]})
+            if alone <= pairs(changed) and _valid(changed):
+                kept[at] = changed
+    return kept
+
+
+def _first_levels() -> Levels:
+    return {option: each.levels[0] for option, each in OPTIONS.items()}
 
 
 def _best(fixed: Levels, missing: set[Pair], draw: random.Random) -> Levels:
@@ -185,8 +214,7 @@ def _varied(
     draw.shuffle(order)
     for option in order:
         for level in draw.sample(_often(option), len(_often(option))):
-            whole = {name: each.levels[0] for name, each in OPTIONS.items()} | levels
-            changed = active(whole | {option: level})
+            changed = active(_first_levels() | levels | {option: level})
             gain = len(pairs(changed) & missing) - len(pairs(levels) & missing)
             enough = least is None or gain >= least
             if enough and fixed.items() <= changed.items() and _valid(changed):
@@ -202,11 +230,11 @@ def _title(levels: Levels) -> str:
     return ", ".join([*words, *(setting for setting in ONCE if setting in settings(levels))])
 
 
-def write() -> None:
-    """Settings that preset `smoke` has by itself are left out."""
+def write(experiments: Mapping[str, tuple[str, ...]]) -> None:
+    """Into FILE. Settings that preset `smoke` has by itself are left out."""
     own = {f"{option}={level}" for option, level in own_levels().items()}
     text = "# Written by `python -m harness.studies.parity.covering`.\n"
-    for name, given in generate().items():
+    for name, given in experiments.items():
         listed = ", ".join(f"'{setting}'" for setting in given if setting not in own)
         text += f"{name}:\n" + fill(f"[{listed}]", 98, initial_indent="  ", subsequent_indent="  ")
         text += "\n"
@@ -214,4 +242,4 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    write()
+    write(generate())

@@ -10,8 +10,9 @@ from threading import Lock
 from harness.config.experiment import Experiment
 from harness.studies.parity.backend_cache import BackendCache, Precision, Site
 from harness.studies.parity.covering import COVERING, experiment_of
-from harness.studies.parity.ladder import CHECKS, ParityCheck, Rung, climb
+from harness.studies.parity.ladder import CHECKS, climb
 from harness.studies.parity.parity_case import covering_case
+from harness.studies.parity.parity_check import ParityCheck, Rung
 from harness.studies.parity.rows import ParityRow
 from harness.studies.parity.together import measurements
 
@@ -19,10 +20,10 @@ from harness.studies.parity.together import measurements
 # that other rungs here do not measure. Adam's are in FREEZING, which compares whole training steps
 # with Adam in NumPy.
 LEFT_OUT = (Rung.ADAM, Rung.EXCHANGE)
-# What a setting that is tried once can touch: of a compiled network the step, and the passes that
-# are not compiled beside it; of many blocks the passes through them.
+# What a setting that is tried once can touch: compilation the whole step, many blocks the passes
+# through them. To compile networks for translations as well would double what it costs.
 OF_ONCE = {
-    "runtime.compile=default": (Rung.TRAJECTORY, Rung.EVALUATION),
+    "runtime.compile=default": (Rung.TRAJECTORY,),
     "model.blocks=9": (Rung.PARAMETERS, Rung.ACTIVATIONS, Rung.GRADIENTS),
 }
 

@@ -28,11 +28,11 @@ LONGER = 6  # pixels, of a photograph that is not square
 # step, and after twenty a defect has to be large to be seen.
 GENTLE = 0.01
 MARGIN = 4
-# The architecture is the preset's; image size and width are not: more would only add time. Where it
-# must have large images (a deep U-Net), a small pool is full after a few of them.
+# The architecture is the preset's; image size, width and the places of a pool are not: more would
+# only add time. A small pool is filled, and used when it is full, as a large one is.
 SIZES = (32, 64, 128, 256)
 WIDEST = 16
-LARGE, POOLED_LARGE = 128, 8
+MOST_POOLED = 8
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,17 @@ class ParityCase:
         """Parameters whose gradient nearly cancels -> the kernel that each is measured with.
 
         Hinge and Wasserstein take scores as they are: what is added to all of them adds nothing to
-        their difference.
+        their difference. Nor does what is added in front of the head, where no norm follows and no
+        value is on the other side of LeakyReLU's kink.
         """
         if self.objective.adversarial in ("least_squares", "vanilla"):
             return {}
-        return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
+        return {
+            f"{network}/{layer.name}/bias": f"{network}/{layer.name}/kernel"
+            for network in ("d_a", "d_b")
+            for layer in self.model.layers(network)
+            if layer.bias and not layer.norm
+        }
 
     def plan(self, first: int, steps: int) -> Plan:
         """The harness's plan up to step `first` + `steps`; the learning rate falls within them."""
@@ -162,6 +168,8 @@ def _small(experiment: Experiment) -> Experiment:
     settings = experiment.model_dump()
     for key in ("filters", "discriminator_filters"):
         settings["model"][key] = min(settings["model"][key], WIDEST)
+    pool = settings["objective"]
+    pool["pool_size"] = min(pool["pool_size"], MOST_POOLED)
     # Batch norm needs more than one image, where it sees one pixel.
     settings["training"]["batch_size"] = BATCH
     data = settings["data"]
@@ -172,9 +180,6 @@ def _small(experiment: Experiment) -> Experiment:
     for size in SIZES:
         data |= {"crop_size": size, "load_size": size + MARGIN}
         data |= {"crop_size_b": None, "load_size_b": None}
-        if size >= LARGE:
-            pool = settings["objective"]
-            pool["pool_size"] = min(pool["pool_size"], POOLED_LARGE)
         with suppress(ValidationError):
             return Experiment.model_validate(settings)
     raise UserError(

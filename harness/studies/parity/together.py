@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.studies.parity import training
 from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.ladder import CHECKS, ParityCheck
+from harness.studies.parity.ladder import CHECKS
+from harness.studies.parity.parity_check import ParityCheck
 
 Work = Callable[[BackendCache, str], Any]
 
