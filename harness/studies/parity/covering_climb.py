@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from threading import Lock
 
 from harness.config.experiment import Experiment
-from harness.studies.parity.backend_cache import BackendCache, Precision, Site
+from harness.processes.remote_backend import Process
+from harness.studies.parity.backend_cache import BackendCache, Precision
 from harness.studies.parity.covering import COVERING, experiment_of
 from harness.studies.parity.ladder import CHECKS, climb
 from harness.studies.parity.parity_case import covering_case
@@ -51,29 +52,14 @@ def climb_covering(
     A process for each backend, in which it measures one experiment after the other: to import a
     framework takes longer than any of them. Backends do not wait for each other.
     """
-    sites = {name: Site(name) for name in names}
-    loaded = {key: experiment_of(overrides) for key, overrides in experiments.items()}
-    with ExitStack() as stack:
-        processes: dict = {}
-        caches = {
-            key: BackendCache(
-                covering_case(experiment), names, sites, reduced(experiment), True, processes
-            )
-            for key, experiment in loaded.items()
-        }
-        for cache in caches.values():
-            stack.enter_context(closing(cache))
-        checks = {key: checks_of(overrides) for key, overrides in experiments.items()}
-        _measure(names, caches, checks, progress)
-        return {key: list(climb(cache, checks[key])) for key, cache in caches.items()}
-
-
-def _measure(
-    names: Sequence[str],
-    caches: Mapping[str, BackendCache],
-    checks: Mapping[str, Sequence[ParityCheck]],
-    progress: Callable[[int, int], None],
-) -> None:
+    processes: dict[tuple[str, bool], Process] = {}
+    caches, checks = {}, {}
+    for key, overrides in experiments.items():
+        experiment = experiment_of(overrides)
+        case, checks[key] = covering_case(experiment), checks_of(overrides)
+        caches[key] = BackendCache(
+            case, names, None, reduced(experiment), apart=True, processes=processes
+        )
     done, lock = 0, Lock()
 
     def measure(name: str) -> None:
@@ -88,5 +74,10 @@ def _measure(
                 progress(done, len(caches) * len(names))
 
     with ThreadPoolExecutor(len(names)) as pool:
-        for future in [pool.submit(measure, name) for name in names]:
-            future.result()
+        try:
+            for future in [pool.submit(measure, name) for name in names]:
+                future.result()
+        finally:
+            for process in list(processes.values()):
+                process.close()  # so that no thread goes on waiting
+    return {key: list(climb(cache, checks[key])) for key, cache in caches.items()}
