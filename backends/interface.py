@@ -73,6 +73,9 @@ class Runtime:
     are without. What a framework cannot do so it refuses, with an error. Its promise is for one
     machine and one installation: another model of GPU, driver, CUDA or cuDNN, or another version of
     the framework may round differently, and so does the other framework, TF32 or not.
+
+    `traced`: False has TensorFlow call its operations one by one where nothing is compiled. A graph
+    of a step takes seconds to trace, which only long runs are worth. PyTorch has no such graph.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -83,6 +86,7 @@ class Runtime:
     channels_last: bool | None = None
     compile: Compilation = "none"
     deterministic: bool = False
+    traced: bool = True
 
     @property
     def stored(self) -> Literal["float32", "float64"]:

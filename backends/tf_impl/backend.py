@@ -65,22 +65,23 @@ class Backend:
         self.pending: list[tf.Tensor] = []
         # Without an answer TensorFlow decides by itself, which is not the same as no.
         self.xla = True if runtime.compile != "none" else None
-        self._step = tf.function(self._eager_step, jit_compile=self.xla)
+        graph = tf.function if runtime.traced else lambda function, spec: function
+        self._step: Callable = self._eager_step
+        if runtime.traced or self.xla:
+            self._step = tf.function(self._eager_step, jit_compile=self.xla)
         # One trace for any size. Were the channels left open, Keras would turn to XLA.
         spec_a, spec_b = (
             tf.TensorSpec((1, None, None, shape[-1]), tf.uint8)
             for shape in (model.shape_a, model.shape_b)
         )
         self._translate = {
-            (direction, nets is average): tf.function(
-                partial(self._eager_translate, network), (spec,)
-            )
+            (direction, nets is average): graph(partial(self._eager_translate, network), (spec,))
             for nets in filter(None, (self.networks, average))
             for direction, network, spec in (("ab", nets.g_ab, spec_a), ("ba", nets.g_ba, spec_b))
         }
         self._judge = {
-            "a": tf.function(lambda x: self._eager_scores(x, self.networks.d_a), (spec_a,)),
-            "b": tf.function(lambda x: self._eager_scores(x, self.networks.d_b), (spec_b,)),
+            "a": graph(lambda x: self._eager_scores(x, self.networks.d_a), (spec_a,)),
+            "b": graph(lambda x: self._eager_scores(x, self.networks.d_b), (spec_b,)),
         }
 
     def environment(self) -> dict[str, Any]:

@@ -251,7 +251,16 @@ def leaky_relu(x: Tensor, slope: float) -> Tensor:
     return rectified(x)
 
 
+def nothing_to_build(layers_inside: Model | layers.Layer, shape: tuple[int | None, ...]) -> None:
+    """What Keras calls before the first pass, in which layers make their own variables.
+
+    Without it Keras traces a whole network to find that out.
+    """
+
+
 class ResidualBlock(layers.Layer):
+    build = nothing_to_build
+
     def __init__(self, channels: int, spec: ResNetSpec, **rest):
         super().__init__(**rest)
         dtype = self.dtype_policy
@@ -272,6 +281,8 @@ def upsampling(after: int, spec: ResNetSpec, **rest) -> ConvTranspose | ResizeCo
 
 
 class ResNet(Model):
+    build = nothing_to_build
+
     def __init__(self, spec: ResNetSpec, **rest):
         super().__init__(**rest)
         f, bias, same, dtype = spec.filters, spec.bias, spec.padding == "same", self.dtype_policy
@@ -306,6 +317,8 @@ class ResNet(Model):
 
 
 class UNet(Model):
+    build = nothing_to_build
+
     def __init__(self, spec: UNetSpec, **rest):
         super().__init__(**rest)
         self.slope, dtype = spec.slope, self.dtype_policy
@@ -352,6 +365,8 @@ def generator(spec: GeneratorSpec, **rest) -> ResNet | UNet:
 
 class Discriminator(Model):
     """`twice`: its gradients can be differentiated, as a gradient penalty needs."""
+
+    build = nothing_to_build
 
     def __init__(self, spec: DiscriminatorSpec, twice: bool = False, **rest):
         super().__init__(**rest)

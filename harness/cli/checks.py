@@ -106,7 +106,8 @@ def add_parity(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "parity",
         help="check that all backends compute the same",
-        epilog="example: cyclebench parity --preset quick --to parity.json",
+        epilog="example: cyclebench parity --preset quick --to parity.json. Then some two dozen"
+        " small experiments are checked, on the CPU alone, which together have every option.",
     )
     command.set_defaults(command=run_parity)
     command.add_argument(
@@ -122,6 +123,9 @@ def add_parity(commands: shared.Commands) -> None:
     command.add_argument(
         "--to", type=shared.path_or_none, metavar="FILE", help="write the rows there as well"
     )
+    command.add_argument(
+        "--fast", action="store_true", help="check this experiment alone, not the small ones"
+    )
     shared.add(command, "--json")
 
 
@@ -129,7 +133,14 @@ def run_parity(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from harness.config.experiment import check_backends
-    from harness.studies.parity import as_json, check_parity, print_rows, write_rows
+    from harness.studies.parity import (
+        check_parity,
+        climb_covering,
+        print_experiments,
+        print_rows,
+        with_covering,
+        write_document,
+    )
     from harness.studies.parity.backend_cache import Precision
     from harness.system.gpu import find_gpu
     from harness.system.machine import find_machine
@@ -144,12 +155,18 @@ def run_parity(options: argparse.Namespace) -> int:
         gpu = find_gpu()
         precisions = ("bfloat16", "tf32") if gpu and gpu.has_bfloat16 else ()
     rows = check_parity(options.preset or "quick", options.backends, device, precisions)
+    covered = device == "cpu" and not options.fast
+    experiments = climb_covering(options.backends) if covered else {}
+    document = with_covering(rows, experiments)
     if options.to:
-        write_rows(rows, options.to)
-    passed = sum(row.passed for row in rows)
+        write_document(document, options.to)
+    whole = [*rows, *(row for each in experiments.values() for row in each)]
+    passed = sum(row.passed for row in whole)
     if options.json:
-        shared.print_json(as_json(rows))
+        shared.print_json(document)
     else:
         print_rows(rows, shared.table_console(options))
-        print(f"Parity: {passed} of {len(rows)} rows pass")
-    return 0 if passed == len(rows) else 1
+        if experiments:
+            print_experiments(experiments, shared.table_console(options))
+        print(f"Parity: {passed} of {len(whole)} rows pass")
+    return 0 if passed == len(whole) else 1

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import plant_modes as modes
 import plant_networks as on
 import plant_training as of
 
@@ -287,6 +288,20 @@ REDUCED_PRECISION = [
     Defect(
         "images and scores a third too large after bfloat16", "torch", on.after_bfloat16("torch")
     ),
+    Defect("losses in bfloat16", "torch", modes.losses_in_bfloat16("torch")),
+    Defect("weights in bfloat16", "torch", modes.weights_in_bfloat16("torch")),
+]
+
+EVALUATION = [
+    *both("scores in training mode", modes.scores_in_training_mode),
+    *both("translations in training mode", modes.translations_in_training_mode),
+]
+
+NOT_FINITE = [*both("zero for what is not finite", modes.zero_for_not_finite)]
+
+PLAN = [
+    Defect("one flip for a batch", "plan", modes.of_domain(modes.one_flip_a_batch)),
+    Defect("one offset for both sides", "plan", modes.of_domain(modes.one_offset_for_both_sides)),
 ]
 
 DEFECTS = tuple(
@@ -305,6 +320,9 @@ DEFECTS = tuple(
         (Rung.EXCHANGE, EXCHANGE),
         (Rung.TRAJECTORY, TRAJECTORY),
         (Rung.REDUCED_PRECISION, REDUCED_PRECISION),
+        (Rung.EVALUATION, EVALUATION),
+        (Rung.NOT_FINITE, NOT_FINITE),
+        (Rung.PLAN, PLAN),
     )
     for defect in defects
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import plant_modes as modes
 import plant_networks as on
 import plant_training as of
 import plant_variants as with_
@@ -88,6 +89,7 @@ UNETS = [
         of.plan("history_decisions", lambda real, chosen, share, n: real(chosen, share / 2, n)),
         Rung.POOL,
     ),
+    Defect("masks of the first pass twice", "plan", modes.masks_of_the_first_pass, Rung.PLAN),
 ]
 
 PENALISED = [

@@ -8,8 +8,8 @@ import pytest
 from harness.studies import parity
 from harness.studies.parity import CHECKS, ParityRow, Rung, climb, tolerances
 from harness.studies.parity.backend_cache import BackendCache, relative, worst
-from harness.studies.parity.ladder import ParityCheck
 from harness.studies.parity.parity_case import used_state
+from harness.studies.parity.parity_check import ParityCheck
 from harness.studies.parity.tolerances import Tolerance
 from harness.system.files import read_json
 
@@ -88,7 +88,7 @@ def test_a_backend_that_cannot_be_measured_is_a_breach(monkeypatch, healthy):
 def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):
     row = ParityRow("losses", "x", float("nan"), 1.0, "float32")
     assert not row.passed
-    parity.write_rows([row], tmp_path / "parity.json")
+    parity.write_document(parity.as_json([row]), tmp_path / "parity.json")
     [written] = read_json(tmp_path / "parity.json")["rows"]
     assert written["measured"] is None and written["passed"] is False
 

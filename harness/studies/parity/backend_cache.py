@@ -37,7 +37,7 @@ class BackendCache:
     The first of `names` is the reference. `sites`: backend and device of each name; default: the
     backend of that name on the CPU. `reduced`: precisions below float32 that are measured too.
     `apart`: every name has a process of its own, and its share of the CPU's threads. Whoever asks
-    for that, or for a GPU, has to `close` it.
+    for that, or for a GPU, has to `close` it. `processes`: of several caches, which share them.
     """
 
     def __init__(
@@ -47,11 +47,12 @@ class BackendCache:
         sites: Mapping[str, Site] | None = None,
         reduced: Sequence[Precision] = (),
         apart: bool = False,
+        processes: dict[tuple[str, bool], Process] | None = None,
     ):
         self.case, self.names, self.reduced = case, tuple(names), tuple(reduced)
         self.apart = apart
         self.sites = dict(sites or {name: Site(name) for name in names})
-        self._processes: dict[tuple[str, bool], Process] = {}
+        self._processes = {} if processes is None else processes
         self._measured: dict[tuple[Callable[..., Any], str], Any] = {}
         self._failed: dict[tuple[Callable[..., Any], str], Exception] = {}
         self._built: dict[tuple[str, str, Model], Backend] = {}
@@ -96,6 +97,8 @@ class BackendCache:
         reduced = {"precision": "float32" if precision == "tf32" else precision}
         asked = {**self.case.experiment.runtime.model_dump(), **reduced}
         asked |= {"device": site.device, "tf32": precision == "tf32"}
+        # Networks with other norms are asked for a few passes: a graph would not pay.
+        asked["traced"] = not self.case.quick and model in (None, self.case.model)
         threads = provenance.default_threads() // (len(self.names) if self.apart else 1)
         runtime = Runtime(threads=max(1, threads), **asked)
         arguments = (site.backend, model or self.case.model, self.case.objective, runtime)
@@ -107,6 +110,10 @@ class BackendCache:
         if key not in self._processes:
             self._processes[key] = Process(site.backend)
         return load_in(self._processes[key], *arguments)
+
+    def forget(self, name: str) -> None:
+        """Let go of the backends `name` that were built; what was measured of them stays."""
+        self._built = {key: each for key, each in self._built.items() if key[0] != name}
 
     def close(self) -> None:
         """End the processes that were started for it; what was measured stays."""

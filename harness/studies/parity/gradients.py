@@ -13,13 +13,15 @@ from harness.studies.parity.parity_case import passing, standing, used_state
 FLOAT64_BATCHES = 2
 # Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
 STEP = 1e-7
+LATE = 999  # steps taken before a late one
 SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
 
 # ---------------------------------------------------------------------------------- gradients
 
 
 def float64(cache: BackendCache, name: str) -> Facts:
-    return _gradients(cache, name, "float64", FLOAT64_BATCHES, FLOAT64_BATCHES)
+    count = min(FLOAT64_BATCHES, cache.case.gradient_batches)
+    return _gradients(cache, name, "float64", count, count)
 
 
 def float32(cache: BackendCache, name: str) -> Facts:
@@ -154,8 +156,8 @@ def _loss(cache: BackendCache, backend: Backend, side: str, step: float) -> floa
 
 
 def steps(cache: BackendCache, name: str) -> Facts:
-    """What two training steps add to weights, moments and averages; and the states after gradients
-    were computed without a step."""
+    """What two training steps, an early and a late one, add to weights, moments and averages; and
+    the states after gradients were computed without a step."""
     return cache.once(_two_steps, name)[0]
 
 
@@ -185,6 +187,8 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
     # Discriminators are shown old fakes, then new ones.
     for step, planned in enumerate((_swapping(first, objective.pool_size), passing(second))):
         batch = planned._replace(learning_rate=rates[0], discriminator_learning_rate=rates[1])
+        if step == 1:
+            backend.load_state({**backend.state(), "step": np.array(LATE, np.int64)})
         before = backend.state()
         gradients = backend.gradients(batch)
         untouched = backend.state()

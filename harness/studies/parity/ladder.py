@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterator, Sequence
 
-from harness.studies.parity import adam, gradients, losses, networks, tolerances, training
-from harness.studies.parity.backend_cache import (
-    BackendCache,
-    Distance,
-    Facts,
-    Precision,
-    largest,
-    relative,
-    share,
-    worst,
+from harness.studies.parity import (
+    adam,
+    evaluation,
+    gradients,
+    losses,
+    networks,
+    not_finite,
+    planned,
+    stored,
+    tolerances,
+    training,
 )
+from harness.studies.parity.backend_cache import BackendCache, Precision, largest, share, worst
+from harness.studies.parity.parity_check import Measure, ParityCheck, Rung
 from harness.studies.parity.rows import ParityRow
 from harness.studies.parity.tolerances import Tolerance
-
-Measure = Callable[[BackendCache, str], Facts]
-
-
-class Rung(IntEnum):
-    PARAMETERS = 1
-    ACTIVATIONS = 2
-    LOSSES = 3
-    GRADIENTS = 4
-    ADAM = 5
-    POOL = 6
-    LEARNING_RATE = 7
-    BATCH_NORM = 8
-    LEVELS = 9
-    FREEZING = 10
-    EXCHANGE = 11
-    TRAJECTORY = 12
-    REDUCED_PRECISION = 13
-
-    @property
-    def label(self) -> str:
-        return f"{self.value:02d} {self.name.lower().replace('_', ' ')}"
-
-
-@dataclass(frozen=True)
-class ParityCheck:
-    """`measure` of every backend against `truth` of it, or else against the first backend's.
-
-    `groups`: only facts of groups whose names begin so count. `best`: of the groups, which are then
-    one row, the least apart counts. `noise`: the error of a backend by itself. The least of it,
-    times tolerances.NOISE, is allowed where that is more than the tolerance. `precision`: only for
-    a cache that measures it.
-    """
-
-    rung: Rung
-    measure: Measure
-    tolerance: Tolerance
-    truth: Measure | None = None
-    groups: str | tuple[str, ...] = ""
-    apart: Distance = relative
-    best: bool = False
-    noise: Callable[[BackendCache, str], float] | None = None
-    precision: Precision | None = None
-
-    def subjects(self, cache: BackendCache, names: Sequence[str]) -> list[str]:
-        """Those of `names` that this check is made of."""
-        if self.precision is None:
-            return list(names)
-        measured = self.precision in cache.reduced
-        return [name for name in names if measured and cache.computes(name, self.precision)]
-
 
 REDUCED: tuple[tuple[Precision, Measure, str | tuple[str, ...], Tolerance], ...] = (
     ("bfloat16", training.bfloat16, ("outputs", "losses"), tolerances.BFLOAT16),
@@ -82,7 +32,9 @@ CHECKS = (
     # 1 and 2: parameters and activations
     ParityCheck(Rung.PARAMETERS, networks.shapes, tolerances.EXACT, networks.shapes_of_the_table),
     ParityCheck(Rung.ACTIVATIONS, networks.activations, tolerances.ACTIVATION),
-    ParityCheck(Rung.ACTIVATIONS, networks.float32_outputs, tolerances.OUTPUT, apart=largest),
+    ParityCheck(
+        Rung.ACTIVATIONS, networks.float32_outputs, tolerances.OUTPUT, apart=largest, quick=False
+    ),
     # 3: losses
     ParityCheck(
         Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.written_out, groups="recorded"
@@ -91,7 +43,7 @@ CHECKS = (
     ParityCheck(
         Rung.LOSSES, losses.float64, tolerances.LOSS_FLOAT64, losses.written_out, groups="as "
     ),
-    ParityCheck(Rung.LOSSES, losses.float32, tolerances.LOSS),
+    ParityCheck(Rung.LOSSES, losses.float32, tolerances.LOSS, quick=False),
     # 4: gradients
     ParityCheck(
         Rung.GRADIENTS, gradients.float64, tolerances.GRADIENT_FLOAT64, groups="float64, batch"
@@ -110,6 +62,7 @@ CHECKS = (
         groups="float32, batch",
         best=True,
         noise=gradients.float32_noise,
+        quick=False,
     ),
     ParityCheck(
         Rung.GRADIENTS,
@@ -118,6 +71,7 @@ CHECKS = (
         gradients.float32_zeros,
         groups="float32, in front",
         noise=gradients.float32_zero_noise,
+        quick=False,
     ),
     # 5: Adam
     ParityCheck(Rung.ADAM, adam.float64, tolerances.ADAM_FLOAT64, adam.written_out),
@@ -133,10 +87,18 @@ CHECKS = (
     ParityCheck(
         Rung.LEVELS, networks.levels_out, tolerances.EXACT, networks.levels_out_written_out
     ),
-    ParityCheck(Rung.LEVELS, networks.translations, tolerances.LEVEL_OUT, apart=largest),
-    ParityCheck(Rung.LEVELS, networks.translations, tolerances.LEVEL_SHARE, apart=share),
+    *(
+        ParityCheck(Rung.LEVELS, networks.translations, tolerance, apart=apart, quick=False)
+        for tolerance, apart in ((tolerances.LEVEL_OUT, largest), (tolerances.LEVEL_SHARE, share))
+    ),
     # 10: each loss moves its own networks, and nothing else moves them
-    ParityCheck(Rung.FREEZING, gradients.slopes, tolerances.SLOPE, gradients.slopes_of_losses),
+    ParityCheck(
+        Rung.FREEZING,
+        gradients.slopes,
+        tolerances.SLOPE,
+        gradients.slopes_of_losses,
+        quick=False,
+    ),
     ParityCheck(
         Rung.FREEZING,
         gradients.steps,
@@ -182,6 +144,9 @@ CHECKS = (
         tolerances.TRAJECTORY_IMAGES,
         groups=("end: pools", "end: statistics"),
     ),
+    ParityCheck(
+        Rung.TRAJECTORY, training.trajectory, tolerances.TRAJECTORY_MOMENTS, groups="late moments"
+    ),
     # 13: what computing in fewer bits than float32's changes, against float64 on the same device
     *(
         ParityCheck(
@@ -191,15 +156,65 @@ CHECKS = (
             training.float64,
             groups=groups,
             precision=precision,
+            # Of networks of two channels bfloat16 leaves gradients next to nothing.
+            quick=groups != "gradients",
         )
         for precision, measure, groups, tolerance in REDUCED
+    ),
+    *(
+        ParityCheck(
+            Rung.REDUCED_PRECISION,
+            stored.stored,
+            tolerance,
+            stored.stored_written_out,
+            groups=groups,
+            precision="bfloat16",
+        )
+        for groups, tolerance in (
+            (("stored", "no more than bfloat16"), tolerances.EXACT),
+            ("small step", tolerances.SMALL_STEP),
+            ("moments", tolerances.ADAM_SECOND),
+        )
+    ),
+    # 14: evaluation mode
+    ParityCheck(
+        Rung.EVALUATION,
+        evaluation.evaluated,
+        tolerances.EXACT,
+        evaluation.evaluated_written_out,
+        groups=("translations", "state"),
+    ),
+    ParityCheck(
+        Rung.EVALUATION,
+        evaluation.evaluated,
+        tolerances.ACTIVATION,
+        evaluation.evaluated_written_out,
+        groups="scores",
+    ),
+    # 15: gradients that are not finite
+    ParityCheck(
+        Rung.NOT_FINITE, not_finite.not_finite, tolerances.EXACT, not_finite.not_finite_written_out
+    ),
+    # 16: what the plan chooses
+    ParityCheck(
+        Rung.PLAN,
+        planned.planned,
+        tolerances.EXACT,
+        planned.planned_written_out,
+        groups=("images", "dropout", "mixing"),
+    ),
+    ParityCheck(
+        Rung.PLAN, planned.planned, tolerances.RATE, planned.planned_written_out, groups="plateaus"
     ),
 )
 
 
-def climb(cache: BackendCache) -> Iterator[ParityRow]:
-    """A row for each check, backend and group, in order; what has no row yet is not computed."""
-    for check in CHECKS:
+def climb(cache: BackendCache, checks: Sequence[ParityCheck] | None = None) -> Iterator[ParityRow]:
+    """A row for each check, backend and group, in order; what has no row yet is not computed.
+
+    `checks`: in place of all CHECKS.
+    """
+    for check in CHECKS if checks is None else checks:
         for name in check.subjects(cache, cache.names if check.truth else cache.names[1:]):
             try:
                 if check.truth is not None:

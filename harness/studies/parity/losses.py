@@ -9,9 +9,9 @@ from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, RECORDED
 from harness.plan.random_streams import stream
 from harness.report.comparison.losses import CONVENTIONS, Conventions
 from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
-from harness.studies.parity.parity_case import BATCH, passing, standing
+from harness.studies.parity.parity_case import passing, standing
 
-POOL_STEPS = 5  # at least
+POOL_STEPS = 5  # at least, where there are batches for as many
 
 # ------------------------------------------------------------------------------------- losses
 
@@ -178,7 +178,7 @@ def pools_written_out(cache: BackendCache, name: str) -> Facts:
 
     facts: Facts = {}
     for domain, generator in (("a", "g_ba"), ("b", "g_ab")):
-        pool = pool_type(objective.pool_size, domain, len(batches))
+        pool = pool_type(objective.pool_size, domain, (len(batches), cache.case.batch_size))
         kind, term = objective.adversarial, f"discriminator_{domain}"
         for step, batch in enumerate(batches):
             real, source = (batch.a, batch.b) if domain == "a" else (batch.b, batch.a)
@@ -198,20 +198,21 @@ def _pool_batches(cache: BackendCache) -> list[Batch]:
     Of the size that other checks train with: a framework that compiles a step compiles it for a
     size, and one for a whole pool takes TensorFlow longer than all these steps.
     """
-    steps = max(POOL_STEPS, cache.case.objective.pool_size)
+    fewest = min(POOL_STEPS, len(cache.case.batches) + 2)
+    steps = max(fewest, cache.case.objective.pool_size)
     # At learning rate zero the weights stand still, so every fake can be made again.
-    return [standing(batch) for batch in cache.case.plan_batches(BATCH, 0, steps)]
+    return [standing(batch) for batch in cache.case.plan_batches(0, steps)]
 
 
 class _Pool:
     """util/image_pool.py of the authors' code, fed from the plan's streams of random numbers."""
 
-    def __init__(self, size: int, domain: str, steps: int):
+    def __init__(self, size: int, domain: str, shape: tuple[int, int]):
         self.size = size
         self.images: list[np.ndarray] = []
-        self.chances = iter(stream(0, f"pool_swap_{domain}").random(BATCH * steps))
-        slots = stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=BATCH * steps)
-        self.slots = iter(slots)
+        fakes = shape[0] * shape[1]  # steps, batch
+        self.chances = iter(stream(0, f"pool_swap_{domain}").random(fakes))
+        self.slots = iter(stream(0, f"pool_slot_{domain}").integers(max(size, 1), size=fakes))
 
     def shown(self, fakes: np.ndarray) -> list[np.ndarray]:
         return [np.stack([self.query(fake) for fake in fakes])]
@@ -232,11 +233,14 @@ class _Pool:
 class _History:
     """The last mini-batches' buffer: all new fakes, and as many out of it."""
 
-    def __init__(self, size: int, domain: str, steps: int):
+    def __init__(self, size: int, domain: str, shape: tuple[int, int]):
         self.size = size
         self.images: list[np.ndarray] = []
-        self.chosen = iter(stream(0, f"pool_chosen_{domain}").integers(BATCH, size=steps))
-        self.shares = iter(stream(0, f"pool_drawn_{domain}").random((steps, BATCH)))
+        chosen = stream(0, f"pool_chosen_{domain}").integers(shape[1], size=shape[0])
+        self.chosen, self.shares = (
+            iter(chosen),
+            iter(stream(0, f"pool_drawn_{domain}").random(shape)),
+        )
         self.step = 0
 
     def shown(self, fakes: np.ndarray) -> list[np.ndarray]:

@@ -6,11 +6,10 @@ import numpy as np
 
 from backends.architecture import UNetSpec
 from backends.interface import Direction, state_shapes
-from backends.model import NETWORKS, ImageShape, Model
+from backends.model import NETWORKS, ImageShape, Model, Rounding
 from harness.studies.parity.backend_cache import BackendCache, Facts
 from harness.studies.parity.parity_case import SCENES, used_state
 
-NORM_IMAGES = 2  # of a batch
 PIXELS = (0, 1, 2)  # the axes of (N, H, W, C) that a batch norm averages over
 DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
 HEADS = ("halves", "ends", "between")  # biases of a generator's last layer, see _biases
@@ -82,16 +81,19 @@ def norms_written_out(cache: BackendCache, name: str) -> Facts:
 
 def _batch_norms(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
     measured, expected = Facts(), Facts()
-    model = cache.case.with_batch_norm()
+    model = cache.case.normed
     backend = cache.backend(name, "float64", model)
     before = backend.state()
     for network in NETWORKS:
+        spec = getattr(model, network).norm
+        if spec is None or spec.kind != "batch":
+            continue
         # Two batches in training mode, then one in evaluation mode.
-        cuts = [cache.case.cut(network, NORM_IMAGES, first=i * NORM_IMAGES) for i in range(3)]
+        count = cache.case.batch_size
+        cuts = [cache.case.cut(network, count, first=i * count) for i in range(3)]
         training = [backend.activations(network, cut, training=True) for cut in cuts[:2]]
         evaluation = backend.activations(network, cuts[2])
         after = backend.state()
-        spec = getattr(model, network).norm
         for norm in (f"{layer.name}_norm" for layer in model.layers(network) if layer.norm):
             key, conv = f"{network}/{norm}", norm.removesuffix("_norm")
             measured["training", key] = training[1][norm]
@@ -106,7 +108,7 @@ def _batch_norms(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
                 counted = x.var(PIXELS, ddof=int(spec.unbiased))
                 mean = (1 - spec.momentum) * mean + spec.momentum * x.mean(PIXELS)
                 variance = (1 - spec.momentum) * variance + spec.momentum * counted
-            scale, offset = before[f"{key}/scale"], before[f"{key}/offset"]
+            scale, offset = before.get(f"{key}/scale", 1), before.get(f"{key}/offset", 0)
             normalised = (x - x.mean(PIXELS)) / np.sqrt(x.var(PIXELS) + spec.epsilon)
             expected["training", key] = normalised * scale + offset
             normalised = (evaluation[conv] - mean) / np.sqrt(variance + spec.epsilon)
@@ -166,11 +168,16 @@ def levels_out_written_out(cache: BackendCache, name: str) -> Facts:
     for head in HEADS:
         for direction in DIRECTIONS:
             height, width, channels = _target(model, direction)
-            scaled = (np.tanh(_biases(head, channels)) + 1) * 127.5
-            rounded = np.floor(scaled) if model.rounding == "down" else np.round(scaled)
-            levels = np.clip(rounded, 0, 255).astype(np.uint8)
+            levels = as_levels(np.tanh(_biases(head, channels)), model.rounding)
             facts["levels out", f"{direction}, {head}"] = np.tile(levels, (1, height, width, 1))
     return facts
+
+
+def as_levels(images: np.ndarray, rounding: Rounding) -> np.ndarray:
+    """uint8 levels of images in [-1, 1]."""
+    scaled = (images + 1) * 127.5
+    rounded = np.floor(scaled) if rounding == "down" else np.round(scaled)
+    return np.clip(rounded, 0, 255).astype(np.uint8)
 
 
 def _target(model: Model, direction: Direction) -> ImageShape:

@@ -15,37 +15,52 @@ from backends.objective import Objective
 from harness.config.experiment import Experiment
 from harness.data.seasons import render
 from harness.data.seasons.paint import Season
-from harness.plan.plan import make_plan
+from harness.plan.plan import Plan, make_plan
 from harness.system.errors import UserError
 
 STEPS = 20
 # More than one image, or a sum over the batch would look like a mean.
 BATCH = 2
 SCENES = 6
+COVERING_STEPS = 2
+LONGER = 6  # pixels, of a photograph that is not square
 # Of the experiment's learning rate. At the whole of it rounding grows twice as large with every
 # step, and after twenty a defect has to be large to be seen.
 GENTLE = 0.01
 MARGIN = 4
-# The architecture is the preset's; image size and width are not: more would only add time. Where it
-# must have large images (a deep U-Net), a small pool is full after a few of them.
+# The architecture is the preset's; image size, width and the places of a pool are not: more would
+# only add time. A small pool is filled, and used when it is full, as a large one is.
 SIZES = (32, 64, 128, 256)
 WIDEST = 16
-LARGE, POOLED_LARGE = 128, 8
+MOST_POOLED = 8
 
 
 @dataclass(frozen=True)
 class ParityCase:
     """`images`: of "a" and "b", uint8 (SCENES, size + MARGIN, size + MARGIN, channels).
 
-    `batches`: twenty steps around the one that fills the pools, at a gentle learning rate.
+    `sources`: what a plan cuts squares out of, uint8 (SCENES, H, W, channels). `batches`: steps
+    around the one that fills the pools, at a gentle learning rate. `quick`: no graphs, and of batch
+    norms only those that the experiment has.
     """
 
     experiment: Experiment
     model: Model
     objective: Objective
     images: dict[str, np.ndarray]
+    sources: dict[str, np.ndarray]
     batches: list[Batch]
     gradient_batches: int = 6
+    quick: bool = False
+
+    @property
+    def normed(self) -> Model:
+        """Networks that checks of batch norms are made with."""
+        return self.model if self.quick else self.with_batch_norm()
+
+    @property
+    def batch_size(self) -> int:
+        return self.experiment.training.batch_size
 
     def size(self, network: str) -> int:
         """Height and width of the images that one of NETWORKS is trained on."""
@@ -76,25 +91,32 @@ class ParityCase:
             changed[network] = replace(spec, norm=norm)
         return replace(self.model, **changed)
 
+    def filling(self, before: int) -> int:
+        """The step so many `before` the one that fills the pools."""
+        stored = 1 if self.experiment.objective.pool == "half_new" else self.batch_size
+        return max(0, self.experiment.objective.pool_size // stored - before)
+
     def nearly_cancelling(self) -> dict[str, str]:
         """Parameters whose gradient nearly cancels -> the kernel that each is measured with.
 
         Hinge and Wasserstein take scores as they are: what is added to all of them adds nothing to
-        their difference.
+        their difference. Nor does what is added in front of the head, where no norm follows and no
+        value is on the other side of LeakyReLU's kink.
         """
         if self.objective.adversarial in ("least_squares", "vanilla"):
             return {}
-        return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
+        return {
+            f"{network}/{layer.name}/bias": f"{network}/{layer.name}/kernel"
+            for network in ("d_a", "d_b")
+            for layer in self.model.layers(network)
+            if layer.bias and not layer.norm
+        }
 
-    def plan_batches(self, batch_size: int, first: int, steps: int) -> list[Batch]:
-        """`steps` batches of the harness's plan, from step `first` on.
-
-        The learning rate falls within these steps.
-        """
+    def plan(self, first: int, steps: int) -> Plan:
+        """The harness's plan up to step `first` + `steps`; the learning rate falls within them."""
         per_epoch = 5
         training = self.experiment.training.model_copy(
             update={
-                "batch_size": batch_size,
                 "steps": None,
                 "steps_per_epoch": per_epoch,
                 "epochs_constant": first // per_epoch + 2,
@@ -102,10 +124,13 @@ class ParityCase:
             }
         )
         experiment = self.experiment.model_copy(update={"training": training})
-        plan = make_plan(experiment, 0, SCENES, SCENES)
-        batches = []
+        return make_plan(experiment, 0, len(self.sources["a"]), len(self.sources["b"]))
+
+    def plan_batches(self, first: int, steps: int) -> list[Batch]:
+        """`steps` batches of that plan, from step `first` on."""
+        plan, batches = self.plan(first, steps), []
         for step in range(first, first + steps):
-            batch = plan.batch(step, self.images["a"], self.images["b"])
+            batch = plan.batch(step, self.sources["a"], self.sources["b"])
             gentle = batch._replace(
                 learning_rate=GENTLE * batch.learning_rate,
                 discriminator_learning_rate=GENTLE * batch.discriminator_learning_rate,
@@ -117,15 +142,25 @@ class ParityCase:
 def make_case(experiment: Experiment, gradient_batches: int = 6) -> ParityCase:
     """A small case with the networks, objective and schedule of `experiment`."""
     small = _small(experiment)
-    images = {
-        "a": _scenes(0, "summer", small.data.load("a"), small.data.channels_a),
-        "b": _scenes(10, "winter", small.data.load("b"), small.data.channels_b),
-    }
+    images = _images(small)
+    case = ParityCase(small, small.networks(), small.loss(), images, images, [], gradient_batches)
     # Begun just before the pool is full: twenty steps store, swap and pass.
-    stored = 1 if small.objective.pool == "half_new" else BATCH
-    first = max(0, small.objective.pool_size // stored - STEPS // 4)
-    case = ParityCase(small, small.networks(), small.loss(), images, [], gradient_batches)
-    return replace(case, batches=case.plan_batches(BATCH, first, STEPS))
+    return replace(case, batches=case.plan_batches(case.filling(STEPS // 4), STEPS))
+
+
+def covering_case(experiment: Experiment) -> ParityCase:
+    """`experiment` as it is: it must be small. Of square crops the images are not square."""
+    model, images, sources = experiment.networks(), _images(experiment), {}
+    for domain, (height, width) in {"a": (0, LONGER), "b": (LONGER, 0)}.items():
+        load = experiment.data.load(domain)
+        longer = (height, width) if experiment.data.augmentation == "square_crop" else (0, 0)
+        season: Season = "summer" if domain == "a" else "winter"
+        scenes = _scenes(0, season, load + LONGER, experiment.data.channels(domain))
+        sources[domain] = scenes[:, : load + longer[0], : load + longer[1]]
+    # Splits of different sizes, of which every pairing makes something else.
+    sources["b"] = sources["b"][: SCENES - 2]
+    case = ParityCase(experiment, model, experiment.loss(), images, sources, [], 1, quick=True)
+    return replace(case, batches=case.plan_batches(case.filling(1), COVERING_STEPS))
 
 
 def _small(experiment: Experiment) -> Experiment:
@@ -133,6 +168,8 @@ def _small(experiment: Experiment) -> Experiment:
     settings = experiment.model_dump()
     for key in ("filters", "discriminator_filters"):
         settings["model"][key] = min(settings["model"][key], WIDEST)
+    pool = settings["objective"]
+    pool["pool_size"] = min(pool["pool_size"], MOST_POOLED)
     # Batch norm needs more than one image, where it sees one pixel.
     settings["training"]["batch_size"] = BATCH
     data = settings["data"]
@@ -143,14 +180,19 @@ def _small(experiment: Experiment) -> Experiment:
     for size in SIZES:
         data |= {"crop_size": size, "load_size": size + MARGIN}
         data |= {"crop_size_b": None, "load_size_b": None}
-        if size >= LARGE:
-            pool = settings["objective"]
-            pool["pool_size"] = min(pool["pool_size"], POOLED_LARGE)
         with suppress(ValidationError):
             return Experiment.model_validate(settings)
     raise UserError(
         f"preset {experiment.preset}: its networks need images above {SIZES[-1]} pixels"
     )
+
+
+def _images(experiment: Experiment) -> dict[str, np.ndarray]:
+    data = experiment.data
+    return {
+        "a": _scenes(0, "summer", data.crop("a") + MARGIN, data.channels_a),
+        "b": _scenes(10, "winter", data.crop("b") + MARGIN, data.channels_b),
+    }
 
 
 def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
@@ -184,10 +226,13 @@ def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
         # Scores on both sides of the middle between the two targets, so that accuracies count.
         state[f"{network}/head/bias"] += np.float32(objective.middle)
     if objective.adversarial == "wasserstein":
-        # As after any step: so that nothing moves at learning rate zero.
+        # As after any step: so that nothing moves at learning rate zero. The bound is rounded down:
+        # above it float64 would clip once more.
+        clip = np.float32(objective.clip)
+        clip = np.nextafter(clip, np.float32(0)) if float(clip) > objective.clip else clip
         for name in model.parameter_shapes():
             if name.startswith("d_"):
-                state[name] = np.clip(state[name], -objective.clip, objective.clip)
+                state[name] = np.clip(state[name], -clip, clip)
     return {**state, "step": np.array(3, np.int64)}
 
 

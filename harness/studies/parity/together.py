@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from threading import Lock
@@ -11,6 +11,7 @@ from typing import Any
 from harness.studies.parity import training
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.ladder import CHECKS
+from harness.studies.parity.parity_check import ParityCheck
 
 Work = Callable[[BackendCache, str], Any]
 
@@ -21,7 +22,11 @@ def measure_together(cache: BackendCache, progress: Callable[[int, int], None]) 
     `progress`: told how many measurements are made, of how many. What a measurement raises is
     raised again where the climb asks for it.
     """
-    work = {name: _measurements(cache, name) for name in cache.names}
+    # The state that other backends are given goes first.
+    work = {
+        name: list(dict.fromkeys((training.source, *measurements(cache, name, CHECKS))))
+        for name in cache.names
+    }
     total, done, lock = sum(map(len, work.values())), 0, Lock()
 
     def measure(name: str, functions: Iterable[Work]) -> None:
@@ -49,10 +54,10 @@ def measure_together(cache: BackendCache, progress: Callable[[int, int], None]) 
         pool.shutdown(cancel_futures=True)
 
 
-def _measurements(cache: BackendCache, name: str) -> list[Work]:
-    """In the order of the ladder, behind the state that other backends are given."""
-    functions: dict[Work, None] = {training.source: None}
-    for check in CHECKS:
+def measurements(cache: BackendCache, name: str, checks: Sequence[ParityCheck]) -> list[Work]:
+    """What `checks` ask of backend `name`, in their order."""
+    functions: dict[Work, None] = {}
+    for check in checks:
         if check.subjects(cache, [name]):
             wanted = (check.measure, check.truth, check.noise)
             functions |= dict.fromkeys(function for function in wanted if function)

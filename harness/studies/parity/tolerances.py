@@ -89,6 +89,9 @@ TRAJECTORY_IMAGES = Tolerance(2e-14, "what generators and layers put out along t
 # none at all 1.
 BFLOAT16 = Tolerance(0.15, "eight bits of a number, through some twenty layers", "bfloat16")
 BFLOAT16_GRADIENT = Tolerance(0.8, "the same, there and back, with jumps at kinks", "bfloat16")
+SMALL_STEP = Tolerance(
+    2e-2, "what float32 weights have room for; bfloat16's would stand still or jump", "float32"
+)
 # Three bits more leave an eighth of the rounding, and a gradient that jumps at kinks goes with its
 # square root. Not measured: on an H200 the small networks of preset smoke went by no TF32 kernel.
 TF32 = Tolerance(0.02, "eleven bits of a number, through some twenty layers", "tf32")

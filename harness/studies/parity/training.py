@@ -15,7 +15,8 @@ from harness.studies.parity.losses import beside_one
 from harness.studies.parity.parity_case import passing, standing, used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3  # steps
-LATE = 30_000  # steps, after which averages have the decay that the objective asks for
+# Steps taken: up to a thousand; and so many that averages have the decay that is asked for.
+LATE = (999, 30_000)
 
 # ----------------------------------------------------------------------------------- exchange
 
@@ -97,12 +98,16 @@ def trajectory(cache: BackendCache, name: str) -> Facts:
     groups |= {"pools": ["pool_a", "pool_b"], "statistics": [*statistics, *of_averages]}
     for group, keys in groups.items():
         facts |= {(f"end: {group}", key): end[key] for key in keys if key in end}
-    # One step more, late enough for the decay that the objective asks for.
-    backend.load_state({**backend.state(), "step": np.array(LATE, np.int64)})
-    _train(backend, cache.case.batches[-1:])
-    late = with_zero_gradients_joined(cache, backend.state())
-    averaged = [key for key in groups["averages"] if key in late]
-    return facts | {("late averages", key): late[key] for key in averaged}
+    # Steps as they come late in a training: a state at any of them can be written down.
+    for taken in LATE:
+        backend.load_state({**backend.state(), "step": np.array(taken, np.int64)})
+        _train(backend, cache.case.batches[-1:])
+        late = with_zero_gradients_joined(cache, backend.state())
+        for group in ("averages", "first moments", "second moments"):
+            name_of_group = "late averages" if group == "averages" else "late moments"
+            keys = [key for key in groups[group] if key in late]
+            facts |= {(name_of_group, f"{key}, after {taken} steps"): late[key] for key in keys}
+    return facts
 
 
 def _train(backend: Backend, batches: Sequence[Batch]) -> np.ndarray:
