@@ -1,0 +1,196 @@
+"""The whole of `make compare` on known images with known backends, and each stage of it alone.
+
+A stage is done again on the records of those before it: a defect planted in a report costs a
+report, not a training.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import children_in_threads
+import known_backend
+import known_clock
+import known_extractor
+import known_set
+import numpy as np
+from matplotlib.figure import Figure
+from pytest import MonkeyPatch
+from rich.console import Console
+
+import backends
+from harness.metrics import evaluate as evaluation
+from harness.metrics import judge, scoring
+from harness.plan.plan import Plan
+from harness.records.experiment import load
+from harness.records.run import RunRecord, find_runs
+from harness.report import comparison as report
+from harness.report import figures
+from harness.report.figures import Drawn
+from harness.studies import comparison, course
+from harness.system.machine import Machine
+from harness.system.progress import Display
+from harness.training import clocks, run
+from harness.training.jobs import ComparisonRequest
+
+DEVICE = Machine("cpu", "A known CPU, 4 threads", known_clock.THREADS)
+SLUG = "a-known-cpu-4-threads"
+COURSE_STEPS = 6
+STEPS, PER_EPOCH, TIMED, BLOCK = 20, 5, 14, 2
+EVALUATED = (0, 10, 20)
+OVERRIDES = (
+    "data.load_size=20", "data.crop_size=16", "objective.average=0.99", "objective.pool_size=3",
+    "objective.lambda_a=8", "objective.lambda_b=12", "objective.identity=0.25",
+    "optimiser.discriminator_learning_rate=0.0005", "optimiser.learning_rate=0.0002",
+    "evaluation.evaluate_every=2", "evaluation.images=5",
+    "timing.warmup_steps=2", "timing.block_seconds=0.042", "timing.timed_steps=14",
+    "timing.checkpoint_steps=4", "model.discriminator_layers=1",
+)  # fmt: skip
+ROW = {"check": "1 parameters", "what": "known names", "measured": 2e-07, "tolerance": 5e-06,
+       "arithmetic": "float32", "passed": True}  # fmt: skip
+SCALE = {"filters": 4, "discriminator_filters": 4, "crop_size": [16, 16], "pool_size": 3,
+         "batch_size": 1}  # fmt: skip
+PARITY = {"backends": ["torch", "tf"], "frameworks": known_backend.FRAMEWORKS, "device": "cpu",
+          "device_name": DEVICE.device_name, "seconds": 1.0, "checked": SCALE, "trained": SCALE,
+          "rows": [ROW], "checks": 1, "breaches": 0}  # fmt: skip
+
+
+class Reader:
+    """In place of a judge: an image is of class 1 if it is brighter than those of the training."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.middle = images[labels == labels[0]].mean() + 0.25
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        return (images.mean((1, 2)) > self.middle).astype(np.int64)
+
+
+def green_energy(images: np.ndarray) -> np.ndarray:
+    """In place of `checkerboard_energy`, whose formula has tests of its own: float64 (N,)."""
+    return 1 + images[..., 1].mean((1, 2), np.float64) / 255
+
+
+@contextmanager
+def known_parts() -> Iterator[None]:
+    """Everything that is not to be known by a formula is replaced by what is."""
+    real_batch = Plan.batch
+
+    def batch(self, *given: Any) -> Any:
+        known_clock.tick(known_backend.BATCH_SECONDS)
+        return real_batch(self, *given)
+
+    with MonkeyPatch.context() as patch:
+        children_in_threads.install(patch)
+        known_extractor.install(patch)
+        patch.setattr(backends, "load", known_backend.load)
+        patch.setattr(Plan, "batch", batch)
+        patch.setattr(clocks, "time", known_clock.TIME)
+        patch.setattr(run, "Meter", known_clock.KnownMeter)
+        patch.setattr(run, "LoadMeter", known_clock.KnownLoad)
+        patch.setattr(comparison, "find_machine", lambda device: DEVICE)
+        patch.setattr(comparison, "parity_record", lambda *given: PARITY)
+        patch.setattr(course, "COURSE_STEPS", COURSE_STEPS)
+        patch.setattr(evaluation, "find_weights", lambda: known_extractor.FID_WEIGHTS)
+        patch.setattr(comparison, "try_once", lambda *given: None)
+        patch.setattr(evaluation, "checkerboard_energy", green_energy)
+        patch.setattr(scoring, "checkerboard_energy", green_energy)
+        patch.setattr(judge, "train_judge", Reader)
+        yield
+
+
+@dataclass
+class World:
+    """An experiment folder and what a report of it draws and says; `said`: lines for the user."""
+
+    folder: Path
+    said: str = ""
+    drawn: dict[str, Figure] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
+    page: SimpleNamespace = field(default_factory=SimpleNamespace)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        return evaluation.read_json(self.folder / "metrics.json")
+
+    @cached_property
+    def references(self) -> dict[str, np.ndarray]:
+        return evaluation.read_arrays(self.folder / "references.safetensors")
+
+    @cached_property
+    def runs(self) -> dict[tuple[str, int], RunRecord]:
+        return {(one.backend, one.seed): one for one in find_runs(self.folder)}
+
+
+def train(parent: Path) -> World:
+    """Data, plan, training and course, through `compare`, without scores and report."""
+    known_backend.forget_processes()
+    folder, text = known_set.write_set(parent / "data"), io.StringIO()
+    request = ComparisonRequest(
+        dataset=str(folder),
+        preset="smoke",
+        seeds=known_backend.SEEDS,
+        backends=known_backend.BACKENDS,
+        results=parent / "results",
+        overrides=OVERRIDES,
+    )
+    with MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "score", lambda folder, display, known=None: folder)
+        made = comparison.compare(request, Display(Console(file=text, width=200)))
+    return World(made, text.getvalue())
+
+
+def evaluate(world: World, parent: Path) -> World:
+    """Scores of a copy of the records."""
+    folder = parent / world.folder.name
+    shutil.copytree(world.folder, folder)
+    for file in ("metrics.json", "features"):
+        if (folder / file).is_dir():
+            shutil.rmtree(folder / file)
+        (folder / file).unlink(missing_ok=True)
+    with MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "write_report", lambda folder: folder)
+        comparison.score(folder, Display(Console(file=io.StringIO()), quiet=True))
+    return World(folder, world.said)
+
+
+def show(world: World) -> World:
+    """The report of the records; nothing is written, and no figure becomes pixels."""
+    shown = World(world.folder, world.said)
+    pending: list[Figure] = []
+
+    def keep(drawn: Figure) -> Drawn:
+        pending.append(drawn)
+        name = str(len(pending) - 1).encode()
+        return Drawn(name, name, name)
+
+    def write(path: Path, content: Any) -> None:
+        shown.files[path.relative_to(world.folder).as_posix()] = content
+
+    real_page = report.make_page
+
+    def make_page(record: Any, findings: Any) -> Any:
+        shown.page.record, shown.page.findings = record, findings
+        shown.page.page = real_page(record, findings)
+        return shown.page.page
+
+    with MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_saved", keep)
+        patch.setattr(report, "write_bytes", write)
+        patch.setattr(report, "write_json", write)
+        patch.setattr(report, "make_page", make_page)
+        report.write_report(world.folder)
+    for name, content in shown.files.items():
+        if name.startswith("figures/") and content.isdigit() and name.endswith(".png"):
+            shown.drawn[Path(name).stem] = pending[int(content)]
+    return shown
+
+
+__all__ = ["World", "evaluate", "known_parts", "load", "show", "train"]
