@@ -139,7 +139,9 @@ def ratio_interval(first: Sequence[float], second: Sequence[float]) -> Bounds:
 def same(found: float | None, wanted: float, what: object, tolerance: float = 1e-6) -> None:
     """`what`: for the message."""
     assert found is not None, f"{what}: nothing, not {wanted}"
-    assert abs(found - wanted) <= tolerance * max(1.0, abs(wanted)), f"{what}: {found}, not {wanted}"
+    assert abs(found - wanted) <= tolerance * max(1.0, abs(wanted)), (
+        f"{what}: {found}, not {wanted}"
+    )
 
 
 def same_interval(found: dict, wanted: Bounds, what: object, tolerance: float = 1e-6) -> None:

@@ -51,13 +51,11 @@ def install(patch: MonkeyPatch) -> None:
     known = {"known-efficientnet": Efficientnet, "known-inception": Inception}
     real = extractors.importlib
     patch.setattr(extractors, "importlib", replace_import(known, real))
-    for extractor, name in zip(
-        (extractors.EFFICIENTNET, extractors.INCEPTION), known, strict=True
-    ):
+    for extractor, name in zip((extractors.EFFICIENTNET, extractors.INCEPTION), known, strict=True):
         patch.setitem(extractors.EXTRACTORS, extractor.name, replace(extractor, module=name))
 
 
-class replace_import:  # noqa: N801 - stands for a module
+class replace_import:
     def __init__(self, known, real):
         self.known, self.real = known, real
 
