@@ -10,7 +10,7 @@ import known_backend as known
 import known_set
 import numpy as np
 from by_hand import same
-from known_world import BLOCK, COURSE_STEPS, EVALUATED, PER_EPOCH, SLUG, STEPS, TIMED, World
+from known_world import BLOCK, COURSE_STEPS, DEVICE, EVALUATED, PER_EPOCH, SLUG, STEPS, TIMED, World
 
 from backends.objective import LOSS_TERMS, RECORDED
 from harness.system.files import read_arrays, read_json
@@ -282,6 +282,23 @@ def resources(world: World) -> None:
         assert found["energy_source"] == "known"
 
 
+def order(world: World) -> None:
+    """A run is complete once all its records are written; then its checkpoints go."""
+    for key, run in world.runs.items():
+        names = [path.name for path in world.written if run.folder in (path, path.parent)]
+        assert names[-2:] == ["status.json", "checkpoints"], f"{key}: {names[-4:]}"
+
+
+def environments(world: World) -> None:
+    """In turns with all threads; the process beside others has its share."""
+    for (backend, seed), run in world.runs.items():
+        found = run.environment
+        assert found["backend"] == backend and found["framework"] == known.FRAMEWORKS[backend]
+        assert found["device"] == DEVICE.device_name and found["threads"] == DEVICE.threads
+        assert found["beside"] == {"start": TIMED, "threads": DEVICE.threads // 2}
+        assert found["threads_of_process"] == DEVICE.threads // 2, f"{backend}, seed {seed}"
+
+
 def states(world: World) -> None:
     """The final state, its step, and the weights kept on the way; nothing else is left over."""
     for (backend, seed), run in world.runs.items():
@@ -334,5 +351,5 @@ def checksums(world: World) -> None:
 
 CHECKS = (
     references, labels, manifest, folder_name, configuration, plan, losses, blocks, evaluations,
-    resources, states, course, checksums,
+    resources, order, environments, states, course, checksums,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,11 +38,12 @@ from harness.studies import comparison, course
 from harness.system.machine import Machine
 from harness.system.progress import Display
 from harness.training import clocks, run
+from harness.training.checkpoints import Checkpoints
 from harness.training.jobs import ComparisonRequest
 
 DEVICE = Machine("cpu", "A known CPU, 4 threads", known_clock.THREADS)
 SLUG = "a-known-cpu-4-threads"
-COURSE_STEPS = 6
+COURSE_STEPS = 5  # in the middle of a block
 STEPS, PER_EPOCH, TIMED, BLOCK = 20, 5, 14, 2
 EVALUATED = (0, 10, 20)
 OVERRIDES = (
@@ -124,6 +125,7 @@ class World:
     drawn: dict[str, Figure] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)
     page: SimpleNamespace = field(default_factory=SimpleNamespace)
+    written: list[Path] = field(default_factory=list)  # by trainings, in order; removed ones, too
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -152,10 +154,22 @@ def train(
         results=parent / "results",
         overrides=(*OVERRIDES, *overrides),
     )
+    written: list[Path] = []
     with MonkeyPatch.context() as patch:
+        for name in ("write_arrays", "write_json", "write_table", "write_sums"):
+            patch.setattr(run, name, noted(written, getattr(run, name)))
+        patch.setattr(Checkpoints, "remove", noted(written, Checkpoints.remove))
         patch.setattr(comparison, "score", lambda folder, display, known=None: folder)
         made = comparison.compare(request, Display(Console(file=text, width=200)))
-    return World(made, text.getvalue())
+    return World(made, text.getvalue(), written=written)
+
+
+def noted(written: list[Path], write: Callable[..., None]) -> Callable[..., None]:
+    def note(where: Any, *content: Any) -> None:
+        written.append(where.folder / "checkpoints" if isinstance(where, Checkpoints) else where)
+        write(where, *content)
+
+    return note
 
 
 def evaluate(world: World, parent: Path) -> World:
@@ -202,3 +216,13 @@ def show(world: World) -> World:
         if name.startswith("figures/") and content.isdigit() and name.endswith(".png"):
             shown.drawn[Path(name).stem] = pending[int(content)]
     return shown
+
+
+def again(stage: str, upstream: World | None, parent: Path) -> World:
+    """A stage done once more: "training", "alone", "scores" or "report"."""
+    if stage == "training":
+        return train(parent)
+    if stage == "alone":
+        return train(parent, ALONE, (1,))
+    assert upstream is not None
+    return evaluate(upstream, parent) if stage == "scores" else show(upstream)
