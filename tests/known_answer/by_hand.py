@@ -1,4 +1,4 @@
-"""What the harness computes, written down once more: plain formulas in NumPy, no code of its own."""
+"""What the harness computes, written down once more in plain NumPy, without its code."""
 
 from __future__ import annotations
 

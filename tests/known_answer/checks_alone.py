@@ -5,8 +5,8 @@ from __future__ import annotations
 import known_backend as known
 import numpy as np
 from by_hand import same
-from checks_records import EVALUATED, STEPS, A, B
-from known_world import World
+from checks_data import A, B
+from known_world import EVALUATED, STEPS, World
 
 
 def memory(world: World) -> None:

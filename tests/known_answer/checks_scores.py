@@ -24,7 +24,8 @@ from by_hand import (
     ssim,
     without_each,
 )
-from checks_records import A, B, made, resized
+from checks_data import A, B, resized
+from checks_training import made
 from known_world import EVALUATED, SLUG, STEPS, World
 
 from harness.system.files import read_json

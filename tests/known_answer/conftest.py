@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import known_world
 import pytest
-from known_world import World
+
+pytest.register_assert_rewrite(
+    "by_hand",
+    "checks_alone",
+    "checks_data",
+    "checks_figures",
+    "checks_galleries",
+    "checks_scores",
+    "checks_sentences",
+    "checks_tables",
+    "checks_training",
+)
+
+import known_world  # noqa: E402
+from known_world import World  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> World:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> World:
     """One seed that takes turns to its end, with weights of the last step alone."""
     with known_world.known_parts():
-        return known_world.train(tmp_path_factory.mktemp("alone"), known_world.ALONE, (1,))
+        return known_world.train(tmp_path_factory.mktemp("alone"), (1,), known_world.ALONE)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import checks_records as records
+import checks_data as data
 from planting import Defect, defects, replaced
 
 FOLDER = "training.experiment_folder"
@@ -10,8 +10,8 @@ PLAN = "plan.plan"
 
 DATA = [
     *defects(
-        "training",
-        records.references,
+        "data",
+        data.references,
         (
             "evaluation images are the first ones",
             f"{PLAN}:evenly",
@@ -80,8 +80,8 @@ DATA = [
         ),
     ),
     *defects(
-        "training",
-        records.labels,
+        "data",
+        data.labels,
         (
             "labels are those of the first test images",
             f"{FOLDER}:_labelled",
@@ -102,8 +102,8 @@ DATA = [
         ),
     ),
     *defects(
-        "training",
-        records.manifest,
+        "data",
+        data.manifest,
         (
             "files in another order",
             "data.scan:image_files",
@@ -125,16 +125,16 @@ DATA = [
     ),
     Defect(
         "a deciding source is missing from the digest",
-        "training",
+        "data",
         "system.provenance:DECIDING",
         replaced(
             "system.provenance:DECIDING", lambda found: [x for x in found if x != "harness/plan"]
         ),
-        records.folder_name,
+        data.folder_name,
     ),
     *defects(
-        "training",
-        records.folder_name,
+        "data",
+        data.folder_name,
         ("digest without the images", f"{FOLDER}:experiment_folder",
          "prepared.manifest.digest, ", ""),
         ("digest without the sources", f"{FOLDER}:experiment_folder",
@@ -147,8 +147,8 @@ DATA = [
          "self.model_dump()", "{}"),
     ),
     *defects(
-        "training",
-        records.configuration,
+        "data",
+        data.configuration,
         ("backends in alphabetical order", f"{FOLDER}:write_experiment",
          "list(backends.available())", "sorted(backends.available())"),
         ("titles of the domains swapped", f"{FOLDER}:write_experiment",
@@ -158,7 +158,7 @@ DATA = [
 
 CHOICES = defects(
     "training",
-    records.plan,
+    data.plan,
     ("all seeds draw the same", "plan.random_streams:stream", '{seed}/', "0/"),
     ("augmentation is drawn once an image", f"{PLAN}:_domain",
      'frozen = data.augment == "frozen"', "frozen = True"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import checks_pictures as pictures
+import checks_figures as figures
+import checks_galleries as images
 from planting import Defect, defects, item
 
 PLOTS = "report.comparison.plots"
@@ -11,8 +12,8 @@ OTHER = "experiment.present[::-1][experiment.present.index(name)]"
 
 FIGURES = [
     *defects(
-        "report",
-        pictures.loss_figure,
+        "loss_figure",
+        figures.loss_figure,
         ("losses of the other domain in a figure", f"{PLOTS}:loss_figure",
          "partial(curves, column=term)",
          'partial(curves, column=term.replace("_a", "_b"))'),
@@ -24,8 +25,8 @@ FIGURES = [
          "kept.max(axis=0), kept.min"),
     ),
     *defects(
-        "report",
-        pictures.cycle_figure,
+        "cycle_figure",
+        figures.cycle_figure,
         ("cycle loss of one domain in a figure", "report.comparison.losses:cycle_curves",
          'for s in "ab"]', 'for s in "aa"]'),
         ("lambda of both domains is one", "report.comparison.losses:cycle_curves",
@@ -36,16 +37,16 @@ FIGURES = [
          f"experiment.title({OTHER}))"),
     ),
     *defects(
-        "report",
-        pictures.legends,
+        "all",
+        figures.legends,
         ("colours in alphabetical order", "report.figures:colour",
          "experiment.backends.index(backend)", "sorted(experiment.backends).index(backend)"),
         ("the legend of another order", "report.figures:figure", "drawn.legend(handles, labels,",
          "drawn.legend(handles, labels[::-1],"),
     ),
     *defects(
-        "report",
-        pictures.accuracy_figure,
+        "accuracy_figure",
+        figures.accuracy_figure,
         ("accuracies on translated images for real ones", f"{PLOTS}:accuracy_figure",
          'row[f"accuracy_{target}"]', 'row["accuracy_fake"]'),
         ("accuracies of both domains mixed", f"{PLOTS}:accuracy_figure",
@@ -56,14 +57,15 @@ FIGURES = [
          'f"accuracy_fake_{side}"'),
     ),
     *defects(
-        "report",
-        pictures.score_figures,
+        "score_figure",
+        figures.score_figures,
         ("scores in each other's colours", f"{PLOTS}:_score_panel", "colour(experiment, name)",
          f"colour(experiment, {OTHER})"),
         ("scores under each other's names", f"{PLOTS}:_score_panel", "scores.get((name, direction)",
          f"scores.get(({OTHER}, direction)"),
         ("floor dashed, baseline dotted", f"{PLOTS}:_score_panel",
-         '("identity_baseline", "--"), ("floor", ":")', '("identity_baseline", ":"), ("floor", "--")'),
+         '("identity_baseline", "--"), ("floor", ":")',
+         '("identity_baseline", ":"), ("floor", "--")'),
         ("scores of the other direction", f"{PLOTS}:score_figure",
          "_score_panel(axis, experiment, BY_NAME[name], direction,",
          '_score_panel(axis, experiment, BY_NAME[name], "ba",'),
@@ -72,8 +74,8 @@ FIGURES = [
         ("the baseline is not scaled", f"{PLOTS}:_score_panel", "level * metric.scale", "level"),
     ),
     *defects(
-        "report",
-        pictures.forest,
+        "forest_figure",
+        figures.forest,
         ("the forest mirrored", "report.comparison.forest:position", "return -math.log(value)",
          "return math.log(value)"),
         ("the primary score last", "report.comparison.forest:forest_rows", "not row.primary",
@@ -81,13 +83,14 @@ FIGURES = [
         ("differences are not divided by margins", "report.comparison.forest:position",
          "return value / row.margin.value", "return value"),
         ("names of the forest swapped", "report.comparison.forest:forest_figure",
-         "names_of(experiment, rows[0])", '" ".join(reversed(names_of(experiment, rows[0]).split()))'),
+         "names_of(experiment, rows[0])",
+         '" ".join(reversed(names_of(experiment, rows[0]).split()))'),
     ),
-    Defect("different is drawn as equivalent", "report", "report.comparison.forest:COLOURS",
-           item("report.comparison.forest:COLOURS", "different", "#009E73"), pictures.forest),
+    Defect("different is drawn as equivalent", "forest_figure", "report.comparison.forest:COLOURS",
+           item("report.comparison.forest:COLOURS", "different", "#009E73"), figures.forest),
     *defects(
-        "report",
-        pictures.block_figure,
+        "block_figure",
+        figures.block_figure,
         ("turns drawn at one place", f"{PLOTS}:block_figure", "* len(backends) + turn for",
          "* len(backends) for"),
         ("undisturbed blocks are crossed", f"{PLOTS}:block_figure", "if key not in clean",
@@ -98,8 +101,8 @@ FIGURES = [
          "experiment.of(backends[::-1][backends.index(name)], device) for"),
     ),
     *defects(
-        "report",
-        pictures.output_figure,
+        "output_figure",
+        figures.output_figure,
         ("outputs of discriminator A for B", f"{PLOTS}:output_figure", 'arrays[f"{target}_{side}"]',
          'arrays[f"{target}_a"]'),
         ("real dashed, translated full", f"{PLOTS}:output_figure", '("real", "-"), ("fake", "--")',
@@ -108,14 +111,14 @@ FIGURES = [
          "for run in experiment.of(backend)[:1]]"),
     ),
     *defects(
-        "report",
-        pictures.divergence_figure,
+        "divergence_figure",
+        figures.divergence_figure,
         ("two seeds drawn as two backends", "report.comparison.divergence:divergence_figure",
          "_lines(axis, pair.backends,", "_lines(axis, pair.seeds,"),
     ),
     *defects(
-        "report",
-        pictures.chart,
+        "page",
+        figures.chart,
         ("colours of the chart by run", "report.comparison.losses:chart_data",
          "tone = colour(experiment, run.backend)", "tone = PALETTE[run.seed]"),
         ("units of another term in the chart", "report.comparison.losses:chart_data",
@@ -127,14 +130,16 @@ FIGURES = [
 
 IMAGES = [
     *defects(
-        "report",
-        pictures.galleries,
+        "page",
+        images.galleries,
         ("the second backend a row off", f"{GALLERIES}:galleries",
          "Column(experiment.title(backend), arrays[name])",
          "Column(experiment.title(backend), np.roll(arrays[name], backend == 'tf', 0))"),
         ("backends in each other's column", f"{GALLERIES}:galleries",
-         "experiment.title(backend), arrays", "experiment.title(experiment.present[backend == 'torch']), arrays"),
-        ("originals of the floor", f"{GALLERIES}:galleries", 'experiment.references[f"real_{side}"]',
+         "experiment.title(backend), arrays",
+         "experiment.title(experiment.present[backend == 'torch']), arrays"),
+        ("originals of the floor", f"{GALLERIES}:galleries",
+        'experiment.references[f"real_{side}"]',
          'experiment.references[f"floor_{side}"]'),
         ("truths in place of originals", f"{GALLERIES}:galleries",
          "[Column(original, experiment.references[f\"real_{side}\"])",
@@ -148,17 +153,20 @@ IMAGES = [
         ("differences overflow", f"{GALLERIES}:_difference", "one[:count].astype(np.int16)",
          "one[:count]"),
         ("black is the largest difference", f"{GALLERIES}:_difference",
-         "np.rint(np.minimum(gap / white, 1) * 255)", "np.rint(255 - np.minimum(gap / white, 1) * 255)"),
-        ("tiles are mirrored", "report.gallery:tile", "_picture(image)", "_picture(image[:, ::-1])"),
+         "np.rint(np.minimum(gap / white, 1) * 255)",
+         "np.rint(255 - np.minimum(gap / white, 1) * 255)"),
+        ("tiles are mirrored", "report.gallery:tile", "_picture(image)",
+        "_picture(image[:, ::-1])"),
         ("rows of a sheet by place", "report.gallery:sheet", "column.images[index]",
          "column.images[-1 - index]"),
         ("columns of a sheet in the other order", "report.gallery:sheet", "(x * step, HEADER + y",
          "((len(columns) - 1 - x) * step, HEADER + y"),
-        ("the first images are shown", "report.gallery:spaced", "i * count // rows", "i * count // rows // 2"),
+        ("the first images are shown", "report.gallery:spaced", "i * count // rows",
+        "i * count // rows // 2"),
     ),
     *defects(
-        "report",
-        pictures.extremes,
+        "page",
+        images.extremes,
         ("best and worst swapped", f"{GALLERIES}:_with_extremes",
          "-mean if highest_first else mean", "mean if highest_first else -mean"),
         ("discriminators of the source domain", f"{GALLERIES}:_patches", "direction.name[-1]",

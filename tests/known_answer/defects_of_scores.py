@@ -52,13 +52,20 @@ ARRAYS = defects(
     ("jackknife without the others' share", "statistics.intervals:_variance",
      "(inverse_share - 1) * side.values", "inverse_share * side.values"),
     ("jackknife of one sample", "statistics.intervals:jackknife",
-     "for side in replicates.sides])\n    freedoms", "for side in replicates.sides[:1]])\n    freedoms",
-     "for side in replicates.sides])\n    return", "for side in replicates.sides[:1]])\n    return"),
+     "for side in replicates.sides])\n    freedoms",
+     "for side in replicates.sides[:1]])\n    freedoms",
+     "for side in replicates.sides])\n    return",
+     "for side in replicates.sides[:1]])\n    return"),
     ("KID counts images with themselves", "metrics.kid:_mean_within",
      "float(kernels.sum() - np.trace(kernels)) / (count * (count - 1))", "float(kernels.mean())"),
     ("features are divided by 255", "metrics.kid:kernel", "x.astype(np.float64)",
      "(x / 255).astype(np.float64)"),
 )  # fmt: skip
+
+
+def _swapped(table):
+    return dict(zip(table, [*table.values()][::-1], strict=True))
+
 
 REFERENCES = [
     *defects(
@@ -78,7 +85,8 @@ REFERENCES = [
         ("colours the wrong way round", f"{SCORING}:target_colours",
          "(source - mean)", "(source - to_mean)"),
         ("judge's floor and baseline swapped", "metrics.judge:read_judges",
-         '"real": reader', '"untranslated": reader', '"untranslated": reader.hits(references[direction.source]',
+         '"real": reader', '"untranslated": reader',
+         '"untranslated": reader.hits(references[direction.source]',
          '"real": reader.hits(references[direction.source]'),
         ("checkerboard of floors and sources swapped", f"{SCORING}:reference_scores",
          "for x in (floor, source)", "for x in (source, floor)"),
@@ -101,7 +109,7 @@ REFERENCES = [
         "PSNR and SSIM swapped",
         "scores",
         f"{SCORING}:CYCLE",
-        replaced(f"{SCORING}:CYCLE", lambda found: dict(zip(found, [*found.values()][::-1], strict=True))),
+        replaced(f"{SCORING}:CYCLE", _swapped),
         scores.scores,
     ),
     Defect(
@@ -156,7 +164,8 @@ OTHERS = [
          '(f"patches_fake_{domain}", f"patches_real_{domain}")'),
         ("patches of one domain", f"{SCORING}:discriminator_rows",
          'f"patches_real_{domain}"', '"patches_real_a"'),
-        ("the middle of other targets", "metrics.evaluate:evaluate", "Objective(**given).middle", "0.0"),
+        ("the middle of other targets", "metrics.evaluate:evaluate", "Objective(**given).middle",
+        "0.0"),
     ),
     *defects(
         "scores",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import checks_alone as alone
-import checks_records as records
+import checks_training as training
 from planting import defects
 
 RUN = "training.run:TrainingRun"
@@ -11,7 +11,7 @@ MADE = "training.translations:evaluation_arrays"
 
 EVALUATIONS = defects(
     "training",
-    records.evaluations,
+    training.evaluations,
     ("identity images by the other generator", MADE,
      'translate(a, "ba"), "identity_b": translate(b, "ab")',
      'translate(a, "ab"), "identity_b": translate(b, "ba")'),
@@ -51,7 +51,7 @@ EVALUATIONS = defects(
 
 BLOCKS = defects(
     "training",
-    records.blocks,
+    training.blocks,
     ("batches are made on the training clock", f"{RUN}._train_without_pause",
      'clocks.switch("data")', "clocks.switch(clock)"),
     ("losses are read on the training clock", f"{RUN}._train_without_pause",
@@ -65,7 +65,8 @@ BLOCKS = defects(
      "self.warm_until = self.step + self", "self.warm_until = self"),
     ("joules of the last stretch alone", f"{RUN}.train", "joules += used", "joules = used"),
     ("load of the last stretch alone", f"{RUN}.train",
-     "cpus is None or spent_here is None else cpus.plus(spent_here)", "cpus is None else spent_here"),
+     "cpus is None or spent_here is None else cpus.plus(spent_here)",
+     "cpus is None else spent_here"),
     ("joules before the batches were made", f"{RUN}._train_without_pause",
      "joules, cpus = self.meter.since(before)", "joules, cpus = self.meter.joules()"),
     ("load of the whole process", f"{RUN}._train_without_pause",
@@ -91,7 +92,7 @@ BLOCKS = defects(
 RECORDS = [
     *defects(
         "training",
-        records.losses,
+        training.losses,
         ("losses under other names", f"{RUN}._loss_table",
          "columns=list(RECORDED)", "columns=sorted(RECORDED)"),
         ("a step's losses are those of the step before", f"{RUN}._loss_table",
@@ -101,7 +102,7 @@ RECORDS = [
     ),
     *defects(
         "training",
-        records.resources,
+        training.resources,
         ("clocks are forgotten on resuming", f"{RUN}._resume",
          "self.clocks.add(saved.clocks, interrupted=not planned)", "planned"),
         ("a restart is not counted", "training.clocks:Clocks.add",
@@ -110,24 +111,27 @@ RECORDS = [
          "interrupted=not planned", "interrupted=True"),
         ("steps beside others on the training clock", f"{RUN}.train",
          '"beside" if self.beside else "warmup"', '"train" if self.beside else "warmup"'),
-        ("warm-up on the training clock", f"{RUN}.train", '"warmup" if warmup', '"train" if warmup'),
+        ("warm-up on the training clock", f"{RUN}.train", '"warmup" if warmup',
+        '"train" if warmup'),
         ("evaluations on the clock before", f"{RUN}.evaluate",
          'self.clocks.switch("evaluation")', "pass"),
     ),
     *defects(
         "training",
-        records.order,
+        training.order,
         ("complete before its records are written", f"{RUN}.finish",
-         'write_arrays(folder / "state', 'self.write_status("complete")\n    write_arrays(folder / "state',
+         'write_arrays(folder / "state',
+         'self.write_status("complete")\n    write_arrays(folder / "state',
          'write_sums(folder)\n    self.write_status("complete")', "write_sums(folder)"),
         ("the checkpoint goes before the run is complete", f"{RUN}.finish",
          'write_sums(folder)\n    self.write_status("complete")\n    self.checkpoints.remove()',
          'self.checkpoints.remove()\n    write_sums(folder)\n    self.write_status("complete")'),
     ),
     *defects(
-        "training",
-        records.states,
-        ("checkpoints of a complete run stay", f"{RUN}.finish", "self.checkpoints.remove()", "pass"),
+        "seeds",
+        training.states,
+        ("checkpoints of a complete run stay", f"{RUN}.finish", "self.checkpoints.remove()",
+        "pass"),
         ("averages are kept for weights", f"{RUN}._keep_course", "state[name].astype",
          'state.get(f"average/{name}", state[name]).astype'),
         ("kept a step late", f"{RUN}._pause", "stops.append(self.job.course)",
@@ -137,25 +141,26 @@ RECORDS = [
     ),
     *defects(
         "training",
-        records.checksums,
+        training.checksums,
         ("checksums before the last record", f"{RUN}.finish",
          'write_json(folder / "resources.json", resources)\n    write_sums(folder)',
          'write_sums(folder)\n    write_json(folder / "resources.json", resources)'),
     ),
     *defects(
-        "training",
-        records.course,
+        "course",
+        training.course,
         ("the twin begins where its original does", f"{RUN}._begin",
          "state |= nudged_weights(", "nudged_weights("),
         ("the twin is compared with the other backend", "studies.course:write_course",
-         "relative_norm(weights[first], twin_weights)", "relative_norm(weights[names[1]], twin_weights)"),
+         "relative_norm(weights[first], twin_weights)",
+         "relative_norm(weights[names[1]], twin_weights)"),
         ("one step more than was kept", "studies.course:_losses", ": steps - 1", ": steps"),
         ("a backend is compared with itself", "studies.course:write_course",
          "_apart(losses[one], losses[other])", "_apart(losses[one], losses[one])"),
     ),
     *defects(
         "training",
-        records.environments,
+        training.environments,
         ("all threads beside others", f"{RUN}.__init__",
          "job.beside.threads if job.beside and self.beside else job.threads", "job.threads"),
         ("shares of the threads in turns", "training.jobs:jobs_left",

@@ -92,10 +92,10 @@ def translated(
     k, out = number(backend), images.astype(int)
     if direction == "ab":
         red = 10 + 3 * k + 2 * seed + step // 5
-        out = out + [red, k + seed % 2 if averaged else 6 + 3 * k, seed]
+        out += np.array([red, k + seed % 2 if averaged else 6 + 3 * k, seed])
     else:
         blue = 4 + 5 * k + seed + step // 10
-        out = out[:, :, ::-1] + [0, 2 * k if averaged else 9 + k, blue]
+        out = out[:, :, ::-1] + np.array([0, 2 * k if averaged else 9 + k, blue])
     assert out.min() >= 0 and out.max() <= 255, "no image is clipped"
     return out.astype(np.uint8)
 

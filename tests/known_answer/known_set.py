@@ -37,8 +37,8 @@ def truth(split: str, index: int) -> np.ndarray:
     """The true translation of a test image, uint8 (side, side, 3)."""
     image = picture(split, index).astype(int)
     if split == "testA":
-        return (image + [12, 2 + index, 0]).astype(np.uint8)
-    return (image[:, ::-1] + [0, 3, 9 - index]).astype(np.uint8)
+        return (image + np.array([12, 2 + index, 0])).astype(np.uint8)
+    return (image[:, ::-1] + np.array([0, 3, 9 - index])).astype(np.uint8)
 
 
 def label(split: str, index: int) -> int:

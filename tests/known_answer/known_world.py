@@ -33,8 +33,10 @@ from harness.plan.plan import Plan
 from harness.records.run import RunRecord, find_runs
 from harness.report import comparison as report
 from harness.report import figures
+from harness.report.comparison import plots
 from harness.report.figures import Drawn
 from harness.studies import comparison, course
+from harness.system import provenance
 from harness.system.machine import Machine
 from harness.system.progress import Display
 from harness.training import clocks, run
@@ -53,6 +55,10 @@ OVERRIDES = (
     "evaluation.evaluate_every=2", "evaluation.images=5",
     "timing.warmup_steps=2", "timing.block_seconds=0.042", "timing.timed_steps=14",
     "timing.checkpoint_steps=4", "model.discriminator_layers=1",
+)  # fmt: skip
+FIGURES = (
+    "cycle_figure", "loss_figure", "accuracy_figure", "block_figure", "divergence_figure",
+    "score_figure", "forest_figure", "output_figure",
 )  # fmt: skip
 ALONE = ("timing.timed_steps=null", "objective.average=0")
 ROW = {"check": "1 parameters", "what": "known names", "measured": 2e-07, "tolerance": 5e-06,
@@ -108,6 +114,7 @@ def known_parts(children: bool = True) -> Iterator[None]:
         patch.setattr(comparison, "find_machine", lambda device: DEVICE)
         patch.setattr(comparison, "parity_record", lambda *given: PARITY)
         patch.setattr(course, "COURSE_STEPS", COURSE_STEPS)
+        patch.setattr(provenance, "git_revision", lambda: "0123456789")
         patch.setattr(evaluation, "find_weights", lambda: known_extractor.FID_WEIGHTS)
         patch.setattr(comparison, "try_once", lambda *given: None)
         patch.setattr(evaluation, "checkerboard_energy", green_energy)
@@ -141,9 +148,15 @@ class World:
 
 
 def train(
-    parent: Path, overrides: tuple[str, ...] = (), seeds: tuple[int, ...] = known_backend.SEEDS
+    parent: Path,
+    seeds: tuple[int, ...] = known_backend.SEEDS,
+    overrides: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
 ) -> World:
-    """Data, plan, training and course, through `compare`, without scores and report."""
+    """Data, plan, training and course, through `compare`, without scores and report.
+
+    `without`: functions of `compare` that are not called.
+    """
     known_backend.forget_processes()
     folder, text = known_set.write_set(parent / "data"), io.StringIO()
     request = ComparisonRequest(
@@ -159,6 +172,8 @@ def train(
         for name in ("write_arrays", "write_json", "write_table", "write_sums"):
             patch.setattr(run, name, noted(written, getattr(run, name)))
         patch.setattr(Checkpoints, "remove", noted(written, Checkpoints.remove))
+        for name in without:
+            patch.setattr(comparison, name, lambda *given, **named: [])
         patch.setattr(comparison, "score", lambda folder, display, known=None: folder)
         made = comparison.compare(request, Display(Console(file=text, width=200)))
     return World(made, text.getvalue(), written=written)
@@ -186,8 +201,11 @@ def evaluate(world: World, parent: Path) -> World:
     return World(folder, world.said)
 
 
-def show(world: World) -> World:
-    """The report of the records; nothing is written, and no figure becomes pixels."""
+def show(world: World, figure: str | None = "all", page: bool = True) -> World:
+    """The report of the records; nothing is written, and no figure becomes pixels.
+
+    `figure`: "all", one function of `plots`, or none. `page`: whether there is HTML.
+    """
     shown = World(world.folder, world.said)
     pending: list[Figure] = []
 
@@ -208,6 +226,14 @@ def show(world: World) -> World:
 
     with MonkeyPatch.context() as patch:
         patch.setattr(figures, "_saved", keep)
+        for name in FIGURES:
+            if figure not in ("all", name):
+                patch.setattr(plots, name, lambda *given: Drawn(b"", b"", b""))
+        if figure != "all":
+            patch.setattr(report, "event_files", lambda record: {})
+        if not page:
+            patch.setattr(report, "page_html", lambda *given: "")
+            patch.setattr(report, "sheet", lambda gallery: b"")
         patch.setattr(report, "write_bytes", write)
         patch.setattr(report, "write_json", write)
         patch.setattr(report, "make_page", make_page)
@@ -219,10 +245,22 @@ def show(world: World) -> World:
 
 
 def again(stage: str, upstream: World | None, parent: Path) -> World:
-    """A stage done once more: "training", "alone", "scores" or "report"."""
-    if stage == "training":
-        return train(parent)
+    """A stage done once more, and no more of it than shows the defect.
+
+    "data": nothing is trained. "training": the seed whose process is killed. "course": with the
+    twin. "seeds": two of them. "alone": in turns to the end. "scores". "report", of which "page"
+    has HTML and no figure; any other name is that of a figure.
+    """
+    untrained = ("train", "follow_course")
+    killed = known_backend.DIES[1]
+    if stage == "data":
+        return train(parent, without=untrained)
+    if stage in ("training", "course", "seeds"):
+        seeds = (1, killed) if stage == "seeds" else (killed,)
+        return train(parent, seeds, without=() if stage == "course" else untrained[1:])
     if stage == "alone":
-        return train(parent, ALONE, (1,))
+        return train(parent, (1,), ALONE, untrained[1:])
     assert upstream is not None
-    return evaluate(upstream, parent) if stage == "scores" else show(upstream)
+    if stage == "scores":
+        return evaluate(upstream, parent)
+    return show(upstream, stage if stage in (*FIGURES, "all") else None, stage == "page")

@@ -5,8 +5,8 @@ has the defect, too.
 """
 
 from __future__ import annotations
-
 import __future__
+
 import importlib
 import inspect
 import textwrap

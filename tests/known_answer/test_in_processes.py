@@ -12,7 +12,6 @@ import pandas as pd
 from known_world import World
 from pytest import MonkeyPatch
 
-from harness.studies import comparison
 from harness.system.files import read_arrays
 
 
@@ -25,9 +24,8 @@ def test_workers_in_processes_leave_the_same_records(
     script.chmod(0o755)
     for backend in known_backend.BACKENDS:
         monkeypatch.setenv(f"CYCLEBENCH_PYTHON_{backend.upper()}", str(script))
-    monkeypatch.setattr(comparison, "follow_course", lambda *given: None)
     with known_world.known_parts(children=False):
-        world = known_world.train(tmp_path, known_world.ALONE, (1,))
+        world = known_world.train(tmp_path, (1,), known_world.ALONE, ("follow_course",))
     assert set(world.runs) == set(alone.runs)
     for key, run in world.runs.items():
         other = alone.runs[key]

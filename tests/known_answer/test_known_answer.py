@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import checks_alone
-import checks_pictures
-import checks_records
+import checks_data
+import checks_figures
+import checks_galleries
 import checks_scores
+import checks_sentences
 import checks_tables
+import checks_training
 import known_world
 import pytest
 from known_world import World
@@ -20,7 +23,7 @@ def _all(*modules):
     ]
 
 
-@pytest.mark.parametrize("check", _all(checks_records))
+@pytest.mark.parametrize("check", _all(checks_data, checks_training))
 def test_records(check, trained: World) -> None:
     check(trained)
 
@@ -35,7 +38,9 @@ def test_scores(check, scored: World) -> None:
     check(scored)
 
 
-@pytest.mark.parametrize("check", _all(checks_tables, checks_pictures))
+@pytest.mark.parametrize(
+    "check", _all(checks_tables, checks_sentences, checks_figures, checks_galleries)
+)
 def test_report(check, shown: World) -> None:
     check(shown)
 
