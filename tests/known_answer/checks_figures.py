@@ -184,6 +184,7 @@ def block_figure(world: World) -> None:
     (crosses,) = (c for c in axis.collections if c.get_label() == "under load")
     backend, seed, (start, _) = known.BUSY
     place = 2 * keys.index((seed, start, BLOCK)) + known.number(backend)
+    assert len(crosses.get_offsets()) == 1, "blocks that are crossed"
     ((x, y),) = np.asarray(crosses.get_offsets())
     assert x == place
     same(y, 1000 * block_means(backend, seed)[start], "the block under load")

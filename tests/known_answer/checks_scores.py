@@ -260,6 +260,7 @@ def discriminators(world: World) -> None:
 
 def looks(world: World) -> None:
     """That the scores of these seeds were looked at is written down."""
+    assert (world.folder / "seeds.json").exists(), "no look is written down"
     found = read_json(world.folder / "seeds.json")
     assert found["looks"] == [{"device": SLUG, "seeds": list(known.SEEDS)}]
     assert (found["design"], found["maximum"]) == ("fixed", None)

@@ -113,6 +113,7 @@ def divergence(world: World) -> None:
                for s in known.SEEDS]  # fmt: skip
     seeds = [[distance(("torch", x), ("torch", y), step) for step in range(STEPS)]
              for x, y in ((0, 1), (0, 2), (1, 2))]  # fmt: skip
+    assert (len(pair.backends), len(pair.seeds)) == (len(between), len(seeds)), "pairs of runs"
     assert np.abs(pair.backends - between).max() < 1e-6, "losses of two backends"
     assert np.abs(pair.seeds - seeds).max() < 1e-6, "losses of two seeds"
 

@@ -199,7 +199,7 @@ def environments(world: World) -> None:
     table = csv(world, "environment").set_index("backend")
     assert list(table.index) == list(known.BACKENDS)
     for name in known.BACKENDS:
-        assert set(table.loc[name, "seeds"].split()) == set(map(str, known.SEEDS)), name
+        assert set(str(table.loc[name, "seeds"]).split()) == set(map(str, known.SEEDS)), name
         assert table.loc[name, "framework"] == known.FRAMEWORKS[name], name
         assert name in table.loc[name, "versions"], name
 

@@ -116,12 +116,6 @@ DATA = [
             "self._splits_json()",
             'self._splits_json()["trainA"]',
         ),
-        (
-            "hashes of pixels for those of files",
-            "data.scan:examine",
-            "sha256 = hashlib.sha256(content).hexdigest()",
-            "sha256 = hashlib.sha256(content[8:]).hexdigest()",
-        ),
     ),
     Defect(
         "a deciding source is missing from the digest",

@@ -15,8 +15,8 @@ SENTENCES = [
     *defects(
         "report",
         sentences.speed,
-        ("slower for faster", f"{SPEED}:_no", '"slower" if True in words',
-         '"slower" if False in words'),
+        ("slower for faster", f"{SPEED}:_no", "'slower' if True in words",
+         "'slower' if False in words"),
         ("the first backend is said to be slower", f"{SPEED}:_no",
          "list(rows[0].values)[1]", "list(rows[0].values)[0]"),
         ("names of a ratio swapped", f"{SPEED}:_times_as_long", "for name in rows[0].values)\n",
