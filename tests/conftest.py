@@ -124,6 +124,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 # By folder, files that share what takes long to prepare: one comparison, one climb of the ladder.
 TOGETHER = {
     "end_to_end": ("test_compare.py", "test_estimate.py", "test_translate.py", "test_verify.py"),
+    "known_answer": ("test_in_processes.py", "test_known_answer.py"),
     "parity": ("test_defects.py", "test_device.py", "test_parity.py"),
 }
 

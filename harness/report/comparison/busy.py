@@ -65,7 +65,8 @@ class PairLoad:
         if not self.marked:
             return ""
         pairs = plural(self.marked, "more pair")
-        return f"{pairs} of blocks under load from other programs were left out."
+        were = "was" if self.marked == 1 else "were"
+        return f"{pairs} of blocks under load from other programs {were} left out."
 
     @property
     def seen(self) -> str:
