@@ -74,17 +74,22 @@ def test_what_is_needed_is_said_in_words():
 def test_reasons_give_the_interval_that_was_compared():
     """Of 1, 2, 3: mean 2, standard error 0.57735; t with 2 degrees of freedom 2.91999."""
     interval = "interval 0.3141 to 3.686, not zero, 3 seeds"
-    assert verdict([1, 2, 3], 10.0).reason == f"{interval}: within the margin of ±10"
+    within = f"{interval}: within the margin of ±10"
+    assert verdict([1, 2, 3], 10.0) == Verdict("equivalent", None, within, None, 200)
     assert verdict([1, 2, 3], 0.01).reason.startswith(f"{interval}: reaches the margin of ±0.01; ")
-    below = verdict([-3, -2, -1], 0.1, 0.2).reason  # t 1.06066
-    assert below == "interval -2.612 to -1.388, not zero, 3 seeds: beyond the margin of ±0.1"
+    below = "interval -2.612 to -1.388, not zero, 3 seeds: beyond the margin of ±0.1"
+    assert verdict([-3, -2, -1], 0.1, 0.2) == Verdict("different", None, below), "t 1.06066"
     assert verdict([0, 2, 4], 9.0).reason.startswith("interval -1.372 to 5.372, 3 seeds: ")
     # The bound of the first look of up to 18 is 14.61 standard errors.
     assert verdict([1, 2, 3], 90.0, 0.05, 20).reason == (
         "interval -6.433 to 10.43, 3 seeds, one look of up to 18: within the margin of ±90"
     )
+    assert verdict([1, 2, 3], 8.0).label == "equivalent", "10.39 standard errors from the margin"
+    assert verdict([1, 2, 3], 8.0, 0.05, 20).label == "cannot tell yet"
     ratio = judge([1.0, 1.001, 0.999], [1.1, 1.101, 1.099], RATIO)
     assert ratio.reason == "ratio 1.1, 3 seeds: within the margin of 1.25"
+    assert judge([1.0, 1.01, 0.99], [0.01, -0.01, 0.02], RATIO).label == "different"
+    assert judge([5.0, 6.0, 7.0], [5.1, 6.0, 6.9], Margin(1.0)).label == "equivalent"
 
 
 def test_seeds_are_predicted_by_the_power_of_both_tests():
@@ -102,7 +107,11 @@ def test_seeds_are_predicted_by_the_power_of_both_tests():
     first, second = [1.8, 2.0, 2.2], [2.2, 2.0, 1.8]
     assert seeds_for_power(first, second, RATIO) == 9
     assert judge(first, second, RATIO).least_seeds == 9 - 3
-    assert seeds_for_power([-1, 0, 1], [1, 0, -1], RATIO) is None
+    small = [[score / 1000 for score in scores] for scores in (first, second)]
+    assert seeds_for_power(*small, RATIO) == 9
+    assert seeds_for_power([-0.1] * 3, [-0.1] * 3, RATIO) is None, "no ratio, though no spread"
+    # So near the bound that it is open, and so little spread that one more seed is enough.
+    assert verdict([0.8, 0.9, 1.0], 1.0).needed == "about 1 more seed needed"
     assert seeds_for_power([-1, 0, 1], [0, 0, 0], Margin(1.0)) == 11
     assert seeds_for_power([1, 2, 3], [1, 2, 3], Margin(1.0)) == 3, "no spread"
 
@@ -189,6 +198,7 @@ def test_planned_seeds_reach_their_power():
 def test_a_margin_is_checked(value, scale):
     with pytest.raises(ValueError, match="margin"):
         Margin(value, scale)
+    assert Margin(1.01, "ratio").value == 1.01 and Margin(0.01).value == 0.01
 
 
 @pytest.mark.parametrize(
