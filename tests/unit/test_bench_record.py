@@ -45,7 +45,22 @@ def test_a_slow_start_is_cold_and_a_late_hiccup_is_not():
     hiccup[10] = 4.0
     assert cold_blocks(hiccup) == 0
     assert cold_blocks(np.linspace(9, 1, 20)) == 10, "never settled: half, and the rest is shown"
-    assert cold_blocks(np.array([1.05, 1, 1, 1])) == 0 and cold_blocks(np.array([1.06, 1, 1])) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cold"),
+    [
+        ([1.05, 1, 1, 1], 0),
+        ([1.06, 1, 1], 1),
+        ([1.1, 1], 1),  # by the blocks after it alone
+        ([1.5, 2, 1], 0),  # whose median is 1.5
+        ([2, 1, 1, 1, 9], 1),  # the mean of those after it would be 3
+        ([9, 5, 1, 1, 1, 1], 2),
+        ([9, 8, 7, 6, 1, 1], 3),  # half, and not four
+    ],
+)
+def test_a_block_is_warm_within_a_twentieth_of_the_median_of_those_after_it(seconds, cold):
+    assert cold_blocks(np.array(seconds)) == cold
 
 
 def test_drift_is_seen_where_it_is_and_not_where_it_is_not():
@@ -59,6 +74,8 @@ def test_drift_is_seen_where_it_is_and_not_where_it_is_not():
     assert drift(noisy(3)).change.value is None
     line = drift(10 + 0.1 * np.arange(11)).change  # from 10 to 11, of a median of 10.5
     assert (line.low, line.value, line.high) == pytest.approx((1 / 10.5,) * 3)
+    spike = np.where(np.arange(11) == 5, 50, 10 + 0.1 * np.arange(11))
+    assert drift(spike).change.value == pytest.approx(1 / 10.6), "over the median, not the mean"
     assert not Drift(Interval.of(0.1)).certain, "no bounds"
     assert drift(noisy(6)).change.low is not None and drift(noisy(5)).change == Interval(None)
 
@@ -70,7 +87,7 @@ def test_outliers_are_blocks_far_above_and_never_below():
     assert outliers(times[:3]) == 0
     for last, count in ((12.9, 0), (13.1, 1)):  # quartiles 3 and 7: from 13 on
         assert outliers(np.array([1, 2, 3, 4, 5, 6, 7, 8, last])) == count
-    assert outliers(np.array([1, 1, 1, 9])) == 1
+    assert outliers(np.array([1, 1, 1, 9])) == 1 and outliers(np.array([1] * 8 + [9, 8])) == 2
 
 
 def test_more_starts_are_asked_for_until_the_interval_would_be_narrow_enough():
@@ -84,6 +101,9 @@ def test_more_starts_are_asked_for_until_the_interval_would_be_narrow_enough():
     assert more_starts(Interval.of(1.0), 9, 0.1) == 1
     # 0.2 / 2.571 * sqrt(6) = 0.1906; times t / sqrt(n) 0.1016 at 16 starts, 0.0980 at 17.
     assert more_starts(Interval(1.0, 0.9, 1.1), 6, 0.1) == 11
+    # 0.1763 at 7 starts, 0.1593 at 8.
+    assert [more_starts(Interval(1.0, 0.9, 1.1), 6, w) for w in (0.18, 0.173)] == [1, 2]
+    assert more_starts(Interval(1.0, 0.99, 1.01), 9, 0.1) == 0
     assert more_starts(ratio, 6, 0.0) == MOST_STARTS
 
 

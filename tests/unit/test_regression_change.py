@@ -9,6 +9,9 @@ from scipy import stats
 from harness.statistics.change import against_days, between_starts, ratio_label, score_change
 from harness.statistics.intervals import Interval, seed_interval
 
+# A number that cannot be had is None on purpose, not by a mean of nothing.
+pytestmark = pytest.mark.filterwarnings("error")
+
 TRIALS = 1500
 
 
@@ -42,7 +45,7 @@ def test_the_interval_covers_the_true_ratio(counts):
 
 def test_no_bounds_below_three_starts_and_none_at_all_without_any():
     assert between_starts([1.1, 1.1], [1.0] * 9) == Interval.of(1.1)
-    assert between_starts([], [1.0]) == Interval(None)
+    assert between_starts([], [1.0]) == between_starts([1.0], []) == Interval(None)
     same = between_starts([2.0] * 3, [1.0] * 3)
     assert (same.low, same.value, same.high) == pytest.approx((2, 2, 2))
 
@@ -176,6 +179,15 @@ def test_a_margin_of_the_ratio_is_of_new_over_baseline(factor, better, label):
     baseline, new = [1.0, 1.01, 0.99], [factor * score for score in (1.01, 1.0, 0.99)]
     gaps = [mine - its for mine, its in zip(new, baseline, strict=True)]
     assert score_change(gaps, 1.3, better, 0.05, (baseline, new))[1] == label
+
+
+def test_the_error_allowed_decides_about_a_ratio_too():
+    baseline, new = (
+        [1.0, 1.1, 0.9],
+        [1.0, 0.95, 1.05],
+    )  # t of the upper bound -2.887; 2.920 is asked for at 5 %
+    for error, label in ((0.05, "cannot tell"), (0.1, "unchanged")):
+        assert score_change([0.0] * 3, 1.3, "lower", error, (baseline, new))[1] == label
 
 
 def test_a_score_without_margin_is_only_shown():

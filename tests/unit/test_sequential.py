@@ -61,6 +61,7 @@ def test_between_rows_and_columns_constants_are_interpolated_by_logarithms():
     between = (3.585 + 3.766) / 2
     assert nominal_level(0.05, 9, 1200**0.5) == pytest.approx(level(between, 9))
     assert nominal_level(0.2, 7, 20) == nominal_level(0.05, 7, 20), "never above 5 %"
+    assert nominal_level(0.05, 100, 100) == pytest.approx(level(4.373, 100))
     assert nominal_level(0.0005, 3, 3) == pytest.approx(level(3.896, 3))
 
 

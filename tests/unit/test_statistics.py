@@ -172,7 +172,8 @@ def test_paired_difference_refuses_models_scored_on_different_images():
     one = mean_replicates(np.ones(30))
     with pytest.raises(ValueError, match="same test images"):
         one - replace(one, sides=one.sides * 2)
-    assert (share_replicates(np.ones(30, bool)) - one).bounds is None
+    share = share_replicates(np.ones(30, bool))
+    assert (share - one).bounds is (one - share).bounds is None
 
 
 def test_difference_of_a_model_with_itself_is_exactly_zero():
@@ -234,6 +235,8 @@ def test_ratio_interval_lies_between_ordered_ratios():
     # 2nd of nine from either end: 96.1%; 3rd: 82.0%.
     # Between them 95 % at (9 - 2) I / (2 + (9 - 4) I), I = (96.09 - 95) / (96.09 - 82.03).
     assert got.low == pytest.approx(2.2279, abs=1e-4)
+    # 5th of seventeen: 95.1%; 6th: 85.65%.
+    assert ratio_interval(np.arange(1.0, 18.0), np.ones(17)).low == pytest.approx(5.0240, abs=1e-4)
     assert got.low - 2.0 == pytest.approx(8.0 - got.high)
     assert ratio_interval(np.full(6, 3.0), np.ones(6)) == Interval(3.0, 3.0, 3.0)
 
