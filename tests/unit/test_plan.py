@@ -8,7 +8,7 @@ import pytest
 
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP
 from harness.config.experiment import load_experiment
-from harness.plan.initial_weights import glorot_limit, initial_state
+from harness.plan.initial_weights import glorot_limit, initial_state, nudged_weights
 from harness.plan.plan import make_plan, total_steps
 from harness.plan.random_streams import pool_decisions
 
@@ -238,6 +238,7 @@ def test_the_glorot_limit_is_that_of_keras(shape):
 
 
 def test_glorot_kernels_fill_their_limits_and_nothing_else_changes():
+    assert glorot_limit((3, 3, 32, 64)) == pytest.approx(1 / 12)  # sqrt(6 / (9 * 96))
     glorot, normal = wide("model.initial_weights=glorot_uniform"), wide()
     assert glorot.keys() == normal.keys()
     for name, array in glorot.items():
@@ -271,3 +272,17 @@ def test_norms_start_as_the_authors_or_as_keras_has_them():
             assert array.dtype == (np.int64 if name == "step" else np.float32)
     assert "adam_m/d_a/conv2_norm/scale" in normal
     assert "adam_m/d_a/conv2_norm/mean" not in normal
+
+
+def test_every_weight_is_nudged_by_one_unit_in_the_last_place_and_by_its_own_choice():
+    model = smoke().networks()
+    state = initial_state(model, smoke().loss(), 3)
+    one, other = (nudged_weights(state, model, "float64", draw) for draw in (0, 1))
+    assert one.keys() == other.keys() == model.parameter_shapes().keys()
+    name, twin = "g_ab/up0/kernel", "g_ba/up0/kernel"
+    weights, moved = state[name].astype(np.float64), one[name]
+    up = moved > weights
+    assert np.array_equal(moved, np.nextafter(weights, np.where(up, np.inf, -np.inf)))
+    assert 0.4 < up.mean() < 0.6 and not one["g_ab/up0/bias"].any(), "zeros stay zero"
+    assert not np.array_equal(up, other[name] > weights)
+    assert not np.array_equal(up, one[twin] > state[twin])
