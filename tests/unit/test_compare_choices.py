@@ -154,7 +154,7 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
     with machine():
         comparing.compare(ComparisonRequest(preset=preset), shown)
     assert said(shown).count(" from here (") == 2, "once a seed"
-    assert "2 runs of 2300 steps" in said(shown) and "for scores and report" in said(shown)
+    assert "2 runs of 2800 steps" in said(shown) and "for scores and report" in said(shown)
     assert said(shown).count("PRESET=paper would take at most") == times
     seconds = (
         0.15 / step_flops(experiment) * 200_000 * step_flops(load_experiment(None, "paper", []))
