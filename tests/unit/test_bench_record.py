@@ -15,7 +15,14 @@ from rich.console import Console
 from backends.cost import Cost
 from backends.interface import Peaks
 from harness.statistics.intervals import LEAST_STARTS, Interval, over_starts
-from harness.statistics.timed_blocks import cold_blocks, drift, more_starts, outliers
+from harness.statistics.timed_blocks import (
+    MOST_STARTS,
+    Drift,
+    cold_blocks,
+    drift,
+    more_starts,
+    outliers,
+)
 from harness.studies.study import print_result
 from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof, verdict
 from harness.studies.timing.page import as_json, result, sentences
@@ -40,6 +47,22 @@ def test_a_slow_start_is_cold_and_a_late_hiccup_is_not():
     assert cold_blocks(np.linspace(9, 1, 20)) == 10, "never settled: half, and the rest is shown"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "cold"),
+    [
+        ([1.05, 1, 1, 1], 0),
+        ([1.06, 1, 1], 1),
+        ([1.1, 1], 1),  # by the blocks after it alone
+        ([1.5, 2, 1], 0),  # whose median is 1.5
+        ([2, 1, 1, 1, 9], 1),  # the mean of those after it would be 3
+        ([9, 5, 1, 1, 1, 1], 2),
+        ([9, 8, 7, 6, 1, 1], 3),  # half, and not four
+    ],
+)
+def test_a_block_is_warm_within_a_twentieth_of_the_median_of_those_after_it(seconds, cold):
+    assert cold_blocks(np.array(seconds)) == cold
+
+
 def test_drift_is_seen_where_it_is_and_not_where_it_is_not():
     steady = drift(noisy(40))
     assert not steady.certain and abs(steady.change.value) < 0.02
@@ -49,6 +72,12 @@ def test_drift_is_seen_where_it_is_and_not_where_it_is_not():
     spiky[[3, 17, 30]] = 9.0
     assert not drift(spiky).certain
     assert drift(noisy(3)).change.value is None
+    line = drift(10 + 0.1 * np.arange(11)).change  # from 10 to 11, of a median of 10.5
+    assert (line.low, line.value, line.high) == pytest.approx((1 / 10.5,) * 3)
+    spike = np.where(np.arange(11) == 5, 50, 10 + 0.1 * np.arange(11))
+    assert drift(spike).change.value == pytest.approx(1 / 10.6), "over the median, not the mean"
+    assert not Drift(Interval.of(0.1)).certain, "no bounds"
+    assert drift(noisy(6)).change.low is not None and drift(noisy(5)).change == Interval(None)
 
 
 def test_outliers_are_blocks_far_above_and_never_below():
@@ -56,6 +85,9 @@ def test_outliers_are_blocks_far_above_and_never_below():
     times[5], times[6] = 2.0, 0.1
     assert outliers(times) == 1
     assert outliers(times[:3]) == 0
+    for last, count in ((12.9, 0), (13.1, 1)):  # quartiles 3 and 7: from 13 on
+        assert outliers(np.array([1, 2, 3, 4, 5, 6, 7, 8, last])) == count
+    assert outliers(np.array([1, 1, 1, 9])) == 1 and outliers(np.array([1] * 8 + [9, 8])) == 2
 
 
 def test_more_starts_are_asked_for_until_the_interval_would_be_narrow_enough():
@@ -66,6 +98,13 @@ def test_more_starts_are_asked_for_until_the_interval_would_be_narrow_enough():
     few = over_starts([1.0, 1.001, 1.002])
     assert more_starts(few, 3, 0.1) == LEAST_STARTS - 3, "narrow by luck"
     assert more_starts(Interval.of(1.0), 1, 0.1) == LEAST_STARTS - 1
+    assert more_starts(Interval.of(1.0), 9, 0.1) == 1
+    # 0.2 / 2.571 * sqrt(6) = 0.1906; times t / sqrt(n) 0.1016 at 16 starts, 0.0980 at 17.
+    assert more_starts(Interval(1.0, 0.9, 1.1), 6, 0.1) == 11
+    # 0.1763 at 7 starts, 0.1593 at 8.
+    assert [more_starts(Interval(1.0, 0.9, 1.1), 6, w) for w in (0.18, 0.173)] == [1, 2]
+    assert more_starts(Interval(1.0, 0.99, 1.01), 9, 0.1) == 0
+    assert more_starts(ratio, 6, 0.0) == MOST_STARTS
 
 
 # ------------------------------------------------------------------------------------ the ratio

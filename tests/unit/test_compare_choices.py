@@ -120,6 +120,10 @@ def test_it_is_worded_as_a_bound_and_says_how_to_measure():
     assert "make estimate PRESET=paper" in line
     assert "both" not in paper_sentence(3 * 3600, 1, "here")
     assert "about 12 days" in paper_sentence(12.2 * 86400, 2, "here")
+    assert "about 2 days on a GPU for each seed, all 3 back" in paper_sentence(
+        172800, 3, "on a GPU"
+    )
+    assert "about 47 hours" in paper_sentence(47 * 3600, 2, "here")
 
 
 @pytest.mark.parametrize(("preset", "times"), [(None, 1), ("quick", 0)])
@@ -150,7 +154,7 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
     with machine():
         comparing.compare(ComparisonRequest(preset=preset), shown)
     assert said(shown).count(" from here (") == 2, "once a seed"
-    assert "2 runs of 2300 steps" in said(shown) and "for scores and report" in said(shown)
+    assert "2 runs of 2800 steps" in said(shown) and "for scores and report" in said(shown)
     assert said(shown).count("PRESET=paper would take at most") == times
     seconds = (
         0.15 / step_flops(experiment) * 200_000 * step_flops(load_experiment(None, "paper", []))

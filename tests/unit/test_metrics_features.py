@@ -15,6 +15,7 @@ from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features, features_key
 from harness.processes import process
 from harness.system.errors import UserError, WorkerFailed
+from harness.system.files import write_arrays
 
 DIMENSIONS = EFFICIENTNET.dimensions
 
@@ -107,6 +108,32 @@ def test_only_missing_and_damaged_sets_are_extracted_and_then_cached(tmp_path, m
     assert [(len(one), one[0, 0]) for one in got.values()] == [(2, 2), (3, 3), (4, 4)]
     features(sets, EFFICIENTNET, tmp_path, silent)
     assert len(started) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"vectors": np.zeros((3, DIMENSIONS), np.float32)},
+        {"features": np.zeros((3, DIMENSIONS))},
+        {"features": np.zeros((3, DIMENSIONS - 1), np.float32)},
+        {"features": np.zeros(DIMENSIONS, np.float32)},
+        {"features": np.full((3, DIMENSIONS), np.nan, np.float32)},
+    ],
+)
+def test_what_cannot_be_features_is_extracted_anew_and_never_kept(tmp_path, monkeypatch, content):
+    images, started = drawings(3), []
+    write_arrays(tmp_path / f"{key_of(images)}.safetensors", content)
+    monkeypatch.setattr(module, "Child", stand_in(started, lambda images: np.ones((3, DIMENSIONS))))
+    assert features({"x": images}, EFFICIENTNET, tmp_path, silent)["x"].max() == 1
+    assert len(started) == 1
+
+
+def test_features_that_are_not_finite_are_refused_and_not_cached(tmp_path, monkeypatch):
+    compute = stand_in([], lambda images: np.full((len(images), DIMENSIONS), np.inf))
+    monkeypatch.setattr(module, "Child", compute)
+    with pytest.raises(UserError, match=r"^features of x: not finite"):
+        features({"x": drawings(3)}, EFFICIENTNET, tmp_path, silent)
+    assert list(tmp_path.iterdir()) == []
 
 
 def key_of(images, **changes):

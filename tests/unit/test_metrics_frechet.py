@@ -85,11 +85,17 @@ def test_replicates_of_fewer_rows_than_columns_are_the_same_distances(shift):
 
 
 def test_fewer_than_two_images_have_no_distance():
-    assert math.isnan(frechet_distance(np.ones((1, 4)), np.ones((5, 4))))
+    for counts in ((1, 5), (5, 1)):
+        assert math.isnan(frechet_distance(*(np.ones((count, 4)) for count in counts)))
+    # Two rows: what is left out leaves one, and the others stay a set.
+    pair = frechet_replicates(np.array([[0.0, 1, 0], [2, 1, 0]]), np.zeros((2, 3)))
+    assert pair.value == pytest.approx(1 + 1 + 2)
+    assert [np.isnan(side.values).tolist() for side in pair.sides] == [[True, True]] * 2
     few = frechet_replicates(np.ones((1, 4)), np.ones((3, 4)))
     assert all(np.isnan(side.values).all() for side in few.sides)
 
 
-def test_sets_of_different_width_are_refused():
+@pytest.mark.parametrize("shapes", [((3, 4), (3, 5)), ((3, 4, 2), (3, 4)), ((3, 4), (3, 4, 2))])
+def test_sets_of_different_width_are_refused(shapes):
     with pytest.raises(ValueError, match="one width"):
-        frechet_distance(np.ones((3, 4)), np.ones((3, 5)))
+        frechet_distance(*map(np.ones, shapes))

@@ -242,6 +242,34 @@ def test_reading_anything_else_is_refused(images):
         small_judge().predict(images)
 
 
+def test_a_slope_is_shared_between_the_two_nearest_of_nine_directions():
+    """One of 45 degrees is a quarter of the way from 40 to 60: three quarters to the second."""
+    y, x = np.mgrid[:28, :28].astype(np.float32)
+    for image, expected in ((x + y, {2: 0.75, 3: 0.25}), (x, {0: 1.0}), (x - y, {6: 0.25, 7: 0.75}),
+                            (28 - y, {4: 0.5, 5: 0.5})):  # fmt: skip
+        inner = judge_module._directions(image[None]).reshape(7, 7, 9)[3, 3]
+        shares = dict.fromkeys(range(9), 0.0) | expected
+        assert inner / inner.sum() == pytest.approx([shares[i] for i in range(9)], abs=1e-5)
+        # Of one strength everywhere: the cell over twice that strength, but for the edges.
+        assert np.hypot.reduce(inner) == pytest.approx(0.5, abs=0.03)
+
+
+def test_features_are_weighted_directions_and_a_stretched_thumbnail():
+    image = np.full((28, 28), 50, np.uint8)
+    image[:14] = 250
+    image[14, :16] = 100
+    features = next(judge_module._features(np.stack([image, image // 10])))
+    assert features.shape == (2, 7 * 7 * 9 + 14 * 14) and features.dtype == np.float32
+    thumbnail = 9 * features[0, 7 * 7 * 9 :].reshape(14, 14)
+    assert thumbnail[6] == pytest.approx([1.0] * 14) and thumbnail[8] == pytest.approx([0.0] * 14)
+    assert thumbnail[7] == pytest.approx([0.125] * 8 + [0.0] * 6)  # two of four pixels a quarter up
+    # From 5 to 25: stretched as if by 32 levels.
+    assert 9 * features[1, 7 * 7 * 9] == pytest.approx(20 / 32)
+    stretched = (image.astype(np.float32) - 50) / 200
+    directions = judge_module._directions(stretched[None])[0]
+    assert 6 * features[0, : 7 * 7 * 9] == pytest.approx(directions, abs=1e-6)
+
+
 def test_noise_of_single_pixels_changes_the_directions_of_strokes_little():
     images = small_grey_images(small_digits()[0][:20]).astype(np.float64)
     noise = np.random.Generator(np.random.Philox(6)).normal(0, 0.3 * images.max(), images.shape)

@@ -100,6 +100,10 @@ def test_a_damaged_reading_is_made_anew(labelled):
     for file in (folder / "features").iterdir():
         file.write_bytes(b"damaged")
     assert np.array_equal(read_judges(folder, references)["ab"].references["real"], expected)
+    for spoilt in (np.zeros(8, np.int64), np.zeros(7, np.int32)):
+        for file in (folder / "features").iterdir():
+            write_arrays(file, {"labels": spoilt})
+        assert np.array_equal(read_judges(folder, references)["ab"].references["real"], expected)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,9 @@ def test_a_damaged_reading_is_made_anew(labelled):
         {"train_labels_b": np.zeros(29, np.int64)},
         {"train_images_a": np.zeros((30, 4), np.uint8)},
         {"test_labels_b": np.zeros(7, np.float32)},
+        {"test_labels_b": np.zeros((7, 1), np.int64)},
+        {"train_labels_a": np.zeros(30, np.int32)},
+        {"train_images_b": np.zeros((30, 28, 28), np.float32)},
     ],
 )
 def test_labels_that_do_not_fit_are_named_in_one_line(labelled, spoil):
@@ -127,6 +134,25 @@ def test_a_direction_without_labels_to_train_on_has_no_judge(labelled):
     }
     write_arrays(folder / "labels.safetensors", {**arrays, **none})
     assert list(read_judges(folder, references)) == ["ba"]
+    one_class = {"train_labels_b": np.zeros(30, np.int64)}
+    write_arrays(folder / "labels.safetensors", {**arrays, **one_class})
+    assert list(read_judges(folder, references)) == ["ba"]
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_without_labels_to_translate_or_to_measure_on_there_is_no_judge(labelled, side):
+    folder, references, arrays = labelled
+    unlabelled = np.full_like(arrays[f"test_labels_{side}"], -1)
+    write_arrays(folder / "labels.safetensors", {**arrays, f"test_labels_{side}": unlabelled})
+    assert read_judges(folder, references) == {}
+
+
+def test_labels_that_lack_an_array_are_refused(labelled):
+    folder, references, arrays = labelled
+    del arrays["train_images_b"]
+    write_arrays(folder / "labels.safetensors", arrays)
+    with pytest.raises(UserError, match=r"labels\.safetensors: does not fit"):
+        read_judges(folder, references)
 
 
 class _Zero:

@@ -67,6 +67,15 @@ def test_fewer_than_two_images_have_no_score(counts):
     assert math.isnan(kid(np.ones((counts[0], 3)), np.ones((counts[1], 3))))
 
 
-def test_sets_of_different_width_are_refused():
+def test_two_images_have_a_score_but_no_replicates():
+    sides = kid_replicates(np.ones((2, 3)), np.zeros((3, 3))).sides
+    assert [side.sizes.tolist() for side in sides] == [[1, 1], [1, 1, 1]]
+    assert np.isnan(sides[0].values).all() and len(sides[0].values) == 2
+    # (1 + 1)^3 - 1 - 1 + ... of ones and zeros: 8 + 1 - 2.
+    assert sides[1].values == pytest.approx([7.0] * 3)
+
+
+@pytest.mark.parametrize("shapes", [((3, 4), (3, 5)), ((3, 4, 2), (3, 4)), ((3, 4), (3, 4, 2))])
+def test_sets_of_different_width_are_refused(shapes):
     with pytest.raises(ValueError, match="one width"):
-        kid(np.ones((3, 4)), np.ones((3, 5)))
+        kid(*map(np.ones, shapes))

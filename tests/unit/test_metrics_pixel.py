@@ -60,3 +60,10 @@ def test_images_too_small_for_any_window_are_refused():
 def test_other_shapes_and_types_are_refused(measure, other):
     with pytest.raises(ValueError, match="uint8 NHWC"):
         measure(pictures(), other)
+
+
+@pytest.mark.parametrize("images", [pictures().astype(np.float32), pictures()[0]])
+@pytest.mark.parametrize("measure", [psnr, mae])
+def test_two_arrays_of_one_other_shape_or_type_are_refused_as_well(measure, images):
+    with pytest.raises(ValueError, match="uint8 NHWC"):
+        measure(images, images)

@@ -8,7 +8,7 @@ import pytest
 
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP
 from harness.config.experiment import load_experiment
-from harness.plan.initial_weights import glorot_limit, initial_state
+from harness.plan.initial_weights import glorot_limit, initial_state, nudged_weights
 from harness.plan.plan import make_plan, total_steps
 from harness.plan.random_streams import pool_decisions
 
@@ -18,6 +18,9 @@ PLAN = "29db6b37710a42d2be7a3151658578e3d450831f268e0bf2796d281e005b14b6"
 # and mixtures for gradient penalties came: seeds published before then had other crops, the rest
 # above is the same.
 SHARES = "e227ab7f5884bfdb0f8db6cf754d0d3dab5bd2e49132b8f9fbd268986908ebac"
+# Recorded when it was noticed that the pool above is never full, so that its swaps are not seen.
+SMALL_POOL = "25ba86d638f536c8a01daf8791aa058513297830427386dad84b1bb6c4f80aa3"
+HISTORY = "e4898adb1d8a27cacfc0c0a6bd46f013a58707aa7f63e2eb0e1650139111879a"
 STATE = "ad2fdc6b97683555a6c931857926ced0e5b86ed50e350e398b50d9408903cd17"
 CHOICES = ("index", "offset", "flip", "pool_action", "pool_slot", "pool_drawn", "mix")
 
@@ -44,6 +47,23 @@ def test_without_options_the_plan_is_the_one_it_always_was():
     assert digest(of_both("offset", "mix")) == SHARES
     assert all(array.shape == (20, 0) for array in of_both("pool_drawn").values())
     assert np.array_equal(plan.discriminator_learning_rate, plan.learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "recorded"),
+    [
+        (("objective.pool_size=4",), SMALL_POOL),
+        (
+            ("objective.pool=half_new", "objective.pool_size=6", "training.batch_size=3"),
+            HISTORY,
+        ),
+    ],
+)
+def test_a_full_pool_swaps_as_it_always_did(overrides, recorded):
+    plan = make_plan(smoke(*overrides), 3, 8, 6)
+    names = ("pool_action", "pool_slot", "pool_drawn")
+    arrays = {f"{d}/{name}": getattr(getattr(plan, d), name) for d in "ab" for name in names}
+    assert digest(arrays) == recorded
 
 
 def test_without_options_the_initial_state_is_the_one_it_always_was():
@@ -154,6 +174,13 @@ def test_pool_stores_until_full_then_swaps_half_the_time():
     assert set(slots[50:]) == set(range(50))
 
 
+def test_a_new_image_takes_the_drawn_slot_where_it_is_to_swap_and_else_passes():
+    swap, slot = np.array([True, False, False, True, True]), np.array([1, 1, 1, 1, 0])
+    action, slots = pool_decisions(swap, slot, pool_size=2)
+    assert action.tolist() == [POOL_STORE, POOL_STORE, POOL_PASS, POOL_SWAP, POOL_SWAP]
+    assert slots.tolist() == [0, 1, 1, 1, 0]
+
+
 def test_without_a_pool_every_image_passes():
     action, _ = pool_decisions(np.ones(20, bool), np.zeros(20, int), pool_size=0)
     assert (action == POOL_PASS).all()
@@ -211,6 +238,7 @@ def test_the_glorot_limit_is_that_of_keras(shape):
 
 
 def test_glorot_kernels_fill_their_limits_and_nothing_else_changes():
+    assert glorot_limit((3, 3, 32, 64)) == pytest.approx(1 / 12)  # sqrt(6 / (9 * 96))
     glorot, normal = wide("model.initial_weights=glorot_uniform"), wide()
     assert glorot.keys() == normal.keys()
     for name, array in glorot.items():
@@ -231,10 +259,10 @@ BATCH_NORM = ("model.norm.kind=batch", "model.norm.affine=true", "model.discrimi
 def test_norms_start_as_the_authors_or_as_keras_has_them():
     normal = wide(*BATCH_NORM)
     glorot = wide(*BATCH_NORM, "model.initial_weights=glorot_uniform")
-    scale = normal["d_a/conv3_norm/scale"]
+    scale = normal["d_a/conv2_norm/scale"]
     assert scale.mean() == pytest.approx(1, abs=4e-3)
     assert scale.std() == pytest.approx(0.02, rel=0.15)
-    assert (glorot["d_a/conv3_norm/scale"] == 1).all()
+    assert (glorot["d_a/conv2_norm/scale"] == 1).all()
     for state in (normal, glorot):
         for name, array in state.items():
             if name.endswith("_norm/variance") and not name.startswith("adam_"):
@@ -242,5 +270,19 @@ def test_norms_start_as_the_authors_or_as_keras_has_them():
             elif name.startswith("adam_") or name.endswith(("_norm/offset", "_norm/mean", "/bias")):
                 assert not array.any(), name
             assert array.dtype == (np.int64 if name == "step" else np.float32)
-    assert "adam_m/d_a/conv3_norm/scale" in normal
-    assert "adam_m/d_a/conv3_norm/mean" not in normal
+    assert "adam_m/d_a/conv2_norm/scale" in normal
+    assert "adam_m/d_a/conv2_norm/mean" not in normal
+
+
+def test_every_weight_is_nudged_by_one_unit_in_the_last_place_and_by_its_own_choice():
+    model = smoke().networks()
+    state = initial_state(model, smoke().loss(), 3)
+    one, other = (nudged_weights(state, model, "float64", draw) for draw in (0, 1))
+    assert one.keys() == other.keys() == model.parameter_shapes().keys()
+    name, twin = "g_ab/up0/kernel", "g_ba/up0/kernel"
+    weights, moved = state[name].astype(np.float64), one[name]
+    up = moved > weights
+    assert np.array_equal(moved, np.nextafter(weights, np.where(up, np.inf, -np.inf)))
+    assert 0.4 < up.mean() < 0.6 and not one["g_ab/up0/bias"].any(), "zeros stay zero"
+    assert not np.array_equal(up, other[name] > weights)
+    assert not np.array_equal(up, one[twin] > state[twin])

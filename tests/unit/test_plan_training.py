@@ -120,6 +120,7 @@ def test_images_are_evaluated_by_epochs_of_the_split_or_by_steps():
     by_steps = smoke("evaluation.evaluate_every=20", "evaluation.evaluate_unit=steps")
     assert evaluation_steps(by_steps, 50, 8) == (20, 40)
     assert evaluation_steps(by_steps, 40, 8) == (20,), "the last is evaluated anyway"
+    assert evaluation_steps(smoke("evaluation.evaluate_every=0"), 50, 8) == ()
 
 
 def test_some_of_many_are_spaced_evenly_from_first_to_last():

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors import SafetensorError
 
 from harness.records.run import RunRecord, find_runs
+from harness.records.schema import LOSS_COLUMNS, check_columns, require
 from harness.system import files
 from harness.system.errors import UserError
 from harness.system.files import (
@@ -125,3 +128,74 @@ def test_evaluated_steps_are_ascending(tmp_path):
         write_arrays(run.evaluation_file(step), {"ab": np.zeros((1, 2, 2, 3), np.uint8)})
     assert run.evaluated_steps == [0, 100, 2000]
     assert run.evaluation(100)["ab"].shape == (1, 2, 2, 3)
+
+
+def a_run(folder, **changes):
+    status = {"backend": "torch", "seed": 0, "state": "complete", "step": 5, "steps": 7, **changes}
+    write_json(folder / "status.json", status)
+    return RunRecord(folder)
+
+
+def test_a_run_is_named_after_its_status_and_its_files_after_their_steps(tmp_path):
+    run = a_run(tmp_path / "cpu" / "torch-seed0")
+    assert (run.backend, run.seed, run.device, run.complete) == ("torch", 0, "cpu", True)
+    assert run.begun and not RunRecord(tmp_path / "cpu" / "torch-seed1").begun
+    assert run.evaluation_file(7).name == "step-00000007.safetensors"
+    assert run.course_file(200) == run.folder / "course-00000200.safetensors"
+    for step in (5, 7):
+        write_arrays(run.evaluation_file(step), {"ab": np.full(1, step, np.uint8)})
+    assert run.final_evaluation["ab"] == 7
+    (run.folder / "evaluations" / "step-7.safetensors").touch()
+    with pytest.raises(UserError, match=r"step-7\.safetensors: not called as evaluations are"):
+        run.evaluated_steps  # noqa: B018
+    with pytest.raises(UserError, match="it is of 'torch-seed1'; call the run's folder that"):
+        a_run(tmp_path / "cpu" / "torch-seed0", seed=1).seed  # noqa: B018
+    assert not a_run(tmp_path / "torch-seed0", state="interrupted").complete
+
+
+@pytest.mark.parametrize(
+    ("state", "loss", "diverged"),
+    [
+        ("failed", np.nan, True),
+        ("failed", 1.0, False),
+        ("failed", None, False),
+        ("interrupted", np.nan, False),
+        ("complete", np.inf, False),
+    ],
+)
+def test_a_run_has_diverged_if_it_failed_at_a_loss_that_is_not_finite(
+    tmp_path, state, loss, diverged
+):
+    run = a_run(tmp_path / "torch-seed0", state=state)
+    if loss is not None:
+        table = pd.DataFrame({name: [0.5, 0.5] for name in LOSS_COLUMNS})
+        table.loc[1, LOSS_COLUMNS[-1]] = loss
+        write_table(run.folder / "losses.csv", table)
+    assert run.diverged is diverged
+
+
+def test_timed_blocks_are_neither_warm_up_nor_empty_nor_beside_other_runs(tmp_path):
+    run = a_run(tmp_path / "torch-seed0")
+    blocks = {"start_step": range(4), "steps": [1, 1, 0, 1], "warmup": [1, 0, 0, 0]}
+    table = pd.DataFrame({**blocks, "train_seconds": [1.0, 2.0, 3.0, 4.0]})
+    write_table(run.folder / "blocks.csv", table)
+    assert run.timed.tolist() == [False, True, False, True]
+    write_table(run.folder / "blocks.csv", table.assign(beside=[0, 0, 0, 1]))
+    assert RunRecord(run.folder).timed.tolist() == [False, True, False, False]
+
+
+def test_tables_and_documents_are_checked_by_column_and_by_key():
+    path, table = Path("t.csv"), pd.DataFrame({"n": [0, 1], "x": [0.5, 1.0], "w": ["a", "b"]})
+    check_columns(path, table[["n", "x"]], ("n",), ("n",), "mend it")
+    check_columns(path, table[:0], ("n", "w"), ("x",), "mend it")
+    for given, needed, whole, problem in (
+        (table, ("n", "y"), (), "no column y"),
+        (table[["x"]], (), ("x",), "column 'x' has more than whole numbers"),
+        (table, (), ("n",), "column 'w' has more than numbers"),
+    ):
+        with pytest.raises(UserError) as refusal:
+            check_columns(path, given, needed, whole, "mend it")
+        assert str(refusal.value) == f"t.csv: {problem}; mend it"
+    require(path, {"a": 0, "b": ""}, ("a", "b"), "mend it")
+    with pytest.raises(UserError, match=r"^t\.csv: no b, c in it; mend it$"):
+        require(path, {"a": 0, "b": None}, ("a", "b", "c"), "mend it")

@@ -1,11 +1,16 @@
 """Changes against known truth: coverage, false alarms, and planted regressions."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from harness.statistics.change import against_days, between_starts, ratio_label, score_change
-from harness.statistics.intervals import Interval
+from harness.statistics.intervals import Interval, seed_interval
+
+# A number that cannot be had is None on purpose, not by a mean of nothing.
+pytestmark = pytest.mark.filterwarnings("error")
 
 TRIALS = 1500
 
@@ -40,7 +45,7 @@ def test_the_interval_covers_the_true_ratio(counts):
 
 def test_no_bounds_below_three_starts_and_none_at_all_without_any():
     assert between_starts([1.1, 1.1], [1.0] * 9) == Interval.of(1.1)
-    assert between_starts([], [1.0]) == Interval(None)
+    assert between_starts([], [1.0]) == between_starts([1.0], []) == Interval(None)
     same = between_starts([2.0] * 3, [1.0] * 3)
     assert (same.low, same.value, same.high) == pytest.approx((2, 2, 2))
 
@@ -83,7 +88,19 @@ def test_days_without_bounds():
     assert against_days([1.0], days).low is None, "fewer starts than the days have"
     assert against_days([1.0] * 3, days[:2]).low is None
     assert against_days([1.0] * 3, [days[0], [], days[1]]) == Interval(None)
-    assert against_days([], days) == Interval(None)
+    assert against_days([], days) == against_days([1.0], []) == Interval(None)
+
+
+def test_over_days_it_is_the_t_interval_of_one_further_day():
+    days = [[1.0, 1.0], [2.0, 0.5], [math.e] * 4]  # logs of their means: 0, 0, 1
+    ratio = against_days([math.e, math.e], days, 0.9)
+    half = stats.t.ppf(0.95, 2) * math.sqrt(1 / 3) * math.sqrt(4 / 3)
+    assert [math.log(x) for x in (ratio.low, ratio.value, ratio.high)] == pytest.approx(
+        [2 / 3 - half, 2 / 3, 2 / 3 + half]
+    )
+    new, day = [1.1, 1.2, 1.3], [1.0, 1.1, 1.2]
+    assert against_days(new, [day], 0.9) == between_starts(new, day, 0.9)
+    assert between_starts(new, day).low is not None
 
 
 @pytest.mark.parametrize(
@@ -139,6 +156,38 @@ def test_scores_are_held_against_their_margin_seed_by_seed(gaps, better, label):
     interval, given = score_change(gaps, 0.005, better, 0.05)
     assert given == label
     assert (interval.low is None) == (len(gaps) < 3)
+
+
+def test_the_error_allowed_decides_and_sets_the_interval():
+    gaps = [0.0, 0.002, 0.004]  # t of the upper bound -2.598; 2.920 is asked for at 5 %
+    for error, label in ((0.05, "cannot tell"), (0.1, "unchanged")):
+        interval, given = score_change(gaps, 0.005, "lower", error)
+        assert given == label and interval == seed_interval(gaps, 1 - error)
+
+
+@pytest.mark.parametrize(
+    ("factor", "better", "label"),
+    [
+        (1.0, "lower", "unchanged"),
+        (1.5, "lower", "regression"),
+        (0.6, "lower", "improvement"),
+        (1.5, "higher", "improvement"),
+        (1.3, "lower", "cannot tell"),
+    ],
+)
+def test_a_margin_of_the_ratio_is_of_new_over_baseline(factor, better, label):
+    baseline, new = [1.0, 1.01, 0.99], [factor * score for score in (1.01, 1.0, 0.99)]
+    gaps = [mine - its for mine, its in zip(new, baseline, strict=True)]
+    assert score_change(gaps, 1.3, better, 0.05, (baseline, new))[1] == label
+
+
+def test_the_error_allowed_decides_about_a_ratio_too():
+    baseline, new = (
+        [1.0, 1.1, 0.9],
+        [1.0, 0.95, 1.05],
+    )  # t of the upper bound -2.887; 2.920 is asked for at 5 %
+    for error, label in ((0.05, "cannot tell"), (0.1, "unchanged")):
+        assert score_change([0.0] * 3, 1.3, "lower", error, (baseline, new))[1] == label
 
 
 def test_a_score_without_margin_is_only_shown():

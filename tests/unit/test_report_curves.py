@@ -1,4 +1,4 @@
-"""Curves of long runs, which are smoothed at chosen places."""
+"""Curves as they are smoothed; those of long runs at chosen places."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,17 @@ def everywhere(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarra
     with monkeypatch.context() as patch:
         patch.setattr(smoothing, "LONG", STEPS)
         return smooth(values)
+
+
+def test_a_short_run_is_smoothed_by_a_median_then_a_mean_over_a_fortieth():
+    values = np.arange(120.0)[None]
+    values[0, 60] = 1000.0
+    # Medians of three: 0.5 1 2 ... 57 58 59 61 62 62 63 ..., 118.5; then their means.
+    expected = np.arange(120.0)
+    expected[[0, 1, 118, 119]] = [0.75, 3.5 / 3, 119 - 3.5 / 3, 118.25]
+    expected[59:63] = [178 / 3, 182 / 3, 185 / 3, 187 / 3]
+    assert smooth(values)[0] == pytest.approx(expected, rel=1e-12)
+    assert smooth(values[:, 55:65]).tolist() == values[:, 55:65].tolist(), "a window of one"
 
 
 def test_a_long_run_is_smoothed_as_a_short_one_is(monkeypatch):

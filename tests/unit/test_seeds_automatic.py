@@ -11,7 +11,14 @@ from harness.config.experiment import load_experiment
 from harness.metrics.evaluate import Known
 from harness.records.experiment import load
 from harness.records.run import find_runs
-from harness.records.seeds import begin_automatic, compared_seeds, read_seeds, record_look
+from harness.records.seeds import (
+    NOT_MADE_UP,
+    SeedRecord,
+    begin_automatic,
+    compared_seeds,
+    read_seeds,
+    record_look,
+)
 from harness.report.comparison.scores import metric_rows, primary_rows
 from harness.studies import seeds as automatic
 from harness.system.errors import UserError
@@ -170,6 +177,53 @@ def test_one_list_of_seeds_is_one_look_and_seeds_added_later_are_corrected_for(t
     assert many.maximum == 100 and "not fully corrected" in many.note
     merged = read_seeds(folder).correction(DEVICE, range(5), merged=True)
     assert merged.maximum is None and "merged" in merged.note
+
+
+def test_corrections_follow_from_the_design_and_the_looks():
+    def maximum(record, seeds, device=DEVICE):
+        return record.correction(device, seeds).maximum
+
+    automatic, begun_late = SeedRecord(5, {}), SeedRecord(5, {}, looked_before=True)
+    assert [maximum(automatic, range(n)) for n in (2, 3, 5, 6)] == [None, 5, 5, 20]
+    assert automatic.correction(DEVICE, range(2)).note == ""
+    for record in (automatic, begun_late):
+        note = record.correction(DEVICE, range(5)).note
+        assert "5 at most" in note and (NOT_MADE_UP in note) == record.looked_before
+    looked = SeedRecord(None, {DEVICE: ((0, 1, 2),)})
+    sizes = [maximum(looked, range(n)) for n in (3, 4, 20, 21, 100, 101)]
+    assert sizes == [None, 20, 20, 100, 100, None]
+    assert maximum(looked, (2, 1, 0)) is None, "the look that is recorded, in another order"
+    assert maximum(looked, range(5), "another") is None
+    assert looked.correction(DEVICE, range(3)).note == ""
+    # Below three seeds nothing is claimed, so nothing was looked at.
+    assert maximum(SeedRecord(None, {DEVICE: ((0, 1),)}), range(5)) is None
+    assert maximum(SeedRecord(None, {DEVICE: ((0, 1, 2), (0, 1, 2, 3))}), range(4)) == 20
+
+
+def test_a_design_may_grow_until_the_first_look_and_knows_of_looks_before_it(tmp_path):
+    assert begin_automatic(tmp_path, 5) == SeedRecord(5, {})
+    record_look(tmp_path, DEVICE, (1, 0))
+    record_look(tmp_path, "another", ())
+    assert begin_automatic(tmp_path, 9) == SeedRecord(9, {DEVICE: ((0, 1),)})
+    record_look(tmp_path, DEVICE, (2, 1, 0))
+    record_look(tmp_path, "another", (0, 1, 2))
+    looks = {DEVICE: ((0, 1), (0, 1, 2)), "another": ((0, 1, 2),)}
+    assert begin_automatic(tmp_path, 9) == begin_automatic(tmp_path, 3) == SeedRecord(9, looks)
+    (tmp_path / "seeds.json").unlink()
+    record_look(tmp_path, DEVICE, (0, 1, 2))
+    assert begin_automatic(tmp_path, 9).looked_before and read_seeds(tmp_path).looked_before
+
+
+def test_seeds_are_compared_where_every_backend_completed_them():
+    runs = [
+        SimpleNamespace(device=device, backend=backend, seed=seed, complete=complete)
+        for device, backend, seed, complete in [
+            ("cpu", "torch", 2, True), ("cpu", "torch", 0, True), ("cpu", "torch", 1, True),
+            ("cpu", "tf", 2, True), ("cpu", "tf", 0, True), ("cpu", "tf", 1, False),
+            ("gpu", "tf", 0, True), ("gpu", "torch", 0, False),
+        ]
+    ]  # fmt: skip
+    assert compared_seeds(runs) == {"cpu": [0, 2]}
 
 
 @pytest.mark.parametrize(

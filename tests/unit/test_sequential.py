@@ -51,6 +51,20 @@ def test_levels_grow_with_the_looks_and_fall_with_their_number():
     assert nominal_level(1e-4, 3, 20) == pytest.approx(1e-4 / 18), "Bonferroni beyond the table"
 
 
+def test_between_rows_and_columns_constants_are_interpolated_by_logarithms():
+    def level(constant, seeds):
+        return stats.norm.cdf(-constant / seeds**0.15)
+
+    assert nominal_level(0.05, 7, 20) == pytest.approx(level(3.337, 7), rel=1e-12)
+    between = (3.337 + 3.762) / 2
+    assert nominal_level((0.05 * 0.025) ** 0.5, 9, 20) == pytest.approx(level(between, 9))
+    between = (3.585 + 3.766) / 2
+    assert nominal_level(0.05, 9, 1200**0.5) == pytest.approx(level(between, 9))
+    assert nominal_level(0.2, 7, 20) == nominal_level(0.05, 7, 20), "never above 5 %"
+    assert nominal_level(0.05, 100, 100) == pytest.approx(level(4.373, 100))
+    assert nominal_level(0.0005, 3, 3) == pytest.approx(level(3.896, 3))
+
+
 @pytest.mark.parametrize(("seeds", "maximum"), [(2, 20), (21, 20), (3, 2), (3, 101)])
 def test_a_look_that_is_not_in_the_design_is_refused(seeds, maximum):
     with pytest.raises(ValueError, match="design"):

@@ -1,6 +1,6 @@
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -139,6 +139,25 @@ def test_interval_of_a_difference_of_shares_covers():
     assert all(-1.0 <= one.low <= one.value <= one.high <= 1.0 for one in intervals)
 
 
+def test_the_interval_of_a_share_is_that_of_its_formula():
+    """Twenty blocks of two; 20 misses, then 20 hits: the variance of their mean is 0.25 / 19."""
+    halves = share_replicates(np.repeat([False, True], 20))
+    # Two more hits and two more misses: 44 images, of which 4 have no block.
+    of_blocks = 0.25 / 19 * (40 / 44) ** 2
+    variance = of_blocks + 2 * (0.25 + 0.25) / 44**2
+    half = stats.t.ppf(0.975, 19 * (variance / of_blocks) ** 2) * math.sqrt(variance)
+    got = jackknife(halves)
+    assert (got.value, got.low, got.high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+    # Of a difference, one more hit of either model alone: 42 images, bounds -1 and 1.
+    of_blocks = 0.25 / 19 * (40 / 42) ** 2
+    centre = 20 / 42
+    variance = of_blocks + ((centre + 1) ** 2 + (1 - centre) ** 2) / 42**2
+    half = stats.t.ppf(0.975, 19 * (variance / of_blocks) ** 2) * math.sqrt(variance)
+    got = jackknife(halves - share_replicates(np.zeros(40, bool)))
+    assert (got.value, got.low, got.high) == pytest.approx((0.5, centre - half, centre + half))
+    assert jackknife(share_replicates(np.zeros(0, bool))) == Interval(None)
+
+
 def test_equal_hits_of_two_models_do_not_prove_that_they_are_equal():
     one = share_replicates(np.ones(50, bool))
     got = jackknife(one - one)
@@ -150,6 +169,11 @@ def test_equal_hits_of_two_models_do_not_prove_that_they_are_equal():
 def test_paired_difference_refuses_models_scored_on_different_images():
     with pytest.raises(ValueError, match="same test images"):
         mean_replicates(np.ones(30)) - mean_replicates(np.ones(31))
+    one = mean_replicates(np.ones(30))
+    with pytest.raises(ValueError, match="same test images"):
+        one - replace(one, sides=one.sides * 2)
+    share = share_replicates(np.ones(30, bool))
+    assert (share - one).bounds is (one - share).bounds is None
 
 
 def test_difference_of_a_model_with_itself_is_exactly_zero():
@@ -174,6 +198,8 @@ def test_a_replicate_that_cannot_be_computed_leaves_the_value_without_bounds():
     side = LeftOut(np.array([1.0, math.nan]), np.array([1, 1]))
     assert jackknife(Replicates(1.0, (side,))) == Interval(1.0)
     assert jackknife(Replicates(math.inf, (side,))) == Interval(None)
+    assert jackknife(Replicates(1.0, ())) == Interval(1.0) == Interval.of(1.0, 0.5)
+    assert Interval.of(1.0, high=2.0) == Interval(1.0)
 
 
 def test_seed_interval_is_the_t_interval_from_three_seeds_on():
@@ -207,7 +233,10 @@ def test_ratio_interval_lies_between_ordered_ratios():
     got = ratio_interval(np.arange(1.0, 10.0), np.ones(9))
     assert got.value == 5.0
     # 2nd of nine from either end: 96.1%; 3rd: 82.0%.
-    assert 2.0 < got.low < 2.3
+    # Between them 95 % at (9 - 2) I / (2 + (9 - 4) I), I = (96.09 - 95) / (96.09 - 82.03).
+    assert got.low == pytest.approx(2.2279, abs=1e-4)
+    # 5th of seventeen: 95.1%; 6th: 85.65%.
+    assert ratio_interval(np.arange(1.0, 18.0), np.ones(17)).low == pytest.approx(5.0240, abs=1e-4)
     assert got.low - 2.0 == pytest.approx(8.0 - got.high)
     assert ratio_interval(np.full(6, 3.0), np.ones(6)) == Interval(3.0, 3.0, 3.0)
 
@@ -221,7 +250,16 @@ def test_ratio_interval_needs_six_pairs():
     )
 
 
-@pytest.mark.parametrize(("a", "b"), [([1.0], [1.0, 2.0]), ([], []), ([1.0, 0.0], [1.0, 1.0])])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([1.0], [1.0, 2.0]),
+        ([], []),
+        ([[1.0]], [[1.0]]),
+        *((pair, [1.0, 1.0]) for pair in ([1.0, 0.0], [1.0, np.inf])),
+        *(([1.0, 1.0], pair) for pair in ([1.0, 0.0], [1.0, np.inf])),
+    ],
+)
 def test_ratio_refuses_times_that_are_unpaired_absent_or_not_positive(a, b):
     with pytest.raises(ValueError, match="times"):
         ratio_interval(np.array(a), np.array(b))
@@ -253,4 +291,5 @@ def test_starts_are_enough_once_their_interval_is_narrow_and_not_by_luck():
     enough = [enough_starts(ratios[:count], 0.05) for count in range(len(ratios) + 1)]
     assert enough == [False] * LEAST_STARTS + [True, True]
     assert not enough_starts(ratios, 0.9 * width(over_starts(ratios)))
+    assert width(Interval(2.0, 1.9, 2.2)) == pytest.approx(0.15)
     assert width(Interval.of(1.0)) == np.inf
