@@ -195,3 +195,4 @@ def write() -> None:
 
 
 if __name__ == "__main__":
+    write()

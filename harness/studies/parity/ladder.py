@@ -229,6 +229,18 @@ CHECKS = (
     *(
         ParityCheck(
             Rung.REDUCED_PRECISION,
+            measure,
+            tolerances.GRADIENT_SIZE,
+            training.float64,
+            groups="sizes",
+            apart=largest,
+            precision=precision,
+        )
+        for precision, measure in (("bfloat16", training.bfloat16), ("tf32", training.tf32))
+    ),
+    *(
+        ParityCheck(
+            Rung.REDUCED_PRECISION,
             stored.stored,
             tolerance,
             stored.stored_written_out,
@@ -266,7 +278,7 @@ CHECKS = (
         planned.planned,
         tolerances.EXACT,
         planned.planned_written_out,
-        groups=("images", "dropout", "mixing"),
+        groups=("images", "dropout", "mixing", "pools", "epochs"),
     ),
     ParityCheck(
         Rung.PLAN, planned.planned, tolerances.RATE, planned.planned_written_out, groups="plateaus"

@@ -10,7 +10,6 @@ from backends.model import NETWORKS, ImageShape, Model, Rounding
 from harness.studies.parity.backend_cache import BackendCache, Facts
 from harness.studies.parity.parity_case import SCENES, used_state
 
-NORM_IMAGES = 2  # of a batch
 PIXELS = (0, 1, 2)  # the axes of (N, H, W, C) that a batch norm averages over
 DIRECTIONS: tuple[Direction, ...] = ("ab", "ba")
 HEADS = ("halves", "ends", "between")  # biases of a generator's last layer, see _biases
@@ -90,7 +89,8 @@ def _batch_norms(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
         if spec is None or spec.kind != "batch":
             continue
         # Two batches in training mode, then one in evaluation mode.
-        cuts = [cache.case.cut(network, NORM_IMAGES, first=i * NORM_IMAGES) for i in range(3)]
+        count = cache.case.batch_size
+        cuts = [cache.case.cut(network, count, first=i * count) for i in range(3)]
         training = [backend.activations(network, cut, training=True) for cut in cuts[:2]]
         evaluation = backend.activations(network, cuts[2])
         after = backend.state()

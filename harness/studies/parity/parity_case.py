@@ -106,7 +106,7 @@ class ParityCase:
             return {}
         return {f"{network}/head/bias": f"{network}/head/kernel" for network in ("d_a", "d_b")}
 
-    def plan(self, first: int, steps: int) -> Plan:
+    def plan(self, first: int, steps: int, seed: int = 0) -> Plan:
         """The harness's plan up to step `first` + `steps`; the learning rate falls within them."""
         per_epoch = 5
         training = self.experiment.training.model_copy(
@@ -118,7 +118,7 @@ class ParityCase:
             }
         )
         experiment = self.experiment.model_copy(update={"training": training})
-        return make_plan(experiment, 0, len(self.sources["a"]), len(self.sources["b"]))
+        return make_plan(experiment, seed, len(self.sources["a"]), len(self.sources["b"]))
 
     def plan_batches(self, first: int, steps: int) -> list[Batch]:
         """`steps` batches of that plan, from step `first` on."""
