@@ -50,12 +50,15 @@ FREEZING = [
     Defect("Nesterov's step", "tf", step.nesterov, case=AVERAGE),
 ]
 
-TRAJECTORY = [
-    *everywhere(AVERAGE, both("steps counted in float32", step.counted_in_float32)),
+BATCH_NORM = [
     *everywhere(
         f"{BATCH} training.batch_size=1 model.norm.unbiased=true",
         both("running variance of one image biased", step.biased_alone),
     ),
+]
+
+TRAJECTORY = [
+    *everywhere(AVERAGE, both("steps counted in float32", step.counted_in_float32)),
     Defect("left in evaluation mode", "torch", step.left_in_evaluation_mode("torch"), case=BATCH),
     *everywhere(
         COMPILED,
@@ -109,6 +112,7 @@ OF_STEPS = tuple(
     replace(defect, rung=rung)
     for rung, defects in (
         (Rung.POOL, POOL),
+        (Rung.BATCH_NORM, BATCH_NORM),
         (Rung.FREEZING, FREEZING),
         (Rung.TRAJECTORY, TRAJECTORY),
         (Rung.REDUCED_PRECISION, REDUCED_PRECISION),
