@@ -65,13 +65,13 @@ ACTIVATIONS = [
         "axes mixed where channels come first",
         "torch",
         with_.shape_for_axes("device.to_tensor", "contiguous"),
-        case="model.generator=resnet runtime.channels_last=false",
+        case="model.generator=resnet runtime.channels_last=false data.channels_a=3",
     ),
     Defect(
         "axes mixed where channels come last",
         "torch",
         with_.shape_for_axes("device.to_tensor", "channels_last"),
-        case="model.generator=unet runtime.channels_last=null",
+        case="model.generator=unet runtime.channels_last=null data.channels_a=3",
     ),
 ]
 

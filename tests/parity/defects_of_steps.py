@@ -39,13 +39,20 @@ FREEZING = [
         AVERAGE,
         both("average of constant decay", step.always(10**9)),
         both("averages of each other", step.of_the_other_generator),
-        both("Adam a step ahead", lambda b: of.learning_rate(b, step.a_step_ahead)),
-        both("gradients clipped by their norm", lambda b: step.gradients(b, step.of_length_one)),
         both("discriminators every other step", lambda b: step.every_other_step(b, "adam_d")),
     ),
     *everywhere(f"{AVERAGE} {BATCH}", both("running statistics not averaged", step.weights_alone)),
     *everywhere(
         "objective.adversarial=wasserstein", both("clipped before the step", step.clipped_before)
+    ),
+]
+
+# Of constant gradients this rung knows every step.
+LEARNING_RATE = [
+    *everywhere(
+        AVERAGE,
+        both("Adam a step ahead", lambda b: of.learning_rate(b, step.a_step_ahead)),
+        both("gradients clipped by their norm", lambda b: step.gradients(b, step.of_length_one)),
     ),
     Defect("Nesterov's step", "tf", step.nesterov, case=AVERAGE),
 ]
@@ -112,6 +119,7 @@ OF_STEPS = tuple(
     replace(defect, rung=rung)
     for rung, defects in (
         (Rung.POOL, POOL),
+        (Rung.LEARNING_RATE, LEARNING_RATE),
         (Rung.BATCH_NORM, BATCH_NORM),
         (Rung.FREEZING, FREEZING),
         (Rung.TRAJECTORY, TRAJECTORY),
