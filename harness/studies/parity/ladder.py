@@ -236,7 +236,8 @@ CHECKS = (
             apart=largest,
             precision=precision,
         )
-        for precision, measure in (("bfloat16", training.bfloat16), ("tf32", training.tf32))
+        for precision, measure, groups, _ in REDUCED
+        if groups == "gradients"
     ),
     *(
         ParityCheck(
