@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import plant_modes as modes
 import plant_networks as on
+import plant_steps as step
 import plant_training as of
 import plant_variants as with_
 from defects import Defect, both
@@ -109,6 +110,12 @@ CLIPPED = [
     *both("critics not clipped", with_.not_clipped, Rung.ADAM),
     *both("generators clipped too", with_.all_clipped, Rung.ADAM),
     *both("critic's sign reversed", with_.sign_reversed, Rung.LOSSES),
+    Defect(
+        "second moment corrected no longer after 2000 steps",
+        "torch",
+        of.learning_rate("torch", step.corrected_no_longer),
+        Rung.FREEZING,
+    ),
 ]
 
 OF_VARIANTS = tuple(

@@ -13,7 +13,7 @@ from harness.studies.parity.parity_case import passing, standing, used_state
 FLOAT64_BATCHES = 2
 # Small enough that few values cross a kink of ReLU and L1, large enough for the losses' digits.
 STEP = 1e-7
-LATE = 999  # steps taken before a late one
+LATE = 9_999  # steps taken before a late one: bias correction of the second moment still counts
 SIDES = {"generators": ("g_ab/", "g_ba/"), "discriminators": ("d_a/", "d_b/")}
 
 # ---------------------------------------------------------------------------------- gradients

@@ -164,6 +164,19 @@ CHECKS = (
     *(
         ParityCheck(
             Rung.REDUCED_PRECISION,
+            measure,
+            tolerances.GRADIENT_SIZE,
+            training.float64,
+            groups="sizes",
+            apart=largest,
+            precision=precision,
+        )
+        for precision, measure, groups, _ in REDUCED
+        if groups == "gradients"
+    ),
+    *(
+        ParityCheck(
+            Rung.REDUCED_PRECISION,
             stored.stored,
             tolerance,
             stored.stored_written_out,
@@ -201,7 +214,7 @@ CHECKS = (
         planned.planned,
         tolerances.EXACT,
         planned.planned_written_out,
-        groups=("images", "dropout", "mixing"),
+        groups=("images", "dropout", "mixing", "pools", "epochs"),
     ),
     ParityCheck(
         Rung.PLAN, planned.planned, tolerances.RATE, planned.planned_written_out, groups="plateaus"

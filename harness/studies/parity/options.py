@@ -46,7 +46,7 @@ OPTIONS = {
     "model.unet_kernel": Option(NETWORKS, ("4", "3"), UNET),
     "model.unet_slope": Option(NETWORKS, ("0.1",), UNET),
     "model.unet_norm_ends": Option(NETWORKS, OFF, UNET),
-    "model.dropout": Option(NETWORKS + RUNTIME, ("0", "0.5"), ("model.depth=3",)),
+    "model.dropout": Option(NETWORKS + RUNTIME, ("0", "0.3"), ("model.depth=3",)),
     "model.norm.kind": Option(NETWORKS + RUNTIME, ("instance", "batch", "none")),
     "model.norm.affine": Option(NETWORKS, OFF, NORMED),
     "model.norm.epsilon": Option(NETWORKS, ("1e-3",), NORMED),
@@ -126,7 +126,7 @@ ONCE = {
     "runtime.compile=default": (
         "model.generator=unet",
         "model.depth=3",
-        "model.dropout=0.5",
+        "model.dropout=0.3",
         "model.norm.kind=batch",
         "model.discriminator=pixel",
         "model.discriminator_norm=null",

@@ -112,7 +112,7 @@ class ParityCase:
             if layer.bias and not layer.norm
         }
 
-    def plan(self, first: int, steps: int) -> Plan:
+    def plan(self, first: int, steps: int, seed: int = 0) -> Plan:
         """The harness's plan up to step `first` + `steps`; the learning rate falls within them."""
         per_epoch = 5
         training = self.experiment.training.model_copy(
@@ -124,7 +124,7 @@ class ParityCase:
             }
         )
         experiment = self.experiment.model_copy(update={"training": training})
-        return make_plan(experiment, 0, len(self.sources["a"]), len(self.sources["b"]))
+        return make_plan(experiment, seed, len(self.sources["a"]), len(self.sources["b"]))
 
     def plan_batches(self, first: int, steps: int) -> list[Batch]:
         """`steps` batches of that plan, from step `first` on."""

@@ -7,22 +7,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backends.interface import PASSES
+from backends.interface import PASSES, POOL_PASS, POOL_STORE, POOL_SWAP
+from harness.config.experiment import Experiment
 from harness.config.sections import TrainingSection
 from harness.plan.learning_rate import plateaus
+from harness.plan.plan import make_plan
 from harness.plan.random_streams import stream
 from harness.studies.parity.backend_cache import BackendCache, Facts
 
-STEPS = 5
-SEED = 0
+Acted = tuple[int, int]  # action and place
+STEPS = 8  # more than images, one at a time
+POOLED = 12  # steps of pools, most of which are full by then
+SEED = 1  # not the one of other checks, which a plan that knows no seeds would draw by
 # Means of epochs: better, by less than any threshold, as they were, then better again.
 MEANS = (1.0, 0.8, 0.799, *(0.8,) * 9, 0.5, *(0.5,) * 4)
 
 
 def planned(cache: BackendCache, name: str) -> Facts:
-    """Images as networks see them, dropout's masks, mixing shares, and rates past a plateau."""
+    """Images as networks see them, dropout's masks, mixing shares, what pools do, lengths of
+    epochs, and rates past a plateau."""
     case, facts = cache.case, Facts()
-    plan = case.plan(0, STEPS)
+    plan = case.plan(0, STEPS, SEED)
     lowered = plateaus(case.experiment.training, MEANS)
     facts["plateaus", "factors"] = np.array(lowered)
     for step in range(STEPS):
@@ -36,6 +41,19 @@ def planned(cache: BackendCache, name: str) -> Facts:
         for made, masks in batch.kept.items():
             for i, mask in enumerate(masks):
                 facts["dropout", f"{made}, layer {i}, step {step}"] = mask
+    pooled = case.plan(0, POOLED, SEED)
+    for step in range(POOLED):
+        for domain, chosen in (("a", pooled.a.pool(step)), ("b", pooled.b.pool(step))):
+            # Of what passes by no place is asked for.
+            places = np.where(chosen.action == POOL_PASS, 0, chosen.slot)
+            both = np.stack([chosen.action, places])
+            facts["pools", f"{domain}, step {step}"] = both
+            facts["pools", f"{domain}, drawn in step {step}"] = chosen.drawn
+    counts = len(case.sources["a"]), len(case.sources["b"])
+    whole = make_plan(_without_lengths(case.experiment), SEED, *counts)
+    facts["epochs", "steps of each"] = np.array(whole.steps_per_epoch)
+    facts["epochs", "steps of all"] = np.array(whole.steps)
+    facts["epochs", "the last"] = np.array(whole.epoch[-1])
     return facts
 
 
@@ -61,7 +79,23 @@ def planned_written_out(cache: BackendCache, name: str) -> Facts:
             for i, shape in enumerate(case.model.dropout_shapes(network)):
                 kept = draw.random((size, *shape)) >= experiment.model.dropout
                 facts["dropout", f"{made}, layer {i}, step {step}"] = kept.astype(np.uint8)
+    for domain in "ab":
+        for step, (acted, drawn) in enumerate(_pooled(cache, domain)):
+            facts["pools", f"{domain}, step {step}"] = np.array(acted).T
+            facts["pools", f"{domain}, drawn in step {step}"] = np.array(drawn)
+    of_both = [len(case.sources[domain]) for domain in "ab"]
+    shown = min(of_both) if experiment.training.pairing == "zip" else max(of_both)
+    each, epochs = max(1, shown // size), experiment.training.epochs
+    facts["epochs", "steps of each"] = np.array(each)
+    facts["epochs", "steps of all"] = np.array(each * epochs)
+    facts["epochs", "the last"] = np.array(epochs - 1)
     return facts
+
+
+def _without_lengths(experiment: Experiment) -> Experiment:
+    """Epochs as long as the images make them."""
+    training = experiment.training.model_copy(update={"steps": None, "steps_per_epoch": None})
+    return experiment.model_copy(update={"training": training})
 
 
 def _cut(cache: BackendCache, domain: str) -> Iterator[np.ndarray]:
@@ -80,6 +114,32 @@ def _cut(cache: BackendCache, domain: str) -> Iterator[np.ndarray]:
         row, column = int(top * (height - size + 1)), int(left * (width - size + 1))
         cut = sources[index][row : row + size, column : column + size]
         yield cut[:, ::-1] if flip and data.flip else cut
+
+
+def _pooled(cache: BackendCache, domain: str) -> Iterator[tuple[list[Acted], list[int]]]:
+    """What a pool does with every image of a step; and places out of which it draws others."""
+    batch, size = cache.case.batch_size, cache.case.objective.pool_size
+    held = 0
+    if cache.case.experiment.objective.pool == "half_new":
+        chosen = stream(SEED, f"pool_chosen_{domain}").integers(batch, size=POOLED)
+        shares = stream(SEED, f"pool_drawn_{domain}").random((POOLED, batch))
+        for step in range(POOLED):
+            acted: list[Acted] = [(POOL_PASS, 0)] * batch
+            acted[chosen[step]] = (POOL_STORE, step % size)
+            held = min(held + 1, size)
+            yield acted, [int(share * held) for share in shares[step]]
+        return
+    chances = stream(SEED, f"pool_swap_{domain}").random((POOLED, batch))
+    places = stream(SEED, f"pool_slot_{domain}").integers(max(size, 1), size=(POOLED, batch))
+    for step in range(POOLED):
+        acted = []
+        for chance, place in zip(chances[step], places[step], strict=True):
+            if held < size:
+                acted.append((POOL_STORE, held))
+                held += 1
+            else:
+                acted.append((POOL_SWAP, int(place)) if size and chance > 0.5 else (POOL_PASS, 0))
+        yield acted, []
 
 
 def _order(cache: BackendCache, domain: str) -> Iterator[int]:

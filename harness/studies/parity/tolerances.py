@@ -89,6 +89,9 @@ TRAJECTORY_IMAGES = Tolerance(2e-14, "what generators and layers put out along t
 # none at all 1.
 BFLOAT16 = Tolerance(0.15, "eight bits of a number, through some twenty layers", "bfloat16")
 BFLOAT16_GRADIENT = Tolerance(0.8, "the same, there and back, with jumps at kinks", "bfloat16")
+GRADIENT_SIZE = Tolerance(
+    3.0, "powers of two, where rounding leaves no more of a gradient than its size", "bfloat16"
+)
 SMALL_STEP = Tolerance(
     2e-2, "what float32 weights have room for; bfloat16's would stand still or jump", "float32"
 )

@@ -15,8 +15,9 @@ from harness.studies.parity.losses import beside_one
 from harness.studies.parity.parity_case import passing, standing, used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3  # steps
-# Steps taken: up to a thousand; and so many that averages have the decay that is asked for.
-LATE = (999, 30_000)
+# Steps taken: up to a thousand; and as many as float32 can count, after which averages have the
+# decay that is asked for.
+LATE = (999, 2**24)
 
 # ----------------------------------------------------------------------------------- exchange
 
@@ -107,6 +108,7 @@ def trajectory(cache: BackendCache, name: str) -> Facts:
             name_of_group = "late averages" if group == "averages" else "late moments"
             keys = [key for key in groups[group] if key in late]
             facts |= {(name_of_group, f"{key}, after {taken} steps"): late[key] for key in keys}
+        facts["late moments", f"steps, after {taken}"] = late["step"]
     return facts
 
 
@@ -157,7 +159,7 @@ def _step(cache: BackendCache, name: str, precision: Precision) -> Facts:
     """What every network puts out, the losses of a step, and the gradients of every network.
 
     Whole tensors, to be compared by their L2 norms: the rounding of single values is the
-    precision's own.
+    precision's own. Sizes of gradients as powers of two.
     """
     facts: Facts = {}
     backend = cache.backend(name, precision)
@@ -174,4 +176,5 @@ def _step(cache: BackendCache, name: str, precision: Precision) -> Facts:
     for network in NETWORKS:
         own = [array.ravel() for key, array in gradients.items() if key.startswith(f"{network}/")]
         facts["gradients", network] = np.concatenate(own)
+        facts["sizes of gradients", network] = np.log2(np.linalg.norm(facts["gradients", network]))
     return facts
