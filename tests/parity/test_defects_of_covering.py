@@ -49,7 +49,7 @@ def healthy() -> Healthy:
     def measured(defect: Defect):
         name = experiment_with(set(defect.case.split()))
         experiment = experiment_of(COVERING[name])
-        checks = list(checks_of(experiment))
+        checks = list(checks_of(COVERING[name]))
         if name not in caches:
             case = covering_case(experiment_of([*COVERING[name], "runtime.compile=none"]))
             caches[name] = BackendCache(case, ("torch", "tf"), reduced=reduced(experiment))
@@ -88,8 +88,9 @@ def test_a_planted_defect_is_named_by_its_rung(
 def test_healthy_plans_pass(healthy):
     """What planted plans are compared with is right where nothing is planted."""
     for case in sorted({defect.case for defect in OF_PLAN}):
-        experiment = experiment_of(COVERING[experiment_with(set(case.split()))])
-        checks = [check for check in checks_of(experiment) if check.rung == Rung.PLAN]
+        name = experiment_with(set(case.split()))
+        experiment = experiment_of(COVERING[name])
+        checks = [c for c in checks_of(COVERING[name]) if c.rung == Rung.PLAN]
         cache = BackendCache(covering_case(experiment), ("torch",))
         assert [row for row in climb(cache, checks) if not row.passed] == []
 
