@@ -25,8 +25,13 @@ STEPS_OF_EACH = 3
 def batches(case: ParityCase) -> list[Batch]:
     """Six steps: three of two images, then of one, where a batch norm can do with it."""
     later = 1 if trains_on_one(case.experiment) else 2
-    first = case.plan_batches(2, 0, STEPS_OF_EACH)
-    return first + case.plan_batches(later, STEPS_OF_EACH, STEPS_OF_EACH)
+    first = of_size(case, 2).plan_batches(0, STEPS_OF_EACH)
+    return first + of_size(case, later).plan_batches(STEPS_OF_EACH, STEPS_OF_EACH)
+
+
+def of_size(case: ParityCase, batch_size: int) -> ParityCase:
+    training = case.experiment.training.model_copy(update={"batch_size": batch_size})
+    return replace(case, experiment=case.experiment.model_copy(update={"training": training}))
 
 
 def trains_on_one(experiment: Experiment) -> bool:

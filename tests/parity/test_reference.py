@@ -25,6 +25,6 @@ def test_training_is_that_of_the_reference(eager, overrides, name):
 
 @pytest.mark.parametrize("name", backends.available())
 def test_twenty_steps_are_those_of_the_reference(eager, name):
-    """Pools of fifty are filled on the way, and the learning rate falls."""
+    """Pools are filled on the way, and the learning rate falls."""
     overrides = ("model.filters=2", "model.discriminator_filters=2")
     assert apart(expected(overrides, 20), measured(overrides, name, 20), TOLERANCE) == ""
