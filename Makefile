@@ -41,7 +41,7 @@ LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bi
 export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	GPU_TORCH GPU_TENSORFLOW
 
-.PHONY: help compare estimate study test stress parity consistency calibrate bench scaling bench-internal \
+.PHONY: help compare estimate study test mistakes stress parity consistency calibrate bench scaling bench-internal \
 	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
@@ -51,6 +51,7 @@ help:
 	@echo "               train both frameworks, score them, write a report;"
 	@echo "               SEEDS=auto [MAX_SEEDS=20] [MAX_HOURS=8] adds seeds until the verdict is clear"
 	@echo "make test      unit, parity and end-to-end tests"
+	@echo "make mistakes  plants some 600 mistakes, one at a time, each of which a check must name"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
 	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]"
 	@echo "               predict time and cost of make compare on this machine;"
@@ -123,7 +124,10 @@ study:
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" -- "$$STUDY"
 
 test:
-	@$(TEST_BIN)/python -m pytest --numprocesses auto
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted"
+
+mistakes:
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m planted
 
 stress: export KILLS := $(KILLS)
 stress:

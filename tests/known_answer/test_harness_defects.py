@@ -11,6 +11,8 @@ from harness_defects import DEFECTS
 from known_world import World
 from planting import Defect
 
+pytestmark = pytest.mark.planted
+
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_a_planted_defect_is_named_by_its_check(

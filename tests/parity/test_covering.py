@@ -118,6 +118,7 @@ def test_backends_agree(healthy, name, record_property):
 
 
 # Each shows with options that a usual experiment has not: the first one that has them names it.
+@pytest.mark.planted
 @pytest.mark.parametrize("defect", plant_options.DEFECTS, ids=lambda each: each.name)
 def test_a_defect_that_options_hide_is_named(monkeypatch, healthy, defect):
     name = next(name for name, each in EXPERIMENTS.items() if defect.shows(each))

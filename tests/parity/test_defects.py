@@ -12,6 +12,8 @@ from harness.studies.parity import Rung, climb
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.parity_case import make_case
 
+pytestmark = pytest.mark.planted
+
 
 @pytest.fixture(scope="session")
 def variants():

@@ -21,6 +21,8 @@ from harness.studies.parity.ladder import ParityCheck
 from harness.studies.parity.options import ONCE
 from harness.studies.parity.parity_case import ParityCase, covering_case
 
+pytestmark = pytest.mark.planted
+
 OF_ALL = (*OF_COVERING, *OF_LOSSES, *OF_STEPS, *OF_PLAN)
 Healthy = Callable[[Defect], tuple[ParityCase, BackendCache, list[ParityCheck]]]
 

@@ -15,6 +15,8 @@ from reference.experiments import EXPERIMENTS
 from backends.objective import Objective
 from harness.config.experiment import Experiment
 
+pytestmark = pytest.mark.planted
+
 NAMES = ("torch", "tf")
 STEPS = 2
 FIRST = "step 0: adversarial_ab"  # what comes first of all that is compared
