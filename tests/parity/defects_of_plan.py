@@ -41,8 +41,10 @@ IMAGES = [
     named(
         "longer side never cut", of.cut_from(of.shortest_square), "data.augmentation=square_crop"
     ),
-    named("frozen crops drawn anew", of.data(augment="fresh"), "data.augment=frozen"),
-    named("fresh crops frozen", of.data(augment="frozen"), "data.augment=fresh"),
+    named(
+        "frozen crops drawn anew", of.data(augment="fresh"), "data.augment=frozen data.load_size=20"
+    ),
+    named("fresh crops frozen", of.data(augment="frozen"), "data.augment=fresh data.load_size=20"),
     named(
         "every round in the same order",
         of.indices(lambda a, b, of_a, of_b: (of.repeated(a, of_a), b)),

@@ -54,14 +54,12 @@ def not_finite_written_out(cache: BackendCache, name: str) -> Facts:
 def _lost_or_kept(cache: BackendCache) -> list[str]:
     """Weights of which it is clear whether they are finite after that step.
 
-    Of networks that have met no numbers only the last kernel: on which side of a kink they are,
-    every framework decides by itself. Hinge has a kink behind the discriminator's, too.
+    Of networks with values that are no numbers only the last kernel: on which side of a kink those
+    are, every framework decides by itself. Hinge has a kink behind that kernel as well.
     """
-    lost = ["g_ab/head/kernel", "d_b/head/kernel"]
-    if cache.case.objective.adversarial == "hinge":
-        lost.remove("d_b/head/kernel")
     kept = [key for key in cache.case.model.parameter_shapes() if key.startswith("d_a/")]
-    return [*lost, *kept]
+    lost = ["g_ab/head/kernel", "d_b/head/kernel"]
+    return kept + (lost[:1] if cache.case.objective.adversarial == "hinge" else lost)
 
 
 def _broken(cache: BackendCache) -> State:
