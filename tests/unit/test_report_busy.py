@@ -84,7 +84,9 @@ def test_a_busy_machine_gives_no_ratio_anywhere(loaded):
         "No, TensorFlow is slower: a training step in TensorFlow took 1.3"
     )
     answer = speed_answer(busy)
-    assert answer.tone == "open" and answer.short.endswith(", so there is no ratio.")
+    assert answer.tone == "open" and answer.short.endswith(
+        ", so there is no ratio. Train anew on an idle machine."
+    )
     assert answer.short.startswith("Not known, the machine was busy: other programs used 40 % of ")
     said = " ".join(sentence.text for sentence in answer.sentences)
     assert "other programs used 40 % of the CPU time" in said and "Close other programs" in said

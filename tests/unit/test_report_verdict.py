@@ -91,7 +91,7 @@ def test_two_seeds_show_no_interval(tmp_path):
         (
             1.0,
             0.0,
-            "Not decided by 3 seeds, which leave more room than the margin of ±10.0: ",
+            "Not decided by 3 seeds, whose intervals reach beyond the margin of ±10.0: ",
             "more seed",
         ),
         (
@@ -123,11 +123,25 @@ def test_of_several_devices_the_largest_difference_is_named(tmp_path):
     assert "on Example CPU @ 2.40GHz" in fast and "on Example GPU 80GB" in fast
 
 
-def test_worse_than_the_untranslated_images_is_said_to_have_learnt_nothing(tmp_path):
-    folder = build(tmp_path)
+def without_pairs(folder):
     with editing(folder / "metrics.json") as record:
         for name in ("references", "scores", "differences"):
             record[name] = [row for row in record[name] if not row["metric"].startswith("pair")]
+
+
+def test_to_have_learnt_equally_little_is_no_success(tmp_path):
+    folder = build(tmp_path, seeds=(0, 1, 2))
+    scale_differences(folder, 0.01, 0.0)
+    assert find(load(folder)).answers[0].tone == "yes"
+    without_pairs(folder)
+    answer = find(load(folder)).answers[0]
+    assert answer.tone == "open" and "nothing useful has been learnt" in answer.aside
+    assert answer.short.startswith("Equally little, within the margin of ±10.0: ")
+
+
+def test_worse_than_the_untranslated_images_is_said_to_have_learnt_nothing(tmp_path):
+    folder = build(tmp_path)
+    without_pairs(folder)
     short, text = learnt(folder)
     assert short == "The untranslated images score better: nothing useful has been learnt yet."
     assert "Not better than the untranslated images" in text
@@ -262,5 +276,6 @@ def test_one_direction_that_differs_decides(tmp_path, labels, says, tone):
         replace(row, verdict=Verdict(label, None, "") if label else None)
         for row, label in zip(primary_rows(findings.metrics), labels, strict=True)
     ]
+    rows += [row for row in findings.metrics if row.metric.name.startswith("pair")]
     same = answers(experiment, rows, findings.timing)[0]
     assert says in same.short and same.tone == tone

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.divergence import share
-from harness.report.formatting import fixed, listed, plural
+from harness.report.formatting import listed, plural
 from harness.report.page import Answer, Sentence
 
 Record = Mapping[str, Any]
@@ -53,10 +53,9 @@ def course_answer(experiment: ExperimentFolder, found: Sequence[Record]) -> Answ
         first, second = (experiment.title(name) for name in pair["backends"])
         own = experiment.title(course["twin"]["backend"])
         numbers = (
-            f"a start moved by one rounding error changes the weights of {own} by"
-            f" {share(course['twin']['weights'])} in {plural(course['steps'], 'step')}; those of"
-            f" {second} differ from those of {first} by {share(pair['weights'])},"
-            f" {fixed(ratio, 1)} times as much"
+            f"one rounding error at the start changes {own}'s weights by"
+            f" {share(course['twin']['weights'])} in {plural(course['steps'], 'step')}; {second}'s"
+            f" weights differ from {first}'s by {share(pair['weights'])}"
         )
         alike = ratio <= ALIKE
         short = f"{'Yes, within rounding' if alike else 'Not shown'}: {numbers}."

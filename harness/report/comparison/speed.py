@@ -22,7 +22,10 @@ def speed_answer(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> A
     if refused:
         refused.append(Sentence("", REMEDY))
     if seen and not rows:
-        short = f"Not known, the machine was busy: {seen[0]}, so there is no ratio."
+        short = (
+            f"Not known, the machine was busy: {seen[0]}, so there is no ratio. Train anew on an"
+            " idle machine."
+        )
         return Answer(question, short, "open", tuple(refused), folded=True)
     if not rows:
         reason = "no blocks of steps that two backends ran in turns have been timed"

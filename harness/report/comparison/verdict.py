@@ -73,7 +73,7 @@ def answers(
     experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
     return [
-        _same(experiment, _compared(metrics), have_they_learnt(experiment, metrics).short),
+        _same(experiment, _compared(metrics), have_they_learnt(experiment, metrics)),
         speed_answer(experiment, timing),
     ]
 
@@ -83,8 +83,8 @@ def _compared(metrics: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in primary_rows(metrics) if row.difference.value is not None]
 
 
-def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: str) -> Answer:
-    """`learnt`: the sentence below the answer."""
+def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: Answer) -> Answer:
+    """`learnt`: its sentence stands below the answer."""
     question = "Do they learn the same?"
     if not pairs:
         reason = (
@@ -92,16 +92,21 @@ def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: str)
             if len(experiment.present) > 1
             else "it needs complete runs of two backends"
         )
-        return Answer(question, f"No comparison yet: {reason}.", "open", (), aside=learnt)
+        return Answer(question, f"No comparison yet: {reason}.", "open", (), aside=learnt.short)
     sentences = tuple(
         Sentence(place(experiment, row), _difference(experiment, row)) for row in pairs
     )
-    short, tone = _same_in_short(experiment, pairs)
-    return Answer(question, short, tone, sentences, folded=True, aside=learnt)
+    short, tone = _same_in_short(experiment, pairs, useless=learnt.tone == "no")
+    return Answer(question, short, tone, sentences, folded=True, aside=learnt.short)
 
 
-def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> tuple[str, str]:
-    """The sentence, and its tone. With too few seeds there is no interval in it."""
+def _same_in_short(
+    experiment: ExperimentFolder, rows: Sequence[MetricRow], useless: bool
+) -> tuple[str, str]:
+    """The sentence, and its tone. With too few seeds there is no interval in it.
+
+    `useless`: nobody has learnt anything, which is no success.
+    """
     numbers = _numbers(experiment, rows)
     fewest = min(row.seeds for row in rows)
     if fewest < MINIMUM_SEEDS:
@@ -112,7 +117,8 @@ def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> t
     margin = f" of {listed(margins)}" if margins else ""
     result = outcome(rows)
     if result == "equivalent":
-        return f"Yes, within the margin{margin}: {numbers}.", "yes"
+        lead, tone = ("Equally little", "open") if useless else ("Yes", "yes")
+        return f"{lead}, within the margin{margin}: {numbers}.", tone
     if result == "different":
         where = _different_in(experiment, rows)
         return f"No, beyond the margin{margin} in {where}: {numbers}.", "no"
@@ -121,7 +127,7 @@ def _same_in_short(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> t
         return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
     longest = max(undecided, key=_seeds_to_come)
     return (
-        f"Not decided by {plural(fewest, 'seed')}, which leave more room than the margin{margin}:"
+        f"Not decided by {plural(fewest, 'seed')}, whose intervals reach beyond the margin{margin}:"
         f" {numbers};"
         f" {more(longest)}.",
         "open",
