@@ -10,19 +10,18 @@ from command_line import called, experiment_folder, given, run
 from killing import assert_identical
 
 from harness.records.run import find_runs
+from harness.system import provenance
 from harness.system.progress import Display
-from harness.system.provenance import default_threads
 
-TURNS, STEPS = 24, 40
+TURNS, STEPS, THREADS = 24, 40, 2
 SETTINGS = given(["training.steps_per_epoch=10", f"timing.timed_steps={TURNS}"])
-
-pytestmark = pytest.mark.skipif(default_threads() < 2, reason="two threads are needed to share")
 
 
 def test_the_rest_is_untimed_and_the_same_bits_when_interrupted_there_or_replayed(
     tmp_path, monkeypatch
 ):
     whole, halted = tmp_path / "whole", tmp_path / "halted"
+    monkeypatch.setattr(provenance, "default_threads", lambda: THREADS)  # a test process has one
     # The first seed's runs are in turns for as long as a twin has to be compared with them.
     for module in ("training.jobs", "studies.course"):
         monkeypatch.setattr(f"harness.{module}.COURSE_STEPS", 8)
@@ -39,9 +38,8 @@ def test_the_rest_is_untimed_and_the_same_bits_when_interrupted_there_or_replaye
         assert not record.timed[beside].any() and record.timed.any()
         assert clocks["beside"] == pytest.approx(blocks.loc[beside, "train_seconds"].sum())
         assert clocks["train"] == pytest.approx(blocks.loc[record.timed, "train_seconds"].sum())
-        threads = default_threads()
-        assert record.environment["threads"] == threads
-        assert record.environment["beside"] == {"start": TURNS, "threads": threads // 2}
+        assert record.environment["threads"] == THREADS
+        assert record.environment["beside"] == {"start": TURNS, "threads": THREADS // 2}
         assert record.resources["processes"] == 1, "no interruption"
 
     replayed = called("verify", "--steps", str(TURNS + 3), experiment_folder(whole))

@@ -96,8 +96,8 @@ def course_and_function(world: World) -> None:
     )  # fmt: skip
     short, tone, _ = answer(world, "Do they follow the same course?")
     assert tone == "open" and short.startswith("Not shown:")
-    assert f"changes the weights of {TORCH} by" in short and f"in {COURSE_STEPS} steps" in short
-    assert f"those of {TF} differ from those of {TORCH} by" in short
+    assert f"changes {TORCH}'s weights by" in short and f"in {COURSE_STEPS} steps" in short
+    assert f"{TF}'s weights differ from {TORCH}'s by" in short
 
 
 def divergence(world: World) -> None:
@@ -126,7 +126,8 @@ def page(world: World) -> None:
     assert TF not in outside, "a name is not escaped"
     assert escape(TORCH) in html and escape(TF) in html and escape(TORCH) in text
     for one in world.page.page.answers:
-        assert escape(one.short).replace(" %", "\u00a0%") in html, one.short
+        written = escape(one.short, quote=False).replace(" %", "\u00a0%")
+        assert written in html.replace("&#39;", "'"), one.short
     about = f"{TORCH} and {TF} · preset smoke · 16 \u00d7 16 pixels · 20 steps of batch 1"
     assert about in unescape(text)
     assert f"3 seeds, on {DEVICE.device_name}." in unescape(text)

@@ -124,7 +124,7 @@ def test_phases_move_what_their_passes_do():
         ("paper", 1_884_552_167_424),
         ("horse2zebra-buffer", 11_533_883_277_312),  # two shown batches
         ("domainnet-unet", 2_836_456_800_256),
-        ("quick", 3_406_430_208),
+        ("quick", 4_347_133_952),  # 12 * 79,708,160 of it for discriminators of 32 filters
     ],
 )
 def test_phases_of_a_preset_add_up_to_its_step(preset, flops):

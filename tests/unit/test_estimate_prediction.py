@@ -132,7 +132,8 @@ def test_steps_beside_others_take_as_long_as_the_slowest_backend():
 
 
 def test_checkpoints_on_the_way_go_by_the_wall_clock_of_all_turns():
-    rare, often = predicted(), predicted("timing.checkpoint_seconds=20")
+    blocks = "timing.block_seconds=2"
+    rare, often = predicted(blocks), predicted(blocks, "timing.checkpoint_seconds=20")
     # A round of blocks later than every 20 s.
     turns = sum(sum(run[clock] for clock in ("train", "data", "logging", "evaluation"))
                 for run in rare.runs.values())  # fmt: skip

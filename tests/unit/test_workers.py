@@ -14,7 +14,7 @@ import pytest
 from harness.processes import process
 from harness.processes.process import Child
 from harness.system.errors import UserError, WorkerFailed
-from harness.training import turns
+from harness.training import worker_process
 
 # Answers each command by running it.
 MODULE = """
@@ -196,10 +196,10 @@ def test_one_that_dies_before_it_is_asked_says_why(child):
 
 
 def test_an_interrupted_one_that_hangs_is_killed(child, monkeypatch):
-    monkeypatch.setattr(turns, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(worker_process, "STOP_SECONDS", 0.2)
     with closing(child()) as one:
         one._write({"do": "time.sleep(600)"})
-        turns.Worker.interrupt(one)
+        worker_process.Worker.interrupt(one)
         assert one._process.wait(10) == -9
 
 
