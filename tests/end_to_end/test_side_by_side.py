@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 from command_line import called, experiment_folder, given, run
 from killing import assert_identical
@@ -52,7 +49,7 @@ def test_the_rest_is_untimed_and_the_same_bits_when_interrupted_there_or_replaye
         def interrupting(display, line):
             say(display, line)
             if line.startswith("From step"):
-                os.kill(os.getpid(), signal.SIGINT)
+                raise KeyboardInterrupt  # as from a terminal
 
         patch.setattr(Display, "say", interrupting)
         done = run(halted, *SETTINGS)
