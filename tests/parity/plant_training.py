@@ -162,8 +162,8 @@ def no_bias_correction(optimiser: Any, rate: Any) -> Any:
 
 
 def weakening(optimiser: Any, rate: Any) -> Any:
-    """Wrong from the fifteenth step on."""
-    return rate * (0.99 if steps_taken(optimiser) >= 15 else 1.0)
+    """Wrong from the fifteenth step on, but not late."""
+    return rate * (0.99 if 15 <= steps_taken(optimiser) < 100 else 1.0)
 
 
 def weight_decay() -> Plant:
