@@ -12,6 +12,13 @@ SET      ?=
 # Bounds of SEEDS=auto.
 MAX_SEEDS ?=
 MAX_HOURS ?=
+# Where `make compare` and `make study` train: LAUNCHER is local, ray or slurm.
+LAUNCHER    ?=
+AT_ONCE     ?=
+RAY_ADDRESS ?=
+PARTITION   ?=
+MINUTES     ?=
+CPUS        ?=
 # Variable of `make stress`: kills of workers, and of parents, for each backend.
 KILLS    ?= 25
 # Variables of `make setup`. BUILD: cpu, cuda or cuda12; empty: what the machine's driver can run.
@@ -39,7 +46,12 @@ LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bi
 
 # Recipes read these from the environment: user input never becomes part of a shell command.
 export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
+	LAUNCHER AT_ONCE RAY_ADDRESS PARTITION MINUTES CPUS \
 	GPU_TORCH GPU_TENSORFLOW
+
+# Where trainings run.
+WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRESS" \
+	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
 .PHONY: help compare estimate study test mistakes stress parity consistency calibrate bench scaling bench-internal \
 	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
@@ -49,7 +61,9 @@ help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
 	@echo "               train both frameworks, score them, write a report;"
-	@echo "               SEEDS=auto [MAX_SEEDS=20] [MAX_HOURS=8] adds seeds until the verdict is clear"
+	@echo "               SEEDS=auto [MAX_SEEDS=20] [MAX_HOURS=8] adds seeds until the verdict is clear;"
+	@echo "               [AT_ONCE=4] seeds at once here, or LAUNCHER=ray [RAY_ADDRESS=...] [CPUS=2], or"
+	@echo "               LAUNCHER=slurm [PARTITION=gpu] [MINUTES=1440] [CPUS=8]"
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make mistakes  plants some 600 mistakes, one at a time, each of which a check must name"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
@@ -102,7 +116,7 @@ compare:
 	@$(BIN)/cyclebench compare --dataset "$$DATASET" --preset "$$PRESET" --seeds "$$SEEDS" \
 		--max-seeds "$$MAX_SEEDS" --max-hours "$$MAX_HOURS" \
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" \
-		--results "$$RESULTS" --set "$$SET"
+		--results "$$RESULTS" --set "$$SET" $(WHERE)
 
 # Unexpanded: make would take the $$2 of $$2.50 for a variable.
 estimate: override export PRICE := $(value PRICE)
@@ -121,7 +135,7 @@ study: export SEEDS := $(call asked,SEEDS)
 study: export BACKENDS := $(call asked,BACKENDS)
 study:
 	@$(BIN)/cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
-		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" -- "$$STUDY"
+		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" $(WHERE) -- "$$STUDY"
 
 test:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted"

@@ -19,6 +19,7 @@ INTERRUPTED = 130
 # Each adds the parser of a command, in the order of `cyclebench --help`.
 COMMANDS = (
     training.add_compare,
+    training.add_train,
     timing.add_estimate,
     timing.add_bench,
     timing.add_scaling,

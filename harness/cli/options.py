@@ -22,9 +22,12 @@ from harness.system.untrusted import expanded, shown
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.launch.launch import LaunchRequest
     from harness.studies.study import Result
     from harness.system.progress import Display
 
+MOST_SEEDS = 1000
+LAUNCHERS = ("local", "ray", "slurm")
 Commands = Any  # argparse does not name the type that `add_subparsers` returns
 
 
@@ -49,12 +52,19 @@ def results_folder(text: str) -> Path:
 
 
 def seeds_or_none(text: str) -> tuple[int, ...] | None:
+    """0,1,2 or 0-2, or both."""
     if not text:
         return None
     try:
-        seeds = tuple(int(part) for part in text.split(","))
+        ranges = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
+        counts = [ends[-1] - ends[0] + 1 for ends in ranges]
+        if min(counts) < 1 or sum(counts) > MOST_SEEDS:
+            raise ValueError
+        seeds = tuple(seed for ends in ranges for seed in range(ends[0], ends[-1] + 1))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)}: write whole numbers as 0,1,2") from None
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)}: write whole numbers as 0,1,2 or 0-2, at most {MOST_SEEDS}"
+        ) from None
     if len(set(seeds)) != len(seeds) or not all(0 <= seed < 2**63 for seed in seeds):
         raise argparse.ArgumentTypeError(f"{shown(text)}: each seed once, from 0 to below 2**63")
     return seeds
@@ -91,6 +101,24 @@ def count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{shown(text)}: give a whole number above zero")
     return int(text)
+
+
+def count_or_none(text: str) -> int | None:
+    return count(text) if text else None
+
+
+def seed(text: str) -> int:
+    seeds = seeds_or_none(text)
+    if seeds is None or len(seeds) != 1:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: give one whole number")
+    return seeds[0]
+
+
+def launcher(text: str) -> str:
+    name = text.strip() or "local"
+    if name not in LAUNCHERS:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: one of {', '.join(LAUNCHERS)}")
+    return name
 
 
 def names_or_none(text: str) -> tuple[str, ...] | None:
@@ -162,6 +190,57 @@ def add_progress(command: argparse.ArgumentParser) -> None:
         "--verbose",
         action="store_true",
         help="also what is decided and why, and where logs are",
+    )
+
+
+def add_launcher(command: argparse.ArgumentParser) -> None:
+    """Where trainings run: see `launch_request`."""
+    group = command.add_argument_group("where trainings run")
+    group.add_argument(
+        "--launcher",
+        type=launcher,
+        default="local",
+        help="local, ray or slurm (default: local; ray and slurm are extras)",
+    )
+    group.add_argument(
+        "--at-once",
+        type=count_or_none,
+        metavar="N",
+        help="with local: seeds trained at once (default: one a GPU; on CPUs, as many as leave"
+        " each backend a core)",
+    )
+    group.add_argument(
+        "--ray-address", type=text_or_none, help="of a Ray cluster (default: one on this machine)"
+    )
+    group.add_argument("--partition", type=text_or_none, help="of Slurm")
+    group.add_argument(
+        "--minutes",
+        type=count_or_none,
+        help="of a job of Slurm, after which it is queued again (default: a day)",
+    )
+    group.add_argument(
+        "--cpus",
+        type=count_or_none,
+        help="of a job of Slurm (default: 8), or of a task of Ray (default: one a backend)",
+    )
+    group.add_argument(
+        "--leave", action="store_true", help="with slurm: Ctrl-C leaves submitted jobs running"
+    )
+
+
+def launch_request(options: argparse.Namespace) -> LaunchRequest:
+    """Raises UserError for options that do not belong together."""
+    from harness.launch.launch import LaunchRequest
+
+    given = {"minutes": options.minutes} if options.minutes else {}
+    return LaunchRequest(
+        launcher=options.launcher,
+        at_once=options.at_once,
+        ray_address=options.ray_address,
+        partition=options.partition,
+        cpus=options.cpus,
+        leave=options.leave,
+        **given,
     )
 
 

@@ -36,6 +36,7 @@ def add_compare(commands: shared.Commands) -> None:
         help="with --seeds auto: begin no seed that would end later than this (default: no bound)",
     )
     shared.add(command, "--backends", "--device", "--results", "--set")
+    shared.add_launcher(command)
     shared.add_progress(command)
     shared.add(command, "--json")
 
@@ -63,7 +64,7 @@ def run_compare(options: argparse.Namespace) -> int:
         overrides=tuple(options.overrides),
     )
     with shared.display(options) as display:
-        page = compare(request, display)
+        page = compare(request, display, shared.launch_request(options))
     return shared.print_page(options, page, "summary.json")
 
 
@@ -91,6 +92,7 @@ def add_study(commands: shared.Commands) -> None:
     command.add_argument(
         "--report-only", action="store_true", help="train nothing; the page of what is there"
     )
+    shared.add_launcher(command)
     shared.add_progress(command)
     shared.add(command, "--json")
 
@@ -110,8 +112,67 @@ def run_study(options: argparse.Namespace) -> int:
         report_only=options.report_only,
     )
     with shared.display(options) as display:
-        page = study(asked, display)
+        page = study(asked, display, shared.launch_request(options))
     return shared.print_page(options, page, "table.csv")
+
+
+def add_train(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "train",
+        help="train one seed of an experiment that `compare` has begun, wherever you like",
+        epilog="example: cyclebench train results/seasons-quick-0123456789 --seed 3",
+    )
+    command.set_defaults(command=run_train)
+    command.add_argument("folder", type=shared.path, help="an experiment folder")
+    command.add_argument("--seed", type=shared.seed, required=True, help="a whole number, as 3")
+    command.add_argument(
+        "--dataset", type=shared.text_or_none, help="name or folder, if not the experiment's name"
+    )
+    shared.add(command, "--data-dir", "--backends", "--device")
+    command.add_argument(
+        "--untimed", action="store_true", help="time no steps: other trainings run here, too"
+    )
+    command.add_argument(
+        "--at-once",
+        type=shared.count,
+        default=1,
+        metavar="N",
+        help="seeds that share this machine, this one included (default: 1)",
+    )
+    command.add_argument(
+        "--timed-part", action="store_true", help="stop after the steps that are timed"
+    )
+    command.add_argument(
+        "--course", action="store_true", help="keep the weights after the first steps"
+    )
+    command.add_argument(
+        "--until-input-ends",
+        action="store_true",
+        help="leave checkpoints and end when standard input is closed",
+    )
+
+
+def run_train(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from harness.launch.unit import Unit, end_with_input, train_unit
+
+    unit = Unit(
+        folder=options.folder,
+        seed=options.seed,
+        backends=options.backends,
+        dataset=options.dataset,
+        data_dir=options.data_dir,
+        device=options.device,
+        timed=not options.untimed,
+        at_once=options.at_once,
+        timed_part=options.timed_part,
+        course=options.course,
+    )
+    if options.until_input_ends:
+        end_with_input()
+    train_unit(unit, Console(stderr=True))
+    return 0
 
 
 def add_consistency(commands: shared.Commands) -> None:

@@ -266,6 +266,9 @@ class TimingSection(ConfigSection):
     # they go on side by side, untimed, each with its share of the threads, where that is at least
     # one. null: they take turns to the end.
     timed_steps: Positive | None = None
+    # Of so many seeds, the first that are asked for; of the others nothing is timed: they go side
+    # by side from their first step on. null: of all.
+    timed_seeds: Positive | None = 3
     # A checkpoint after so many seconds, and after so many steps where that is given.
     checkpoint_seconds: Seconds = 120.0
     checkpoint_steps: Positive | None = None

@@ -66,10 +66,12 @@ class GpuShape(Shape):
 
 
 class BesideShape(Shape):
-    """From which step on a run trained beside others, and with how many threads."""
+    """From which step on a run trained beside others, with how many threads, and whether in turns
+    with the backends of its seed."""
 
     start: Whole
     threads: Annotated[int, Field(strict=True, ge=1, le=2**15)]
+    turns: bool = False
 
 
 class EnvironmentShape(Shape):

@@ -11,6 +11,7 @@ import backends
 from harness.config.experiment import check_backends, load_experiment
 from harness.config.presets import DEFAULT
 from harness.data import Images
+from harness.launch.launch import HERE, LaunchRequest, train_seeds
 from harness.metrics.evaluate import Known, evaluate
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.weights import try_once
@@ -37,7 +38,6 @@ from harness.training.jobs import (
     check_precision,
     set_up,
     tell,
-    train,
 )
 from harness.training.pace import Pace
 
@@ -46,7 +46,7 @@ REPORT = "report"
 TWIN_START = 15.0  # seconds until a worker is ready, and its first step
 
 
-def compare(request: ComparisonRequest, display: Display) -> Path:
+def compare(request: ComparisonRequest, display: Display, launch: LaunchRequest = HERE) -> Path:
     """Train what is not trained yet, score, report; returns the path of report.html.
 
     Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
@@ -77,16 +77,18 @@ def compare(request: ComparisonRequest, display: Display) -> Path:
         known: Known = {}
         if request.automatic:
             failures = train_until_decided(
-                bench, images, request, machine, display, known, paper_cost, course, afterwards
+                *(bench, images, request, machine, display, known, launch),
+                *(paper_cost, course, afterwards),
             )
             request = replace(request, seeds=tuple(range(MINIMUM_SEEDS)))
         else:
-            failures = train(
+            failures = train_seeds(
                 bench,
                 images,
                 request,
                 machine,
                 display,
+                launch,
                 with_pace=paper_cost,
                 course=course,
                 afterwards=afterwards,

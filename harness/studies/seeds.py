@@ -9,6 +9,7 @@ from dataclasses import replace
 from harness.config.experiment import Experiment
 from harness.config.metric_table import BY_NAME
 from harness.data import Images
+from harness.launch.launch import HERE, LaunchRequest, at_once, train_seeds
 from harness.metrics.evaluate import Known, evaluate
 from harness.metrics.weights import find_weights, try_once
 from harness.records.experiment import load
@@ -22,7 +23,7 @@ from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
-from harness.training.jobs import Afterwards, ComparisonRequest, PreparedExperiment, train
+from harness.training.jobs import Afterwards, ComparisonRequest, PreparedExperiment
 from harness.training.pace import Estimate
 
 
@@ -51,11 +52,13 @@ def train_until_decided(
     machine: Machine,
     display: Display,
     known: Known,
+    launch: LaunchRequest = HERE,
     with_pace: Estimate | None = None,
     course: int | None = None,
     afterwards: Afterwards = lambda paces: {},
 ) -> list[WorkerFailed]:
-    """Train seeds 0, 1, 2, then one by one; after each, score, and say where the verdict stands.
+    """Train seeds 0, 1, 2, then more, as many as run at once; after each such lot, score, and say
+    where the verdict stands.
 
     Interrupted and called again it goes on. `known`: scores that need not be computed again; new
     ones are added. Returns the failures, as `train` does; raises UserError for a larger maximum
@@ -71,12 +74,14 @@ def train_until_decided(
     begun, wanted = 0, max(MINIMUM_SEEDS, _complete(bench, device, bounds.maximum))
     while True:
         seeds = replace(request, seeds=tuple(range(begun, wanted)))
-        failures += train(
+        failures += train_seeds(
             bench,
             images,
             seeds,
             machine,
             display,
+            launch,
+            all_seeds=range(wanted),
             with_pace=with_pace,
             course=None if begun else course,
             afterwards=afterwards,
@@ -94,7 +99,8 @@ def train_until_decided(
                 f" seed takes {duration(seconds)}; the same command goes on"
             )
             return failures
-        wanted, with_pace = begun + 1, None
+        more = at_once(launch, machine, request, bounds.maximum - begun)
+        wanted, with_pace = begun + more, None
 
 
 def _complete(bench: PreparedExperiment, device: str, maximum: int) -> int:

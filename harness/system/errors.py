@@ -9,7 +9,8 @@ from typing import Literal
 # Set by the Makefile, whose users give options as variables.
 MAKE = "CYCLEBENCH_MAKE"
 VARIABLES = re.compile(
-    r"--(preset|seeds|max-seeds|max-hours|backends|device|dataset|data-dir|results|set)(?![\w-]) ?"
+    r"--(preset|seeds|max-seeds|max-hours|backends|device|dataset|data-dir|results|set"
+    r"|launcher|at-once|ray-address|partition|minutes|cpus)(?![\w-]) ?"
 )
 
 # Of a worker: it was killed; it fell silent; it ran out of memory, or of disk; a loss was not

@@ -15,15 +15,18 @@ TRIES, PAUSE = 3, 0.05  # seconds
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Two comparisons writing one folder would spoil both."""
+def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Two comparisons writing one folder would spoil both.
+
+    `patience`: seconds to wait for another that is writing there. Raises UserError.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
     with lock:
-        for _ in range(TRIES):
+        for _ in range(max(TRIES, round(patience / PAUSE))):
             with suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break

@@ -6,8 +6,8 @@ Every folder that a command wrote is recognised by what lies in it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from rich.text import Text as Cell
 
 from harness.records.run import RunRecord
 from harness.records.schema import HeadShape, Shape, Text, check_shape
+from harness.records.units import UnitFiles, find_units
 from harness.system.dates import moment
 from harness.system.errors import UserError
 from harness.system.files import read_json
@@ -29,6 +30,7 @@ Kind = Literal["comparison", "consistency", "study", "bench", "scaling"]
 # As status.json has it, and: a run whose process is gone without a word; one that is not readable.
 State = Literal["running", "interrupted", "failed", "complete", "killed", "damaged"]
 DAY = 86400.0  # seconds
+KILLED = "interrupted (was killed)"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,19 @@ class ListedRun:
 
 
 @dataclass(frozen=True)
+class ListedUnit:
+    """A seed that a launcher was given. `where`: in words; `why`: it failed, or is not readable."""
+
+    seed: int
+    state: State | Literal["queued"]
+    changed: float
+    step: int | None = None
+    steps: int | None = None
+    where: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
 class ListedFolder:
     """What one command wrote. `busy`: a process is writing there now.
 
@@ -60,6 +75,7 @@ class ListedFolder:
     about: str = ""
     busy: bool = False
     runs: tuple[ListedRun, ...] = ()
+    units: tuple[ListedUnit, ...] = ()
     report: Path | None = None
     verdicts: tuple[tuple[str, int], ...] = ()
     damaged: str | None = None
@@ -126,7 +142,10 @@ def _folder(kind: Kind, path: Path) -> ListedFolder:
         if kind == "consistency":
             experiments = sorted((path / "experiments").glob("*"))
         folders = [run for inner in experiments for run in sorted(inner.glob("runs/*/*"))]
-        facts["runs"] = tuple(_run(folder, busy) for folder in folders if folder.is_dir())
+        units = [unit for inner in experiments for unit in find_units(inner)]
+        held = {(unit.folder, unit.seed) for unit in units if is_locked(unit.lock)}
+        facts["units"] = tuple(_unit(unit, (unit.folder, unit.seed) in held) for unit in units)
+        facts["runs"] = tuple(_run(folder, busy, held) for folder in folders if folder.is_dir())
         changed = max([changed, *(run.changed for run in facts["runs"])])
         facts["about"] = _about(kind, path)
         summary = path / "summary.json"
@@ -142,13 +161,33 @@ def _folder(kind: Kind, path: Path) -> ListedFolder:
     return ListedFolder(kind, path, changed, **facts)
 
 
-def _run(folder: Path, busy: bool) -> ListedRun:
-    """`busy`: whether a process is writing in the experiment. Raises OSError."""
+def _unit(unit: UnitFiles, held: bool) -> ListedUnit:
+    """`held`: whether a process has it. Raises OSError."""
+    changed = unit.status_file.stat().st_mtime
+    try:
+        status = unit.read()
+    except UserError as error:
+        return ListedUnit(unit.seed, "damaged", changed, why=str(error))
+    assert status is not None
+    state: State | Literal["queued"] = status.state
+    if status.state == "running" and not held:
+        state = "killed"
+    job = f"{status.launcher} job {status.job}" if status.job else status.launcher
+    where = ", ".join(filter(None, [status.device, status.host and f"on {status.host}", job]))
+    return ListedUnit(
+        unit.seed, state, changed, status.step, status.steps, where or None, status.why
+    )
+
+
+def _run(folder: Path, busy: bool, held: Collection[tuple[Path, int]]) -> ListedRun:
+    """`busy`: whether a process is writing in the experiment; `held`: units that have one. Raises
+    OSError."""
     changed, device = _last_change(folder), folder.parent.name
     try:
         status = RunRecord(folder).status
     except UserError as error:
         return ListedRun(folder, device, "damaged", changed, why=str(error))
+    busy = busy or (folder.parents[2], status["seed"]) in held
     # A process that ends by itself says so in the status; one that was killed cannot.
     state: State = "killed" if status["state"] == "running" and not busy else status["state"]
     numbers = {name: status[name] for name in ("backend", "seed", "step", "steps")}
@@ -209,9 +248,13 @@ def print_folders(folders: Sequence[ListedFolder], now: float, console: Console)
         report = folder.report.name if folder.report else "no report"
         about = [folder.kind, folder.about, verdicts, report, folder.damaged]
         add_row(folder.path.name, state, "", folder.changed, about)
+        for unit in folder.units:
+            state = KILLED if unit.state == "killed" else unit.state
+            step = "" if unit.step is None else f"{unit.step:,} of {unit.steps:,}"
+            add_row(f"  seed {unit.seed}", state, step, unit.changed, [unit.where, unit.why])
         for run in folder.runs:
             name = run.folder.name if run.backend is None else f"{run.backend}, seed {run.seed}"
-            state = "interrupted (was killed)" if run.state == "killed" else run.state
+            state = KILLED if run.state == "killed" else run.state
             step = "" if run.step is None else f"{run.step:,} of {run.steps:,}"
             add_row(f"  {name}", state, step, run.changed, [run.device, run.why])
     show(table, console)
@@ -225,6 +268,9 @@ def as_json(folders: Sequence[ListedFolder]) -> dict[str, Any]:
         head = {"folder": str(run.folder), "changed": moment(run.changed)}
         return head | {name: getattr(run, name) for name in names}
 
+    def unit_json(unit: ListedUnit) -> dict[str, Any]:
+        return asdict(unit) | {"changed": moment(unit.changed)}
+
     def folder_json(folder: ListedFolder) -> dict[str, Any]:
         return {
             "kind": folder.kind,
@@ -236,6 +282,7 @@ def as_json(folders: Sequence[ListedFolder]) -> dict[str, Any]:
             "verdicts": dict(folder.verdicts),
             "damaged": folder.damaged,
             "runs": [run_json(run) for run in folder.runs],
+            "units": [unit_json(unit) for unit in folder.units],
         }
 
     return {"folders": [folder_json(folder) for folder in folders]}

@@ -28,6 +28,8 @@ from harness.training.turns import finished, train_seed
 # Steps after which the weights of the first seed's runs are kept: long enough for rounding to grow
 # to its full size in the networks of the presets, short enough to be trained once more.
 COURSE_STEPS = 200
+# Steps that are timed where several seeds are trained at once, unless `timing.timed_steps` says.
+TIMED_STEPS = 500
 
 
 # Seconds of the parts that follow all trainings, by name, from the pace of the first seed.
@@ -65,6 +67,31 @@ class ComparisonRequest:
     results: Path = Path("results")
     overrides: tuple[str, ...] = ()
     automatic: SeedBounds | None = None
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How trainings share the machine.
+
+    `timed`: seeds of which steps are timed; None: all. `at_once`: so many seeds are trained at the
+    same time, each on a GPU, or with a share of the CPUs; timed steps are made while nothing else
+    is. `timed_part`: train no further than those.
+    """
+
+    timed: frozenset[int] | None = None
+    at_once: int = 1
+    timed_part: bool = False
+
+    def is_timed(self, seed: int) -> bool:
+        return self.timed is None or seed in self.timed
+
+
+ALONE = Sharing()
+
+
+def timed_seeds(experiment: Experiment, seeds: Sequence[int]) -> frozenset[int]:
+    """Of `seeds`, those of which steps are timed: see `timing.timed_seeds`."""
+    return frozenset(seeds[: experiment.timing.timed_seeds])
 
 
 @dataclass(frozen=True)
@@ -127,6 +154,7 @@ def train(
     with_pace: Estimate | None = None,
     course: int | None = None,
     afterwards: Afterwards = lambda paces: {},
+    sharing: Sharing = ALONE,
 ) -> list[WorkerFailed]:
     """Train what is not complete yet; a seed that fails does not keep the others from running.
 
@@ -137,24 +165,20 @@ def train(
     todo = [
         [job for job in jobs if not _left_alone(job, give_up)]
         for jobs in jobs_left(
-            bench.folder, bench.experiment, images, request, machine, display, course
+            bench.folder, bench.experiment, images, request, machine, display, course, sharing
         )
     ]
     todo = [jobs for jobs in todo if jobs]
     counts = (len(images["trainA"]), len(images["trainB"]))
     steps = total_steps(bench.experiment, *counts)
-    alone = steps
-    if threads_beside(bench.experiment, machine, len(request.backends)):
-        alone = min(steps, bench.experiment.timing.timed_steps or steps)
     per_epoch = epoch_steps(bench.experiment, *counts)
     evaluations = len(evaluation_steps(bench.experiment, steps, per_epoch)) + 2
     failures: list[WorkerFailed] = []
     for done, jobs in enumerate(todo):
-        later = [[job.backend for job in seed] for seed in todo[done + 1 :]]
         then = None if done else with_pace
-        estimate = Forecast(display, later, steps, alone, evaluations, then, afterwards)
+        estimate = Forecast(display, todo[done + 1 :], steps, evaluations, then, afterwards)
         try:
-            train_seed(jobs, bench.experiment.timing, display, estimate)
+            train_seed(jobs, bench.experiment.timing, display, estimate, sharing.timed_part)
         except WorkerFailed as failure:
             if failure.fault == "disk":  # whatever comes next would fail as well
                 raise
@@ -183,6 +207,7 @@ def jobs_left(
     machine: Machine,
     display: Display,
     course: int | None = None,
+    sharing: Sharing = ALONE,
 ) -> list[list[Job]]:
     """What is left to train, a list a seed: those are trained in turns.
 
@@ -190,12 +215,13 @@ def jobs_left(
     """
     device_folder = folder / "runs" / provenance.slug(machine.device_name)
     files = image_files(images)
-    threads = threads_beside(experiment, machine, len(request.backends))
     todo = []
     for seed in request.seeds:
         jobs = []
-        kept = course if seed == request.seeds[0] else None  # in turns: a twin trains alone
-        beside_from = max(experiment.timing.timed_steps or 0, kept or 0)
+        kept = course if seed == request.seeds[0] else None
+        share = beside(
+            experiment, machine, len(request.backends), sharing, sharing.is_timed(seed), kept
+        )
         for backend in request.backends:
             record = RunRecord(device_folder / f"{backend}-seed{seed}")
             if finished(record):
@@ -211,7 +237,7 @@ def jobs_left(
                     threads=machine.threads,
                     experiment=experiment.model_dump(),
                     images=files,
-                    beside=Beside(beside_from, threads) if threads else None,
+                    beside=_as_begun(record, share),
                     course=kept,
                 )
             )
@@ -219,43 +245,62 @@ def jobs_left(
     return [jobs for jobs in todo if jobs]
 
 
-def threads_beside(experiment: Experiment, machine: Machine, count: int) -> int | None:
-    """Threads of each of `count` backends when they train side by side; None where they do not.
+def beside(
+    experiment: Experiment,
+    machine: Machine,
+    count: int,
+    sharing: Sharing = ALONE,
+    timed: bool = True,
+    kept: int | None = None,
+) -> Beside | None:
+    """Where runs of `count` backends go on beside others, and with how many threads each.
 
-    On a GPU they would take memory and time from each other, and with one thread there is nothing
-    to share.
+    None where they never do: of one seed at a time on a GPU, where backends would take memory and
+    time from each other; and where there are not as many threads as backends. `kept`: so many steps
+    are made in turns in any case, since a twin is compared with them that trains alone.
     """
-    if experiment.timing.timed_steps is None or machine.device != "cpu" or count < 2:
+    steps, at_once = experiment.timing.timed_steps, sharing.at_once
+    on_gpu = machine.device != "cpu"
+    threads = machine.threads // (at_once * (1 if on_gpu else count))
+    if at_once == 1 and (on_gpu or count < 2 or threads < 1 or steps is None):
         return None
-    return machine.threads // count or None
+    start = max((steps or TIMED_STEPS) if timed else 0, kept or 0)
+    return Beside(start, max(1, threads), turns=on_gpu)
+
+
+def _as_begun(record: RunRecord, share: Beside | None) -> Beside | None:
+    """A run goes on as it was begun; `share` is for one that was not."""
+    if not (record.folder / "environment.json").exists():
+        return share
+    recorded = record.environment.get("beside")
+    return Beside(**recorded) if recorded else None
 
 
 class Forecast:
     """How long everything will take from here: said once a seed, then kept up to date on the bar.
 
-    `later`: backends by seed to come, which take all `steps` and `evaluations`, of the steps
-    `alone` in turns. `then`: says what follows from the pace besides. `afterwards`: see `train`.
+    `later`: jobs by seed to come, which take all `steps` and `evaluations`. `then`: says what
+    follows from the pace besides. `afterwards`: see `train`.
     """
 
     def __init__(
         self,
         display: Display,
-        later: Sequence[Sequence[str]],
+        later: Sequence[Sequence[Job]],
         steps: int,
-        alone: int,
         evaluations: int,
         then: Estimate | None,
         afterwards: Afterwards,
     ):
         self.display, self.later, self.then, self.afterwards = display, later, then, afterwards
-        self.steps, self.alone, self.evaluations = steps, alone, evaluations
+        self.steps, self.evaluations = steps, evaluations
         self._said = False
 
     def __call__(self, paces: dict[str, Pace]) -> None:
         slowest = max(paces.values(), key=lambda pace: pace.step)
         training = seconds_left(paces.values()) + sum(
-            seconds_left([self._whole(paces.get(name, slowest)) for name in seed])
-            for seed in self.later
+            seconds_left([self._whole(paces.get(job.backend, slowest), job) for job in jobs])
+            for jobs in self.later
         )
         self.display.expect(TRAINING, training)
         if self._said:
@@ -280,10 +325,11 @@ class Forecast:
         if self.then:
             self.then(paces)
 
-    def _whole(self, pace: Pace) -> Pace:
+    def _whole(self, pace: Pace, job: Job) -> Pace:
+        in_turns = job.turns_to(self.steps)
         return replace(
             pace,
-            steps_left=self.alone,
-            beside_left=self.steps - self.alone,
+            steps_left=in_turns,
+            beside_left=self.steps - in_turns,
             evaluations_left=self.evaluations,
         )

@@ -6,7 +6,7 @@ left after the timed steps is trained side by side: see `timing.timed_steps`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,15 @@ from harness.training.worker_process import Worker
 
 
 def train_seed(
-    jobs: Sequence[Job], timing: TimingSection, display: Display, estimate: Estimate
+    jobs: Sequence[Job],
+    timing: TimingSection,
+    display: Display,
+    estimate: Estimate,
+    timed_part: bool = False,
 ) -> None:
     """Bring every run to completion. On KeyboardInterrupt each leaves a checkpoint.
+
+    `timed_part`: only to the step from which on it trains beside others; then each leaves one, too.
 
     After a worker was killed or hung all of them go on from their last checkpoints, in new
     processes: none is to have another history than the others. That is done `timing.restarts` times
@@ -36,7 +42,7 @@ def train_seed(
     """
     for restarts_left in reversed(range(timing.restarts + 1)):
         try:
-            return _train_together(jobs, timing, display, estimate)
+            return _train_together(jobs, timing, display, estimate, timed_part)
         except WorkerFailed as failure:
             if not (failure.passing and restarts_left):
                 raise
@@ -56,55 +62,83 @@ def finished(record: RunRecord) -> bool:
 
 
 def _train_together(
-    jobs: Sequence[Job], timing: TimingSection, display: Display, estimate: Estimate
+    jobs: Sequence[Job],
+    timing: TimingSection,
+    display: Display,
+    estimate: Estimate,
+    timed_part: bool,
 ) -> None:
+    if all(job.is_beside(0) and not job.turns_beside for job in jobs):
+        starts = [partial(_started, job, display) for job in jobs]
+        return _train_side_by_side(starts, timing, display, {}, estimate)
     with ExitStack() as stack:
         workers: list[Worker] = []
         try:
             for job in jobs:
-                display.say(f"{job.backend}, seed {job.seed}: starting")
-                worker = Worker(job)
+                worker = _starting(job, display)
                 stack.callback(worker.close)
                 workers.append(worker)
-            for worker in workers:
-                if worker.step > 0:
-                    display.say(f"{worker.name}: goes on from step {worker.step}")
-                    worker.evaluate_if_due()
-            evaluation = {
-                worker.name: worker.request(evaluate="translations")["seconds"]
-                for worker in workers
-                if worker.step == 0
-            }
+            evaluation = {worker.name: _evaluated_first(worker, display) for worker in workers}
             paces = _warm_up(workers, timing, display, evaluation)
             if paces:
                 slowest = max(pace.step for pace in paces.values())
                 block = max(1, round(timing.block_seconds / slowest))
                 paces = _take_turns(workers, block, display, paces, estimate)
-            if any(worker.step < worker.steps for worker in workers):
-                _go_on_side_by_side(workers, timing, display, paces, estimate)
-            else:
+            unfinished = any(worker.step < worker.steps for worker in workers)
+            if not unfinished:
                 for worker in workers:
                     worker.complete()
+            elif timed_part or jobs[0].turns_beside:
+                for worker in workers:
+                    worker.interrupt()
+            else:
+                first = min(worker.step for worker in workers)
+                display.say(f"From step {first} on side by side, no longer timed")
+                starts = [partial(_ready_to_train_beside, worker) for worker in workers]
+                _train_side_by_side(starts, timing, display, paces, estimate)
         except BaseException:
             with ignored():
                 for worker in workers:
                     worker.interrupt()
             raise
+    if unfinished and not timed_part and jobs[0].turns_beside:
+        _train_together(jobs, timing, display, estimate, timed_part)
 
 
-def _go_on_side_by_side(
-    workers: Sequence[Worker],
+def _starting(job: Job, display: Display) -> Worker:
+    display.say(f"{job.backend}, seed {job.seed}: starting")
+    return Worker(job)
+
+
+def _evaluated_first(worker: Worker, display: Display) -> float:
+    """What is due before the next step is evaluated; the seconds that took, 0 where nothing was."""
+    if worker.step == 0:
+        return worker.request(evaluate="translations")["seconds"]
+    display.say(f"{worker.name}: goes on from step {worker.step}")
+    return worker.evaluate_if_due()
+
+
+def _started(job: Job, display: Display) -> Worker:
+    worker = _starting(job, display)
+    try:
+        _evaluated_first(worker, display)
+    except BaseException:
+        worker.close()
+        raise
+    return worker
+
+
+def _train_side_by_side(
+    starts: Sequence[Callable[[], Worker]],
     timing: TimingSection,
     display: Display,
     paces: dict[str, Pace],
     estimate: Estimate,
 ) -> None:
-    """`workers`: all of them at or beyond the step from which on they train beside others.
+    """`starts`: of workers at or beyond the step from which on they train beside others.
 
     `paces`: empty where no step was trained in turns by these processes.
     """
-    first = min(worker.step for worker in workers)
-    display.say(f"From step {first} on side by side, no longer timed")
 
     def show(worker: Worker, event: dict[str, Any], evaluation: float) -> None:
         _show(worker, event, display)
@@ -112,16 +146,15 @@ def _go_on_side_by_side(
         before = paces.get(name, Pace(step, evaluation, 0, 0))
         beside = step if before.beside is None else 0.9 * before.beside + 0.1 * step
         paces[name] = _pace(worker, before.step, evaluation or before.evaluation, beside)
-        if len(paces) == len(workers):
+        if len(paces) == len(starts):
             estimate(dict(paces))
 
-    starts = [partial(_ready_to_train_beside, worker) for worker in workers]
     train_side_by_side(starts, timing.block_seconds, show)
 
 
 def _ready_to_train_beside(worker: Worker) -> Worker:
     """The worker itself, or where it began with steps in turns, another process."""
-    return worker.renewed() if worker.begin["step"] < worker.alone_until else worker
+    return worker.renewed() if worker.begin["step"] < worker.turns_until else worker
 
 
 def _warm_up(
@@ -129,7 +162,7 @@ def _warm_up(
 ) -> dict[str, Pace]:
     """Two short blocks each, the second one timed; returns the pace by backend, none if all ended.
 
-    `evaluation`: seconds of the first one by worker, where there has been one in this process.
+    `evaluation`: seconds of the first one by worker, 0 where there has been none in this process.
     """
     seconds: dict[str, float] = {}
     for _ in range(2):
@@ -144,7 +177,7 @@ def _warm_up(
         worker.job.backend: _pace(
             worker,
             seconds.get(worker.name, max(seconds.values())),
-            evaluation.get(worker.name, typical),
+            evaluation[worker.name] or typical,
         )
         for worker in workers
         if seconds
@@ -160,7 +193,7 @@ def _take_turns(
 ) -> dict[str, Pace]:
     """As long as steps are timed; returns the pace at the end."""
     estimate(paces)
-    while behind := [worker for worker in workers if worker.step < worker.alone_until]:
+    while behind := [worker for worker in workers if worker.step < worker.turns_until]:
         # After an uneven interruption the one behind catches up first, so blocks pair again.
         until = min(worker.step for worker in behind) + block
         steps = {
@@ -189,9 +222,9 @@ def _pace(worker: Worker, step: float, evaluation: float, beside: float | None =
     return Pace(
         step,
         evaluation,
-        max(0, worker.alone_until - worker.step),
+        max(0, worker.turns_until - worker.step),
         len(worker.evaluations_left) + 1,
-        worker.steps - max(worker.alone_until, worker.step),
+        worker.steps - max(worker.turns_until, worker.step),
         beside,
     )
 
@@ -201,9 +234,9 @@ def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
 
     Where test images are to be translated on the way, the block ends there, in all backends alike.
     """
-    if worker.step >= worker.alone_until:
+    if worker.step >= worker.turns_until:
         return None
-    until = min(worker.step + steps, worker.alone_until)
+    until = min(worker.step + steps, worker.turns_until)
     event = worker.train(worker.next_stop(until))
     _show(worker, event, display)
     return event["seconds_per_step"]

@@ -27,9 +27,12 @@ class Worker(Child):
         self.evaluations_left: list[int] = self.begin["evaluations"]  # steps, ascending
 
     @property
-    def alone_until(self) -> int:
-        """The step from which on it trains beside others; where it never does, the last one."""
-        return self.steps if self.job.beside is None else min(self.job.beside.start, self.steps)
+    def turns_until(self) -> int:
+        """The step to which this process takes turns with the others of its seed."""
+        beside = self.job.beside
+        if beside is None or (beside.turns and self.begin["step"] >= beside.start):
+            return self.steps
+        return min(beside.start, self.steps)
 
     def request(self, **command: Any) -> dict[str, Any]:
         event = super().request(**command)

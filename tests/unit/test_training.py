@@ -1,7 +1,6 @@
 """Turn taking, with workers that only count."""
 
 import time
-from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +8,7 @@ from harness.config.experiment import TimingSection
 from harness.system.errors import WorkerFailed
 from harness.system.files import write_json
 from harness.training import turns
-from harness.training.job import Beside
+from harness.training.job import Beside, Job
 from harness.training.pace import TYPICAL_SLOWDOWN, Pace, seconds_left
 from harness.training.worker_process import Worker
 
@@ -78,7 +77,7 @@ def log(monkeypatch):
 
 def run(estimate=lambda paces: None, folder="nowhere", restarts=3, beside=None):
     jobs = [
-        SimpleNamespace(backend=name, seed=0, folder=f"{folder}/{name}-seed0", beside=beside)
+        Job(name, 0, f"{folder}/{name}-seed0", "cpu", "", 2, {}, {}, beside)
         for name in ("one", "two")
     ]
     timing = TIMING.model_copy(update={"restarts": restarts})
@@ -267,3 +266,34 @@ def test_a_death_beside_others_is_survived(log):
     CountingWorker.fail_at, CountingWorker.failures = ("two", 13), [WorkerFailed("gone", "died")]
     run(beside=Beside(12, 1))
     assert steps_of(log, "two")[-1] == 29 and log.count(("two", {"finish": True})) == 1
+
+
+def test_seeds_that_are_not_timed_go_side_by_side_from_their_first_step(log):
+    CountingWorker.marks = (20,)
+    run(beside=Beside(0, 1))
+    assert not [entry for entry in log if entry[1] == "renewed"]
+    for name in ("one", "two"):
+        assert steps_of(log, name) == list(range(30))
+        assert log.count((name, "close")) == 1 and log.count((name, {"finish": True})) == 1
+    assert [mark for _, mark, _ in sorted(evaluations(log))] == [0, 20, 30] * 2
+
+
+def test_the_timed_part_ends_with_checkpoints(log):
+    jobs = [Job(name, 0, "nowhere", "cpu", "", 2, {}, {}, Beside(12, 1)) for name in ("one", "two")]
+    turns.train_seed(jobs, TIMING, Silent(), lambda paces: None, timed_part=True)
+    for name in ("one", "two"):
+        assert steps_of(log, name) == list(range(12)) and (name, "interrupt") in log
+        assert (name, {"finish": True}) not in log
+
+
+def test_on_gpus_backends_take_turns_also_beside_other_seeds(log):
+    def go_on_from_the_checkpoint(worker):
+        CountingWorker.start[worker.name] = worker.step
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CountingWorker, "interrupt", go_on_from_the_checkpoint)
+        run(beside=Beside(12, 1, turns=True))
+    assert steps_of(log, "one") == steps_of(log, "two") == list(range(30))
+    assert [entry[0] for entry in blocks(log)] == ["one", "two"] * (len(blocks(log)) // 2)
+    assert any(entry[2] == 12 for entry in blocks(log)) and log.count(("one", "close")) == 2
+    assert log.count(("one", {"finish": True})) == 1

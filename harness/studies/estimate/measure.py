@@ -30,7 +30,7 @@ from harness.system.errors import UserError, WorkerFailed
 from harness.system.lock import locked
 from harness.system.machine import Machine
 from harness.system.progress import Display, duration
-from harness.training.jobs import tell, threads_beside
+from harness.training.jobs import beside, tell
 from harness.training.timed_session import Block, TimedSession, loads_of, timed_session
 
 CLOSE = 0.02  # a spread below which no more blocks are timed
@@ -157,11 +157,11 @@ def with_steps_beside(
     display: Display,
 ) -> tuple[MeasuredCosts, ...]:
     """With the pace of steps that all backends make at once, where a run has such steps."""
-    threads = threads_beside(work.experiment, machine, len(measured))
-    if threads is None or work.steps <= (work.experiment.timing.timed_steps or 0):
+    share = beside(work.experiment, machine, len(measured))
+    if share is None or (work.steps <= share.start and work.seeds_untimed == 0):
         return measured
     display.say("Timing steps of all backends at once")
-    machine, logs = replace(machine, threads=threads), folder / "logs"
+    machine, logs = replace(machine, threads=share.threads), folder / "logs"
     with timed_session(work.experiment, machine, work.backends, logs, "beside") as session:
         session.warm_up(work.experiment.timing.block_seconds)
         session.ask_at_once(steps=session.steps)

@@ -75,9 +75,11 @@ class Scoring:
 class Estimate:
     """Seconds. `runs`: of one run of each backend, by clock and with `start`, before any clock.
 
-    `overlap`: of one seed, what its runs save by training side by side for a while; `shared`: what
-    is done once for all; `margin`: how far the total may be off, as a share of it; `titles`: of the
-    frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not predicted.
+    `overlap`: of one seed, what its runs save by training side by side for a while. `untimed`: a
+    seed of which nothing is timed, 0 where there is none; `runs` and `overlap` are of the others.
+    `shared`: what is done once for all; `margin`: how far the total may be off, as a share of it;
+    `titles`: of the frameworks, by backend; `report_source`: see Scoring; `left_out`: what was not
+    predicted.
     """
 
     work: Work
@@ -89,6 +91,7 @@ class Estimate:
     left_out: tuple[str, ...]
     load: float | None = None
     overlap: float = 0.0
+    untimed: float = 0.0
 
     def run(self, backend: str) -> float:
         """One run by itself, without waiting for the others' turns."""
@@ -97,7 +100,9 @@ class Estimate:
     @property
     def training(self) -> float:
         """All seeds. What backends run in turns on one machine is added up."""
-        return self.work.seeds * (sum(self.run(name) for name in self.runs) - self.overlap)
+        timed = sum(self.run(name) for name in self.runs) - self.overlap
+        untimed = self.work.seeds_untimed if self.untimed else 0
+        return (self.work.seeds - untimed) * timed + untimed * self.untimed
 
     @property
     def total(self) -> dict[str, float]:
@@ -111,7 +116,7 @@ def predict(
     work: Work, measured: tuple[MeasuredCosts, ...], scoring: Scoring, preparing: float | None
 ) -> Estimate:
     """`preparing`: seconds of drawing and decoding all images once; None where not known."""
-    runs = {costs.backend: _run(costs, work) for costs in measured}
+    runs = {costs.backend: _run(costs, work, _alone(costs, work)) for costs in measured}
     # A run saves by the wall clock, in which the others have their turns.
     timing = work.experiment.timing
     training = sum(
@@ -139,18 +144,18 @@ def predict(
         left_out=tuple(left_out),
         load=max((costs.load for costs in measured if costs.load is not None), default=None),
         overlap=_overlap(measured, work),
+        untimed=_untimed(measured, work),
     )
     # The uncertainty of a backend's step counts by the share of its steps in the total.
     uncertain = sum(work.seeds * costs.spread * runs[costs.backend]["train"] for costs in measured)
     return replace(estimate, margin=CHECKED + uncertain / estimate.total["value"])
 
 
-def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
-    """Seconds of one run by clock. Of its checkpoints only the last: when others are written
-    depends on all runs."""
+def _run(costs: MeasuredCosts, work: Work, alone: int) -> dict[str, float]:
+    """Seconds of one run by clock, of which `alone` steps are made in turns. Of its checkpoints
+    only the last: when others are written depends on all runs."""
     steps, tested = work.steps, sum(work.tested)
-    alone = _alone(costs, work)
-    processes = 2 if steps > alone else 1
+    processes = 2 if 0 < alone < steps else 1
     warm = min(alone, work.experiment.timing.warmup_steps)
     # Every evaluation translates the test images, and scores them and their translations. The last
     # one also translates by the weights of the last step, where the others are averages, and back,
@@ -163,9 +168,9 @@ def _run(costs: MeasuredCosts, work: Work) -> dict[str, float]:
     return {
         "start": processes * costs.start,
         "setup": processes * costs.setup,
-        "warmup": costs.first_step + (warm - 1) * costs.step,
+        "warmup": costs.first_step + (warm - 1) * costs.step if alone else 0.0,
         "train": (alone - warm) * costs.step,
-        "beside": _beside(costs, work),
+        "beside": _beside(costs, steps - alone),
         "data": steps * costs.data,
         "evaluation": evaluation,
         "checkpoint": processes * costs.save,
@@ -179,9 +184,8 @@ def _alone(costs: MeasuredCosts, work: Work) -> int:
     return work.steps if costs.beside is None or timed is None else min(work.steps, timed)
 
 
-def _beside(costs: MeasuredCosts, work: Work) -> float:
-    """Seconds of the other steps, the first of which traces and compiles again."""
-    steps = work.steps - _alone(costs, work)
+def _beside(costs: MeasuredCosts, steps: int) -> float:
+    """Seconds of `steps` others, the first of which traces and compiles again."""
     return costs.first_step + (steps - 1) * costs.beside if steps and costs.beside else 0.0
 
 
@@ -189,11 +193,18 @@ def _overlap(measured: tuple[MeasuredCosts, ...], work: Work) -> float:
     """Seconds of a seed in which one backend more than the slowest trains, with another process's
     start and setup."""
     seconds = [
-        costs.start + costs.setup + _beside(costs, work)
+        costs.start + costs.setup + beside
         for costs in measured
-        if _beside(costs, work)
+        if (beside := _beside(costs, work.steps - _alone(costs, work)))
     ]
     return sum(seconds) - max(seconds, default=0.0)
+
+
+def _untimed(measured: tuple[MeasuredCosts, ...], work: Work) -> float:
+    """Seconds of a seed whose runs train side by side from the first step on; 0 without any."""
+    if not work.seeds_untimed or any(costs.beside is None for costs in measured):
+        return 0.0
+    return max(sum(_run(costs, work, 0).values()) for costs in measured)
 
 
 def _twin(costs: MeasuredCosts, work: Work) -> float:

@@ -99,6 +99,14 @@ class Work:
         return self.experiment.objective.average > 0
 
     @property
+    def seeds_untimed(self) -> int:
+        """Seeds of which nothing is timed, where backends train side by side."""
+        timing = self.experiment.timing
+        if timing.timed_steps is None or timing.timed_seeds is None:
+            return 0
+        return max(0, self.seeds - timing.timed_seeds)
+
+    @property
     def runs(self) -> int:
         return self.seeds * len(self.backends)
 

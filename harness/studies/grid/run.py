@@ -9,11 +9,13 @@ and code, not how many seeds were asked for: those can be added to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.experiment import check_backends
 from harness.data import Prepared
+from harness.launch.launch import HERE, LaunchRequest, Part, at_once, train_parts
 from harness.metrics.evaluate import is_scored
 from harness.records.run import find_runs
 from harness.studies.comparison import score
@@ -30,10 +32,12 @@ from harness.training.experiment_folder import prepare_data
 from harness.training.jobs import (
     ComparisonRequest,
     PreparedExperiment,
+    Sharing,
     begin,
     check_precision,
     set_up,
     tell,
+    timed_seeds,
     train,
 )
 
@@ -53,7 +57,7 @@ class GridOptions:
     report_only: bool = False
 
 
-def study(options: GridOptions, display: Display) -> Path:
+def study(options: GridOptions, display: Display, launch: LaunchRequest = HERE) -> Path:
     """Do what is not done yet, and return the path of report.html.
 
     A training that diverges is a finding, shown in the report. Raises UserError for bad input,
@@ -78,7 +82,9 @@ def study(options: GridOptions, display: Display) -> Path:
     tell(display, machine, folder, options.results / "*" / "runs" / "*" / "*" / "log.txt")
     with locked(folder):
         write_record(folder, name, file, request, machine, places)
-        failures = [] if options.report_only else _train(folder, places, request, machine, display)
+        failures: list[WorkerFailed] = []
+        if not options.report_only:
+            failures = _train(folder, places, request, machine, display, launch)
         for place in places:
             _score(place.bench.folder, display)
         page = write_page(folder)
@@ -109,8 +115,10 @@ def _train(
     request: ComparisonRequest,
     machine: Machine,
     display: Display,
+    launch: LaunchRequest,
 ) -> list[WorkerFailed]:
-    """One cell after the other; after each the page shows what there is so far."""
+    """One cell after the other, and after each the page shows what there is so far; or the seeds of
+    all cells in one queue, where several are trained at once."""
     todo = []
     for place in places:
         runs = asked_runs(place.bench.folder, machine.device_name, request.backends, request.seeds)
@@ -120,16 +128,44 @@ def _train(
     display.say(
         f"Cells: {len(places) - len(todo)} of {len(places)} are trained, {len(todo)} to train"
     )
+    timed = timed_seeds(places[0].bench.experiment, request.seeds)
+    several = at_once(launch, machine, request, len(todo) * len(request.seeds))
+    if todo and (several > 1 or launch.launcher != "local"):
+        return _train_in_queue(todo, request, machine, display, launch, timed)
     failures: list[WorkerFailed] = []
     for place in with_progress("cells", todo, lambda place: place.cell.name, display):
         display.say(f"Cell: {place.cell.name}")
-        failures += _train_cell(place.bench, request, machine, display)
+        failures += _train_cell(place.bench, request, machine, display, Sharing(timed))
         write_page(folder)
     return failures
 
 
+def _train_in_queue(
+    places: Sequence[CellFolder],
+    request: ComparisonRequest,
+    machine: Machine,
+    display: Display,
+    launch: LaunchRequest,
+    timed: frozenset[int],
+) -> list[WorkerFailed]:
+    """Returns the failures that are no divergence."""
+    with ExitStack() as stack:
+        parts = []
+        for place in places:
+            stack.enter_context(locked(place.bench.folder))
+            begin(place.bench, display)
+            cell = place.cell
+            parts.append(Part(place.bench, request.seeds, cell.experiment.dataset, cell.name))
+        failures = train_parts(parts, request, machine, display, launch, timed)
+    return [failure for failure in failures if failure.fault != "diverged"]
+
+
 def _train_cell(
-    bench: PreparedExperiment, request: ComparisonRequest, machine: Machine, display: Display
+    bench: PreparedExperiment,
+    request: ComparisonRequest,
+    machine: Machine,
+    display: Display,
+    sharing: Sharing,
 ) -> list[WorkerFailed]:
     """Train and score one cell; returns the failures that are no divergence.
 
@@ -139,7 +175,11 @@ def _train_cell(
         images = begin(bench, display)
         while True:
             before = _count_diverged(bench.folder)
-            failures = train(bench, images, request, machine, display, lambda run: run.diverged)
+            failures = train(
+                *(bench, images, request, machine, display),
+                give_up=lambda run: run.diverged,
+                sharing=sharing,
+            )
             if not failures or _count_diverged(bench.folder) == before:
                 break
     _score(bench.folder, display)

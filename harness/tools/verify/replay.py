@@ -88,7 +88,7 @@ def _train(job: Job, steps: int, display: Display) -> np.ndarray:
         worker.request(evaluate="translations")
         rows = []
         while worker.step < steps:
-            if worker.step == worker.alone_until:
+            if worker.begin["step"] < worker.turns_until == worker.step:
                 worker = worker.renewed()
             losses = worker.train(worker.step + 1)["losses"]
             rows.append([losses[term] for term in RECORDED])

@@ -1,0 +1,1 @@
+"""Where trainings run: units of work, the queue they wait in, and what starts them."""

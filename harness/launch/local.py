@@ -1,0 +1,85 @@
+"""Units on this machine: each has a GPU of its own, or a share of the CPUs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from harness.launch.queue import Handle
+from harness.launch.unit import Unit
+from harness.records.units import UnitStatus
+from harness.system.interpreters import ROOT
+from harness.training.worker_process import STOP_SECONDS
+
+
+class UnitProcess:
+    """A process that trains a unit. It ends with this one, whatever that dies of."""
+
+    def __init__(self, unit: Unit, variables: Mapping[str, str]):
+        unit.files.log.parent.mkdir(parents=True, exist_ok=True)
+        with unit.files.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                unit.command(),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                # Ctrl-C goes to a whole group of processes: this one decides what it means.
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def pause(self) -> None:
+        """For a moment. Not in `wait`, which a signal's handler could not call once more then."""
+        time.sleep(0.2)
+
+    def cancel(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+    def wait(self) -> None:
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Local:
+    """`places`: environment variables of each, as CUDA_VISIBLE_DEVICES; one unit a place."""
+
+    name = "local"
+
+    def __init__(self, places: Sequence[Mapping[str, str]]):
+        self.places = tuple(places)
+        self._taken: dict[int, UnitProcess] = {}
+
+    def has_room(self) -> bool:
+        return self._free() is not None
+
+    def submit(self, unit: Unit) -> Handle:
+        place = self._free()
+        assert place is not None
+        unit.queued(self.name)
+        self._taken[place] = UnitProcess(unit, self.places[place])
+        return self._taken[place]
+
+    def find(self, unit: Unit, status: UnitStatus) -> Handle | None:
+        return None  # a process of an earlier driver has ended with it, or holds the lock
+
+    def leave(self) -> bool:
+        return False
+
+    def _free(self) -> int | None:
+        for place in range(len(self.places)):
+            process = self._taken.get(place)
+            if process is None or process.ended():
+                return place
+        return None

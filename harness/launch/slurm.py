@@ -1,0 +1,136 @@
+"""Units as jobs of Slurm, through submitit (extra `slurm`).
+
+A job starts the unit's command and waits for it. Shortly before its time is up, or when it is
+preempted, submitit's signal comes: the unit leaves checkpoints, and the job is queued again.
+Submitit keeps its own files, in its own format, in `units/jobs` of the experiment folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.launch.local import UnitProcess
+from harness.launch.queue import Handle
+from harness.launch.unit import Unit
+from harness.records.units import UnitStatus
+from harness.system.errors import UserError
+from harness.training.worker_process import STOP_SECONDS
+
+MOST_TIMEOUTS = 1000  # a job that is queued again has lost nothing
+
+
+def _submitit() -> Any:
+    try:
+        return importlib.import_module("submitit")
+    except ImportError:
+        raise UserError(
+            "launcher slurm: submitit is not installed; run: pip install 'cyclebench[slurm]'"
+        ) from None
+
+
+class UnitJob:
+    """What submitit calls on a node: with a unit, and with the same unit when its time is up."""
+
+    def __init__(self) -> None:
+        self._process: UnitProcess | None = None
+
+    def __call__(self, unit: Unit) -> None:
+        self._process = UnitProcess(unit, {})
+        while not self._process.ended():
+            self._process.pause()
+
+    def checkpoint(self, unit: Unit) -> Any:
+        if self._process is not None:
+            self._process.cancel()
+            self._process.wait()
+        return _submitit().helpers.DelayedSubmission(UnitJob(), unit)
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """Of a job. `minutes`: after which it is queued again; `gpus`: 0 on the CPU."""
+
+    partition: str | None = None
+    minutes: float = 24 * 60
+    cpus: int = 8
+    gpus: int = 0
+    at_once: int = 256
+
+
+class _SlurmJob:
+    def __init__(self, job: Any):
+        self._job = job
+
+    def ended(self) -> bool:
+        return self._job.done()
+
+    def cancel(self) -> None:
+        self._job.cancel(check=False)
+
+    def wait(self) -> None:
+        with suppress(Exception):  # of a cancelled job submitit has no result
+            self._job.wait()
+
+
+class Slurm:
+    """`cluster`: "slurm", or "local": processes of this machine in place of jobs, for tests.
+
+    `left`: units go on when the driver is interrupted. Raises UserError.
+    """
+
+    name = "slurm"
+
+    def __init__(self, settings: SlurmSettings, left: bool, cluster: str = "slurm"):
+        self._submitit, self.settings, self.cluster = _submitit(), settings, cluster
+        self.left = left
+
+    def has_room(self) -> bool:
+        return True  # Slurm queues
+
+    def submit(self, unit: Unit) -> Handle:
+        executor = self._executor(unit)
+        # Before the job is there, which writes from then on.
+        unit.queued(self.name)
+        try:
+            job = executor.submit(UnitJob(), unit)
+        except Exception as error:
+            why = " ".join(str(error).split())[:300]
+            raise UserError(f"launcher slurm: {unit.label} was not accepted ({why})") from None
+        status = unit.files.read()
+        if status is not None and status.state == "queued":
+            unit.queued(self.name, job.job_id)
+        return _SlurmJob(job)
+
+    def find(self, unit: Unit, status: UnitStatus) -> Handle | None:
+        if status.launcher != self.name or status.job is None:
+            return None
+        kind = getattr(self._submitit, f"{self.cluster.capitalize()}Job")
+        job = kind(_jobs_folder(unit), status.job)
+        return None if job.done() else _SlurmJob(job)
+
+    def leave(self) -> bool:
+        return self.left
+
+    def _executor(self, unit: Unit) -> Any:
+        often = {f"{self.cluster}_max_num_timeout": MOST_TIMEOUTS}
+        executor = self._submitit.AutoExecutor(_jobs_folder(unit), cluster=self.cluster, **often)
+        settings = self.settings
+        executor.update_parameters(
+            name=unit.label,
+            timeout_min=settings.minutes,
+            cpus_per_task=settings.cpus,
+            gpus_per_node=settings.gpus,
+            slurm_partition=settings.partition,
+            slurm_signal_delay_s=int(STOP_SECONDS),
+            slurm_exclusive=True if unit.timed else None,
+            slurm_array_parallelism=settings.at_once,
+        )
+        return executor
+
+
+def _jobs_folder(unit: Unit) -> Path:
+    return unit.folder / "units" / "jobs"

@@ -1,0 +1,144 @@
+"""Several seeds at once, by each launcher: the same records, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import psutil
+import pytest
+from command_line import experiment_folder, given, run
+from killing import assert_identical
+
+from harness.launch import launch
+from harness.launch.slurm import Slurm
+from harness.records.run import find_runs
+from harness.records.units import UnitFiles
+
+SEEDS = 3
+ALL = ("--seeds", f"0-{SEEDS - 1}", "--backends", "torch")
+SETTINGS = given(["timing.timed_steps=4", "timing.timed_seeds=1", "timing.checkpoint_steps=2"])
+PATIENCE = 120.0  # seconds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_core():
+    """Threads decide how a CPU adds up: with one core, every launcher has one."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.fixture(autouse=True)
+def without_a_page(monkeypatch):
+    monkeypatch.setattr("harness.studies.comparison.score", page_of)
+
+
+def page_of(folder, *_):
+    page = folder / "report.html"
+    page.touch()
+    return page
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory, one_core):
+    """Results of seeds that were trained one after another, by one process."""
+    results = tmp_path_factory.mktemp("sequential")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.studies.comparison.score", page_of)
+        made = run(results, *ALL, *SETTINGS, "--at-once", "1")
+    assert made.returncode == 0, made.stderr
+    return results
+
+
+def when_begun(results: Path, seed: int, then: Callable[[int], None]) -> Thread:
+    """Call `then` with the process of a unit as soon as its training has begun."""
+
+    def wait():
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            for file in results.glob(f"*/units/seed-{seed}.json"):
+                status = json.loads(file.read_text())
+                begun = list(results.glob(f"*/runs/*/*-seed{seed}/checkpoint-*"))
+                if status["state"] == "running" and begun:
+                    return then(status["process"])
+            time.sleep(0.02)
+
+    thread = Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def states(results: Path) -> list[str | None]:
+    folder = experiment_folder(results)
+    found = (UnitFiles(folder, seed).read() for seed in range(SEEDS))
+    return [status and status.state for status in found]
+
+
+def test_at_once_on_this_machine_with_a_killed_unit(one_by_one, tmp_path):
+    killer = when_begun(tmp_path, 1, lambda process: os.kill(process, signal.SIGKILL))
+    made = run(tmp_path, *ALL, *SETTINGS, "--at-once", "2")
+    killer.join()
+    assert made.returncode == 0, made.stderr
+    assert "its process ended without a word" in made.stderr
+    assert_identical(one_by_one, tmp_path)
+    assert states(tmp_path) == ["complete"] * SEEDS
+    for record in find_runs(experiment_folder(tmp_path)):
+        assert record.timed.any() == (record.seed == 0), "one seed is timed, with nothing beside it"
+
+
+def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(launch, "Slurm", lambda settings, left: Slurm(settings, left, "local"))
+
+    def time_is_up(process):
+        psutil.Process(process).parent().send_signal(signal.SIGUSR2)
+
+    ending = when_begun(tmp_path, 1, time_is_up)
+    made = run(tmp_path, *ALL, *SETTINGS, "--launcher", "slurm", "--cpus", "1")
+    ending.join()
+    assert made.returncode == 0, made.stderr
+    assert_identical(one_by_one, tmp_path)
+    assert states(tmp_path) == ["complete"] * SEEDS
+    logs = list(tmp_path.glob("*/units/jobs/*.out"))
+    assert sum("Requeued job" in log.read_text() for log in logs) == 1
+
+
+def test_a_node_of_ray_is_lost(one_by_one, tmp_path):
+    pytest.importorskip("ray")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    try:
+
+        def lose_node(process):
+            # Whichever node the unit is on: all but the head are alike.
+            above = {one.pid for one in psutil.Process(process).parents()}
+            [node] = [
+                node
+                for node in nodes
+                if any(p.process.pid in above for p in node.all_processes["raylet"])
+            ] or nodes[:1]
+            cluster.remove_node(node, allow_graceful=False)
+
+        losing = when_begun(tmp_path, 1, lose_node)
+        made = run(
+            tmp_path, *ALL, *SETTINGS, "--launcher", "ray", "--ray-address", cluster.address,
+            "--cpus", "1",
+        )  # fmt: skip
+        losing.join()
+        assert made.returncode == 0, made.stderr
+        assert len([node for node in ray.nodes() if node["Alive"]]) == 2
+        assert_identical(one_by_one, tmp_path)
+        assert states(tmp_path) == ["complete"] * SEEDS
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
