@@ -52,7 +52,7 @@ class LaunchRequest:
     at_once: int | None = None
     ray_address: str | None = None
     partition: str | None = None
-    minutes: int = SlurmSettings.minutes
+    minutes: float = SlurmSettings.minutes
     cpus: int | None = None
     leave: bool = False
 

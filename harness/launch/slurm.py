@@ -3,11 +3,14 @@
 A job starts the unit's command and waits for it. Shortly before its time is up, or when it is
 preempted, submitit's signal comes: the unit leaves checkpoints, and the job is queued again.
 Submitit keeps its own files, in its own format, in `units/jobs` of the experiment folder.
+With CYCLEBENCH_SLURM=local it starts processes of this machine in place of jobs, to try it out.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +21,10 @@ from harness.launch.queue import Handle
 from harness.launch.unit import Unit
 from harness.records.units import UnitStatus
 from harness.system.errors import UserError
+from harness.system.untrusted import shown
 from harness.training.worker_process import STOP_SECONDS
 
+CLUSTER = "CYCLEBENCH_SLURM"
 MOST_TIMEOUTS = 1000  # a job that is queued again has lost nothing
 
 
@@ -58,7 +63,6 @@ class SlurmSettings:
     minutes: float = 24 * 60
     cpus: int = 8
     gpus: int = 0
-    at_once: int = 256
 
 
 class _SlurmJob:
@@ -77,16 +81,20 @@ class _SlurmJob:
 
 
 class Slurm:
-    """`cluster`: "slurm", or "local": processes of this machine in place of jobs, for tests.
-
-    `left`: units go on when the driver is interrupted. Raises UserError.
-    """
+    """`left`: units go on when the driver is interrupted. Raises UserError."""
 
     name = "slurm"
 
-    def __init__(self, settings: SlurmSettings, left: bool, cluster: str = "slurm"):
-        self._submitit, self.settings, self.cluster = _submitit(), settings, cluster
-        self.left = left
+    def __init__(self, settings: SlurmSettings, left: bool):
+        self._submitit, self.settings, self.left = _submitit(), settings, left
+        self.cluster = os.environ.get(CLUSTER, "slurm")
+        if self.cluster not in ("slurm", "local"):
+            raise UserError(f"{CLUSTER}={shown(self.cluster)}: slurm or local")
+        if self.cluster == "slurm" and shutil.which("sbatch") is None:
+            raise UserError(
+                "launcher slurm: there is no sbatch here; run on a node that submits jobs, or take"
+                " --launcher local or ray"
+            )
 
     def has_room(self) -> bool:
         return True  # Slurm queues
@@ -127,7 +135,6 @@ class Slurm:
             slurm_partition=settings.partition,
             slurm_signal_delay_s=int(STOP_SECONDS),
             slurm_exclusive=True if unit.timed else None,
-            slurm_array_parallelism=settings.at_once,
         )
         return executor
 

@@ -160,10 +160,8 @@ def train_unit(unit: Unit, console: Console) -> None:
         except KeyboardInterrupt:
             display.write(replace(display.status, state="interrupted"))
             raise
-        state = "interrupted" if unit.timed_part else "complete"
-        display.write(
-            replace(display.status, state=state, step=display.status.steps, seconds_left=0.0)
-        )  # type: ignore[arg-type]
+        ended = replace(display.status, step=display.status.steps, seconds_left=0.0)
+        display.write(replace(ended, state="interrupted" if unit.timed_part else "complete"))
 
 
 def _prepared(unit: Unit, display: Display) -> tuple[PreparedExperiment, dict[str, Images]]:

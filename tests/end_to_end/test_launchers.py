@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +14,19 @@ from threading import Thread
 
 import psutil
 import pytest
-from command_line import experiment_folder, given, run
+from command_line import PROGRAM, command, experiment_folder, given, run
 from killing import assert_identical
 
-from harness.launch import launch
-from harness.launch.slurm import Slurm
 from harness.records.run import find_runs
-from harness.records.units import UnitFiles
+from harness.records.units import UnitFiles, find_units
+from harness.system.lock import is_locked
 
+pytestmark = pytest.mark.launchers
 SEEDS = 3
 ALL = ("--seeds", f"0-{SEEDS - 1}", "--backends", "torch")
 SETTINGS = given(["timing.timed_steps=4", "timing.timed_seeds=1", "timing.checkpoint_steps=2"])
 PATIENCE = 120.0  # seconds
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,52 +96,93 @@ def test_at_once_on_this_machine_with_a_killed_unit(one_by_one, tmp_path):
         assert record.timed.any() == (record.seed == 0), "one seed is timed, with nothing beside it"
 
 
+def test_when_the_driver_is_killed_units_leave_checkpoints_and_the_next_one_goes_on(
+    one_by_one, tmp_path
+):
+    words = command(tmp_path, *ALL, *SETTINGS, "--at-once", "2")
+    driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    when_begun(tmp_path, 1, lambda process: driver.kill()).join()
+    assert driver.wait(PATIENCE) == -signal.SIGKILL
+    folder = experiment_folder(tmp_path)
+    until = time.monotonic() + PATIENCE
+    while any(is_locked(unit.lock) for unit in find_units(folder)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "interrupted" in states(tmp_path) and list(folder.glob("runs/*/*/checkpoint-*"))
+    made = run(tmp_path, *ALL, *SETTINGS, "--at-once", "2")
+    assert made.returncode == 0, made.stderr
+    assert_identical(one_by_one, tmp_path)
+
+
 def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch):
     pytest.importorskip("submitit")
-    monkeypatch.setattr(launch, "Slurm", lambda settings, left: Slurm(settings, left, "local"))
+    monkeypatch.setenv("CYCLEBENCH_SLURM", "local")
 
     def time_is_up(process):
         psutil.Process(process).parent().send_signal(signal.SIGUSR2)
 
     ending = when_begun(tmp_path, 1, time_is_up)
-    made = run(tmp_path, *ALL, *SETTINGS, "--launcher", "slurm", "--cpus", "1")
+    example("slurm.sh", tmp_path, "--cpus", "1")
     ending.join()
-    assert made.returncode == 0, made.stderr
     assert_identical(one_by_one, tmp_path)
     assert states(tmp_path) == ["complete"] * SEEDS
     logs = list(tmp_path.glob("*/units/jobs/*.out"))
     assert sum("Requeued job" in log.read_text() for log in logs) == 1
 
 
-def test_a_node_of_ray_is_lost(one_by_one, tmp_path):
+def test_a_node_of_ray_is_lost(one_by_one, tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    import ray
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+
+    def lose_node(process):
+        above = {one.pid for one in psutil.Process(process).parents()}
+        on = [n for n in nodes if any(p.process.pid in above for p in n.all_processes["raylet"])]
+        # On the head it is another node that is lost, with another unit.
+        cluster.remove_node((on or nodes)[0], allow_graceful=False)
+
     try:
-
-        def lose_node(process):
-            # Whichever node the unit is on: all but the head are alike.
-            above = {one.pid for one in psutil.Process(process).parents()}
-            [node] = [
-                node
-                for node in nodes
-                if any(p.process.pid in above for p in node.all_processes["raylet"])
-            ] or nodes[:1]
-            cluster.remove_node(node, allow_graceful=False)
-
         losing = when_begun(tmp_path, 1, lose_node)
-        made = run(
-            tmp_path, *ALL, *SETTINGS, "--launcher", "ray", "--ray-address", cluster.address,
-            "--cpus", "1",
-        )  # fmt: skip
+        example("ray.sh", tmp_path, "--cpus", "1")
         losing.join()
-        assert made.returncode == 0, made.stderr
-        assert len([node for node in ray.nodes() if node["Alive"]]) == 2
+        assert len(cluster.list_all_nodes()) == 2
         assert_identical(one_by_one, tmp_path)
         assert states(tmp_path) == ["complete"] * SEEDS
     finally:
-        ray.shutdown()
         cluster.shutdown()
+
+
+def example(script: str, results: Path, *arguments: str) -> None:
+    """Run a script of examples/ to its end, in the environment of the tests."""
+    program = tmp_program(results.parent)
+    words = [*command(results, *ALL, *SETTINGS, *arguments)[len(PROGRAM) + 1 :]]
+    done = subprocess.run(
+        [ROOT / "examples" / script, *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "CYCLEBENCH": str(program)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def tmp_program(folder: Path) -> Path:
+    """`cyclebench` of these sources, which makes no page: that is none of a launcher's business."""
+    program = folder / "cyclebench"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        f"sys.path[:0] = [{str(ROOT)!r}]\n"
+        "from harness.studies import comparison\n"
+        "def page_of(folder, *_):\n"
+        "    page = folder / 'report.html'\n"
+        "    page.touch()\n"
+        "    return page\n"
+        "comparison.score = page_of\n"
+        "from harness.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    program.chmod(0o755)
+    return program

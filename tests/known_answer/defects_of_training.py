@@ -76,7 +76,7 @@ BLOCKS = defects(
      "[tuple(row) for row in saved.blocks.tolist()]", "[]"),
     ("blocks as long as suits the fastest", "training.turns:_train_together",
      "slowest = max(", "slowest = min("),
-    ("turns go on to the end", "training.jobs:threads_beside",
+    ("turns go on to the end", "training.jobs:beside",
      'machine.device != "cpu"', 'machine.device == "cpu"'),
     ("one backend is warmed up once", "training.turns:_warm_up", "for _ in range(2):",
      "for _ in range(1):"),
@@ -155,7 +155,7 @@ RECORDS = [
         ("all threads beside others", f"{RUN}.__init__",
          "job.beside.threads if job.beside and self.beside else job.threads", "job.threads"),
         ("shares of the threads in turns", "training.jobs:jobs_left",
-         "threads=machine.threads", "threads=threads or 1"),
+         "threads=machine.threads", "threads=share.threads if share else 1"),
     ),
     *defects(
         "alone",

@@ -30,6 +30,7 @@ ELSEWHERE = {
     ),
     "when time is taken, checkpoints are written and workers killed": (
         *("timing.warmup_steps", "timing.block_seconds", "timing.timed_steps"),
+        "timing.timed_seeds",
         *("timing.checkpoint_seconds", "timing.checkpoint_steps"),
         *("timing.patience_seconds", "timing.restarts"),
     ),

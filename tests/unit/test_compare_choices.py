@@ -143,7 +143,7 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
         "follow_course": lambda *_: None,
         "jobs_left": lambda *_: jobs,
         "_left_alone": lambda *_: False,
-        "train_seed": lambda jobs, timing, display, estimate: estimate(paces),
+        "train_seed": lambda jobs, timing, display, estimate, _: estimate(paces),
         "score": lambda *_: tmp_path,
     }
     for name, function in instead.items():

@@ -11,7 +11,7 @@ from harness.report.comparison.galleries import shown_runs
 from harness.report.comparison.losses import conventions
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import flops_per_second
-from harness.report.formatting import fixed, plural
+from harness.report.formatting import fixed, listed, plural
 from harness.report.gallery import LOSSLESS, QUALITY
 from harness.report.page import Gallery
 from harness.statistics.intervals import MINIMUM_SEEDS
@@ -146,13 +146,21 @@ def seeds_needed(rows: Sequence[MetricRow]) -> list[str]:
 def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
     sentences = [TIMING]
-    starts = [
-        beside["start"] for run in experiment.runs if (beside := run.environment.get("beside"))
-    ]
-    if starts and min(starts) < experiment.runs[0].status["steps"]:
+    starts = {
+        run.seed: beside["start"]
+        for run in experiment.runs
+        if (beside := run.environment.get("beside"))
+    }
+    timed = sorted(seed for seed, start in starts.items() if start)
+    if starts and min(starts.values()) < experiment.runs[0].status["steps"]:
+        of = (
+            f"seed{'s' * (len(timed) > 1)} {listed([str(seed) for seed in timed])}"
+            if len(timed) < len(starts)
+            else "each run"
+        )
         sentences.append(
-            f"Only the first {plural(max(starts), 'step')} of each run were timed; the others were"
-            " trained side by side, each backend with its share of the threads."
+            f"Only the first {plural(max(starts.values()), 'step')} of {of} were timed; all others"
+            " were trained beside other runs, each with its share of the threads."
         )
     for device in experiment.devices if experiment.preset == DEFAULT else ():
         speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
