@@ -36,7 +36,8 @@ def test_the_rest_is_untimed_and_the_same_bits_when_interrupted_there_or_replaye
         assert clocks["beside"] == pytest.approx(blocks.loc[beside, "train_seconds"].sum())
         assert clocks["train"] == pytest.approx(blocks.loc[record.timed, "train_seconds"].sum())
         assert record.environment["threads"] == THREADS
-        assert record.environment["beside"] == {"start": TURNS, "threads": THREADS // 2}
+        share = {"start": TURNS, "threads": THREADS // 2, "turns": False}
+        assert record.environment["beside"] == share
         assert record.resources["processes"] == 1, "no interruption"
 
     replayed = called("verify", "--steps", str(TURNS + 3), experiment_folder(whole))

@@ -125,7 +125,7 @@ def environments(world: World) -> None:
         found = run.environment
         assert found["backend"] == backend and found["framework"] == known.FRAMEWORKS[backend]
         assert found["device"] == DEVICE.device_name and found["threads"] == DEVICE.threads
-        assert found["beside"] == {"start": TIMED, "threads": DEVICE.threads // 2}
+        assert found["beside"] == {"start": TIMED, "threads": DEVICE.threads // 2, "turns": False}
         assert found["threads_of_process"] == DEVICE.threads // 2, f"{backend}, seed {seed}"
 
 

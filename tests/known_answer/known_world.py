@@ -27,6 +27,7 @@ from pytest import MonkeyPatch
 from rich.console import Console
 
 import backends
+from harness.launch.launch import LaunchRequest
 from harness.metrics import evaluate as evaluation
 from harness.metrics import judge, scoring
 from harness.plan.plan import Plan
@@ -175,7 +176,9 @@ def train(
         for name in without:
             patch.setattr(comparison, name, lambda *given, **named: [])
         patch.setattr(comparison, "score", lambda folder, display, known=None: folder)
-        made = comparison.compare(request, Display(Console(file=text, width=200)))
+        # One seed after another: units are processes that know nothing of this world.
+        one_by_one = LaunchRequest(at_once=1)
+        made = comparison.compare(request, Display(Console(file=text, width=200)), one_by_one)
     return World(made, text.getvalue(), written=written)
 
 

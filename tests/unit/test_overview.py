@@ -14,10 +14,12 @@ import scaling_record
 from rich.console import Console
 
 from harness.cli import main
+from harness.records.units import UnitFiles, UnitStatus
 from harness.studies.scaling.record import write_record as write_scaling
 from harness.studies.timing.record import write_record
 from harness.system.errors import UserError
 from harness.system.files import write_json
+from harness.system.lock import locked
 from harness.tools.list_runs import as_json, overview, print_folders
 
 # What `compare` wrote in a real comparison.
@@ -77,6 +79,31 @@ def test_a_run_whose_process_is_gone_was_killed(experiment, tmp_path):
     folder = only(tmp_path)
     assert not folder.busy and {run.state for run in folder.runs} == {"killed", "complete"}
     assert "interrupted (was killed)" in printed([folder], folder.changed)
+
+
+def test_seeds_that_a_launcher_was_given(experiment, tmp_path):
+    set_state(experiment, "running")
+
+    def given(seed, state, **more):
+        files = UnitFiles(experiment, seed)
+        files.write(UnitStatus(seed, ("torch", "tf"), state, "slurm", str(40 + seed), **more))
+        return files
+
+    files = given(0, "running", host="node-2", device="a GPU", step=30, steps=200)
+    given(1, "queued")
+    given(2, "failed", why="diverged: cycle_a is nan")
+    given(3, "queued").status_file.write_text("{")
+    with locked(files.lock):
+        folder = only(tmp_path)
+        assert {run.state for run in folder.runs} == {"running", "complete"}, "its unit is held"
+    states = [(unit.seed, unit.state) for unit in folder.units]
+    assert states == [(0, "running"), (1, "queued"), (2, "failed"), (3, "damaged")]
+    assert folder.units[0].where == "a GPU, on node-2, slurm job 40"
+    text = printed([folder], folder.changed)
+    assert "30 of 200" in text and "slurm job 41" in text and "cycle_a is nan" in text
+    folder = only(tmp_path)
+    assert folder.units[0].state == "killed" and "killed" in {run.state for run in folder.runs}
+    assert as_json([folder])["folders"][0]["units"][1]["state"] == "queued"
 
 
 def test_a_run_that_ended_by_itself_is_as_it_says(experiment, tmp_path):

@@ -167,6 +167,20 @@ def test_steps_beside_other_runs_are_in_no_time_and_the_page_says_so(tmp_path):
     )
 
 
+def test_of_which_seeds_steps_were_timed_is_said(tmp_path):
+    folder = build(tmp_path, seeds=(0, 1, 2))
+    for file in folder.glob("runs/*/*/environment.json"):
+        with editing(file) as record:
+            start = 0 if file.parent.name.endswith("seed2") else STEPS // 2
+            record["beside"] = {"start": start, "threads": 1}
+    said = about_timing(load(folder))
+    assert f"the first {STEPS // 2} steps of seeds 0 and 1 were timed; the others were" in said
+    for file in folder.glob("runs/*/*/environment.json"):
+        with editing(file) as record:
+            record["beside"]["turns"] = True
+    assert "trained while other seeds were, on other devices" in about_timing(load(folder))
+
+
 # --------------------------------------------------------------------------------------- energy
 
 

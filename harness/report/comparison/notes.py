@@ -146,21 +146,18 @@ def seeds_needed(rows: Sequence[MetricRow]) -> list[str]:
 def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
     sentences = [TIMING]
-    starts = {
-        run.seed: beside["start"]
-        for run in experiment.runs
-        if (beside := run.environment.get("beside"))
-    }
-    timed = sorted(seed for seed, start in starts.items() if start)
-    if starts and min(starts.values()) < experiment.runs[0].status["steps"]:
-        of = (
-            f"seed{'s' * (len(timed) > 1)} {listed([str(seed) for seed in timed])}"
-            if len(timed) < len(starts)
-            else "each run"
-        )
+    shared = {run.seed: b for run in experiment.runs if (b := run.environment.get("beside"))}
+    timed = [str(seed) for seed in sorted(shared) if shared[seed]["start"]]
+    if any(b["start"] < experiment.runs[0].status["steps"] for b in shared.values()):
+        of = f"{'seed' if len(timed) == 1 else 'seeds'} {listed(timed)}"
+        if len(timed) == len(shared):
+            of = "each run"
+        first = plural(max(b["start"] for b in shared.values()), "step")
+        how = "side by side, each backend with its share of the threads"
+        if any(b.get("turns") for b in shared.values()):
+            how = "while other seeds were, on other devices"
         sentences.append(
-            f"Only the first {plural(max(starts.values()), 'step')} of {of} were timed; all others"
-            " were trained beside other runs, each with its share of the threads."
+            f"Only the first {first} of {of} were timed; the others were trained {how}."
         )
     for device in experiment.devices if experiment.preset == DEFAULT else ():
         speeds = [flops_per_second(experiment.of(name, device)) for name in experiment.on(device)]
