@@ -234,4 +234,4 @@ def common_count(direction: Direction, images: Arrays) -> int:
 
 def spaced(array: np.ndarray, count: int) -> np.ndarray:
     """`count` rows spread evenly over `array`, in order: the same images for every run."""
-    return array[np.arange(count) * len(array) // max(1, count)]
+    return array[np.arange(count) * len(array) // count]

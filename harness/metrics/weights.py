@@ -70,7 +70,7 @@ def fetch_weights(source: Path | None, report: Report, progress: StageProgress |
                 f" {FILE_NAME} from another machine"
             ) from None
     with suppress(OSError):
-        (_folder() / MARKER).unlink(missing_ok=True)
+        (_folder() / MARKER).unlink()
     return target
 
 

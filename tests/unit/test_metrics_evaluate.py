@@ -165,7 +165,7 @@ def test_references_compare_real_with_real_and_the_untranslated_images(evaluated
     assert row["identity_baseline"] == pytest.approx(np.abs(gap).mean())
     assert (row["floor"], row["n"]) == (None, COUNT_A)
     (row,) = rows(table, metric="cycle_psnr", direction="ab")
-    assert (row["floor"], row["identity_baseline"]) == (None, None)
+    assert (row["floor"], row["identity_baseline"], row["n"]) == (None, None, COUNT_A)
     assert len(table) == 16
 
 
@@ -251,6 +251,23 @@ def test_images_too_small_for_a_checkerboard_are_scored_without_it(experiment, m
     assert names == MEASURED - {"checkerboard"}
 
 
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_the_smallest_side_of_either_domain_decides_about_the_checkerboard(tmp_path, side):
+    references = {name: pictures(2, 0) for name in module.REFERENCES}
+    references |= {f"{kind}_{side}": pictures(2, 0)[:, :, 1:] for kind in ("real", "floor")}
+    assert module.Scorer(tmp_path, references, [], "last", silent).yardstick.energy == {}
+
+
+def test_discriminators_without_targets_are_judged_about_zero(experiment):
+    record = read_json(experiment / "experiment.json")
+    record["configuration"]["objective"] = {"adversarial": "vanilla"}
+    write_json(experiment / "experiment.json", record)
+    row = evaluate(experiment, silent)["discriminators"][0]
+    run = experiment / f"runs/some-cpu/{row['backend']}-seed{row['seed']}"
+    patches = read_arrays(run / "evaluations/step-00000000.safetensors")["patches_real_a"]
+    assert row["accuracy_real"] == pytest.approx((patches > 0).mean()) != (patches > 0.5).mean()
+
+
 def test_features_are_cached_in_the_experiment_and_extracted_once(experiment, monkeypatch):
     started = []
 
@@ -308,12 +325,17 @@ def test_an_experiment_without_complete_runs_is_refused(experiment):
     assert not (experiment / "metrics.json").exists()
 
 
+FITTING = {"ab": pictures(COUNT_A, 0), "ba": pictures(COUNT_B, 0)}
+
+
 @pytest.mark.parametrize(
     ("arrays", "problem"),
     [
         ({"ab": pictures(COUNT_A, 0)}, "no array 'ba'"),
         ({"ab": pictures(COUNT_A - 1, 0), "ba": pictures(COUNT_B, 0)}, "'ab' is uint8"),
         ({"ab": pictures(COUNT_A, 0) / 2, "ba": pictures(COUNT_B, 0)}, "'ab' is float64"),
+        ({**FITTING, "last_ba": pictures(COUNT_A, 0)}, "'last_ba' is uint8"),
+        ({**FITTING, "bab": pictures(COUNT_A, 0)}, "'bab' is uint8"),
     ],
 )
 def test_translations_that_do_not_fit_are_named_in_one_line(experiment, arrays, problem):
@@ -329,6 +351,22 @@ def test_references_that_lack_an_array_are_refused(experiment):
     write_arrays(experiment / "references.safetensors", {"real_a": pictures(2, 0)})
     with pytest.raises(UserError, match="no array 'real_b'"):
         evaluate(experiment, silent)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("floor_b", pictures(4, 4)[:, 1:]),
+        ("real_a", pictures(COUNT_A, 1)[..., 0]),
+        ("truth_ab", pictures(COUNT_A - 1, 5)),
+    ],
+)
+def test_references_that_do_not_fit_are_named_in_one_line(experiment, name, array):
+    path = experiment / "references.safetensors"
+    write_arrays(path, {**read_arrays(path), name: array})
+    with pytest.raises(UserError, match=rf"references\.safetensors: '{name}' is uint8") as caught:
+        evaluate(experiment, silent)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_was_scored_before_is_not_scored_again_and_counts_as_if_it_were(

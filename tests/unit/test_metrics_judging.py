@@ -137,6 +137,9 @@ def test_a_direction_without_labels_to_train_on_has_no_judge(labelled):
     one_class = {"train_labels_b": np.zeros(30, np.int64)}
     write_arrays(folder / "labels.safetensors", {**arrays, **one_class})
     assert list(read_judges(folder, references)) == ["ba"]
+    two_classes = {"train_labels_b": np.arange(30) % 2}
+    write_arrays(folder / "labels.safetensors", {**arrays, **two_classes})
+    assert list(read_judges(folder, references)) == ["ab", "ba"]
 
 
 @pytest.mark.parametrize("side", ["a", "b"])
@@ -145,6 +148,14 @@ def test_without_labels_to_translate_or_to_measure_on_there_is_no_judge(labelled
     unlabelled = np.full_like(arrays[f"test_labels_{side}"], -1)
     write_arrays(folder / "labels.safetensors", {**arrays, f"test_labels_{side}": unlabelled})
     assert read_judges(folder, references) == {}
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_the_label_0_is_a_label(labelled, side):
+    folder, references, arrays = labelled
+    first = np.minimum(arrays[f"test_labels_{side}"], 0)
+    write_arrays(folder / "labels.safetensors", {**arrays, f"test_labels_{side}": first})
+    assert list(read_judges(folder, references)) == ["ab", "ba"]
 
 
 def test_labels_that_lack_an_array_are_refused(labelled):

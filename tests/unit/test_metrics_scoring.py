@@ -56,6 +56,18 @@ def test_a_pair_without_recoloured_images_has_no_colour_baseline():
     assert rows["kid_efflite0"].n == 2 and rows["fd_efflite0"].n == 2
 
 
+def test_baselines_of_the_checkerboard_are_decibels_above_the_target():
+    images = {name: flat(1, 2) for name in ("real_a", "real_b", "floor_b")}
+    vectors = {name: array.reshape(len(array), -1) for name, array in images.items()}
+    energy = {"real_a": np.array([1e3, 1e3, 1e3]), "real_b": np.array([1.0, 100.0])}
+    energy |= {"floor_b": np.array([0.1, 0.001])}
+    rows = reference_scores(DIRECTIONS[0], Yardstick(images, energy, vectors))
+    [row] = [row for row in rows if row.metric == "checkerboard"]
+    # Geometric means: 1000 untranslated, 10 of the target, 0.01 of its floor.
+    assert (row.floor, row.identity_baseline) == pytest.approx((-30, 20))
+    assert (row.colour_baseline, row.mean_baseline, row.n) == (None, None, 3)
+
+
 def test_patches_are_right_beyond_the_middle_and_wrong_at_it():
     arrays = {
         "patches_real_a": np.array([0.5, 0.6, 0.7, 0.2], np.float32),

@@ -195,6 +195,13 @@ def test_another_file_is_refused_with_both_checksums(content, cache, tmp_path):
     assert names(cache) == []
 
 
+def test_a_file_of_more_than_twice_the_size_is_refused_unread(cache, tmp_path, monkeypatch):
+    source = put(tmp_path / "source", CONTENT * 2 + b"x")
+    monkeypatch.setattr(module, "file_sha256", lambda path: pytest.fail("it was read"))
+    message = refusal(lambda: fetch(source))
+    assert f"{2 * len(CONTENT) + 1} bytes, expected {len(CONTENT)}; damaged" in message
+
+
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["absent", "folder"])
 def test_no_file_is_refused(make, tmp_path):
     make(tmp_path / "source")
@@ -309,9 +316,11 @@ def test_a_download_that_breaks_off_is_tried_once_and_can_be_continued(cache, mi
 def test_a_name_that_is_never_found_costs_the_deadline_once(blocked_resolver, monkeypatch):
     assert module.DEADLINE < 5, "what a machine without internet loses"
     monkeypatch.setattr(module, "DEADLINE", 0.2)
-    begun = time.monotonic()
+    begun, threads = time.monotonic(), set(threading.enumerate())
     path, lines = attempt()
     assert time.monotonic() - begun < 8
+    (left,) = set(threading.enumerate()) - threads
+    assert left.daemon, "or the program could not end before the look-up does"
     assert path is None and len(lines) == 1 and "no answer within 0.2 s" in lines[0]
     begun = time.monotonic()
     assert attempt() == (None, [])
