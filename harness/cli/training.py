@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from harness.cli import options as shared
 
@@ -150,6 +151,8 @@ def add_train(commands: shared.Commands) -> None:
         action="store_true",
         help="leave checkpoints and end when standard input is closed",
     )
+    shared.add_progress(command)
+    shared.add(command, "--json")
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -171,7 +174,11 @@ def run_train(options: argparse.Namespace) -> int:
     )
     if options.until_input_ends:
         end_with_input()
-    train_unit(unit, Console(stderr=True))
+    status = train_unit(unit, Console(stderr=True), options.quiet, options.verbose)
+    if options.json:
+        shared.print_json(asdict(status))
+    else:
+        print(f"{status.state.capitalize()}: seed {status.seed} of {options.folder}")
     return 0
 
 

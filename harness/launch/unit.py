@@ -104,8 +104,15 @@ class Unit:
 class UnitDisplay(Display):
     """Lines as in a log; and how far the unit is, for those who look on."""
 
-    def __init__(self, console: Console, files: UnitFiles, status: UnitStatus):
-        super().__init__(console)
+    def __init__(
+        self,
+        console: Console,
+        files: UnitFiles,
+        status: UnitStatus,
+        quiet: bool = False,
+        verbose: bool = False,
+    ):
+        super().__init__(console, quiet, verbose)
         self._files, self.status, self._written = files, status, 0.0
         self._steps: dict[str, tuple[int, int]] = {}
 
@@ -128,18 +135,20 @@ class UnitDisplay(Display):
             self._files.write(status)
 
 
-def train_unit(unit: Unit, console: Console) -> None:
+def train_unit(
+    unit: Unit, console: Console, quiet: bool = False, verbose: bool = False
+) -> UnitStatus:
     """Bring the unit's runs to completion, or with `timed_part` through their timed steps.
 
     A backend that diverges does not keep the others from running. Raises UserError for input that
-    cannot be trained, and WorkerFailed. The unit's status says so, too.
+    cannot be trained, and WorkerFailed. The unit's status, which it returns, says so, too.
     """
     if not (unit.folder / "experiment.json").is_file():
         raise UserError(f"{unit.folder}: no experiment in it; give a folder that `compare` made")
     files = unit.files
     with locked(files.lock, LOCK_SECONDS):
         status = files.read() or UnitStatus(unit.seed, unit.backends, "running")
-        display = UnitDisplay(console, files, status.here())
+        display = UnitDisplay(console, files, status.here(), quiet, verbose)
         display.write(display.status)
         try:
             check_backends(list(unit.backends))
@@ -162,6 +171,7 @@ def train_unit(unit: Unit, console: Console) -> None:
             raise
         ended = replace(display.status, step=display.status.steps, seconds_left=0.0)
         display.write(replace(ended, state="interrupted" if unit.timed_part else "complete"))
+        return display.status
 
 
 def _prepared(unit: Unit, display: Display) -> tuple[PreparedExperiment, dict[str, Images]]:

@@ -137,7 +137,7 @@ def test_pages_as_json_say_where_they_are(capsys, tmp_path):
 
 
 def test_quiet_leaves_the_last_line_and_verbose_says_more(capsys, tmp_path, monkeypatch):
-    def compare(request, display):
+    def compare(request, display, launch):
         display.say("Preset smoke")
         display.detail("Threads: 2")
         display.update("training", 0, 10)

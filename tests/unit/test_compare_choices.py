@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from harness.system.errors import UserError
 from harness.system.machine import find_machine
 from harness.system.progress import Display
 from harness.training import jobs as training_jobs
+from harness.training.job import Job
 from harness.training.jobs import ComparisonRequest, PreparedExperiment, check_precision
 from harness.training.turns import Pace
 
@@ -134,7 +134,7 @@ def test_it_is_told_once_and_only_where_the_preset_was_not_chosen(
     experiment = load_experiment("seasons", "quick", [])
     images = dict.fromkeys(("trainA", "trainB", "testA", "testB"), np.zeros((10, 1, 1, 3)))
     paces = {"torch": Pace(0.05, 1.0, 100, 2), "tf": Pace(0.1, 1.0, 100, 2)}
-    jobs = [[SimpleNamespace(backend=name) for name in paces] for _ in range(2)]
+    jobs = [[Job(name, 0, "", "cpu", "", 2, {}, {}) for name in paces] for _ in range(2)]
     instead = {
         "prepare_data": lambda *_: None,
         "set_up": lambda *_: PreparedExperiment(experiment, None, tmp_path),

@@ -8,6 +8,7 @@ from report_scores import metrics_record
 
 from harness.cli import main
 from harness.config.experiment import load_experiment
+from harness.launch.launch import LaunchRequest
 from harness.metrics.evaluate import Known
 from harness.records.experiment import load
 from harness.records.run import find_runs
@@ -49,7 +50,7 @@ def trainings(tmp_path, monkeypatch):
     (folder / "metrics.json").unlink()
     trained = []
 
-    def train(bench, images, request, machine, display, **_):
+    def train(bench, images, request, machine, display, launch, **_):
         for seed in request.seeds:
             for backend in ("torch", "tf"):
                 if not (folder / "runs" / DEVICE / f"{backend}-seed{seed}").exists():
@@ -57,7 +58,7 @@ def trainings(tmp_path, monkeypatch):
                     write_run(folder, DEVICE, backend, seed)
         return []
 
-    def begin(maximum, *, margin=1.25, second=1.0, hours=None, display=None):
+    def begin(maximum, *, margin=1.25, second=1.0, hours=None, display=None, at_once=1):
         def evaluate(where, report, known):
             there = compared_seeds(find_runs(where))[DEVICE]
             record = metrics_record(
@@ -68,7 +69,7 @@ def trainings(tmp_path, monkeypatch):
                     row["value"] *= second
             write_json(where / "metrics.json", record)
 
-        monkeypatch.setattr(automatic, "train", train)
+        monkeypatch.setattr(automatic, "train_seeds", train)
         monkeypatch.setattr(automatic, "evaluate", evaluate)
         monkeypatch.setattr(automatic, "try_once", lambda *_: None)
         with editing(folder / "experiment.json") as record:
@@ -79,7 +80,10 @@ def trainings(tmp_path, monkeypatch):
         bench = PreparedExperiment(load_experiment("seasons", "smoke", []), None, folder)
         request = ComparisonRequest(automatic=SeedBounds(maximum, hours))
         display, known = display or Spoken(), Known()
-        failures = automatic.train_until_decided(bench, {}, request, MACHINE, display, known)
+        launch = LaunchRequest(at_once=at_once)
+        failures = automatic.train_until_decided(
+            bench, {}, request, MACHINE, display, known, launch
+        )
         assert failures == []
         return display.lines
 
@@ -98,6 +102,11 @@ def test_equal_backends_are_found_equivalent_and_no_more_seeds_are_trained(train
     rows = primary_rows(metric_rows(load(trainings.folder)))
     assert {row.verdict.label for row in rows} == {"equivalent"}
     assert {row.maximum for row in rows} == {20}, "the report judges at the levels of the design"
+
+
+def test_seeds_that_are_trained_at_once_are_looked_at_together(trainings):
+    trainings.begin(6, margin=1.01, at_once=2)
+    assert [len(look) for look in read_seeds(trainings.folder).looks[DEVICE]] == [3, 5, 6]
 
 
 def test_a_clear_difference_ends_it_as_well(trainings):
