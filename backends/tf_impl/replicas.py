@@ -33,7 +33,7 @@ class Replicas:
     @property
     def rank(self) -> int:
         """Of this replica."""
-        return 0 if self.count == 1 else _context().replica_id_in_sync_group
+        return 0 if self.count == 1 else _rank()
 
     def scope(self) -> AbstractContextManager:
         return nullcontext() if self.strategy is None else self.strategy.scope()
@@ -93,5 +93,17 @@ class Replicas:
                 raise RuntimeError(f"replicas differ in {name}")
 
 
+def own(variable: Variable) -> Variable:
+    """This replica's copy: a mirrored variable has no `sparse_read` (TensorFlow 2.21)."""
+    if isinstance(variable, tf.distribute.DistributedValues):
+        return variable.values[_rank()]
+    return variable
+
+
 def _context() -> tf.distribute.ReplicaContext:
     return tf.distribute.get_replica_context()
+
+
+def _rank() -> int:
+    """TensorFlow has it as a constant of the graph."""
+    return int(tf.get_static_value(_context().replica_id_in_sync_group))
