@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -28,7 +29,7 @@ class Replicas:
         self.count, self.strategy = count, None
         self.devices = [f"{device[:-1]}{rank}" for rank in range(count)]
         if count > 1:
-            self.strategy = tf.distribute.MirroredStrategy(self.devices)
+            self.strategy = _strategy(*self.devices)
 
     @property
     def rank(self) -> int:
@@ -98,6 +99,12 @@ def own(variable: Variable) -> Variable:
     if isinstance(variable, tf.distribute.DistributedValues):
         return variable.values[_rank()]
     return variable
+
+
+@cache
+def _strategy(*devices: str) -> tf.distribute.MirroredStrategy:
+    """One a process: collectives of two would go by the same keys, and fail (TensorFlow 2.21)."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _context() -> tf.distribute.ReplicaContext:

@@ -66,7 +66,10 @@ DEFECTS = (
 
 def breaches(backend: str) -> Iterator[dict[str, object]]:
     """For a sound backend, then for each defect: its name and the first row that is breached."""
-    sites, case = replicated_sites(backend, COUNT), replicated_case(EXPERIMENTS[CASE], COUNT)
+    sites, case = (
+        replicated_sites(backend, COUNT),
+        replicated_case(EXPERIMENTS[CASE], COUNT, quick=True),
+    )
     one, several = sites
     sound = BackendCache(case, tuple(sites), sites)
     sound.build(

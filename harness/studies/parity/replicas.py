@@ -119,11 +119,15 @@ CHECKS = (
 )
 
 
-def replicated_case(overrides: Sequence[str], count: int) -> ParityCase:
-    """One of EXPERIMENTS with a batch for `count` replicas; pools are full after a few steps."""
+def replicated_case(overrides: Sequence[str], count: int, quick: bool = False) -> ParityCase:
+    """One of EXPERIMENTS with a batch for `count` replicas; pools are full after a few steps.
+
+    `quick`: without graphs, which pay where all steps of a trajectory are made.
+    """
     size = f"training.batch_size={SHARE * count}"
     case = covering_case(experiment_of((*SMALL, *overrides, size)))
-    return replace(case, batches=case.plan_batches(case.filling(STEPS // 4), STEPS))
+    batches = case.plan_batches(case.filling(STEPS // 4), STEPS)
+    return replace(case, batches=batches, quick=quick)
 
 
 def replicated_sites(
