@@ -10,6 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import plant_replicas as on
 from defects import Defect, both
@@ -21,6 +22,7 @@ from harness.studies.parity.parity_check import ReplicaRung
 from harness.studies.parity.replicas import CHECKS, EXPERIMENTS, replicated_case, replicated_sites
 
 COUNT = 2
+STEPS = 2  # enough for what a step leaves to the next, such as another rate
 # Dropout, mixing shares, a pool with images drawn out of it and moving averages.
 CASE = next(name for name in EXPERIMENTS if "penalty" in name)
 TOGETHER, GRADIENTS, POOLS, LOSSES = (
@@ -66,20 +68,18 @@ DEFECTS = (
 
 def breaches(backend: str) -> Iterator[dict[str, object]]:
     """For a sound backend, then for each defect: its name and the first row that is breached."""
-    sites, case = (
-        replicated_sites(backend, COUNT),
-        replicated_case(EXPERIMENTS[CASE], COUNT, quick=True),
-    )
+    sites, case = replicated_sites(backend, COUNT), replicated_case(EXPERIMENTS[CASE], COUNT, True)
+    case = replace(case, batches=case.batches[:STEPS])
     one, several = sites
     sound = BackendCache(case, tuple(sites), sites)
-    sound.build(
-        several, "float64"
-    )  # TensorFlow starts with as many devices as it is first asked for
     for defect in (None, *(each for each in DEFECTS if each.backend == backend)):
         with MonkeyPatch.context() as patch:
             on.in_threads(patch)
             cache = sound
-            if defect is not None:
+            if defect is None:
+                # First: TensorFlow starts with as many devices as it is first asked for.
+                sound.build(several, "float64")
+            else:
                 cache = BackendCache(case, tuple(sites), sites)
                 cache.adopt(sound, [one])
                 defect.plant(patch)

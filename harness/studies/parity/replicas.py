@@ -49,6 +49,8 @@ EXPERIMENTS: dict[str, tuple[str, ...]] = {
         "objective.update_order=discriminators_first",
         "objective.pool=half_new",
         "objective.pool_size=3",
+        # A penalty's second derivatives round a hundred times as much as other gradients.
+        "optimiser.learning_rate=5e-5",
     ),
     "unet with dropout, hinge, simultaneous": (
         "model.generator=unet",
