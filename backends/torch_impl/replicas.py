@@ -18,7 +18,7 @@ from backends.interface import Batch
 from backends.shards import ReplicaLost, shard, share
 
 LOST_SECONDS = 5.0  # that a process may take to end once its end of a connection is gone
-CONNECTED = timedelta(minutes=1)  # within that, by replicas that have imported everything
+CONNECTED = timedelta(minutes=5)  # within that, by replicas that have imported everything
 PATIENCE = timedelta(minutes=30)  # with a replica that is there but says nothing: it may compile
 
 

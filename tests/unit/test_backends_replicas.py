@@ -47,6 +47,10 @@ def gone(process: int) -> bool:
 
 @pytest.fixture
 def two():
+    return trained_by_two()
+
+
+def trained_by_two():
     backend = backends.load("torch", model(), OBJECTIVE, TWO)
     backend.load_state(drawn_state(model(), OBJECTIVE))
     return backend
@@ -123,7 +127,7 @@ def test_shares_are_the_batch_in_its_order():
         joined = np.concatenate([part.kept["fake_a"][i] for part in parts])
         np.testing.assert_array_equal(joined, mask)
     assert all(part.pool_a is whole.pool_a for part in parts)
-    with pytest.raises(ValueError, match=r"training\.batch_size: 4 images .* replicas=3"):
+    with pytest.raises(ValueError, match=r"training\.batch_size: 4 .* runtime\.replicas=3"):
         shard(whole, 0, 3)
 
 
@@ -155,11 +159,12 @@ def test_what_followers_are_sent_arrives_as_it_was():
 # ----------------------------------------------------------------------------------- endings
 
 
-def test_followers_end_with_the_backend(two):
-    processes = [process.pid for process in followers(two).processes]
-    two.train_step(batch(count=2))
-    assert len(two.losses()) == 1 and two.environment()["replicas"] == 2
-    del two
+def test_followers_end_with_the_backend():
+    backend = trained_by_two()
+    processes = [process.pid for process in followers(backend).processes]
+    backend.train_step(batch(count=2))
+    assert len(backend.losses()) == 1 and backend.environment()["replicas"] == 2
+    del backend
     gc.collect()
     assert all(map(gone, processes))
 
