@@ -130,15 +130,17 @@ def connect(store: Store, rank: int, count: int, device: torch.device | None):
         options = torch.distributed.ProcessGroupNCCL.Options()
         options._timeout = PATIENCE
         group = torch.distributed.ProcessGroupNCCL(store, rank, count, options)
-        # It connects at the first collective, and the store is gone then.
-        group.allreduce([torch.zeros(1, device=device)]).wait()
-        torch.cuda.synchronize(device)
-        return group
-    options = ProcessGroupGloo._Options()
-    options._devices = [ProcessGroupGloo.create_device(hostname="127.0.0.1")]
-    options._threads, options._timeout = 2, CONNECTED
-    group = ProcessGroupGloo(store, rank, count, options)
-    group._set_default_timeout(PATIENCE)
+    else:
+        options = ProcessGroupGloo._Options()
+        options._devices = [ProcessGroupGloo.create_device(hostname="127.0.0.1")]
+        options._threads, options._timeout = 2, CONNECTED
+        group = ProcessGroupGloo(store, rank, count, options)
+        group._set_default_timeout(PATIENCE)
+    # Behind this all are connected, and nobody needs the store any longer.
+    met = torch.ones(1, device=device)
+    group.allreduce([met]).wait()
+    if met.item() != count:
+        raise ReplicaLost(f"{met.item():.0f} of {count} replicas met")
     return group
 
 
