@@ -54,7 +54,7 @@ EXPERIMENTS: dict[str, tuple[str, ...]] = {
     ),
     "unet with dropout, hinge, simultaneous": (
         "model.generator=unet",
-        "model.depth=2",
+        "model.depth=3",
         "model.dropout=0.3",
         "objective.adversarial=hinge",
         "objective.update_order=simultaneous",
