@@ -79,7 +79,8 @@ help:
 	@echo "make scaling   [PRESET=quick] [AXES=size,batch,filters,blocks] [VALUES=\"size=32,64\"] [SET=...]"
 	@echo "               time and memory of a step as these grow, on one page"
 	@echo "make parity    [PRESET=quick] [DEVICE=cuda]  do all backends compute the same? This experiment, and"
-	@echo "               small ones with every option; with DEVICE=cuda this one on the GPU against the CPU"
+	@echo "               small ones with every option; with DEVICE=cuda this one on the GPU against the CPU;"
+	@echo "               REPLICAS=2: do two devices that train together compute what one does?"
 	@echo "make consistency [DATASET=seasons] [BACKENDS=torch,tf] [DATA_DIR=folder] [RESULTS=results]"
 	@echo "               is the difference between frameworks more than noise? Half an hour on two cores"
 	@echo "make gpu-check [BACKENDS=torch] [MINUTES=7] [RESULTS=results]  on a new GPU: does everything run,"
@@ -151,8 +152,10 @@ stress: export KILLS := $(KILLS)
 stress:
 	@$(TEST_BIN)/python -m pytest tests/stress --numprocesses auto
 
+parity: export REPLICAS := $(REPLICAS)
 parity:
-	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE"
+	@$(BIN)/cyclebench parity --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+		--replicas "$$REPLICAS"
 
 consistency:
 	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \

@@ -76,6 +76,9 @@ class Runtime:
 
     `traced`: False has TensorFlow call its operations one by one where nothing is compiled. A graph
     of a step takes seconds to trace, which only long runs are worth. PyTorch has no such graph.
+
+    `replicas`: devices that train together, each on its share of every batch, with the numbers of
+    one device but for rounding: as many GPUs, or parts of the CPU, whose threads they share.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -87,6 +90,7 @@ class Runtime:
     compile: Compilation = "none"
     deterministic: bool = False
     traced: bool = True
+    replicas: int = 1
 
     @property
     def stored(self) -> Literal["float32", "float64"]:
@@ -204,6 +208,15 @@ def check_capability(runtime: Runtime, gpu: str, capability: tuple[int, int] | N
         raise ValueError(f"runtime.tf32: true: {has}; take false")
 
 
+def check_count(runtime: Runtime, gpus: int) -> None:
+    """Raises ValueError where there are fewer GPUs than replicas."""
+    if runtime.replicas > gpus:
+        raise ValueError(
+            f"runtime.replicas: {runtime.replicas}, but the framework sees {gpus} GPU(s); take as"
+            " many at most"
+        )
+
+
 def resident_peak() -> PeakMemory:
     """High-water mark of this process's own memory."""
     try:
@@ -232,6 +245,8 @@ class Backend(Protocol):
         `channels_last`: whether images are stored so; None where the framework decides by itself.
 
         `deterministic`: whether the same steps again are the same to the last bit.
+
+        `replicas`: devices that train together.
 
         `neutral_options`: fields of Runtime that here change how, but not what, is computed.
         """

@@ -23,10 +23,12 @@ from backends.interface import (
 )
 from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
+from backends.shards import check_replicas
 from backends.tf_impl import device, networks, weights
 from backends.tf_impl.image_pool import ImagePool
 from backends.tf_impl.losses import Networks
 from backends.tf_impl.networks import Discriminator, generator
+from backends.tf_impl.replicas import Replicas
 from backends.tf_impl.training import Average, Trainer, in_pieces
 
 
@@ -34,12 +36,19 @@ class Backend:
     """CycleGAN in TensorFlow, compiled with tf.function. See backends.interface.Backend."""
 
     def __init__(self, model: Model, objective: Objective, runtime: Runtime):
+        check_replicas(model, runtime)
+        if runtime.replicas > 1 and runtime.compile != "none":
+            raise ValueError(
+                f"runtime.compile: {runtime.compile}: XLA compiles the step of one device; with"
+                f" runtime.replicas={runtime.replicas} take none"
+            )
         self.model, self.objective, self.runtime = model, objective, runtime
         self.device = device.configure(runtime)
+        self.replicas = Replicas(runtime.replicas, self.device)
         self.dtype = runtime.stored
         policy = "mixed_bfloat16" if runtime.precision == "bfloat16" else self.dtype
         twice = objective.adversarial == "wasserstein_gp"
-        with tf.device(self.device):
+        with self.replicas.scope(), tf.device(self.device):
             self.levels = tf.constant(levels(self.dtype))
             self.networks = Networks(
                 generator(model.g_ab, name="g_ab", dtype=policy),
@@ -60,7 +69,8 @@ class Backend:
             pool_a = ImagePool(objective.pool_size, model.shape_a, self.dtype)
             pool_b = ImagePool(objective.pool_size, model.shape_b, self.dtype)
             average = Average(self.networks, objective, *averaged) if averaged else None
-            self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average)
+            pools = (pool_a, pool_b)
+            self.trainer = Trainer(self.networks, objective, pools, average, self.replicas)
         self.laps = Laps(self.synchronize)
         self.pending: list[tf.Tensor] = []
         # Without an answer TensorFlow decides by itself, which is not the same as no.
@@ -92,6 +102,7 @@ class Backend:
         weights.load_state(self.trainer, state)
 
     def state(self) -> dict[str, np.ndarray]:
+        self.compare_state()
         return weights.read_state(self.trainer)
 
     def train_step(self, batch: Batch) -> None:
@@ -99,7 +110,7 @@ class Backend:
 
     def timed_step(self, batch: Batch) -> dict[str, float]:
         self.laps.begin()
-        tensors = self._cast(self._tensors(batch))
+        tensors = self.replicas.run(self._cast, self._tensors(batch))
         self.laps.end("host")
         self.pending.append(self.in_pieces.step(tensors))
         self.laps.end("host")
@@ -129,16 +140,10 @@ class Backend:
             return np.concatenate([scores.numpy() for scores in one_by_one])
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
-        batch = self._cast(self._tensors(batch))
-        pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
-        kept = [*pools, *weights.statistics(self.networks).values()]
-        before = [tf.identity(variable) for variable in kept]
-        g_gradients, _, fake_a, fake_b = self.trainer.generator_backward(batch)
-        d_gradients, _ = self.trainer.discriminators_on_pools(batch, fake_a, fake_b)
-        for variable, value in zip(kept, before, strict=True):
-            variable.assign(value)
-        pairs = zip(weights.parameters(self.networks), g_gradients + d_gradients, strict=True)
-        return {name: weights.to_canonical(gradient) for name, gradient in pairs}
+        gradients = self.replicas.run(self._eager_gradients, self._tensors(batch))
+        pairs = zip(weights.parameters(self.networks), gradients, strict=True)
+        first = self.replicas.first
+        return {name: weights.to_canonical(first(gradient)) for name, gradient in pairs}
 
     def apply_gradients(
         self, gradients: State, learning_rate: float, discriminator_learning_rate: float
@@ -148,8 +153,8 @@ class Backend:
         rates = (learning_rate, discriminator_learning_rate)
         rate_g, rate_d = (tf.constant(rate, tf.float64) for rate in rates)
         generators = len(self.trainer.generators)
-        self.trainer.adam_g.apply(given[:generators], rate_g)
-        self.trainer.adam_d.apply(given[generators:], rate_d)
+        self.replicas.run(self.trainer.adam_g.apply, given[:generators], rate_g)
+        self.replicas.run(self.trainer.adam_d.apply, given[generators:], rate_d)
 
     def activations(
         self, network: str, images: np.ndarray, training: bool = False
@@ -171,12 +176,30 @@ class Backend:
     def peaks(self) -> Peaks:
         return device.peaks(self.device, self.runtime.precision)
 
+    def compare_state(self) -> None:
+        """Raises RuntimeError if replicas are not the same to the last bit."""
+        self.replicas.check_same(weights.everything(self.trainer))
+
     @cached_property
     def in_pieces(self) -> Trainer:
         return in_pieces(self.trainer, self.laps.end, self.xla)
 
     def _eager_step(self, batch: Batch) -> tf.Tensor:
+        return self.replicas.first(self.replicas.run(self._replica_step, batch))
+
+    def _replica_step(self, batch: Batch) -> tf.Tensor:
         return self.trainer.step(self._cast(batch))
+
+    def _eager_gradients(self, batch: Batch) -> list[tf.Tensor]:
+        batch = self._cast(batch)
+        pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
+        kept = [*pools, *weights.statistics(self.networks).values()]
+        before = [tf.identity(variable) for variable in kept]
+        g_gradients, _, fake_a, fake_b = self.trainer.generator_backward(batch)
+        d_gradients, _ = self.trainer.discriminators_on_pools(batch, fake_a, fake_b)
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(value)
+        return g_gradients + d_gradients
 
     def _eager_translate(self, network: Callable, images: tf.Tensor) -> tf.Tensor:
         fakes = network(self._images(images), training=False)
@@ -190,13 +213,16 @@ class Backend:
 
         Mixing shares are left out, unless there is a gradient penalty.
         """
-        if self.objective.adversarial != "wasserstein_gp":
-            batch = batch._replace(mix_a=(), mix_b=())
-        with tf.device(self.device):
+
+        def tensors(batch: Batch) -> Batch:
+            if self.objective.adversarial != "wasserstein_gp":
+                batch = batch._replace(mix_a=(), mix_b=())
             rates = (batch.learning_rate, batch.discriminator_learning_rate)
             rate_g, rate_d = (tf.constant(rate, tf.float64) for rate in rates)
-            tensors = tf.nest.map_structure(tf.constant, batch)
-            return tensors._replace(learning_rate=rate_g, discriminator_learning_rate=rate_d)
+            found = tf.nest.map_structure(tf.constant, batch)
+            return found._replace(learning_rate=rate_g, discriminator_learning_rate=rate_d)
+
+        return self.replicas.hand_out(tensors, batch)
 
     def _cast(self, batch: Batch) -> Batch:
         """Images in [-1, 1] and mixing shares in the precision of the runtime."""

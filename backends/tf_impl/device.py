@@ -19,6 +19,7 @@ from backends.interface import (
     Peaks,
     Runtime,
     check_capability,
+    check_count,
     fastest,
     resident_peak,
 )
@@ -34,6 +35,7 @@ def configure(runtime: Runtime) -> str:
     if runtime.device == "cuda" and not gpus:
         raise ValueError(f"device cuda: TensorFlow sees no GPU: {why_no_gpu()}")
     if runtime.device == "cuda":
+        check_count(runtime, len(gpus))
         details = tf.config.experimental.get_device_details(gpus[0])
         check_capability(runtime, _gpu_name(), details.get("compute_capability"))
     if tf.config.threading.get_intra_op_parallelism_threads() != runtime.threads:
@@ -44,8 +46,10 @@ def configure(runtime: Runtime) -> str:
             raise ValueError("threads: TensorFlow has started with another number") from None
     if _pywrap_util_port.IsMklEnabled() and not runtime.onednn:
         raise ValueError("onednn: TensorFlow has started with it")
-    # One GPU, as PyTorch takes: TensorFlow would open a context on each.
-    gpus = gpus[:1] if runtime.device == "cuda" else []
+    if runtime.device == "cpu":
+        divide_cpu(runtime.replicas)
+    # As many GPUs as PyTorch takes: TensorFlow would open a context on each.
+    gpus = gpus[: runtime.replicas] if runtime.device == "cuda" else []
     tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
         # Otherwise TensorFlow takes all of the memory, also what the other backend needs.
@@ -53,6 +57,18 @@ def configure(runtime: Runtime) -> str:
     tf.config.experimental.enable_tensor_float_32_execution(runtime.tf32)
     set_deterministic(runtime.deterministic)
     return "/GPU:0" if runtime.device == "cuda" else "/CPU:0"
+
+
+def divide_cpu(replicas: int) -> None:
+    """A CPU for each. Raises ValueError where TensorFlow has started with fewer."""
+    [cpu] = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
+    if len(tf.config.get_logical_device_configuration(cpu) or [cpu]) >= replicas:
+        return
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError:
+        raise ValueError("runtime.replicas: TensorFlow has started with fewer") from None
 
 
 def why_no_gpu() -> str:
@@ -93,6 +109,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
         "channels_last": None,  # TensorFlow chooses for every operation
         "deterministic": not cuda or config.is_op_determinism_enabled(),
+        "replicas": runtime.replicas,
         "compiled": "tf.function" + (" with XLA" if runtime.compile != "none" else ""),
         "neutral_options": NEUTRAL_OPTIONS,
     }

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow import Tensor, Variable
 
 from backends.interface import POOL_PASS, POOL_SWAP, PoolDecision
+from backends.tf_impl.replicas import own
 
 
 class ImagePool:
@@ -21,12 +22,12 @@ class ImagePool:
         """
         if self.images.shape[0] == 0:
             return [fakes]
-        shown = []
+        shown, images = [], own(self.images)
         for i in range(fakes.shape[0]):
             action, slot = decision.action[i], decision.slot[i]
-            fake, stored = fakes[i], self.images.sparse_read(slot)
+            fake, stored = fakes[i], images.sparse_read(slot)
             shown.append(tf.where(action == POOL_SWAP, stored, fake))
             written = tf.where(action == POOL_PASS, stored, fake)
-            self.images.scatter_update(tf.IndexedSlices(written[None], slot[None]))
-        drawn = self.images.sparse_read(decision.drawn)
+            images.scatter_update(tf.IndexedSlices(written[None], slot[None]))
+        drawn = images.sparse_read(decision.drawn)
         return [tf.stack(shown), drawn] if decision.drawn.shape[0] else [tf.stack(shown)]

@@ -19,6 +19,7 @@ from backends.tf_impl.losses import (
     discriminator_losses,
     generator_losses,
 )
+from backends.tf_impl.replicas import Replicas
 
 
 class Adam:
@@ -105,14 +106,21 @@ class Trainer:
         objective: Objective,
         pools: tuple[ImagePool, ImagePool],
         average: Average | None,
+        replicas: Replicas,
     ):
         self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
+        self.replicas = replicas
         self.generators = [*variables(networks.g_ab), *variables(networks.g_ba)]
         self.discriminators = [*variables(networks.d_a), *variables(networks.d_b)]
         clip = objective.clip if objective.adversarial == "wasserstein" else None
         self.adam_g = Adam(self.generators, objective)
         self.adam_d = Adam(self.discriminators, objective, clip)
+
+    def fakes(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of A and B."""
+        fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
+        return self.networks.g_ba(batch.b, batch.kept.get("fake_a", ())), fake_b
 
     def generator_losses(self, batch: Batch) -> GeneratorLosses:
         return generator_losses(self.networks, self.objective, batch)
@@ -122,7 +130,7 @@ class Trainer:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.generators)
             losses = self.generator_losses(batch)
-        gradients = tape.gradient(losses.total, self.generators)
+        gradients = self.replicas.average(tape.gradient(losses.total, self.generators))
         return gradients, losses.terms, losses.fake_a, losses.fake_b
 
     def discriminator_backward(
@@ -140,17 +148,21 @@ class Trainer:
             total = objective.discriminator_weight * (a.total + b.total)
             if objective.adversarial == "wasserstein_gp":
                 total = total + objective.gradient_penalty * (a.penalty + b.penalty)
-        gradients = tape.gradient(total, self.discriminators)
+        gradients = self.replicas.average(tape.gradient(total, self.discriminators))
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
         return gradients, [a.total, b.total, *accuracies, a.penalty, b.penalty]
 
     def discriminators_on_pools(
         self, batch: Batch, fake_a: Tensor, fake_b: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """`discriminator_backward` on new fakes after they have met the pools."""
-        shown_a = self.pool_a.exchange(fake_a, batch.pool_a)
-        shown_b = self.pool_b.exchange(fake_b, batch.pool_b)
-        return self.discriminator_backward(batch, shown_a, shown_b)
+        """`discriminator_backward` on new fakes after they have met the pools.
+
+        Those of all replicas meet them, as in a batch of one device; then each takes its share.
+        """
+        part, gather = self.replicas.part, self.replicas.gather
+        shown_a = self.pool_a.exchange(gather(fake_a), batch.pool_a)
+        shown_b = self.pool_b.exchange(gather(fake_b), batch.pool_b)
+        return self.discriminator_backward(batch, *([*map(part, x)] for x in (shown_a, shown_b)))
 
     def update(self, adam: Adam, gradients: list[Tensor], learning_rate: Tensor) -> None:
         adam.apply(gradients, learning_rate)
@@ -159,8 +171,13 @@ class Trainer:
         if self.average is not None:
             self.average.update(self.adam_g.step)
 
+    def recorded(self, terms: list[Tensor], judged: list[Tensor]) -> Tensor:
+        """RECORDED values, means over all replicas."""
+        [values] = self.replicas.average([tf.stack([*terms, *judged])])
+        return values
+
     def step(self, batch: Batch) -> Tensor:
-        """One training step; images are (N, H, W, C) in [-1, 1], rates float64.
+        """One training step; images, this replica's share, are (N, H, W, C) in [-1, 1].
 
         Returns the RECORDED values, still on the device.
         """
@@ -173,13 +190,11 @@ class Trainer:
         order = self.objective.update_order
         rate_g, rate_d = batch.learning_rate, batch.discriminator_learning_rate
         if order == "discriminators_first":
-            fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
-            fake_a = self.networks.g_ba(batch.b, batch.kept.get("fake_a", ()))
-            gradients_d, judged = self.discriminators_on_pools(batch, fake_a, fake_b)
+            gradients_d, judged = self.discriminators_on_pools(batch, *self.fakes(batch))
             self.update(self.adam_d, gradients_d, rate_d)
             gradients_g, terms, *_ = self.generator_backward(batch)
             self.update(self.adam_g, gradients_g, rate_g)
-            return tf.stack([*terms, *judged])
+            return self.recorded(terms, judged)
         gradients_g, terms, fake_a, fake_b = self.generator_backward(batch)
         if order == "generators_first":
             self.update(self.adam_g, gradients_g, rate_g)
@@ -187,7 +202,7 @@ class Trainer:
         if order == "simultaneous":
             self.update(self.adam_g, gradients_g, rate_g)
         self.update(self.adam_d, gradients_d, rate_d)
-        return tf.stack([*terms, *judged])
+        return self.recorded(terms, judged)
 
 
 def in_pieces(trainer: Trainer, end: Callable[..., None], xla: bool | None) -> Trainer:
@@ -198,10 +213,15 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], xla: bool | None) -> T
     """
     pieces = copy.copy(trainer)
     averaged = [v.value for net in trainer.networks for v in net.non_trainable_variables]
-    compiled = partial(tf.function, jit_compile=xla)
+
+    def compiled(piece: Callable) -> Callable:
+        return tf.function(partial(trainer.replicas.run, piece), jit_compile=xla)
+
     forward, both = compiled(trainer.generator_losses), compiled(trainer.generator_backward)
     judge, update = compiled(trainer.discriminators_on_pools), compiled(trainer.update)
-    update_average = compiled(trainer.update_average)
+    update_average, recorded = compiled(trainer.update_average), compiled(trainer.recorded)
+    pieces.fakes = compiled(trainer.fakes)
+    pieces.recorded = lambda *values: trainer.replicas.first(recorded(*values))
 
     def generator_backward(batch: Batch):
         before = [tf.identity(value) for value in averaged]

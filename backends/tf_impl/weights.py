@@ -43,9 +43,18 @@ def averages(trainer: Trainer) -> dict[str, Variable]:
     }
 
 
+def everything(trainer: Trainer) -> dict[str, Variable]:
+    """Canonical name -> variable, of all that a state holds but the steps taken."""
+    named = {**parameters(trainer.networks)}
+    for name, _, m, v in _slots(trainer):
+        named |= {f"adam_m/{name}": m, f"adam_v/{name}": v}
+    pools = {"pool_a": trainer.pool_a.images, "pool_b": trainer.pool_b.images}
+    return {**named, **statistics(trainer.networks), **averages(trainer), **pools}
+
+
 def to_canonical(variable: Variable) -> np.ndarray:
     """TensorFlow's layouts are the canonical ones."""
-    return np.array(variable)
+    return np.array(variable.numpy())
 
 
 def load_state(trainer: Trainer, state: State) -> None:
@@ -67,7 +76,7 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
         state[name] = to_canonical(variable)
         state[f"adam_m/{name}"] = to_canonical(m)
         state[f"adam_v/{name}"] = to_canonical(v)
-    state["step"] = np.array(trainer.adam_g.step, np.int64)
+    state["step"] = np.array(trainer.adam_g.step.numpy(), np.int64)
     for name, variable in (statistics(trainer.networks) | averages(trainer)).items():
         state[name] = to_canonical(variable)
     for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):

@@ -23,19 +23,29 @@ from backends.interface import (
 )
 from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
-from backends.torch_impl import device, networks, weights
+from backends.shards import check_replicas
+from backends.torch_impl import device, follower, networks, weights
 from backends.torch_impl.image_pool import ImagePool
 from backends.torch_impl.losses import Networks
 from backends.torch_impl.networks import Discriminator, generator
+from backends.torch_impl.replicas import Replicas
 from backends.torch_impl.training import Average, Trainer, in_pieces
 
 
 class Backend:
     """CycleGAN in PyTorch, run eagerly. See backends.interface.Backend."""
 
-    def __init__(self, model: Model, objective: Objective, runtime: Runtime):
+    def __init__(
+        self,
+        model: Model,
+        objective: Objective,
+        runtime: Runtime,
+        replicas: Replicas | None = None,
+    ):
+        check_replicas(model, runtime)
         self.model, self.objective, self.runtime = model, objective, runtime
-        self.device = device.configure(runtime)
+        self.device = device.configure(runtime, replicas.rank if replicas else 0)
+        self.replicas = replicas or follower.begin(model, objective, runtime, self.device)
         self.dtype = getattr(torch, runtime.stored)
         self.levels = torch.from_numpy(levels(runtime.stored)).to(self.device)
         self.networks = Networks(
@@ -61,7 +71,7 @@ class Backend:
         pool_a = ImagePool(objective.pool_size, model.shape_a, like)
         pool_b = ImagePool(objective.pool_size, model.shape_b, like)
         average = Average(self.networks, objective, *averaged) if averaged else None
-        self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average)
+        self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average, self.replicas)
         self.laps = Laps(self.synchronize)
         self.pending: list[torch.Tensor] = []
 
@@ -71,18 +81,21 @@ class Backend:
     def load_state(self, state: State) -> None:
         check_state(state, state_shapes(self.model, self.objective))
         weights.load_state(self.trainer, state)
+        self.share_state()
 
     def state(self) -> dict[str, np.ndarray]:
+        self.compare_state()
         return weights.read_state(self.trainer)
 
     def train_step(self, batch: Batch) -> None:
         self._begin_step()
-        self.pending.append(self.trainer.step(self._tensors(batch)))
+        tensors = self._tensors(self.replicas.hand_out("train_step", batch))
+        self.pending.append(self.trainer.step(tensors))
 
     def timed_step(self, batch: Batch) -> dict[str, float]:
         self._begin_step()
         self.laps.begin()
-        tensors = self._tensors(batch)
+        tensors = self._tensors(self.replicas.hand_out("train_step", batch))
         self.laps.end("host")
         self.pending.append(self.in_pieces.step(tensors))
         self.laps.end("host")
@@ -92,7 +105,9 @@ class Backend:
         pending, self.pending = self.pending, []
         if not pending:
             return np.zeros((0, len(RECORDED)))
-        return torch.stack(pending).cpu().numpy()
+        losses = torch.stack(pending).cpu().numpy()
+        self.replicas.check_there()
+        return losses
 
     @torch.inference_mode()
     def translate(
@@ -116,7 +131,7 @@ class Backend:
         return np.concatenate(parts)
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
-        batch = self._tensors(batch)
+        batch = self._tensors(self.replicas.hand_out("gradients", batch))
         pools = (self.trainer.pool_a.images, self.trainer.pool_b.images)
         kept = [*pools, *weights.statistics(self.networks).values()]
         before = [tensor.clone() for tensor in kept]
@@ -133,6 +148,7 @@ class Backend:
         weights.set_gradients(self.networks, gradients)
         self.trainer.adam_g.apply(learning_rate)
         self.trainer.adam_d.apply(discriminator_learning_rate)
+        self.share_state()
 
     @torch.no_grad()
     def activations(
@@ -146,6 +162,7 @@ class Backend:
 
     def synchronize(self) -> None:
         device.synchronize(self.device)
+        self.replicas.check_there()
 
     def reset_peak_memory(self) -> None:
         device.reset_peak_memory(self.device)
@@ -155,6 +172,22 @@ class Backend:
 
     def peaks(self) -> Peaks:
         return device.peaks(self.device, self.runtime.precision)
+
+    def share_state(self) -> None:
+        """What replica 0 has goes to the others."""
+        self.replicas.tell("load_state", self.trainer.adam_g.count)
+        self.receive_state(self.trainer.adam_g.count)
+
+    def receive_state(self, count: int) -> None:
+        """As replica 0 has it after `count` steps."""
+        for adam in (self.trainer.adam_g, self.trainer.adam_d):
+            adam.set_count(count)
+        self.replicas.spread(weights.everything(self.trainer).values())
+
+    def compare_state(self) -> None:
+        """Raises RuntimeError if replicas are not the same to the last bit."""
+        self.replicas.tell("compare_state")
+        self.replicas.check_same(weights.everything(self.trainer))
 
     @cached_property
     def in_pieces(self) -> Trainer:

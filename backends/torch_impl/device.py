@@ -16,6 +16,7 @@ from backends.interface import (
     Peaks,
     Runtime,
     check_capability,
+    check_count,
     fastest,
     resident_peak,
 )
@@ -25,19 +26,27 @@ from backends.interface import (
 NEUTRAL_OPTIONS = ("onednn", "channels_last")
 
 
-def configure(runtime: Runtime) -> torch.device:
-    """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot."""
+def configure(runtime: Runtime, rank: int = 0) -> torch.device:
+    """Put the process into the state that `runtime` asks for. Raises ValueError if it cannot.
+
+    `rank`: of this replica.
+    """
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device cuda: PyTorch sees no GPU: {why_no_gpu()}")
     if runtime.device == "cuda":
+        check_count(runtime, torch.cuda.device_count())
+        if runtime.replicas > 1:
+            torch.cuda.set_device(rank)
         gpu = torch.cuda.get_device_name()
         check_capability(runtime, gpu, torch.cuda.get_device_capability())
-    torch.set_num_threads(runtime.threads)
+    torch.set_num_threads(max(1, runtime.threads // runtime.replicas))
     torch.backends.mkldnn.set_flags(runtime.onednn)
     torch.backends.cuda.matmul.allow_tf32 = runtime.tf32
     torch.backends.cudnn.allow_tf32 = runtime.tf32
     torch.backends.cudnn.benchmark = runtime.device == "cuda" and not runtime.deterministic
     set_deterministic(runtime.deterministic)
+    if runtime.device == "cuda" and runtime.replicas > 1:
+        return torch.device("cuda", rank)
     return torch.device(runtime.device)
 
 
@@ -84,6 +93,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "precision": runtime.precision + (" (TF32)" if tf32 else ""),
         "channels_last": channels_last(runtime),
         "deterministic": not cuda or torch.are_deterministic_algorithms_enabled(),
+        "replicas": runtime.replicas,
         "compiled": "eager" if runtime.compile == "none" else f"torch.compile, {runtime.compile}",
         "neutral_options": NEUTRAL_OPTIONS,
     }

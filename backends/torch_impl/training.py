@@ -19,6 +19,7 @@ from backends.torch_impl.losses import (
     discriminator_losses,
     generator_losses,
 )
+from backends.torch_impl.replicas import Replicas
 
 
 class Adam(torch.optim.Adam):
@@ -99,14 +100,22 @@ class Trainer:
         objective: Objective,
         pools: tuple[ImagePool, ImagePool],
         average: Average | None,
+        replicas: Replicas,
     ):
         self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
+        self.replicas = replicas
         self.generators = [*networks.g_ab.parameters(), *networks.g_ba.parameters()]
         self.discriminators = [*networks.d_a.parameters(), *networks.d_b.parameters()]
         clip = objective.clip if objective.adversarial == "wasserstein" else None
         self.adam_g = Adam(self.generators, objective)
         self.adam_d = Adam(self.discriminators, objective, clip)
+
+    @torch.no_grad()
+    def fakes(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of A and B."""
+        fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
+        return self.networks.g_ba(batch.b, batch.kept.get("fake_a", ())), fake_b
 
     def generator_losses(self, batch: Batch) -> GeneratorLosses:
         return generator_losses(self.networks, self.objective, batch)
@@ -118,6 +127,7 @@ class Trainer:
         self.adam_g.zero_grad()
         losses = self.generator_losses(batch)
         losses.total.backward()
+        self.replicas.average([parameter.grad for parameter in self.generators])
         terms = [term.detach() for term in losses.terms]
         return terms, losses.fake_a.detach(), losses.fake_b.detach()
 
@@ -138,15 +148,20 @@ class Trainer:
         if objective.adversarial == "wasserstein_gp":
             total = total + objective.gradient_penalty * (a.penalty + b.penalty)
         total.backward()
+        self.replicas.average([parameter.grad for parameter in self.discriminators])
         accuracies = [a.accuracy_real, a.accuracy_fake, b.accuracy_real, b.accuracy_fake]
         recorded = [a.total, b.total, *accuracies, a.penalty, b.penalty]
         return [value.detach() for value in recorded]
 
     def discriminators_on_pools(self, batch: Batch, fake_a: Tensor, fake_b: Tensor) -> list[Tensor]:
-        """`discriminator_backward` on new fakes after they have met the pools."""
-        shown_a = self.pool_a.exchange(fake_a, batch.pool_a)
-        shown_b = self.pool_b.exchange(fake_b, batch.pool_b)
-        return self.discriminator_backward(batch, shown_a, shown_b)
+        """`discriminator_backward` on new fakes after they have met the pools.
+
+        Those of all replicas meet them, as in a batch of one device; then each takes its share.
+        """
+        part, gather = self.replicas.part, self.replicas.gather
+        shown_a = self.pool_a.exchange(gather(fake_a), batch.pool_a)
+        shown_b = self.pool_b.exchange(gather(fake_b), batch.pool_b)
+        return self.discriminator_backward(batch, *([*map(part, x)] for x in (shown_a, shown_b)))
 
     def update(self, adam: Adam, learning_rate: float) -> None:
         adam.apply(learning_rate)
@@ -155,8 +170,14 @@ class Trainer:
         if self.average is not None:
             self.average.update(self.adam_g.count)
 
+    def recorded(self, terms: list[Tensor], judged: list[Tensor]) -> Tensor:
+        """RECORDED values, means over all replicas."""
+        values = torch.stack([*terms, *judged])
+        self.replicas.average([values])
+        return values
+
     def step(self, batch: Batch) -> Tensor:
-        """One training step; images are (N, C, H, W) in [-1, 1].
+        """One training step; images are (N, C, H, W) in [-1, 1], this replica's share.
 
         Returns the RECORDED values, still on the device.
         """
@@ -169,14 +190,11 @@ class Trainer:
         order = self.objective.update_order
         rate_g, rate_d = batch.learning_rate, batch.discriminator_learning_rate
         if order == "discriminators_first":
-            with torch.no_grad():
-                fake_b = self.networks.g_ab(batch.a, batch.kept.get("fake_b", ()))
-                fake_a = self.networks.g_ba(batch.b, batch.kept.get("fake_a", ()))
-            judged = self.discriminators_on_pools(batch, fake_a, fake_b)
+            judged = self.discriminators_on_pools(batch, *self.fakes(batch))
             self.update(self.adam_d, rate_d)
             terms, *_ = self.generator_backward(batch)
             self.update(self.adam_g, rate_g)
-            return torch.stack([*terms, *judged])
+            return self.recorded(terms, judged)
         terms, fake_a, fake_b = self.generator_backward(batch)
         if order == "generators_first":
             self.update(self.adam_g, rate_g)
@@ -184,7 +202,7 @@ class Trainer:
         if order == "simultaneous":
             self.update(self.adam_g, rate_g)
         self.update(self.adam_d, rate_d)
-        return torch.stack([*terms, *judged])
+        return self.recorded(terms, judged)
 
 
 def in_pieces(trainer: Trainer, end: Callable[..., None]) -> Trainer:

@@ -39,6 +39,16 @@ def averages(trainer: Trainer) -> dict[str, Tensor]:
     return {f"average/{name}": tensor for name, tensor in named.items() if name.startswith("g_")}
 
 
+def everything(trainer: Trainer) -> dict[str, Tensor]:
+    """Canonical name -> tensor, of all that a state holds but the steps taken."""
+    named = {**parameters(trainer.networks)}
+    for name, parameter in parameters(trainer.networks).items():
+        adam = _adam(trainer, name).state[parameter]
+        named |= {f"adam_m/{name}": adam["exp_avg"], f"adam_v/{name}": adam["exp_avg_sq"]}
+    pools = {"pool_a": trainer.pool_a.images, "pool_b": trainer.pool_b.images}
+    return {**named, **statistics(trainer.networks), **averages(trainer), **pools}
+
+
 def to_canonical(tensor: Tensor) -> np.ndarray:
     """(out, in, h, w) to HWIO; a transposed convolution's (in, out, h, w) to (h, w, out, in)."""
     array = tensor.detach().cpu().numpy()

@@ -126,6 +126,12 @@ def add_parity(commands: shared.Commands) -> None:
     command.add_argument(
         "--fast", action="store_true", help="check this experiment alone, not the small ones"
     )
+    command.add_argument(
+        "--replicas",
+        type=shared.replicas_or_none,
+        metavar="N",
+        help="check that N devices that train together compute what one does, and nothing else",
+    )
     shared.add(command, "--json")
 
 
@@ -136,6 +142,7 @@ def run_parity(options: argparse.Namespace) -> int:
     from harness.studies.parity import (
         check_parity,
         climb_covering,
+        climb_replicas,
         print_experiments,
         print_rows,
         with_covering,
@@ -148,15 +155,18 @@ def run_parity(options: argparse.Namespace) -> int:
     check_backends(list(options.backends))
     device: Literal["cpu", "cuda"] = options.device or "cpu"
     find_machine(device)  # refuses one that is unknown or not there
-    if device == "cpu" and len(options.backends) < 2:
+    if device == "cpu" and len(options.backends) < 2 and not options.replicas:
         raise UserError("parity: needs two backends at least, such as --backends torch,tf")
     precisions: tuple[Precision, ...] = ()
     if device != "cpu":
         gpu = find_gpu()
         precisions = ("bfloat16", "tf32") if gpu and gpu.has_bfloat16 else ()
-    rows = check_parity(options.preset or "quick", options.backends, device, precisions)
-    covered = device == "cpu" and not options.fast
-    experiments = climb_covering(options.backends) if covered else {}
+    if options.replicas:
+        rows, experiments = [], climb_replicas(options.backends, options.replicas, device)
+    else:
+        rows = check_parity(options.preset or "quick", options.backends, device, precisions)
+        covered = device == "cpu" and not options.fast
+        experiments = climb_covering(options.backends) if covered else {}
     document = with_covering(rows, experiments)
     if options.to:
         write_document(document, options.to)
@@ -165,7 +175,8 @@ def run_parity(options: argparse.Namespace) -> int:
     if options.json:
         shared.print_json(document)
     else:
-        print_rows(rows, shared.table_console(options))
+        if rows:
+            print_rows(rows, shared.table_console(options))
         if experiments:
             print_experiments(experiments, shared.table_console(options))
         print(f"Parity: {passed} of {len(whole)} rows pass")

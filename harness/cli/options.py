@@ -97,6 +97,14 @@ def positive(text: str) -> float:
     return value
 
 
+def replicas_or_none(text: str) -> int | None:
+    """The Makefile passes empty variables on."""
+    found = count(text) if text else None
+    if found == 1:
+        raise argparse.ArgumentTypeError("1: give two devices at least")
+    return found
+
+
 def count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{shown(text)}: give a whole number above zero")

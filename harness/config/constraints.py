@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from backends.architecture import Layer
 from backends.cost import output_sizes
+from backends.interface import Runtime
 from backends.model import NETWORKS, Model
+from backends.shards import check_replicas
 from harness.config.sections import MOST_STEPS
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ STEM = 3  # pixels that head and stem of a ResNet can give and take on a side
 
 def check_constraints(experiment: Experiment) -> None:
     """Raises ValueError that names the key, what was given and what is possible."""
-    for check in (_gradient_penalty, _images, _networks, _training, _objective):
+    for check in (_gradient_penalty, _images, _networks, _training, _objective, _replicas):
         check(experiment)
 
 
@@ -130,3 +132,13 @@ def _objective(experiment: Experiment) -> None:
         )
     if objective.pool == "half_new" and objective.pool_size == 0:
         raise ValueError("objective.pool_size: half_new needs at least 1")
+
+
+def _replicas(experiment: Experiment) -> None:
+    count, size = experiment.runtime.replicas, experiment.training.batch_size
+    if size % count:
+        raise ValueError(
+            f"training.batch_size: {size} images cannot be shared out evenly among"
+            f" runtime.replicas={count}; take a multiple of it"
+        )
+    check_replicas(experiment.networks(), Runtime(replicas=count))

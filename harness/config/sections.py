@@ -33,6 +33,7 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=16_384)]
 Images = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Batch = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Replicas = Annotated[int, Field(strict=True, ge=1, le=1_024)]
 Epochs = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 Seconds = Annotated[float, Field(gt=0, le=1e8)]
 
@@ -218,6 +219,7 @@ class RuntimeSection(ConfigSection):
     channels_last: bool | None = Runtime.channels_last
     compile: interface.Compilation = Runtime.compile
     deterministic: bool = Runtime.deterministic
+    replicas: Replicas = Runtime.replicas
 
 
 class EvaluationSection(ConfigSection):

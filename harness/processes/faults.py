@@ -6,6 +6,7 @@ import errno
 import signal
 from contextlib import suppress
 
+from backends.shards import ReplicaLost
 from harness.system.errors import Diverged, Fault
 
 # Of frameworks and allocators, in lower case: the exceptions' names cannot be had without importing
@@ -25,6 +26,8 @@ def diagnosis(error: BaseException) -> tuple[Fault, str]:
     first_line = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, Diverged):
         return "diverged", str(error)
+    if isinstance(error, ReplicaLost):
+        return "died", str(error)
     if isinstance(error, MemoryError) or any(sign in first_line.lower() for sign in NO_MEMORY):
         return "memory", f"{first_line}; out of memory: {LESS_MEMORY}"
     if disk_full(error):

@@ -23,6 +23,7 @@ ELSEWHERE = {
     ),
     "how something is computed, not what": (
         *("runtime.onednn", "runtime.channels_last", "runtime.compile", "runtime.deterministic"),
+        "runtime.replicas",
     ),
     "when images are scored, and what scores have to be": (
         *("evaluation.evaluate_every", "evaluation.evaluate_unit", "evaluation.images"),

@@ -11,6 +11,7 @@ from harness.studies.parity.check import check_parity, parity_record, write_pari
 from harness.studies.parity.covering_climb import climb_covering
 from harness.studies.parity.ladder import CHECKS, climb
 from harness.studies.parity.parity_check import Rung
+from harness.studies.parity.replicas import climb_replicas
 from harness.studies.parity.rows import (
     ParityRow,
     as_json,
@@ -28,6 +29,7 @@ __all__ = [
     "check_parity",
     "climb",
     "climb_covering",
+    "climb_replicas",
     "parity_record",
     "print_experiments",
     "print_rows",

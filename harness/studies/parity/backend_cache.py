@@ -25,10 +25,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Site:
-    """A backend and the device it computes on."""
+    """A backend and the device it computes on, or so many of them together."""
 
     backend: str
     device: Literal["cpu", "cuda"] = "cpu"
+    replicas: int = 1
 
 
 class BackendCache:
@@ -96,7 +97,7 @@ class BackendCache:
         site = self.sites[name]
         reduced = {"precision": "float32" if precision == "tf32" else precision}
         asked = {**self.case.experiment.runtime.model_dump(), **reduced}
-        asked |= {"device": site.device, "tf32": precision == "tf32"}
+        asked |= {"device": site.device, "tf32": precision == "tf32", "replicas": site.replicas}
         # Networks with other norms are asked for a few passes: a graph would not pay.
         asked["traced"] = not self.case.quick and model in (None, self.case.model)
         threads = provenance.default_threads() // (len(self.names) if self.apart else 1)

@@ -53,25 +53,40 @@ def climb_covering(
     framework takes longer than any of them. Backends do not wait for each other.
     """
     processes: dict[tuple[str, bool], Process] = {}
-    caches, checks = {}, {}
+    caches: dict[str, BackendCache] = {}
+    checks: dict[str, Sequence[ParityCheck]] = {}
     for key, overrides in experiments.items():
         experiment = experiment_of(overrides)
         case, checks[key] = covering_case(experiment), checks_of(overrides)
         caches[key] = BackendCache(
             case, names, None, reduced(experiment), apart=True, processes=processes
         )
+    return climb_apart(caches, checks, processes, progress)
+
+
+def climb_apart(
+    caches: Mapping[str, BackendCache],
+    checks: Mapping[str, Sequence[ParityCheck]],
+    processes: Mapping[tuple[str, bool], Process],
+    progress: Callable[[int, int], None],
+) -> dict[str, list[ParityRow]]:
+    """Rows of every cache by its key. `processes`: those that the caches share, ended here."""
+    names = list(dict.fromkeys(name for cache in caches.values() for name in cache.names))
+    total = sum(len(cache.names) for cache in caches.values())
     done, lock = 0, Lock()
 
     def measure(name: str) -> None:
         nonlocal done
         for key, cache in caches.items():
+            if name not in cache.names:
+                continue
             for function in measurements(cache, name, checks[key]):
                 with suppress(Exception):
                     cache.once(function, name)
             cache.forget(name)
             with lock:
                 done += 1
-                progress(done, len(caches) * len(names))
+                progress(done, total)
 
     with ThreadPoolExecutor(len(names)) as pool:
         try:

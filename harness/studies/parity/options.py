@@ -153,6 +153,7 @@ EXEMPT = {
     "training.steps": "length of the schedule; parity sets its own",
     "runtime.tf32": "a GPU's arithmetic: `make parity DEVICE=cuda`",
     "runtime.onednn": "decided once a process; `cyclebench consistency` compares its kernels",
+    "runtime.replicas": "`make parity REPLICAS=2` compares them with one device",
     "evaluation": "when images are translated, and what counts as equivalent",
     "timing": "how long blocks and pauses are",
 }

@@ -35,6 +35,20 @@ class Rung(IntEnum):
         return f"{self.value:02d} {self.name.lower().replace('_', ' ')}"
 
 
+class ReplicaRung(IntEnum):
+    """Of the checks of replicas.py, which are no part of the ladder."""
+
+    TOGETHER = 1
+    GRADIENTS = 2
+    POOLS = 3
+    LOSSES = 4
+    TRAJECTORY = 5
+
+    @property
+    def label(self) -> str:
+        return f"r{self.value} {self.name.lower()}"
+
+
 @dataclass(frozen=True)
 class ParityCheck:
     """`measure` of every backend against `truth` of it, or else against the first backend's.
@@ -45,7 +59,7 @@ class ParityCheck:
     a cache that measures it. `quick`: covering experiments are measured by it as well.
     """
 
-    rung: Rung
+    rung: Rung | ReplicaRung
     measure: Measure
     tolerance: Tolerance
     truth: Measure | None = None

@@ -43,7 +43,12 @@ def load_backend(
     cannot do.
     """
     model, objective, state = trained.loadable()
-    asked = {**trained.configuration.runtime.model_dump(), "compile": "none", **changes}
+    asked = {
+        **trained.configuration.runtime.model_dump(),
+        "compile": "none",
+        "replicas": 1,
+        **changes,
+    }
     try:
         runtime = Runtime(device=device, threads=threads, **asked)  # type: ignore[arg-type]
         backend = load_anywhere(name, model, objective, runtime)
