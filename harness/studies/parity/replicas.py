@@ -165,10 +165,11 @@ def continued(cache: BackendCache, name: str, steps: int = 3) -> Facts:
     """Three times `steps` steps and the state at their end. The first site makes all of them; of
     any other it makes those in the middle, by the states of the first."""
     first, batches = cache.names[0], cache.case.batches
-    facts, state = Facts(), None
+    facts: Facts = {}
+    state: dict[str, np.ndarray] = {}
     for part, site in enumerate((first, name, first)):
         backend = cache.backend(site, "float64")
-        if state is not None:
+        if state:
             backend.load_state(state)
         backend.losses()
         for batch in batches[part * steps : (part + 1) * steps]:
