@@ -53,7 +53,7 @@ export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS
 WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRESS" \
 	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
-.PHONY: help compare estimate study test mistakes launchers stress parity consistency calibrate bench scaling bench-internal \
+.PHONY: help compare estimate study test mistakes devices stress parity consistency calibrate bench scaling bench-internal \
 	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
@@ -66,7 +66,7 @@ help:
 	@echo "               LAUNCHER=slurm [PARTITION=gpu] [MINUTES=1440] [CPUS=8]"
 	@echo "make test      unit, parity and end-to-end tests"
 	@echo "make mistakes  plants some 600 mistakes, one at a time, each of which a check must name"
-	@echo "make launchers  seeds trained at once: killed units, a lost node of Ray, a job whose time is up"
+	@echo "make devices   seeds at once (a lost node of Ray, a job whose time is up), one training on two devices"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
 	@echo "             [IMAGES=trainA,trainB,testA,testB] [SET=...]"
 	@echo "               predict time and cost of make compare on this machine;"
@@ -140,10 +140,10 @@ study:
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" $(WHERE) -- "$$STUDY"
 
 test:
-	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted and not launchers"
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted and not devices"
 
-launchers:
-	@$(TEST_BIN)/python -m pytest --numprocesses auto -m launchers
+devices:
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "devices and not planted"
 
 mistakes:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m planted

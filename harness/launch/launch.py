@@ -89,15 +89,22 @@ class Part:
     course: bool = False
 
 
-def at_once(launch: LaunchRequest, machine: Machine, request: ComparisonRequest, seeds: int) -> int:
+def at_once(
+    launch: LaunchRequest,
+    machine: Machine,
+    request: ComparisonRequest,
+    seeds: int,
+    replicas: int = 1,
+) -> int:
     """How many of `seeds` units this machine trains at the same time.
 
-    On GPUs one on each; on CPUs as many as leave every backend a core, and memory.
+    On GPUs as many as there are for `replicas` each; on CPUs as many as leave every backend a core,
+    and memory.
     """
     if launch.at_once is not None:
         return min(launch.at_once, seeds)
     if machine.device == "cuda":
-        return max(1, min(seeds, len(_places(machine))))
+        return max(1, min(seeds, len(_places(machine, replicas))))
     count = len(request.backends)
     memory = int(psutil.virtual_memory().available / (count * PROCESS_MEMORY))
     return max(1, min(seeds, machine.threads // count, memory))
@@ -121,7 +128,8 @@ def train_seeds(
     `all_seeds`: that are or were asked for, the first of which are timed; None: the request's.
     """
     timed = timed_seeds(bench.experiment, all_seeds or request.seeds)
-    several = at_once(launch, machine, request, len(request.seeds))
+    replicas = bench.experiment.runtime.replicas
+    several = at_once(launch, machine, request, len(request.seeds), replicas)
     if launch.launcher == "local" and several == 1:
         return train(
             bench,
@@ -190,26 +198,30 @@ def _launcher(
 ) -> tuple[Launcher, int]:
     """And how many units share a machine. Raises UserError."""
     seeds = sum(len(part.seeds) for part in parts)
+    replicas = max((part.bench.experiment.runtime.replicas for part in parts), default=1)
     if launch.launcher == "slurm":
-        gpus = 1 if machine.device == "cuda" else 0
+        gpus = replicas if machine.device == "cuda" else 0
         settings = SlurmSettings(
             launch.partition, launch.minutes, launch.cpus or SlurmSettings.cpus, gpus
         )
         return Slurm(settings, launch.leave), 1
     if launch.launcher == "ray":
         cpus = launch.cpus or len(request.backends)
-        cluster = RayCluster(launch.ray_address, machine.device, cpus, restarts)
+        gpus = replicas if machine.device == "cuda" else 0
+        cluster = RayCluster(launch.ray_address, cpus, gpus, restarts)
         return cluster, max(1, cluster.node_cpus() // cpus)
-    several = at_once(launch, machine, request, seeds)
-    return Local((_places(machine) * several)[:several]), several
+    several = at_once(launch, machine, request, seeds, replicas)
+    return Local((_places(machine, replicas) * several)[:several]), several
 
 
-def _places(machine: Machine) -> list[dict[str, str]]:
-    """A GPU each, of the kind that CUDA lists first: others would be another device's results."""
+def _places(machine: Machine, replicas: int = 1) -> list[dict[str, str]]:
+    """`replicas` GPUs each, of the kind that CUDA lists first: others would be another device's
+    results."""
     if machine.device != "cuda":
         return [{}]
-    gpus = visible_gpus()
-    return [{"CUDA_VISIBLE_DEVICES": gpu.uuid} for gpu in gpus if gpu.name == gpus[0].name]
+    gpus = [gpu.uuid for gpu in visible_gpus() if gpu.name == visible_gpus()[0].name]
+    shares = [gpus[i : i + replicas] for i in range(0, len(gpus), replicas)]
+    return [{"CUDA_VISIBLE_DEVICES": ",".join(s)} for s in shares if len(s) == replicas] or [{}]
 
 
 def _at_most(launch: LaunchRequest, several: int) -> str:

@@ -49,13 +49,13 @@ class _RayTask:
 class RayCluster:
     """`address`: of a cluster; None: the one in RAY_ADDRESS, or else a new one on this machine.
 
-    `cpus`: of an untimed unit on a machine without GPUs. A timed one has a whole node to itself. On
-    GPUs a unit has one of them. `restarts`: after the loss of a node. Raises UserError.
+    `cpus`, `gpus`: of a unit; without GPUs a timed one has a whole node to itself. `restarts`: after
+    the loss of a node. Raises UserError.
     """
 
     name = "ray"
 
-    def __init__(self, address: str | None, device: str, cpus: int, restarts: int):
+    def __init__(self, address: str | None, cpus: int, gpus: int, restarts: int):
         try:
             self._ray = importlib.import_module("ray")
         except ImportError:
@@ -74,7 +74,7 @@ class RayCluster:
                 f"launcher ray: no cluster at {address or 'this machine'}"
                 f" ({' '.join(str(error).split())[:200]}); start one, or give its address"
             ) from None
-        self.device, self.cpus, self.restarts = device, cpus, restarts
+        self.cpus, self.gpus, self.restarts = cpus, gpus, restarts
         self._run = self._ray.remote(run_unit)
 
     def has_room(self) -> bool:
@@ -86,8 +86,8 @@ class RayCluster:
         return int(max((resources.get("CPU", 0) for resources in nodes), default=0))
 
     def submit(self, unit: Unit) -> Handle:
-        if self.device == "cuda":
-            wanted: dict[str, float] = {"num_gpus": 1, "num_cpus": self.cpus}
+        if self.gpus:
+            wanted = {"num_gpus": self.gpus, "num_cpus": self.cpus}
         else:
             wanted = {"num_cpus": self.node_cpus() if unit.timed else self.cpus}
         unit.queued(self.name)

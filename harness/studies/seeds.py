@@ -99,7 +99,8 @@ def train_until_decided(
                 f" seed takes {duration(seconds)}; the same command goes on"
             )
             return failures
-        more = at_once(launch, machine, request, bounds.maximum - begun)
+        replicas = bench.experiment.runtime.replicas
+        more = at_once(launch, machine, request, bounds.maximum - begun, replicas)
         wanted, with_pace = begun + more, None
 
 

@@ -21,7 +21,7 @@ from harness.records.run import find_runs
 from harness.records.units import UnitFiles, find_units
 from harness.system.lock import is_locked
 
-pytestmark = pytest.mark.launchers
+pytestmark = pytest.mark.devices
 SEEDS = 3
 ALL = ("--seeds", f"0-{SEEDS - 1}", "--backends", "torch")
 SETTINGS = given(["timing.timed_steps=4", "timing.timed_seeds=1", "timing.checkpoint_steps=2"])

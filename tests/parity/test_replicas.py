@@ -23,6 +23,7 @@ from harness.studies.parity.replicas import (
 )
 from harness.system import interpreters
 
+pytestmark = pytest.mark.devices
 HERE = Path(__file__).parent
 CONTINUED = (
     ParityCheck(ReplicaRung.TRAJECTORY, continued, tolerances.CONTINUATION, groups="losses"),

@@ -204,6 +204,8 @@ def test_gpus_of_another_kind_are_left_alone(monkeypatch):
     gpus = [Gpu(name, f"GPU-{i}", 0, (9, 0), None, (13, 0)) for i, name in enumerate("ABA")]
     monkeypatch.setattr(launch, "visible_gpus", lambda: tuple(gpus))
     assert [p["CUDA_VISIBLE_DEVICES"] for p in launch._places(GPU)] == ["GPU-0", "GPU-2"]
+    assert launch._places(GPU, 2) == [{"CUDA_VISIBLE_DEVICES": "GPU-0,GPU-2"}]
+    assert launch._places(GPU, 3) == [{}], "the backend then says that it needs more"
 
 
 def experiment(*settings):
@@ -275,7 +277,7 @@ def test_without_an_extra_the_message_names_it(monkeypatch, name, extra):
     monkeypatch.setattr(ray_cluster.importlib, "import_module", missing)
     with pytest.raises(UserError, match=rf"pip install 'cyclebench\[{extra}\]'"):
         if name == "ray":
-            ray_cluster.RayCluster(None, "cpu", 1, 0)
+            ray_cluster.RayCluster(None, 1, 0, 0)
         else:
             slurm.Slurm(slurm.SlurmSettings(), left=False)
 

@@ -129,7 +129,8 @@ def _train(
         f"Cells: {len(places) - len(todo)} of {len(places)} are trained, {len(todo)} to train"
     )
     timed = timed_seeds(places[0].bench.experiment, request.seeds)
-    several = at_once(launch, machine, request, len(todo) * len(request.seeds))
+    replicas = max(place.bench.experiment.runtime.replicas for place in places)
+    several = at_once(launch, machine, request, len(todo) * len(request.seeds), replicas)
     if todo and (several > 1 or launch.launcher != "local"):
         return _train_in_queue(todo, request, machine, display, launch, timed)
     failures: list[WorkerFailed] = []
