@@ -49,8 +49,8 @@ class _RayTask:
 class RayCluster:
     """`address`: of a cluster; None: the one in RAY_ADDRESS, or else a new one on this machine.
 
-    `cpus`, `gpus`: of a unit; without GPUs a timed one has a whole node to itself. `restarts`: after
-    the loss of a node. Raises UserError.
+    `cpus`, `gpus`: of a unit; without GPUs a timed one has a whole node to itself. `restarts`:
+    after the loss of a node. Raises UserError.
     """
 
     name = "ray"
