@@ -143,7 +143,7 @@ test:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted and not devices"
 
 devices:
-	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "devices and not planted"
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m devices
 
 mistakes:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m planted

@@ -86,13 +86,11 @@ def breached(backend: str) -> dict[str | None, dict]:
     return {each["name"]: each for each in found}
 
 
-@pytest.mark.planted
 @pytest.mark.parametrize("backend", ["torch", "tf"])
 def test_a_sound_backend_passes_where_defects_are_planted(backend):
     assert breached(backend)[None]["check"] is None, breached(backend)[None]
 
 
-@pytest.mark.planted
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda each: f"{each.backend}: {each.name}")
 def test_a_planted_defect_is_named(defect, record_property):
     row = breached(defect.backend)[defect.name]
