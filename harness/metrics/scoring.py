@@ -157,7 +157,7 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
         colours = vectors.get(direction.colours)
         colour = math.nan if colours is None else distance(pick(colours), target)
         scores = distance(floor, target), distance(source, target)
-        return scored(metric, *scores, n or len(source), colour)
+        return scored(metric, *scores, len(source), colour)
 
     yield of_features("kid_efflite0", kid, yardstick.features, None)
     n = common_count(direction, yardstick.images)

@@ -118,7 +118,7 @@ def test_it_is_worded_as_a_bound_and_says_how_to_measure():
     line = paper_sentence(3 * 3600, 2, "here")
     assert "PRESET=paper would take at most about 3 hours here for each seed, both back" in line
     assert "make estimate PRESET=paper" in line
-    assert "both" not in paper_sentence(3 * 3600, 1, "here")
+    assert "3 hours here for each seed. This is" in paper_sentence(3 * 3600, 1, "here")
     assert "about 12 days" in paper_sentence(12.2 * 86400, 2, "here")
     assert "about 2 days on a GPU for each seed, all 3 back" in paper_sentence(
         172800, 3, "on a GPU"

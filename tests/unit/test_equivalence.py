@@ -86,10 +86,15 @@ def test_reasons_give_the_interval_that_was_compared():
     )
     assert verdict([1, 2, 3], 8.0).label == "equivalent", "10.39 standard errors from the margin"
     assert verdict([1, 2, 3], 8.0, 0.05, 20).label == "cannot tell yet"
+    # Gaps -0.1, 0, 0.1 of scores far from zero; then -0.3, -0.2, -0.1.
+    near = judge([5.0, 6.0, 7.0], [5.1, 6.0, 6.9], Margin(1.0))
+    assert near.reason == "interval -0.1686 to 0.1686, 3 seeds: within the margin of ±1"
+    few = verdict([-0.3, -0.2, -0.1], 1.0).reason
+    assert few.startswith("interval -0.3686 to -0.03141, not zero, 3 seeds: ")
     ratio = judge([1.0, 1.001, 0.999], [1.1, 1.101, 1.099], RATIO)
     assert ratio.reason == "ratio 1.1, 3 seeds: within the margin of 1.25"
     assert judge([1.0, 1.01, 0.99], [0.01, -0.01, 0.02], RATIO).label == "different"
-    assert judge([5.0, 6.0, 7.0], [5.1, 6.0, 6.9], Margin(1.0)).label == "equivalent"
+    assert near.label == "equivalent"
 
 
 def test_seeds_are_predicted_by_the_power_of_both_tests():
@@ -114,6 +119,11 @@ def test_seeds_are_predicted_by_the_power_of_both_tests():
     assert verdict([0.8, 0.9, 1.0], 1.0).needed == "about 1 more seed needed"
     assert seeds_for_power([-1, 0, 1], [0, 0, 0], Margin(1.0)) == 11
     assert seeds_for_power([1, 2, 3], [1, 2, 3], Margin(1.0)) == 3, "no spread"
+    # 79.4 % with five seeds; it would be 80.3 % with as many degrees of freedom.
+    assert seeds_for_power([-1, 0, 1], [0, 0, 0], Margin(1.6)) == 6
+    # 80.03 % and 79.93 % with 200 seeds, the most that are promised.
+    assert seeds_for_power([-1, 0, 1], [0, 0, 0], Margin(0.2077)) == 200
+    assert seeds_for_power([-1, 0, 1], [0, 0, 0], Margin(0.2075)) is None
 
 
 RATIO = Margin(1.25, "ratio")
@@ -152,6 +162,7 @@ def test_without_a_surely_positive_first_mean_there_is_no_ratio_and_no_verdict(f
     got = judge(first, [5.0, 5.1, 4.9], RATIO)
     assert (got.label, got.further_seeds, got.no_ratio) == ("cannot tell yet", None, True)
     assert "above zero" in got.reason
+    assert (got.least_seeds, got.most) == (None, 200)
     ratio = ratio_of_means(first, [5.0, 5.1, 4.9])
     assert ratio.low is None and (ratio.value is None) == (np.mean(first) <= 0)
     x, y = np.array(first), np.array([5.0, 5.1, 4.9])

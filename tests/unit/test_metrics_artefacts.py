@@ -263,6 +263,10 @@ def test_height_and_width_may_differ_and_channels_may_be_one():
     images = drawn("A", 64, 0, 4)[:, :50, :, :1]
     assert moved(planted(images[:, :, :50], "2 px grid", 8), images[:, :, :50]) > 5
     assert checkerboard_energy(images).shape == (4,)
+    # Of a window that the smaller side allows, be it the height or the width.
+    narrow = images[:, :, :20]
+    flat = np.ascontiguousarray(narrow.transpose(0, 2, 1, 3))
+    assert checkerboard_energy(narrow) == pytest.approx(checkerboard_energy(flat), rel=1e-12)
 
 
 def test_white_noise_has_as_much_at_these_frequencies_as_around_them():

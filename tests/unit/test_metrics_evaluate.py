@@ -300,6 +300,7 @@ def test_fid_is_scored_with_its_weights_only_at_the_last_step_and_against_the_sa
     asked = []
 
     def listening(sets, extractor, cache, report, weights=None):
+        assert (cache, report) == (experiment / "features", silent)
         asked.append((extractor.name, sorted(sets), weights))
         return fake_features(sets)
 

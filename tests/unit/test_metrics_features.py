@@ -82,6 +82,7 @@ def test_progress_counts_every_image_once_and_equal_sets_are_extracted_once(extr
     assert seen[0] == ("features, efficientnet-lite0", 0, 18)
     assert seen[-1] == ("features, efficientnet-lite0", 18, 18)
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert {total for *_, total in seen} == {18}
     assert len(list(cache.glob("*.safetensors"))) == 5
     assert [path.name for path in cache.iterdir() if path.suffix != ".safetensors"] == []
 

@@ -84,6 +84,13 @@ def test_replicates_of_fewer_rows_than_columns_are_the_same_distances(shift):
         assert side.values == pytest.approx(values, rel=1e-10)
 
 
+def test_replicates_of_sets_near_each_other_are_below_one_too():
+    x, y = np.random.default_rng(8).normal(0, 0.01, size=(2, 6, 20))
+    got = frechet_replicates(x, y)
+    expected = [frechet_distance(np.delete(x, row, 0), y) for row in range(6)]
+    assert 0 < max(expected) < 0.1 and got.sides[0].values == pytest.approx(expected, rel=1e-10)
+
+
 def test_fewer_than_two_images_have_no_distance():
     for counts in ((1, 5), (5, 1)):
         assert math.isnan(frechet_distance(*(np.ones((count, 4)) for count in counts)))

@@ -332,6 +332,13 @@ def test_the_resize_by_hand():
     assert torch.allclose(resized, by_hand, rtol=0, atol=1e-5)
 
 
+def test_the_scaling_by_hand():
+    """The random filters answer to contrast only: they do not see what all pixels share."""
+    levels = torch.tensor([0, 128, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
+    [scaled] = module.InceptionFeatures(torch.nn.Identity())(levels).tolist()
+    assert scaled == pytest.approx([-1.0, 0.0, 127 / 128], abs=1e-5)
+
+
 def test_the_extractor_gives_a_float32_row_an_image(fidelity, file):
     images = drawing(64, 64)
     vectors = module.load_extractor(file)(images)

@@ -54,6 +54,10 @@ def test_a_pair_without_recoloured_images_has_no_colour_baseline():
     judged = rows["judge_accuracy"]
     assert (judged.floor, judged.identity_baseline, judged.n) == (0.75, 0.5, 4)
     assert rows["kid_efflite0"].n == 2 and rows["fd_efflite0"].n == 2
+    # Of three images, two of the target and one of its floor, distances compare one with one.
+    other = reference_scores(DIRECTIONS[1], Yardstick(images, {}, vectors))
+    counts = {row.metric: row.n for row in other}
+    assert (counts["kid_efflite0"], counts["fd_efflite0"]) == (3, 1)
 
 
 def test_baselines_of_the_checkerboard_are_decibels_above_the_target():

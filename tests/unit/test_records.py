@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from safetensors import SafetensorError
 
+from harness.records import schema
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import LOSS_COLUMNS, check_columns, require
 from harness.system import files
@@ -182,6 +183,32 @@ def test_timed_blocks_are_neither_warm_up_nor_empty_nor_beside_other_runs(tmp_pa
     assert run.timed.tolist() == [False, True, False, True]
     write_table(run.folder / "blocks.csv", table.assign(beside=[0, 0, 0, 1]))
     assert RunRecord(run.folder).timed.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("shape", "key", "document"),
+    [
+        (schema.StatusShape, "seed", {"backend": "tf", "seed": "3", "state": "odd"}),
+        (schema.EnvironmentShape, "beside.threads", {"beside": {"start": 0, "threads": "2"}}),
+        (schema.ResourcesShape, "flops_per_step", {"flops_per_step": "1.5"}),
+        (schema.DataShape, "crop_size", {"crop_size": "64"}),
+        (schema.TrainingShape, "batch_size", {"batch_size": "1"}),
+        (schema.EvaluationShape, "margins.fid", {"margins": {"fid": "2"}}),
+        (schema.SeedsShape, "maximum", {"design": "auto", "maximum": "20"}),
+    ],
+)
+def test_a_number_in_quotes_is_no_number_and_the_first_problem_is_named(shape, key, document):
+    with pytest.raises(UserError, match=rf"^t\.json: {key}: input should be a valid (int|num)"):
+        schema.check_shape(Path("t.json"), document, shape, "mend it")
+
+
+def test_a_run_with_half_a_step_is_refused_with_what_to_do(tmp_path):
+    run = a_run(tmp_path / "torch-seed0")
+    blocks = {"start_step": [0, 1], "steps": [1.0, 1.5], "warmup": [0, 0], "train_seconds": [1, 1]}
+    write_table(run.folder / "blocks.csv", pd.DataFrame(blocks))
+    with pytest.raises(UserError, match=r"^(.*)/blocks\.csv: column 'steps' has more than whole "
+                       r"numbers; remove \1 to train that run anew$"):  # fmt: skip
+        run.blocks  # noqa: B018
 
 
 def test_tables_and_documents_are_checked_by_column_and_by_key():

@@ -93,3 +93,12 @@ def test_a_complete_run_without_what_a_report_asks_for_is_refused(tmp_path, key)
         del environment[key]
     with pytest.raises(UserError, match=rf"environment\.json: no {key} in it; remove .*tf-seed0"):
         load(folder)
+
+
+@pytest.mark.parametrize("key", ["clocks", "peak_memory"])
+def test_nor_is_one_without_its_clocks_and_memory(tmp_path, key):
+    folder = build(tmp_path)
+    with editing(folder / "runs/cpu-example/tf-seed0/resources.json") as resources:
+        del resources[key]
+    with pytest.raises(UserError, match=rf"resources\.json: no {key} in it; remove .*tf-seed0"):
+        load(folder)

@@ -190,6 +190,12 @@ def test_the_error_allowed_decides_about_a_ratio_too():
         assert score_change([0.0] * 3, 1.3, "lower", error, (baseline, new))[1] == label
 
 
+def test_a_baseline_below_zero_has_no_ratio_to_be_held_against():
+    """A bound of 1.3 times -1 is on the other side of -1: equals would look different."""
+    baseline = [-1.0, -1.01, -0.99]
+    assert score_change([0.0] * 3, 1.3, "lower", 0.05, (baseline, baseline))[1] == "cannot tell"
+
+
 def test_a_score_without_margin_is_only_shown():
     assert score_change([0.1, 0.1, 0.1], None, "lower", 0.05)[1] == "shown only"
 

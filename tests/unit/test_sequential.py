@@ -48,6 +48,7 @@ def test_levels_grow_with_the_looks_and_fall_with_their_number():
     for column in range(len(ALPHAS)):
         constants = [row[column] for row in CONSTANTS.values()]
         assert constants == sorted(constants)
+    assert list(CONSTANTS) == [*range(3, 21), 25, 30, 40, 50, 75, 100], "a row for each maximum"
     assert nominal_level(1e-4, 3, 20) == pytest.approx(1e-4 / 18), "Bonferroni beyond the table"
 
 

@@ -172,8 +172,14 @@ def test_paired_difference_refuses_models_scored_on_different_images():
     one = mean_replicates(np.ones(30))
     with pytest.raises(ValueError, match="same test images"):
         one - replace(one, sides=one.sides * 2)
+    # Two samples each, of which the second differs.
+    two = [replace(one, sides=one.sides + mean_replicates(np.ones(n)).sides) for n in (30, 31)]
+    with pytest.raises(ValueError, match="same test images"):
+        two[0] - two[1]
     share = share_replicates(np.ones(30, bool))
     assert (share - one).bounds is (one - share).bounds is None
+    assert (share - share).bounds == (-1, 1)
+    assert ((share - share) - (share - share)).bounds == (-2, 2)
 
 
 def test_difference_of_a_model_with_itself_is_exactly_zero():
@@ -267,7 +273,13 @@ def test_ratio_refuses_times_that_are_unpaired_absent_or_not_positive(a, b):
 
 @pytest.mark.parametrize(
     ("hits", "trials", "low", "high"),
-    [(0, 10, 0.0, 0.3085), (5, 10, 0.1871, 0.8129), (10, 10, 0.6915, 1.0)],
+    [
+        (0, 10, 0.0, 0.3085),
+        (1, 10, 0.0025, 0.4450),
+        (5, 10, 0.1871, 0.8129),
+        (9, 10, 0.5550, 0.9975),
+        (10, 10, 0.6915, 1.0),
+    ],
 )
 def test_clopper_pearson_bounds_are_those_of_the_tables(hits, trials, low, high):
     assert clopper_pearson(hits, trials) == pytest.approx((low, high), abs=1e-4)
