@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from backends.objective import Objective
 
 
+class ReplicaLost(RuntimeError):
+    """A replica ended while it was needed. What it knew is in the last checkpoint."""
+
+
 def available() -> tuple[str, ...]:
     """Names that `load` takes, by folder name: `torch_impl` is `torch`. Imports no framework."""
     folders = Path(__file__).parent.glob("*_impl/backend.py")

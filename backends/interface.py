@@ -210,7 +210,7 @@ def check_capability(runtime: Runtime, gpu: str, capability: tuple[int, int] | N
 
 def check_count(runtime: Runtime, gpus: int) -> None:
     """Raises ValueError where there are fewer GPUs than replicas."""
-    if runtime.replicas > gpus:
+    if 1 < runtime.replicas > gpus:
         raise ValueError(
             f"runtime.replicas: {runtime.replicas}, but the framework sees {gpus} GPU(s); take as"
             " many at most"

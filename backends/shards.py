@@ -10,10 +10,6 @@ from backends.model import NETWORKS, Model
 Images = TypeVar("Images", bound=Any)  # an array or a tensor, image by image
 
 
-class ReplicaLost(RuntimeError):
-    """A replica ended while it was needed. What it knew is in the last checkpoint."""
-
-
 def check_replicas(model: Model, runtime: Runtime) -> None:
     """Raises ValueError for networks whose images depend on each other across a batch."""
     specs = [getattr(model, network) for network in NETWORKS]

@@ -26,11 +26,11 @@ import numpy as np
 import torch
 from torch.distributed import FileStore
 
+from backends import ReplicaLost
 from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetSpec
 from backends.interface import Batch, PoolDecision, Runtime
 from backends.model import Model
 from backends.objective import Objective
-from backends.shards import ReplicaLost
 from backends.torch_impl.replicas import LOST_SECONDS, Replicas
 
 TYPES: dict[str, Any] = {

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.distributed import ProcessGroupGloo, Store
 
+from backends import ReplicaLost
 from backends.interface import Batch
-from backends.shards import ReplicaLost, shard, share
+from backends.shards import shard, share
 
 LOST_SECONDS = 5.0  # that a process may take to end once its end of a connection is gone
 CONNECTED = timedelta(minutes=5)  # within that, by replicas that have imported everything

@@ -6,7 +6,7 @@ import errno
 import signal
 from contextlib import suppress
 
-from backends.shards import ReplicaLost
+from backends import ReplicaLost
 from harness.system.errors import Diverged, Fault
 
 # Of frameworks and allocators, in lower case: the exceptions' names cannot be had without importing

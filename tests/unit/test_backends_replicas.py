@@ -18,10 +18,11 @@ import torch
 from tiny_networks import RESNET, UNET, batch, drawn_state, model
 
 import backends
+from backends import ReplicaLost
 from backends.architecture import NormSpec
 from backends.interface import Runtime, check_count
 from backends.objective import Objective
-from backends.shards import ReplicaLost, check_replicas, shard, share
+from backends.shards import check_replicas, shard, share
 from backends.torch_impl import follower
 from backends.torch_impl.replicas import Replicas
 from harness.config.experiment import load_experiment
