@@ -43,7 +43,7 @@ EVALUATIONS = defects(
      "self._forget_evaluations_after(self.step)", "self._forget_evaluations_after(-1)"),
     ("evaluated after steps, not epochs", "plan.plan:evaluation_steps",
      'per_epoch if evaluation.evaluate_unit == "epochs" else 1', "1"),
-    ("not evaluated before the first step", "training.turns:_train_together",
+    ("not evaluated before the first step", "training.turns:_evaluated_first",
      "if worker.step == 0", "if worker.step == 1"),
     ("the last evaluation is like all others", "training.worker_process:Worker.complete",
      'evaluate="everything"', 'evaluate="translations"'),

@@ -254,7 +254,7 @@ def again(stage: str, upstream: World | None, parent: Path) -> World:
     twin. "seeds": two of them. "alone": in turns to the end. "scores". "report", of which "page"
     has HTML and no figure; any other name is that of a figure.
     """
-    untrained = ("train", "follow_course")
+    untrained = ("train_seeds", "follow_course")
     killed = known_backend.DIES[1]
     if stage == "data":
         return train(parent, without=untrained)
