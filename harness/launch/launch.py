@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
 from harness.config.experiment import Experiment
 from harness.data import Images
 from harness.data.layout import is_path
@@ -21,7 +19,7 @@ from harness.records.run import RunRecord
 from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.gpu import visible_gpus
-from harness.system.machine import Machine
+from harness.system.machine import Machine, device_memory
 from harness.system.progress import Display
 from harness.training.jobs import (
     Afterwards,
@@ -106,7 +104,8 @@ def at_once(
     if machine.device == "cuda":
         return max(1, min(seeds, len(_places(machine, replicas))))
     count = len(request.backends)
-    memory = int(psutil.virtual_memory().available / (count * PROCESS_MEMORY))
+    # Of all memory, not of what is free today: threads decide how a CPU adds up.
+    memory = int((device_memory("cpu") or 0) / (count * PROCESS_MEMORY))
     return max(1, min(seeds, machine.threads // count, memory))
 
 

@@ -16,6 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness.cli import main
+from harness.system.progress import Display
 
 PROGRAM = (sys.executable, "-m", "harness.cli")
 # Networks that TensorFlow traces a second sooner than the preset's.
@@ -93,6 +94,21 @@ def interrupt_when(
             break
     lines += process.stderr.readlines()
     return process.wait(timeout=120), "".join(lines)
+
+
+@contextmanager
+def interrupted_at(beginning: str) -> Iterator[None]:
+    """As from a terminal, when this process says a line that begins so."""
+    say = Display.say
+
+    def interrupting(display: Display, line: str) -> None:
+        say(display, line)
+        if line.startswith(beginning):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Display, "say", interrupting)
+        yield
 
 
 def experiment_folder(results: Path) -> Path:

@@ -2,10 +2,9 @@
 
 import json
 
-from command_line import experiment_folder, given, run, undrawn
+from command_line import experiment_folder, given, interrupted_at, run, undrawn
 
 from harness.records.run import find_runs
-from harness.system.progress import Display
 
 AUTO = ("--seeds", "auto", "--max-seeds", "4")
 # So narrow a margin that no verdict ends it before its maximum.
@@ -17,15 +16,7 @@ def test_seeds_are_added_one_by_one_up_to_the_maximum_across_an_interruption(tmp
     arguments = (*AUTO, *given(SETTINGS))
     # The ladder is climbed by other tests; it takes as long as all of these trainings.
     monkeypatch.setattr("harness.studies.comparison.check_function", lambda *_: None)
-    with monkeypatch.context() as patch:
-        say = Display.say
-
-        def interrupting(display, line):
-            say(display, line)
-            if line.startswith("After 3 seeds: cannot tell yet"):
-                raise KeyboardInterrupt  # as from a terminal
-
-        patch.setattr(Display, "say", interrupting)
+    with interrupted_at("After 3 seeds: cannot tell yet"):
         done = run(tmp_path, *arguments)
     assert done.returncode == 130 and "goes on from here" in done.stderr, done.stderr
     folder = experiment_folder(tmp_path)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from command_line import called, experiment_folder, given, run
+from command_line import called, experiment_folder, given, interrupted_at, run
 from killing import assert_identical
 
 from harness.records.run import find_runs
 from harness.system import provenance
-from harness.system.progress import Display
 
 TURNS, STEPS, THREADS = 24, 40, 2
 SETTINGS = given(["training.steps_per_epoch=10", f"timing.timed_steps={TURNS}"])
@@ -46,15 +45,7 @@ def test_the_rest_is_untimed_and_the_same_bits_when_interrupted_there_or_replaye
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     assert replayed.stdout.count(f"{TURNS + 3} steps and what was evaluated") == 2
 
-    with monkeypatch.context() as patch:
-        say = Display.say
-
-        def interrupting(display, line):
-            say(display, line)
-            if line.startswith("From step"):
-                raise KeyboardInterrupt  # as from a terminal
-
-        patch.setattr(Display, "say", interrupting)
+    with interrupted_at("From step"):
         done = run(halted, *SETTINGS)
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
     stopped = find_runs(experiment_folder(halted))

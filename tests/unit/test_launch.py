@@ -64,7 +64,7 @@ class FakeLauncher:
         if state == "failed":
             status = replace(status, why="diverged: a loss is nan", fault="diverged")
         unit.files.write(status)
-        return FakeHandle(self, unit, state == "running for ever")
+        return FakeHandle(self, unit)
 
     def find(self, unit, status):
         return None
@@ -74,7 +74,7 @@ class FakeLauncher:
 
 
 class FakeHandle:
-    def __init__(self, launcher, unit, endless):
+    def __init__(self, launcher, unit):
         self.launcher, self.unit = launcher, unit
 
     def ended(self):
@@ -89,7 +89,7 @@ class FakeHandle:
 
 
 @pytest.fixture(autouse=True)
-def at_once_looked(monkeypatch):
+def without_pauses(monkeypatch):
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.0)
 
 
@@ -167,7 +167,7 @@ def test_a_job_of_an_earlier_driver_is_found_and_not_submitted_again(tmp_path):
             if status.job != "41":
                 return None
             unit.files.write(replace(status, state="complete"))
-            return FakeHandle(self, unit, False)
+            return FakeHandle(self, unit)
 
     [unit] = units(tmp_path, 0)
     unit.queued("fake", "41")
@@ -189,14 +189,12 @@ def test_a_job_of_an_earlier_driver_is_found_and_not_submitted_again(tmp_path):
 def test_how_many_seeds_share_a_machine(monkeypatch, machine, seeds, asked, expected):
     gpus = [Gpu(name, f"GPU-{i}", 0, (9, 0), None, (13, 0)) for i, name in enumerate("AAB")]
     monkeypatch.setattr(launch, "visible_gpus", lambda: tuple(gpus))
-    memory = type("Memory", (), {"available": 2**40})
-    monkeypatch.setattr(launch.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(launch, "device_memory", lambda device: 2**40)
     assert at_once(LaunchRequest(at_once=asked), machine, TWO, seeds) == expected
 
 
 def test_memory_bounds_what_is_trained_at_once(monkeypatch):
-    memory = type("Memory", (), {"available": 7 * 2**30})
-    monkeypatch.setattr(launch.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(launch, "device_memory", lambda device: 7 * 2**30)
     assert at_once(LaunchRequest(), CPU, TWO, 20) == 2
 
 
