@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
@@ -151,7 +153,7 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
     """
     if preset not in preset_names():
         raise UserError(f"preset {preset!r}: unknown; one of {', '.join(preset_names())}")
-    settings = _preset(preset)
+    settings = deepcopy(_preset(preset))
     own = settings.pop("dataset", "seasons")
     for override in overrides:
         _set(settings, override)
@@ -161,6 +163,7 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
         raise UserError(one_line(error, Experiment)) from None
 
 
+@cache
 def _preset(name: str) -> dict[str, Any]:
     """Settings of a preset's file, on top of those of the preset that it `extends`."""
     settings = parse_yaml(preset_text(name))

@@ -26,6 +26,7 @@ ALL = ("--seeds", f"0-{SEEDS - 1}", "--backends", "torch")
 SETTINGS = given(["timing.timed_steps=4", "timing.timed_seeds=1", "timing.checkpoint_steps=2"])
 PATIENCE = 120.0  # seconds
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.devices
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,7 +96,6 @@ def test_at_once_on_this_machine_with_a_killed_unit(one_by_one, tmp_path):
         assert record.timed.any() == (record.seed == 0), "one seed is timed, with nothing beside it"
 
 
-@pytest.mark.devices
 def test_when_the_driver_is_killed_units_leave_checkpoints_and_the_next_one_goes_on(
     one_by_one, tmp_path
 ):
@@ -113,7 +113,6 @@ def test_when_the_driver_is_killed_units_leave_checkpoints_and_the_next_one_goes
     assert_identical(one_by_one, tmp_path)
 
 
-@pytest.mark.devices
 def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch):
     pytest.importorskip("submitit")
     monkeypatch.setenv("CYCLEBENCH_SLURM", "local")
@@ -130,7 +129,6 @@ def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch)
     assert sum("Requeued job" in log.read_text() for log in logs) == 1
 
 
-@pytest.mark.devices
 def test_a_node_of_ray_is_lost(one_by_one, tmp_path, monkeypatch):
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster

@@ -12,6 +12,8 @@ from harness.system import provenance
 TURNS, STEPS, THREADS = 24, 40, 2
 SETTINGS = given(["training.steps_per_epoch=10", f"timing.timed_steps={TURNS}"])
 
+pytestmark = pytest.mark.devices
+
 
 def test_the_rest_is_untimed_and_the_same_bits_when_interrupted_there_or_replayed(
     tmp_path, monkeypatch
