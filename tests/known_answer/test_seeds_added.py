@@ -23,7 +23,7 @@ SETTINGS = (
 
 
 def uneven(images: np.ndarray, direction: str, backend: str, seed: int, *others) -> np.ndarray:
-    """Now one backend's translations are better and now the other's: nothing can be told of them."""
+    """Now one backend is better and now the other: nothing can be told of them."""
     luck = 5 * ((seed + known_backend.number(backend)) % 2)
     return translated(images, direction, backend, luck, *others)
 

@@ -110,7 +110,7 @@ def healthy() -> Callable[[str], BackendCache]:
     return made
 
 
-# `make parity` climbs all of them; here they stand beside the defects, which nothing else may cause.
+# `make parity` climbs all of them. Here they show that the defects below are named for nothing else.
 @pytest.mark.planted
 @pytest.mark.parametrize("name", [name for name in COVERING if "compile" not in name])
 def test_backends_agree(healthy, name, record_property):
