@@ -110,7 +110,7 @@ def healthy() -> Callable[[str], BackendCache]:
     return made
 
 
-# `make parity` climbs all of them. Here they show that the defects below are named for nothing else.
+# `make parity` climbs all of them. Here they show that nothing but a defect below is named.
 @pytest.mark.planted
 @pytest.mark.parametrize("name", [name for name in COVERING if "compile" not in name])
 def test_backends_agree(healthy, name, record_property):
