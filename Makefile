@@ -12,7 +12,7 @@ SET      ?=
 # Bounds of SEEDS=auto.
 MAX_SEEDS ?=
 MAX_HOURS ?=
-# Where `make compare` and `make study` train: LAUNCHER is local, ray or slurm.
+# Where `make compare`, `make study` and `make consistency` train: LAUNCHER is local, ray or slurm.
 LAUNCHER    ?=
 AT_ONCE     ?=
 RAY_ADDRESS ?=
@@ -159,7 +159,7 @@ parity:
 
 consistency:
 	@$(BIN)/cyclebench consistency --dataset "$$DATASET" --backends "$$BACKENDS" \
-		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET"
+		--data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" $(WHERE)
 
 calibrate: export RUN := $(RUN)
 calibrate: export RUN_B := $(RUN_B)

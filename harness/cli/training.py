@@ -131,6 +131,9 @@ def add_train(commands: shared.Commands) -> None:
     )
     shared.add(command, "--data-dir", "--backends", "--device")
     command.add_argument(
+        "--threads", type=shared.count_or_none, help="on a CPU (default: one a logical CPU)"
+    )
+    command.add_argument(
         "--untimed", action="store_true", help="time no steps: other trainings run here, too"
     )
     command.add_argument(
@@ -167,6 +170,7 @@ def run_train(options: argparse.Namespace) -> int:
         dataset=options.dataset,
         data_dir=options.data_dir,
         device=options.device,
+        threads=options.threads,
         timed=not options.untimed,
         at_once=options.at_once,
         timed_part=options.timed_part,
@@ -190,6 +194,7 @@ def add_consistency(commands: shared.Commands) -> None:
     )
     command.set_defaults(command=run_consistency)
     shared.add(command, "--dataset", "--data-dir", "--backends", "--results", "--set")
+    shared.add_launcher(command)
     command.add_argument(
         "--steps", type=shared.count, default=200, help="steps followed one by one (default: 200)"
     )
@@ -224,5 +229,5 @@ def run_consistency(options: argparse.Namespace) -> int:
         pairs=options.pairs,
     )
     with shared.display(options) as display:
-        page = study(asked, display)
+        page = study(asked, display, shared.launch_request(options))
     return shared.print_page(options, page, "consistency.json")

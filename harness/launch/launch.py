@@ -153,8 +153,9 @@ def train_parts(
     display: Display,
     launch: LaunchRequest,
     timed: frozenset[int],
+    threads: int | None = None,
 ) -> list[WorkerFailed]:
-    """Every setting and seed as a unit, all of them in one queue."""
+    """Every setting and seed as a unit, all of them in one queue. `threads`: see `Unit`."""
     restarts = parts[0].bench.experiment.timing.restarts if parts else 0
     launcher, several = _launcher(launch, machine, request, parts, restarts)
     units = [
@@ -165,8 +166,9 @@ def train_parts(
             dataset=_found_from_anywhere(part.dataset),
             data_dir=request.data_dir,
             device=machine.device,
+            threads=threads,
             timed=seed in timed,
-            at_once=several,
+            at_once=1 if threads else several,
             course=part.course and seed == part.seeds[0],
             label=", ".join(filter(None, [part.label, f"seed {seed}"])),
         )

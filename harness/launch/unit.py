@@ -50,8 +50,8 @@ class Unit:
     """`folder`: the experiment's, as `harness.training.jobs.begin` left it.
 
     `dataset`: a name or folder; None: the experiment's own name. `device`: None takes a GPU if one
-    is there. `timed`, `at_once`, `timed_part`: see `Sharing`. `course`: its runs keep
-    their weights after the first steps, to be compared. `label`: for the user.
+    is there. `threads`: None takes all. `timed`, `at_once`, `timed_part`: see `Sharing`. `course`:
+    its runs keep their weights after the first steps, to be compared. `label`: for the user.
     """
 
     folder: Path
@@ -60,6 +60,7 @@ class Unit:
     dataset: str | None = None
     data_dir: Path | None = None
     device: str | None = None
+    threads: int | None = None
     timed: bool = True
     at_once: int = 1
     timed_part: bool = False
@@ -83,6 +84,7 @@ class Unit:
             "--dataset": self.dataset,
             "--data-dir": self.data_dir and self.data_dir.resolve(),
             "--device": self.device,
+            "--threads": self.threads,
             "--at-once": self.at_once,
         }
         flags = {
@@ -152,7 +154,7 @@ def train_unit(
         display.write(display.status)
         try:
             check_backends(list(unit.backends))
-            machine = find_machine(unit.device)
+            machine = find_machine(unit.device, unit.threads)
             bench, images = _prepared(unit, display)
             display.write(replace(display.status, device=machine.device_name))
             failures = _train(unit, bench, images, machine, display)

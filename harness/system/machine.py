@@ -25,14 +25,14 @@ class Machine:
     why: str = ""
 
 
-def find_machine(device: str | None) -> Machine:
-    """Raises UserError where a GPU is asked for and none is there."""
+def find_machine(device: str | None, threads: int | None = None) -> Machine:
+    """`threads`: fewer than the CPUs it may use. Raises UserError for a GPU that is not there."""
     asked, device = device, device or provenance.default_device()
     if device not in ("cpu", "cuda"):
         raise UserError(f"device: {device!r} is unknown; cpu or cuda")
     if device == "cuda" and find_gpu() is None:
         raise UserError(f"device cuda: {why_no_gpu()}; use --device cpu")
-    threads = provenance.default_threads()
+    threads = threads or provenance.default_threads()
     why = "" if asked or device == "cuda" else why_no_gpu()
     return Machine(device, provenance.device_name(device, threads), threads, why)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -15,11 +16,20 @@ from threading import Thread
 import psutil
 import pytest
 from command_line import PROGRAM, command, experiment_folder, given, run
+from command_line import SETTINGS as COMMAND_SETTINGS
 from killing import assert_identical
+from rich.console import Console
 
+from backends.objective import RECORDED
+from harness.config.experiment import load_experiment
+from harness.launch.launch import LaunchRequest
 from harness.records.run import find_runs
 from harness.records.units import UnitFiles, find_units
+from harness.studies.consistency.runs import Runs, Variant
 from harness.system.lock import is_locked
+from harness.system.progress import Display
+from harness.training.experiment_folder import prepare_data
+from harness.training.jobs import ComparisonRequest
 
 SEEDS = 3
 ALL = ("--seeds", f"0-{SEEDS - 1}", "--backends", "torch")
@@ -127,6 +137,34 @@ def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch)
     assert states(tmp_path) == ["complete"] * SEEDS
     logs = list(tmp_path.glob("*/units/jobs/*.out"))
     assert sum("Requeued job" in log.read_text() for log in logs) == 1
+
+
+def test_runs_of_a_consistency_study_as_jobs_are_those_of_one_machine(tmp_path, monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setenv("CYCLEBENCH_SLURM", "local")
+    settings = [word for word in (*COMMAND_SETTINGS, *SETTINGS) if word != "--set"]
+    experiment = load_experiment("seasons", "smoke", settings)
+    display = Display(Console(file=io.StringIO()))
+    prepared = prepare_data(experiment, None, display)
+    variants = [Variant("reference", "", experiment, {"torch": (0, 1), "tf": (1,)})]
+    here, there = (Runs(tmp_path / name, prepared, display) for name in ("here", "there"))
+    assert here.train(variants) == []
+    launch = LaunchRequest("slurm", cpus=1)
+    assert there.train_by(launch, ComparisonRequest(dataset="seasons"), variants) == []
+    one, other = (find_runs(runs.folder(experiment)) for runs in (here, there))
+    assert [(run.backend, run.seed) for run in other] == [("tf", 1), ("torch", 0), ("torch", 1)]
+    for whole, found in zip(one, other, strict=True):
+        assert whole.folder.relative_to(here.study) == found.folder.relative_to(there.study)
+        assert found.losses[list(RECORDED)].equals(whole.losses[list(RECORDED)])
+        # A unit also translates before its first step.
+        assert found.evaluated_steps == [0, *whole.evaluated_steps]
+        last = whole.evaluation_file(whole.evaluated_steps[-1])
+        for file in (whole.folder / "state.safetensors", last):
+            there_file = found.folder / file.relative_to(whole.folder)
+            assert there_file.read_bytes() == file.read_bytes()
+    assert there.train_by(launch, ComparisonRequest(dataset="seasons"), variants) == []
+    jobs = list(there.study.glob("experiments/*/units/jobs/*.out"))
+    assert len(jobs) == 3, "none is trained twice"
 
 
 def test_a_node_of_ray_is_lost(one_by_one, tmp_path, monkeypatch):

@@ -11,14 +11,15 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 import numpy as np
 
 from harness.config.experiment import Experiment
-from harness.data import Prepared
+from harness.data import Images, Prepared
+from harness.launch.launch import LaunchRequest, Part, train_parts
 from harness.metrics.evaluate import ImageSets, evaluate, is_scored
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
@@ -30,7 +31,7 @@ from harness.system.machine import Machine
 from harness.system.progress import Display, duration
 from harness.training.experiment_folder import decoded_images, experiment_folder, write_experiment
 from harness.training.job import Job
-from harness.training.jobs import ComparisonRequest, jobs_left
+from harness.training.jobs import ComparisonRequest, PreparedExperiment, jobs_left
 from harness.training.side_by_side import complete
 from harness.training.worker_process import Worker
 
@@ -63,7 +64,7 @@ class Runs:
     def folder(self, experiment: Experiment) -> Path:
         return experiment_folder(self.study / "experiments", experiment, self.prepared)
 
-    def train(self, variants: Sequence[Variant]) -> list[WorkerFailed]:
+    def train(self, variants: Sequence[Variant], at_once: int | None = None) -> list[WorkerFailed]:
         """Train what is not complete yet; a run that fails does not keep others from running.
 
         On KeyboardInterrupt every run in progress leaves a checkpoint.
@@ -71,7 +72,31 @@ class Runs:
         jobs = [job for variant in variants for job in self._jobs(variant)]
         wanted = sum(len(seeds) for variant in variants for seeds in variant.seeds.values())
         self.display.say(f"Runs: {wanted - len(jobs)} of {wanted} are there, {len(jobs)} to train")
-        return _train_at_once(jobs, self.display) if jobs else []
+        return _train_at_once(jobs, self.display, at_once) if jobs else []
+
+    def train_by(
+        self, launch: LaunchRequest, request: ComparisonRequest, variants: Sequence[Variant]
+    ) -> list[WorkerFailed]:
+        """`train` with units of one backend each, as the seeds that backends need differ.
+
+        They also translate before their first step. `request`: dataset and data_dir as given by the
+        user.
+        """
+        failures: list[WorkerFailed] = []
+        for backend in dict.fromkeys(name for variant in variants for name in variant.seeds):
+            parts = {}
+            for variant in variants:
+                folder, _ = self._written(variant.experiment)
+                bench = PreparedExperiment(variant.experiment, self.prepared, folder)
+                label = " ".join(filter(None, [variant.role, variant.name, backend]))
+                missing = self._missing(folder, backend, variant)
+                parts[folder] = Part(bench, missing, str(request.dataset), label)
+            asked = replace(request, backends=(backend,))
+            untimed = frozenset[int]()
+            failures += train_parts(
+                list(parts.values()), asked, self.machine, self.display, launch, untimed, threads=1
+            )
+        return failures
 
     def score(self, variants: Sequence[Variant]) -> None:
         """Write each folder's metrics.json; features of all folders are extracted in one go."""
@@ -93,18 +118,10 @@ class Runs:
         self.display.stage("experiments scored", len(folders), len(folders))
 
     def _jobs(self, variant: Variant) -> list[Job]:
-        folder = self.folder(variant.experiment)
-        images = decoded_images(self.prepared, variant.experiment, self.display)
-        write_experiment(folder, variant.experiment, self.prepared, images)
-        (self.study / "features").mkdir(exist_ok=True)
-        if not (folder / "features").exists():
-            # Most folders have the same real images: their features are extracted once.
-            (folder / "features").symlink_to(Path("..") / ".." / "features")
+        folder, images = self._written(variant.experiment)
         jobs = []
-        on_device = folder / "runs" / provenance.slug(self.machine.device_name)
-        for backend, seeds in variant.seeds.items():
-            records = {seed: RunRecord(on_device / f"{backend}-seed{seed}") for seed in seeds}
-            missing = tuple(s for s, run in records.items() if not (run.begun and run.complete))
+        for backend in variant.seeds:
+            missing = self._missing(folder, backend, variant)
             request = ComparisonRequest(seeds=missing, backends=(backend,))
             listed = jobs_left(
                 folder, variant.experiment, images, request, self.machine, self.display
@@ -112,10 +129,28 @@ class Runs:
             jobs += [job for [job] in listed]
         return jobs
 
+    def _written(self, experiment: Experiment) -> tuple[Path, dict[str, Images]]:
+        """An experiment's folder, ready for its runs, and its images."""
+        folder = self.folder(experiment)
+        images = decoded_images(self.prepared, experiment, self.display)
+        write_experiment(folder, experiment, self.prepared, images)
+        (self.study / "features").mkdir(exist_ok=True)
+        if not (folder / "features").exists():
+            # Most folders have the same real images: their features are extracted once.
+            (folder / "features").symlink_to(Path("..") / ".." / "features")
+        return folder, images
 
-def _train_at_once(jobs: Sequence[Job], display: Display) -> list[WorkerFailed]:
-    """Bring every run to completion, as many at once as there are cores."""
-    at_once = min(provenance.default_threads(), MOST_AT_ONCE, len(jobs))
+    def _missing(self, folder: Path, backend: str, variant: Variant) -> tuple[int, ...]:
+        """Seeds that are not complete."""
+        on_device = folder / "runs" / provenance.slug(self.machine.device_name)
+        seeds = variant.seeds.get(backend, ())
+        records = {seed: RunRecord(on_device / f"{backend}-seed{seed}") for seed in seeds}
+        return tuple(s for s, run in records.items() if not (run.begun and run.complete))
+
+
+def _train_at_once(jobs: Sequence[Job], display: Display, asked: int | None) -> list[WorkerFailed]:
+    """Bring every run to completion, as many at once as there are cores, or as `asked` for."""
+    at_once = min(asked or min(provenance.default_threads(), MOST_AT_ONCE), len(jobs))
     stop, began = Event(), time.monotonic()
     failures: list[WorkerFailed] = []
     pool = ThreadPoolExecutor(at_once)

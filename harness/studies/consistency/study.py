@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.config.experiment import Experiment, check_backends, load_experiment
 from harness.data import Prepared
+from harness.launch.launch import HERE, LaunchRequest
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.consistency.defaults import DEFAULTS, switched
 from harness.studies.consistency.divergence import divergence
@@ -26,7 +27,7 @@ from harness.system.lock import locked
 from harness.system.machine import find_machine
 from harness.system.progress import Display
 from harness.training.experiment_folder import decoded_images, experiment_folder, prepare_data
-from harness.training.jobs import image_files, tell
+from harness.training.jobs import ComparisonRequest, image_files, tell
 
 # Presets: the gap between backends is followed on networks that a user would train; defaults, which
 # need many trajectories and whole runs, on small ones.
@@ -57,7 +58,7 @@ class Scale:
     prepared: Prepared
 
 
-def study(options: ConsistencyOptions, display: Display) -> Path:
+def study(options: ConsistencyOptions, display: Display, launch: LaunchRequest = HERE) -> Path:
     """Do what is not done yet, and return the path of consistency.html.
 
     Raises UserError for bad input, and WorkerFailed if a training died: after all else is done.
@@ -77,7 +78,11 @@ def study(options: ConsistencyOptions, display: Display) -> Path:
         )
         _follow(folder, options, followed, whole, display)
         runs = Runs(folder, whole.prepared, display)
-        failures = runs.train(variants)
+        if launch.launcher == "local":
+            failures = runs.train(variants, launch.at_once)
+        else:
+            request = ComparisonRequest(dataset=options.dataset, data_dir=options.data_dir)
+            failures = runs.train_by(launch, request, variants)
         display.say("Scoring translations")
         runs.score(variants)
         _record(folder, options, (followed, whole), runs, variants)
