@@ -139,10 +139,14 @@ def _train_side_by_side(
 
     `paces`: empty where no step was trained in turns by these processes.
     """
+    begun: set[str] = set()
 
     def show(worker: Worker, event: dict[str, Any], evaluation: float) -> None:
         _show(worker, event, display)
         step, name = event["seconds_per_step"], worker.job.backend
+        if name not in begun:  # a first step may compile for seconds
+            begun.add(name)
+            return
         before = paces.get(name, Pace(step, evaluation, 0, 0))
         beside = step if before.beside is None else 0.9 * before.beside + 0.1 * step
         paces[name] = _pace(worker, before.step, evaluation or before.evaluation, beside)
