@@ -23,7 +23,7 @@ from backends.interface import PHASES
 from harness.records.experiment import ExperimentFolder
 from harness.statistics.smoothing import smooth
 
-# Okabe and Ito's palette, safe for colour-blind readers. A backend's position gives its colour.
+# Okabe and Ito's palette, safe for colour-blind readers. Backends have chosen theirs from it.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Tol's muted scheme, also safe for them, and different from the colours of backends.
 PHASE_COLOURS = dict(
@@ -81,13 +81,25 @@ def files(drawn: Mapping[str, Drawn]) -> dict[str, bytes]:
 
 
 def colour(experiment: ExperimentFolder, backend: str) -> str:
-    return PALETTE[experiment.backends.index(backend) % len(PALETTE)]
+    return backend_colour(backend, experiment.backends)
 
 
 def backend_colour(backend: str, among: Sequence[str] = ()) -> str:
-    """Where there is no experiment: the same colour as in the reports of trainings."""
-    names = list(dict.fromkeys([*backends.available(), *among, backend]))
-    return PALETTE[names.index(backend) % len(PALETTE)]
+    """The same in every report: the one that the backend has chosen.
+
+    `among`: those on the same page. Of a backend that has chosen none, or one that another of them
+    has, the first colour of the palette that nobody has.
+    """
+    names = dict.fromkeys([*backends.available(), *among, backend])
+    chosen: dict[str, str] = {}
+    for name in names:
+        own = backends.colour(name)
+        if own is not None and own not in chosen.values():
+            chosen[name] = own
+    for name in names:
+        free = (tone for tone in PALETTE if tone not in chosen.values())
+        chosen.setdefault(name, next(free, PALETTE[len(chosen) % len(PALETTE)]))
+    return chosen[backend]
 
 
 def figure(

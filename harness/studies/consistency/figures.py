@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from harness.report.figures import PALETTE, Drawn, as_they_are, figure, files
+from harness.report.figures import PALETTE, Drawn, as_they_are, backend_colour, figure, files
 from harness.studies.consistency.findings import (
     ConsistencyFindings,
     DefaultRow,
@@ -42,8 +42,8 @@ def divergence_figure(study: Study, table: pd.DataFrame) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, measure in zip(axes.flat, MEASURES, strict=True):
-            for place, backend in enumerate(study.backends):
-                tone = PALETTE[place % len(PALETTE)]
+            for backend in study.backends:
+                tone = backend_colour(backend, study.backends)
                 _band(axis, table, backend, measure, tone, study.title(backend))
             for other, dash in zip(study.backends[1:], DASHES, strict=False):
                 gap = between(table, study.backends[0], other, measure)
