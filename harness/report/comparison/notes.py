@@ -109,6 +109,12 @@ def about_metrics(experiment: ExperimentFolder) -> str:
             "the margin (with one look: the whole 95 % interval is). The primary score decides; "
             "verdicts of secondary scores are corrected for their number (Holm)."
         )
+        comparisons = max(len(experiment.pairs(device)) for device in experiment.devices)
+        if comparisons > 1:
+            brackets += (
+                f" Those of the primary score are corrected for its {comparisons} comparisons"
+                " (Holm), so that 5 % is the chance of any false “equivalent” among them."
+            )
     elif count == 1:
         brackets = (
             "Brackets are 95 % intervals for other test images with the same models (grouped "

@@ -103,6 +103,7 @@ class MetricRow:
     identity_baseline: float | None
     baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
     images: int | None  # test images scored
+    comparisons: int = 1  # with the first backend, among which a primary verdict stands (Holm)
 
     @property
     def seeds(self) -> int:

@@ -52,13 +52,26 @@ def scope(experiment: ExperimentFolder) -> str:
     else:
         separately = "" if len(seeds) == 1 else ", separately for each device"
         text = f"{where}. Intervals are 95 % intervals over seeds{separately}."
-        text = " ".join([text, *_corrections(experiment)])
+        text = " ".join([text, *_comparisons(experiment), *_corrections(experiment)])
     sources = experiment.merged.get("sources", [])
     if not sources:
         return text
     days = sorted({day for source in sources for day in source["finished"]})
     when = f", finished {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
     return f"{text} Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
+
+
+def _comparisons(experiment: ExperimentFolder) -> list[str]:
+    """That several comparisons with the first backend share an error rate; none of one."""
+    most = max((experiment.pairs(device) for device in experiment.devices), key=len)
+    if len(most) < 2:
+        return []
+    others = listed([experiment.title(pair[-1]) for pair in most])
+    return [
+        f"{others} are each compared with {experiment.title(most[0][0])}. The verdicts of these"
+        f" {len(most)} comparisons on the primary score hold together (Holm): the chance of any"
+        " false “equivalent” among them is 5 % at most, and so is that of any false “different”."
+    ]
 
 
 def _corrections(experiment: ExperimentFolder) -> list[str]:
@@ -94,10 +107,17 @@ def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: Answ
         )
         return Answer(question, f"No comparison yet: {reason}.", "open", (), aside=learnt.short)
     sentences = tuple(
-        Sentence(place(experiment, row), _difference(experiment, row)) for row in pairs
+        Sentence(_lead(experiment, row), _difference(experiment, row)) for row in pairs
     )
     short, tone = _same_in_short(experiment, pairs, useless=learnt.tone == "no")
     return Answer(question, short, tone, sentences, folded=True, aside=learnt.short)
+
+
+def _lead(experiment: ExperimentFolder, row: MetricRow) -> str:
+    """What a sentence is about; with the backends where several are compared with the first."""
+    several = len(experiment.on(row.device)) > 2
+    pair = listed([experiment.title(name) for name in row.scores])
+    return f"{pair}, {place(experiment, row)}" if several else place(experiment, row)
 
 
 def _same_in_short(
@@ -116,6 +136,9 @@ def _same_in_short(
     margins = list(dict.fromkeys(row.margin_text for row in rows if row.margin))
     margin = f" of {listed(margins)}" if margins else ""
     result = outcome(rows)
+    pairs = by_pair(rows)
+    if len(pairs) > 1 and result != "equivalent" and margins:
+        return _each_in_short(experiment, pairs, margin, numbers)
     if result == "equivalent":
         lead, tone = ("Equally little", "open") if useless else ("Yes", "yes")
         return f"{lead}, within the margin{margin}: {numbers}.", tone
@@ -134,6 +157,38 @@ def _same_in_short(
     )
 
 
+def _each_in_short(
+    experiment: ExperimentFolder, pairs: Sequence[Sequence[MetricRow]], margin: str, numbers: str
+) -> tuple[str, str]:
+    """The sentence of several comparisons that are not all equivalent, and its tone."""
+    parts, undecided = [], []
+    for rows in pairs:
+        second, result = experiment.title(list(rows[0].scores)[-1]), outcome(rows)
+        undecided += [r for r in rows if result == "open" and r.verdict and r.verdict.needed]
+        words = {
+            "equivalent": f"{second} is equivalent",
+            "different": f"{second} is different in {_different_in(experiment, rows)}",
+            "open": f"{second} is not decided",
+        }
+        parts.append(words[result])
+    first = experiment.title(next(iter(pairs[0][0].scores)))
+    apart = any(outcome(rows) == "different" for rows in pairs)
+    needed = f"; {more(max(undecided, key=_seeds_to_come))}" if undecided else ""
+    text = (
+        f"{'No' if apart else 'Not all decided'}. Compared with {first}, with a margin{margin},"
+        f" {listed(parts)}: {numbers}{needed}."
+    )
+    return text, "no" if apart else "open"
+
+
+def by_pair(rows: Sequence[MetricRow]) -> list[list[MetricRow]]:
+    """Rows of each pair of backends."""
+    pairs: dict[tuple[str, ...], list[MetricRow]] = {}
+    for row in rows:
+        pairs.setdefault(tuple(row.scores), []).append(row)
+    return list(pairs.values())
+
+
 def _seeds_to_come(row: MetricRow) -> float:
     """Likely further seeds; infinite where they are more than a verdict predicts."""
     seeds = row.verdict.further_seeds if row.verdict else None
@@ -145,7 +200,9 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     ratios = all(
         row.margin and row.margin.scale == "ratio" and row.ratio.value is not None for row in rows
     )
-    at_most = ""
+    at_most, pairs = "", by_pair(rows)
+    if len(pairs) > 1:
+        return _numbers_of_each(experiment, pairs, ratios)
     if len(rows) > len(DIRECTIONS):
         rows, at_most = [max(rows, key=_log_ratio if ratios else _size)], "at most "
 
@@ -164,6 +221,30 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
         )
     return f"{rows[0].title} {rows[0].metric.unit}".rstrip() + (
         f" differs by {listing}, {names_of(experiment, rows[0])}"
+    )
+
+
+def _numbers_of_each(
+    experiment: ExperimentFolder, pairs: Sequence[Sequence[MetricRow]], ratios: bool
+) -> str:
+    """Of each comparison with the first backend the largest ratio or difference."""
+    texts = []
+    for rows in pairs:
+        row = max(rows, key=_log_ratio if ratios else _size)
+        interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
+        within = confidence(interval, text, ", {}") if row.seeds >= MINIMUM_SEEDS else ""
+        value = f"{text(interval.value)}{' times' if ratios else ''}"
+        second = experiment.title(list(row.scores)[-1])
+        texts.append(f"{value} in {second} ({place(experiment, row)}{within})")
+    row = pairs[0][0]
+    first = experiment.title(next(iter(row.scores)))
+    if ratios:
+        return (
+            f"{row.title} ({row.metric.better} is better), where it differs most, is"
+            f" {listed(texts)} that of {first}"
+        )
+    return f"{row.title} {row.metric.unit}".rstrip() + (
+        f" of {first} minus that of the other is, where it differs most, {listed(texts)}"
     )
 
 
@@ -186,6 +267,11 @@ def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "op
     if "different" in labels:
         return "different"
     return "equivalent" if labels == {"equivalent"} else "open"
+
+
+def is_decided(rows: Sequence[MetricRow]) -> bool:
+    """Whether every comparison with the first backend is."""
+    return all(outcome(of_pair) != "open" for of_pair in by_pair(rows)) and bool(rows)
 
 
 def _different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
@@ -229,15 +315,18 @@ def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
 
 
 def _tests(row: MetricRow) -> str:
-    if row.maximum is None:
-        return EQUIVALENCE
-    return f"two one-sided tests, at 5 % over all looks of up to {row.maximum} seeds"
+    looks = "" if row.maximum is None else f" over all looks of up to {row.maximum} seeds"
+    if row.comparisons > 1:
+        return f"two one-sided tests, at 5 %{looks} and all {row.comparisons} comparisons (Holm)"
+    return f"two one-sided tests, at 5 %{looks}" if looks else EQUIVALENCE
 
 
 def _beyond(row: MetricRow) -> str:
-    if row.maximum is None:
-        return "by the 95 % interval"
-    return f"at 2.5 % over all looks of up to {row.maximum} seeds"
+    looks = "" if row.maximum is None else f" over all looks of up to {row.maximum} seeds"
+    if row.comparisons > 1:
+        both = "both directions of all"
+        return f"at 5 %{looks} and {both} {row.comparisons} comparisons (Holm)"
+    return f"at 2.5 %{looks}" if looks else "by the 95 % interval"
 
 
 def more(row: MetricRow) -> str:
