@@ -54,6 +54,7 @@ METADATA: dict[str, dict[str, None]] = {
 DPI = 150  # of PNG, and of what is pixels in SVG and PDF
 MANY = 1000  # points of a scatter; more of them are pixels in SVG and PDF
 GUIDE = "#777777"  # of lines to read a curve against
+LETTERS_PER_INCH, HANDLE = 12.5, 7  # of a legend, about; HANDLE: a line beside a label, in letters
 Draw = Callable[[np.ndarray], None]
 Item = TypeVar("Item")
 POINTS = 1500  # a raw curve is thinned to this many points
@@ -128,9 +129,21 @@ def figure(
             axis.set_xlabel(xlabel)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         if labels:
-            legend = drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+            columns = legend_columns(labels, inches[0])
+            legend = drawn.legend(handles, labels, loc="outside upper left", ncols=columns)
             as_they_are(legend.get_texts())
         return _saved(drawn)
+
+
+def legend_columns(labels: Sequence[str], inches: float) -> int:
+    """All labels in one line, or in as many lines as they take."""
+    widths = np.array([len(label) + HANDLE for label in labels])
+    for columns in range(len(labels), 1, -1):
+        # Matplotlib deals entries out like this, and a column is as wide as its widest.
+        widest = [part.max() for part in np.array_split(widths, columns)]
+        if sum(widest) <= LETTERS_PER_INCH * inches:
+            return columns
+    return 1
 
 
 def _saved(figure: Figure) -> Drawn:

@@ -73,7 +73,7 @@ SENTENCES = [
         ("rows of losses swapped", "report.comparison.tables:loss_table",
          ".get(name), 4)", ".get(experiment.present[::-1][experiment.present.index(name)]), 4)"),
         ("times of the table swapped", "report.comparison.tables:timing_tables",
-         "for v in row.values.values()]", "for v in reversed(row.values.values())]"),
+         "values.get(name)) is None", "values.get(backends[::-1][backends.index(name)])) is None"),
         ("scores are not scaled", f"{SCORES}:MetricRow.text",
          "self.metric.digits, self.metric.scale", "self.metric.digits"),
     ),

@@ -10,9 +10,9 @@ from several_backends import BACKENDS, folder_with
 from harness.records.experiment import load
 from harness.records.seeds import begin_automatic, record_look
 from harness.report.comparison.judging import judge_row, with_verdicts
-from harness.report.comparison.scores import metric_rows, primary_rows
+from harness.report.comparison.scores import by_pair, metric_rows, primary_rows
 from harness.report.comparison.seed_plan import seeds_in_all
-from harness.report.comparison.verdict import by_pair, is_decided, outcome
+from harness.report.comparison.verdict import is_decided, outcome
 from harness.statistics.equivalence import Margin
 
 

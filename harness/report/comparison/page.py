@@ -78,7 +78,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
 
 def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
     """What was compared, a phrase each."""
-    backends = " and ".join(experiment.title(name) for name in experiment.present)
+    backends = listed([experiment.title(name) for name in experiment.present])
     sizes = []
     for side in "ab":
         height, width, channels = experiment.image_shape(side)
@@ -155,7 +155,10 @@ def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
     losses = tables.loss_table(experiment, findings.losses)
     content.append(Section("Every loss term in every convention", (losses,), folded=True))
     for device in experiment.devices:
-        clocks = (Note(notes.CAPTIONS["clocks"], "soft"), tables.clocks(experiment, device))
+        clocks = (
+            Note(notes.captions(experiment)["clocks"], "soft"),
+            tables.clocks(experiment, device),
+        )
         several = len(experiment.devices) > 1
         where = f", {experiment.device_title(device)}" if several else ""
         content.append(Section(f"Where the wall clock went{where}", clocks, folded=True))

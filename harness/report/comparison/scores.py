@@ -180,6 +180,14 @@ def primary_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in rows if row.primary]
 
 
+def by_pair(rows: Sequence[MetricRow]) -> list[list[MetricRow]]:
+    """Rows of each pair of backends."""
+    pairs: dict[tuple[str, ...], list[MetricRow]] = {}
+    for row in rows:
+        pairs.setdefault(tuple(row.scores), []).append(row)
+    return list(pairs.values())
+
+
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in rows if row.metric.name == HEADLINE]
 

@@ -12,7 +12,13 @@ from typing import Literal
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
-from harness.report.comparison.scores import MetricRow, confidence, names_of, primary_rows
+from harness.report.comparison.scores import (
+    MetricRow,
+    by_pair,
+    confidence,
+    names_of,
+    primary_rows,
+)
 from harness.report.comparison.seed_plan import offer
 from harness.report.comparison.speed import speed_answer
 from harness.report.comparison.timing import TimingRow
@@ -179,14 +185,6 @@ def _each_in_short(
         f" {listed(parts)}: {numbers}{needed}."
     )
     return text, "no" if apart else "open"
-
-
-def by_pair(rows: Sequence[MetricRow]) -> list[list[MetricRow]]:
-    """Rows of each pair of backends."""
-    pairs: dict[tuple[str, ...], list[MetricRow]] = {}
-    for row in rows:
-        pairs.setdefault(tuple(row.scores), []).append(row)
-    return list(pairs.values())
 
 
 def _seeds_to_come(row: MetricRow) -> float:
