@@ -78,7 +78,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
 
 def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
     """What was compared, a phrase each."""
-    backends = listed([experiment.title(name) for name in experiment.present])
+    titles = [experiment.title(name) for name in experiment.present]
     sizes = []
     for side in "ab":
         height, width, channels = experiment.image_shape(side)
@@ -88,7 +88,7 @@ def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
         steps = max(run.status["steps"] for run in experiment.runs)
         batch = experiment.setting("training.batch_size")
         parts += [f"{steps:,} steps of batch {batch}", plural(len(experiment.runs), "complete run")]
-    return (*([backends] if backends else []), *parts, f"experiment {experiment.hash}")
+    return (*([listed(titles)] if titles else []), *parts, f"experiment {experiment.hash}")
 
 
 def _fid(findings: ComparisonFindings) -> list[Note]:

@@ -12,7 +12,7 @@ import numpy as np
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.report.formatting import percent, plural
-from harness.statistics.intervals import CONFIDENCE, Interval, seed_interval, width
+from harness.statistics.intervals import Interval, joint_confidence, seed_interval, width
 from harness.statistics.timed_blocks import Drift, drift, more_starts, outliers
 from harness.studies.timing.record import TimingRecord
 
@@ -55,7 +55,7 @@ class Performance:
 
 
 def performance(record: TimingRecord, side: int) -> Performance:
-    """Of the first backend (0) or the second (1)."""
+    """`side`: the backend's place."""
     starts = record.shown
     warm, sides = record.warm(side), [start.sides[side] for start in starts]
     step, images, cost = float(np.median(warm)), 2 * record.batch_size, whole(record)
@@ -105,18 +105,19 @@ def joules(record: TimingRecord, side: int) -> float | None:
     return float(np.mean(warm))
 
 
-def phase_gap(record: TimingRecord, phase: str) -> Interval:
-    """Seconds by which the second backend's piece takes longer, for other starts of both.
+def phase_gap(record: TimingRecord, phase: str, other: int = 1) -> Interval:
+    """Seconds by which the piece takes `other` longer than the first, for other starts of both.
 
-    Those of all phases hold together at 95 % (Bonferroni). None where a start has no pieces.
+    Those of all phases, and of all backends that are compared with the first, hold together at
+    95 % (Bonferroni). None where a start has no pieces.
     """
     gaps = []
     for start in record.shown:
-        first, second = start.first.phases, start.second.phases
+        first, second = start.first.phases, start.sides[other].phases
         if not first or not second:
             return Interval(None)
         gaps.append(float(np.median(second[phase])) - float(np.median(first[phase])))
-    return seed_interval(gaps, 1 - (1 - CONFIDENCE) / len(PHASES))
+    return seed_interval(gaps, joint_confidence(len(PHASES) * (len(record.backends) - 1)))
 
 
 # ------------------------------------------------------------------------ what the device can do
@@ -177,7 +178,7 @@ class TimingVerdict:
 
 def verdict(record: TimingRecord) -> TimingVerdict:
     """Who is faster, by how much and how surely; or what is missing for an answer."""
-    ratio, (first, second) = record.ratio, record.names
+    ratio, first = record.ratio_of(*record.least_settled), record.names[0]
     if not record.settled and (busy := busy_sentence(record)):
         return TimingVerdict("unknown", busy)
     if not record.settled:
@@ -188,7 +189,10 @@ def verdict(record: TimingRecord) -> TimingVerdict:
             f"No ratio: its 95 % interval {why}. About {missing_starts(record)} more starts would"
             " do on a machine as restless as this one was.",
         )
+    if len(record.backends) > 2:
+        return _verdict_of_several(record)
     assert ratio.value is not None and ratio.low is not None and ratio.high is not None
+    second = record.names[1]
     interval = f"{ratio.value:.3f} (95 % interval over starts {ratio.low:.3f} to {ratio.high:.3f})"
     if record.same:
         text = f"A/A: {first} against itself, {interval}: "
@@ -208,9 +212,47 @@ def verdict(record: TimingRecord) -> TimingVerdict:
     return TimingVerdict("faster", text, faster, max(ratio.value, 1 / ratio.value) - 1)
 
 
+def _verdict_of_several(record: TimingRecord) -> TimingVerdict:
+    """Each against the first; and who is surely faster than all others, if anyone is."""
+    sentences = []
+    for other in range(1, len(record.names)):
+        ratio = record.ratio_of(0, other)
+        interval = f"{ratio.low:.3f} to {ratio.high:.3f}"
+        covers = ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high
+        sentences.append(
+            f"{record.names[other]} takes {ratio.value:.3f} (95 % interval over starts {interval})"
+            f" times as long as {record.names[0]}{', which covers 1' * covers}."
+        )
+    count = plural(len(record.pairs), "pair")
+    together = f"Intervals of all {count} of backends hold together (Bonferroni)."
+    steps = [float(np.median(record.warm(side))) for side in range(len(record.names))]
+    fastest, next_one, *_ = np.argsort(steps, kind="stable").tolist()
+    text = " ".join(sentences)
+    if not all(surely_faster(record, fastest, other) for other in range(len(steps))
+               if other != fastest):  # fmt: skip
+        none = "None is shown to be faster than all others."
+        return TimingVerdict("alike", f"{text} {none} {together}")
+    ratio = record.ratio_of(fastest, next_one)
+    return TimingVerdict(
+        "faster",
+        f"{text} {record.names[fastest]} is faster than all others. {together}",
+        record.names[fastest],
+        (ratio.value or 1.0) - 1,
+    )
+
+
+def surely_faster(record: TimingRecord, one: int, other: int) -> bool:
+    """Whether the interval of their ratio says that `one` is; both are places."""
+    ratio = record.ratio_of(min(one, other), max(one, other))
+    if ratio.low is None or ratio.high is None:
+        return False
+    return ratio.low > 1 if one < other else ratio.high < 1
+
+
 def missing_starts(record: TimingRecord) -> int:
     """About how many more would settle the ratio, on a machine as restless."""
-    return more_starts(record.ratio, len(record.counted), record.width)
+    ratio = record.ratio_of(*record.least_settled)
+    return more_starts(ratio, len(record.counted), record.width, record.confidence)
 
 
 def busy_sentence(record: TimingRecord) -> str:
@@ -241,11 +283,11 @@ class BenchEntry:
     apart: str
     record: TimingRecord
     verdict: TimingVerdict
-    sides: tuple[Performance, Performance]
+    sides: tuple[Performance, ...]
 
     @property
     def in_pieces(self) -> bool:
-        """Whether steps of both backends were timed in pieces."""
+        """Whether steps of all backends were timed in pieces."""
         return all(side.phases for side in self.sides)
 
 
@@ -259,6 +301,11 @@ class Entries:
     @property
     def all(self) -> tuple[BenchEntry, ...]:
         return self.results + self.checks
+
+    @property
+    def most(self) -> int:
+        """Backends of the result that has most."""
+        return max((len(entry.sides) for entry in self.results), default=2)
 
 
 def find(records: Mapping[str, TimingRecord]) -> Entries:
@@ -274,7 +321,7 @@ def find(records: Mapping[str, TimingRecord]) -> Entries:
         record, title = records[file], titles[file]
         # Two machines of one kind: only their files tell them apart.
         apart = f" ({file})" if same[title] > 1 else ""
-        sides = (performance(record, 0), performance(record, 1))
+        sides = tuple(performance(record, place) for place in range(len(record.backends)))
         entries.append(BenchEntry(file, title + apart, apart, record, verdict(record), sides))
     return Entries(
         tuple(entry for entry in entries if not entry.record.same),
