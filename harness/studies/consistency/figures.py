@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from harness.studies.consistency.floor import between, floor, within
 from harness.studies.consistency.trajectory import MEASURES
 
 INK, FAINT = "#333333", "#b5b5b5"
-DASHES = ("-", "--", ":")  # of further backends
+DASHES = ("-", "--", ":", "-.")  # of further backends, again and again
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
 
 
@@ -45,7 +46,7 @@ def divergence_figure(study: Study, table: pd.DataFrame) -> Drawn:
             for backend in study.backends:
                 tone = backend_colour(backend, study.backends)
                 _band(axis, table, backend, measure, tone, study.title(backend))
-            for other, dash in zip(study.backends[1:], DASHES, strict=False):
+            for other, dash in zip(study.backends[1:], cycle(DASHES), strict=False):
                 gap = between(table, study.backends[0], other, measure)
                 label = f"{study.title(study.backends[0])} against {study.title(other)}"
                 axis.plot(gap.index, gap, color=INK, linewidth=1.8, linestyle=dash, label=label)
@@ -79,7 +80,7 @@ def ratio_figure(study: Study, table: pd.DataFrame) -> Drawn:
     def draw(axes: np.ndarray) -> None:
         [axis] = axes.flat
         for measure, tone in zip(MEASURES, PALETTE[2:], strict=False):
-            for other, dash in zip(others, DASHES, strict=False):
+            for other, dash in zip(others, cycle(DASHES), strict=False):
                 gap = between(table, first, other, measure)
                 ratio = gap / floor(table, (first, other), measure)
                 pair = f" ({study.title(other)})" if len(others) > 1 else ""
