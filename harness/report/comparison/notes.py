@@ -163,8 +163,8 @@ def about_timing(experiment: ExperimentFolder) -> str:
     comparisons = max((len(experiment.pairs(device)) for device in experiment.devices), default=1)
     if comparisons > 1:
         sentences.append(
-            f"The intervals of its {comparisons} comparisons with the first backend hold together"
-            " at 95 % (Bonferroni)."
+            f"Each of {comparisons} backends is compared with the first; the intervals of their"
+            " ratios hold together at 95 % (Bonferroni)."
         )
     shared = {run.seed: b for run in experiment.runs if (b := run.environment.get("beside"))}
     timed = [str(seed) for seed in sorted(shared) if shared[seed]["start"]]

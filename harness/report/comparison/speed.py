@@ -72,7 +72,7 @@ def _times_as_long(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> s
     if len(pairs) > 1:
         of_each = listed([_of_devices(experiment, pair) for pair in pairs])
         first = experiment.title(next(iter(rows[0].values)))
-        return f"a training step took, in times of one in {first}, {of_each}"
+        return f"a training step took {of_each} as in {first}"
     first, second = (experiment.title(name) for name in rows[0].values)
     several = len(experiment.devices) > 1
     texts = [
@@ -108,10 +108,10 @@ def _surely(experiment: ExperimentFolder, pair: Sequence[TimingRow]) -> str:
 
 
 def _of_devices(experiment: ExperimentFolder, pair: Sequence[TimingRow]) -> str:
-    """ "1.300 in TensorFlow (95 % interval 1.291 to 1.310)", or the span over devices."""
+    """ "1.300 times as long in TensorFlow (95 % interval 1.291 to 1.310)", or the devices' span."""
     ratios = sorted(row.ratio.value for row in pair if row.ratio.value is not None)
     ends = dict.fromkeys([fixed(ratios[0], 3), fixed(ratios[-1], 3)])
-    text = f"{' to '.join(ends)} in {_seconds(experiment, pair)[0]}"
+    text = f"{' to '.join(ends)} times as long in {_seconds(experiment, pair)[0]}"
     if len(pair) > 1:
         return f"{text} ({plural(len(pair), 'device')})"
     return text + confidence(pair[0].ratio, lambda value: fixed(value, 3), " ({})")

@@ -22,11 +22,12 @@ from harness.report.comparison.scores import (
 from harness.report.comparison.seed_plan import offer
 from harness.report.comparison.speed import speed_answer
 from harness.report.comparison.timing import TimingRow
-from harness.report.formatting import fixed, listed, plural
+from harness.report.formatting import MINUS, fixed, listed, plural
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
 
 # Of a single look. It is the 90 % interval, narrower than the 95 % one beside it: the page says so.
+OPEN = "cannot tell yet"
 EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"
 
 
@@ -72,11 +73,11 @@ def _comparisons(experiment: ExperimentFolder) -> list[str]:
     most = max((experiment.pairs(device) for device in experiment.devices), key=len)
     if len(most) < 2:
         return []
-    others = listed([experiment.title(pair[-1]) for pair in most])
+    first = experiment.title(most[0][0])
     return [
-        f"{others} are each compared with {experiment.title(most[0][0])}. The verdicts of these"
-        f" {len(most)} comparisons on the primary score hold together (Holm): the chance of any"
-        " false “equivalent” among them is 5 % at most, and so is that of any false “different”."
+        f"The {len(most)} comparisons with {first} share an error rate (Holm): the chance of any"
+        " false “equivalent” among their verdicts on the primary score is 5 % at most, and so is that"
+        " of any false “different”."
     ]
 
 
@@ -142,16 +143,15 @@ def _same_in_short(
     margins = list(dict.fromkeys(row.margin_text for row in rows if row.margin))
     margin = f" of {listed(margins)}" if margins else ""
     result = outcome(rows)
-    pairs = by_pair(rows)
-    if len(pairs) > 1 and result != "equivalent" and margins:
-        return _each_in_short(experiment, pairs, margin, numbers)
+    if len(by_pair(rows)) > 1:
+        return _each_in_short(experiment, rows, margin, useless)
     if result == "equivalent":
         lead, tone = ("Equally little", "open") if useless else ("Yes", "yes")
         return f"{lead}, within the margin{margin}: {numbers}.", tone
     if result == "different":
         where = _different_in(experiment, rows)
         return f"No, beyond the margin{margin} in {where}: {numbers}.", "no"
-    undecided = [row for row in rows if row.verdict and row.verdict.label == "cannot tell yet"]
+    undecided = [row for row in rows if row.verdict and row.verdict.label == OPEN]
     if not undecided:
         return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
     longest = max(undecided, key=_seeds_to_come)
@@ -164,27 +164,26 @@ def _same_in_short(
 
 
 def _each_in_short(
-    experiment: ExperimentFolder, pairs: Sequence[Sequence[MetricRow]], margin: str, numbers: str
+    experiment: ExperimentFolder, rows: Sequence[MetricRow], margin: str, useless: bool
 ) -> tuple[str, str]:
-    """The sentence of several comparisons that are not all equivalent, and its tone."""
-    parts, undecided = [], []
-    for rows in pairs:
-        second, result = experiment.title(list(rows[0].scores)[-1]), outcome(rows)
-        undecided += [r for r in rows if result == "open" and r.verdict and r.verdict.needed]
-        words = {
-            "equivalent": f"{second} is equivalent",
-            "different": f"{second} is different in {_different_in(experiment, rows)}",
-            "open": f"{second} is not decided",
-        }
-        parts.append(words[result])
-    first = experiment.title(next(iter(pairs[0][0].scores)))
-    apart = any(outcome(rows) == "different" for rows in pairs)
+    """The sentence on several backends that are compared with the first, and its tone."""
+    if not margin:
+        numbers = _numbers(experiment, rows)
+        return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
+    lead, tone = {
+        "equivalent": ("Equally little", "open") if useless else ("Yes", "yes"),
+        "different": ("No", "no"),
+        "open": ("Not all decided", "open"),
+    }[outcome(rows)]
+    undecided = [
+        row
+        for of_pair in by_pair(rows)
+        for row in of_pair
+        if outcome(of_pair) == "open" and row.verdict and row.verdict.label == OPEN
+    ]
     needed = f"; {more(max(undecided, key=_seeds_to_come))}" if undecided else ""
-    text = (
-        f"{'No' if apart else 'Not all decided'}. Compared with {first}, with a margin{margin},"
-        f" {listed(parts)}: {numbers}{needed}."
-    )
-    return text, "no" if apart else "open"
+    numbers = _numbers_of_each(experiment, rows, f", margin{margin}")
+    return f"{lead}. {numbers}{needed}.", tone
 
 
 def _seeds_to_come(row: MetricRow) -> float:
@@ -195,12 +194,10 @@ def _seeds_to_come(row: MetricRow) -> float:
 
 def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Ratios or differences of both directions; of several devices or pairs, the largest one."""
-    ratios = all(
-        row.margin and row.margin.scale == "ratio" and row.ratio.value is not None for row in rows
-    )
-    at_most, pairs = "", by_pair(rows)
-    if len(pairs) > 1:
-        return _numbers_of_each(experiment, pairs, ratios)
+    ratios = _are_ratios(rows)
+    at_most = ""
+    if len(by_pair(rows)) > 1:
+        return _numbers_of_each(experiment, rows)
     if len(rows) > len(DIRECTIONS):
         rows, at_most = [max(rows, key=_log_ratio if ratios else _size)], "at most "
 
@@ -223,26 +220,34 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
 
 
 def _numbers_of_each(
-    experiment: ExperimentFolder, pairs: Sequence[Sequence[MetricRow]], ratios: bool
+    experiment: ExperimentFolder, rows: Sequence[MetricRow], margin: str = ""
 ) -> str:
-    """Of each comparison with the first backend the largest ratio or difference."""
-    texts = []
-    for rows in pairs:
-        row = max(rows, key=_log_ratio if ratios else _size)
+    """Of each comparison with the first backend the largest ratio or difference.
+
+    With `margin`, its words, also the result of each.
+    """
+    ratios, texts = _are_ratios(rows), []
+    for of_pair in by_pair(rows):
+        row = max(of_pair, key=_log_ratio if ratios else _size)
         interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
         within = confidence(interval, text, ", {}") if row.seeds >= MINIMUM_SEEDS else ""
+        result = {"open": "not decided"}.get(outcome(of_pair), outcome(of_pair))
+        words = f"{experiment.title(list(row.scores)[-1])}{f' {result}' if margin else ''}"
         value = f"{text(interval.value)}{' times' if ratios else ''}"
-        second = experiment.title(list(row.scores)[-1])
-        texts.append(f"{value} in {second} ({place(experiment, row)}{within})")
-    row = pairs[0][0]
+        texts.append(f"{words}, {value} ({place(experiment, row)}{within})")
+    row = rows[0]
     first = experiment.title(next(iter(row.scores)))
     if ratios:
-        return (
-            f"{row.title} ({row.metric.better} is better), where it differs most, is"
-            f" {listed(texts)} that of {first}"
-        )
-    return f"{row.title} {row.metric.unit}".rstrip() + (
-        f" of {first} minus that of the other is, where it differs most, {listed(texts)}"
+        head = f"{row.title} ({row.metric.better} is better) against {first}"
+    else:
+        head = f"{row.title} {row.metric.unit}".rstrip() + f", {first} {MINUS} the other"
+    return f"{head}{margin}, where they differ most: {'; '.join(texts)}"
+
+
+def _are_ratios(rows: Sequence[MetricRow]) -> bool:
+    """Whether differences of scores are told as ratios."""
+    return all(
+        row.margin and row.margin.scale == "ratio" and row.ratio.value is not None for row in rows
     )
 
 
