@@ -75,9 +75,9 @@ def _comparisons(experiment: ExperimentFolder) -> list[str]:
         return []
     first = experiment.title(most[0][0])
     return [
-        f"The {len(most)} comparisons with {first} share an error rate (Holm): the chance of any"
-        " false “equivalent” among their verdicts on the primary score is 5 % at most, and so is that"
-        " of any false “different”."
+        f"The {len(most)} comparisons with {first} share an error rate (Holm): any false"
+        " “equivalent” among their verdicts on the primary score has a chance of 5 % at most, and"
+        " so has any false “different”."
     ]
 
 

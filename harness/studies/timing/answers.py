@@ -56,7 +56,8 @@ def _believed(entries: Entries) -> Answer:
     devices = dict.fromkeys(entry.record.device for entry in entries.results)
     unchecked = [device for device in devices if device not in checked]
     if unchecked:
-        text = "No backend was timed against itself there (cyclebench bench --aa torch)."
+        first = entries.results[0].record.backends[0]
+        text = f"No backend was timed against itself there (cyclebench bench --aa {first})."
         sentences.append(Sentence(listed(unchecked), text))
     if "disagrees" in kinds:
         short, tone = "A backend differed from itself", "no"

@@ -27,14 +27,14 @@ from harness.studies.timing.plots import figures
 from harness.studies.timing.record import TimingRecord, ratios_json, read_records
 
 RESULTS = (
-    "A step trains all four networks on one batch. Both backends were built on images of noise in "
-    "processes of their own and timed in turns, block by block; the ratio is formed pair by pair, "
-    "and its interval is a t interval of its logarithm over starts of both processes, since two "
-    "processes of one program differ for as long as they live. Each interval stands for itself "
-    "(95 %): of twenty, one or two may miss, since starts end once it is narrow. Steps here do not "
-    "wait for data, which those of a training may. First and second: in the order in which the "
-    "backends were named; of two numbers in a cell, the upper one is the first's. 95th pct.: the "
-    "95th percentile of blocks."
+    "A step trains all four networks on one batch. {Both} backends were built on images of noise "
+    "in processes of their own and timed in turns, block by block; the ratio is formed pair by "
+    "pair, and its interval is a t interval of its logarithm over starts of {both} processes, "
+    "since two processes of one program differ for as long as they live. Each interval stands for"
+    " itself (95 %): of twenty, one or two may miss, since starts end once it is narrow. Steps "
+    "here do not wait for data, which those of a training may. First and second: in the order in "
+    "which the backends were named; of two numbers in a cell, the upper one is the first's. 95th "
+    "pct.: the 95th percentile of blocks."
 )
 SEVERAL = (
     " Of more than two backends every ratio is to the first, lines of a cell are in the order of"
@@ -72,9 +72,9 @@ ROOFLINE = (
     "arithmetic. Below the slope memory is the nearer limit, below the flat part arithmetic. "
     "Places along the axis are counted, heights are measured times over counted operations."
 )
-PIECES = "Both backends' pieces of a step; black: a step left alone."
+PIECES = "{Both} backends' pieces of a step; black: a step left alone."
 BLOCKS = (
-    "Every block in the order it was timed; dotted: both processes started anew; grey: warm-up, "
+    "Every block in the order it was timed; dotted: {both} processes started anew; grey: warm-up, "
     "left out. Slow outliers are counted and never left out. Of a backend against itself, the "
     "second is hollow."
 )
@@ -102,14 +102,15 @@ def make_page(entries: Entries) -> Page:
     if numbers:
         several = (Section("The pieces in numbers", numbers, folded=True),)
         shown = numbers if len(numbers) == 1 else several
-        phases = (Note(PHASES), Figure("phases.png", PIECES), *shown)
+        phases = (Note(PHASES), Figure("phases.png", spoken(PIECES, entries)), *shown)
     limits: tuple[Block, ...] = (Note("No record has counted operations.", "notice"),)
     shares = tables.limit_table(entries)
     if shares.rows:
         limits = (Note(LIMITS), Figure("roofline.png", ROOFLINE), shares)
-    steadiness = (Figure("blocks.png", BLOCKS), tables.steadiness_table(entries))
+    steadiness = (Figure("blocks.png", spoken(BLOCKS, entries)), tables.steadiness_table(entries))
+    about_results = spoken(RESULTS, entries) + SEVERAL * (entries.most > 2)
     sections = (
-        Section("Step times", (Note(RESULTS + SEVERAL * (entries.most > 2)), *results)),
+        Section("Step times", (Note(about_results), *results)),
         Section("Where a step's time goes", phases),
         Section("What the device could do", limits),
         Section("How steady the times were", steadiness),
@@ -121,6 +122,12 @@ def make_page(entries: Entries) -> Page:
         plural(len(entries.checks), "check") + " of a backend against itself",
     )
     return Page("Speed", about, tuple(answers(entries)), sections)
+
+
+def spoken(text: str, entries: Entries) -> str:
+    """Of two backends "both", of more "all"."""
+    word = "all" if entries.most > 2 else "both"
+    return text.format(Both=word.capitalize(), both=word)
 
 
 def energy(entries: Entries) -> str:
