@@ -212,9 +212,8 @@ def _row_json(row: VarianceRow) -> dict[str, Any]:
         name: {"last": asdict(last), "averaged": asdict(averaged)}
         for name, (last, averaged) in row.compared.items()
     }
-    if len(pairs) > 1:
-        shown = {"compared": pairs}
-    else:
+    shown: dict[str, Any] = {"compared": pairs}
+    if len(pairs) < 2:
         shown = next(iter(pairs.values()), {"last": None, "averaged": None})
     content: dict[str, Any] = {}
     for key, value in asdict(row).items():

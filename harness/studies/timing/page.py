@@ -94,7 +94,7 @@ def make_page(entries: Entries) -> Page:
     if entries.results:
         devices = Figure("devices.png", DEVICES)
         each = [matrix for entry in entries.results for matrix in matrices(entry.record)]
-        more = (Note(MATRIX), *each) if each else ()
+        more: tuple[Block, ...] = (Note(MATRIX), *each) if each else ()
         table = tables.result_table(entries)
         results = (devices, table, *more, Note(energy(entries), "soft"))
     phases: tuple[Block, ...] = (Note("No step was timed in pieces.", "notice"),)
