@@ -15,9 +15,9 @@ from harness.metrics.weights import find_weights, try_once
 from harness.records.experiment import load
 from harness.records.run import find_runs
 from harness.records.seeds import begin_automatic, compared_seeds, record_look
+from harness.report.comparison.outcomes import is_decided
 from harness.report.comparison.scores import metric_rows, primary_rows
 from harness.report.comparison.seed_plan import seed_seconds, standing
-from harness.report.comparison.verdict import is_decided
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed

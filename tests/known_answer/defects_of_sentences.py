@@ -38,7 +38,7 @@ SENTENCES = [
          "for side in sides[::-1])"),
         ("the second backend's name first", f"{SCORES}:names_of", "for name in row.scores)",
          "for name in reversed(row.scores))"),
-        ("one equivalent direction is enough", f"{VERDICT}:outcome",
+        ("one equivalent direction is enough", "report.comparison.outcomes:outcome",
          'return "equivalent" if labels == {"equivalent"} else "open"', 'return "open"'),
         ("domains swapped", "records.experiment:ExperimentFolder.domain",
          "side.upper()", '"BA"["ab".index(side)]', ".get(side)", ".get('none')"),

@@ -24,8 +24,9 @@ from harness.statistics.timed_blocks import (
     outliers,
 )
 from harness.studies.study import print_result
-from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof, verdict
+from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof
 from harness.studies.timing.page import as_json, result, sentences
+from harness.studies.timing.verdicts import verdict
 
 
 def printed(one):

@@ -11,10 +11,12 @@ from harness.statistics.intervals import over_starts
 from harness.studies.regression.measurement import read_measured
 from harness.studies.timing import tables
 from harness.studies.timing.answers import answers
-from harness.studies.timing.findings import find, phase_gap, surely_faster, verdict
-from harness.studies.timing.page import as_json, make_page, matrices, result, sentences
+from harness.studies.timing.findings import find, phase_gap
+from harness.studies.timing.matrix import matrices
+from harness.studies.timing.page import as_json, make_page, result, sentences
 from harness.studies.timing.plots import figures
 from harness.studies.timing.record import Start, read_record, write_record
+from harness.studies.timing.verdicts import surely_faster, verdict
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from several_backends import BACKENDS, folder_with
 from harness.records.experiment import load
 from harness.records.seeds import begin_automatic, record_look
 from harness.report.comparison.judging import judge_row, with_verdicts
+from harness.report.comparison.outcomes import is_decided, outcome
 from harness.report.comparison.scores import by_pair, metric_rows, primary_rows
 from harness.report.comparison.seed_plan import seeds_in_all
-from harness.report.comparison.verdict import is_decided, outcome
 from harness.statistics.equivalence import Margin
 
 
@@ -150,6 +150,32 @@ def test_the_page_says_how_verdicts_of_several_are_corrected(tmp_path):
     assert "at 5 % and all 2 comparisons (Holm)" in text
     two = pages(folder_with(tmp_path / "two", {}, backends=("torch", "tf")))[1]
     assert "comparisons" not in two.split("Do they learn the same?")[0]
+
+
+def test_one_that_has_too_few_seeds_does_not_hide_the_verdict_on_another(tmp_path):
+    folder = folder_with(tmp_path, {})
+    for seed in range(1, 5):
+        with editing(folder / f"runs/cpu-example/jax-seed{seed}/status.json") as status:
+            status["state"] = "failed"
+    text = pages(folder)[1]
+    answer = text.split("Do they learn the same?")[1].split("Are they equally fast?")[0]
+    assert "Not all decided. KID-EffLite0" in answer
+    assert "TensorFlow equivalent" in answer and "JAX not decided, " in answer
+    assert "at least 2 more seeds needed" in answer
+
+
+def test_one_that_has_no_score_is_named(tmp_path):
+    folder = folder_with(tmp_path, {})
+    with editing(folder / "metrics.json") as record:
+        for row in record["scores"]:
+            if row["metric"] == "kid_efflite0" and row["backend"] == "jax":
+                row["value"] = None
+        for row in record["differences"]:
+            if row["metric"] == "kid_efflite0" and "jax" in row["backends"]:
+                row["value"] = None
+    text = pages(folder)[1]
+    answer = text.split("Do they learn the same?")[1].split("Are they equally fast?")[0]
+    assert "Yes, within the margin" in answer and "Without a score to compare: JAX." in answer
 
 
 def test_one_seed_claims_nothing_of_any_of_them(tmp_path):

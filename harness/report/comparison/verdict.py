@@ -5,13 +5,21 @@ The other two of a page's four answers are in evidence.py.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Literal
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
+from harness.report.comparison.outcomes import (
+    OPEN,
+    are_ratios,
+    log_ratio,
+    more,
+    outcome,
+    ratio_text,
+    seeds_to_come,
+    size,
+)
 from harness.report.comparison.scores import (
     MetricRow,
     by_pair,
@@ -20,14 +28,14 @@ from harness.report.comparison.scores import (
     primary_rows,
 )
 from harness.report.comparison.seed_plan import offer
+from harness.report.comparison.several import each_in_short, numbers_of_each
 from harness.report.comparison.speed import speed_answer
 from harness.report.comparison.timing import TimingRow
-from harness.report.formatting import MINUS, fixed, listed, plural
+from harness.report.formatting import fixed, listed, plural
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
 
 # Of a single look. It is the 90 % interval, narrower than the 95 % one beside it: the page says so.
-OPEN = "cannot tell yet"
 EQUIVALENCE = "two one-sided tests at 5 % (the 90 % interval)"
 
 
@@ -93,7 +101,7 @@ def answers(
     experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
     return [
-        _same(experiment, _compared(metrics), have_they_learnt(experiment, metrics)),
+        _same(experiment, metrics, have_they_learnt(experiment, metrics)),
         speed_answer(experiment, timing),
     ]
 
@@ -103,9 +111,9 @@ def _compared(metrics: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in primary_rows(metrics) if row.difference.value is not None]
 
 
-def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: Answer) -> Answer:
+def _same(experiment: ExperimentFolder, metrics: Sequence[MetricRow], learnt: Answer) -> Answer:
     """`learnt`: its sentence stands below the answer."""
-    question = "Do they learn the same?"
+    question, pairs = "Do they learn the same?", _compared(metrics)
     if not pairs:
         reason = (
             "the translations have not been scored"
@@ -117,6 +125,11 @@ def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: Answ
         Sentence(_lead(experiment, row), _difference(experiment, row)) for row in pairs
     )
     short, tone = _same_in_short(experiment, pairs, useless=learnt.tone == "no")
+    scored = {name for row in pairs for name in row.scores}
+    if missing := [name for name in experiment.present if name not in scored]:
+        titles = listed([experiment.title(name) for name in missing])
+        short = f"{short} Without a score to compare: {titles}."
+        tone = "open" if tone == "yes" else tone
     return Answer(question, short, tone, sentences, folded=True, aside=learnt.short)
 
 
@@ -136,15 +149,18 @@ def _same_in_short(
     """
     numbers = _numbers(experiment, rows)
     fewest = min(row.seeds for row in rows)
-    if fewest < MINIMUM_SEEDS:
+    pairs = by_pair(rows)
+    # Of several comparisons one that has too few seeds is said to have, among the others.
+    most = max(min(row.seeds for row in of_pair) for of_pair in pairs)
+    if most < MINIMUM_SEEDS:
         seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
         then = offer(experiment, rows[0]).replace("`", "")
         return f"Not decided by {seeds}: {numbers}{f'; {then}' if then else '.'}", "open"
     margins = list(dict.fromkeys(row.margin_text for row in rows if row.margin))
     margin = f" of {listed(margins)}" if margins else ""
     result = outcome(rows)
-    if len(by_pair(rows)) > 1:
-        return _each_in_short(experiment, rows, margin, useless)
+    if len(pairs) > 1:
+        return each_in_short(experiment, rows, margin, useless)
     if result == "equivalent":
         lead, tone = ("Equally little", "open") if useless else ("Yes", "yes")
         return f"{lead}, within the margin{margin}: {numbers}.", tone
@@ -154,7 +170,7 @@ def _same_in_short(
     undecided = [row for row in rows if row.verdict and row.verdict.label == OPEN]
     if not undecided:
         return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
-    longest = max(undecided, key=_seeds_to_come)
+    longest = max(undecided, key=seeds_to_come)
     return (
         f"Not decided by {plural(fewest, 'seed')}, whose intervals reach beyond the margin{margin}:"
         f" {numbers};"
@@ -163,46 +179,17 @@ def _same_in_short(
     )
 
 
-def _each_in_short(
-    experiment: ExperimentFolder, rows: Sequence[MetricRow], margin: str, useless: bool
-) -> tuple[str, str]:
-    """The sentence on several backends that are compared with the first, and its tone."""
-    if not margin:
-        numbers = _numbers(experiment, rows)
-        return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
-    lead, tone = {
-        "equivalent": ("Equally little", "open") if useless else ("Yes", "yes"),
-        "different": ("No", "no"),
-        "open": ("Not all decided", "open"),
-    }[outcome(rows)]
-    undecided = [
-        row
-        for of_pair in by_pair(rows)
-        for row in of_pair
-        if outcome(of_pair) == "open" and row.verdict and row.verdict.label == OPEN
-    ]
-    needed = f"; {more(max(undecided, key=_seeds_to_come))}" if undecided else ""
-    numbers = _numbers_of_each(experiment, rows, f", margin{margin}")
-    return f"{lead}. {numbers}{needed}.", tone
-
-
-def _seeds_to_come(row: MetricRow) -> float:
-    """Likely further seeds; infinite where they are more than a verdict predicts."""
-    seeds = row.verdict.further_seeds if row.verdict else None
-    return math.inf if seeds is None else float(seeds)
-
-
 def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Ratios or differences of both directions; of several devices or pairs, the largest one."""
-    ratios = _are_ratios(rows)
+    ratios = are_ratios(rows)
     at_most = ""
     if len(by_pair(rows)) > 1:
-        return _numbers_of_each(experiment, rows)
+        return numbers_of_each(experiment, rows)
     if len(rows) > len(DIRECTIONS):
-        rows, at_most = [max(rows, key=_log_ratio if ratios else _size)], "at most "
+        rows, at_most = [max(rows, key=log_ratio if ratios else size)], "at most "
 
     def number(row: MetricRow) -> str:
-        interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
+        interval, text = (row.ratio, ratio_text) if ratios else (row.difference, row.text)
         where = place(experiment, row) if at_most else experiment.path(row.direction)
         within = confidence(interval, text, ", {}") if row.seeds >= MINIMUM_SEEDS else ""
         return f"{text(interval.value)} ({where}{within})"
@@ -217,64 +204,6 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     return f"{rows[0].title} {rows[0].metric.unit}".rstrip() + (
         f" differs by {listing}, {names_of(experiment, rows[0])}"
     )
-
-
-def _numbers_of_each(
-    experiment: ExperimentFolder, rows: Sequence[MetricRow], margin: str = ""
-) -> str:
-    """Of each comparison with the first backend the largest ratio or difference.
-
-    With `margin`, its words, also the result of each.
-    """
-    ratios, texts = _are_ratios(rows), []
-    for of_pair in by_pair(rows):
-        row = max(of_pair, key=_log_ratio if ratios else _size)
-        interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
-        within = confidence(interval, text, ", {}") if row.seeds >= MINIMUM_SEEDS else ""
-        result = {"open": "not decided"}.get(outcome(of_pair), outcome(of_pair))
-        words = f"{experiment.title(list(row.scores)[-1])}{f' {result}' if margin else ''}"
-        value = f"{text(interval.value)}{' times' if ratios else ''}"
-        texts.append(f"{words}, {value} ({place(experiment, row)}{within})")
-    row = rows[0]
-    first = experiment.title(next(iter(row.scores)))
-    if ratios:
-        head = f"{row.title} ({row.metric.better} is better) against {first}"
-    else:
-        head = f"{row.title} {row.metric.unit}".rstrip() + f", {first} {MINUS} the other"
-    return f"{head}{margin}, where they differ most: {'; '.join(texts)}"
-
-
-def _are_ratios(rows: Sequence[MetricRow]) -> bool:
-    """Whether differences of scores are told as ratios."""
-    return all(
-        row.margin and row.margin.scale == "ratio" and row.ratio.value is not None for row in rows
-    )
-
-
-def _log_ratio(row: MetricRow) -> float:
-    ratio = row.ratio.value
-    return abs(math.log(ratio)) if ratio is not None and ratio > 0 else math.inf
-
-
-def _size(row: MetricRow) -> float:
-    return abs(row.difference.value or 0.0)
-
-
-def _ratio_text(value: float | None) -> str:
-    return fixed(value, 2)
-
-
-def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
-    """Of all verdicts together: one that is different decides, all must be equivalent."""
-    labels = {row.verdict.label if row.verdict else "no verdict" for row in rows}
-    if "different" in labels:
-        return "different"
-    return "equivalent" if labels == {"equivalent"} else "open"
-
-
-def is_decided(rows: Sequence[MetricRow]) -> bool:
-    """Whether every comparison with the first backend is."""
-    return all(outcome(of_pair) != "open" for of_pair in by_pair(rows)) and bool(rows)
 
 
 def _different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
@@ -330,11 +259,3 @@ def _beyond(row: MetricRow) -> str:
         both = "both directions of all"
         return f"at 5 %{looks} and {both} {row.comparisons} comparisons (Holm)"
     return f"at 2.5 %{looks}" if looks else "by the 95 % interval"
-
-
-def more(row: MetricRow) -> str:
-    """What would settle a verdict that is open."""
-    if row.verdict is None or row.seeds < MINIMUM_SEEDS:
-        return f"at least {plural(MINIMUM_SEEDS - row.seeds, 'more seed')} needed"
-    assume = "" if row.verdict.no_ratio else " if the frameworks are truly equal"
-    return f"{row.verdict.needed}{assume}"

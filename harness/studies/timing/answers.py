@@ -14,9 +14,9 @@ from harness.studies.timing.findings import (
     peaks,
     phase_gap,
     roof,
-    surely_faster,
     whole,
 )
+from harness.studies.timing.verdicts import surely_faster
 
 
 def answers(entries: Entries) -> list[Answer]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.report.formatting import listed, plural
-from harness.report.page import Block, Figure, Note, Page, Section, Table, text_table
+from harness.report.page import Block, Figure, Note, Page, Section, text_table
 from harness.report.render import write_page as write
 from harness.studies.study import Result
 from harness.studies.timing import tables
@@ -20,11 +20,12 @@ from harness.studies.timing.findings import (
     peaks,
     performance,
     roof,
-    verdict,
     whole,
 )
+from harness.studies.timing.matrix import matrices
 from harness.studies.timing.plots import figures
 from harness.studies.timing.record import TimingRecord, ratios_json, read_records
+from harness.studies.timing.verdicts import verdict
 
 RESULTS = (
     "A step trains all four networks on one batch. {Both} backends were built on images of noise "
@@ -170,11 +171,6 @@ def result(record: TimingRecord, file: Path, page: Path) -> Result:
         sentences=tuple(sentences(record)),
         ok=not record.same or record.agrees_with_itself,
     )
-
-
-def matrices(record: TimingRecord) -> list[Table]:
-    """Each against each, of more than two backends."""
-    return [tables.matrix_table(record)] if len(record.backends) > 2 else []
 
 
 def sentences(record: TimingRecord) -> list[str]:

@@ -31,9 +31,9 @@ from harness.studies.timing.findings import (
     Entries,
     compute_roof,
     peaks,
-    surely_faster,
     whole,
 )
+from harness.studies.timing.verdicts import surely_faster
 
 COLD = "#bbbbbb"
 NARROW = 44  # characters of a label beside a row

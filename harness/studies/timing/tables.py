@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import pandas as pd
@@ -30,13 +29,13 @@ from harness.studies.timing.findings import (
     PHASE_TITLES,
     BenchEntry,
     Entries,
-    missing_starts,
     peaks,
     phase_gap,
     roof,
     whole,
 )
 from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.verdicts import missing_starts
 
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
@@ -93,32 +92,6 @@ def _pair(texts: list[str], detail: str = "") -> Cell:
     if set(texts) == {MISSING}:
         return Cell(MISSING)
     return Cell(texts[0], "\n".join(filter(None, [*texts[1:], detail])))
-
-
-def matrix_table(record: TimingRecord) -> Table:
-    """A row and a column a backend: how many times as long the row's takes as the column's."""
-    heads = [
-        Cell(name, swatch=backend_colour(backend, record.backends))
-        for name, backend in zip(record.names, record.backends, strict=True)
-    ]
-    rows = []
-    for other, head in enumerate(heads):
-        cells = [head]
-        for one in range(len(heads)):
-            cells.append(Cell(MISSING) if one == other else _matrix_cell(record, one, other))
-        rows.append(tuple(cells))
-    return Table((Cell("Takes times as long"), *heads), tuple(rows), record.device)
-
-
-def _matrix_cell(record: TimingRecord, one: int, other: int) -> Cell:
-    """Of a pair that was measured the other way round, the inverse of ratio and bounds."""
-    if not record.settled:
-        return Cell("no ratio yet")
-    ratio = record.ratio_of(min(one, other), max(one, other))
-    if one > other:
-        parts = (ratio.value, ratio.high, ratio.low)
-        ratio = Interval.of(*(math.nan if not part else 1 / part for part in parts))
-    return Cell(fixed(ratio.value, 3), bounds(ratio, 3))
 
 
 def steadiness_table(entries: Entries) -> Table:
