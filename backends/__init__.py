@@ -3,6 +3,7 @@
 A backend is a folder `<name>_impl` here. It has PACKAGES, the installed packages whose versions
 decide its numbers; a function `prepare(runtime)` for what must be done before the framework is
 imported; and a module `backend` with a class `Backend` that follows `backends.interface.Backend`.
+It may have COLOUR, as "#0072B2": that of its curves. Its title is the `framework` of `environment`.
 Adding a folder adds a backend; nothing else has to change.
 """
 
@@ -47,6 +48,16 @@ def packages(name: str) -> tuple[str, ...]:
     Of alternatives, such as a CPU and a GPU build, only one is installed.
     """
     return importlib.import_module(f"backends.{name}_impl").PACKAGES
+
+
+def colour(name: str) -> str | None:
+    """The colour that backend `name` has chosen, as "#0072B2"; None: none, or no such backend.
+
+    Imports no framework.
+    """
+    if name not in available():
+        return None
+    return getattr(importlib.import_module(f"backends.{name}_impl"), "COLOUR", None)
 
 
 def interpreter_variable(name: str) -> str:

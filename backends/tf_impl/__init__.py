@@ -7,6 +7,7 @@ import sys
 from backends.interface import Runtime
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras")
+COLOUR = "#D55E00"
 # Keras imports these for parts that nobody uses here, and does without them where they are missing:
 # a third of the seconds that a start takes.
 UNUSED = ("sklearn", "matplotlib")

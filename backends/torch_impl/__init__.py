@@ -5,6 +5,7 @@ import os
 from backends.interface import Runtime
 
 PACKAGES = ("torch",)
+COLOUR = "#0072B2"
 
 
 def prepare(runtime: Runtime) -> None:

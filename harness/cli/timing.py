@@ -110,7 +110,7 @@ def _work(options: argparse.Namespace, machine: Machine) -> Work:
 def add_bench(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "bench",
-        help="time training steps of two backends in turns, until their ratio is known; one page",
+        help="time training steps of backends in turns, until their ratios are known; one page",
         epilog="example: cyclebench bench --preset quick --set runtime.precision=bfloat16."
         " Copy the JSON files of other machines into results/bench, then: cyclebench report"
         " results/bench",
@@ -130,7 +130,7 @@ def add_bench(commands: shared.Commands) -> None:
         help="no ratio is shown while its 95 %% interval is wider than this share of it (0.05)",
     )
     command.add_argument(
-        "--starts", type=shared.count, default=24, help="of both processes, at most (default: 24)"
+        "--starts", type=shared.count, default=24, help="of all processes, at most (default: 24)"
     )
     command.add_argument(
         "--pairs", type=shared.count, default=24, help="of blocks a start (default: 24)"
@@ -155,9 +155,9 @@ def run_bench(options: argparse.Namespace) -> int:
 
     names = (options.aa, options.aa) if options.aa else options.backends
     check_backends(list(dict.fromkeys(names)))
-    if len(names) != 2:
+    if len(names) < 2:
         raise UserError(
-            "bench: two backends are timed against each other; give --backends torch,tf"
+            "bench: two backends at least are timed against each other; give --backends torch,tf"
         )
     machine = find_machine(options.device)
     experiment = load_experiment(None, options.preset or DEFAULT, options.overrides)

@@ -23,7 +23,7 @@ from backends.interface import PHASES
 from harness.records.experiment import ExperimentFolder
 from harness.statistics.smoothing import smooth
 
-# Okabe and Ito's palette, safe for colour-blind readers. A backend's position gives its colour.
+# Okabe and Ito's palette, safe for colour-blind readers. Backends have chosen theirs from it.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Tol's muted scheme, also safe for them, and different from the colours of backends.
 PHASE_COLOURS = dict(
@@ -54,6 +54,7 @@ METADATA: dict[str, dict[str, None]] = {
 DPI = 150  # of PNG, and of what is pixels in SVG and PDF
 MANY = 1000  # points of a scatter; more of them are pixels in SVG and PDF
 GUIDE = "#777777"  # of lines to read a curve against
+LETTERS_PER_INCH, HANDLE = 12.5, 7  # of a legend, about; HANDLE: a line beside a label, in letters
 Draw = Callable[[np.ndarray], None]
 Item = TypeVar("Item")
 POINTS = 1500  # a raw curve is thinned to this many points
@@ -81,13 +82,25 @@ def files(drawn: Mapping[str, Drawn]) -> dict[str, bytes]:
 
 
 def colour(experiment: ExperimentFolder, backend: str) -> str:
-    return PALETTE[experiment.backends.index(backend) % len(PALETTE)]
+    return backend_colour(backend, experiment.backends)
 
 
 def backend_colour(backend: str, among: Sequence[str] = ()) -> str:
-    """Where there is no experiment: the same colour as in the reports of trainings."""
-    names = list(dict.fromkeys([*backends.available(), *among, backend]))
-    return PALETTE[names.index(backend) % len(PALETTE)]
+    """The same in every report: the one that the backend has chosen.
+
+    `among`: those on the same page. Of a backend that has chosen none, or one that another of them
+    has, the first colour of the palette that nobody has.
+    """
+    names = dict.fromkeys([*backends.available(), *among, backend])
+    chosen: dict[str, str] = {}
+    for name in names:
+        own = backends.colour(name)
+        if own is not None and own not in chosen.values():
+            chosen[name] = own
+    for name in names:
+        free = (tone for tone in PALETTE if tone not in chosen.values())
+        chosen.setdefault(name, next(free, PALETTE[len(chosen) % len(PALETTE)]))
+    return chosen[backend]
 
 
 def figure(
@@ -116,9 +129,21 @@ def figure(
             axis.set_xlabel(xlabel)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         if labels:
-            legend = drawn.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+            columns = legend_columns(labels, inches[0])
+            legend = drawn.legend(handles, labels, loc="outside upper left", ncols=columns)
             as_they_are(legend.get_texts())
         return _saved(drawn)
+
+
+def legend_columns(labels: Sequence[str], inches: float) -> int:
+    """All labels in one line, or in as many lines as they take."""
+    widths = np.array([len(label) + HANDLE for label in labels])
+    for columns in range(len(labels), 1, -1):
+        # Matplotlib deals entries out like this, and a column is as wide as its widest.
+        widest = [part.max() for part in np.array_split(widths, columns)]
+        if sum(widest) <= LETTERS_PER_INCH * inches:
+            return columns
+    return 1
 
 
 def _saved(figure: Figure) -> Drawn:

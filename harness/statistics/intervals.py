@@ -51,6 +51,11 @@ class Interval:
         return Interval.of(*(math.nan if part is None else math.exp(part) for part in parts))
 
 
+def joint_confidence(intervals: int) -> float:
+    """Of each of so many intervals that hold together at 95 % (Bonferroni)."""
+    return 1 - (1 - CONFIDENCE) / max(1, intervals)
+
+
 def t_quantile(freedom: float, confidence: float = CONFIDENCE) -> float:
     """Half the width of a t interval, in standard errors."""
     return float(stdtrit(freedom, 0.5 + confidence / 2))
@@ -206,7 +211,7 @@ def seed_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     return t_interval(mean, error, len(array) - 1, confidence)
 
 
-def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
+def ratio_interval(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     """How many times as long `a` takes as `b`: the median of the ratios a[i] / b[i].
 
     `a`, `b`: float (pairs,), seconds a step of alternating blocks, warm-up left out. The ratio is
@@ -215,7 +220,8 @@ def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
     The interval lies between ordered ratios: whatever the distribution, the median is beyond the
     k-th from one end with the chance that a fair coin falls on one side fewer than k times. Between
     two such pairs of ratios it is interpolated (Hettmansperger & Sheather 1986). A bootstrap can
-    only choose ratios, and so covers 87.5% with seven pairs. Fewer than six pairs: no bounds.
+    only choose ratios, and so covers 87.5% with seven pairs. Fewer than six pairs: no bounds; nor
+    where all pairs together do not reach `confidence`.
     Raises ValueError for unpaired, empty or not positive times.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
@@ -231,20 +237,22 @@ def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
 
     count, ordered = len(ratios), np.sort(ratios)
     coverage = 1 - 2 * binom.cdf(np.arange(count // 2 + 1), count, 0.5)  # k - 1: of the k-th
-    k = max(1, int((coverage >= CONFIDENCE).sum()))
-    excess = (coverage[k - 1] - CONFIDENCE) / (coverage[k - 1] - coverage[k])
+    if coverage[0] < confidence:
+        return Interval.of(value)
+    k = int((coverage >= confidence).sum())
+    excess = (coverage[k - 1] - confidence) / (coverage[k - 1] - coverage[k])
     inward = min(1.0, max(0.0, (count - k) * excess / (k + (count - 2 * k) * excess)))
     low, high = ((1 - inward) * line[k - 1] + inward * line[k] for line in (ordered, ordered[::-1]))
     return Interval.of(value, float(low), float(high))
 
 
-def over_starts(ratios: Sequence[float]) -> Interval:
+def over_starts(ratios: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Geometric mean of one ratio for each start of the processes, with a t interval of its log.
 
     Two processes of one program differ by a per cent or two for all their life, because of where
     their memory lies: many blocks of one start say nothing about the next.
     """
-    return seed_interval(np.log(ratios).tolist()).exp()
+    return seed_interval(np.log(ratios).tolist(), confidence).exp()
 
 
 def width(ratio: Interval) -> float:
@@ -254,9 +262,9 @@ def width(ratio: Interval) -> float:
     return (ratio.high - ratio.low) / ratio.value
 
 
-def enough_starts(ratios: Sequence[float], wanted: float) -> bool:
+def enough_starts(ratios: Sequence[float], wanted: float, confidence: float = CONFIDENCE) -> bool:
     """Whether `over_starts` is at most `wanted` wide, relative to its value, and not by luck."""
-    return len(ratios) >= LEAST_STARTS and width(over_starts(ratios)) <= wanted
+    return len(ratios) >= LEAST_STARTS and width(over_starts(ratios, confidence)) <= wanted
 
 
 def clopper_pearson(hits: float, trials: int) -> tuple[float, float]:

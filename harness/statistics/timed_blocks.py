@@ -90,7 +90,7 @@ def outliers(seconds: np.ndarray) -> int:
     return int((seconds > high + 1.5 * (high - low)).sum())
 
 
-def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
+def more_starts(ratio: Interval, starts: int, wanted: float, confidence: float = CONFIDENCE) -> int:
     """About how many more starts make the interval as narrow as `wanted`, and not by luck.
 
     Its width falls with the square root of their number, and with the quantile of t. At most
@@ -99,10 +99,10 @@ def more_starts(ratio: Interval, starts: int, wanted: float) -> int:
     current, more = width(ratio), max(0, LEAST_STARTS - starts)
     if not math.isfinite(current):
         return max(1, more)
-    unit = current * math.sqrt(starts) / t_quantile(starts - 1)
+    unit = current * math.sqrt(starts) / t_quantile(starts - 1, confidence)
     while (
         more < MOST_STARTS
-        and unit * t_quantile(starts + more - 1) / math.sqrt(starts + more) > wanted
+        and unit * t_quantile(starts + more - 1, confidence) / math.sqrt(starts + more) > wanted
     ):
         more += 1
     return more

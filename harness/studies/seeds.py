@@ -15,9 +15,9 @@ from harness.metrics.weights import find_weights, try_once
 from harness.records.experiment import load
 from harness.records.run import find_runs
 from harness.records.seeds import begin_automatic, compared_seeds, record_look
+from harness.report.comparison.outcomes import is_decided
 from harness.report.comparison.scores import metric_rows, primary_rows
 from harness.report.comparison.seed_plan import seed_seconds, standing
-from harness.report.comparison.verdict import outcome
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
@@ -120,4 +120,4 @@ def _look(
     rows = [row for row in primary_rows(metric_rows(experiment)) if row.device == device]
     seconds = seed_seconds(experiment, device) or 0.0
     display.say(standing(experiment, rows, maximum, seconds))
-    return outcome(rows) != "open", seconds
+    return is_decided(rows), seconds

@@ -27,6 +27,7 @@ from harness.system.errors import UserError
 from harness.system.progress import duration
 from harness.system.terminal_tables import show
 
+ALPHA = 0.05
 Scores = Mapping[int, Mapping[int, tuple[float, float | None]]]  # seed -> step -> value, its error
 
 
@@ -49,7 +50,8 @@ class BackendSpread:
 @dataclass(frozen=True)
 class PairSpread:
     """Of two backends, paired by seed. `scale`: "ratio": of log(second / first); else first minus
-    second. `needed`: seeds for 80 % power to call equal backends equivalent, in one look."""
+    second. `needed`: seeds for 80 % power to call equal backends equivalent, in one look; at 5 %
+    over all backends that are compared with the first (Bonferroni)."""
 
     scale: str
     deviation: float | None
@@ -59,8 +61,12 @@ class PairSpread:
 
 @dataclass(frozen=True)
 class VarianceRow:
-    """One score, direction, device and kind of weights. `last`: of the score after the last step;
-    `averaged`: of the mean over the last evaluations of each run; None: not two backends."""
+    """One score, direction, device and kind of weights.
+
+    `compared`: by backend, each with the first: of the score after the last step, and of the mean
+    over the last evaluations of each run. `last`, `averaged`: those of the second backend; None:
+    one backend alone.
+    """
 
     metric: str
     direction: str
@@ -68,10 +74,17 @@ class VarianceRow:
     weights: str
     evaluations: int  # that the means are over
     backends: dict[str, BackendSpread]
-    last: PairSpread | None
-    averaged: PairSpread | None
+    compared: dict[str, tuple[PairSpread, PairSpread]]
     margin: float | None
     seed_seconds: float | None
+
+    @property
+    def last(self) -> PairSpread | None:
+        return next(iter(self.compared.values()))[0] if self.compared else None
+
+    @property
+    def averaged(self) -> PairSpread | None:
+        return next(iter(self.compared.values()))[1] if self.compared else None
 
 
 def variance_rows(folder: Path, last: int) -> list[VarianceRow]:
@@ -112,8 +125,8 @@ def _row(
     value = evaluation.get("margins", {}).get(metric)
     scale = margin_scale(evaluation, metric)
     margin = Margin(value, scale) if value is not None else None
-    pair = [name for name in experiment.backends if name in by_backend][:2]
-    two = len(pair) == 2
+    names = [name for name in experiment.backends if name in by_backend]
+    alpha = ALPHA / max(1, len(names) - 1)
     lengths = [len(steps) for runs in by_backend.values() for steps in runs.values()]
     count = min(last, *lengths)
     return VarianceRow(
@@ -123,8 +136,14 @@ def _row(
         weights=weights,
         evaluations=count,
         backends={name: _backend(by_backend[name], count) for name in by_backend},
-        last=_pair([by_backend[name] for name in pair], 1, scale, margin) if two else None,
-        averaged=_pair([by_backend[name] for name in pair], count, scale, margin) if two else None,
+        compared={
+            other: (
+                _pair(sides, 1, scale, margin, alpha),
+                _pair(sides, count, scale, margin, alpha),
+            )
+            for other in names[1:]
+            for sides in [(by_backend[names[0]], by_backend[other])]
+        },
         margin=value,
         seed_seconds=seed_seconds(experiment, device),
     )
@@ -147,7 +166,9 @@ def _backend(runs: Scores, count: int) -> BackendSpread:
     )
 
 
-def _pair(sides: Sequence[Scores], count: int, scale: str, margin: Margin | None) -> PairSpread:
+def _pair(
+    sides: Sequence[Scores], count: int, scale: str, margin: Margin | None, alpha: float
+) -> PairSpread:
     """Of the mean over the last `count` evaluations of each run."""
     seeds = sorted(sides[0].keys() & sides[1].keys())
     first, second = (
@@ -165,7 +186,7 @@ def _pair(sides: Sequence[Scores], count: int, scale: str, margin: Margin | None
         if first.std() > 0 and second.std() > 0:
             correlation = float(np.corrcoef(first, second)[0, 1])
         if margin is not None:
-            needed = seeds_for_power(first.tolist(), second.tolist(), margin)
+            needed = seeds_for_power(first.tolist(), second.tolist(), margin, alpha)
     return PairSpread(scale, deviation, correlation, needed)
 
 
@@ -182,25 +203,49 @@ def _image_error(row: Mapping[str, Any]) -> float | None:
 
 
 def as_json(rows: Sequence[VarianceRow]) -> dict[str, Any]:
-    return {"rows": [asdict(row) for row in rows]}
+    """Of two backends `last` and `averaged`; of more these by backend, as `compared`."""
+    return {"rows": [_row_json(row) for row in rows]}
+
+
+def _row_json(row: VarianceRow) -> dict[str, Any]:
+    pairs: dict[str, Any] = {
+        name: {"last": asdict(last), "averaged": asdict(averaged)}
+        for name, (last, averaged) in row.compared.items()
+    }
+    shown: dict[str, Any] = {"compared": pairs}
+    if len(pairs) < 2:
+        shown = next(iter(pairs.values()), {"last": None, "averaged": None})
+    content: dict[str, Any] = {}
+    for key, value in asdict(row).items():
+        content |= shown if key == "compared" else {key: value}
+    return content
 
 
 def as_table(rows: Sequence[VarianceRow]) -> pd.DataFrame:
-    """A row a score and backend; numbers in the units of metrics.json, seconds."""
+    """A row a score and backend; numbers in the units of metrics.json, seconds.
+
+    What is of two backends: in both rows; of more, in that of the backend compared with the first.
+    """
     flat = []
     for row in rows:
-        pairs = {
-            f"{name}_{key}": value
-            for name, pair in (("last", row.last), ("averaged", row.averaged))
-            if pair
-            for key, value in asdict(pair).items()
-        }
         for backend, spread in row.backends.items():
             place = {key: getattr(row, key) for key in ("device", "metric", "direction", "weights")}
             more = {"evaluations": row.evaluations, "margin": row.margin}
             cost = {"seed_seconds": row.seed_seconds}
+            pairs = {
+                f"{name}_{key}": value
+                for name, pair in zip(("last", "averaged"), _pairs_of(row, backend), strict=False)
+                for key, value in asdict(pair).items()
+            }
             flat.append({**place, "backend": backend, **asdict(spread), **more, **pairs, **cost})
     return pd.DataFrame(flat)
+
+
+def _pairs_of(row: VarianceRow, backend: str) -> tuple[PairSpread, ...]:
+    """What is compared in a backend's row."""
+    if len(row.compared) == 1:
+        return next(iter(row.compared.values()))
+    return row.compared.get(backend, ())
 
 
 def print_rows(rows: Sequence[VarianceRow], console: Console) -> None:
@@ -217,11 +262,14 @@ def print_rows(rows: Sequence[VarianceRow], console: Console) -> None:
         show(table, console)
         seconds, count = here[0].seed_seconds, max(row.evaluations for row in here)
         cost = f" A seed takes {duration(seconds)} in all backends." if seconds else ""
+        several = max(len(row.compared) for row in here)
+        first = " Each is compared with the first." if several > 1 else ""
+        at = f" (5 % over {several} comparisons)" if several > 1 else ""
         console.print(
             "Standard deviations. within run: of the last evaluations around their mean. paired: of"
             " the difference of two backends' scores of one seed, or of the log of their ratio."
-            " seeds needed: for 80 % power at the margin, if the backends are equal. After the"
-            f" last step / of the mean over the last {count} evaluations.{cost}",
+            f" seeds needed: for 80 % power at the margin{at}, if the backends are equal.{first}"
+            f" After the last step / of the mean over the last {count} evaluations.{cost}",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
 
@@ -236,7 +284,7 @@ def _cells(row: VarianceRow, name: str, spread: BackendSpread, first: bool) -> S
     title = f"{metric.title}{average} {metric.unit}".strip()
     about = (title, row.direction) if first else ("", "")
     numbers = (text(spread.mean), text(spread.between_seeds), text(spread.within_run))
-    pairs = [pair for pair in (row.last, row.averaged) if pair] if first else []
+    pairs = () if len(row.compared) == 1 and not first else _pairs_of(row, name)
     deviations = [
         significant(pair.deviation) if pair.scale == "ratio" else text(pair.deviation)
         for pair in pairs

@@ -39,8 +39,9 @@ FIGURES = [
     *defects(
         "all",
         figures.legends,
-        ("colours in alphabetical order", "report.figures:colour",
-         "experiment.backends.index(backend)", "sorted(experiment.backends).index(backend)"),
+        ("backends in each other's colours", "report.figures:colour",
+         "backend_colour(backend,",
+         "backend_colour(experiment.backends[::-1][experiment.backends.index(backend)],"),
         ("the legend of another order", "report.figures:figure", "drawn.legend(handles, labels,",
          "drawn.legend(handles, labels[::-1],"),
     ),

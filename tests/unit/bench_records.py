@@ -12,7 +12,7 @@ from harness.config.differences import changes
 from harness.config.experiment import load_experiment
 from harness.studies.timing.record import Start, TimingRecord, TimingSide
 
-FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow"}
+FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow", "jax": "JAX"}
 # Of a step: 10 GFLOP and 1 GB, 10 a byte.
 COSTS = {
     "host": Cost(),
@@ -21,7 +21,8 @@ COSTS = {
     "discriminators": Cost(2 * 10**9, 3 * 10**8),
     "optimisers": Cost(0, 10**8),
 }
-PEAKS = {"torch": Peaks(1e11, 1.6e11, 4e10), "tf": Peaks(2e11, 1.5e11, 3e10)}
+PEAKS = {"torch": Peaks(1e11, 1.6e11, 4e10), "tf": Peaks(2e11, 1.5e11, 3e10),
+         "jax": Peaks(1.5e11, 1.5e11, 3e10)}  # fmt: skip
 MACHINE = {"driver": None, "python": "3.11.9", "platform": "Linux", "git_revision": "abc",
            "source_digest": "d" * 64, "cyclebench": "0.1.0"}  # fmt: skip
 
@@ -60,10 +61,12 @@ def side(name, blocks, **changed):
 
 
 def record(*starts, names=("torch", "tf"), cold=0, device="a machine", overrides=(), **changed):
-    """`starts`: seconds of the first's and the second's blocks."""
+    """`starts`: seconds of the first's, the second's and further backends' blocks."""
     experiment = load_experiment(None, "smoke", list(overrides))
     made = tuple(
-        Start(number, 5, cold, *map(side, names, pair)) for number, pair in enumerate(starts)
+        Start(number, 5, cold, first, second, tuple(more))
+        for number, blocks in enumerate(starts)
+        for first, second, *more in [map(side, names, blocks)]
     )
     one = TimingRecord(
         preset="smoke",
@@ -90,6 +93,17 @@ def several(second, names=("torch", "tf"), spread=0.005, starts=6, **more):
     )  # fmt: skip
 
 
+def several_of(*ratios, names=("torch", "tf", "jax"), spread=0.005, starts=8, **more):
+    """Starts of which the others take about `ratios` times as long as the first's 0.1 s."""
+    draw = np.random.default_rng(0)
+    return record(
+        *((0.1 * noisy(8, 1.0, spread, i),
+           *(0.1 * noisy(8, ratio * draw.normal(1, spread), spread, 50 * place + i)
+             for place, ratio in enumerate(ratios, 1)))
+          for i in range(starts)), names=names, **more,
+    )  # fmt: skip
+
+
 def with_sides(one, **changed):
     """Every side of every start changed."""
     return replace(
@@ -99,6 +113,7 @@ def with_sides(one, **changed):
                 start,
                 first=replace(start.first, **changed),
                 second=replace(start.second, **changed),
+                more=tuple(replace(each, **changed) for each in start.more),
             )
             for start in one.starts
         ),

@@ -7,6 +7,7 @@ one default, `CHANGES`, moves scores by a margin.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,25 +23,25 @@ from harness.system.files import write_json, write_table
 
 CHANGES = "norm epsilon"
 METRIC_NAMES = ("kid_efflite0", "cycle_psnr")
-NAMES = {"torch": "PyTorch", "tf": "TensorFlow"}
+NAMES = {"torch": "PyTorch", "tf": "TensorFlow", "jax": "JAX"}
 STEPS, SEEDS, PAIRS = 40, 4, 12
 MARGINS = {metric.name: metric.margin for metric in METRICS}
 
 
-def build_study(folder: Path) -> Path:
-    """Write the folder and return it."""
+def build_study(folder: Path, names: Sequence[str] = ("torch", "tf")) -> Path:
+    """Write the folder and return it. `names`: backends, of NAMES."""
     rng = np.random.default_rng(0)
-    experiments = _experiments()
+    experiments = _experiments(names)
     presets = {
         name: load_experiment("seasons", name, []).model_dump() for name in ("quick", "consistency")
     }
-    options = {"dataset": "toyseasons", "backends": list(NAMES), "data_dir": None}
+    options = {"dataset": "toyseasons", "backends": list(names), "data_dir": None}
     options |= {"results": "results", "overrides": [], "steps": STEPS, "seeds": SEEDS}
     options |= {"pairs": PAIRS, "default_seeds": 3}
     record = {"dataset": "toyseasons", "hash": "0123456789", "options": options}
     record |= {"titles": {"a": "summer", "b": "winter"}, "presets": presets}
     write_json(folder / "study.json", {**record, "experiments": experiments})
-    write_table(folder / "divergence.csv", divergence_table())
+    write_table(folder / "divergence.csv", divergence_table(names))
     skipped = [{"backend": "tf", "variant": "channels_last", "skipped": "no such choice here"}]
     write_json(folder / "divergence.json", {"steps": STEPS, "skipped": skipped})
     write_table(folder / "defaults.csv", defaults_table())
@@ -50,12 +51,16 @@ def build_study(folder: Path) -> Path:
     return folder
 
 
-def divergence_table() -> pd.DataFrame:
+def divergence_table(names: Sequence[str] = ("torch", "tf")) -> pd.DataFrame:
+    """Of each further backend the distance to the first is twice that of the one before."""
     steps = np.arange(STEPS + 1)
-    curves = [("between", "torch", "tf", "same", 0, 9e-7)]
-    for backend in NAMES:
+    curves = [
+        ("between", names[0], other, "same", 0, 9e-7 * 2**place)
+        for place, other in enumerate(names[1:])
+    ]
+    for backend in names:
         curves += [("within", backend, backend, "ulp", draw, 1e-7 * (draw + 1)) for draw in (0, 1)]
-    curves += [("moved", backend, backend, "same", 0, 1e-3) for backend in NAMES]
+    curves += [("moved", backend, backend, "same", 0, 1e-3) for backend in names]
     # A framework whose kernels are wrong: no rounding, and not to be counted as such.
     curves.append(("within", "tf", "tf", "onednn", 0, 9e-4))
     tables = []
@@ -82,8 +87,8 @@ def defaults_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _experiments() -> list[dict[str, Any]]:
-    many = {"torch": list(range(2 * PAIRS)), "tf": list(range(SEEDS))}
+def _experiments(names: Sequence[str]) -> list[dict[str, Any]]:
+    many = {names[0]: list(range(2 * PAIRS)), **{n: list(range(SEEDS)) for n in names[1:]}}
     entries = [
         {"role": "reference", "name": "", "folder": "reference", "seeds": many},
         {"role": "planted", "name": "objective.lambda_a=5", "folder": "planted",

@@ -24,8 +24,9 @@ from harness.statistics.timed_blocks import (
     outliers,
 )
 from harness.studies.study import print_result
-from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof, verdict
+from harness.studies.timing.findings import joules, peaks, performance, phase_gap, roof
 from harness.studies.timing.page import as_json, result, sentences
+from harness.studies.timing.verdicts import verdict
 
 
 def printed(one):
@@ -248,12 +249,12 @@ def test_pairs_under_load_are_in_no_ratio():
     one = with_sides(several(1.2), load=None)
     start = record((first, second)).starts[0]
     start = replace(start, second=replace(start.second, load=tuple(load.tolist())))
-    assert start.counts and start.left_out == 8 and len(start.ratios) == 16
-    assert start.ratio == pytest.approx(1.2, rel=0.02)
+    assert start.counts and start.left_out == 8 and len(start.ratios()) == 16
+    assert start.ratio() == pytest.approx(1.2, rel=0.02)
     # Of an even number, the first backend led in even pairs, whichever were left out.
     assert start.led.tolist() == [number % 2 == 0 for number in [*range(10), *range(18, 24)]]
     few = replace(start, second=replace(start.second, load=(0.3,) * 19 + (0.0,) * 5))
-    assert not few.counts and len(few.ratios) == 24
+    assert not few.counts and len(few.ratios()) == 24
     mixed = replace(one, starts=(*one.starts, few))
     assert mixed.ratio == one.ratio and mixed.warm(0).tolist() == one.warm(0).tolist()
 

@@ -12,8 +12,8 @@ from harness.records.experiment import load
 from harness.records.seeds import begin_automatic
 from harness.report.comparison.findings import find
 from harness.report.comparison.judging import judge_row
+from harness.report.comparison.outcomes import outcome
 from harness.report.comparison.scores import headline_rows, metric_rows, primary_rows
-from harness.report.comparison.verdict import outcome
 from harness.statistics.equivalence import judge
 from harness.system.errors import UserError
 

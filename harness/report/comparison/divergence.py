@@ -59,10 +59,10 @@ class Divergence:
 
 
 def divergences(experiment: ExperimentFolder) -> list[Divergence]:
-    """One for each pair of backends that have runs of the same seed on one device, with steps."""
+    """For each backend with runs of the same seed on one device as the first, that have steps."""
     terms = [name for name in LOSS_TERMS if conventions(experiment).objective.weights[name]]
     divergences = []
-    for first, second in itertools.combinations(experiment.present, 2):
+    for first, second in itertools.product(experiment.present[:1], experiment.present[1:]):
         distances = [
             _distance(one, other, terms)
             for device in experiment.devices

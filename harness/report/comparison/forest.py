@@ -14,7 +14,7 @@ from harness.report.figures import GUIDE, PALETTE, Drawn, as_they_are, figure
 from harness.report.formatting import bounds, fixed
 from harness.statistics.intervals import MINIMUM_SEEDS
 
-FEW = 4  # rows of the figure that is not folded
+FEW = 4  # rows of the figure that is not folded; more where the primary score has more
 EDGE = 3.0  # margins; what is farther off is an arrow at the edge
 COLOURS = {"equivalent": PALETTE[2], "different": PALETTE[1]}
 ROW_INCHES = 0.48

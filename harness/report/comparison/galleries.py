@@ -62,8 +62,9 @@ def galleries(experiment: ExperimentFolder) -> list[Gallery]:
             continue
         original = f"original ({experiment.domain(side)})"
         columns = [Column(original, experiment.references[f"real_{side}"]), *translated]
-        if len(translated) == 2:
-            columns.append(_difference(*(column.images for column in translated)))
+        for other in translated[1:]:
+            of = f" of {other.title}" if len(translated) > 2 else ""
+            columns.append(_difference(translated[0].images, other.images, of))
         if truth in experiment.references:
             columns.append(Column(TRUTH, experiment.references[truth]))
         count = min(len(column.images) for column in columns)
@@ -89,14 +90,17 @@ def picture_row(galleries: Sequence[Gallery]) -> tuple[Gallery, ...]:
     )
 
 
-def _difference(one: np.ndarray, other: np.ndarray) -> Column:
-    """A map of the absolute difference, mean over channels: black is none, white the largest."""
+def _difference(one: np.ndarray, other: np.ndarray, of: str = "") -> Column:
+    """A map of the absolute difference, mean over channels: black is none, white the largest.
+
+    `of`: in its title, whose difference to the first backend it is.
+    """
     count = min(len(one), len(other))
     gap = np.abs(one[:count].astype(np.int16) - other[:count]).mean(-1, keepdims=True)
     white = max(1, math.ceil(gap[list(spaced(count))].max(initial=0.0)))
     grey = np.rint(np.minimum(gap / white, 1) * 255).astype(np.uint8)
     shown = np.broadcast_to(grey, (*grey.shape[:3], one.shape[-1]))
-    return Column(f"{DIFFERENCE}, 0 to {white}", shown)
+    return Column(f"{DIFFERENCE}{of}, 0 to {white}", shown)
 
 
 def extreme_galleries(experiment: ExperimentFolder) -> list[Gallery]:

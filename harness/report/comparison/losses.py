@@ -157,8 +157,10 @@ def chart_data(experiment: ExperimentFolder) -> Markup:
             title += f", {experiment.device_title(run.device)}"
         tone = colour(experiment, run.backend)
         series.append({"title": title, "colour": tone, "dashed": False})
-    for number, losses in enumerate(imported, len(experiment.backends)):
-        tone = PALETTE[number % len(PALETTE)]
+    taken = [colour(experiment, name) for name in experiment.backends]
+    tones = sorted(PALETTE, key=taken.__contains__)  # those that no backend has come first
+    for number, losses in enumerate(imported):
+        tone = tones[number % len(tones)]
         series.append({"title": f"{losses.title} (imported)", "colour": tone, "dashed": True})
     steps = [np.arange(len(run.losses), dtype=np.float64) for run in runs]
     steps += [losses.table["step"].to_numpy(np.float64) for losses in imported]

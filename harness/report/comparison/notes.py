@@ -68,13 +68,18 @@ CAPTIONS = {
     "devices": "Median training step on each device, with the 5th to the 95th percentile of its "
     "timed blocks, without warm-up. On the logarithmic scale equal distances are equal ratios.",
     "divergence": "Relative difference of the losses of two runs: absolute differences summed over "
-    "all terms, divided by the sum of the losses. Solid: two backends, same seed. Dashed: two "
+    "all terms, divided by the sum of the losses. Solid: {}, same seed. Dashed: two "
     "seeds of one backend, which share neither weights nor images. Medians over windows of steps. "
     "Dotted line: 1 %.",
     "chart": "Drag across the curves to zoom. Every point is the mean of the steps around it, with "
     "at most 400 points a curve, then smoothed as selected. The conventions differ by a constant "
     "factor.",
-    "clocks": "Mean over runs. Idle means waiting for the turn of the other backend.",
+    "clocks": "Mean over runs. Idle means waiting for the turn of {}.",
+}
+# What stands in a caption for two backends, and for more.
+OTHERS = {
+    "divergence": ("two backends", "each other backend and the first"),
+    "clocks": ("the other backend", "the other backends"),
 }
 
 
@@ -89,11 +94,14 @@ def captions(experiment: ExperimentFolder) -> dict[str, str]:
             "95 % interval for other test images with the same model",
         )
     )
+    more = len(experiment.present) > 2
+    others = {name: CAPTIONS[name].format(words[more]) for name, words in OTHERS.items()}
     return {
         "cycle": f"Cycle loss, mean of both generators. {lines}",
         "scores": f"Scores at every evaluated step. Band: {band}. Dashed: untranslated images. "
         "Dotted: real images.",
         **CAPTIONS,
+        **others,
     }
 
 
@@ -109,6 +117,12 @@ def about_metrics(experiment: ExperimentFolder) -> str:
             "the margin (with one look: the whole 95 % interval is). The primary score decides; "
             "verdicts of secondary scores are corrected for their number (Holm)."
         )
+        comparisons = max(len(experiment.pairs(device)) for device in experiment.devices)
+        if comparisons > 1:
+            brackets += (
+                f" Those of the primary score are corrected for its {comparisons} comparisons"
+                " (Holm), so that 5 % is the chance of any false “equivalent” among them."
+            )
     elif count == 1:
         brackets = (
             "Brackets are 95 % intervals for other test images with the same models (grouped "
@@ -146,6 +160,12 @@ def seeds_needed(rows: Sequence[MetricRow]) -> list[str]:
 def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
     sentences = [TIMING]
+    comparisons = max((len(experiment.pairs(device)) for device in experiment.devices), default=1)
+    if comparisons > 1:
+        sentences.append(
+            f"Each of {comparisons} backends is compared with the first; the intervals of their"
+            " ratios hold together at 95 % (Bonferroni)."
+        )
     shared = {run.seed: b for run in experiment.runs if (b := run.environment.get("beside"))}
     timed = [str(seed) for seed in sorted(shared) if shared[seed]["start"]]
     if any(b["start"] < experiment.runs[0].status["steps"] for b in shared.values()):

@@ -78,7 +78,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
 
 def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
     """What was compared, a phrase each."""
-    backends = " and ".join(experiment.title(name) for name in experiment.present)
+    titles = [experiment.title(name) for name in experiment.present]
     sizes = []
     for side in "ab":
         height, width, channels = experiment.image_shape(side)
@@ -88,7 +88,7 @@ def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
         steps = max(run.status["steps"] for run in experiment.runs)
         batch = experiment.setting("training.batch_size")
         parts += [f"{steps:,} steps of batch {batch}", plural(len(experiment.runs), "complete run")]
-    return (*([backends] if backends else []), *parts, f"experiment {experiment.hash}")
+    return (*([listed(titles)] if titles else []), *parts, f"experiment {experiment.hash}")
 
 
 def _fid(findings: ComparisonFindings) -> list[Note]:
@@ -155,7 +155,10 @@ def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
     losses = tables.loss_table(experiment, findings.losses)
     content.append(Section("Every loss term in every convention", (losses,), folded=True))
     for device in experiment.devices:
-        clocks = (Note(notes.CAPTIONS["clocks"], "soft"), tables.clocks(experiment, device))
+        clocks = (
+            Note(notes.captions(experiment)["clocks"], "soft"),
+            tables.clocks(experiment, device),
+        )
         several = len(experiment.devices) > 1
         where = f", {experiment.device_title(device)}" if several else ""
         content.append(Section(f"Where the wall clock went{where}", clocks, folded=True))

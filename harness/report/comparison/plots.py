@@ -50,13 +50,16 @@ def figures(
     forest = forest_rows(metrics)
     primary = {row.metric.name for row in primary_rows(metrics)}
     scored = list(dict.fromkeys([*sorted(primary), *DRAWN]))
+    few = max(FEW, sum(row.primary for row in forest))
+    # Of one pair the line has no backend's colour.
+    tones = PALETTE if len(apart) < 2 else [colour(experiment, pair.second) for pair in apart]
     optional = {
-        "divergence.png": divergence_figure(experiment, apart, PALETTE) if apart else None,
+        "divergence.png": divergence_figure(experiment, apart, tones) if apart else None,
         "devices.png": device_figure(experiment),
         "primary.png": score_figure(experiment, [name for name in scored if name in primary]),
         "scores.png": score_figure(experiment, [name for name in scored if name not in primary]),
-        "forest.png": forest_figure(experiment, forest[:FEW]),
-        "forest_all.png": forest_figure(experiment, forest) if len(forest) > FEW else None,
+        "forest.png": forest_figure(experiment, forest[:few]),
+        "forest_all.png": forest_figure(experiment, forest) if len(forest) > few else None,
         "discriminators.png": output_figure(experiment),
     }
     drawn |= {name: drawing for name, drawing in optional.items() if drawing}

@@ -103,6 +103,7 @@ class MetricRow:
     identity_baseline: float | None
     baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
     images: int | None  # test images scored
+    comparisons: int = 1  # with the first backend, among which a primary verdict stands (Holm)
 
     @property
     def seeds(self) -> int:
@@ -177,6 +178,14 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
 def primary_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
     """Of the endpoint that decides whether backends learn the same: every device and direction."""
     return [row for row in rows if row.primary]
+
+
+def by_pair(rows: Sequence[MetricRow]) -> list[list[MetricRow]]:
+    """Rows of each pair of backends."""
+    pairs: dict[tuple[str, ...], list[MetricRow]] = {}
+    for row in rows:
+        pairs.setdefault(tuple(row.scores), []).append(row)
+    return list(pairs.values())
 
 
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:

@@ -13,8 +13,9 @@ from harness.statistics.equivalence import planned_seeds
 from harness.statistics.sequential import DEFAULT_MAXIMUM
 from harness.system.progress import duration
 
-# Both directions have to be decided: 0.9 * 0.9 is 80 %.
+# Both directions have to be decided: 0.9 * 0.9 is 80 %. Of several comparisons all have to be.
 POWER_OF_EACH = 0.9
+ALPHA = 0.05  # that all comparisons of a device share
 OPEN = "cannot tell yet"
 
 
@@ -31,14 +32,18 @@ def seed_seconds(experiment: ExperimentFolder, device: str) -> float | None:
     return math.fsum(walls.values()) / len(walls) if walls else None
 
 
-def seeds_in_all(row: MetricRow, maximum: int = DEFAULT_MAXIMUM) -> int | None:
+def seeds_in_all(
+    row: MetricRow, comparisons: int = 1, maximum: int = DEFAULT_MAXIMUM
+) -> int | None:
     """Seeds that equal backends typically need; None: more than `maximum`, or not known.
 
-    Known of the ratio of distances only, from a typical spread between seeds.
+    Known of the ratio of distances only, from a typical spread between seeds. `comparisons`: with
+    the first backend, all of which have to be decided.
     """
     if row.margin is None or row.margin.scale != "ratio":
         return None
-    return planned_seeds(row.margin.value, TYPICAL_SPREAD, maximum=maximum, power=POWER_OF_EACH)
+    alpha, power = ALPHA / comparisons, 1 - (1 - POWER_OF_EACH) / comparisons
+    return planned_seeds(row.margin.value, TYPICAL_SPREAD, alpha, maximum, power)
 
 
 def offer(experiment: ExperimentFolder, row: MetricRow) -> str:
@@ -49,7 +54,7 @@ def offer(experiment: ExperimentFolder, row: MetricRow) -> str:
         "`make compare SEEDS=auto` decides this",
         seed_seconds(experiment, row.device),
     )
-    seeds = seeds_in_all(row)
+    seeds = seeds_in_all(row, len(experiment.pairs(row.device)))
     if seeds is None or seconds is None:
         return f"{command}."
     left = max(0, seeds - row.seeds)

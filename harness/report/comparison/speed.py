@@ -30,16 +30,19 @@ def speed_answer(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> A
     if not rows:
         reason = "no blocks of steps that two backends ran in turns have been timed"
         return Answer(question, f"No comparison yet: {reason}.", "open", ())
-    caution = Sentence(
-        "",
+    about = (
         "An interval is about the blocks timed here, not about another start of the processes or"
-        " another day.",
+        " another day."
     )
+    if (several := max(row.comparisons for row in rows)) > 1:
+        about += f" Those of {several} comparisons hold together at 95 % (Bonferroni)."
+    caution = Sentence("", about)
     sentences = (*(_speed(experiment, row) for row in rows), *refused, caution)
     numbers = _times_as_long(experiment, rows)
     if seen:
         where = listed(list(dict.fromkeys(experiment.device_title(row.device) for row in busy)))
-        numbers += f"; on {where} the machine was busy, and there is no ratio"
+        lost = f" of {listed(_seconds(experiment, busy))}" if rows[0].comparisons > 1 else ""
+        numbers += f"; on {where} the machine was busy, and there is no ratio{lost}"
     tone = "open"
     if all(row.ratio.low is None for row in rows):
         short = f"Cannot tell yet, too few pairs of blocks for an interval: {numbers}."
@@ -51,22 +54,25 @@ def speed_answer(experiment: ExperimentFolder, timing: Sequence[TimingRow]) -> A
 
 
 def _no(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> str:
-    """Who is slower or faster, where there are two backends and all devices agree on that."""
+    """Who is slower or faster than the first backend, where all devices agree on that."""
+    pairs = _by_pair(rows)
+    if len(pairs) > 1:
+        return ", ".join(["No", *filter(None, [_surely(experiment, pair) for pair in pairs])])
     ratios = [row.ratio.value for row in rows if row.ratio.value is not None]
     words = {ratio > 1 for ratio in ratios}
-    if len({tuple(row.values) for row in rows}) > 1 or len(words) != 1:
+    if len(words) != 1:
         return "No"
     second = experiment.title(list(rows[0].values)[1])
     return f"No, {second} is {'slower' if True in words else 'faster'}"
 
 
 def _times_as_long(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> str:
-    """The ratio on every device; of more than two backends, the smallest and the largest ratio."""
-    if len({tuple(row.values) for row in rows}) > 1:
-        ratios = sorted(row.ratio.value for row in rows if row.ratio.value is not None)
+    """The ratio of every other backend to the first, on every device."""
+    pairs = _by_pair(rows)
+    if len(pairs) > 1:
+        of_each = listed([_of_devices(experiment, pair) for pair in pairs])
         first = experiment.title(next(iter(rows[0].values)))
-        ends = f"{fixed(ratios[0], 3)} to {fixed(ratios[-1], 3)}"
-        return f"a training step in other backends took {ends} times as long as in {first}"
+        return f"a training step took {of_each} as in {first}"
     first, second = (experiment.title(name) for name in rows[0].values)
     several = len(experiment.devices) > 1
     texts = [
@@ -77,6 +83,38 @@ def _times_as_long(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> s
         for number, row in enumerate(rows)
     ]
     return f"a training step in {second} took {listed(texts)}"
+
+
+def _by_pair(rows: Sequence[TimingRow]) -> list[list[TimingRow]]:
+    """Rows of each pair of backends, one a device."""
+    pairs: dict[tuple[str, ...], list[TimingRow]] = {}
+    for row in rows:
+        pairs.setdefault(tuple(row.values), []).append(row)
+    return list(pairs.values())
+
+
+def _seconds(experiment: ExperimentFolder, rows: Sequence[TimingRow]) -> list[str]:
+    """Titles of the backends that rows compare with the first."""
+    return list(dict.fromkeys(experiment.title(list(row.values)[-1]) for row in rows))
+
+
+def _surely(experiment: ExperimentFolder, pair: Sequence[TimingRow]) -> str:
+    """ "JAX is faster"; empty where no interval says so, or devices do not agree."""
+    sure = [row.ratio.value for row in pair if _excludes_one(row) and row.ratio.value is not None]
+    words = {ratio > 1 for ratio in sure}
+    if len(words) != 1 or len(sure) < len(pair):
+        return ""
+    return f"{_seconds(experiment, pair)[0]} is {'slower' if True in words else 'faster'}"
+
+
+def _of_devices(experiment: ExperimentFolder, pair: Sequence[TimingRow]) -> str:
+    """ "1.300 times as long in TensorFlow (95 % interval 1.291 to 1.310)", or the devices' span."""
+    ratios = sorted(row.ratio.value for row in pair if row.ratio.value is not None)
+    ends = dict.fromkeys([fixed(ratios[0], 3), fixed(ratios[-1], 3)])
+    text = f"{' to '.join(ends)} times as long in {_seconds(experiment, pair)[0]}"
+    if len(pair) > 1:
+        return f"{text} ({plural(len(pair), 'device')})"
+    return text + confidence(pair[0].ratio, lambda value: fixed(value, 3), " ({})")
 
 
 def _excludes_one(row: TimingRow) -> bool:

@@ -14,6 +14,7 @@ from harness.report.comparison.scores import (
     BASELINES,
     BackendScore,
     MetricRow,
+    by_pair,
     metric_rows,
     names_of,
 )
@@ -33,31 +34,38 @@ from harness.report.page import Cell, Table, text_table
 
 
 def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], device: str) -> Table:
-    """A row a metric and direction (and pair of backends, where there are more than two)."""
+    """A row a metric and direction.
+
+    Of two backends with their difference and its verdict in columns of their own, of more with one
+    column for each that is compared with the first.
+    """
     rows = [row for row in metrics if row.device == device]
     backends = experiment.on(device)
+    several = len(backends) > 2
     header = [Cell("Metric"), Cell("Direction"), *_heads(experiment, backends)]
-    one_pair = len({tuple(row.scores) for row in rows}) == 1
-    header += [
-        Cell(names_of(experiment, rows[0])) if one_pair and len(backends) > 1
-        else Cell("Difference", f"first {MINUS} second"),
-        Cell("Verdict"),
-        Cell("Real images", "the floor"),
-        Cell("Untranslated", "the baseline"),
-    ]  # fmt: skip
-    body = []
+    if several:
+        header += [Cell("Verdict", names_of(experiment, pair[0])) for pair in by_pair(rows)]
+    else:
+        names = names_of(experiment, rows[0]) if rows and len(backends) > 1 else ""
+        difference = Cell(names) if names else Cell("Difference", f"first {MINUS} second")
+        header += [difference, Cell("Verdict")]
+    header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
+    places: dict[tuple[str, str], list[MetricRow]] = {}
     for row in rows:
-        digits, scale = row.metric.digits, row.metric.scale
+        places.setdefault((row.metric.name, row.direction), []).append(row)
+    body = []
+    for of_place in places.values():
+        row = replace(of_place[0], scores={n: s for r in of_place for n, s in r.scores.items()})
         cells = [_metric_cell(row), _direction_cell(experiment, row)]
         for name in backends:
             score = row.scores.get(name)
             cells.append(_score_cell(row, score) if score else Cell(""))
-        cells += [
-            Cell(row.text(row.difference.value), bounds(row.difference, digits, scale)),
-            _verdict_cell(row),
-            Cell(row.text(row.floor)),
-            Cell(row.text(row.identity_baseline)),
-        ]
+        if several:
+            cells += [_compared_cell(each) for each in of_place]
+        else:
+            span = bounds(row.difference, row.metric.digits, row.metric.scale)
+            cells += [Cell(row.text(row.difference.value), span), _verdict_cell(row)]
+        cells += [Cell(row.text(row.floor)), Cell(row.text(row.identity_baseline))]
         body.append(tuple(cells))
     return Table(tuple(header), tuple(body), experiment.device_title(device))
 
@@ -150,6 +158,14 @@ def _verdict_cell(row: MetricRow) -> Cell:
     return Cell(row.verdict.label, margin)
 
 
+def _compared_cell(row: MetricRow) -> Cell:
+    """The verdict on two of several backends, and below it their difference."""
+    verdict = _verdict_cell(row)
+    span = bounds(row.difference, row.metric.digits, row.metric.scale)
+    difference = f"difference {row.text(row.difference.value)} {span}".rstrip()
+    return replace(verdict, detail="\n".join(filter(None, [difference, verdict.detail])))
+
+
 def cycle_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Table:
     """Mean of both cycle losses over the last tenth, all conventions side by side."""
     by_convention = {row.convention: row.values for row in cycle_rows(losses)}
@@ -195,34 +211,44 @@ QUANTITIES = {
 def timing_tables(
     experiment: ExperimentFolder, timing: Sequence[TimingRow], device: str
 ) -> list[Table]:
-    """A table a pair of backends."""
+    """One table, with a ratio to the first backend for every other one."""
     resources = [run.resources for run in experiment.runs if run.device == device]
     # How a quantity was read, where there is more than one way.
     kinds = {
         "peak_memory_bytes": {of_run["peak_memory"]["kind"] for of_run in resources},
         "joules_per_image": {s for of_run in resources if (s := of_run.get("energy_source"))},
     }
-    tables = []
-    for pair in experiment.pairs(device):
-        rows = [r for r in timing if r.device == device and tuple(r.values) == pair]
-        header = [Cell("Quantity"), *_heads(experiment, pair)]
-        if len(pair) == 2:
-            first, second = (experiment.title(name) for name in pair)
-            header.append(Cell("Ratio", f"{second} / {first}"))
-        body = []
-        for row in rows:
-            label, text = QUANTITIES[row.quantity]
-            cells = [Cell(label, " or ".join(sorted(kinds.get(row.quantity, ()))))]
-            cells += [Cell(MISSING if v is None else text(v)) for v in row.values.values()]
-            if len(pair) == 2:
-                span = bounds(row.ratio, 3)
-                detail = f"{span} {plural(row.pairs, 'block pair')}" if span else ""
-                if row.ratio.value is None and row.load is not None and row.load.refused:
-                    detail = "none: the machine was busy"
-                cells.append(Cell(fixed(row.ratio.value, 2), detail))
-            body.append(tuple(cells))
-        tables.append(Table(tuple(header), tuple(body), experiment.device_title(device)))
-    return tables
+    pairs = experiment.pairs(device)
+    backends = experiment.on(device)
+    header = [Cell("Quantity"), *_heads(experiment, backends)]
+    for first, *others in pairs:
+        titles = [experiment.title(name) for name in (*others, first)]
+        header += [Cell("Ratio", " / ".join(titles))] if others else []
+    body = []
+    for quantity in dict.fromkeys(row.quantity for row in timing if row.device == device):
+        rows = [r for r in timing if r.device == device and r.quantity == quantity]
+        label, text = QUANTITIES[quantity]
+        cells = [Cell(label, " or ".join(sorted(kinds.get(quantity, ()))))]
+        # Of the first backend the value beside the second: other pairs may be of other blocks.
+        values = {name: v for row in reversed(rows) for name, v in row.values.items()}
+        cells += [
+            Cell(MISSING if (v := values.get(name)) is None else text(v)) for name in backends
+        ]
+        by_pair = {tuple(row.values): row for row in rows}
+        cells += [_ratio_cell(by_pair.get(pair)) for pair in pairs if len(pair) == 2]
+        body.append(tuple(cells))
+    return [Table(tuple(header), tuple(body), experiment.device_title(device))] if body else []
+
+
+def _ratio_cell(row: TimingRow | None) -> Cell:
+    """With its interval, or why there is no ratio."""
+    if row is None:
+        return Cell(MISSING)
+    span = bounds(row.ratio, 3)
+    detail = f"{span} {plural(row.pairs, 'block pair')}" if span else ""
+    if row.ratio.value is None and row.load is not None and row.load.refused:
+        detail = "none: the machine was busy"
+    return Cell(fixed(row.ratio.value, 2), detail)
 
 
 def clocks(experiment: ExperimentFolder, device: str) -> Table:

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.busy import PairLoad, is_marked, pair_load
-from harness.statistics.intervals import Interval, ratio_interval
+from harness.statistics.intervals import Interval, joint_confidence, ratio_interval
 from harness.training.clocks import NAMES
 
 CLOCKS = (*NAMES, "wall")
@@ -24,8 +24,10 @@ UNTIMED = {"peak_memory_bytes"}  # which load does not change
 class TimingRow:
     """A quantity of one backend or a pair; `ratio` is the second backend over the first.
 
-    `load`: of the blocks of a pair. Values are of blocks that others did not disturb, where there
-    are enough of them; else of all, and there is no ratio of anything that is timed.
+    `comparisons`: with the first backend on this device; the intervals of their ratios hold
+    together at 95 % (Bonferroni). `load`: of the blocks of a pair. Values are of blocks that others
+    did not disturb, where there are enough of them; else of all, and there is no ratio of anything
+    that is timed.
     """
 
     device: str
@@ -34,6 +36,7 @@ class TimingRow:
     ratio: Interval
     pairs: int  # block pairs behind the ratio's interval; 0 where it has none
     load: PairLoad | None = None
+    comparisons: int = 1
 
 
 def block_times(
@@ -104,7 +107,9 @@ def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
     }
     rows = []
     for device in experiment.devices:
-        for pair in experiment.pairs(device):
+        compared = experiment.pairs(device)
+        sure = joint_confidence(len(compared))
+        for pair in compared:
             runs = {name: experiment.of(name, device) for name in pair}
             load = _load(list(runs.values()))
             clean = load is None or not load.refused
@@ -113,10 +118,12 @@ def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
                 if quantity == "joules_per_image" and not any(values.values()):
                     continue
                 if clean or quantity in UNTIMED:
-                    ratio, pairs = _ratio(quantity, list(runs.values()), list(values.values()))
+                    ratio, pairs = _ratio(
+                        quantity, list(runs.values()), list(values.values()), sure
+                    )
                 else:
                     ratio, pairs = Interval(None), 0
-                rows.append(TimingRow(device, quantity, values, ratio, pairs, load))
+                rows.append(TimingRow(device, quantity, values, ratio, pairs, load, len(compared)))
     return rows
 
 
@@ -143,7 +150,7 @@ def _load(runs: list[tuple[RunRecord, ...]]) -> PairLoad | None:
 
 
 def _ratio(
-    quantity: str, runs: list[tuple[RunRecord, ...]], values: list[float | None]
+    quantity: str, runs: list[tuple[RunRecord, ...]], values: list[float | None], sure: float
 ) -> tuple[Interval, int]:
     if len(runs) < 2 or values[0] is None or values[1] is None:
         return Interval(None), 0
@@ -152,7 +159,7 @@ def _ratio(
         if paired.empty:
             return Interval(None), 0
         first, second = (paired[name].to_numpy() for name in ("first", "second"))
-        return ratio_interval(second, first), len(paired)
+        return ratio_interval(second, first, sure), len(paired)
     return (Interval.of(values[1] / values[0]) if values[0] else Interval(None)), 0
 
 

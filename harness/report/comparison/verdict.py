@@ -5,15 +5,30 @@ The other two of a page's four answers are in evidence.py.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Literal
 
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
 from harness.records.seeds import compared_seeds
 from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
-from harness.report.comparison.scores import MetricRow, confidence, names_of, primary_rows
+from harness.report.comparison.outcomes import (
+    OPEN,
+    are_ratios,
+    log_ratio,
+    more,
+    outcome,
+    ratio_text,
+    seeds_to_come,
+    size,
+)
+from harness.report.comparison.scores import (
+    MetricRow,
+    by_pair,
+    confidence,
+    names_of,
+    primary_rows,
+)
 from harness.report.comparison.seed_plan import offer
+from harness.report.comparison.several import each_in_short, numbers_of_each
 from harness.report.comparison.speed import speed_answer
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import fixed, listed, plural
@@ -52,13 +67,26 @@ def scope(experiment: ExperimentFolder) -> str:
     else:
         separately = "" if len(seeds) == 1 else ", separately for each device"
         text = f"{where}. Intervals are 95 % intervals over seeds{separately}."
-        text = " ".join([text, *_corrections(experiment)])
+        text = " ".join([text, *_comparisons(experiment), *_corrections(experiment)])
     sources = experiment.merged.get("sources", [])
     if not sources:
         return text
     days = sorted({day for source in sources for day in source["finished"]})
     when = f", finished {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
     return f"{text} Merged from {plural(len(sources), 'folder')}{when} (merged.json)."
+
+
+def _comparisons(experiment: ExperimentFolder) -> list[str]:
+    """That several comparisons with the first backend share an error rate; none of one."""
+    most = max((experiment.pairs(device) for device in experiment.devices), key=len)
+    if len(most) < 2:
+        return []
+    first = experiment.title(most[0][0])
+    return [
+        f"The {len(most)} comparisons with {first} share an error rate (Holm): any false"
+        " “equivalent” among their verdicts on the primary score has a chance of 5 % at most, and"
+        " so has any false “different”."
+    ]
 
 
 def _corrections(experiment: ExperimentFolder) -> list[str]:
@@ -73,7 +101,7 @@ def answers(
     experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
 ) -> list[Answer]:
     return [
-        _same(experiment, _compared(metrics), have_they_learnt(experiment, metrics)),
+        _same(experiment, metrics, have_they_learnt(experiment, metrics)),
         speed_answer(experiment, timing),
     ]
 
@@ -83,9 +111,9 @@ def _compared(metrics: Sequence[MetricRow]) -> list[MetricRow]:
     return [row for row in primary_rows(metrics) if row.difference.value is not None]
 
 
-def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: Answer) -> Answer:
+def _same(experiment: ExperimentFolder, metrics: Sequence[MetricRow], learnt: Answer) -> Answer:
     """`learnt`: its sentence stands below the answer."""
-    question = "Do they learn the same?"
+    question, pairs = "Do they learn the same?", _compared(metrics)
     if not pairs:
         reason = (
             "the translations have not been scored"
@@ -94,10 +122,22 @@ def _same(experiment: ExperimentFolder, pairs: Sequence[MetricRow], learnt: Answ
         )
         return Answer(question, f"No comparison yet: {reason}.", "open", (), aside=learnt.short)
     sentences = tuple(
-        Sentence(place(experiment, row), _difference(experiment, row)) for row in pairs
+        Sentence(_lead(experiment, row), _difference(experiment, row)) for row in pairs
     )
     short, tone = _same_in_short(experiment, pairs, useless=learnt.tone == "no")
+    scored = {name for row in pairs for name in row.scores}
+    if missing := [name for name in experiment.present if name not in scored]:
+        titles = listed([experiment.title(name) for name in missing])
+        short = f"{short} Without a score to compare: {titles}."
+        tone = "open" if tone == "yes" else tone
     return Answer(question, short, tone, sentences, folded=True, aside=learnt.short)
+
+
+def _lead(experiment: ExperimentFolder, row: MetricRow) -> str:
+    """What a sentence is about; with the backends where several are compared with the first."""
+    several = len(experiment.on(row.device)) > 2
+    pair = listed([experiment.title(name) for name in row.scores])
+    return f"{pair}, {place(experiment, row)}" if several else place(experiment, row)
 
 
 def _same_in_short(
@@ -109,23 +149,28 @@ def _same_in_short(
     """
     numbers = _numbers(experiment, rows)
     fewest = min(row.seeds for row in rows)
-    if fewest < MINIMUM_SEEDS:
+    pairs = by_pair(rows)
+    # Of several comparisons one that has too few seeds is said to have, among the others.
+    most = max(min(row.seeds for row in of_pair) for of_pair in pairs)
+    if most < MINIMUM_SEEDS:
         seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
         then = offer(experiment, rows[0]).replace("`", "")
         return f"Not decided by {seeds}: {numbers}{f'; {then}' if then else '.'}", "open"
     margins = list(dict.fromkeys(row.margin_text for row in rows if row.margin))
     margin = f" of {listed(margins)}" if margins else ""
     result = outcome(rows)
+    if len(pairs) > 1:
+        return each_in_short(experiment, rows, margin, useless)
     if result == "equivalent":
         lead, tone = ("Equally little", "open") if useless else ("Yes", "yes")
         return f"{lead}, within the margin{margin}: {numbers}.", tone
     if result == "different":
         where = _different_in(experiment, rows)
         return f"No, beyond the margin{margin} in {where}: {numbers}.", "no"
-    undecided = [row for row in rows if row.verdict and row.verdict.label == "cannot tell yet"]
+    undecided = [row for row in rows if row.verdict and row.verdict.label == OPEN]
     if not undecided:
         return f"Not decided, since no margin was fixed before training: {numbers}.", "open"
-    longest = max(undecided, key=_seeds_to_come)
+    longest = max(undecided, key=seeds_to_come)
     return (
         f"Not decided by {plural(fewest, 'seed')}, whose intervals reach beyond the margin{margin}:"
         f" {numbers};"
@@ -134,23 +179,17 @@ def _same_in_short(
     )
 
 
-def _seeds_to_come(row: MetricRow) -> float:
-    """Likely further seeds; infinite where they are more than a verdict predicts."""
-    seeds = row.verdict.further_seeds if row.verdict else None
-    return math.inf if seeds is None else float(seeds)
-
-
 def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     """Ratios or differences of both directions; of several devices or pairs, the largest one."""
-    ratios = all(
-        row.margin and row.margin.scale == "ratio" and row.ratio.value is not None for row in rows
-    )
+    ratios = are_ratios(rows)
     at_most = ""
+    if len(by_pair(rows)) > 1:
+        return numbers_of_each(experiment, rows)
     if len(rows) > len(DIRECTIONS):
-        rows, at_most = [max(rows, key=_log_ratio if ratios else _size)], "at most "
+        rows, at_most = [max(rows, key=log_ratio if ratios else size)], "at most "
 
     def number(row: MetricRow) -> str:
-        interval, text = (row.ratio, _ratio_text) if ratios else (row.difference, row.text)
+        interval, text = (row.ratio, ratio_text) if ratios else (row.difference, row.text)
         where = place(experiment, row) if at_most else experiment.path(row.direction)
         within = confidence(interval, text, ", {}") if row.seeds >= MINIMUM_SEEDS else ""
         return f"{text(interval.value)} ({where}{within})"
@@ -165,27 +204,6 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     return f"{rows[0].title} {rows[0].metric.unit}".rstrip() + (
         f" differs by {listing}, {names_of(experiment, rows[0])}"
     )
-
-
-def _log_ratio(row: MetricRow) -> float:
-    ratio = row.ratio.value
-    return abs(math.log(ratio)) if ratio is not None and ratio > 0 else math.inf
-
-
-def _size(row: MetricRow) -> float:
-    return abs(row.difference.value or 0.0)
-
-
-def _ratio_text(value: float | None) -> str:
-    return fixed(value, 2)
-
-
-def outcome(rows: Sequence[MetricRow]) -> Literal["equivalent", "different", "open"]:
-    """Of all verdicts together: one that is different decides, all must be equivalent."""
-    labels = {row.verdict.label if row.verdict else "no verdict" for row in rows}
-    if "different" in labels:
-        return "different"
-    return "equivalent" if labels == {"equivalent"} else "open"
 
 
 def _different_in(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
@@ -229,20 +247,15 @@ def _difference(experiment: ExperimentFolder, row: MetricRow) -> str:
 
 
 def _tests(row: MetricRow) -> str:
-    if row.maximum is None:
-        return EQUIVALENCE
-    return f"two one-sided tests, at 5 % over all looks of up to {row.maximum} seeds"
+    looks = "" if row.maximum is None else f" over all looks of up to {row.maximum} seeds"
+    if row.comparisons > 1:
+        return f"two one-sided tests, at 5 %{looks} and all {row.comparisons} comparisons (Holm)"
+    return f"two one-sided tests, at 5 %{looks}" if looks else EQUIVALENCE
 
 
 def _beyond(row: MetricRow) -> str:
-    if row.maximum is None:
-        return "by the 95 % interval"
-    return f"at 2.5 % over all looks of up to {row.maximum} seeds"
-
-
-def more(row: MetricRow) -> str:
-    """What would settle a verdict that is open."""
-    if row.verdict is None or row.seeds < MINIMUM_SEEDS:
-        return f"at least {plural(MINIMUM_SEEDS - row.seeds, 'more seed')} needed"
-    assume = "" if row.verdict.no_ratio else " if the frameworks are truly equal"
-    return f"{row.verdict.needed}{assume}"
+    looks = "" if row.maximum is None else f" over all looks of up to {row.maximum} seeds"
+    if row.comparisons > 1:
+        both = "both directions of all"
+        return f"at 5 %{looks} and {both} {row.comparisons} comparisons (Holm)"
+    return f"at 2.5 %{looks}" if looks else "by the 95 % interval"

@@ -42,7 +42,11 @@ def _divergence(study: Study, findings: ConsistencyFindings) -> Answer:
     else:
         short = f"Not clear: up to {rounded(most)} noise floors, as have some neutral changes"
         tone = "open"
-    sentences = [Sentence(ratio.phase, ratio.sentence) for ratio in weights]
+    several = len(study.backends) > 2
+    sentences = [
+        Sentence(f"{study.title(one.backend)}, {one.phase}" if several else one.phase, one.sentence)
+        for one in weights
+    ]
     if findings.last:
         ratios = listed([f"{rounded(value)} ({name})" for name, value in findings.last.items()])
         steps = study.record["options"]["steps"]
@@ -96,20 +100,26 @@ def _seeds(study: Study, findings: ConsistencyFindings) -> Answer:
     counts = {label: labels.count(label) for label in dict.fromkeys(labels)}
     verdicts = listed([f"{count} {label}" for label, count in counts.items()])
     seeds = min(len(row.differences) for row in rows)
+    others = len(study.backends) - 1
     if counts.keys() == {"equivalent"}:
         short, tone = "Yes, within the margins", "yes"
     elif "different" in counts:
         different = [
             f"{row.subject.metric.title}, {study.path(row.subject.direction)}"
+            + f" ({study.title(row.backends[1])})" * (others > 1)
             for row in rows
             if row.verdict.label == "different"
         ]
         short, tone = f"No: different in {listed(different)}", "no"
     else:
         short, tone = f"Cannot tell yet: {labels.count(OPEN)} of {len(rows)} rows are open", "open"
+    each, tests = "a metric and a direction", EQUIVALENCE
+    if others > 1:
+        each = f"a metric, a direction and a backend against {study.title(study.backends[0])}"
+        tests = f"two one-sided tests at 5 % over {others} comparisons (Bonferroni)"
     text = (
-        f"Of {plural(len(rows), 'row')} in the table (each a metric and a direction): {verdicts}, "
-        f"with {plural(seeds, 'seed')}, by {EQUIVALENCE} against the margins fixed before training."
+        f"Of {plural(len(rows), 'row')} in the table (each {each}): {verdicts}, "
+        f"with {plural(seeds, 'seed')}, by {tests} against the margins fixed before training."
     )
     sentences = [Sentence("", text)]
     needed = [row.verdict.needed for row in rows if row.verdict.label == OPEN]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from harness.report.figures import PALETTE, Drawn, as_they_are, figure, files
+from harness.report.figures import PALETTE, Drawn, as_they_are, backend_colour, figure, files
 from harness.studies.consistency.findings import (
     ConsistencyFindings,
     DefaultRow,
@@ -20,7 +21,7 @@ from harness.studies.consistency.floor import between, floor, within
 from harness.studies.consistency.trajectory import MEASURES
 
 INK, FAINT = "#333333", "#b5b5b5"
-DASHES = ("-", "--", ":")  # of further backends
+DASHES = ("-", "--", ":", "-.")  # of further backends, again and again
 TICKS = (-1000, -100, -20, -5, 0, 5, 20, 100, 1000)  # seed standard deviations
 
 
@@ -42,10 +43,10 @@ def divergence_figure(study: Study, table: pd.DataFrame) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, measure in zip(axes.flat, MEASURES, strict=True):
-            for place, backend in enumerate(study.backends):
-                tone = PALETTE[place % len(PALETTE)]
+            for backend in study.backends:
+                tone = backend_colour(backend, study.backends)
                 _band(axis, table, backend, measure, tone, study.title(backend))
-            for other, dash in zip(study.backends[1:], DASHES, strict=False):
+            for other, dash in zip(study.backends[1:], cycle(DASHES), strict=False):
                 gap = between(table, study.backends[0], other, measure)
                 label = f"{study.title(study.backends[0])} against {study.title(other)}"
                 axis.plot(gap.index, gap, color=INK, linewidth=1.8, linestyle=dash, label=label)
@@ -79,7 +80,7 @@ def ratio_figure(study: Study, table: pd.DataFrame) -> Drawn:
     def draw(axes: np.ndarray) -> None:
         [axis] = axes.flat
         for measure, tone in zip(MEASURES, PALETTE[2:], strict=False):
-            for other, dash in zip(others, DASHES, strict=False):
+            for other, dash in zip(others, cycle(DASHES), strict=False):
                 gap = between(table, first, other, measure)
                 ratio = gap / floor(table, (first, other), measure)
                 pair = f" ({study.title(other)})" if len(others) > 1 else ""

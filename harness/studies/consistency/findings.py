@@ -101,10 +101,11 @@ class DefaultRow:
 @dataclass(frozen=True)
 class ConsistencyFindings:
     ratios: tuple[Ratio, ...]
-    last: Mapping[str, float]  # measure -> difference / floor after the last step, first pair
+    # Measure -> difference / floor after the last step; of several others, measure and title.
+    last: Mapping[str, float]
     seeds: tuple[SeedRow, ...]
     calibrations: Mapping[Subject, Calibration]
-    # Between the first two backends over within the first, by (subject, backends) of a SeedRow.
+    # Between two backends over within the first, by (subject, backends) of a SeedRow.
     variances: Mapping[tuple[Subject, tuple[str, str]], Interval]
     defaults: tuple[DefaultRow, ...]  # ranked by effect on the final scores
     unfinished: tuple[str, ...]  # experiments that lack runs
@@ -149,12 +150,11 @@ def find(study: Study) -> ConsistencyFindings:
     }
     variances = {}
     for row in rows:
-        if row.backends == study.backends[:2]:
-            # The other side must be independent: of runs that are in none of the differences.
-            of_first = scores[first][row.subject]
-            others = [score for seed, score in of_first.items() if seed not in row.differences]
-            ratio = variance_ratio(list(row.differences.values()), others)
-            variances[row.subject, row.backends] = ratio
+        # The other side must be independent: of runs that are in none of the differences.
+        of_first = scores[first][row.subject]
+        others = [score for seed, score in of_first.items() if seed not in row.differences]
+        ratio = variance_ratio(list(row.differences.values()), others)
+        variances[row.subject, row.backends] = ratio
     table = study.divergence
     return ConsistencyFindings(
         ratios=summarise(table) if table is not None and floored(table) else (),
@@ -173,13 +173,18 @@ def floored(table: pd.DataFrame) -> bool:
 
 
 def _last(study: Study) -> dict[str, float]:
-    """Gap between the first two backends over the floor of both, after the last step."""
+    """Gap between the first backend and each other over the floor of both, after the last step."""
     table = study.divergence
     if table is None or not (floored(table) and (table["kind"] == "between").any()):
         return {}
-    first, second, *_ = study.backends
+    first, *others = study.backends
+    several = len(others) > 1
     ratios = {
-        measure: between(table, first, second, measure) / floor(table, (first, second), measure)
+        f"{measure}, {study.title(other)}" if several else measure: between(
+            table, first, other, measure
+        )
+        / floor(table, (first, other), measure)
+        for other in others
         for measure in MEASURES
     }
     return {measure: float(ratio.iloc[-1]) for measure, ratio in ratios.items()}

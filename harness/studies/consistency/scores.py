@@ -30,6 +30,7 @@ from harness.statistics.intervals import (
 from harness.system.files import read_json
 
 DIRECTIONS = ("ab", "ba")
+ALPHA = 0.05
 BySeed = Mapping[int, float]
 
 
@@ -109,8 +110,12 @@ def final_scores(folder: Path, backend: str) -> Scores:
 
 
 def seed_rows(scores: Mapping[str, Scores], margins: Mapping[str, Margin]) -> list[SeedRow]:
-    """`scores` by backend, in order: every further backend against the first, paired by seed."""
+    """`scores` by backend, in order: every further backend against the first, paired by seed.
+
+    Of several, each verdict is at 5 % over their number (Bonferroni).
+    """
     first, *others = scores
+    alpha = ALPHA / max(1, len(others))
     rows = []
     for other in others:
         for subject, by_seed in scores[first].items():
@@ -119,7 +124,7 @@ def seed_rows(scores: Mapping[str, Scores], margins: Mapping[str, Margin]) -> li
             if gaps:
                 values, margin = list(gaps.values()), margins[subject.metric.name]
                 one, two = ([side[seed] for seed in gaps] for side in (by_seed, second))
-                interval, label = seed_interval(values), judge(one, two, margin)
+                interval, label = seed_interval(values), judge(one, two, margin, alpha)
                 rows.append(SeedRow(subject, (first, other), gaps, interval, margin, label))
     return rows
 

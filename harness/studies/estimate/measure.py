@@ -21,6 +21,7 @@ from harness.data.find_local import find_local
 from harness.data.layout import missing_splits
 from harness.data.resize import resize
 from harness.data.scan import examine, image_files
+from harness.report.formatting import listed
 from harness.statistics.intervals import seed_interval
 from harness.statistics.timed_blocks import cold_blocks
 from harness.studies.estimate.predict import Estimate, MeasuredCosts, predict
@@ -67,7 +68,7 @@ def estimate(
     with _workplace(results) as folder:
         tell(display, machine, folder, folder / "logs")
         display.say(
-            f"Measuring {' and '.join(work.backends)}: about {duration(seconds)} of steps, after at"
+            f"Measuring {listed(list(work.backends))}: about {duration(seconds)} of steps, after at"
             f" most about {duration(PATIENCE * seconds)} only what is indispensable. Then scores"
         )
         measured = measure(work, machine, folder, seconds, display)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.report.formatting import percent, plural
+from harness.report.formatting import listed, percent, plural
 from harness.report.terminal import print_lines
 from harness.statistics.timed_blocks import load_limit
 from harness.studies.estimate.predict import Estimate
@@ -114,7 +114,7 @@ def print_estimate(
     once = ", ".join(f"{SHARED[name]} {seconds_text(s)}" for name, s in estimate.shared.items())
     lines = [
         *filter(None, [load_sentence(estimate, machine)]),
-        f"Training {' and '.join(estimate.titles.values())}, {seeds}:"
+        f"Training {listed(list(estimate.titles.values()))}, {seeds}:"
         f" {seconds_text(estimate.training)}. Then once: {once} ({estimate.report_source}).",
         total_line(estimate),
     ]

@@ -131,8 +131,9 @@ def _fastest(record: GpuCheckRecord) -> Answer:
             (plain, plain_setting), (fastest, setting) = own[0], min(own, key=lambda row: row[0])
             speed = f"{plain / fastest:.2f} times the speed of {plain_setting}"
             phrases.append(f"{_title(record, name)}: {setting}, {speed}")
+    two = " two" if len({timed.backend for timed, _ in done}) < 3 else ""
     how = (
-        f"Steps of preset {preset}, a process for each setting, one after the other. The two"
+        f"Steps of preset {preset}, a process for each setting, one after the other. The{two}"
         " frameworks are not to be compared by these times: make bench times them in turns."
     )
     return Answer(question, f"{'; '.join(phrases)}.", "open", (Sentence("", how),))

@@ -45,9 +45,10 @@ def _same(findings: GridFindings) -> Answer:
         short, tone = "Cannot tell yet", "open"
     else:
         short, tone = "Yes, within the margins", "yes"
+    of_pair = ", backend against the first" if len(findings.study.backends) > 2 else ""
     text = (
-        f"Of {plural(len(tried), 'verdict')} (cell, metric, direction), each at {ALPHA:.0%}: "
-        f"{len(alike)} equivalent, {len(apart)} different, {len(undecided)} open. "
+        f"Of {plural(len(tried), 'verdict')} (cell, metric, direction{of_pair}), each at "
+        f"{ALPHA:.0%}: {len(alike)} equivalent, {len(apart)} different, {len(undecided)} open. "
     )
     # What so many verdicts at once are worth.
     if len(tried) > 1:

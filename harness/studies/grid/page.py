@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from harness.report.comparison.page import FID
-from harness.report.formatting import plural
+from harness.report.formatting import listed, plural
 from harness.report.page import Block, Figure, Note, Page, Section, text_table
 from harness.report.render import write_page as write
 from harness.statistics.intervals import MINIMUM_SEEDS
@@ -73,7 +73,7 @@ def make_page(findings: GridFindings) -> Page:
     )
     datasets = sorted({cell.experiment.dataset for cell in findings.cells if cell.experiment})
     about = (
-        " and ".join(findings.titles[name] for name in study.backends),
+        listed([findings.titles[name] for name in study.backends]),
         *datasets,
         f"preset {study.preset}",
         f"{plural(len(study.cells), 'cell')}, {plural(len(study.seeds), 'seed')}",

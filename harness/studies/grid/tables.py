@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -13,7 +14,7 @@ from harness.config.metric_table import Metric
 from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import TimingRow
-from harness.report.formatting import MISSING, bounds, fixed, plural, significant
+from harness.report.formatting import MINUS, MISSING, bounds, fixed, plural, significant
 from harness.report.page import Cell, Table
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval
 from harness.studies.grid.findings import (
@@ -36,25 +37,26 @@ def score_table(findings: GridFindings, metric: Metric) -> Table:
     names = findings.study.backends
     header = [Cell("Cell"), Cell("Direction")]
     header += [Cell(findings.titles[name], swatch=findings.colour(name)) for name in names]
-    if len(names) > 1:
+    if len(names) == 2:
         header += [Cell("Difference", "first − second"), Cell("Verdict")]  # noqa: RUF001
+    for other in names[1:] if len(names) > 2 else ():
+        titles = (findings.titles[names[0]], findings.titles[other])
+        header.append(Cell("Verdict", f" {MINUS} ".join(titles)))
     header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
     rows = [
-        row
+        _score_row(findings, cell, metric, direction)
         for cell in findings.cells
         for direction in DIRECTIONS
-        for row in _score_rows(findings, cell, metric, direction)
     ]
     images = {row.images for cell in findings.cells for row in cell.rows if row.metric == metric}
     title = metric.titled(images.pop() if len(images) == 1 else None)
     return Table(tuple(header), tuple(rows), f"{title} {metric.unit} {arrow}".replace("  ", " "))
 
 
-def _score_rows(
+def _score_row(
     findings: GridFindings, cell: CellFindings, metric: Metric, direction: str
-) -> list[tuple[Cell, ...]]:
-    """One, or with more than two backends one for each difference."""
-    names, several = findings.study.backends, len(findings.study.backends) > 1
+) -> tuple[Cell, ...]:
+    names = findings.study.backends
     head = (Cell(cell.name), Cell(findings.path(cell, direction)))
     # What did not end as it should: "1 of 3 diverged".
     states = {}
@@ -65,7 +67,9 @@ def _score_rows(
     of_metric = cell.of_metric(metric.name, direction)
     if not of_metric:
         blank = [Cell(MISSING, states[name]) for name in names]
-        return [(*head, *blank, *[Cell(MISSING)] * (4 if several else 2))]
+        # Of two backends the difference and its verdict have columns of their own.
+        compared = 2 if len(names) == 2 else len(names) - 1
+        return (*head, *blank, *[Cell(MISSING)] * (compared + 2))
 
     def text(value: float | None) -> str:
         return fixed(value, metric.digits, metric.scale)
@@ -73,26 +77,36 @@ def _score_rows(
     def span(interval: Interval) -> str:
         return bounds(interval, metric.digits, metric.scale)
 
-    rows = []
-    for row in of_metric:
-        cells = []
-        for name in names:
-            score = row.scores.get(name) or cell.score(metric.name, direction, name)
-            if score is None or score.interval.value is None:
-                cells.append(Cell(MISSING, states[name]))
-                continue
-            learnt = ""
-            if row.identity_baseline is not None:
-                better = score.better_than(row.identity_baseline, metric.better)
-                learnt = {False: NOTHING, None: UNSURE}.get(better, "")
-            lines = filter(None, [span(score.interval), learnt, states[name]])
-            cells.append(Cell(text(score.interval.value), "\n".join(lines)))
-        if several:
-            cells.append(Cell(text(row.difference.value), span(row.difference)))
-            cells.append(_verdict_cell(row, findings.judgement(row)))
-        cells += [Cell(text(of_metric[0].floor)), Cell(text(of_metric[0].identity_baseline))]
-        rows.append((*head, *cells))
-    return rows
+    first, cells = of_metric[0], []
+    for name in names:
+        score = cell.score(metric.name, direction, name)
+        if score is None or score.interval.value is None:
+            cells.append(Cell(MISSING, states[name]))
+            continue
+        learnt = ""
+        if first.identity_baseline is not None:
+            better = score.better_than(first.identity_baseline, metric.better)
+            learnt = {False: NOTHING, None: UNSURE}.get(better, "")
+        lines = filter(None, [span(score.interval), learnt, states[name]])
+        cells.append(Cell(text(score.interval.value), "\n".join(lines)))
+    if len(names) == 2:
+        cells.append(Cell(text(first.difference.value), span(first.difference)))
+        cells.append(_verdict_cell(first, findings.judgement(first)))
+    elif len(names) > 2:
+        by_pair = {tuple(row.scores): row for row in of_metric}
+        for other in names[1:]:
+            row = by_pair.get((names[0], other))
+            cells.append(_compared_cell(findings, row) if row else Cell(MISSING))
+    cells += [Cell(text(first.floor)), Cell(text(first.identity_baseline))]
+    return (*head, *cells)
+
+
+def _compared_cell(findings: GridFindings, row: MetricRow) -> Cell:
+    """The verdict on two of several backends, and below it their difference."""
+    verdict = _verdict_cell(row, findings.judgement(row))
+    span = bounds(row.difference, row.metric.digits, row.metric.scale)
+    difference = f"difference {row.text(row.difference.value)} {span}".rstrip()
+    return replace(verdict, detail="\n".join(filter(None, [difference, verdict.detail])))
 
 
 def _verdict_cell(row: MetricRow, judged: Judged | None) -> Cell:

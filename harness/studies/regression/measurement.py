@@ -162,7 +162,12 @@ def _of_bench(path: Path, record: TimingRecord) -> Measurement:
             key: _positive(side.memory.bytes for side in own_sides)
             for key, own_sides in sides.items()
         },
-        relative={(device, *record.backends): _positive(start.ratio for start in record.counted)},
+        relative={
+            (device, record.backends[one], record.backends[other]): _positive(
+                start.ratio(one, other) for start in record.counted
+            )
+            for one, other in record.pairs
+        },
         scores={},
         yardsticks={},
     )

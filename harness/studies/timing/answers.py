@@ -16,6 +16,7 @@ from harness.studies.timing.findings import (
     roof,
     whole,
 )
+from harness.studies.timing.verdicts import surely_faster
 
 
 def answers(entries: Entries) -> list[Answer]:
@@ -29,7 +30,7 @@ def _faster(entries: Entries) -> Answer:
         return open_answer(question, "Nothing compared yet", why)
     sentences = []
     for entry in entries.results:
-        steps = " and ".join(f"{ms(side.step)} ({side.framework})" for side in entry.sides)
+        steps = listed([f"{ms(side.step)} ({side.framework})" for side in entry.sides])
         sentences.append(Sentence(entry.title, f"{entry.verdict.text} Median steps: {steps}."))
     verdicts = [entry.verdict for entry in entries.results]
     first = verdicts[0]
@@ -40,7 +41,8 @@ def _faster(entries: Entries) -> Answer:
         order = sorted(counts.items(), key=lambda item: (item[0].startswith("no "), -item[1]))
         short = listed([f"{name} in {count} of {len(verdicts)}" for name, count in order])
     elif first.share is not None:
-        short = f"{first.faster}: the other takes {fixed(first.share, 1, 100)} % longer"
+        other = "the other" if len(entries.results[0].sides) == 2 else "the next one"
+        short = f"{first.faster}: {other} takes {fixed(first.share, 1, 100)} % longer"
     else:
         short = "No ratio yet" if first.kind == "unknown" else "No difference shown"
     tone = "open" if any(verdict.kind == "unknown" for verdict in verdicts) else "yes"
@@ -54,7 +56,8 @@ def _believed(entries: Entries) -> Answer:
     devices = dict.fromkeys(entry.record.device for entry in entries.results)
     unchecked = [device for device in devices if device not in checked]
     if unchecked:
-        text = "No backend was timed against itself there (cyclebench bench --aa torch)."
+        first = entries.results[0].record.backends[0]
+        text = f"No backend was timed against itself there (cyclebench bench --aa {first})."
         sentences.append(Sentence(listed(unchecked), text))
     if "disagrees" in kinds:
         short, tone = "A backend differed from itself", "no"
@@ -70,9 +73,10 @@ def _believed(entries: Entries) -> Answer:
         entry.title for entry in entries.results if any(side.drift.certain for side in entry.sides)
     ]
     if drifting:
+        both = "both" if entries.most == 2 else "all"
         text = (
             "Step times drifted while they were measured; ratios are formed pair by pair, so a "
-            f"drift of both cancels: {'; '.join(drifting)}."
+            f"drift of {both} cancels: {'; '.join(drifting)}."
         )
         sentences.append(Sentence("", text))
     return Answer("Can these times be believed?", short, tone, tuple(sentences))
@@ -100,19 +104,30 @@ def _spent(entries: Entries) -> Answer:
 
 def _gap(entry: BenchEntry) -> str:
     """Which pieces make one of them slower, if anything does and pieces can tell."""
-    if entry.verdict.kind != "faster":
-        return ""
-    first, second = entry.sides
-    cut = sum(abs(side.excess or 0.0) * side.step for side in entry.sides)
+    record, others = entry.record, range(1, len(entry.sides))
+    if len(entry.sides) == 2:
+        return _gap_of(entry, 1) if entry.verdict.kind == "faster" else ""
+    sure = [
+        other
+        for other in others
+        if record.settled and (surely_faster(record, 0, other) or surely_faster(record, other, 0))
+    ]
+    return " ".join(f"{record.names[0]} and {record.names[o]}: {_gap_of(entry, o)}" for o in sure)
+
+
+def _gap_of(entry: BenchEntry, other: int) -> str:
+    """Of the first backend and another."""
+    first, second = sides = (entry.sides[0], entry.sides[other])
+    cut = sum(abs(side.excess or 0.0) * side.step for side in sides)
     if cut >= abs(second.step - first.step):
-        changed = [f"{signed(side.excess)} ({side.framework})" for side in entry.sides]
+        changed = [f"{signed(side.excess)} ({side.framework})" for side in sides]
         return (
             "Which piece makes the difference between the two cannot be told from these: being "
             f"cut up changes a step by {listed(changed)}, no less than what sets them apart."
         )
     sure = []
     for phase in first.phases:
-        gap = phase_gap(entry.record, phase)
+        gap = phase_gap(entry.record, phase, other)
         if gap.value is None or gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
             continue
         slower = second.framework if gap.value > 0 else first.framework

@@ -1,4 +1,4 @@
-"""What follows from records of benches: who is faster, speeds, shares of what a device can do."""
+"""What follows from records of benches: speeds, shares of what a device can do."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
-from harness.report.formatting import percent, plural
-from harness.statistics.intervals import CONFIDENCE, Interval, seed_interval, width
-from harness.statistics.timed_blocks import Drift, drift, more_starts, outliers
+from harness.statistics.intervals import Interval, joint_confidence, seed_interval
+from harness.statistics.timed_blocks import Drift, drift, outliers
 from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.verdicts import TimingVerdict, verdict
 
 PHASE_TITLES = {
     "host": "host",
@@ -55,7 +55,7 @@ class Performance:
 
 
 def performance(record: TimingRecord, side: int) -> Performance:
-    """Of the first backend (0) or the second (1)."""
+    """`side`: the backend's place."""
     starts = record.shown
     warm, sides = record.warm(side), [start.sides[side] for start in starts]
     step, images, cost = float(np.median(warm)), 2 * record.batch_size, whole(record)
@@ -105,18 +105,19 @@ def joules(record: TimingRecord, side: int) -> float | None:
     return float(np.mean(warm))
 
 
-def phase_gap(record: TimingRecord, phase: str) -> Interval:
-    """Seconds by which the second backend's piece takes longer, for other starts of both.
+def phase_gap(record: TimingRecord, phase: str, other: int = 1) -> Interval:
+    """Seconds by which the piece takes `other` longer than the first, for other starts of both.
 
-    Those of all phases hold together at 95 % (Bonferroni). None where a start has no pieces.
+    Those of all phases, and of all backends that are compared with the first, hold together at
+    95 % (Bonferroni). None where a start has no pieces.
     """
     gaps = []
     for start in record.shown:
-        first, second = start.first.phases, start.second.phases
+        first, second = start.first.phases, start.sides[other].phases
         if not first or not second:
             return Interval(None)
         gaps.append(float(np.median(second[phase])) - float(np.median(first[phase])))
-    return seed_interval(gaps, 1 - (1 - CONFIDENCE) / len(PHASES))
+    return seed_interval(gaps, joint_confidence(len(PHASES) * (len(record.backends) - 1)))
 
 
 # ------------------------------------------------------------------------ what the device can do
@@ -160,72 +161,6 @@ def roof(cost: Cost | None, best: Peaks | None) -> Roof | None:
     return Roof(memory, "memory") if memory < compute else Roof(compute, "compute")
 
 
-# --------------------------------------------------------------------------------- who is faster
-
-
-@dataclass(frozen=True)
-class TimingVerdict:
-    """`text`: one sentence. `faster`: name of a framework; `share`: of the faster one's step time
-    that the slower one takes more. `kind` of an A/A record: agrees, disagrees or unknown.
-    """
-
-    kind: Literal["faster", "alike", "agrees", "disagrees", "unknown"]
-    text: str
-    faster: str = ""
-    share: float | None = None
-
-
-def verdict(record: TimingRecord) -> TimingVerdict:
-    """Who is faster, by how much and how surely; or what is missing for an answer."""
-    ratio, (first, second) = record.ratio, record.names
-    if not record.settled and (busy := busy_sentence(record)):
-        return TimingVerdict("unknown", busy)
-    if not record.settled:
-        wide = width(ratio) > record.width
-        why = f"is wider than {100 * record.width:g} %" if wide else "is narrow, perhaps by luck"
-        return TimingVerdict(
-            "unknown",
-            f"No ratio: its 95 % interval {why}. About {missing_starts(record)} more starts would"
-            " do on a machine as restless as this one was.",
-        )
-    assert ratio.value is not None and ratio.low is not None and ratio.high is not None
-    interval = f"{ratio.value:.3f} (95 % interval over starts {ratio.low:.3f} to {ratio.high:.3f})"
-    if record.same:
-        text = f"A/A: {first} against itself, {interval}: "
-        if record.agrees_with_itself:
-            return TimingVerdict("agrees", f"{text}covers 1, as it should.")
-        return TimingVerdict(
-            "disagrees",
-            f"{text}does not cover 1. By chance that happens once or twice in twenty times; if it"
-            " happens again, ratios from this machine are not to be believed.",
-        )
-    text = f"{second} takes {interval} times as long as {first}."
-    if ratio.low <= 1 <= ratio.high:
-        return TimingVerdict(
-            "alike", f"{text} The interval covers 1: neither is shown to be faster."
-        )
-    faster = first if ratio.value > 1 else second
-    return TimingVerdict("faster", text, faster, max(ratio.value, 1 / ratio.value) - 1)
-
-
-def missing_starts(record: TimingRecord) -> int:
-    """About how many more would settle the ratio, on a machine as restless."""
-    return more_starts(record.ratio, len(record.counted), record.width)
-
-
-def busy_sentence(record: TimingRecord) -> str:
-    """That others disturbed starts for so long that they count in no ratio; else empty."""
-    starts = len(record.starts)
-    lost, load = starts - len(record.counted), record.load
-    if not lost:
-        return ""
-    return (
-        f"No ratio: the machine was busy. In {lost} of {plural(starts, 'start')} too few pairs of"
-        f" blocks were left alone by other programs, which used {percent(load)} of the CPU time"
-        " (median of all blocks). Close them and run it again, or use an idle machine."
-    )
-
-
 # --------------------------------------------------------------------------- records of a folder
 
 
@@ -241,11 +176,11 @@ class BenchEntry:
     apart: str
     record: TimingRecord
     verdict: TimingVerdict
-    sides: tuple[Performance, Performance]
+    sides: tuple[Performance, ...]
 
     @property
     def in_pieces(self) -> bool:
-        """Whether steps of both backends were timed in pieces."""
+        """Whether steps of all backends were timed in pieces."""
         return all(side.phases for side in self.sides)
 
 
@@ -259,6 +194,11 @@ class Entries:
     @property
     def all(self) -> tuple[BenchEntry, ...]:
         return self.results + self.checks
+
+    @property
+    def most(self) -> int:
+        """Backends of the result that has most."""
+        return max((len(entry.sides) for entry in self.results), default=2)
 
 
 def find(records: Mapping[str, TimingRecord]) -> Entries:
@@ -274,7 +214,7 @@ def find(records: Mapping[str, TimingRecord]) -> Entries:
         record, title = records[file], titles[file]
         # Two machines of one kind: only their files tell them apart.
         apart = f" ({file})" if same[title] > 1 else ""
-        sides = (performance(record, 0), performance(record, 1))
+        sides = tuple(performance(record, place) for place in range(len(record.backends)))
         entries.append(BenchEntry(file, title + apart, apart, record, verdict(record), sides))
     return Entries(
         tuple(entry for entry in entries if not entry.record.same),

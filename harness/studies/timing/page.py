@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +20,34 @@ from harness.studies.timing.findings import (
     peaks,
     performance,
     roof,
-    verdict,
     whole,
 )
+from harness.studies.timing.matrix import matrices
 from harness.studies.timing.plots import figures
-from harness.studies.timing.record import TimingRecord, read_records
+from harness.studies.timing.record import TimingRecord, ratios_json, read_records
+from harness.studies.timing.verdicts import verdict
 
 RESULTS = (
-    "A step trains all four networks on one batch. Both backends were built on images of noise in "
-    "processes of their own and timed in turns, block by block; the ratio is formed pair by pair, "
-    "and its interval is a t interval of its logarithm over starts of both processes, since two "
-    "processes of one program differ for as long as they live. Each interval stands for itself "
-    "(95 %): of twenty, one or two may miss, since starts end once it is narrow. Steps here do not "
-    "wait for data, which those of a training may. First and second: in the order in which the "
-    "backends were named; of two numbers in a cell, the upper one is the first's. 95th pct.: the "
-    "95th percentile of blocks."
+    "A step trains all four networks on one batch. {Both} backends were built on images of noise "
+    "in processes of their own and timed in turns, block by block; the ratio is formed pair by "
+    "pair, and its interval is a t interval of its logarithm over starts of {both} processes, "
+    "since two processes of one program differ for as long as they live. Each interval stands for"
+    " itself (95 %): of twenty, one or two may miss, since starts end once it is narrow. Steps "
+    "here do not wait for data, which those of a training may. First and second: in the order in "
+    "which the backends were named; of two numbers in a cell, the upper one is the first's. 95th "
+    "pct.: the 95th percentile of blocks."
+)
+SEVERAL = (
+    " Of more than two backends every ratio is to the first, lines of a cell are in the order of"
+    " the backends, and the intervals of all pairs hold together instead (Bonferroni)."
 )
 DEVICES = (
     "Left: medians, and the span from the 5th to the 95th percentile of blocks. Right: 95 % "
     "intervals over starts, in the colour of who is faster; grey where they cover 1."
+)
+MATRIX = (
+    "Each against each: how many times as long a step of the row's backend takes as one of the "
+    "column's. The intervals of all pairs of a table hold together at 95 % (Bonferroni)."
 )
 PHASES = (
     "Pieces were timed after the blocks, with a wait for the device behind each, which a step left "
@@ -65,9 +73,9 @@ ROOFLINE = (
     "arithmetic. Below the slope memory is the nearer limit, below the flat part arithmetic. "
     "Places along the axis are counted, heights are measured times over counted operations."
 )
-PIECES = "Both backends' pieces of a step; black: a step left alone."
+PIECES = "{Both} backends' pieces of a step; black: a step left alone."
 BLOCKS = (
-    "Every block in the order it was timed; dotted: both processes started anew; grey: warm-up, "
+    "Every block in the order it was timed; dotted: {both} processes started anew; grey: warm-up, "
     "left out. Slow outliers are counted and never left out. Of a backend against itself, the "
     "second is hollow."
 )
@@ -86,20 +94,24 @@ def make_page(entries: Entries) -> Page:
     results: tuple[Block, ...] = (Note("No two backends were compared yet.", "notice"),)
     if entries.results:
         devices = Figure("devices.png", DEVICES)
-        results = (devices, tables.result_table(entries), Note(energy(entries), "soft"))
+        each = [matrix for entry in entries.results for matrix in matrices(entry.record)]
+        more: tuple[Block, ...] = (Note(MATRIX), *each) if each else ()
+        table = tables.result_table(entries)
+        results = (devices, table, *more, Note(energy(entries), "soft"))
     phases: tuple[Block, ...] = (Note("No step was timed in pieces.", "notice"),)
     numbers = tuple(tables.phase_table(entry) for entry in entries.results if entry.in_pieces)
     if numbers:
         several = (Section("The pieces in numbers", numbers, folded=True),)
         shown = numbers if len(numbers) == 1 else several
-        phases = (Note(PHASES), Figure("phases.png", PIECES), *shown)
+        phases = (Note(PHASES), Figure("phases.png", spoken(PIECES, entries)), *shown)
     limits: tuple[Block, ...] = (Note("No record has counted operations.", "notice"),)
     shares = tables.limit_table(entries)
     if shares.rows:
         limits = (Note(LIMITS), Figure("roofline.png", ROOFLINE), shares)
-    steadiness = (Figure("blocks.png", BLOCKS), tables.steadiness_table(entries))
+    steadiness = (Figure("blocks.png", spoken(BLOCKS, entries)), tables.steadiness_table(entries))
+    about_results = spoken(RESULTS, entries) + SEVERAL * (entries.most > 2)
     sections = (
-        Section("Step times", (Note(RESULTS), *results)),
+        Section("Step times", (Note(about_results), *results)),
         Section("Where a step's time goes", phases),
         Section("What the device could do", limits),
         Section("How steady the times were", steadiness),
@@ -111,6 +123,12 @@ def make_page(entries: Entries) -> Page:
         plural(len(entries.checks), "check") + " of a backend against itself",
     )
     return Page("Speed", about, tuple(answers(entries)), sections)
+
+
+def spoken(text: str, entries: Entries) -> str:
+    """Of two backends "both", of more "all"."""
+    word = "all" if entries.most > 2 else "both"
+    return text.format(Both=word.capitalize(), both=word)
 
 
 def energy(entries: Entries) -> str:
@@ -140,8 +158,8 @@ def energy(entries: Entries) -> str:
 def result(record: TimingRecord, file: Path, page: Path) -> Result:
     cold, pairs = sum(start.cold for start in record.starts), len(record.warm(0))
     starts = plural(len(record.starts), "start")
-    columns = [_column(record, side) for side in (0, 1)]
-    names = dict.fromkeys([*columns[0], *columns[1]])
+    columns = [_column(record, side) for side in range(len(record.backends))]
+    names = dict.fromkeys(name for column in columns for name in column)
     rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
     return Result(
         page=page,
@@ -149,7 +167,7 @@ def result(record: TimingRecord, file: Path, page: Path) -> Result:
         numbers=as_json(record),
         head=f"{record.setting}, on {record.device}: {starts}, {pairs} pairs of"
         f" blocks in all, {cold} more left out as warm-up",
-        tables=(text_table(("", *record.names), rows, numeric=True),),
+        tables=(text_table(("", *record.names), rows, numeric=True), *matrices(record)),
         sentences=tuple(sentences(record)),
         ok=not record.same or record.agrees_with_itself,
     )
@@ -162,8 +180,15 @@ def sentences(record: TimingRecord) -> list[str]:
         text = f"{plural(left_out, 'pair')} of blocks under load from other programs left out."
         lines.append(text)
     if record.settled:
-        first, second = (f"{ratio:.3f}" if ratio else "none" for ratio in record.by_order())
-        lines.append(f"Pairs that the first began: {first}; that the second began: {second}.")
+        several = len(record.backends) > 2
+        for other in range(1, len(record.backends)):
+            ratios = record.by_order(0, other)
+            first, second = (f"{ratio:.3f}" if ratio else "none" for ratio in ratios)
+            of = f"{record.names[other]}: p" if several else "P"
+            last = "last" if several else "second"
+            lines.append(
+                f"{of}airs that the first began: {first}; that the {last} began: {second}."
+            )
     return lines
 
 
@@ -179,7 +204,7 @@ def as_json(record: TimingRecord) -> dict[str, Any]:
         "load": record.load,
         "starts_under_load": len(record.starts) - len(record.counted),
         "pairs_under_load": sum(start.left_out for start in record.starts),
-        "ratio": asdict(record.ratio),
+        **ratios_json(record),
         "settled": record.settled,
         "sides": [
             {
@@ -195,14 +220,14 @@ def as_json(record: TimingRecord) -> dict[str, Any]:
                 "flops_per_second": side.flops,
                 "slow_outliers": side.outliers,
             }
-            for side in (performance(record, 0), performance(record, 1))
+            for side in (performance(record, place) for place in range(len(record.backends)))
         ],
         "answer": sentences(record),
     }
 
 
 def _column(record: TimingRecord, number: int) -> dict[str, str]:
-    """What there is to say of the first or second backend, by row."""
+    """What there is to say of a backend, by row."""
     side = performance(record, number)
     rows = {
         "step, median": f"{1000 * side.step:,.1f} ms",

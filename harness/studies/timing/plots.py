@@ -33,6 +33,7 @@ from harness.studies.timing.findings import (
     peaks,
     whole,
 )
+from harness.studies.timing.verdicts import surely_faster
 
 COLD = "#bbbbbb"
 NARROW = 44  # characters of a label beside a row
@@ -61,33 +62,36 @@ def figures(entries: Entries) -> dict[str, bytes]:
 
 
 def draw_devices(results: Sequence[BenchEntry], axes: np.ndarray) -> None:
-    """A row a result: step times of both, and how many times as long the second takes.
+    """A row a result: step times, and how many times as long as the first the others take.
 
     `axes`: (1, 2). No ratio is drawn before its interval is as narrow as was asked for.
     """
     times, ratios = axes[0]
     labelled = set()
     for place, entry in enumerate(results):
-        record, ratio = entry.record, entry.record.ratio
+        record = entry.record
         # Medians, and the span from the 5th to the 95th percentile.
         for number, side in enumerate(entry.sides):
             low, high = np.quantile(1000 * record.warm(number), (0.05, 0.95))
-            at, tone = place + 0.14 * (2 * number - 1), backend_colour(side.backend)
+            at, tone = place + _shift(number, len(entry.sides)), backend_colour(side.backend)
             times.plot([low, high], [at, at], color=tone, linewidth=1.6)
             times.plot(
                 [1000 * side.step], [at], "o", color=tone, markersize=6,
                 label=None if side.framework in labelled else side.framework,
             )  # fmt: skip
             labelled.add(side.framework)
-        # The ratio, in the colour of who is faster.
+        # Ratios to the first, in the colour of who is faster.
         if entry.verdict.kind not in ("faster", "alike"):
             ratios.text(1, place, " no ratio yet", color=GUIDE, va="center", fontsize=9)
             continue
-        backends = dict(zip(record.names, record.backends, strict=True))
-        faster = entry.verdict.faster
-        tone = backend_colour(backends[faster]) if faster else GUIDE
-        ratios.plot([ratio.low, ratio.high], [place, place], color=tone, linewidth=2)
-        ratios.plot([ratio.value], [place], "o", color=tone, markersize=6)
+        for other in range(1, len(entry.sides)):
+            ratio, tone = record.ratio_of(0, other), GUIDE
+            for one, second in ((0, other), (other, 0)):
+                if surely_faster(record, one, second):
+                    tone = backend_colour(record.backends[one])
+            at = place if len(entry.sides) == 2 else place + _shift(other, len(entry.sides))
+            ratios.plot([ratio.low, ratio.high], [at, at], color=tone, linewidth=2)
+            ratios.plot([ratio.value], [at], "o", color=tone, markersize=6)
     # Device and configuration, each on lines of its own.
     parts = [(entry.record.device, entry.record.setting + entry.apart) for entry in results]
     _rows(times, ["\n".join(textwrap.fill(text, NARROW) for text in both) for both in parts])
@@ -99,7 +103,14 @@ def draw_devices(results: Sequence[BenchEntry], axes: np.ndarray) -> None:
     times.xaxis.set_minor_formatter(PLAIN if high / low < 8 else FuncFormatter(lambda *_: ""))
     times.set_title("Step, ms (logarithmic)", loc="left")
     ratios.axvline(1, color=GUIDE, linewidth=1)
-    ratios.set_title("Step time, second / first", loc="left")
+    two = all(len(entry.sides) == 2 for entry in results)
+    title = "Step time, second / first" if two else "Step time, each / first, in their order"
+    ratios.set_title(title, loc="left")
+
+
+def _shift(number: int, count: int) -> float:
+    """Of one of so many backends in the row of a result."""
+    return 0.14 * (2 * number - count + 1) * (1 if count == 2 else 1.5 / count)
 
 
 def _rows(axis: Axes, labels: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,14 @@ from pydantic.dataclasses import dataclass
 
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
-from harness.statistics.intervals import MINIMUM_PAIRS, Interval, enough_starts, over_starts
+from harness.statistics.intervals import (
+    MINIMUM_PAIRS,
+    Interval,
+    enough_starts,
+    joint_confidence,
+    over_starts,
+    width,
+)
 from harness.statistics.timed_blocks import under_load
 from harness.studies import study
 from harness.system import provenance
@@ -71,9 +79,11 @@ class TimingSide:
 
 @dataclass(frozen=True, config=CONFIG)
 class Start:
-    """Both backends in processes of their own. `number` from 0; `cold`: pairs that are warm-up.
+    """All backends in processes of their own. `number` from 0; `cold`: pairs that are warm-up.
 
-    In pairs of an even number, `number` added, the first backend came first.
+    `more`: sides of further backends; a pair is then a round of all of them. In pairs of an even
+    number, `number` added, the first backend came first and the last one last; in others they came
+    the other way round.
     """
 
     number: Whole
@@ -81,17 +91,18 @@ class Start:
     cold: Annotated[Whole, Field(alias="cold_pairs")]
     first: TimingSide
     second: TimingSide
+    more: tuple[TimingSide, ...] = ()
 
     @model_validator(mode="after")
     def _blocks_are_pairs(self) -> Start:
         pairs = len(self.first.blocks)
-        if pairs != len(self.second.blocks) or self.cold >= pairs:
+        if {len(side.blocks) for side in self.sides} != {pairs} or self.cold >= pairs:
             raise ValueError("blocks are not pairs, or all of them are cold")
         return self
 
     @property
-    def sides(self) -> tuple[TimingSide, TimingSide]:
-        return self.first, self.second
+    def sides(self) -> tuple[TimingSide, ...]:
+        return self.first, self.second, *self.more
 
     @property
     def disturbed(self) -> np.ndarray:
@@ -124,21 +135,19 @@ class Start:
         return warm[~self.disturbed[self.cold :]] if self.counts else warm
 
     def warm(self, side: int) -> np.ndarray:
-        """Seconds a step, (kept pairs,), of the first or second."""
+        """Seconds a step, (kept pairs,), of the backend with that place."""
         return np.array(self.sides[side].blocks)[self.kept]
 
-    @property
-    def ratios(self) -> np.ndarray:
-        """How many times as long the second takes, pair by pair."""
-        return self.warm(1) / self.warm(0)
+    def ratios(self, one: int = 0, other: int = 1) -> np.ndarray:
+        """How many times as long `other` takes as `one`, pair by pair; both are places of sides."""
+        return self.warm(other) / self.warm(one)
 
-    @property
-    def ratio(self) -> float:
-        return float(np.median(self.ratios))
+    def ratio(self, one: int = 0, other: int = 1) -> float:
+        return float(np.median(self.ratios(one, other)))
 
     @property
     def led(self) -> np.ndarray:
-        """Of which pairs the first backend came first, bool (pairs,)."""
+        """Of which pairs the earlier backends came first, bool (pairs,)."""
         return (self.kept + self.number) % 2 == 0
 
 
@@ -179,21 +188,23 @@ class TimingRecord:
         return self
 
     @property
-    def names(self) -> tuple[str, str]:
+    def names(self) -> tuple[str, ...]:
         """Of the frameworks."""
-        first, second = (side.environment["framework"] for side in self.starts[0].sides)
-        return first, second
+        return tuple(side.environment["framework"] for side in self.starts[0].sides)
 
     @property
-    def backends(self) -> tuple[str, str]:
-        first, second = self.starts[0].sides
-        return first.backend, second.backend
+    def backends(self) -> tuple[str, ...]:
+        return tuple(side.backend for side in self.starts[0].sides)
 
     @property
     def same(self) -> bool:
         """One backend against itself: a check of the instrument, not a result."""
-        first, second = self.backends
-        return first == second
+        return len(set(self.backends)) == 1
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Places of every two backends, the earlier one first."""
+        return list(combinations(range(len(self.backends)), 2))
 
     @property
     def batch_size(self) -> int:
@@ -228,22 +239,40 @@ class TimingRecord:
         )
 
     def warm(self, side: int) -> np.ndarray:
-        """Seconds a step of all blocks of the first or second that count, in order."""
+        """Seconds a step of all blocks of a backend that count, in order."""
         return np.concatenate([start.warm(side) for start in self.shown])
 
     @property
     def ratio(self) -> Interval:
-        """How many times as long the second takes, for other starts of both."""
-        return over_starts([start.ratio for start in self.counted])
+        """How many times as long the second takes as the first: see `ratio_of`."""
+        return self.ratio_of(0, 1)
+
+    def ratio_of(self, one: int, other: int) -> Interval:
+        """How many times as long `other` takes as `one`, for other starts of both.
+
+        With more than two backends the intervals of all pairs hold together at 95 % (Bonferroni).
+        """
+        return over_starts([start.ratio(one, other) for start in self.counted], self.confidence)
+
+    @property
+    def confidence(self) -> float:
+        """Of the interval of each ratio."""
+        return joint_confidence(len(self.pairs))
+
+    @property
+    def least_settled(self) -> tuple[int, int]:
+        """The pair whose ratio is known least well."""
+        return max(self.pairs, key=lambda pair: width(self.ratio_of(*pair)))
 
     @property
     def settled(self) -> bool:
-        """Whether the interval of the ratio is as narrow as was asked for, and not by luck."""
-        return enough_starts([start.ratio for start in self.counted], self.width)
+        """Whether the interval of every ratio is as narrow as was asked for, and not by luck."""
+        ratios = [start.ratio(*self.least_settled) for start in self.counted]
+        return enough_starts(ratios, self.width, self.confidence)
 
-    def by_order(self) -> tuple[float | None, float | None]:
-        """The median ratio of pairs that the first began, and of those that the second did."""
-        ratios = np.concatenate([start.ratios for start in self.shown])
+    def by_order(self, one: int = 0, other: int = 1) -> tuple[float | None, float | None]:
+        """The median ratio of pairs that the earlier backend began, and that the later one did."""
+        ratios = np.concatenate([start.ratios(one, other) for start in self.shown])
         led = np.concatenate([start.led for start in self.shown])
         return _median(ratios[led]), _median(ratios[~led])
 
@@ -271,8 +300,21 @@ def write_record(record: TimingRecord, path: Path) -> None:
     content = TypeAdapter(TimingRecord).dump_python(record, mode="json", by_alias=True)
     for start in content["starts"]:
         del start["number"]
-        start["sides"] = [start.pop("first"), start.pop("second")]
-    write_json(path, {"kind": KIND, **content, "ratio": asdict(record.ratio)})
+        start["sides"] = [start.pop("first"), start.pop("second"), *start.pop("more")]
+    write_json(path, {"kind": KIND, **content, **ratios_json(record)})
+
+
+def ratios_json(record: TimingRecord) -> dict[str, Any]:
+    """`ratio`, of the second over the first; of more backends `ratios`, a list of all pairs."""
+    if len(record.backends) == 2:
+        return {"ratio": asdict(record.ratio)}
+    return {
+        "ratios": [
+            {"of": record.backends[other], "to": record.backends[one],
+             **asdict(record.ratio_of(one, other))}
+            for one, other in record.pairs
+        ]
+    }  # fmt: skip
 
 
 def read_records(folder: Path) -> dict[str, TimingRecord]:
@@ -282,11 +324,12 @@ def read_records(folder: Path) -> dict[str, TimingRecord]:
 
 def read_record(path: Path) -> TimingRecord:
     def with_sides(document: dict[str, Any]) -> dict[str, Any]:
-        """A start's list of sides as its first and second."""
+        """A start's list of sides as its first, its second and more."""
         starts = []
         for number, start in enumerate(document["starts"]):
-            first, second = start["sides"]
-            starts.append({**start, "number": number, "first": first, "second": second})
+            first, second, *more = start["sides"]
+            sides = {"first": first, "second": second, "more": more}
+            starts.append({**start, "number": number, **sides})
         return {**document, "starts": starts}
 
     return study.read_record(path, KIND, TimingRecord, with_sides)

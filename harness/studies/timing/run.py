@@ -1,4 +1,4 @@
-"""Alternating blocks of two backends, started anew several times, until their ratio is known."""
+"""Alternating blocks of backends, started anew several times, until their ratios are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backends.interface import PeakMemory, Peaks
 from harness.config.differences import changes
 from harness.config.experiment import Experiment
 from harness.plan.step_cost import step_costs
-from harness.report.formatting import percent, plural
+from harness.report.formatting import listed, percent, plural
 from harness.statistics.intervals import LEAST_STARTS, width
 from harness.statistics.timed_blocks import cold_blocks
 from harness.studies.timing.record import Start, TimingRecord, TimingSide
@@ -31,16 +31,16 @@ PHASE_TURNS = 4  # of a start, timed in pieces after the blocks; as long as a bl
 
 @dataclass(frozen=True)
 class TimingRequest:
-    """`backends`: two, the second is measured against the first; twice the same one is A/A.
+    """`backends`: two or more, the others measured against the first; twice the same one is A/A.
 
-    Each start of both processes gives `pairs` pairs of blocks of about `block_seconds`. Done when
-    the 95 % interval of the ratio over starts is no wider than `width` of it, or after
+    Each start of all processes gives `pairs` pairs of blocks of about `block_seconds`. Done when
+    the 95 % interval of every ratio over starts is no wider than `width` of it, or after
     `most_starts`. `logs`: folder of what the processes print.
     """
 
     experiment: Experiment
     machine: Machine
-    backends: tuple[str, str]
+    backends: tuple[str, ...]
     logs: Path
     pairs: int = 24
     block_seconds: float = 0.5
@@ -62,9 +62,11 @@ def bench(
     """
     starts, most = list(earlier), request.most_starts
     meter, machine = Meter(request.machine.device), provenance.describe(request.machine.device)
+    all_of_them = "both" if len(request.backends) == 2 else "all"
     display.say(
-        f"Timing {' and '.join(request.backends)}: {min(LEAST_STARTS, most)} to {most} starts of"
-        f" both, {plural(request.pairs, 'pair')} of blocks each. Every start is kept as it ends."
+        f"Timing {listed(request.backends)}: {min(LEAST_STARTS, most)} to {most} starts of"
+        f" {all_of_them}, {plural(request.pairs, 'pair')} of blocks each. Every start is kept as it"
+        " ends."
     )
     if starts:
         display.say(f"Goes on after {plural(len(starts), 'start')} of an interrupted bench")
@@ -79,7 +81,7 @@ def bench(
         display.say(
             f"Start {len(starts)}: {_in_words(record)}, {duration(time.monotonic() - began)}"
         )
-        wide = width(record.ratio)
+        wide = width(record.ratio_of(*record.least_settled))
         note = f"interval {100 * wide:.1f} % wide" if np.isfinite(wide) else ""
         display.update("starts", len(starts), most, note)
     assert record is not None
@@ -96,7 +98,9 @@ def _in_words(record: TimingRecord) -> str:
     start = record.starts[-1]
     if start.counts:
         left_out = f" ({plural(start.left_out, 'pair')} under load left out)"
-        return f"ratio {start.ratio:.3f}" + left_out * bool(start.left_out)
+        others = range(1, len(record.backends))
+        ratios = ", ".join(f"{start.ratio(0, other):.3f}" for other in others)
+        return f"ratio{'s' * (len(others) > 1)} {ratios}" + left_out * bool(start.left_out)
     return f"does not count, the machine was busy ({percent(record.load)} of the CPU time)"
 
 
@@ -119,9 +123,10 @@ def _record(
 
 
 def _timed(request: TimingRequest, number: int, meter: Meter, display: Display) -> Start:
-    """Both backends started, and timed in turns; which comes first changes from start to start."""
+    """All backends started, and timed in turns; which comes first changes from start to start."""
     backends, name = request.backends, "pairs of this start"
-    display.update(name, 0, request.pairs, "starting both processes")
+    them = "both" if len(backends) == 2 else "all"
+    display.update(name, 0, request.pairs, f"starting {them} processes")
     with timed_session(
         request.experiment, request.machine, backends, request.logs, turn=number
     ) as session:
@@ -151,4 +156,5 @@ def _timed(request: TimingRequest, number: int, meter: Meter, display: Display) 
         )
         sides.append(side)
     cold = max(cold_blocks(np.array(side.blocks)) for side in sides)
-    return Start(number, session.steps, cold, *sides)
+    first_side, second_side, *more = sides
+    return Start(number, session.steps, cold, first_side, second_side, tuple(more))

@@ -24,17 +24,20 @@ from harness.report.formatting import (
     significant,
 )
 from harness.report.page import Cell, Table
+from harness.statistics.intervals import Interval
 from harness.studies.timing.findings import (
     PHASE_TITLES,
     BenchEntry,
     Entries,
-    missing_starts,
     peaks,
     phase_gap,
     roof,
     whole,
 )
 from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.verdicts import missing_starts
+
+PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
 def result_table(entries: Entries) -> Table:
@@ -42,9 +45,8 @@ def result_table(entries: Entries) -> Table:
     energy = any(side.joules_per_image is not None for e in entries.results for side in e.sides)
     header = [
         Cell("Device", "configuration"),
-        Cell("Step, first"),
-        Cell("Step, second"),
-        Cell("Ratio", "second / first"),
+        *(Cell(f"Step, {PLACES[place]}") for place in range(entries.most)),
+        Cell("Ratio", "second / first" if entries.most == 2 else "to the first"),
         Cell("Images a second"),
         Cell("First step", "compiling"),
         Cell("Peak memory"),
@@ -55,7 +57,10 @@ def result_table(entries: Entries) -> Table:
         record, sides = entry.record, entry.sides
         starts = plural(len(record.starts), "start")
         if record.settled:
-            ratio = Cell(fixed(record.ratio.value, 3), f"{bounds(record.ratio, 3)}\n{starts}")
+            ratios = [record.ratio_of(0, other) for other in range(1, len(sides))]
+            lines = [f"{fixed(ratio.value, 3)} {bounds(ratio, 3)}" for ratio in ratios[1:]]
+            detail = "\n".join([bounds(ratios[0], 3), *lines, starts])
+            ratio = Cell(fixed(ratios[0].value, 3), detail)
         else:
             more = f"about {missing_starts(record)} more starts"
             ratio = Cell("no ratio yet", f"{more}\n{starts} so far")
@@ -63,6 +68,7 @@ def result_table(entries: Entries) -> Table:
         for side in sides:
             detail = f"{side.framework}\n95th pct. {ms(side.slow_step)}"
             cells.append(Cell(ms(side.step), detail, backend_colour(side.backend)))
+        cells += [Cell("")] * (entries.most - len(sides))
         cells += [
             ratio,
             _pair([significant(side.images_per_second) for side in sides]),
@@ -82,20 +88,20 @@ def _title_cell(entry: BenchEntry) -> Cell:
 
 
 def _pair(texts: list[str], detail: str = "") -> Cell:
-    """Of both backends, one below the other; once where there is nothing."""
+    """Of all backends, one below the other; once where there is nothing."""
     if set(texts) == {MISSING}:
         return Cell(MISSING)
-    return Cell(texts[0], "\n".join(filter(None, [texts[1], detail])))
+    return Cell(texts[0], "\n".join(filter(None, [*texts[1:], detail])))
 
 
 def steadiness_table(entries: Entries) -> Table:
     """A row a record: what a reader who mistrusts the times would ask about them."""
+    most = max((len(entry.sides) for entry in entries.all), default=2)
     header = (
         Cell("Device", "configuration"),
         Cell("Starts"),
         Cell("Block pairs", "left out: warm-up, load"),
-        Cell("Drift, first"),
-        Cell("Drift, second"),
+        *(Cell(f"Drift, {PLACES[place]}") for place in range(most)),
         Cell("Slow outliers"),
         Cell("Ratio", "by who began"),
     )
@@ -110,13 +116,15 @@ def steadiness_table(entries: Entries) -> Table:
                 drifts.append(Cell(signed(side.drift.change.value), detail))
             else:
                 drifts.append(Cell("too few blocks"))
+        drifts += [Cell("")] * (most - len(sides))
+        orders = [record.by_order(0, other) for other in range(1, len(sides))]
         cells = (
             _title_cell(entry),
             Cell(str(len(record.starts))),
             Cell(str(sides[0].blocks), _left_out(record)),
             *drifts,
             _pair([f"{side.outliers} of {side.blocks}" for side in sides]),
-            _pair([fixed(ratio, 3) for ratio in record.by_order()])
+            _pair([fixed(ratio, 3) for ratios in orders for ratio in ratios])
             if record.settled
             else Cell("no ratio yet"),
         )
@@ -125,32 +133,40 @@ def steadiness_table(entries: Entries) -> Table:
 
 
 def phase_table(entry: BenchEntry) -> Table:
-    """A row a phase, then their sum, and what it is compared with."""
-    first, second = sides = entry.sides
+    """A row a phase, then their sum, and what it is compared with; differences to the first."""
+    sides, others = entry.sides, range(1, len(entry.sides))
+    several = len(sides) > 2
     header = (
         Cell("Piece of a step"),
         *(Cell(side.framework, swatch=backend_colour(side.backend)) for side in sides),
-        Cell("Difference", "of the pieces"),
-    )
+        *(
+            Cell("Difference", f"{sides[other].framework}, to the first" if several else
+                 "of the pieces")
+            for other in others
+        ),
+    )  # fmt: skip
     totals = [sum(side.phases.values()) for side in sides]
     rows = []
     for phase in PHASES:
         cells = [Cell(PHASE_TITLES[phase])]
         for side, total in zip(sides, totals, strict=True):
             cells.append(Cell(ms(side.phases[phase]), percent(side.phases[phase] / total)))
-        gap = phase_gap(entry.record, phase)
-        if gap.value is None:
-            cells.append(Cell(MISSING))
-        else:
-            span = bounds(gap, ms_digits(gap.value), 1000)
-            cells.append(Cell(ms_signed(gap.value), span))
+        cells += [_gap_cell(phase_gap(entry.record, phase, other)) for other in others]
         rows.append(tuple(cells))
     excess = [f"{signed(side.excess)} against a step left alone" for side in sides]
     pieces = [Cell(ms(total), text) for total, text in zip(totals, excess, strict=True)]
-    rows.append((Cell("all pieces"), *pieces, Cell(ms_signed(totals[1] - totals[0]))))
+    more = [Cell(ms_signed(totals[other] - totals[0])) for other in others]
+    rows.append((Cell("all pieces"), *pieces, *more))
     steps = [Cell(ms(side.step)) for side in sides]
-    rows.append((Cell("a step left alone"), *steps, Cell(ms_signed(second.step - first.step))))
+    more = [Cell(ms_signed(sides[other].step - sides[0].step)) for other in others]
+    rows.append((Cell("a step left alone"), *steps, *more))
     return Table(header, tuple(rows), entry.title)
+
+
+def _gap_cell(gap: Interval) -> Cell:
+    if gap.value is None:
+        return Cell(MISSING)
+    return Cell(ms_signed(gap.value), bounds(gap, ms_digits(gap.value), 1000))
 
 
 def limit_table(entries: Entries) -> Table:
@@ -233,10 +249,15 @@ def csv_table(entries: Entries) -> pd.DataFrame:
     """Seconds, bytes, FLOPs, joules; empty where there is none."""
     rows = []
     for entry in entries.all:
-        record, ratio = entry.record, entry.record.ratio
+        record = entry.record
         cost, best = whole(record), peaks(record)
         limit = roof(cost, best)
-        for letter, side in zip("AB", entry.sides, strict=True):
+        two = len(entry.sides) == 2
+        for place, side in enumerate(entry.sides):
+            # Of two their ratio in both rows; of more each one's to the first.
+            ratio = record.ratio if two else Interval(None)
+            if place and not two:
+                ratio = record.ratio_of(0, place)
             change = side.drift.change
             row = {
                 "file": entry.file,
@@ -244,7 +265,7 @@ def csv_table(entries: Entries) -> pd.DataFrame:
                 "threads": record.threads,
                 "configuration": record.setting,
                 "backend": side.backend,
-                "side": letter,
+                "side": "ABCDEFGH"[place],
                 "check": record.same,
                 "verdict": entry.verdict.kind,
                 "ratio": ratio.value,
