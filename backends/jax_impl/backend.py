@@ -27,7 +27,7 @@ from backends.jax_impl.image_pool import ImagePool
 from backends.jax_impl.losses import Networks
 from backends.jax_impl.networks import Arrays, Discriminator, generator
 from backends.jax_impl.training import Average, Trainer, functional, in_pieces
-from backends.model import Model, levels
+from backends.model import NETWORKS, Model, levels
 from backends.objective import RECORDED, Objective
 
 
@@ -59,7 +59,7 @@ class Backend:
         pool_a = ImagePool("pool_a", objective.pool_size, model.shape_a)
         pool_b = ImagePool("pool_b", objective.pool_size, model.shape_b)
         average = Average(self.networks, objective) if objective.average else None
-        self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average, self.dtype)
+        self.trainer = Trainer(self.networks, objective, (pool_a, pool_b), average)
         self.pending: list[Array] = []
         self.laps = Laps(self.synchronize)
         self._compile()
@@ -80,6 +80,14 @@ class Backend:
             "a": self.graph(partial(self._eager_scores, self.networks.d_a)),
             "b": self.graph(partial(self._eager_scores, self.networks.d_b)),
         }
+        self._activations = {
+            (name, training): self.graph(
+                functional(partial(self._eager_activations, name, training))
+            )
+            for name in NETWORKS
+            for training in (False, True)
+        }
+        self._apply = self.graph(functional(self._eager_apply), donate_argnums=0)
 
     def environment(self) -> dict[str, Any]:
         return device.environment(self.runtime, self.device)
@@ -87,7 +95,7 @@ class Backend:
     @configured
     def load_state(self, state: State) -> None:
         check_state(state, state_shapes(self.model, self.objective))
-        weights.load_state(self.trainer, state)
+        weights.load_state(self.trainer, state, self.dtype, self.device)
 
     @configured
     def state(self) -> dict[str, np.ndarray]:
@@ -120,13 +128,12 @@ class Backend:
         self, images: np.ndarray, direction: Direction, averaged: bool = False
     ) -> np.ndarray:
         arrays = weights.averaged(self.trainer.arrays) if averaged else self.trainer.arrays
-        network = self.networks.g_ab if direction == "ab" else self.networks.g_ba
-        return self._one_by_one(self._translate[direction], network, arrays, images)
+        own = {name: arrays[name] for name in self._own(f"g_{direction}")}
+        return self._one_by_one(self._translate[direction], own, images)
 
     @configured
     def patch_scores(self, images: np.ndarray, domain: Domain) -> np.ndarray:
-        network = self.networks.d_a if domain == "a" else self.networks.d_b
-        return self._one_by_one(self._judge[domain], network, self.trainer.arrays, images)
+        return self._one_by_one(self._judge[domain], self._own(f"d_{domain}"), images)
 
     @configured
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
@@ -137,23 +144,24 @@ class Backend:
     def apply_gradients(
         self, gradients: State, learning_rate: float, discriminator_learning_rate: float
     ) -> None:
-        shapes, arrays = weights.parameters(self.networks), self.trainer.arrays
-        given = {
-            name: weights.from_canonical(gradients[name], shape, self.dtype)
-            for name, shape in shapes.items()
-        }
+        rates = (learning_rate, discriminator_learning_rate)
         adams = (self.trainer.adam_g, self.trainer.adam_d)
-        for adam, rate in zip(adams, (learning_rate, discriminator_learning_rate), strict=True):
-            adam.apply(arrays, given, adam.begin(rate))
+        found = {
+            name: weights.from_canonical(gradients[name], shape, self.dtype)
+            for name, shape in weights.parameters(self.networks).items()
+        }
+        sizes = tuple(adam.begin(rate) for adam, rate in zip(adams, rates, strict=True))
+        given = device.to_device((found, sizes), self.device)
+        self.trainer.arrays, _ = self._apply(self.trainer.arrays, *given)
 
     @configured
     def activations(
         self, network: str, images: np.ndarray, training: bool = False
     ) -> dict[str, np.ndarray]:
-        given = self._images(device.to_device(images, self.device))
-        layers, arrays = getattr(self.networks, network), self.trainer.arrays
-        outputs = networks.activations(layers, arrays, given, training)
-        return {name: np.array(networks.full(output)) for name, output in outputs.items()}
+        given = device.to_device(images, self.device)
+        arrays, outputs = self._activations[network, training](self._own(network), given)
+        self.trainer.arrays |= arrays
+        return {name: np.array(output) for name, output in outputs.items()}
 
     def synchronize(self) -> None:
         # Of one device: what was asked of it last is done last.
@@ -193,14 +201,28 @@ class Backend:
     def _eager_scores(self, network: Discriminator, arrays: Arrays, images: Array) -> Array:
         return network(arrays, self._images(images), training=False)[..., 0]
 
-    def _one_by_one(
-        self, made: Callable, network: networks.Layer, arrays: Arrays, images: np.ndarray
-    ) -> np.ndarray:
-        """What `made(arrays, image)` is of every image; `arrays`: those of `network` alone."""
-        names = {**networks.parameters(network), **networks.statistics(network)}
-        own = {name: arrays[name] for name in names}
-        parts = [made(own, images[i : i + 1]) for i in range(len(images))]
-        return np.concatenate(jax.device_get(parts))
+    def _eager_activations(
+        self, network: str, training: bool, arrays: Arrays, images: Array
+    ) -> Arrays:
+        layers, given = getattr(self.networks, network), self._images(images)
+        outputs = networks.activations(layers, arrays, given, training)
+        return {name: networks.full(output) for name, output in outputs.items()}
+
+    def _eager_apply(self, arrays: Arrays, gradients: Arrays, sizes: tuple) -> None:
+        for adam, size in zip((self.trainer.adam_g, self.trainer.adam_d), sizes, strict=True):
+            self.trainer.update(arrays, adam, gradients, size)
+
+    def _own(self, network: str) -> Arrays:
+        """The weights and running statistics of one network."""
+        layers = getattr(self.networks, network)
+        names = {**networks.parameters(layers), **networks.statistics(layers)}
+        return {name: self.trainer.arrays[name] for name in names}
+
+    def _one_by_one(self, made: Callable, own: Arrays, images: np.ndarray) -> np.ndarray:
+        """What `made(own, image)` is of every image."""
+        return np.concatenate(
+            jax.device_get([made(own, images[i : i + 1]) for i in range(len(images))])
+        )
 
     def _begin(self, batch: Batch) -> tuple[Batch, Any]:
         return device.to_device(self.trainer.begin(self._used(batch)), self.device)
@@ -216,9 +238,7 @@ class Backend:
 
     def _cast(self, batch: Batch) -> Batch:
         """Images in [-1, 1] and mixing shares in the precision of the runtime."""
-        mix_a, mix_b = jax.tree.map(
-            lambda mix: mix.astype(self.dtype), (batch.mix_a, batch.mix_b)
-        )
+        mix_a, mix_b = jax.tree.map(lambda mix: mix.astype(self.dtype), (batch.mix_a, batch.mix_b))
         images_a, images_b = self._images(batch.a), self._images(batch.b)
         return batch._replace(a=images_a, b=images_b, mix_a=mix_a, mix_b=mix_b)
 

@@ -69,16 +69,19 @@ def settings(runtime: Runtime, device: jax.Device) -> Iterator[None]:
 
 
 def graph(runtime: Runtime) -> Callable[..., Callable]:
-    """jax.jit, or what leaves functions as they are: JAX then calls operations one by one.
+    """jax.jit, which compiles a function at its first call for arrays of these shapes.
 
-    Where operations are to be deterministic a compiler that refuses others compiles all of them.
-    Nothing is promised across versions of JAX or CUDA, or other hardware.
+    What is not worth a graph is compiled too, since JAX compiles every operation by itself
+    otherwise: in half the time, to code that may take twice as long. Where operations are to be
+    deterministic the compiler refuses others. Nothing is promised across versions of JAX or CUDA,
+    or other hardware.
     """
-    fixed = runtime.deterministic and runtime.device == "cuda"
-    options = {"xla_gpu_exclude_nondeterministic_ops": True} if fixed else None
-    if runtime.traced or runtime.compile != "none" or fixed:
-        return partial(jax.jit, compiler_options=options)
-    return lambda function, **rest: function
+    options: dict[str, Any] = {}
+    if not runtime.traced and runtime.compile == "none":
+        options["xla_backend_optimization_level"] = 0
+    if runtime.deterministic and runtime.device == "cuda":
+        options["xla_gpu_exclude_nondeterministic_ops"] = True
+    return partial(jax.jit, compiler_options=options)
 
 
 def environment(runtime: Runtime, device: jax.Device) -> dict[str, Any]:

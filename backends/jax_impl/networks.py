@@ -372,10 +372,7 @@ class Discriminator(Layer):
 
 
 def activations(network: Layer, arrays: Arrays, x: Array, training: bool) -> Arrays:
-    """What goes in, what every layer puts out by canonical name in forward order, what comes out.
-
-    Not inside a jax.jit.
-    """
+    """What goes in, what every layer puts out by canonical name, in order, and what comes out."""
     outputs = {"input": x}
     recorded = [
         (name, layer)

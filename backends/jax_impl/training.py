@@ -99,7 +99,7 @@ def numbers(network: Layer) -> Shapes:
 class Trainer:
     """Gradients and updates of both generators and both discriminators.
 
-    `arrays`: where they are between steps, by canonical name, of `dtype`.
+    `arrays`: where they are between steps, by canonical name.
     """
 
     def __init__(
@@ -108,7 +108,6 @@ class Trainer:
         objective: Objective,
         pools: tuple[ImagePool, ImagePool],
         average: Average | None,
-        dtype: str,
     ):
         self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
@@ -118,7 +117,7 @@ class Trainer:
         clip = objective.clip if objective.adversarial == "wasserstein" else None
         self.adam_g = Adam(self.generators, objective)
         self.adam_d = Adam(self.discriminators, objective, clip)
-        self.arrays, self.dtype = Arrays(), dtype
+        self.arrays: Arrays = {}
 
     def begin(self, batch: Batch) -> tuple[Batch, np.ndarray | None]:
         """A step is counted; what it takes of its number is in place of the rates, and beside."""
@@ -276,9 +275,7 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], graph: Callable) -> Tr
 
     pieces.generator_backward = generator_backward
     pieces.discriminators_on_pools = ending(judge, "discriminators")
-    pieces.update = ending(
-        lambda arrays, adam, *args: updates[adam](arrays, *args), "optimisers"
-    )
+    pieces.update = ending(lambda arrays, adam, *args: updates[adam](arrays, *args), "optimisers")
     pieces.update_average = ending(compiled(trainer.update_average), "optimisers")
     return pieces
 

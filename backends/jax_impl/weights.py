@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jax import Array
 
 from backends.interface import State
 from backends.jax_impl import networks as layers
+from backends.jax_impl.device import to_device
 from backends.jax_impl.losses import Networks
 from backends.jax_impl.networks import Arrays, Shapes
 from backends.jax_impl.training import Trainer
@@ -55,16 +56,17 @@ def to_canonical(array: Array) -> np.ndarray:
     return np.array(array)
 
 
-def from_canonical(array: np.ndarray, shape: tuple[int, ...], dtype: str) -> Array:
-    """Raises ValueError for another shape."""
+def from_canonical(array: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """For the device. Raises ValueError for another shape."""
     if array.shape != shape:
         raise ValueError(f"an array of shape {array.shape} where {shape} is needed")
-    return jnp.array(array, dtype)
+    return array.astype(dtype)
 
 
-def load_state(trainer: Trainer, state: State) -> None:
-    for name, shape in everything(trainer).items():
-        trainer.arrays[name] = from_canonical(state[name], shape, trainer.dtype)
+def load_state(trainer: Trainer, state: State, dtype: str, device: jax.Device) -> None:
+    named = everything(trainer).items()
+    arrays = {name: from_canonical(state[name], shape, dtype) for name, shape in named}
+    trainer.arrays = to_device(arrays, device)
     for adam in (trainer.adam_g, trainer.adam_d):
         adam.count = int(state["step"])
 
