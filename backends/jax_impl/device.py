@@ -69,18 +69,17 @@ def settings(runtime: Runtime, device: jax.Device) -> Iterator[None]:
 
 
 def graph(runtime: Runtime) -> Callable[..., Callable]:
-    """jax.jit, which compiles a function at its first call for arrays of these shapes.
+    """jax.jit, which compiles a function at its first call for arrays of these shapes; or what
+    leaves functions as they are.
 
-    What is not worth a graph is compiled too, since JAX compiles every operation by itself
-    otherwise: in half the time, to code that may take twice as long. Where operations are to be
-    deterministic the compiler refuses others. Nothing is promised across versions of JAX or CUDA,
-    or other hardware.
+    Then JAX compiles operations one by one, each once in a process. On a GPU that is to be
+    deterministic all are compiled, by a compiler that refuses others. Nothing is promised across
+    versions of JAX or CUDA, or other hardware.
     """
-    options: dict[str, Any] = {}
-    if not runtime.traced and runtime.compile == "none":
-        options["xla_backend_optimization_level"] = 0
-    if runtime.deterministic and runtime.device == "cuda":
-        options["xla_gpu_exclude_nondeterministic_ops"] = True
+    fixed = runtime.deterministic and runtime.device == "cuda"
+    if not (runtime.traced or runtime.compile != "none" or fixed):
+        return lambda function, **rest: function
+    options = {"xla_gpu_exclude_nondeterministic_ops": True} if fixed else None
     return partial(jax.jit, compiler_options=options)
 
 
