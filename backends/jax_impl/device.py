@@ -35,7 +35,7 @@ def configure(runtime: Runtime) -> jax.Device:
     """The device that `runtime` asks for. Raises ValueError if it is not there as asked."""
     if runtime.replicas > 1:
         raise ValueError(
-            f"runtime.replicas: {runtime.replicas}: the JAX backend trains on one device; take 1"
+            f"runtime.replicas: {runtime.replicas} devices, but JAX here trains on one; take 1"
         )
     try:
         device = jax.devices(runtime.device)[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from frameworks import INSTALLED
 from trained_run import experiment, write_run
 
-import backends
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.tools.trained_model import read_model
@@ -34,8 +34,7 @@ def trained(request, tmp_path_factory):
 def loaded(trained):
     threads = provenance.default_threads()
     return {
-        name: load_backend(trained, name, "cpu", threads, precision="float64")
-        for name in backends.available()
+        name: load_backend(trained, name, "cpu", threads, precision="float64") for name in INSTALLED
     }
 
 
