@@ -147,8 +147,11 @@ def peaks(device: jax.Device, precision: str) -> Peaks:
 
 
 def to_device(tree: Any, device: jax.Device) -> Any:
-    """Arrays of NumPy, copied: on a CPU JAX would otherwise share memory that others may change."""
-    return jax.device_put(tree, device, may_alias=False)
+    """Arrays of NumPy, copied first: on a CPU JAX reads them later, whatever is in them then.
+
+    Even where `may_alias` is False (JAX 0.9).
+    """
+    return jax.device_put(jax.tree.map(np.array, tree), device)
 
 
 def to_tensor(images: Array, levels: Array) -> Array:

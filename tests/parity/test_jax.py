@@ -99,6 +99,23 @@ def test_states_go_from_each_backend_to_each_and_training_goes_on(eager):
                 assert relative(array, found[key]) < 1e-11, (giver, receiver, key)
 
 
+def test_what_becomes_of_a_batch_behind_a_step_is_nothing_to_it(caches):
+    """JAX computes later, and on a CPU out of memory that it was handed."""
+    cache = caches["usual"]
+    backend, state = cache.build("jax", "float32"), cache.backend("jax", "float32").state()
+
+    def trained(change):
+        backend.load_state(state)
+        for batch in cache.case.batches[:6]:
+            given = batch._replace(a=batch.a.copy(), b=batch.b.copy())
+            backend.train_step(given)
+            change(given)
+        return backend.losses()
+
+    expected = trained(lambda batch: None)
+    assert np.array_equal(trained(lambda batch: (batch.a.fill(0), batch.b.fill(255))), expected)
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_resumed_training_has_the_same_bits(caches, precision):
     cache = caches["usual"]
