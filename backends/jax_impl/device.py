@@ -26,9 +26,9 @@ from backends.interface import (
 )
 from backends.jax_impl.networks import convolution
 
-# Fields of Runtime that here change nothing, or how something is computed, but not what.
-# `deterministic` is for having the same again, not for having it otherwise.
-NEUTRAL_OPTIONS = ("onednn", "channels_last", "compile")
+# No field of Runtime here changes how something is computed, but not what: `onednn`, `compile` and
+# `channels_last` change nothing at all.
+NEUTRAL_OPTIONS: tuple[str, ...] = ()
 
 
 def configure(runtime: Runtime) -> jax.Device:
