@@ -111,10 +111,6 @@ def held_still(right, *args):
     return jax.lax.stop_gradient(right(*args))
 
 
-def probabilities(right, kind, given, real):
-    return right(kind, 1 / (1 + jnp().exp(-given)), real=real)
-
-
 # --------------------------------------------------------------------------------------- pool
 
 
@@ -236,11 +232,6 @@ def one_rate(real, self, arrays, batch, share):
     return real(
         self, arrays, batch._replace(learning_rate=batch.discriminator_learning_rate), share
     )
-
-
-def statistics_lost(real, self, total, names, arrays):
-    """What norms put in while a loss is differentiated stays behind."""
-    return real(self, total, names, dict(arrays))
 
 
 # --------------------------------------------------------------------------------- evaluation
