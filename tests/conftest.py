@@ -6,6 +6,7 @@ And how the suite is shared out among processes, where `make test` runs it in se
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,12 @@ def tensorflow(fair_share: None) -> None:
 
 @pytest.fixture
 def op_by_op(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JAX without graphs: operations are compiled one by one, for all tests of a process."""
+    """JAX without graphs: operations are compiled one by one, for all tests of a process.
+
+    And quickly: what they compute takes next to no time.
+    """
+    if "jax" not in sys.modules:
+        monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     from backends import jax_impl
     from backends.interface import Runtime
 

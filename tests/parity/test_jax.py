@@ -20,15 +20,8 @@ from harness.studies.parity.backend_cache import BackendCache, relative
 from harness.studies.parity.parity_case import make_case
 
 pytest.importorskip("jax", reason="JAX is not installed: pip install cyclebench[jax]")
+pytestmark = pytest.mark.usefixtures("op_by_op")
 NAMES = ("torch", "jax")
-
-
-@pytest.fixture(autouse=True)
-def op_by_op(monkeypatch):
-    """JAX without graphs: to compile each would take longer than all that is computed by it."""
-    from backends.jax_impl import device
-
-    monkeypatch.setattr(device, "graph", lambda runtime: lambda function, **rest: function)
 
 
 @pytest.fixture(scope="module")
