@@ -9,7 +9,6 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from conftest import SMALL_POOL
 from defects_of_jax import OF_JAX
 from defects_of_variants import CASES
 from test_defects import check
@@ -22,6 +21,7 @@ from harness.studies.parity.parity_case import make_case
 pytest.importorskip("jax", reason="JAX is not installed: pip install cyclebench[jax]")
 pytestmark = pytest.mark.usefixtures("op_by_op")
 NAMES = ("torch", "jax")
+SMALL_POOL = "objective.pool_size=4"  # as in conftest.py
 
 
 @pytest.fixture(scope="module")
