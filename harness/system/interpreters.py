@@ -168,6 +168,8 @@ def remedy(name: str) -> str:
     variable, python = backends.interpreter_variable(name), backends.interpreter(name)
     if os.environ.get(variable):
         return f"set {variable} to the Python of an environment that has what it needs, or unset it"
+    if python == Path(sys.executable) and name not in backends.USUAL:
+        return f"run `{python} -m pip install -e .[{name}]`"
     if python == Path(sys.executable):
         return "run `make setup`"
     return f"remove {python.parent.parent} and run `make setup`"

@@ -160,3 +160,8 @@ def test_a_backend_beyond_the_usual_is_expected_where_it_is_installed_or_has_a_p
     monkeypatch.delenv("CYCLEBENCH_PYTHON_JAX")
     monkeypatch.setattr(interpreters, "packages", lambda name: {name: "1.0"})
     assert interpreters.expected() == (*backends.USUAL, "jax")
+
+
+def test_what_brings_a_backend_that_make_setup_does_not_install():
+    assert interpreters.remedy("jax").endswith("-m pip install -e .[jax]`")
+    assert interpreters.remedy("torch") == "run `make setup`"
