@@ -21,16 +21,22 @@ if TYPE_CHECKING:
     from backends.objective import Objective
 
 
+# What is compared where nobody says what, in the order of every difference and ratio; then others.
+USUAL = ("torch", "tf")
+
+
 class ReplicaLost(RuntimeError):
     """A replica ended while it was needed. What it knew is in the last checkpoint."""
 
 
 def available() -> tuple[str, ...]:
-    """Names that `load` takes, by folder name: `torch_impl` is `torch`. Imports no framework."""
+    """Names that `load` takes, by folder name: `torch_impl` is `torch`. Imports no framework.
+
+    Whether the framework is installed it does not say: see harness.system.interpreters.installed.
+    """
     folders = Path(__file__).parent.glob("*_impl/backend.py")
-    names = sorted(path.parent.name.removesuffix("_impl") for path in folders)
-    # PyTorch first, as the reference; any other order would do as well.
-    return tuple(sorted(names, key=lambda name: name != "torch"))
+    names = {path.parent.name.removesuffix("_impl") for path in folders}
+    return (*USUAL, *sorted(names - set(USUAL)))
 
 
 def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:

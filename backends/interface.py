@@ -58,27 +58,30 @@ class Runtime:
     kernels.
 
     `channels_last`: whether a framework that can store images either way has channels last in
-    memory, all through a step, or first. None: as suits the device. TensorFlow chooses by itself,
-    whatever is said here: its graph has channels last, and on a GPU its layout pass turns that
-    around where it expects to gain by it.
+    memory, all through a step, or first. None: as suits the device. TensorFlow and JAX choose by
+    themselves, whatever is said here: their graphs have channels last, and on a GPU a pass over
+    layouts turns that around where it expects to gain by it.
 
     `precision` bfloat16: convolutions and what lies between them, forward and backward. Weights,
     moments, statistics of norms, images that generators put out, scores and losses are float32.
 
     `compile`: what a framework offers beyond its usual way, at the price of a slow first step. A
     mode of torch.compile for every network, of which the last two replay CUDA graphs; in TensorFlow
-    any of them is XLA for the whole step. What is computed stays the same, but for rounding.
+    any of them is XLA for the whole step, which in JAX is the usual way: it has nothing beyond.
+    What is computed stays the same, but for rounding.
 
     `deterministic`: two runs are the same to the last bit also on a GPU, at a price; on a CPU they
     are without. What a framework cannot do so it refuses, with an error. Its promise is for one
     machine and one installation: another model of GPU, driver, CUDA or cuDNN, or another version of
     the framework may round differently, and so does the other framework, TF32 or not.
 
-    `traced`: False has TensorFlow call its operations one by one where nothing is compiled. A graph
-    of a step takes seconds to trace, which only long runs are worth. PyTorch has no such graph.
+    `traced`: False has TensorFlow and JAX call their operations one by one where nothing is
+    compiled. A graph of a step takes seconds to make, which only long runs are worth. PyTorch has
+    no such graph.
 
     `replicas`: devices that train together, each on its share of every batch, with the numbers of
-    one device but for rounding: as many GPUs, or parts of the CPU, whose threads they share.
+    one device but for rounding: as many GPUs, or parts of the CPU, whose threads they share. JAX
+    here takes one.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"

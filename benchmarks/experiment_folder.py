@@ -31,7 +31,7 @@ def write_folder(folder: Path, steps: int, block: int, scored: int, images: int)
     experiment = load_experiment(None, "quick", [])
     configuration = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
-        "backends": list(backends.available()),
+        "backends": list(backends.USUAL),
         "titles": {"a": "summer", "b": "winter"},
     }
     head = {"dataset": experiment.dataset, "preset": experiment.preset, "hash": "0" * 10}
@@ -48,7 +48,7 @@ def write_folder(folder: Path, steps: int, block: int, scored: int, images: int)
     names = ("real_a", "real_b", "floor_a", "floor_b")
     real = {name: photographs(images, SIDE, seed) for seed, name in enumerate(names)}
     write_arrays(folder / "references.safetensors", real)
-    for number, backend in enumerate(backends.available()):
+    for number, backend in enumerate(backends.USUAL):
         run = RunRecord(folder / "runs" / DEVICE / f"{backend}-seed{SEED}")
         _write_run(run, backend, number, steps, block, images)
     evaluated = np.linspace(0, steps, scored + 1).round().astype(int).tolist()
@@ -122,7 +122,7 @@ def _write_run(
 
 def _metrics(steps: list[int], images: int) -> dict[str, Any]:
     """metrics.json with the same scores at all `steps`."""
-    names, directions = backends.available(), ("ab", "ba")
+    names, directions = backends.USUAL, ("ab", "ba")
     score = {"value": 0.5, "low": 0.4, "high": 0.6, "n": images}
     subjects = [
         {"metric": metric, "direction": direction, "device": DEVICE, "seed": SEED, "step": step}

@@ -6,10 +6,12 @@ And how the suite is shared out among processes, where `make test` runs it in se
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from frameworks import INSTALLED
 from threadpoolctl import threadpool_limits
 
 from harness.system import provenance
@@ -84,14 +86,33 @@ def tensorflow(fair_share: None) -> None:
 
 
 @pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """TensorFlow without graphs, which cost seconds to trace; what is computed is the same.
+def op_by_op(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX without graphs: operations are compiled one by one, for all tests of a process.
+
+    And quickly: what they compute takes next to no time.
+    """
+    if "jax" not in sys.modules:
+        monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    from backends import jax_impl
+    from backends.interface import Runtime
+
+    jax_impl.prepare(Runtime(threads=provenance.default_threads()))
+    from backends.jax_impl import device
+
+    monkeypatch.setattr(device, "graph", lambda runtime: lambda function, **rest: function)
+
+
+@pytest.fixture
+def eager(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without graphs, which cost seconds to make; what is computed is the same.
 
     Nor does Keras trace a network to make its variables: the first call makes them, too.
     """
     import tensorflow as tf
     from keras.src.layers import layer
 
+    if "jax" in INSTALLED:
+        request.getfixturevalue("op_by_op")
     monkeypatch.setattr(layer, "might_have_unbuilt_state", lambda one: False, raising=False)
     tf.config.run_functions_eagerly(True)
     yield

@@ -76,7 +76,7 @@ def _values() -> dict[str, list[str]]:
         "preset": preset_names(),
         "dataset": [name for entry in CATALOGUE for name in (entry.name, *entry.aliases)],
         "study": list(shipped()),
-        "backends": [*names, ",".join(names)],
+        "backends": [*names, ",".join(backends.USUAL)],
         "aa": list(names),
         "device": ["cpu", "cuda"],
         "axes": ["size", "batch", "filters", "blocks", "depth"],

@@ -155,9 +155,9 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
         "help": "as 0 or 0,1,2 (default: 0)",
     },
     "--backends": {
-        "type": lambda text: names_or_none(text) or backends.available(),
-        "default": backends.available(),
-        "help": "as torch,tf (default: all)",
+        "type": lambda text: names_or_none(text) or backends.USUAL,
+        "default": backends.USUAL,
+        "help": f"as torch,tf (default: these; any of {', '.join(backends.available())})",
     },
     "--device": {"type": text_or_none, "help": "cpu or cuda (default: a GPU if found)"},
     "--results": {

@@ -103,6 +103,16 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name in backends.available() if packages(name))
 
 
+def expected() -> tuple[str, ...]:
+    """Names of the backends that are to work here: the usual ones, and of the others those that are
+    installed, or that have a Python of their own."""
+    return tuple(
+        name
+        for name in backends.available()
+        if name in backends.USUAL or not is_own(name) or packages(name)
+    )
+
+
 def packages(name: str) -> dict[str, str]:
     """Package -> public version in the Python of backend `name`, of those that decide its numbers.
 
@@ -158,6 +168,8 @@ def remedy(name: str) -> str:
     variable, python = backends.interpreter_variable(name), backends.interpreter(name)
     if os.environ.get(variable):
         return f"set {variable} to the Python of an environment that has what it needs, or unset it"
+    if python == Path(sys.executable) and name not in backends.USUAL:
+        return f"run `{python} -m pip install -e .[{name}]`"
     if python == Path(sys.executable):
         return "run `make setup`"
     return f"remove {python.parent.parent} and run `make setup`"

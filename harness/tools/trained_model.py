@@ -170,7 +170,7 @@ def write_model(
     experiment, titles = trained.configuration, dict(trained.titles)
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
-        "backends": list(backends.available()),
+        "backends": list(backends.USUAL),
         "titles": titles,
     }
     document = {

@@ -149,8 +149,9 @@ def write_experiment(
     title_a, title_b = prepared.located.titles
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
-        # The order of every difference and ratio: one for the folder, whatever was asked for today.
-        "backends": list(backends.available()),
+        # The order of every difference and ratio: one for the folder, whatever was asked for today;
+        # other backends come after these.
+        "backends": list(backends.USUAL),
         "titles": {"a": title_a, "b": title_b},
     }
     digest = folder.name.rpartition("-")[2]

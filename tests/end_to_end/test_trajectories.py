@@ -18,7 +18,7 @@ from harness.studies.consistency.floor import not_neutral, summarise
 from harness.studies.consistency.launch import clean
 
 STEPS = 6
-NAMES = backends.available()
+NAMES = backends.USUAL
 FEW = [
     default
     for default in DEFAULTS

@@ -97,7 +97,7 @@ STUDIES: tuple[tuple[str, str, str], ...] = (
      "cells; at most 100 are allowed"),
     ("a preset of the file system", GRID.replace("smoke", "../../etc/passwd"),
      "preset '../../etc/passwd': unknown"),
-    ("an unknown backend", GRID + "backends: [jax]", "backends: 'jax' is unknown; any of"),
+    ("an unknown backend", GRID + "backends: [mxnet]", "backends: 'mxnet' is unknown; any of"),
     ("an unknown metric", GRID + "report: {metrics: [lpips]}", "'lpips' is unknown; any of"),
     ("an object", "description: !!python/object/apply:os.system [ls]\n", "not YAML"),
     ("a NUL byte", GRID + "dataset: \0", "not YAML"),

@@ -142,7 +142,7 @@ def strided_same(backend: str) -> Plant:
 
     def init(real, self, *args, **rest):
         # (before,) after, kernel, stride.
-        at = 3 if backend == "torch" else 2
+        at = 2 if backend == "tf" else 3
         stride = rest.get("stride", args[at] if len(args) > at else 1)
         real(self, *args, **{**rest, "same": stride == 2})
 
@@ -227,7 +227,7 @@ def layout(backend: str, change: Callable[[np.ndarray], np.ndarray], part: str =
         return {name: changed_array(name, array) for name, array in state.items()}
 
     def plant(monkeypatch: MonkeyPatch) -> None:
-        load = lambda real, trainer, state: real(trainer, changed(state))  # noqa: E731
+        load = lambda real, trainer, state, *to: real(trainer, changed(state), *to)  # noqa: E731
         read = lambda real, trainer: changed(real(trainer))  # noqa: E731
         wrapped(backend, "weights.load_state", load)(monkeypatch)
         wrapped(backend, "weights.read_state", read)(monkeypatch)
@@ -238,8 +238,12 @@ def layout(backend: str, change: Callable[[np.ndarray], np.ndarray], part: str =
 def forgotten_on_load(backend: str, part: str) -> Plant:
     """Entries with `part` in their name stay what they were."""
 
-    def load(real, trainer, state):
+    def load(real, trainer, state, *to):
+        if not getattr(trainer, "arrays", True):  # of JAX, which has none before
+            return real(trainer, state, *to)
         old = module(backend, "weights").read_state(trainer)
-        real(trainer, {name: old[name] if part in name else x for name, x in state.items()})
+        return real(
+            trainer, {name: old[name] if part in name else x for name, x in state.items()}, *to
+        )
 
     return wrapped(backend, "weights.load_state", load)

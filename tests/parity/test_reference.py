@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import pytest
 from against_reference import apart, expected, measured
+from frameworks import EACH
 from reference.experiments import EXPERIMENTS
-
-import backends
 
 # Rounding of sums: the largest that was seen is 4e-13, of moments; of what is recorded 1e-13.
 TOLERANCE = 1e-12
 
 
-@pytest.mark.parametrize("name", backends.available())
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("overrides", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_training_is_that_of_the_reference(eager, overrides, name):
     overrides = tuple(overrides)
     assert apart(expected(overrides), measured(overrides, name), TOLERANCE) == ""
 
 
-@pytest.mark.parametrize("name", backends.available())
+@pytest.mark.parametrize("name", EACH)
 def test_twenty_steps_are_those_of_the_reference(eager, name):
     """Pools are filled on the way, and the learning rate falls."""
     overrides = ("model.filters=2", "model.discriminator_filters=2")

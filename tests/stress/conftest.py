@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import command, done
-
-import backends
+from frameworks import EACH
 
 # Long enough to be killed in the middle of; evaluated, and checkpoints written, all the time.
 SETTINGS = (
@@ -39,7 +38,7 @@ def program(backend: str, results: Path, *arguments: str) -> list[str]:
     return command(results, "--backends", backend, *settings, *arguments)
 
 
-@pytest.fixture(scope="session", params=backends.available())
+@pytest.fixture(scope="session", params=EACH)
 def undisturbed(request, tmp_path_factory) -> Undisturbed:
     results = tmp_path_factory.mktemp(f"undisturbed-{request.param}")
     began = time.monotonic()

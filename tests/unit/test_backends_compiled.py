@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-from tiny_networks import NAMES, SHALLOW, SIZE, batch, build, decide, drawn_state, model
+from tiny_networks import SHALLOW, SIZE, batch, build, decide, drawn_state, model
 
+from backends import USUAL
 from backends.interface import POOL_SWAP
 from backends.objective import Objective
 from harness.config.experiment import load_experiment
@@ -30,7 +31,7 @@ def captured(monkeypatch):
 
 
 @pytest.mark.usefixtures("captured", "eager")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", USUAL)
 def test_compiled_steps_are_the_same_steps(name):
     # XLA takes seconds for every layer.
     objective, networks = Objective(identity=0), model(SHALLOW) if name == "tf" else model()

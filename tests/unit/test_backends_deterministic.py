@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from tensorflow.python.framework import config
-from tiny_networks import NAMES, PATCH, batch, drawn_state, model
+from tiny_networks import PATCH, batch, drawn_state, model
 from torch.nn import functional as F
 
 import backends
-from backends import tf_impl, torch_impl
+from backends import USUAL, tf_impl, torch_impl
 from backends.architecture import ResNetSpec
 from backends.interface import Runtime
 from backends.objective import Objective
@@ -58,7 +58,7 @@ def in_force(name):
     return switches.pop() and not cudnn.benchmark
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", USUAL)
 def test_it_is_in_force_where_it_is_asked_for_and_only_there(name):
     assert not in_force(name)
     built(name, deterministic=True)
@@ -79,7 +79,7 @@ def test_without_it_no_variable_is_set():
     assert not set(VARIABLES.values()) & set(os.environ)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", USUAL)
 def test_the_environment_of_a_gpu_says_whether_it_is_in_force(name, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr(of_tf, "_gpu_name", lambda: "a GPU")
@@ -93,7 +93,7 @@ def test_the_environment_of_a_gpu_says_whether_it_is_in_force(name, monkeypatch)
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", USUAL)
 def test_steps_are_the_same_but_for_rounding_and_themselves_to_the_bit(name):
     def steps(backend):
         backend.load_state(drawn_state(NETWORKS, OBJECTIVE))

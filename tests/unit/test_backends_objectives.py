@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from frameworks import EACH
 from tiny_networks import (
     LINEAR,
     NAMES,
@@ -43,7 +44,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("kind", FORMULAS)
 def test_adversarial_terms_are_the_published_formulas(name, kind):
     real, fake, fooled = FORMULAS[kind]
@@ -73,7 +74,7 @@ def test_the_vanilla_loss_neither_overflows_nor_bends_at_large_scores():
         assert found["discriminator_b"] == pytest.approx(22 + 2 * np.log1p(np.exp(-22)), abs=1e-13)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_cycle_and_identity_terms_are_absolute_or_squared_each_by_itself(name):
     one = batch()
     a, b = one.a / 127.5 - 1, one.b / 127.5 - 1
@@ -92,7 +93,7 @@ def test_cycle_and_identity_terms_are_absolute_or_squared_each_by_itself(name):
         assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_what_is_minimised_weighs_every_term_as_the_objective_says(name):
     """Gradients of the bias in g_ba's head, which is all that its constant depends on.
 
@@ -114,7 +115,7 @@ def test_what_is_minimised_weighs_every_term_as_the_objective_says(name):
         assert (weights["cycle_a"], weights["identity_a"], weights["cycle_b"]) == (7, identity, 2)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_wasserstein_critics_are_clipped_after_each_step_and_nothing_else_is(name):
     for kind in ("wasserstein", "wasserstein_gp"):
         objective = Objective(adversarial=kind, clip=0.07)
@@ -146,7 +147,7 @@ def test_wasserstein_critics_are_clipped_after_each_step_and_nothing_else_is(nam
 # -------------------------------------------------------------------------- gradient penalty
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_penalty_of_a_linear_discriminator_is_the_distance_of_its_slope_from_one(name):
     """Scores are one linear map of a pixel's channels, the same for all pixels: so is the slope."""
     networks, objective = model(discriminator=LINEAR), Objective(adversarial="wasserstein_gp")
@@ -172,7 +173,7 @@ CRITICS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("critic", CRITICS.values(), ids=CRITICS)
 def test_the_penalty_is_differentiated_through_norms_as_well(name, critic):
     """Central differences of what is recorded, along a direction of all weights of both critics."""

@@ -13,7 +13,6 @@ import tensorflow as tf
 import torch
 from losing_backend import Losing, begin
 from tiny_networks import (
-    NAMES,
     RESNET,
     UNET,
     batch,
@@ -24,6 +23,7 @@ from tiny_networks import (
 )
 
 import backends
+from backends import USUAL
 from backends.architecture import NormSpec, ResNetSpec
 from backends.interface import POOL_STORE, Runtime, check_capability
 from backends.model import levels
@@ -43,7 +43,7 @@ from harness.training import timed_worker
 RATES = {"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=USUAL)
 def name(request):
     return request.param
 

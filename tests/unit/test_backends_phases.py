@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_networks import NAMES, RESNET, batch, build, decide, drawn_state, model
+from frameworks import EACH
+from tiny_networks import RESNET, batch, build, decide, drawn_state, model
 
 from backends.architecture import NormSpec
 from backends.interface import PHASES, POOL_SWAP, Laps
@@ -18,7 +19,7 @@ RATES = {"learning_rate": 1e-2, "discriminator_learning_rate": 1e-3}
 ORDERS = ("generators_first", "discriminators_first", "simultaneous")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_step_in_pieces_is_the_same_step(name, order):
     # With running statistics, which a pass that is only timed must leave alone.

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-from tiny_networks import NAMES, batch, build, drawn_state, model, recorded, shared
+from tiny_networks import batch, build, drawn_state, model, recorded, shared
 
+from backends import USUAL
 from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetSpec
 from backends.objective import LOSS_TERMS, Objective
 from backends.tf_impl import networks as of_tf
@@ -20,7 +21,7 @@ IDENTITY = Objective(identity=0.5)
 RATES = {"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=USUAL)
 def name(request):
     return request.param
 

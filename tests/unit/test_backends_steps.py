@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from frameworks import EACH
 from tiny_networks import (
-    NAMES,
     PATCH,
     RESNET,
     SIZE,
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("eager")
 RATES = {"learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=EACH)
 def name(request):
     return request.param
 

@@ -21,7 +21,7 @@ def stderr_of(capsys, *arguments):
     [
         (["--preset", "nope"], "preset 'nope': unknown"),
         (["--preset", "smoke", "--set", "model.blokcs=1"], "model.blokcs: unknown key"),
-        (["--backends", "torch,jax"], "backends: 'jax' is unknown; any of torch, tf"),
+        (["--backends", "torch,mxnet"], "backends: 'mxnet' is unknown; any of torch, tf"),
         (["--device", "tpu"], "device: 'tpu' is unknown; cpu or cuda"),
         (["--preset", "smoke", "--dataset", "/no/such/place"], "/no/such/place"),
     ],

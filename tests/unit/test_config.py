@@ -86,7 +86,7 @@ def test_digest_changes_with_settings_data_and_code_only():
     }
 
 
-@pytest.mark.parametrize("names", [["jax"], ["torch", "torch"], []])
+@pytest.mark.parametrize("names", [["mxnet"], ["torch", "torch"], []])
 def test_backends_are_known_and_named_once(names):
     with pytest.raises(UserError, match="backends"):
         check_backends(names)

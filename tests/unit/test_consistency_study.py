@@ -57,7 +57,7 @@ def test_the_planted_difference_is_in_the_cycle_weight_alone(experiment):
     ("arguments", "says"),
     [
         (["--backends", "torch"], "consistency: needs two backends"),
-        (["--backends", "torch,jax"], "backends: 'jax' is unknown"),
+        (["--backends", "torch,mxnet"], "backends: 'mxnet' is unknown"),
         (["--seeds", "2"], "seeds: 2 is too few for a verdict; at least 3"),
         (["--seeds", "6", "--pairs", "5"], "pairs: 5 is less than the 6 of one verdict"),
         (["--set", "model.blokcs=1"], "model.blokcs: unknown key"),

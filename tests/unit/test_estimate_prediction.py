@@ -357,7 +357,7 @@ def test_records_that_show_nothing_about_this_machine_are_refused(folder, run, s
     ("arguments", "says"),
     [
         (["--preset", "none"], "preset 'none': unknown"),
-        (["--backends", "jax"], "jax"),
+        (["--backends", "mxnet"], "mxnet"),
         (["--dataset", "ae_photos"], "--images"),
         (["--dataset", "/no/such/place"], "/no/such/place"),
         (["--check", "x", "--preset", "quick"], "leave out"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from authors_networks import Patch, Pixel, ResNet, UNet, drawn
+from frameworks import INSTALLED
 from torch import nn
 
 import backends
@@ -95,7 +96,7 @@ def test_both_backends_compute_what_the_authors_networks_do(imported, eager, kin
             OURS[name]: network(x).permute(0, 2, 3, 1).numpy()
             for name, network in networks(kind).items()
         }
-    for name in backends.available():
+    for name in INSTALLED:
         runtime = Runtime(threads=provenance.default_threads())
         backend = backends.load(name, model, objective, runtime)
         backend.load_state(trained.state)

@@ -102,7 +102,7 @@ def test_another_version_there_is_another_experiment(python):
 def test_where_a_framework_is_missing_its_backend_is_not_installed(python):
     python(says(versions={"numpy": "2.4.6"}))
     assert interpreters.packages("torch") == {}
-    assert interpreters.installed() == ("tf",)
+    assert "torch" not in interpreters.installed() and "tf" in interpreters.installed()
     assert "torch" not in provenance.deciding_packages()
     assert "has no package torch" in refusal()
 
@@ -149,3 +149,19 @@ def test_the_question_is_answered_by_another_python_as_by_this_one(python):
     other = interpreters._answer("torch", backends.interpreter("torch"), asked)
     assert other == interpreters._answer("torch", Path(sys.executable), asked)
     assert other.versions.keys() == {"torch", "numpy"} and not other.missing
+
+
+def test_a_backend_beyond_the_usual_is_expected_where_it_is_installed_or_has_a_python(monkeypatch):
+    """Whoever does not want it is not told that it is missing."""
+    monkeypatch.setattr(interpreters, "packages", lambda name: {})
+    assert interpreters.expected() == backends.USUAL
+    monkeypatch.setenv("CYCLEBENCH_PYTHON_JAX", "/somewhere/else/python")
+    assert interpreters.expected() == (*backends.USUAL, "jax")
+    monkeypatch.delenv("CYCLEBENCH_PYTHON_JAX")
+    monkeypatch.setattr(interpreters, "packages", lambda name: {name: "1.0"})
+    assert interpreters.expected() == (*backends.USUAL, "jax")
+
+
+def test_what_brings_a_backend_that_make_setup_does_not_install():
+    assert interpreters.remedy("jax").endswith("-m pip install -e .[jax]`")
+    assert interpreters.remedy("torch") == "run `make setup`"

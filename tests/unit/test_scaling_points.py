@@ -101,7 +101,7 @@ def test_the_base_is_measured_whatever_values_are_given():
         (["--values", "colour=3"], "--values colour=...: that axis is not varied; one of size"),
         (["--axes", "size", "--values", "batch=2"], "--values batch=...: that axis is not varied"),
         (["--axes", "depth"], "axes: 'depth' is none of size, batch, filters, blocks"),
-        (["--backends", "jax"], "backends: 'jax' is unknown"),
+        (["--backends", "mxnet"], "backends: 'mxnet' is unknown"),
         (["--preset", "none"], "preset 'none': unknown"),
         (["--set", "model.blokcs=1"], "model.blokcs: unknown key"),
     ],

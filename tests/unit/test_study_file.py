@@ -130,7 +130,7 @@ def test_shipped_studies_are_listed_and_read(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["FILE", "--backends", "torch,jax"], "backends: 'jax' is unknown"),
+        (["FILE", "--backends", "torch,mxnet"], "backends: 'mxnet' is unknown"),
         (["FILE", "--device", "tpu"], "device: 'tpu' is unknown"),
         (["FILE", "--set", "model.blocks=1"], "the grid of a varies model.blocks"),
         (["FILE", "--set", "model.filters=x"], "blocks 1: model.filters: input should be"),

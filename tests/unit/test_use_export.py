@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from frameworks import INSTALLED
 from safetensors import safe_open
 from trained_run import drawn, experiment, write_run
 
@@ -166,7 +167,7 @@ def test_levels_are_those_of_the_backends(rounding):
     one = experiment("model.blocks=0", f"model.rounding={rounding}")
     trained = TrainedModel(one, {"a": "a", "b": "b"}, drawn(one), "x", Path())
     image = np.random.default_rng(0).integers(256, size=(1, 16, 16, 3), dtype=np.uint8)
-    for name in backends.available():
+    for name in INSTALLED:
         backend = load_backend(trained, name, "cpu", provenance.default_threads())
         floats = backend.activations("g_ab", image)["output"]
         pixels = backend.translate(image, "ab")

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+from frameworks import INSTALLED
 
 import backends
 from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
@@ -17,7 +18,7 @@ from harness.plan.initial_weights import initial_state
 from harness.system import provenance
 
 Precision = Literal["float32", "float64", "bfloat16"]
-NAMES = backends.available()
+NAMES = INSTALLED
 SIZE = 16
 RESNET = ResNetSpec(filters=2, blocks=0)
 UNET = UNetSpec(filters=2, depth=3, dropout=0.5)

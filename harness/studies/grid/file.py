@@ -160,7 +160,7 @@ class StudyFile(ConfigSection):
     preset: str
     dataset: str | None = None  # None: the preset's own
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
-    backends: tuple[str, ...] = backends.available()
+    backends: tuple[str, ...] = backends.USUAL
     fixed: dict[str, Any] = Field({}, alias="set")
     grid: dict[str, Any] = Field(min_length=1)
     report: ReportSection = ReportSection()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import backends
 from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
+from harness.system.interpreters import expected
 from harness.tools.doctor.check import Check
 from harness.tools.doctor.frameworks import check_backends, start_probes
 from harness.tools.doctor.gpus import check_gpus
@@ -31,9 +31,7 @@ def examine(
     probes = start_probes(bool(gpus), one_by_one=alone)
     try:
         yield from check_packages()
-        yield from check_gpus(
-            gpus, why_no_gpu(), not gpu_is_expected(), state, backends.available()
-        )
+        yield from check_gpus(gpus, why_no_gpu(), not gpu_is_expected(), state, expected())
         yield check_keras(keras_file())
         yield from check_variables()
         yield from check_places(results, data_dir)

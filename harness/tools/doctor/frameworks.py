@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import backends
 from harness.processes.process import Child
 from harness.system import interpreters
 from harness.system.errors import UserError, WorkerFailed
@@ -140,7 +139,7 @@ def start_probes(gpu: bool, one_by_one: bool = False) -> tuple[Probe, ...]:
     that takes no second process.
     """
     devices = ("cpu", "cuda") if gpu else ("cpu",)
-    probes = tuple(Probe(name, device) for name in backends.available() for device in devices)
+    probes = tuple(Probe(name, device) for name in interpreters.expected() for device in devices)
     for probe in probes:
         if not (one_by_one and probe.device == "cuda"):
             probe.start()

@@ -20,7 +20,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 import backends
-from harness.system.interpreters import remedy
+from harness.system.interpreters import expected, remedy
 from harness.tools.doctor.check import Check, ok
 from harness.tools.environments import installed
 
@@ -74,7 +74,7 @@ class Environment:
 
 def check_packages() -> Iterator[Check]:
     served: dict[Path, list[str]] = {Path(sys.executable): []}
-    for name in backends.available():
+    for name in expected():
         served.setdefault(backends.interpreter(name), []).append(name)
     packages = list(dict.fromkeys([OWN, *FRAMEWORKS, *IMPORTED]))
     # In another environment, where nothing of ours needs to be installed.
