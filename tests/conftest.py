@@ -146,7 +146,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 TOGETHER = {
     "end_to_end": ("test_compare.py", "test_estimate.py", "test_translate.py", "test_verify.py"),
     "known_answer": ("test_in_processes.py", "test_known_answer.py"),
-    "parity": ("test_defects.py", "test_device.py", "test_parity.py"),
+    "parity": ("test_defects.py", "test_device.py", "test_parity.py", "test_report.py"),
 }
 
 

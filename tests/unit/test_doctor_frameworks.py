@@ -44,7 +44,7 @@ def interpreter(tmp_path, monkeypatch, logs):
 
     run = lambda backend, module: [str(tmp_path / "python"), "-m", module]  # noqa: E731
     monkeypatch.setattr(frameworks.interpreters, "command", run)
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
+    monkeypatch.setattr(frameworks.interpreters, "expected", lambda: ("torch",))
     return write
 
 
@@ -148,7 +148,7 @@ def test_on_a_gpu_the_reason_is_told_and_not_what_follows_from_it(monkeypatch, t
         "raise ValueError('device cuda: no GPU is seen')"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch",))
+    monkeypatch.setattr(frameworks.interpreters, "expected", lambda: ("torch",))
     probes = start_probes(True)
     assert [(each.backend, each.device) for each in probes] == [("torch", "cpu"), ("torch", "cuda")]
     on_cpu, on_gpu = (each.answer(lambda line: None) for each in probes)
@@ -198,7 +198,7 @@ def test_a_process_that_is_stopped_is_given_up(interpreter, monkeypatch):
 
 def test_of_a_gpu_that_takes_one_process_they_are_asked_one_by_one(interpreter, monkeypatch):
     interpreter("raise SystemExit(1)")
-    monkeypatch.setattr(frameworks.backends, "available", lambda: ("torch", "tf"))
+    monkeypatch.setattr(frameworks.interpreters, "expected", lambda: ("torch", "tf"))
     probes = start_probes(True, one_by_one=True)
     running = [each._child is not None for each in probes]
     assert running == [True, False, True, False]
