@@ -213,9 +213,9 @@ WORK
     "work", ["time.sleep(600)", "while True: backend.train_step(batch(count=2))"]
 )
 def test_followers_end_when_replica_0_is_killed(work):
-    here = str(Path(__file__).parent)
+    of_tests = [str(folder) for folder in Path(__file__).parents[:2]]
     environment = interpreters.environment()
-    environment["PYTHONPATH"] = os.pathsep.join([here, environment["PYTHONPATH"]])
+    environment["PYTHONPATH"] = os.pathsep.join([*of_tests, environment["PYTHONPATH"]])
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED.replace("WORK", work)],
         stdout=subprocess.PIPE,
