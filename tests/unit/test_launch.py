@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,11 @@ from harness.launch.local import Local
 from harness.launch.queue import train_units
 from harness.launch.unit import Unit
 from harness.records.units import UnitFiles, UnitStatus, find_units
+from harness.system import provenance
 from harness.system.errors import UserError
 from harness.system.gpu import Gpu
 from harness.system.lock import is_locked, locked
-from harness.system.machine import Machine
+from harness.system.machine import Machine, find_machine
 from harness.training.job import Beside
 from harness.training.jobs import ComparisonRequest, Sharing, beside, timed_seeds
 
@@ -297,3 +299,13 @@ def test_places_are_free_again_when_their_process_has_ended(tmp_path, monkeypatc
     assert not local.has_room()
     second.over = True
     assert local.has_room() and local.submit(units(tmp_path, 2)[0]).variables == {"A": "2"}
+
+
+def test_a_unit_with_fewer_threads_is_filed_under_a_device_with_so_many(monkeypatch):
+    monkeypatch.setattr(provenance, "default_threads", lambda: 4)
+    unit = Unit(Path("folder"), 0, ("torch",), device="cpu", threads=1)
+    assert "--threads=1" in unit.command()
+    assert not [word for word in replace(unit, threads=None).command() if "--threads" in word]
+    one, all_of_them = (find_machine("cpu", threads) for threads in (1, None))
+    assert (one.threads, all_of_them.threads) == (1, 4)
+    assert one.device_name.endswith("1 thread") and all_of_them.device_name.endswith("4 threads")
