@@ -18,7 +18,7 @@ from harness.studies.parity import Rung, climb, training
 from harness.studies.parity.backend_cache import BackendCache, relative
 from harness.studies.parity.parity_case import make_case
 
-pytest.importorskip("jax", reason="JAX is not installed: pip install cyclebench[jax]")
+jax = pytest.importorskip("jax", reason="JAX is not installed: pip install cyclebench[jax]")
 pytestmark = pytest.mark.usefixtures("op_by_op")
 NAMES = ("torch", "jax")
 SMALL_POOL = "objective.pool_size=4"  # as in conftest.py
@@ -92,21 +92,16 @@ def test_states_go_from_each_backend_to_each_and_training_goes_on(eager):
                 assert relative(array, found[key]) < 1e-11, (giver, receiver, key)
 
 
-def test_what_becomes_of_a_batch_behind_a_step_is_nothing_to_it(caches):
-    """JAX computes later, and on a CPU out of memory that it was handed."""
-    cache = caches["usual"]
-    backend, state = cache.build("jax", "float32"), cache.backend("jax", "float32").state()
+def test_what_becomes_of_an_array_behind_jax_is_nothing_to_it():
+    """JAX reads later, and on a CPU out of memory that it was handed; small arrays it copies."""
+    from backends.jax_impl.device import to_device
 
-    def trained(change):
-        backend.load_state(state)
-        for batch in cache.case.batches[:6]:
-            given = batch._replace(a=batch.a.copy(), b=batch.b.copy())
-            backend.train_step(given)
-            change(given)
-        return backend.losses()
-
-    expected = trained(lambda batch: None)
-    assert np.array_equal(trained(lambda batch: (batch.a.fill(0), batch.b.fill(255))), expected)
+    place = jax.devices("cpu")[0]
+    for _ in range(5):
+        array = np.ones((64, 512, 512), np.float32)
+        there = to_device(array, place)
+        array.fill(0)
+        assert float(there.min()) == 1
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
