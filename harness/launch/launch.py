@@ -13,7 +13,7 @@ from harness.data.layout import is_path
 from harness.launch.local import Local
 from harness.launch.queue import Launcher, train_units
 from harness.launch.ray_cluster import RayCluster
-from harness.launch.slurm import Slurm, SlurmSettings
+from harness.launch.slurm import LEAST_MINUTES, Slurm, SlurmSettings
 from harness.launch.unit import Unit
 from harness.records.run import RunRecord
 from harness.system import provenance
@@ -32,6 +32,7 @@ from harness.training.jobs import (
 )
 from harness.training.pace import Estimate
 from harness.training.turns import finished
+from harness.training.worker_process import STOP_SECONDS
 
 LauncherName = Literal["local", "ray", "slurm"]
 PROCESS_MEMORY = 1.5 * 2**30  # bytes that a worker takes on a CPU, at the sizes of the presets
@@ -65,6 +66,11 @@ class LaunchRequest:
             raise UserError("--ray-address: it needs --launcher ray")
         if self.partition is not None and self.launcher != "slurm":
             raise UserError("--partition: it needs --launcher slurm")
+        if self.minutes < LEAST_MINUTES:
+            raise UserError(
+                f"--minutes {self.minutes:g}: a job is told to stop {STOP_SECONDS / 60:g} minutes"
+                f" before its time is up; give at least {LEAST_MINUTES}"
+            )
         if self.at_once is not None and self.launcher != "local":
             raise UserError(f"--at-once: with --launcher {self.launcher} the scheduler decides")
 

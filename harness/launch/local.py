@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from harness.launch.queue import Handle
@@ -61,15 +61,14 @@ class Local:
         self.places = tuple(places)
         self._taken: dict[int, UnitProcess] = {}
 
-    def has_room(self) -> bool:
-        return self._free() is not None
+    def room(self) -> int:
+        return len(self._free())
 
-    def submit(self, unit: Unit) -> Handle:
-        place = self._free()
-        assert place is not None
-        unit.queued(self.name)
-        self._taken[place] = UnitProcess(unit, self.places[place])
-        return self._taken[place]
+    def submit(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Handle]]:
+        for unit, place in zip(units, self._free(), strict=False):
+            unit.queued(self.name)
+            self._taken[place] = UnitProcess(unit, self.places[place])
+            yield unit, self._taken[place]
 
     def find(self, unit: Unit, status: UnitStatus) -> Handle | None:
         return None  # a process of an earlier driver has ended with it, or holds the lock
@@ -77,9 +76,6 @@ class Local:
     def leave(self) -> bool:
         return False
 
-    def _free(self) -> int | None:
-        for place in range(len(self.places)):
-            process = self._taken.get(place)
-            if process is None or process.ended():
-                return place
-        return None
+    def _free(self) -> list[int]:
+        taken = {place for place, process in self._taken.items() if not process.ended()}
+        return [place for place in range(len(self.places)) if place not in taken]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from harness.launch.unit import Unit
@@ -40,11 +40,11 @@ class Launcher(Protocol):
 
     name: str
 
-    def has_room(self) -> bool:
-        """Whether another unit may be submitted now."""
+    def room(self) -> int:
+        """How many more units may be submitted now."""
 
-    def submit(self, unit: Unit) -> Handle:
-        """Start it, or have a scheduler start it. Writes that it is queued."""
+    def submit(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Handle]]:
+        """Start them, or have a scheduler start them. Writes that they are queued."""
 
     def find(self, unit: Unit, status: UnitStatus) -> Handle | None:
         """One that an earlier driver has submitted and that is still waiting or running."""
@@ -103,20 +103,25 @@ class _Queue:
         self._said = False
 
     def submit(self) -> None:
-        while self.waiting and self.launcher.has_room():
+        room, ours = self.launcher.room(), list[Unit]()
+        while self.waiting and len(ours) < room:
             unit = self.waiting.popleft()
             before = unit.files.read()
             found = before and self.launcher.find(unit, before)
             if found:
-                self.display.say(f"{unit.label}: found as {self.launcher.name} job {before.job}")  # type: ignore[union-attr]
+                job = f"{self.launcher.name} job {before.job}"  # type: ignore[union-attr]
+                self._runs(unit, found, f"found as {job}")
             elif is_locked(unit.files.lock):
-                self.display.say(f"{unit.label}: another process trains it; waiting for that")
-                found = _Held(unit)
+                self._runs(unit, _Held(unit), "another process trains it; waiting for that")
             else:
-                found = self.launcher.submit(unit)
-                self.display.say(f"{unit.label}: {self._where(unit)}")
-            self.running[unit] = found
-            self._began.setdefault(unit, time.monotonic())
+                ours.append(unit)
+        for unit, handle in self.launcher.submit(ours):
+            self._runs(unit, handle, self._where(unit))
+
+    def _runs(self, unit: Unit, handle: Handle, how: str) -> None:
+        self.running[unit] = handle
+        self._began.setdefault(unit, time.monotonic())
+        self.display.say(f"{unit.label}: {how}")
 
     def look(self) -> None:
         for unit, handle in list(self.running.items()):

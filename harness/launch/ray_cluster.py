@@ -8,6 +8,8 @@ on another, and goes on from the last checkpoints. Ray ends tasks when their dri
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.launch.local import UnitProcess
@@ -77,24 +79,25 @@ class RayCluster:
         self.cpus, self.gpus, self.restarts = cpus, gpus, restarts
         self._run = self._ray.remote(run_unit)
 
-    def has_room(self) -> bool:
-        return True  # Ray queues
+    def room(self) -> int:
+        return sys.maxsize  # Ray queues
 
     def node_cpus(self) -> int:
         """Of the largest node that is alive."""
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         return int(max((resources.get("CPU", 0) for resources in nodes), default=0))
 
-    def submit(self, unit: Unit) -> Handle:
-        if self.gpus:
-            wanted = {"num_gpus": self.gpus, "num_cpus": self.cpus}
-        else:
-            wanted = {"num_cpus": self.node_cpus() if unit.timed else self.cpus}
-        unit.queued(self.name)
-        task = self._run.options(
-            **wanted, max_retries=self.restarts, name=unit.label, retry_exceptions=False
-        )
-        return _RayTask(self._ray, task.remote(unit))
+    def submit(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Handle]]:
+        for unit in units:
+            if self.gpus:
+                wanted = {"num_gpus": self.gpus, "num_cpus": self.cpus}
+            else:
+                wanted = {"num_cpus": self.node_cpus() if unit.timed else self.cpus}
+            unit.queued(self.name)
+            task = self._run.options(
+                **wanted, max_retries=self.restarts, name=unit.label, retry_exceptions=False
+            )
+            yield unit, _RayTask(self._ray, task.remote(unit))
 
     def find(self, unit: Unit, status: UnitStatus) -> Handle | None:
         return None  # tasks end with their driver; one that is still at it holds the unit's lock

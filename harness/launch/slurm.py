@@ -1,6 +1,7 @@
 """Units as jobs of Slurm, through submitit (extra `slurm`).
 
-A job starts the unit's command and waits for it. Shortly before its time is up, or when it is
+Units of one experiment that ask for the same are one array, whose jobs are queued, run and
+preempted each by itself. A job starts the unit's command and waits for it. Shortly before its time is up, or when it is
 preempted, submitit's signal comes: the unit leaves checkpoints, and the job is queued again.
 Submitit keeps its own files, in its own format, in `units/jobs` of the experiment folder.
 With CYCLEBENCH_SLURM=local it starts processes of this machine in place of jobs, to try it out.
@@ -11,8 +12,11 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ from harness.training.worker_process import STOP_SECONDS
 
 CLUSTER = "CYCLEBENCH_SLURM"
 MOST_TIMEOUTS = 1000  # a job that is queued again has lost nothing
+LEAST_MINUTES = 5  # of which a job works until its signal comes, STOP_SECONDS before the end
 
 
 def _submitit() -> Any:
@@ -96,22 +101,28 @@ class Slurm:
                 " --launcher local or ray"
             )
 
-    def has_room(self) -> bool:
-        return True  # Slurm queues
+    def room(self) -> int:
+        return sys.maxsize  # Slurm queues
 
-    def submit(self, unit: Unit) -> Handle:
-        executor = self._executor(unit)
-        # Before the job is there, which writes from then on.
-        unit.queued(self.name)
+    def submit(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Handle]]:
+        for _, alike in groupby(units, lambda unit: (unit.folder, unit.timed)):
+            yield from self._array(list(alike))
+
+    def _array(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Handle]]:
+        executor = self._executor(units)
+        # Before the jobs are there, which write from then on.
+        for unit in units:
+            unit.queued(self.name)
         try:
-            job = executor.submit(UnitJob(), unit)
+            jobs = executor.map_array(UnitJob(), units)
         except Exception as error:
-            why = " ".join(str(error).split())[:300]
-            raise UserError(f"launcher slurm: {unit.label} was not accepted ({why})") from None
-        status = unit.files.read()
-        if status is not None and status.state == "queued":
-            unit.queued(self.name, job.job_id)
-        return _SlurmJob(job)
+            named, why = ", ".join(unit.label for unit in units), " ".join(str(error).split())
+            raise UserError(f"launcher slurm: not accepted: {named[:100]} ({why[:300]})") from None
+        for unit, job in zip(units, jobs, strict=True):
+            status = unit.files.read()
+            if status is not None and status.state == "queued":
+                unit.queued(self.name, job.job_id)
+            yield unit, _SlurmJob(job)
 
     def find(self, unit: Unit, status: UnitStatus) -> Handle | None:
         if status.launcher != self.name or status.job is None:
@@ -123,18 +134,20 @@ class Slurm:
     def leave(self) -> bool:
         return self.left
 
-    def _executor(self, unit: Unit) -> Any:
+    def _executor(self, units: Sequence[Unit]) -> Any:
         often = {f"{self.cluster}_max_num_timeout": MOST_TIMEOUTS}
-        executor = self._submitit.AutoExecutor(_jobs_folder(unit), cluster=self.cluster, **often)
+        folder = _jobs_folder(units[0])
+        executor = self._submitit.AutoExecutor(folder, cluster=self.cluster, **often)
         settings = self.settings
         executor.update_parameters(
-            name=unit.label,
+            name=units[0].folder.name,
+            slurm_array_parallelism=len(units),
             timeout_min=settings.minutes,
             cpus_per_task=settings.cpus,
             gpus_per_node=settings.gpus,
             slurm_partition=settings.partition,
             slurm_signal_delay_s=int(STOP_SECONDS),
-            slurm_exclusive=True if unit.timed else None,
+            slurm_exclusive=True if units[0].timed else None,
         )
         return executor
 

@@ -244,7 +244,11 @@ def _train(
 
 
 def end_with_input() -> None:
-    """Interrupt this process as soon as its input is closed: whoever started it is gone."""
+    """Interrupt this process as soon as its input is closed: whoever started it asks it to end, or
+    is gone. Slurm's signals to a job reach this process, too, and are for whoever started it.
+    """
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
     def wait() -> None:
         while os.read(0, 4096):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -19,6 +20,10 @@ from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
 
 ALIVE_SECONDS = 5.0
+# Schedulers send them to every process of a job: whoever started this one decides what they mean.
+MEANT_FOR_THE_PARENT = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
+)  # fmt: skip
 
 
 class Parent:
@@ -66,6 +71,8 @@ def run(serve: Callable[[Parent], None]) -> NoReturn:
 
     The parent is told of a UserError as a refusal and of any other exception as a failure.
     """
+    for number in MEANT_FOR_THE_PARENT:
+        signal.signal(number, signal.SIG_IGN)
     parent, status = Parent(), 0
     try:
         serve(parent)

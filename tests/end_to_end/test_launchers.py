@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from threading import Thread
 
 import psutil
 import pytest
-from command_line import PROGRAM, command, experiment_folder, given, run
+from command_line import PROGRAM, command, experiment_folder, given, run, started
 from command_line import SETTINGS as COMMAND_SETTINGS
 from killing import assert_identical
 from rich.console import Console
@@ -123,12 +124,52 @@ def test_when_the_driver_is_killed_units_leave_checkpoints_and_the_next_one_goes
     assert_identical(one_by_one, tmp_path)
 
 
-def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch):
-    pytest.importorskip("submitit")
-    monkeypatch.setenv("CYCLEBENCH_SLURM", "local")
+def test_a_full_disk_under_one_unit_stops_no_other(one_by_one, tmp_path):
+    """As where one node's file system is full: what is written there fails, and only that."""
+    of_seed = next(one_by_one.glob("*/runs/*/torch-seed1")).relative_to(one_by_one)
+    disk = tmp_path / of_seed
+    disk.mkdir(parents=True)
+    small = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk]
+    if shutil.which("mount") is None or subprocess.run(small, capture_output=True).returncode:
+        pytest.skip("needs to mount a file system, as root")
+    try:
+        made = run(tmp_path, *ALL, *SETTINGS, "--at-once", "2")
+        assert made.returncode == 1 and "seed 1: torch, seed 1: " in made.stderr.splitlines()[-1]
+        assert "No space left" in made.stderr and "free some space" in made.stderr
+        assert states(tmp_path) == ["complete", "failed", "complete"]
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        made = run(tmp_path, *ALL, *SETTINGS, "--at-once", "2")
+        assert made.returncode == 0, made.stderr
+        assert "Seeds to train: 1," in made.stderr
+        assert_identical(one_by_one, tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
+
+@pytest.fixture(params=["submitit", "Slurm"])
+def slurm(request, monkeypatch) -> Callable[[int, str], None]:
+    """Processes that submitit starts in place of jobs; or a Slurm that is there, all of whose nodes
+    see the folders of these tests. Called with a unit's process and a job, it does what Slurm does
+    when the job's time is up.
+    """
+    pytest.importorskip("submitit")
+    if request.param == "submitit":
+        monkeypatch.setenv("CYCLEBENCH_SLURM", "local")
+        return lambda unit, job: signal_all(psutil.Process(unit).parent())
+    if shutil.which("sinfo") is None or subprocess.run(["sinfo"], capture_output=True).returncode:
+        pytest.skip("there is no Slurm here")
+    return lambda unit, job: subprocess.run(["scancel", "--signal=USR2", job], check=True)
+
+
+def signal_all(job: psutil.Process) -> None:
+    """Every process of a job, as Slurm does."""
+    for process in [*job.children(recursive=True), job]:
+        process.send_signal(signal.SIGUSR2)
+
+
+def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, slurm):
     def time_is_up(process):
-        psutil.Process(process).parent().send_signal(signal.SIGUSR2)
+        slurm(process, UnitFiles(experiment_folder(tmp_path), 1).read().job)
 
     ending = when_begun(tmp_path, 1, time_is_up)
     example("slurm.sh", tmp_path, "--cpus", "1")
@@ -137,6 +178,41 @@ def test_jobs_of_slurm_whose_time_is_up_go_on(one_by_one, tmp_path, monkeypatch)
     assert states(tmp_path) == ["complete"] * SEEDS
     logs = list(tmp_path.glob("*/units/jobs/*.out"))
     assert sum("Requeued job" in log.read_text() for log in logs) == 1
+    log = UnitFiles(experiment_folder(tmp_path), 1).log.read_text()
+    assert "interrupted; the same command goes on" in log and "goes on from step" in log
+
+
+@pytest.mark.parametrize("slurm", ["Slurm"], indirect=True)
+def test_jobs_that_outlive_their_driver_are_found_by_the_next(one_by_one, tmp_path, slurm):
+    words = [*command(tmp_path, *ALL, *SETTINGS), "--launcher", "slurm", "--cpus", "1"]
+    driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    when_begun(tmp_path, 1, lambda process: driver.kill()).join()
+    assert driver.wait(PATIENCE) == -signal.SIGKILL
+    made = run(tmp_path, *ALL, *SETTINGS, "--launcher", "slurm", "--cpus", "1")
+    assert made.returncode == 0, made.stderr
+    assert "found as slurm job" in made.stderr
+    assert_identical(one_by_one, tmp_path)
+
+
+@pytest.mark.parametrize("slurm", ["Slurm"], indirect=True)
+@pytest.mark.parametrize("left", [False, True])
+def test_ctrl_c_cancels_jobs_which_leave_checkpoints_or_leaves_them(
+    one_by_one, tmp_path, slurm, left
+):
+    words = [*command(tmp_path, *ALL, *SETTINGS), "--launcher", "slurm", "--cpus", "1"]
+    driver = started([*words, "--leave"] if left else words, stderr=subprocess.PIPE, text=True)
+    when_begun(tmp_path, 1, lambda process: driver.send_signal(signal.SIGINT)).join()
+    _, said = driver.communicate(timeout=PATIENCE)
+    assert driver.returncode == 130, said
+    assert ("What was submitted goes on" in said) == left
+    if not left:
+        job = UnitFiles(experiment_folder(tmp_path), 1).read().job
+        waiting = subprocess.run(["squeue", "-h", "-j", job], capture_output=True, text=True)
+        assert waiting.stdout == "" and states(tmp_path)[1] == "interrupted"
+        assert list(tmp_path.glob("*/runs/*/torch-seed1/checkpoint-*"))
+    made = run(tmp_path, *ALL, *SETTINGS, "--launcher", "slurm", "--cpus", "1")
+    assert made.returncode == 0, made.stderr
+    assert_identical(one_by_one, tmp_path)
 
 
 def test_runs_of_a_consistency_study_as_jobs_are_those_of_one_machine(tmp_path, monkeypatch):

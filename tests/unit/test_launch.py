@@ -47,15 +47,19 @@ class FakeLauncher:
 
     name = "fake"
 
-    def __init__(self, ends, room=2, left=False):
-        self.ends, self.room, self.left = ends, room, left
+    def __init__(self, ends, places=2, left=False):
+        self.ends, self.places, self.left = ends, places, left
         self.submitted, self.cancelled, self.most = [], [], 0
         self.open = set()
 
-    def has_room(self):
-        return len(self.open) < self.room
+    def room(self):
+        return self.places - len(self.open)
 
-    def submit(self, unit):
+    def submit(self, units):
+        for unit in units:
+            yield unit, self._submit(unit)
+
+    def _submit(self, unit):
         tries = sum(seed == unit.seed for seed in self.submitted)
         self.submitted.append(unit.seed)
         self.open.add(unit.seed)
@@ -260,6 +264,7 @@ def test_a_damaged_status_is_named(tmp_path):
     [
         {"launcher": "ray", "leave": True}, {"leave": True}, {"ray_address": "here:6379"},
         {"launcher": "ray", "partition": "gpu"}, {"launcher": "slurm", "at_once": 2},
+        {"launcher": "slurm", "minutes": 4},
     ],
 )  # fmt: skip
 def test_options_of_another_launcher_are_refused(options):
@@ -294,11 +299,12 @@ def test_places_are_free_again_when_their_process_has_ended(tmp_path, monkeypatc
 
     monkeypatch.setattr("harness.launch.local.UnitProcess", Process)
     local = Local([{"A": "1"}, {"A": "2"}])
-    first, second = (local.submit(unit) for unit in units(tmp_path, 0, 1))
+    (_, first), (_, second) = local.submit(units(tmp_path, 0, 1))
     assert [first.variables, second.variables] == [{"A": "1"}, {"A": "2"}]
-    assert not local.has_room()
+    assert local.room() == 0
     second.over = True
-    assert local.has_room() and local.submit(units(tmp_path, 2)[0]).variables == {"A": "2"}
+    [(_, third)] = local.submit(units(tmp_path, 2))
+    assert third.variables == {"A": "2"} and local.room() == 0
 
 
 def test_a_unit_with_fewer_threads_is_filed_under_a_device_with_so_many(monkeypatch):

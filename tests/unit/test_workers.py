@@ -51,6 +51,23 @@ def test_commands_are_answered_one_by_one(child):
         assert len(long) == 200000
 
 
+def test_a_schedulers_signals_to_all_processes_of_a_job_end_no_worker(tmp_path, monkeypatch):
+    """Their parent has them, too: it has its workers leave checkpoints first."""
+    (tmp_path / "counting.py").write_text(
+        "from harness.processes.child import run\n"
+        "def serve(parent):\n"
+        "    parent.send({})\n"
+        "    for command in parent.commands():\n"
+        "        parent.send({'twice': 2 * command['number']})\n"
+        "run(serve)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with closing(Child("counting", "one", tmp_path / "log.txt", {}, 60.0)) as one:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            one._process.send_signal(number)
+            assert one.request(number=number) == {"twice": 2 * number}
+
+
 @pytest.mark.parametrize("last", ["finish", "stop"])
 def test_one_that_was_told_to_end_is_let_end_and_takes_its_files_along(child, tmp_path, last):
     file = tmp_path / "temporary"
