@@ -139,6 +139,8 @@ study:
 	@$(BIN)/cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" $(WHERE) -- "$$STUDY"
 
+# The many processes that tests start would each compile the sources anew.
+test devices mistakes stress: export PYTHONDONTWRITEBYTECODE :=
 test:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted and not devices"
 

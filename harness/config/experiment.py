@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
@@ -198,7 +198,7 @@ def _set(settings: dict[str, Any], override: str) -> None:
     if not equals or not 2 <= len(path) <= DEEPEST or path[0] in ("dataset", "preset"):
         raise UserError(f"--set {override}: write section.key=value, such as model.blocks=3")
     try:
-        value = parse_yaml(text)
+        value = deepcopy(_value(text))
     except ValueError as error:
         raise UserError(
             f"--set {override}: {shown(text)} is not a YAML value here ({error}); write"
@@ -215,6 +215,12 @@ def _set(settings: dict[str, Any], override: str) -> None:
         if not isinstance(section, dict):
             raise UserError(f"--set {override}: {name} is a value, not a section")
     section[path[-1]] = value
+
+
+@lru_cache(maxsize=1024)
+def _value(text: str) -> Any:
+    """Few texts are given often: a covering set has thousands of overrides. Raises ValueError."""
+    return parse_yaml(text)
 
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:

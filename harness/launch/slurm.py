@@ -1,8 +1,9 @@
 """Units as jobs of Slurm, through submitit (extra `slurm`).
 
 Units of one experiment that ask for the same are one array, whose jobs are queued, run and
-preempted each by itself. A job starts the unit's command and waits for it. Shortly before its time is up, or when it is
-preempted, submitit's signal comes: the unit leaves checkpoints, and the job is queued again.
+preempted each by itself. A job starts the unit's command and waits for it. Shortly before its time
+is up, or when it is preempted, submitit's signal comes: the unit leaves checkpoints, and the job is
+queued again.
 Submitit keeps its own files, in its own format, in `units/jobs` of the experiment folder.
 With CYCLEBENCH_SLURM=local it starts processes of this machine in place of jobs, to try it out.
 """

@@ -16,6 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness.cli import main
+from harness.report import figures
 from harness.system.progress import Display
 
 PROGRAM = (sys.executable, "-m", "harness.cli")
@@ -59,6 +60,7 @@ def undrawn() -> Iterator[None]:
     """Figures of pages are made up and not drawn, which takes seconds a page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda figure, file, **_: file.write(b"drawn"))
+        patch.setattr(figures, "_lay_out", lambda figure: None)
         yield
 
 

@@ -91,6 +91,13 @@ def test_replicates_of_sets_near_each_other_are_below_one_too():
     assert 0 < max(expected) < 0.1 and got.sides[0].values == pytest.approx(expected, rel=1e-10)
 
 
+def test_replicates_against_two_images_are_distances():
+    x, y = np.random.default_rng(9).normal(size=(2, 6, 9))
+    got = frechet_replicates(x, y[:2]).sides[0].values
+    expected = [frechet_distance(np.delete(x, row, 0), y[:2]) for row in range(6)]
+    assert got == pytest.approx(expected, rel=1e-10) and np.isfinite(got).all()
+
+
 def test_fewer_than_two_images_have_no_distance():
     for counts in ((1, 5), (5, 1)):
         assert math.isnan(frechet_distance(*(np.ones((count, 4)) for count in counts)))

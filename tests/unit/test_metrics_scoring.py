@@ -1,6 +1,8 @@
 """Colours of baselines, patches of discriminators, pairs of backends: small arrays, known sums."""
 
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +115,17 @@ def test_a_folder_is_scored_if_its_scores_are_younger_than_every_run(tmp_path):
         os.utime(files[0], (50, 50))
         os.utime(files[1], (at, at))
         assert is_scored(tmp_path) is scored
+
+
+def test_sets_of_the_last_step_leave_out_every_earlier_one():
+    run = SimpleNamespace(
+        evaluated_steps=[0, 16, 32], evaluation_file=lambda step: Path(f"{step}.safetensors")
+    )
+    names = [f"{step}.safetensors:{made}" for step in (0, 16, 32) for made in ("ab", "ba")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.metrics.evaluate.read_arrays", lambda file, beginning: {})
+        assert list(ImageSets({}, [run])) == names
+        assert list(ImageSets({}, [run], last_only=True)) == names[-2:]
 
 
 def test_image_sets_of_real_images_alone_are_those_that_there_are():

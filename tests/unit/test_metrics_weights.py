@@ -338,6 +338,14 @@ def test_a_server_that_says_nothing_costs_the_deadline(monkeypatch):
     assert path is None and len(lines) == 1
 
 
+def test_a_server_that_is_not_there_is_said_to_be_so(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("CYCLEBENCH_MIRROR", f"http://127.0.0.1:{port}")
+    path, [line] = attempt()
+    assert path is None and "refused" in line and "no answer within" not in line
+
+
 @pytest.mark.parametrize("address", ["ftp://host", "http://me:secret@host", "nonsense"])
 def test_a_mirror_that_is_none_stops_fetching_but_not_trying(address, cache, monkeypatch):
     monkeypatch.setenv("CYCLEBENCH_MIRROR", address)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,11 @@ def test_draws_are_uniform_over_what_is_there():
     counts = np.bincount(drawn[size:].ravel(), minlength=size)
     assert len(counts) == size
     assert counts / counts.sum() == pytest.approx([1 / size] * size, abs=0.01)
+
+
+def test_a_pool_of_one_image_has_one_slot():
+    plan = make_plan(smoke("objective.pool_size=1", "training.steps=200"), 0, 8, 6)
+    assert (plan.a.pool_slot == 0).all() and (plan.b.pool_slot == 0).all()
 
 
 def test_without_a_history_nothing_is_drawn_and_without_a_pool_nothing_kept():
@@ -189,6 +196,10 @@ def test_masks_keep_their_share_and_are_of_every_pass_that_is_made():
     without = make_plan(smoke(*unet, "objective.identity=0"), 0, 8, 6).dropout.kept(0)
     assert set(without) == {"fake_b", "fake_a", "cycle_a", "cycle_b"}
     assert make_plan(smoke(), 0, 8, 6).dropout.kept(0) == {}
+    # A run that is continued with a later version needs the masks it was begun with.
+    key = np.frombuffer(hashlib.sha256(b"0/dropout/3").digest()[:16], np.uint64)
+    first = np.random.Generator(np.random.Philox(key=key)).random((2, 8, 8, 8)) >= 0.25
+    assert np.array_equal(again[next(iter(PASSES))][0], first)
 
 
 def test_mixtures_for_a_penalty_are_uniform_and_differ_between_domains():

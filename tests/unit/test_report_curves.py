@@ -40,6 +40,15 @@ def test_a_long_run_is_smoothed_as_a_short_one_is(monkeypatch):
     assert not np.array_equal(smoothed, expected)
 
 
+def test_where_every_step_is_a_place_a_long_run_is_smoothed_as_a_short_one_up_to_its_ends(
+    monkeypatch,
+):
+    values = falling()[None, : smoothing.PLACES]
+    short = smooth(values)
+    monkeypatch.setattr(smoothing, "LONG", 100)
+    np.testing.assert_allclose(smooth(values), short, rtol=1e-12)
+
+
 def test_what_is_not_finite_is_skipped_and_where_nothing_else_is_nothing_is_drawn(monkeypatch):
     values = falling()[None]
     values[0, 10_000:10_500] = np.nan

@@ -10,13 +10,12 @@ from report_experiment import build, editing, pages
 from several_backends import BACKENDS, folder_with
 
 from harness.records.experiment import load
-from harness.report.comparison import notes
+from harness.report.comparison import notes, plots
 from harness.report.comparison.data_files import summary, table_files
 from harness.report.comparison.divergence import divergences, why
 from harness.report.comparison.findings import find
 from harness.report.comparison.forest import forest_rows
 from harness.report.comparison.galleries import galleries, picture_row
-from harness.report.comparison.plots import figures
 from harness.report.comparison.tables import metric_table, timing_tables
 from harness.report.comparison.timing import paired_times, timing_rows
 from harness.report.comparison.verdict import answers
@@ -156,10 +155,14 @@ def test_galleries_of_many_columns_have_a_line_of_the_page_and_can_be_scrolled(f
     assert 'repeat(5,minmax(0,160px))">' in two and "5.4rem" not in two
 
 
-def test_the_unfolded_forest_plot_has_every_row_of_the_primary_score(experiment, findings):
+def test_the_unfolded_forest_plot_has_every_row_of_the_primary_score(
+    experiment, findings, monkeypatch
+):
+    monkeypatch.setattr("harness.report.figures._saved", lambda figure: figure)
+    monkeypatch.setattr(plots, "files", dict)
     rows = forest_rows(findings.metrics)
     assert sum(row.primary for row in rows) == 4
-    drawn = figures(experiment, findings.metrics, findings.divergences)
+    drawn = plots.figures(experiment, findings.metrics, findings.divergences)
     assert {"forest.png", "forest_all.png", "divergence.png"} <= drawn.keys()
 
 

@@ -122,6 +122,11 @@ def test_plateau_waits_longer_than_its_patience_and_begins_anew():
     # A hair's breadth is no improvement; a hundredth and more is.
     better = [1, 0.995, 0.992, 0.99 - 1e-9, 1, 1]
     assert plateaus(section, better) == [1] * 7
+    # Without a threshold what is as good as the best is no improvement either.
+    section = training(
+        policy="plateau", plateau_patience=2, plateau_factor=0.5, plateau_threshold=0
+    )
+    assert plateaus(section, losses[:4]) == [1, 1, 1, 1, 0.5]
 
 
 def test_other_policies_know_no_plateau():

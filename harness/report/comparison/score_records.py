@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.config.metric_table import margin_scale
@@ -34,19 +34,19 @@ def margin_of(
 
 
 def paired_scores(
-    experiment: ExperimentFolder,
-    here: Mapping[str, Any],
-    pair: tuple[str, ...],
-    steps: Mapping[int, int],
+    scores: Sequence[Mapping[str, Any]], pair: tuple[str, ...], steps: Mapping[int, int]
 ) -> list[tuple[float, float]]:
-    """(first, second) of each seed after its last step; `steps`: that step by seed."""
+    """(first, second) of each seed after its last step; `steps`: that step by seed.
+
+    `scores`: records of one metric, direction and device.
+    """
     if len(pair) < 2:
         return []
     values: list[tuple[float, float]] = []
     for seed, step in steps.items():
-        key = {**here, "seed": seed, "step": step}
+        key = {"seed": seed, "step": step}
         both = [
-            finite(r["value"] for r in matching(experiment.metrics["scores"], of_backend))
+            finite(r["value"] for r in matching(scores, of_backend))
             for of_backend in ({**key, "backend": name} for name in pair)
         ]
         if all(both):
@@ -68,7 +68,8 @@ def first_minus_second(
 
 
 def matching(records: Any, key: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [r for r in records if all(r.get(name) == value for name, value in key.items())]
+    wanted = list(key.items())
+    return [r for r in records if all(r.get(name) == value for name, value in wanted)]
 
 
 def finite(values: Any) -> list[float]:

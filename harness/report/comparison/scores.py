@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.config.metric_table import BY_NAME, PRIMARY, Metric
 from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.run import RunRecord
 from harness.report.comparison.judging import with_verdicts
 from harness.report.comparison.score_records import (
     finite,
@@ -232,6 +233,7 @@ def _row(
 ) -> MetricRow:
     """Without a verdict."""
     here = {"metric": metric.name, "direction": direction, "device": device}
+    scores = matching(experiment.metrics["scores"], here)
     # Of first minus second all records, and those of the last step, seed by seed.
     recorded = first_minus_second(experiment, here, pair) if len(pair) == 2 else []
     last = {run.seed: run.status["steps"] for run in experiment.of(pair[0], device)}
@@ -245,14 +247,15 @@ def _row(
     varied = len(values) == 1 and len(trained) > 2
     margin = margin_of(experiment, metric.name, evaluation)
     usable = [record["seed"] for record in differences if finite([record["value"]])]
-    paired = paired_scores(experiment, here, pair, {seed: last[seed] for seed in usable})
+    paired = paired_scores(scores, pair, {seed: last[seed] for seed in usable})
     beside = reference(experiment, metric.name, direction)
-    images = [s["n"] for s in matching(experiment.metrics["scores"], here)]
     return MetricRow(
         metric=metric,
         direction=direction,
         device=device,
-        scores={name: _score(experiment, here, name, metric.better) for name in pair},
+        scores={
+            name: _score(scores, experiment.of(name, device), name, metric.better) for name in pair
+        },
         difference=_interval(differences),
         gaps=tuple(values),
         paired=tuple(paired),
@@ -266,17 +269,17 @@ def _row(
         floor=beside.get("floor"),
         identity_baseline=beside.get("identity_baseline"),
         baselines={name: value for name in BASELINES if (value := beside.get(name)) is not None},
-        images=images[0] if images else None,
+        images=scores[0]["n"] if scores else None,
     )
 
 
 def _score(
-    experiment: ExperimentFolder, here: Mapping[str, Any], backend: str, better: str
+    scores: Sequence[Mapping[str, Any]], runs: Sequence[RunRecord], backend: str, better: str
 ) -> BackendScore:
+    """`scores`: records of one metric, direction and device; `runs`: a backend's, there."""
     last, starts, bests = [], [], []
-    for run in experiment.of(backend, str(here["device"])):
-        key = {**here, "backend": backend, "seed": run.seed}
-        records = matching(experiment.metrics["scores"], key)
+    for run in runs:
+        records = matching(scores, {"backend": backend, "seed": run.seed})
         last += matching(records, {"step": run.status["steps"]})
         starts += finite(r["value"] for r in records if r["step"] == 0)
         trained = [r for r in records if r["step"] > 0 and finite([r["value"]])]
@@ -289,8 +292,8 @@ def _score(
         value = sum(record["value"] for record in bests) / len(bests)
         best = Best(value, steps.pop() if len(steps) == 1 else None)
     start = sum(starts) / len(starts) if starts else None
-    runs = len(finite(record["value"] for record in last))
-    return BackendScore(_interval(last), runs, start, best)
+    counted = len(finite(record["value"] for record in last))
+    return BackendScore(_interval(last), counted, start, best)
 
 
 def _interval(records: Sequence[Mapping[str, Any]]) -> Interval:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from pydantic import ValidationError
@@ -196,8 +197,12 @@ def _images(experiment: Experiment) -> dict[str, np.ndarray]:
 
 
 def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
-    scenes = [render(scene, season, side) for scene in range(first, first + SCENES)]
-    return np.stack(scenes)[..., :channels]
+    return _drawn(first, season, side)[..., :channels].copy()
+
+
+@cache
+def _drawn(first: int, season: Season, side: int) -> np.ndarray:
+    return np.stack([render(scene, season, side) for scene in range(first, first + SCENES)])
 
 
 def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
