@@ -44,7 +44,7 @@ def run_report(options: argparse.Namespace) -> int:
     from harness.studies.grid.page import write_page
     from harness.studies.grid.record import is_study
     from harness.studies.timing.page import write_page as write_bench_page
-    from harness.studies.timing.record import is_bench
+    from harness.studies.timing.record_files import is_bench
 
     folder, *others = options.experiment
     if others or options.to:

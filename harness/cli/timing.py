@@ -146,7 +146,12 @@ def add_bench(commands: shared.Commands) -> None:
 def run_bench(options: argparse.Namespace) -> int:
     from harness.config.experiment import check_backends, load_experiment
     from harness.studies.timing.page import result, write_page
-    from harness.studies.timing.record import file_name, read_record, read_records, write_record
+    from harness.studies.timing.record_files import (
+        file_name,
+        read_record,
+        read_records,
+        write_record,
+    )
     from harness.studies.timing.run import TimingRequest, bench
     from harness.system import provenance
     from harness.system.lock import locked

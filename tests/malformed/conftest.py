@@ -25,7 +25,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
     from harness.cli import main
     from harness.studies.scaling.record import write_record as write_scaling
-    from harness.studies.timing.record import write_record
+    from harness.studies.timing.record_files import write_record
 
     made = Templates(tmp_path_factory.mktemp("templates"))
     report_experiment.build(made.experiment)

@@ -27,7 +27,7 @@ from harness.records.run import RunRecord
 from harness.studies.grid.file import parse_study
 from harness.studies.grid.record import read_record as read_study
 from harness.studies.scaling.record import read_record as read_scaling
-from harness.studies.timing.record import read_record as read_bench
+from harness.studies.timing.record_files import read_record as read_bench
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, read_table, write_arrays
 

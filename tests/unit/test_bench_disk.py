@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bench_records import record, several, with_sides
 
-from harness.studies.timing.record import (
+from harness.studies.timing.record_files import (
     file_name,
     is_bench,
     read_record,

@@ -17,7 +17,7 @@ from harness.studies.timing.answers import answers
 from harness.studies.timing.findings import find
 from harness.studies.timing.page import energy, write_page
 from harness.studies.timing.plots import draw_devices, figures, points
-from harness.studies.timing.record import write_record
+from harness.studies.timing.record_files import write_record
 from harness.studies.timing.tables import (
     csv_table,
     environment_table,

@@ -12,7 +12,7 @@ from harness.config.experiment import load_experiment
 from harness.plan.step_cost import step_costs
 from harness.statistics.intervals import LEAST_STARTS, Interval
 from harness.studies.timing import run
-from harness.studies.timing.record import read_record, write_record
+from harness.studies.timing.record_files import read_record, write_record
 from harness.studies.timing.run import PEAK_STARTS, TimingRequest, bench
 from harness.studies.timing.verdicts import verdict
 from harness.system.machine import Machine

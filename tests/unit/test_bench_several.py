@@ -15,7 +15,8 @@ from harness.studies.timing.findings import find, phase_gap
 from harness.studies.timing.matrix import matrices
 from harness.studies.timing.page import as_json, make_page, result, sentences
 from harness.studies.timing.plots import figures
-from harness.studies.timing.record import Start, read_record, write_record
+from harness.studies.timing.record import Start
+from harness.studies.timing.record_files import read_record, write_record
 from harness.studies.timing.verdicts import surely_faster, verdict
 
 

@@ -13,15 +13,15 @@ import sys
 import types
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from inception_file import kinds, trust
 
 from harness.metrics.weights import SIZE
-from harness.system.errors import UserError
 
 torch = pytest.importorskip("torch")
 module = pytest.importorskip("harness.metrics.inception")
@@ -92,11 +92,6 @@ def file(tensors, tmp_path_factory):
     path.unlink()
 
 
-def trust(patch, path):
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    patch.setattr(module, "INCEPTION", replace(module.INCEPTION, weights_sha256=digest))
-
-
 @dataclass
 class Fidelity:
     """torch-fidelity's extractor: float32 (N, d) by number of channels; the last in its own type.
@@ -162,10 +157,6 @@ def difference(ours, theirs):
     """Largest deviation in units of the root mean square of `theirs`."""
     assert ours.shape == theirs.shape
     return float((ours - theirs).abs().max() / theirs.square().mean().sqrt())
-
-
-def kinds(tensors):
-    return sorted(f"{name} {tuple(t.shape)} {t.dtype}" for name, t in tensors.items())
 
 
 def test_tensors_are_the_recorded_ones():
@@ -360,87 +351,3 @@ def test_the_extractor_takes_a_few_images_at_a_time(tmp_path, monkeypatch):
     assert batches == [8, 8, 3]
     assert vectors[:, 0].tolist() == list(range(18, -1, -1))
     assert extract(images[:0]).shape == (0, 2048)
-
-
-EXPECTED = {"a.weight": torch.zeros(2, 3), "a.count": torch.tensor(0)}
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "weights.pth"
-
-
-def refusal(path):
-    with pytest.raises(UserError) as caught:
-        module.read_tensors(path, EXPECTED)
-    message = str(caught.value)
-    assert "\n" not in message and str(path) in message and "cyclebench fetch-weights" in message
-    return message
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_both_formats_of_pytorch_are_read(zipped, path, monkeypatch):
-    torch.save(EXPECTED, path, _use_new_zipfile_serialization=zipped)
-    trust(monkeypatch, path)
-    assert kinds(module.read_tensors(path, EXPECTED)) == kinds(EXPECTED)
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        ({"a.weight": torch.zeros(2, 3)}, "no tensor 'a.count'"),
-        ({**EXPECTED, "b.weight": torch.zeros(1)}, "unexpected 'b.weight'"),
-        (
-            {**EXPECTED, "a.weight": torch.zeros(3, 2)},
-            "'a.weight' is float32 (3, 2), expected float32 (2, 3)",
-        ),
-        ({**EXPECTED, "a.count": torch.tensor(0.0)}, "'a.count' is float32"),
-        ({**EXPECTED, "a.weight": 1.0}, "'a.weight' is float, expected"),
-        ([torch.zeros(2, 3)], "a list, not tensors by name"),
-    ],
-)
-def test_other_tensors_are_refused_by_name(content, problem, path, monkeypatch):
-    torch.save(content, path)
-    trust(monkeypatch, path)
-    assert problem in refusal(path)
-
-
-def test_another_checksum_is_refused_before_anything_is_read(path, monkeypatch):
-    torch.save(EXPECTED, path)
-    monkeypatch.setattr(torch, "load", lambda *a, **k: pytest.fail("it was read"))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert f"sha256 {digest}, expected {module.INCEPTION.weights_sha256}" in refusal(path)
-
-
-def test_a_truncated_file_is_refused(path, monkeypatch):
-    torch.save(EXPECTED, path)
-    path.write_bytes(path.read_bytes()[:-100])
-    trust(monkeypatch, path)
-    assert "no file of tensors" in refusal(path)
-
-
-class Trap:
-    """Unpickling it runs code."""
-
-    def __init__(self, proof):
-        self.proof = proof
-
-    def __reduce__(self):
-        return Path.touch, (self.proof,)
-
-
-def test_no_code_in_a_file_is_run_even_if_its_checksum_is_right(path, tmp_path, monkeypatch):
-    proof = tmp_path / "proof"
-    torch.save({"a.weight": Trap(proof)}, path)
-    torch.load(path, weights_only=False)
-    assert proof.exists(), "the trap works"
-    proof.unlink()
-    trust(monkeypatch, path)
-    assert "UnpicklingError" in refusal(path)
-    assert not proof.exists()
-
-
-def test_a_missing_file_and_none_are_refused(tmp_path):
-    assert "No such file" in refusal(tmp_path / "absent.pth")
-    with pytest.raises(UserError, match="fetch-weights"):
-        module.load_extractor(None)

@@ -16,7 +16,7 @@ from rich.console import Console
 from harness.cli import main
 from harness.records.units import UnitFiles, UnitStatus
 from harness.studies.scaling.record import write_record as write_scaling
-from harness.studies.timing.record import write_record
+from harness.studies.timing.record_files import write_record
 from harness.system.errors import UserError
 from harness.system.files import write_json
 from harness.system.lock import locked

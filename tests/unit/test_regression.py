@@ -12,7 +12,7 @@ from report_experiment import build
 from harness.cli import main
 from harness.studies.regression import Limits, as_json, compare, read_measured
 from harness.studies.regression.measurement import BackendOnDevice, Measurement, ScoreKey
-from harness.studies.timing.record import write_record
+from harness.studies.timing.record_files import write_record
 from harness.system.errors import UserError
 from harness.system.files import read_json, read_table, write_json, write_table
 

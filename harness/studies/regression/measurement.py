@@ -15,7 +15,8 @@ from harness.config.differences import flat
 from harness.config.metric_table import BY_NAME
 from harness.records.experiment import ExperimentFolder, load
 from harness.report.comparison.timing import block_times, paired_times
-from harness.studies.timing.record import TimingRecord, read_record
+from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.record_files import read_record
 from harness.system import provenance
 from harness.system.dates import day
 from harness.system.errors import UserError

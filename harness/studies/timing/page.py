@@ -24,7 +24,8 @@ from harness.studies.timing.findings import (
 )
 from harness.studies.timing.matrix import matrices
 from harness.studies.timing.plots import figures
-from harness.studies.timing.record import TimingRecord, ratios_json, read_records
+from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.record_files import ratios_json, read_records
 from harness.studies.timing.verdicts import verdict
 
 RESULTS = (

@@ -1,11 +1,10 @@
-"""What a bench measured, as one value, in memory and on disk (schema: results/README.md)."""
+"""What a bench measured, as one value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import combinations
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,11 +22,7 @@ from harness.statistics.intervals import (
     width,
 )
 from harness.statistics.timed_blocks import under_load
-from harness.studies import study
-from harness.system import provenance
-from harness.system.files import write_json
 
-KIND = "bench"
 SMALLEST, LARGEST = 1e-12, 1e18  # of numbers that are measured or counted, in their units
 Finite = Annotated[float, Field(strict=True, ge=0, le=LARGEST)]
 Positive = Annotated[float, Field(strict=True, ge=SMALLEST, le=LARGEST)]
@@ -281,58 +276,6 @@ class TimingRecord:
         """Of an A/A record: whether the interval covers 1; unknown is not yes."""
         low, high = self.ratio.low, self.ratio.high
         return low is not None and high is not None and low <= 1 <= high
-
-
-def file_name(preset: str, backends: Sequence[str], device: str, digest: str) -> str:
-    """`digest`: of the configuration and what else tells two records of a device apart."""
-    return f"{preset}-{'-'.join(backends)}-{digest}-{provenance.slug(device)[:80]}.json"
-
-
-def is_bench(folder: Path) -> bool:
-    """Whether a folder holds records of benches: JSON, but no experiment and no study."""
-    # An experiment that has lost a record is still none.
-    others = ("experiment.json", "study.json", "manifest.json", "audit.json", "runs")
-    return not any((folder / name).exists() for name in others) and any(folder.glob("*.json"))
-
-
-def write_record(record: TimingRecord, path: Path) -> None:
-    """Raises OSError."""
-    content = TypeAdapter(TimingRecord).dump_python(record, mode="json", by_alias=True)
-    for start in content["starts"]:
-        del start["number"]
-        start["sides"] = [start.pop("first"), start.pop("second"), *start.pop("more")]
-    write_json(path, {"kind": KIND, **content, **ratios_json(record)})
-
-
-def ratios_json(record: TimingRecord) -> dict[str, Any]:
-    """`ratio`, of the second over the first; of more backends `ratios`, a list of all pairs."""
-    if len(record.backends) == 2:
-        return {"ratio": asdict(record.ratio)}
-    return {
-        "ratios": [
-            {"of": record.backends[other], "to": record.backends[one],
-             **asdict(record.ratio_of(one, other))}
-            for one, other in record.pairs
-        ]
-    }  # fmt: skip
-
-
-def read_records(folder: Path) -> dict[str, TimingRecord]:
-    """By file name, sorted. Raises UserError naming a file that is no such record or is damaged."""
-    return study.read_records(folder, read_record)
-
-
-def read_record(path: Path) -> TimingRecord:
-    def with_sides(document: dict[str, Any]) -> dict[str, Any]:
-        """A start's list of sides as its first, its second and more."""
-        starts = []
-        for number, start in enumerate(document["starts"]):
-            first, second, *more = start["sides"]
-            sides = {"first": first, "second": second, "more": more}
-            starts.append({**start, "number": number, **sides})
-        return {**document, "starts": starts}
-
-    return study.read_record(path, KIND, TimingRecord, with_sides)
 
 
 def _check(kind: Any, value: object, name: str) -> None:
