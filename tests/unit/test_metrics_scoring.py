@@ -36,6 +36,8 @@ def test_recoloured_images_have_the_mean_and_deviation_of_the_target():
     images["floor_b"] = flat(0, 250)
     images["real_a"] = flat(*[10] * 9, 110)
     assert target_colours(images)["colours_ab"][-1].max() == 255, "500, clipped"
+    images["real_a"] = flat(*[110] * 9, 10)
+    assert target_colours(images)["colours_ab"][-1].max() == 0, "-250, clipped"
     images["floor_b"] = flat(0, 250, channels=3)
     assert list(target_colours(images)) == ["colours_ba"]
 

@@ -102,6 +102,13 @@ def test_without_a_history_nothing_is_drawn_and_without_a_pool_nothing_kept():
     assert smoke("objective.pool=none").loss().pool_size == 0
 
 
+def test_orders_are_drawn_from_streams_whose_names_stay():
+    """A run that is continued with a later version goes on with the images it was begun with."""
+    plan = make_plan(smoke(*OVERSAMPLE), 3, 4, 4)
+    for domain, name in ((plan.a, "index_a"), (plan.b, "index_b_shuffled")):
+        assert domain.index[:4, 0].tolist() == stream(3, name).permutation(4).tolist()
+
+
 # ------------------------------------------------------------------------------------ budgets
 
 
