@@ -230,16 +230,16 @@ def _total(
     probability 1 - sum of misses. Of a sequential design it is the power of that look alone; with
     the looks before it, it is a little more.
     """
-    for seeds in range(start, (maximum or MAXIMUM_SEEDS) + 1):
-        bound = critical(alpha, seeds, maximum)
-        missed = 0.0
-        for effect in effects:
-            shift = effect * math.sqrt(seeds)
-            # Far out nctdtr has no value, and the test is sure to reject.
-            missed += float(nctdtr(seeds - 1, shift, bound)) if shift < 8 * bound else 0.0
-        if 1 - missed >= power:
-            return seeds
-    return None
+    seeds = np.arange(start, (maximum or MAXIMUM_SEEDS) + 1)
+    bounds = np.array([critical(alpha, int(number), maximum) for number in seeds])
+    missed = np.zeros(len(seeds))
+    for effect in effects:
+        shift, far = effect * np.sqrt(seeds), 8 * bounds
+        # Far out nctdtr has no value, and the test is sure to reject.
+        near = nctdtr(seeds - 1, np.minimum(shift, far), bounds)
+        missed += np.where(shift < far, near, 0.0)
+    enough = seeds[1 - missed >= power]
+    return int(enough[0]) if len(enough) else None
 
 
 def _t(values: np.ndarray) -> np.ndarray:

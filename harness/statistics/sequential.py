@@ -15,6 +15,8 @@ normal deviate times n**0.15 over looks 3 to maximum, of three million sequences
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
@@ -77,6 +79,7 @@ def nominal_level(alpha: float, seeds: int, maximum: int | None) -> float:
     return float(ndtr(-constant / seeds**SHAPE))
 
 
+@lru_cache(maxsize=4096)
 def critical(alpha: float, seeds: int, maximum: int | None) -> float:
     """Bound of a one-sided t test of the mean of `seeds` numbers; see `nominal_level`."""
     return float(stdtrit(seeds - 1, 1 - nominal_level(alpha, seeds, maximum)))

@@ -10,6 +10,7 @@ import known_backend
 import known_numbers
 import known_world
 import pytest
+from command_line import undrawn
 from known_world import World
 
 import backends
@@ -29,7 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setattr(backends, "available", lambda: THREE)
         patch.setattr(backends, "packages", lambda name: ("numpy",))
         patch.setattr(backends, "colour", lambda name: None)
-        with known_world.known_parts():
+        with known_world.known_parts(), undrawn():
             trained = known_world.train(tmp_path_factory.mktemp("known"), SEEDS)
             scored = known_world.evaluate(trained, tmp_path_factory.mktemp("scored"))
             write_report(scored.folder)
