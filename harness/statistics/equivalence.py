@@ -15,6 +15,7 @@ from harness.statistics.sequential import critical
 
 Scale = Literal["ratio", "difference"]
 MAXIMUM_SEEDS = 200
+SOME = 8  # numbers of seeds that are tried at once at first
 POWER = 0.8
 CERTAINTY = 0.8  # of the upper limit of a standard deviation, from which seeds are predicted
 NOT_POSITIVE = "the first backend's mean is not surely above zero, so there is no ratio"
@@ -230,16 +231,21 @@ def _total(
     probability 1 - sum of misses. Of a sequential design it is the power of that look alone; with
     the looks before it, it is a little more.
     """
-    seeds = np.arange(start, (maximum or MAXIMUM_SEEDS) + 1)
-    bounds = np.array([critical(alpha, int(number), maximum) for number in seeds])
-    missed = np.zeros(len(seeds))
-    for effect in effects:
-        shift, far = effect * np.sqrt(seeds), 8 * bounds
-        # Far out nctdtr has no value, and the test is sure to reject.
-        near = nctdtr(seeds - 1, np.minimum(shift, far), bounds)
-        missed += np.where(shift < far, near, 0.0)
-    enough = seeds[1 - missed >= power]
-    return int(enough[0]) if len(enough) else None
+    most, some = maximum or MAXIMUM_SEEDS, SOME
+    while start <= most:
+        seeds = np.arange(start, min(start + some, most + 1))
+        bounds = np.array([critical(alpha, int(number), maximum) for number in seeds])
+        missed = np.zeros(len(seeds))
+        for effect in effects:
+            shift, far = effect * np.sqrt(seeds), 8 * bounds
+            # Far out nctdtr has no value, and the test is sure to reject.
+            near = nctdtr(seeds - 1, np.minimum(shift, far), bounds)
+            missed += np.where(shift < far, near, 0.0)
+        enough = seeds[1 - missed >= power]
+        if len(enough):
+            return int(enough[0])
+        start, some = start + some, 4 * some
+    return None
 
 
 def _t(values: np.ndarray) -> np.ndarray:

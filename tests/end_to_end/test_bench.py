@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from command_line import undrawn
+
 from backends.interface import PHASES
 from harness.cli import main
 from harness.system.files import read_table
@@ -12,7 +14,8 @@ QUICKLY = ["--starts", "1", "--pairs", "2", "--block-seconds", "0.01", "--preset
 
 
 def test_two_backends_are_timed_in_turns(tmp_path, capsys):
-    assert main(["bench", *QUICKLY, "--width", "100", "--results", str(tmp_path)]) == 0
+    with undrawn():
+        assert main(["bench", *QUICKLY, "--width", "100", "--results", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "No ratio" in out, "of one start there is none"
     assert "of the matrix peak" in out and "of the convolution peak" in out

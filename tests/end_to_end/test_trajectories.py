@@ -17,6 +17,7 @@ from harness.studies.consistency.effects import IDENTICAL, default_effects
 from harness.studies.consistency.floor import not_neutral, summarise
 from harness.studies.consistency.launch import clean
 
+pytestmark = pytest.mark.devices
 STEPS = 6
 NAMES = backends.USUAL
 FEW = [
