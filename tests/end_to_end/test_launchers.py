@@ -207,8 +207,12 @@ def test_ctrl_c_cancels_jobs_which_leave_checkpoints_or_leaves_them(
     assert ("What was submitted goes on" in said) == left
     if not left:
         job = UnitFiles(experiment_folder(tmp_path), 1).read().job
-        waiting = subprocess.run(["squeue", "-h", "-j", job], capture_output=True, text=True)
-        assert waiting.stdout == "" and states(tmp_path)[1] == "interrupted"
+        until = time.monotonic() + PATIENCE
+        # Its processes have some seconds to end.
+        while subprocess.run(["squeue", "-h", "-j", job], capture_output=True).stdout:
+            assert time.monotonic() < until, "it was not cancelled"
+            time.sleep(0.5)
+        assert states(tmp_path)[1] == "interrupted"
         assert list(tmp_path.glob("*/runs/*/torch-seed1/checkpoint-*"))
     made = run(tmp_path, *ALL, *SETTINGS, "--launcher", "slurm", "--cpus", "1")
     assert made.returncode == 0, made.stderr
