@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from threading import Lock
 
 from harness.config.experiment import Experiment
@@ -16,6 +17,10 @@ from harness.studies.parity.parity_case import covering_case
 from harness.studies.parity.parity_check import ParityCheck, Rung
 from harness.studies.parity.rows import ParityRow
 from harness.studies.parity.together import measurements
+from harness.system import provenance
+
+Processes = dict[tuple[str, bool], Process]
+LANES = 2  # each has every framework in memory, more than 1 GB
 
 # Rungs, and checks of others, that the experiment's own ladder climbs: options touch nothing there
 # that other rungs here do not measure. Adam's are in FREEZING, which compares whole training steps
@@ -49,35 +54,38 @@ def climb_covering(
 ) -> dict[str, list[ParityRow]]:
     """Rows of every experiment, by its name.
 
-    A process for each backend, in which it measures one experiment after the other: to import a
-    framework takes longer than any of them. Backends do not wait for each other.
+    Two processes for each backend where there are two cores, each of which measures one experiment
+    after the other: to import a framework takes longer than any of them. Processes do not wait for
+    each other.
     """
-    processes: dict[tuple[str, bool], Process] = {}
+    lanes: list[Processes] = [{} for _ in range(min(LANES, provenance.default_threads()))]
     caches: dict[str, BackendCache] = {}
     checks: dict[str, Sequence[ParityCheck]] = {}
-    for key, overrides in experiments.items():
+    for number, (key, overrides) in enumerate(experiments.items()):
         experiment = experiment_of(overrides)
         case, checks[key] = covering_case(experiment), checks_of(overrides)
+        lane = lanes[number % len(lanes)]
         caches[key] = BackendCache(
-            case, names, None, reduced(experiment), apart=True, processes=processes
+            case, names, None, reduced(experiment), apart=True, processes=lane
         )
-    return climb_apart(caches, checks, processes, progress)
+    return climb_apart(caches, checks, lanes, progress)
 
 
 def climb_apart(
     caches: Mapping[str, BackendCache],
     checks: Mapping[str, Sequence[ParityCheck]],
-    processes: Mapping[tuple[str, bool], Process],
+    lanes: Sequence[Processes],
     progress: Callable[[int, int], None],
 ) -> dict[str, list[ParityRow]]:
-    """Rows of every cache by its key. `processes`: those that the caches share, ended here."""
+    """Rows of every cache by its key. `lanes`: processes that caches share, which have them in
+    turn; they are ended here."""
     names = list(dict.fromkeys(name for cache in caches.values() for name in cache.names))
     total = sum(len(cache.names) for cache in caches.values())
     done, lock = 0, Lock()
 
-    def measure(name: str) -> None:
+    def measure(name: str, lane: int) -> None:
         nonlocal done
-        for key, cache in caches.items():
+        for key, cache in islice(caches.items(), lane, None, len(lanes)):
             if name not in cache.names:
                 continue
             for function in measurements(cache, name, checks[key]):
@@ -88,11 +96,12 @@ def climb_apart(
                 done += 1
                 progress(done, total)
 
-    with ThreadPoolExecutor(len(names)) as pool:
+    work = [(name, lane) for lane in range(len(lanes)) for name in names]
+    with ThreadPoolExecutor(len(work)) as pool:
         try:
-            for future in [pool.submit(measure, name) for name in names]:
+            for future in [pool.submit(measure, *each) for each in work]:
                 future.result()
         finally:
-            for process in list(processes.values()):
+            for process in [process for lane in lanes for process in lane.values()]:
                 process.close()  # so that no thread goes on waiting
     return {key: list(climb(cache, checks[key])) for key, cache in caches.items()}

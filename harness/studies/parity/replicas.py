@@ -14,11 +14,10 @@ from typing import Literal
 import numpy as np
 
 from backends.objective import RECORDED
-from harness.processes.remote_backend import Process
 from harness.studies.parity import gradients, losses, tolerances, training
 from harness.studies.parity.backend_cache import BackendCache, Facts, Site
 from harness.studies.parity.covering import COMMON, experiment_of
-from harness.studies.parity.covering_climb import climb_apart
+from harness.studies.parity.covering_climb import Processes, climb_apart
 from harness.studies.parity.parity_case import STEPS, ParityCase, covering_case
 from harness.studies.parity.parity_check import ParityCheck, ReplicaRung
 from harness.studies.parity.rows import ParityRow
@@ -149,7 +148,7 @@ def climb_replicas(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, list[ParityRow]]:
     """Rows of every experiment and backend, by their names."""
-    processes: dict[tuple[str, bool], Process] = {}
+    processes: Processes = {}
     caches = {}
     for backend in backends:
         sites = replicated_sites(backend, count, device)
@@ -158,7 +157,7 @@ def climb_replicas(
             caches[f"{backend} x{count}: {name}"] = BackendCache(
                 case, tuple(sites), sites, apart=True, processes=processes
             )
-    return climb_apart(caches, dict.fromkeys(caches, CHECKS), processes, progress)
+    return climb_apart(caches, dict.fromkeys(caches, CHECKS), [processes], progress)
 
 
 def continued(cache: BackendCache, name: str, steps: int = 3) -> Facts:
