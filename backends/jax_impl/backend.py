@@ -111,7 +111,7 @@ class Backend:
     def timed_step(self, batch: Batch) -> dict[str, float]:
         self.laps.begin()
         given, share = self._begin(batch)
-        given = self._cast_alone(given)
+        given = jax.block_until_ready(self._cast_alone(given))
         self.laps.end("host")
         self.pending.append(self.in_pieces.step(self.trainer.arrays, given, share))
         self.laps.end("host")

@@ -244,7 +244,7 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], graph: Callable) -> Tr
         run = graph(functional(piece))
 
         def ran(arrays: Arrays, *args: Any) -> Any:
-            new, result = run(arrays, *args)
+            new, result = jax.block_until_ready(run(arrays, *args))
             arrays |= new
             return result
 
@@ -259,7 +259,7 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], graph: Callable) -> Tr
     pieces.fakes, pieces.recorded = compiled(trainer.fakes), graph(trainer.recorded)
 
     def generator_backward(arrays: Arrays, batch: Batch):
-        forward(arrays, batch)  # whose new arrays nobody takes
+        jax.block_until_ready(forward(arrays, batch))  # whose new arrays nobody takes
         end("generators_forward")
         result = both(arrays, batch)
         end("generators_backward", again="generators_forward")
