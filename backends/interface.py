@@ -75,9 +75,9 @@ class Runtime:
     machine and one installation: another model of GPU, driver, CUDA or cuDNN, or another version of
     the framework may round differently, and so does the other framework, TF32 or not.
 
-    `traced`: False has TensorFlow and JAX call their operations one by one where nothing is
-    compiled. A graph of a step takes seconds to make, which only long runs are worth. PyTorch has
-    no such graph.
+    `traced`: False has TensorFlow call its operations one by one, and JAX compile them quickly into
+    slower code, where no compilation is asked for. A graph of a step takes seconds to make, which
+    only long runs are worth. PyTorch has no such graph.
 
     `replicas`: devices that train together, each on its share of every batch, with the numbers of
     one device but for rounding: as many GPUs, or parts of the CPU, whose threads they share. JAX

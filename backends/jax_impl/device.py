@@ -29,6 +29,8 @@ from backends.jax_impl.networks import convolution
 # No field of Runtime here changes how something is computed, but not what: `onednn`, `compile` and
 # `channels_last` change nothing at all.
 NEUTRAL_OPTIONS: tuple[str, ...] = ()
+# The compiler's: the same operations, in slower code that is there sooner.
+LEAST_EFFORT = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 def configure(runtime: Runtime) -> jax.Device:
@@ -69,17 +71,17 @@ def settings(runtime: Runtime, device: jax.Device) -> Iterator[None]:
 
 
 def graph(runtime: Runtime) -> Callable[..., Callable]:
-    """jax.jit, which compiles a function at its first call for arrays of these shapes; or what
-    leaves functions as they are.
+    """jax.jit, which compiles a function at its first call for arrays of these shapes.
 
-    Then JAX compiles operations one by one, each once in a process. On a GPU that is to be
-    deterministic all are compiled, by a compiler that refuses others. Nothing is promised across
-    versions of JAX or CUDA, or other hardware.
+    With LEAST_EFFORT where Runtime asks for no graphs: JAX would compile every operation by itself,
+    which takes twice as long (2 CPU cores, JAX 0.9). On a GPU that is to be deterministic by a
+    compiler that refuses what is not. Nothing is promised across versions of JAX or CUDA, or other
+    hardware.
     """
     fixed = runtime.deterministic and runtime.device == "cuda"
+    options = {"xla_gpu_exclude_nondeterministic_ops": True} if fixed else {}
     if not (runtime.traced or runtime.compile != "none" or fixed):
-        return lambda function, **rest: function
-    options = {"xla_gpu_exclude_nondeterministic_ops": True} if fixed else None
+        options = LEAST_EFFORT
     return partial(jax.jit, compiler_options=options)
 
 

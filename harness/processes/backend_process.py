@@ -6,11 +6,13 @@ A JSON line and the bytes of arrays (harness.processes.wire) in, one of each out
 - `call`: number of a backend, name of a method, positional and named arguments; by what it returns
 - `run`: name of one of FUNCTIONS and its arguments; by what it returns
 
-What is raised is answered as `raised`: type and message; the process goes on.
+`forget`, beside any of them: numbers of backends that nobody will call again. What is raised is
+answered as `raised`: type and message; the process goes on.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import traceback
 from collections.abc import Sequence
@@ -46,11 +48,12 @@ def call_function(name: str, arguments: Sequence[Any]) -> Any:
     return getattr(importlib.import_module(module), function)(*arguments)
 
 
-def answer(loaded: list[Backend], verb: str, given: Any) -> object:
+def answer(loaded: dict[int, Backend], verb: str, given: Any) -> object:
     """`loaded`: the backends of this process, by their numbers."""
     if verb == "load":
-        loaded.append(backends.load(*given))
-        return len(loaded) - 1
+        number = max(loaded, default=-1) + 1
+        loaded[number] = backends.load(*given)
+        return number
     if verb == "run":
         return call_function(*given)
     number, method, arguments, named = given
@@ -60,10 +63,14 @@ def answer(loaded: list[Backend], verb: str, given: Any) -> object:
 
 
 def serve(parent: Parent) -> None:
-    loaded: list[Backend] = []
+    loaded: dict[int, Backend] = {}
     parent.send({"ready": True})
     for message in parent.commands():
         given = wire.unpack(message["given"], parent.read(message["content"]))
+        for number in message["forget"]:
+            del loaded[number]
+        if message["forget"]:
+            gc.collect()  # a backend and its compiled functions refer to each other
         try:
             packed, content = wire.pack(answer(loaded, message["verb"], given))
             event: dict[str, Any] = {"returned": packed}

@@ -34,12 +34,15 @@ class Process(Child):
 
     def __init__(self, name: str, patience: float = FRAMEWORK_SECONDS):
         super().__init__("harness.processes.backend_process", name, None, {}, patience, name)
+        self.forgotten: list[int] = []  # backends there that nobody here has any more
         atexit.register(self.close)
 
     def ask(self, verb: str, *given: object) -> Any:
         """Raises what the other side raised, as RAISED says, else WorkerFailed."""
         packed, content = wire.pack(given)
-        event, content = self.exchange({"verb": verb, "given": packed}, content)
+        forget = [self.forgotten.pop() for _ in range(len(self.forgotten))]
+        message = {"verb": verb, "given": packed, "forget": forget}
+        event, content = self.exchange(message, content)
         if "raised" not in event:
             return wire.unpack(event["returned"], content)
         kind, message = event["raised"]
@@ -69,6 +72,11 @@ class RemoteBackend:
             return self._process.ask("call", self._number, method, arguments, named)
 
         return call
+
+    def __del__(self) -> None:
+        """What it has taken there is given back with the next message."""
+        if "_number" in vars(self):
+            self._process.forgotten.append(self._number)
 
 
 def load_anywhere(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:

@@ -13,7 +13,7 @@ from tiny_networks import LINEAR, NAMES, SHALLOW, drawn_state, model
 import backends
 from backends.interface import Backend, Batch, PoolDecision, Runtime
 from backends.objective import Objective
-from harness.processes.remote_backend import Process, load_anywhere, process_of, run_with
+from harness.processes.remote_backend import Process, load_anywhere, load_in, process_of, run_with
 from harness.studies.parity.backend_cache import relative
 from harness.system import interpreters
 from harness.system.errors import WorkerFailed
@@ -97,6 +97,18 @@ def test_only_the_interface_is_called(pair):
         process.ask("call", there._number, "__class__", (), {})
     with pytest.raises(WorkerFailed, match="KeyError"):
         process.ask("run", "system", ("true",))
+
+
+def test_what_nobody_has_any_more_is_let_go_of_there(pair):
+    _, there = pair
+    process = there._process
+    spare = load_in(process, process.name, NETWORKS, OBJECTIVE, there.runtime)
+    number = spare._number
+    assert process.ask("call", number, "losses", (), {}).shape[0] == 0
+    del spare
+    with pytest.raises(WorkerFailed, match="KeyError"):
+        process.ask("call", number, "losses", (), {})
+    assert there.translate(IMAGES, "ab").shape == IMAGES.shape
 
 
 def test_what_goes_wrong_there_is_said_and_the_process_goes_on(pair):
