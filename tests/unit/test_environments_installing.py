@@ -283,10 +283,12 @@ def test_files_of_two_packages_are_found_in_wheels_and_environments(tmp_path, ca
 
 
 def test_an_environment_describes_itself():
-    command = [sys.executable, "-I", installed.__file__, "cyclebench", "numpy", "none"]
+    command = [sys.executable, "-I", installed.__file__, "cyclebench", "numpy", "pillow", "none"]
     facts = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert facts["python"].startswith(PYTHON) and facts["prefix"] == sys.prefix
-    assert facts["versions"]["numpy"] and "numpy" in facts["origins"]
+    assert facts["python_range"].startswith("<3.14")
+    assert facts["versions"]["numpy"] and facts["origins"].keys() == {"numpy", "PIL"}
+    assert any(text.startswith("numpy") for text in facts["requires"]["scipy"])
     requires = [text.replace('"', "'") for text in facts["requires"]["cyclebench"]]
     assert any("extra == 'torch'" in text for text in requires)
     assert "none" not in facts["versions"] and facts["shared"] == []
