@@ -100,6 +100,7 @@ def test_a_backend_needs_one_of_its_extras_and_no_others(name, versions, extra, 
     found = packages.check_pins(of_it)
     assert found.name == f"packages of {name}"
     assert found.found == wrong if wrong else found.state == "ok"
+    assert packages.check_dependencies(of_it).state == "ok", "told once"
 
 
 def test_what_make_setup_has_installed_is_what_is_asked_for(tmp_path):

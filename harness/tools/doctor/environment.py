@@ -63,11 +63,9 @@ class Environment:
         stamp = read_stamp(Path(self.prefix))
         made = [extra for extra in extras if stamp and extra in stamp.extras]
 
-        def lacking(extra: str) -> tuple[int, int, int]:
-            asked = [requirement for _, requirement in self.requirements((extra,))]
-            names = {canonical(one.name) for one in asked} - {OWN}
-            missing = names - self.versions.keys()
-            return len(missing), -len(names), sum(bool(self.unmet(one)) for one in asked)
+        def lacking(extra: str) -> tuple[int, int]:
+            names = {canonical(one.name) for _, one in self.requirements((extra,))} - {OWN}
+            return len(names - self.versions.keys()), -len(names)
 
         return made[0] if made else min(extras, key=lacking, default=None)
 
