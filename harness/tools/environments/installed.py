@@ -144,14 +144,14 @@ def describe(own: str, packages: Iterable[str]) -> dict[str, Any]:
     origins = {}
     for distribution in metadata.distributions():
         facts = distribution.metadata
-        name = canonical(facts.get("Name", ""))
+        name = canonical(facts["Name"] or "")
         # The first one on the path is the one that is imported.
         if not name or name in versions:
             continue
         versions[name] = facts["Version"]
         requires[name] = facts.get_all("Requires-Dist") or []
         if name == own:
-            python_range = facts.get("Requires-Python", "")
+            python_range = facts["Requires-Python"] or ""
         if name in packages:
             record = parse_record(distribution.read_text("RECORD") or "")
             origins.update(origins_of(record))
