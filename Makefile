@@ -1,10 +1,10 @@
 # The main commands are `make compare` and `make test`. They install what they need.
 
-# Variables of `make compare`; empty: chosen by what the machine has.
+# Variables of `make compare`; empty: its defaults, or chosen by what the machine has.
 DATASET  ?=
 PRESET   ?=
 SEEDS    ?= 0
-BACKENDS ?= torch,tf
+BACKENDS ?=
 DEVICE   ?=
 DATA_DIR ?=
 RESULTS  ?= results
@@ -29,17 +29,18 @@ PIP_ARGS ?=
 GPU_TORCH      ?= torch==2.13.0
 GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
 
-# Creates missing environments (.venv, and on GPU machines .venv-torch and .venv-tf) and finds the one
-# for this machine. PYTHON counts only if the user has set it.
+# Creates missing environments (.venv, and on GPU machines one for each backend, as .venv-torch),
+# installs missing BACKENDS (and AA, of `make bench`), and finds the environment for this machine. PYTHON
+# counts only if the user has set it.
 ENVIRONMENTS = command -v "$$PYTHON" >/dev/null || \
 	{ echo "cyclebench: PYTHON=$$PYTHON is not installed; name another: PYTHON=python3.12" >&2; exit 2; }; \
 	"$$PYTHON" -ES -m harness.tools.environments
-OPTIONS = --build "$$BUILD" $(if $(filter file,$(origin PYTHON)),,--this-python)
+OPTIONS = --build "$$BUILD" --backends="$$BACKENDS,$$AA" $(if $(filter file,$(origin PYTHON)),,--this-python)
 # Begins a recipe line: creates the environment if necessary, then runs one of its programs. `exec`,
 # so that a signal to make ends the program. With CYCLEBENCH_MAKE messages name variables, as PRESET=, in
 # place of options.
 BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS))" && export CYCLEBENCH_MAKE=1 && exec "$$bin"
-# The same for tests, which need CPU builds of both frameworks in one environment. On a GPU machine
+# The same for tests, which need CPU builds of all frameworks in one environment. On a GPU machine
 # that is .venv-test.
 TEST_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra test)" && exec "$$bin"
 LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bin"
@@ -60,7 +61,8 @@ WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRE
 help:
 	@echo "make compare [DATASET=seasons] [PRESET=quick] [SEEDS=0,1,2] [BACKENDS=torch,tf] [DEVICE=cpu]"
 	@echo "             [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
-	@echo "               train both frameworks, score them, write a report;"
+	@echo "               train every backend, score them, write a report; BACKENDS=torch,tf,jax takes JAX, too, and"
+	@echo "               installs it (so do the other commands);"
 	@echo "               SEEDS=auto [MAX_SEEDS=20] [MAX_HOURS=8] adds seeds until the verdict is clear;"
 	@echo "               [AT_ONCE=4] seeds at once here, or LAUNCHER=ray [RAY_ADDRESS=...] [CPUS=2], or"
 	@echo "               LAUNCHER=slurm [PARTITION=gpu] [MINUTES=1440] [CPUS=8]"
@@ -74,8 +76,8 @@ help:
 	@echo "make study     STUDY=name|file.yaml [SEEDS=0,1,2] [BACKENDS=torch,tf] [DATASET=seasons]"
 	@echo "             [DEVICE=cpu] [DATA_DIR=folder] [RESULTS=results] [SET=\"key=value ...\"]"
 	@echo "               train a grid of settings, write one report"
-	@echo "make bench     [PRESET=quick] [AA=torch] [SET=...]  time the steps of two backends in turns until"
-	@echo "               their ratio is known; AA times one backend against itself"
+	@echo "make bench     [PRESET=quick] [AA=torch] [SET=...]  time the steps of backends in turns until"
+	@echo "               their ratios are known; AA times one backend against itself"
 	@echo "make scaling   [PRESET=quick] [AXES=size,batch,filters,blocks] [VALUES=\"size=32,64\"] [SET=...]"
 	@echo "               time and memory of a step as these grow, on one page"
 	@echo "make parity    [PRESET=quick] [DEVICE=cuda]  do all backends compute the same? This experiment, and"
@@ -98,8 +100,8 @@ help:
 	@echo "make datasets  the data sets known by name"
 	@echo "make weights   [FILE=...]  the Inception weights that FID needs, downloaded or from a file"
 	@echo "make doctor    is this machine ready, and if not, what helps?"
-	@echo "make setup     [BUILD=cpu] [PYTHON=python3.12] [PIP_ARGS=...]  the environment .venv; with a GPU,"
-	@echo "               or with BUILD=cuda, also .venv-torch and .venv-tf"
+	@echo "make setup     [BACKENDS=torch,tf,jax] [BUILD=cpu] [PYTHON=python3.12] [PIP_ARGS=...]  the environment"
+	@echo "               .venv; with a GPU, or with BUILD=cuda, also one for each backend, as .venv-torch"
 	@echo "make check-environments  do two packages of an environment write the same files?"
 	@echo "make clean     remove environments and caches; results stay"
 	@echo "For developers:"
@@ -109,8 +111,8 @@ help:
 	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes;"
 	@echo "               RUN=folder [RUN_B=folder]: SEEDS=auto on real runs, A/A and with a planted difference"
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness itself"
-	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads both"
-	@echo "               frameworks' CUDA builds, 5 GB, into .gpu-dry-run (12 GB)"
+	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads CUDA"
+	@echo "               builds of PyTorch and TensorFlow, 5 GB, into .gpu-dry-run (12 GB)"
 	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
 	@echo "Other commands (merge, translate, export, import): .venv/bin/cyclebench --help"
 
@@ -129,12 +131,9 @@ estimate:
 		--backends "$$BACKENDS" --device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" \
 		--price "$$PRICE" --images "$$IMAGES" --check "$$CHECK" --set "$$SET"
 
-# A study file names its data set, seeds and backends: only what the user has set overrides it.
-asked = $(if $(filter file,$(origin $1)),,$($1))
+# A study file names its seeds: only what the user has set overrides them.
 study: export STUDY := $(STUDY)
-study: export DATASET := $(call asked,DATASET)
-study: export SEEDS := $(call asked,SEEDS)
-study: export BACKENDS := $(call asked,BACKENDS)
+study: export SEEDS := $(if $(filter file,$(origin SEEDS)),,$(SEEDS))
 study:
 	@$(BIN)/cyclebench study --dataset "$$DATASET" --seeds "$$SEEDS" --backends "$$BACKENDS" \
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" $(WHERE) -- "$$STUDY"
@@ -243,8 +242,6 @@ gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready
 	@.gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) "$$NEEDED" annotated-types numpy pytest
 	@touch $@
 
-# Without BACKENDS: those that are installed.
-gpu-check: export BACKENDS := $(call asked,BACKENDS)
 gpu-check: export MINUTES := $(or $(MINUTES),7)
 gpu-check:
 	@$(BIN)/cyclebench gpu-check --backends "$$BACKENDS" --minutes "$$MINUTES" --device "$$DEVICE" \

@@ -3,8 +3,10 @@
 A backend is a folder `<name>_impl` here. It has PACKAGES, the installed packages whose versions
 decide its numbers; a function `prepare(runtime)` for what must be done before the framework is
 imported; and a module `backend` with a class `Backend` that follows `backends.interface.Backend`.
-It may have COLOUR, as "#0072B2": that of its curves. Its title is the `framework` of `environment`.
-Adding a folder adds a backend; nothing else has to change.
+It may have COLOUR, as "#0072B2": that of its curves; and, for `cyclebench doctor`, GPU_BUILDS,
+VARIABLES and SETTINGS, all of `backends.releases`. Its title is the `framework` of `environment`.
+Adding a folder adds a backend; nothing else has to change but its extras in pyproject.toml, which
+`make setup` installs.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from backends.interface import Backend, Runtime
     from backends.model import Model
     from backends.objective import Objective
+    from backends.releases import GpuBuild, SettingsFile, Variable
 
 
 # What is compared where nobody says what, in the order of every difference and ratio; then others.
@@ -35,7 +39,7 @@ def available() -> tuple[str, ...]:
     Whether the framework is installed it does not say: see harness.system.interpreters.installed.
     """
     folders = Path(__file__).parent.glob("*_impl/backend.py")
-    names = {path.parent.name.removesuffix("_impl") for path in folders}
+    names = {path.parent.name[: -len("_impl")] for path in folders}  # Python 3.8 reads this, too
     return (*USUAL, *sorted(names - set(USUAL)))
 
 
@@ -43,9 +47,9 @@ def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Bac
     """Build the four networks of backend `name`. Raises KeyError for an unknown name."""
     if name not in available():
         raise KeyError(name)
-    package = f"backends.{name}_impl"
-    importlib.import_module(package).prepare(runtime)
-    return importlib.import_module(f"{package}.backend").Backend(model, objective, runtime)
+    _package(name).prepare(runtime)
+    module = importlib.import_module(f"backends.{name}_impl.backend")
+    return module.Backend(model, objective, runtime)
 
 
 def packages(name: str) -> tuple[str, ...]:
@@ -53,7 +57,22 @@ def packages(name: str) -> tuple[str, ...]:
 
     Of alternatives, such as a CPU and a GPU build, only one is installed.
     """
-    return importlib.import_module(f"backends.{name}_impl").PACKAGES
+    return _package(name).PACKAGES
+
+
+def gpu_builds(name: str) -> tuple[GpuBuild, ...]:
+    """Of the framework of backend `name`, as far as known; the usual one first. Imports none."""
+    return getattr(_package(name), "GPU_BUILDS", ())
+
+
+def variables(name: str) -> tuple[Variable, ...]:
+    """Of the environment, that change what backend `name` does. Imports no framework."""
+    return getattr(_package(name), "VARIABLES", ())
+
+
+def settings_file(name: str) -> SettingsFile | None:
+    """Which the framework of backend `name` follows, if there is one. Imports no framework."""
+    return getattr(_package(name), "SETTINGS", None)
 
 
 def colour(name: str) -> str | None:
@@ -63,7 +82,11 @@ def colour(name: str) -> str | None:
     """
     if name not in available():
         return None
-    return getattr(importlib.import_module(f"backends.{name}_impl"), "COLOUR", None)
+    return getattr(_package(name), "COLOUR", None)
+
+
+def _package(name: str) -> ModuleType:
+    return importlib.import_module(f"backends.{name}_impl")
 
 
 def interpreter_variable(name: str) -> str:

@@ -4,9 +4,29 @@ import os
 import sys
 
 from backends.interface import Runtime
+from backends.releases import GpuBuild, Variable
 
 PACKAGES = ("jax", "jaxlib")
 COLOUR = "#009E73"  # Okabe and Ito: bluish green
+# As read from the libraries of its plugins; for which drivers its documentation says.
+GPU_BUILDS = (
+    GpuBuild(
+        "JAX 0.9.2 for CUDA 13", "jax-cuda13-pjrt", "0.9.2", cuda=(13, 0),
+        compiled=((7, 5), (8, 0), (9, 0), (10, 0), (12, 0)), portable=((12, 0), None),
+    ),
+    GpuBuild(
+        "JAX 0.9.2 for CUDA 12", "jax-cuda12-pjrt", "0.9.2", cuda=(12, 0), portable=((12, 0), None),
+        compiled=((5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (12, 0)),
+    ),
+)  # fmt: skip
+TRUE = ("y", "yes", "t", "true", "on", "1")
+VARIABLES = (
+    Variable("JAX_DISABLE_JIT", "warning", lambda value: value.lower() in TRUE,
+             "JAX then compiles nothing: its times are not worth anything"),
+    Variable("XLA_PYTHON_CLIENT_PREALLOCATE", "warning",
+             lambda value: value not in ("0", "false", "False"),
+             "JAX then takes three quarters of a GPU's memory, also what other backends need"),
+)  # fmt: skip
 
 
 def prepare(runtime: Runtime) -> None:

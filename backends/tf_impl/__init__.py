@@ -5,9 +5,29 @@ import os
 import sys
 
 from backends.interface import Runtime
+from backends.releases import GpuBuild, SettingsFile, Variable
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras")
 COLOUR = "#D55E00"
+# As read from its files. Its portable code is refused by drivers and by XLA on Blackwell (10.0 on).
+GPU_BUILDS = (
+    GpuBuild(
+        "TensorFlow 2.21", "tensorflow", "2.21.0", cuda=(12, 0),
+        compiled=((6, 0), (7, 0), (8, 0), (8, 9)), portable=((9, 0), (9, 0)),
+    ),
+)  # fmt: skip
+VARIABLES = (
+    Variable("KERAS_BACKEND", "problem", lambda value: value != "tensorflow",
+             "Keras would compute with another framework than TensorFlow"),
+    Variable("TF_XLA_FLAGS", "warning", str.strip,
+             "XLA may then compile what runtime.compile leaves alone, in TensorFlow only"),
+    Variable("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "warning", lambda value: value == "python",
+             "protobuf is then slow, and not what TensorFlow is tested with"),
+)  # fmt: skip
+SETTINGS = SettingsFile(
+    "Keras's settings", "~/.keras", "KERAS_HOME", "keras.json",
+    {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"},
+)  # fmt: skip
 # Keras imports these for parts that nobody uses here, and does without them where they are missing:
 # a third of the seconds that a start takes.
 UNUSED = ("sklearn", "matplotlib")

@@ -3,9 +3,28 @@
 import os
 
 from backends.interface import Runtime
+from backends.releases import GpuBuild, Variable
 
 PACKAGES = ("torch",)
 COLOUR = "#0072B2"
+# As read from its files. Its cuDNN begins with Turing, and PyTorch asks it about every visible GPU.
+GPU_BUILDS = (
+    GpuBuild(
+        "PyTorch 2.13 of PyPI", "torch", "2.13.0", cuda=(13, 0),
+        compiled=((7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)), oldest=(7, 5),
+    ),
+    GpuBuild(
+        "PyTorch 2.13 for CUDA 12.6", "torch", "2.13.0+cu126", cuda=(12, 0), compiled=None
+    ),
+)  # fmt: skip
+VARIABLES = (
+    Variable("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "warning", lambda value: value == "1",
+             "PyTorch then begins with TF32, though runtime.tf32 says what is used in training"),
+    Variable("ATEN_CPU_CAPABILITY", "warning", str.strip,
+             "PyTorch is then kept from the processor's faster instructions, others are not"),
+    Variable("TORCHDYNAMO_DISABLE", "warning", lambda value: value != "0",
+             "runtime.compile then does nothing in PyTorch"),
+)  # fmt: skip
 
 
 def prepare(runtime: Runtime) -> None:

@@ -84,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Of all commands; nothing is imported for it."""
     parser = Parser(
         prog="cyclebench",
-        description="Do a PyTorch CycleGAN and a TensorFlow CycleGAN learn the same, equally fast?",
+        description="Do CycleGANs in different frameworks learn the same, equally fast?",
         epilog="example: cyclebench compare --dataset seasons",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

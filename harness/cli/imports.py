@@ -60,7 +60,7 @@ def add_import(commands: shared.Commands) -> None:
     shared.add(losses, "--json")
     checkpoint = kinds.add_parser(
         "checkpoint",
-        help="the CycleGAN authors' four .pth files as a model both backends load",
+        help="the CycleGAN authors' four .pth files as a model that every backend loads",
         epilog="example: cyclebench import checkpoint checkpoints/horse2zebra --preset paper"
         " --to models/horse2zebra",
     )

@@ -27,7 +27,7 @@ from harness.system.waiting import wait_policy
 # The longest silence of a process that computes with a framework: a first step that compiles for a
 # new GPU, float64 gradients on a CPU.
 FRAMEWORK_SECONDS = 1800.0
-# Warnings are kept: in them TensorFlow says why it sees no GPU.
+# Of what TensorFlow and XLA log warnings are kept: in them they say why they see no GPU.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1", "PYTHONUNBUFFERED": "1"}
 LAST = {"finish", "stop"}  # commands after which a child ends by itself
 LEAVING_SECONDS = 10.0

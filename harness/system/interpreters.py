@@ -168,8 +168,14 @@ def remedy(name: str) -> str:
     variable, python = backends.interpreter_variable(name), backends.interpreter(name)
     if os.environ.get(variable):
         return f"set {variable} to the Python of an environment that has what it needs, or unset it"
-    if python == Path(sys.executable) and name not in backends.USUAL:
-        return f"run `{python} -m pip install -e .[{name}]`"
     if python == Path(sys.executable):
-        return "run `make setup`"
-    return f"remove {python.parent.parent} and run `make setup`"
+        return f"run {setup([name])}"
+    return f"remove {python.parent.parent} and run {setup([name])}"
+
+
+def setup(names: Iterable[str] = (), build: str = "") -> str:
+    """The command that installs these backends, in that build, beside the usual ones."""
+    others = [name for name in names if name not in backends.USUAL]
+    words = [f"BUILD={build}"] if build else []
+    words += [f"BACKENDS={','.join((*backends.USUAL, *others))}"] if others else []
+    return f"`{' '.join(['make setup', *words])}`"

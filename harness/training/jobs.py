@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backends import USUAL
 from harness.config.experiment import Experiment
 from harness.data import Images, Prepared
 from harness.data.cache import cache_folder
@@ -61,7 +62,7 @@ class ComparisonRequest:
     dataset: str | None = None
     preset: str | None = None
     seeds: tuple[int, ...] = (0,)
-    backends: tuple[str, ...] = ("torch", "tf")
+    backends: tuple[str, ...] = USUAL
     device: str | None = None
     data_dir: Path | None = None
     results: Path = Path("results")

@@ -5,7 +5,7 @@ out: the step it stands at and the steps after which it is to be told to evaluat
 `{"train": until_step}`, `{"evaluate": "translations" | "everything"}`, `{"finish": true}`,
 `{"stop": state}`; each is answered by one event. While it works on one for long it says
 `{"alive": true}` now and then. Between commands the process is blocked in a read, so it takes
-nothing from the other backend's turn. If the parent vanishes, it leaves a checkpoint.
+nothing from another backend's turn. If the parent vanishes, it leaves a checkpoint.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import backends
 from harness.tools.environments import choose as choosing
 from harness.tools.environments import commands, install, stamps
 
@@ -21,7 +22,7 @@ case "$*" in
         echo "$*" >> "$FAKE_LOG"
         mkdir -p "$last/bin" && cp "$0" "$last/bin/python" ;;
     *"-Im pip --version"*) {pip_version} ;;
-    *find_spec*) cat "$here/missing" 2>/dev/null; exit 0 ;;
+    *PackageNotFoundError*) cat "$here/missing" 2>/dev/null; exit 0 ;;
     *"-Im pip"*) echo "$*" >> "$FAKE_LOG"; {pip} ;;
 esac
 """
@@ -50,7 +51,8 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "LOCK", root / ".venv.lock")
     monkeypatch.setattr(commands, "KERNEL_DRIVER", root / "none")
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "told"))
-    monkeypatch.delenv("PIP_ARGS", raising=False)
+    for name in ("PIP_ARGS", *map(backends.interpreter_variable, backends.available())):
+        monkeypatch.delenv(name, raising=False)
     return root
 
 

@@ -1,18 +1,16 @@
 """What is looked at before a comparison, each with what helps."""
 
-import functools
 import os
-import venv
 
 import pytest
 
+import backends
 from harness.metrics.weights import OFFLINE_VARIABLE
 from harness.tools.doctor import examine as examining
-from harness.tools.doctor import machine, packages
+from harness.tools.doctor import machine
 from harness.tools.doctor.check import Check, answer, as_json, ok
 from harness.tools.doctor.examine import examine
-from harness.tools.doctor.settings import check_keras, check_variables
-from harness.tools.environments import installed
+from harness.tools.doctor.settings import check_settings, check_variables
 
 
 def state(checks, name):
@@ -24,100 +22,8 @@ def state(checks, name):
 def unprobed(monkeypatch):
     """No processes of frameworks, no look at all packages, no waiting: these take seconds."""
     monkeypatch.setattr(examining, "start_probes", lambda gpu, one_by_one: ())
-    monkeypatch.setattr(packages.installed, "describe", lambda names: described())
+    monkeypatch.setattr(examining, "look", lambda names: [ok("packages", "not looked at")])
     monkeypatch.setattr(machine, "SAMPLE", 0.01)
-
-
-@functools.cache
-def described():
-    """This environment; a look at all its packages takes long."""
-    return installed.describe([packages.OWN, *packages.FRAMEWORKS, *packages.IMPORTED])
-
-
-def environment(serves=("torch", "tf"), is_own=True, **fields):
-    """This one, with other fields."""
-    return packages.Environment(tuple(serves), is_own, **{**described(), **fields})
-
-
-@pytest.mark.parametrize(
-    ("requirement", "said"),
-    [
-        ("numpy>=1", ""),
-        ("torch==2.13.0", ""),  # of which a build for the CPU is installed
-        ("numpy==1.0", "numpy is"),
-        ("no-such-package>=1", "no-such-package is missing"),
-        ("no-such-package; python_version < '3'", ""),
-        ("no-such-package; extra == 'tf-cuda'", ""),
-        ("no-such-package; extra == 'harness'", "no-such-package is missing"),
-    ],
-)
-def test_packages_are_those_asked_for(requirement, said):
-    check = packages.check_pins(environment(requires={packages.OWN: [requirement]}))
-    assert check.state == ("problem" if said else "ok")
-    assert said in check.found and bool(check.fix) is bool(said)
-
-
-def test_an_environment_of_one_backend_needs_its_own_packages_only():
-    asked_for = ["a; extra == 'harness'", "b; extra == 'tf'", "c; extra == 'tf-cuda'", "d>=1"]
-    of_tf = environment(("tf",), False, requires={packages.OWN: asked_for},
-                        versions={"tensorflow": "2.21.0", "d": "1"})  # fmt: skip
-    found = packages.check_pins(of_tf)
-    assert (found.name, found.found) == ("packages of tf", "c is missing")
-
-
-@pytest.mark.parametrize(("version", "state"), [("3.11.7", "ok"), ("3.9.1", "problem")])
-def test_python_is_within_the_range(version, state):
-    of_it = environment(python_range="<3.13,>=3.10", python=version)
-    assert packages.check_python(of_it).state == state
-
-
-def test_two_packages_of_tensorflow_spoil_each_other():
-    assert packages.check_tensorflow(environment(versions={})).state == "problem", "none"
-    both = dict.fromkeys(packages.TENSORFLOWS, "2.21.0")
-    found = packages.check_tensorflow(environment(versions=both, prefix="/x/.venv"))
-    assert found.state == "problem" and found.fix == "remove /x/.venv, then `make setup`"
-
-
-def test_files_that_two_packages_write_are_told_with_the_one_thing_that_helps(monkeypatch):
-    shared = [{"packages": ["nvidia-cudnn-cu12", "nvidia-cudnn-cu13"], "files": 2, "different": 1,
-               "example": "nvidia/cudnn/lib/libcudnn.so.9"}]  # fmt: skip
-    monkeypatch.delenv("CYCLEBENCH_PYTHON_TF", raising=False)
-    spoilt = environment(("tf",), False, prefix="/x/.venv-tf", shared=shared)
-    found = packages.check_shared_files(spoilt)
-    assert found.state == "problem" and found.fix == "remove /x/.venv-tf, then `make setup`"
-    monkeypatch.setenv("CYCLEBENCH_PYTHON_TF", "/x/.venv-tf/bin/python")
-    assert packages.check_shared_files(spoilt).fix.startswith("unset CYCLEBENCH_PYTHON_TF")
-    same = environment(shared=[{**shared[0], "different": 0}])
-    assert packages.check_shared_files(same).state == "ok"
-
-
-def test_a_framework_from_elsewhere_is_told(tmp_path):
-    found = packages.check_origins(environment(origins={"keras": str(tmp_path / "keras.py")}))
-    assert found.state == "warning" and f"keras from {tmp_path}" in found.found
-
-
-def test_the_environment_of_another_interpreter_describes_itself(tmp_path, monkeypatch):
-    """A venv that is empty but for one package of the harness's name."""
-    other = tmp_path / ".venv-tf"
-    venv.create(other, symlinks=True)
-    python = other / "bin" / "python"
-    monkeypatch.setenv("CYCLEBENCH_PYTHON_TF", str(python))
-    names = {check.name: check for check in packages.check_packages()}
-    assert names["packages"].state == "ok"
-    assert names["cyclebench of tf"].state == "problem"
-    monkeypatch.setattr(packages.installed, "describe", lambda names: described())
-    folder = next(other.glob("lib/python3*/site-packages")) / "cyclebench-0.1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: cyclebench\nVersion: 0.1.0\nRequires-Python: >=3.10\n"
-        "Requires-Dist: numpy==2.4.6\n"
-    )
-    names = {check.name: check for check in packages.check_packages()}
-    assert names["Python of tf"].state == "ok" and str(other) in names["Python of tf"].found
-    assert names["packages of tf"].found == "numpy is missing"
-    python.unlink()
-    names = {check.name: check for check in packages.check_packages()}
-    assert names["environment of tf"].fix.startswith("set CYCLEBENCH_PYTHON_TF to the Python of")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +37,17 @@ def test_the_environment_of_another_interpreter_describes_itself(tmp_path, monke
         ("[1]", "warning"),
     ],
 )
-def test_settings_of_keras_can_change_networks(tmp_path, content, state):
+def test_settings_of_keras_can_change_networks(tmp_path, monkeypatch, content, state):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     if content is not None:
         (tmp_path / "keras.json").write_text(content)
-    assert check_keras(tmp_path / "keras.json").state == state
+    found = check_settings(backends.settings_file("tf"))
+    assert found.state == state and found.name == "Keras's settings"
+    remove = f"remove {tmp_path}/keras.json: it is written anew"
+    assert found.fix == ("" if state == "ok" else remove)
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_settings(backends.settings_file("tf")).state == "ok", "in .keras there"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +57,12 @@ def test_settings_of_keras_can_change_networks(tmp_path, content, state):
         ("KERAS_BACKEND", "tensorflow", None),
         ("CUDA_LAUNCH_BLOCKING", "1", "warning"),
         ("CUDA_LAUNCH_BLOCKING", "0", None),
+        ("TORCHDYNAMO_DISABLE", "1", "warning"),
+        ("JAX_DISABLE_JIT", "True", "warning"),
+        ("JAX_DISABLE_JIT", "0", None),
+        ("XLA_PYTHON_CLIENT_PREALLOCATE", "true", "warning"),
+        ("XLA_PYTHON_CLIENT_PREALLOCATE", "false", None),
+        ("XLA_FLAGS", "--xla_dump_to=/tmp", "warning"),
         ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", "warning"),
         ("LD_PRELOAD", "/lib/libjemalloc.so", "warning"),
         ("CYCLEBENCH_MIRROR", "ftp://here", "problem"),
@@ -152,19 +71,29 @@ def test_settings_of_keras_can_change_networks(tmp_path, content, state):
     ],
 )
 def test_variables_that_matter_are_named(variable, value, state_then):
-    assert state(check_variables({variable: value}), variable) == state_then
+    assert state(check_variables(backends.available(), {variable: value}), variable) == state_then
+
+
+def test_variables_of_a_backend_that_is_not_here_do_not_matter():
+    environment = {"JAX_DISABLE_JIT": "1", "KERAS_BACKEND": "torch", "LD_PRELOAD": "/x.so"}
+    for names, told in (
+        (("jax",), {"JAX_DISABLE_JIT", "LD_PRELOAD"}),
+        (backends.USUAL, {"KERAS_BACKEND", "LD_PRELOAD"}),
+    ):
+        found = {each.name for each in check_variables(names, environment) if each.fix}
+        assert found == told
 
 
 def test_threads_and_libraries_in_the_environment(tmp_path):
-    assert state(check_variables({"OMP_NUM_THREADS": "1"}), "thread settings") == "warning"
-    assert state(check_variables({}), "thread settings") == "ok"
+    for given, then in (({"OMP_NUM_THREADS": "1"}, "warning"), ({}, "ok")):
+        assert state(check_variables(backends.USUAL, given), "thread settings") == then
     (tmp_path / "libcudnn.so.9").touch()
     path = {"LD_LIBRARY_PATH": f"/nowhere:{tmp_path}"}
-    assert state(check_variables(path), "LD_LIBRARY_PATH") == "warning"
+    assert state(check_variables(backends.USUAL, path), "LD_LIBRARY_PATH") == "warning"
 
 
 def test_passwords_of_proxies_are_not_shown():
-    checks = check_variables({"https_proxy": "http://me:secret@proxy.example:3128"})
+    checks = check_variables(backends.USUAL, {"https_proxy": "http://me:secret@proxy.example:3128"})
     said = next(each.found for each in checks if each.name == "proxies")
     assert said == "https_proxy proxy.example"
 
@@ -211,6 +140,17 @@ def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatc
     names = [each.name for each in examine(tmp_path / "results")]
     assert {"load", "cores", "packages", "GPU", "results", "cache", "Inception weights"} <= {*names}
     assert sorted(os.walk(tmp_path)) == before
+
+
+def test_settings_are_looked_at_for_the_backends_that_are_to_work_here(
+    unprobed, own_cache, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JAX_DISABLE_JIT", "1")
+    for names in (backends.USUAL, ("torch", "jax")):
+        monkeypatch.setattr(examining, "expected", lambda names=names: names)
+        found = {each.name for each in examine(tmp_path)}
+        assert ("Keras's settings" in found) is ("tf" in names)
+        assert ("JAX_DISABLE_JIT" in found) is ("jax" in names)
 
 
 def test_the_program_says_so_in_a_line_or_in_json():

@@ -70,6 +70,17 @@ def test_what_a_backend_answers_is_judged(answers, state, says):
     assert bool(found.fix) is (state != "ok")
 
 
+def test_what_helps_names_the_backend_that_make_setup_does_not_install_by_itself():
+    assert judge("torch", [ProbeAnswer("torch", "cpu", {}, "x")]).fix == "`make setup`"
+    on_cpu = ProbeAnswer("jax", "cpu", SEEN)
+    assert judge("jax", [ProbeAnswer("jax", "cpu", {}, "x")]).fix == (
+        "`make setup BACKENDS=torch,tf,jax`"
+    )
+    assert judge("jax", [on_cpu, ProbeAnswer("jax", "cuda", {}, "x")]).fix == (
+        "`make setup BUILD=cuda BACKENDS=torch,tf,jax`, or ask for --device cpu"
+    )
+
+
 def test_a_probe_trains_a_step_and_translates_and_says_what_it_is_at(monkeypatch, capsys):
     done = []
 
@@ -90,7 +101,6 @@ def test_a_probe_trains_a_step_and_translates_and_says_what_it_is_at(monkeypatch
             done.append(("train", steps))
 
     monkeypatch.setattr(probe, "Stopwatch", Stopwatch)
-    monkeypatch.setitem(probe.sys.modules, "matplotlib", None)
     events = []
 
     class Parent:

@@ -7,10 +7,11 @@ import re
 import pytest
 from fake_gpus import Card, Driver, Nvml, machine
 
+import backends
 from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
 from harness.tools.doctor import examine as examining
 from harness.tools.doctor.examine import examine
-from harness.tools.doctor.gpus import WHEELS, check_gpus
+from harness.tools.doctor.gpus import check_gpus
 
 GIB = 2**30
 BOTH = ("torch", "tf")
@@ -22,13 +23,15 @@ B200 = Card("NVIDIA B200", 180 * GIB, (10, 0))
 RTX5090 = Card("NVIDIA GeForce RTX 5090", 32 * GIB, (12, 0), free=31 * GIB)
 
 
-def checks(*cards, names=BOTH, environment=None, **given):
-    """By name."""
+def checks(*cards, names=BOTH, builds=None, environment=None, **given):
+    """By name. `builds`: others than the usual ones."""
+    usual_ones = {name: next(iter(backends.gpu_builds(name)), None) for name in names}
+    builds = {**usual_ones, **(builds or {})}
     with machine(*cards, **given):
         gpus = visible_gpus()
         state = gpu_state(gpus[0]) if gpus else {}
         usual = not gpu_is_expected()
-        found = list(check_gpus(gpus, why_no_gpu(), usual, state, names, environment or {}))
+        found = list(check_gpus(gpus, why_no_gpu(), usual, state, builds, environment or {}))
     assert all(bool(each.fix) is (each.state != "ok") for each in found)
     return {each.name: each for each in found}
 
@@ -65,7 +68,8 @@ def test_without_a_gpu_the_reason_is_told(given, state):
         (12040, BOTH, "PyTorch 2.13 of PyPI needs CUDA 13.0"),
         (12040, ("tf",), None),
         (11080, BOTH, "PyTorch 2.13 of PyPI needs CUDA 13.0, TensorFlow 2.21 needs CUDA 12.0"),
-        (13000, BOTH, None),
+        (12040, ("tf", "jax"), "; JAX 0.9.2 for CUDA 13 needs CUDA 13.0"),
+        (13000, (*BOTH, "jax"), None),
     ],
 )
 def test_a_driver_that_is_too_old_for_a_build_is_told(version, names, says):
@@ -79,7 +83,8 @@ def test_a_driver_that_is_too_old_for_a_build_is_told(version, names, says):
     [
         (Card(mode=0), "compute mode", "ok", "DEFAULT", ""),
         (Card(mode=2), "compute mode", "problem", "PROHIBITED: .*", "-c DEFAULT"),
-        (Card(mode=3), "compute mode", "problem", "EXCLUSIVE_PROCESS: .*", "BACKENDS=torch"),
+        (Card(mode=3), "compute mode", "problem", "EXCLUSIVE_PROCESS: .*",
+         "BACKENDS=torch, then BACKENDS=tf"),
         (Card(free=79 * GIB), "GPU memory", "ok", "79.0 of 80.0 GiB free", ""),
         (Card(free=3 * GIB), "GPU memory", "warning", "3.0 of 80.0 GiB free", "smaller images"),
         (Card(free=GIB), "GPU memory", "problem", "1.0 of 80.0 GiB free", "smaller images"),
@@ -110,25 +115,29 @@ def test_an_old_card_beside_a_new_one_keeps_pytorch_from_both():
         assert found.state == "problem" and "Quadro K620" in found.found
         assert f"CUDA_VISIBLE_DEVICES={new.uuid}" in found.fix
     assert "older GPU" not in checks(old, new, CUDA_VISIBLE_DEVICES="1")
-    assert "older GPU" not in checks(old, new, names=("tf",))
+    assert "older GPU" not in checks(old, new, names=("tf", "jax"))
+    older_build = {"torch": backends.gpu_builds("torch")[1]}
+    assert "older GPU" not in checks(old, new, builds=older_build)
     assert "older GPU" not in checks(A100, T4)
 
 
 @pytest.mark.parametrize(
-    ("card", "torch", "tf"),
+    ("card", "torch", "tf", "jax"),
     [
-        (V100, "has no code", None),
-        (T4, None, None),
-        (A100, None, None),
-        (Card("RTX 4090", capability=(8, 9)), None, None),
-        (H100, None, "at its first use"),
-        (B200, None, "has no code"),
-        (RTX5090, None, "has no code"),
+        (V100, "has no code", None, "has no code"),
+        (T4, None, None, None),
+        (A100, None, None, None),
+        (Card("RTX 4090", capability=(8, 9)), None, None, None),
+        (H100, None, "at its first use", None),
+        (B200, None, "has no code", None),
+        (RTX5090, None, "has no code", None),
+        # Later than any of which something is known.
+        (Card("A later one", capability=(13, 0)), "has no code", "has no code", None),
     ],
 )
-def test_what_builds_hold_for_a_card_is_told(card, torch, tf):
-    found = checks(card)
-    for name, said in (("torch", torch), ("tf", tf)):
+def test_what_builds_hold_for_a_card_is_told(card, torch, tf, jax):
+    found = checks(card, names=(*BOTH, "jax"))
+    for name, said in (("torch", torch), ("tf", tf), ("jax", jax)):
         check = found.get(f"kernels of {name}")
         assert (said in check.found) if said else check is None
 
@@ -138,6 +147,15 @@ def test_on_blackwell_there_is_pytorch_and_on_volta_tensorflow():
     assert checks(V100)["kernels of torch"].fix.startswith("BACKENDS=tf")
     assert checks(B200, names=("tf",))["kernels of tf"].fix == "another build"
     assert "kernels of tf" not in checks(B200, names=("torch",))
+    assert checks(B200, names=(*BOTH, "jax"))["kernels of tf"].fix.startswith("BACKENDS=torch,jax,")
+    older = {name: backends.gpu_builds(name)[1] for name in ("torch", "jax")}
+    assert not {"kernels of torch", "kernels of jax"} & checks(V100, builds=older).keys()
+
+
+def test_three_backends_need_more_of_a_gpus_memory_than_two():
+    card = Card(free=9 * GIB // 2)
+    assert checks(card)["GPU memory"].state == "ok"
+    assert checks(card, names=(*BOTH, "jax"))["GPU memory"].state == "warning"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +178,8 @@ def test_without_nvml_there_is_still_what_the_driver_says():
 
 
 def test_a_backend_of_which_nothing_is_known_is_left_alone():
-    assert "jax" not in WHEELS
-    assert {each.state for each in checks(B200, names=("jax",)).values()} == {"ok"}
+    found = checks(B200, names=("jax",), builds={"jax": None})
+    assert {each.state for each in found.values()} == {"ok"} and "kernels of jax" not in found
 
 
 @pytest.mark.parametrize(
@@ -183,7 +201,7 @@ def test_an_examination_probes_as_the_gpu_allows_and_ends_what_it_has_started(
 
     monkeypatch.setattr(examining, "start_probes", start)
     monkeypatch.setattr(examining, "check_machine", lambda: ())
-    monkeypatch.setattr(examining, "check_packages", lambda: iter(()))
+    monkeypatch.setattr(examining, "look", lambda names: [])
     with machine(*cards):
         walk = examine(tmp_path)
         assert next(walk).name == "GPU"

@@ -22,8 +22,8 @@ from harness.tools.environments.choose import SetupRequest, choose
 PACKAGE = Path("harness/tools/environments")
 # What the package imports besides Python's own library.
 NEEDED = (
-    "harness/__init__.py", "harness/system/__init__.py", "harness/system/errors.py",
-    "harness/tools/__init__.py",
+    "backends/__init__.py", "harness/__init__.py", "harness/system/__init__.py",
+    "harness/system/errors.py", "harness/tools/__init__.py",
 )  # fmt: skip
 
 
@@ -105,6 +105,7 @@ def test_a_setup_that_is_interrupted_goes_on_the_next_time(tmp_path):
     root = tmp_path / "checkout"
     shutil.copytree(REAL / PACKAGE, root / PACKAGE)
     (root / "harness/system").mkdir()
+    (root / "backends").mkdir()
     for name in (*NEEDED, "pyproject.toml"):
         shutil.copy(REAL / name, root / name)
     python = fake_python(root / ".venv" / "bin" / "python", pip="sleep 60")
@@ -205,17 +206,21 @@ def test_make_starts_a_program_of_the_environment(tmp_path):
     """The Makefile itself, with an environment for these sources that is ready, or cannot be."""
     target = program(made(tmp_path) / "bin" / "program", '#!/bin/sh\nprintf "%s|" "$@"\n')
     refuse = 'case "$*" in *"--build x"*) exit 2;; esac'
-    fake = program(tmp_path / "python3", f'#!/bin/sh\n{refuse}\necho "{target.parent}"\n')
+    keep = f'echo "$*" > {tmp_path}/told'
+    fake = program(tmp_path / "python3", f'#!/bin/sh\n{refuse}\n{keep}\necho "{target.parent}"\n')
     (tmp_path / "test.mk").write_text(MAKEFILE.format(root=REAL))
 
     def make(*arguments):
         command = ["make", "-f", str(tmp_path / "test.mk"), "mine", *arguments]
         # As if no other make had started this test.
-        given = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "PYTHON")
+        given = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "PYTHON", "BACKENDS", "AA")
         kept = {name: value for name, value in os.environ.items() if name not in given}
         return subprocess.run(command, cwd=REAL, capture_output=True, text=True, env=kept)
 
     assert make(f"PYTHON={fake}").stdout == "a  'b' $(c)|--|-x||"
+    assert "ready --build  --backends=, --this-python" in (tmp_path / "told").read_text()
+    make(f"PYTHON={fake}", "BACKENDS=torch,jax", "AA=new", "BUILD=cpu")
+    assert "--build cpu --backends=torch,jax,new " in (tmp_path / "told").read_text()
     failed = make(f"PYTHON={fake}", "BUILD=x")
     assert failed.returncode == 2 and failed.stdout == "" and "not found" not in failed.stderr
     missing = make("PYTHON=/none/python3")
@@ -278,10 +283,12 @@ def test_files_of_two_packages_are_found_in_wheels_and_environments(tmp_path, ca
 
 
 def test_an_environment_describes_itself():
-    command = [sys.executable, "-I", installed.__file__, "cyclebench", "numpy", "none"]
+    command = [sys.executable, "-I", installed.__file__, "cyclebench", "numpy", "pillow", "none"]
     facts = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert facts["python"].startswith(PYTHON) and facts["prefix"] == sys.prefix
-    assert facts["versions"]["numpy"] and "numpy" in facts["origins"]
+    assert facts["python_range"].startswith("<3.14")
+    assert facts["versions"]["numpy"] and facts["origins"].keys() == {"numpy", "PIL"}
+    assert any(text.startswith("numpy") for text in facts["requires"]["scipy"])
     requires = [text.replace('"', "'") for text in facts["requires"]["cyclebench"]]
     assert any("extra == 'torch'" in text for text in requires)
     assert "none" not in facts["versions"] and facts["shared"] == []

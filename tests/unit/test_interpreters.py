@@ -162,6 +162,6 @@ def test_a_backend_beyond_the_usual_is_expected_where_it_is_installed_or_has_a_p
     assert interpreters.expected() == (*backends.USUAL, "jax")
 
 
-def test_what_brings_a_backend_that_make_setup_does_not_install():
-    assert interpreters.remedy("jax").endswith("-m pip install -e .[jax]`")
+def test_what_brings_a_backend_that_make_setup_does_not_install_by_itself():
+    assert interpreters.remedy("jax") == "run `make setup BACKENDS=torch,tf,jax`"
     assert interpreters.remedy("torch") == "run `make setup`"

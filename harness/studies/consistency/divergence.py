@@ -58,7 +58,7 @@ def divergence(
     Columns: kind ("between" backends, "within" one, "moved": from its own start), reference and
     backend (names), variant ("same": nothing changed; "ulp", "threads", ...: see
     `neutral_changes`), draw, step (0: the start), weights, outputs, losses (see
-    trajectory.distances). `between`, variant "ulp": both backends start from the same nudged
+    trajectory.distances). `between`, variant "ulp": both start from the same nudged
     weights. Written to `divergence.csv` in `folder`, with what was left out in `divergence.json`. A
     trajectory already on disk is not made again; Ctrl-C keeps those that are finished. Raises
     UserError for bad steps, WorkerFailed if a training dies.

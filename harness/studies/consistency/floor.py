@@ -167,7 +167,7 @@ def _ratio(
     noise: pd.Series,
     steps: Sequence[int],
 ) -> Ratio:
-    """`about`: reference, backend, measure, phase. `own`: curves of either backend and itself."""
+    """`about`: reference, backend, measure, phase. `own`: curves of each backend and itself."""
     gap = geometric_mean(gaps)
 
     def means(curves: pd.DataFrame) -> list[float]:

@@ -56,7 +56,7 @@ def make_page(study: Study, findings: ConsistencyFindings) -> Page:
         ),
         Section("How this was made", (Note(_command(study), "command"),)),
     )
-    title = "are two frameworks more different than two runs of one?"
+    title = "are frameworks more different than two runs of one?"
     return Page(
         f"{study.record['dataset']}: {title}",
         _about(study),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from backends import USUAL
 from harness.config.experiment import Experiment, check_backends, load_experiment
 from harness.data import Prepared
 from harness.launch.launch import HERE, LaunchRequest
@@ -41,7 +42,7 @@ class ConsistencyOptions:
     `pairs` of runs in the calibration, as many for A/A as for A/B."""
 
     dataset: str = "seasons"
-    backends: tuple[str, ...] = ("torch", "tf")
+    backends: tuple[str, ...] = USUAL
     data_dir: Path | None = None
     results: Path = Path("results")
     overrides: tuple[str, ...] = ()

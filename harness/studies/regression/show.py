@@ -19,7 +19,7 @@ from harness.studies.regression.measurement import Measurement
 OVER_STARTS = (
     "Intervals of times are over starts of the processes: what the machine itself differs from day"
     " to day is in the ratio, not in its interval; three baselines of different days put it there."
-    " Where all backends moved alike, suspect the machine: the time relative to the other backend,"
+    " Where all backends moved alike, suspect the machine: the time relative to another backend,"
     " of blocks run in turns, shows that."
 )
 OVER_DAYS = "Intervals of times are over {} of the baseline, and so about any such day."

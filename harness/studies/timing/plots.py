@@ -121,7 +121,7 @@ def _rows(axis: Axes, labels: list[str]) -> None:
 
 
 def _phase_figure(timed: Sequence[BenchEntry]) -> Drawn:
-    """A panel a result, of its own width: both backends' pieces, one bar below the other."""
+    """A panel a result, of its own width: every backend's pieces, a bar each."""
 
     def draw(axis: Axes, entry: BenchEntry) -> None:
         for place, side in enumerate(entry.sides):

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import backends
 from harness.processes.process import Child
 from harness.system import interpreters
 from harness.system.errors import UserError, WorkerFailed
 from harness.tools.doctor.check import Check, ok
-from harness.tools.doctor.settings import keras_file
 
 # Seconds from a process's start until it is given up: a quiet machine takes ten on the CPU. On a
 # GPU a framework may have to compile its kernels first, which the driver keeps for the next time.
@@ -65,11 +65,12 @@ class Probe:
         self._refused = ""  # why its Python cannot be used
 
     def start(self) -> None:
-        """Its imports are to leave no trace: no byte code, no folder of Keras's settings."""
-        # Of TensorFlow everything: why it sees no GPU it says in warnings.
+        """Its imports are to leave no trace: no byte code, no settings of its framework's."""
+        # All that XLA and TensorFlow log: why they see no GPU they say in warnings.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        if "KERAS_HOME" not in os.environ and not keras_file().exists():
-            quiet["KERAS_HOME"] = os.devnull
+        settings = backends.settings_file(self.backend)
+        if settings and settings.variable not in os.environ and not settings.path.exists():
+            quiet[settings.variable] = os.devnull
         name, first = f"doctor {self.backend}", {"backend": self.backend, "device": self.device}
         self._began = time.monotonic()
         try:
@@ -164,13 +165,14 @@ def judge(name: str, answers: list[ProbeAnswer]) -> Check:
         found = f"no answer within {limit}: it was {late.why}"
         return Check(title, "warning", found, _with_log("look again when nothing else runs", late))
     if not first.seen:
-        fix = _with_log("`make setup`", first)
+        fix = _with_log(interpreters.setup([name]), first)
         return Check(title, "problem", f"does not train: {first.why}", fix)
     # Libraries of CUDA are there only after a step on the GPU.
     versions = {**first.seen["versions"], **last.seen.get("libraries", {})}
     installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     if not last.seen:
-        fix = _with_log("`make setup BUILD=cuda`, or ask for --device cpu", last)
+        setup = interpreters.setup([name], build="cuda")
+        fix = _with_log(f"{setup}, or ask for --device cpu", last)
         return Check(title, "problem", f"{installed}; cannot use the GPU: {last.why}", fix)
     threads = first.seen["threads"]
     return ok(title, f"{installed}; trains on {last.seen['device']}, {threads} threads")

@@ -1,55 +1,24 @@
 """What the driver and NVML say of the GPU that will be used, and what that means for a comparison.
 
-Nothing of this was tried on a GPU by those who wrote it; what frameworks' builds hold was read from
-their files.
+Nothing of this was tried on a GPU by those who wrote it. What builds hold their backends say.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from backends.releases import GpuBuild
 from harness.system.gpu import BFLOAT16, Gpu
 from harness.tools.doctor.check import Check, State, ok
 
 GIB = 2**30
-# Two processes have a context each, of up to 0.7 GB, besides what they train.
-LITTLE, TOO_LITTLE = 4 * GIB, 3 * GIB // 2
+# Every backend's process has a context, of up to 0.7 GB, besides what it trains: for each of them.
+LITTLE, TOO_LITTLE = 2 * GIB, 3 * GIB // 4
 CACHE = 4 * GIB  # bytes of compiled kernels that the driver is to keep: CUDA_CACHE_MAXSIZE
 SLOWED = ("hardware slowdown", "thermal limit", "hardware thermal slowdown", "power brake")
-OLDEST = (7, 5)  # compute capability that PyTorch's cuDNN begins with
-
-
-@dataclass(frozen=True)
-class Wheels:
-    """What a release holds. `compiled`: for these compute capabilities; of one major number code
-    also runs on a later minor one. `ptx`: the one whose portable code the driver compiles for
-    later GPUs, up to `newest`; None: there is none. `cuda`: version that the driver has to support.
-    """
-
-    title: str
-    compiled: tuple[tuple[int, int], ...]
-    ptx: tuple[int, int] | None
-    newest: tuple[int, int]
-    cuda: tuple[int, int]
-
-    def how(self, capability: tuple[int, int]) -> str:
-        """ "compiled", "at first use" or "not at all"."""
-        major, minor = capability
-        if any(has[0] == major and has[1] <= minor for has in self.compiled):
-            return "compiled"
-        portable = self.ptx is not None and self.ptx <= capability <= self.newest
-        return "at first use" if portable else "not at all"
-
-
-# By backend. TensorFlow's portable code is refused by drivers and by XLA on Blackwell (10.0 on).
-WHEELS = {
-    "torch": Wheels("PyTorch 2.13 of PyPI", ((7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)),
-                    None, (12, 1), (13, 0)),
-    "tf": Wheels("TensorFlow 2.21", ((6, 0), (7, 0), (8, 0), (8, 9)), (9, 0), (9, 0), (12, 0)),
-}  # fmt: skip
+Builds = Mapping[str, GpuBuild | None]
 
 
 def check_gpus(
@@ -57,11 +26,12 @@ def check_gpus(
     why: str,
     usual: bool,
     state: Mapping[str, Any],
-    names: Sequence[str],
+    builds: Builds,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[Check]:
     """`gpus`, `why`, `state`: as harness.system.gpu has them. `usual`: without a GPU it is as it
-    should be. `names`: of the backends."""
+    should be. `builds`: of every backend what is installed, or would be; None: nothing is known.
+    """
     if not gpus:
         found = f"none: {why}; the CPU is used"
         fix = "mend that, or go on with the CPU"
@@ -73,45 +43,45 @@ def check_gpus(
     others = f"; the first of {len(gpus)} visible ones is used" if len(gpus) > 1 else ""
     yield ok("GPU", f"{gpu.name}, {gpu.memory / GIB:.1f} GiB, compute capability "
                     f"{dotted(gpu.capability)}{others}")  # fmt: skip
-    yield from _builds(gpus, names, environment)
+    yield from _builds(gpus, builds, environment)
     if not gpu.has_bfloat16:
         yield ok("precision", "float32 (and float64, slow): bfloat16 and TF32 begin with compute"
                               f" capability {dotted(BFLOAT16)}")  # fmt: skip
-    yield from _sharing(gpu, state)
+    yield from _sharing(gpu, state, list(builds))
     yield from _speed(state)
 
 
-def _builds(
-    gpus: Sequence[Gpu], names: Sequence[str], environment: Mapping[str, str]
-) -> Iterator[Check]:
+def _builds(gpus: Sequence[Gpu], builds: Builds, environment: Mapping[str, str]) -> Iterator[Check]:
     """Whether the backends' builds run with this driver and these GPUs."""
-    gpu, wheels = gpus[0], {name: WHEELS[name] for name in names if name in WHEELS}
+    gpu, known = gpus[0], {name: build for name, build in builds.items() if build}
     found = f"{gpu.driver or 'version unknown'}, for CUDA up to {dotted(gpu.driver_cuda)}"
     needs = [
-        f"{wheel.title} needs CUDA {dotted(wheel.cuda)}"
-        for wheel in wheels.values()
-        if wheel.cuda > gpu.driver_cuda
+        f"{build.title} needs CUDA {dotted(build.cuda)}"
+        for build in known.values()
+        if build.cuda > gpu.driver_cuda
     ]
     if needs:
         fix = "update the driver (CUDA 13.0: 580 or newer), or install a build for an older CUDA"
         yield Check("driver", "warning", f"{found}; {', '.join(needs)}", fix)
     else:
         yield ok("driver", found)
-    old = [gpu for gpu in gpus if gpu.capability < OLDEST]
-    new = [gpu for gpu in gpus if gpu.capability >= OLDEST]
-    if "torch" in names and old and new:
-        found = f"{old[0].name} (compute capability {dotted(old[0].capability)}) is visible, too:"
-        fix = f"`export CUDA_VISIBLE_DEVICES={new[0].uuid}`, which is {new[0].name}"
-        yield Check("older GPU", "problem", f"{found} PyTorch's cuDNN then refuses every GPU", fix)
-    for name, wheel in wheels.items():
-        how, title = wheel.how(gpu.capability), f"kernels of {name}"
+    for build in known.values():
+        old = [gpu for gpu in gpus if gpu.capability < build.oldest]
+        new = [gpu for gpu in gpus if gpu.capability >= build.oldest]
+        if old and new:
+            found = f"{old[0].name} (compute capability {dotted(old[0].capability)}) is visible,"
+            fix = f"`export CUDA_VISIBLE_DEVICES={new[0].uuid}`, which is {new[0].name}"
+            found += f" too: {build.title} then refuses every GPU"
+            yield Check("older GPU", "problem", found, fix)
+    for name, build in known.items():
+        how, title = build.kernels(gpu.capability), f"kernels of {name}"
         of = f"compute capability {dotted(gpu.capability)}"
-        if how == "not at all":
-            rest = ",".join(other for other in names if other != name)
+        if how == "none":
+            rest = ",".join(other for other in builds if other != name)
             fix = f"BACKENDS={rest}, or another build" if rest else "another build"
-            yield Check(title, "warning", f"{wheel.title} has no code for {of}", fix)
+            yield Check(title, "warning", f"{build.title} has no code for {of}", fix)
         if how == "at first use":
-            found = f"{wheel.title} is compiled for {of} at its first use, which takes minutes"
+            found = f"{build.title} is compiled for {of} at its first use, which takes minutes"
             cache = environment.get("CUDA_CACHE_MAXSIZE", "")
             if cache.isdecimal() and int(cache) >= CACHE:
                 yield ok(title, found)
@@ -123,25 +93,26 @@ def _builds(
                 yield Check(title, "warning", found, fix)
 
 
-def _sharing(gpu: Gpu, state: Mapping[str, Any]) -> Iterator[Check]:
-    """Whether two processes may use the GPU, and what others leave of it."""
+def _sharing(gpu: Gpu, state: Mapping[str, Any], names: Sequence[str]) -> Iterator[Check]:
+    """Whether a process of every backend may use the GPU, and what others leave of it."""
     mode, free = state.get("compute_mode"), state.get("free_bytes")
     fix = "`nvidia-smi -c DEFAULT` as root"
     if mode == "PROHIBITED":
         yield Check("compute mode", "problem", f"{mode}: nothing may compute on the GPU", fix)
     elif mode is not None and mode.startswith("EXCLUSIVE"):
-        found = f"{mode}: of the two processes of a comparison the second would fail"
-        fix += "; or one backend after the other: BACKENDS=torch, then BACKENDS=tf"
+        found = f"{mode}: of the processes of a comparison all but the first would fail"
+        one_by_one = ", then ".join(f"BACKENDS={name}" for name in names)
+        fix += f"; or one backend after the other: {one_by_one}"
         yield Check("compute mode", "problem", found, fix)
     elif mode is not None:
         yield ok("compute mode", mode)
     if free is not None:
         found = f"{free / GIB:.1f} of {gpu.memory / GIB:.1f} GiB free"
-        if free >= LITTLE:
+        if free >= LITTLE * len(names):
             yield ok("GPU memory", found)
         else:
             fix = "end what else uses it; smaller images or batches; or BACKENDS one by one"
-            severity: State = "problem" if free < TOO_LITTLE else "warning"
+            severity: State = "problem" if free < TOO_LITTLE * len(names) else "warning"
             yield Check("GPU memory", severity, found, fix)
     others = state.get("other_processes")
     if others is None:

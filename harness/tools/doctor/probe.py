@@ -6,8 +6,6 @@ refuses to work: only a step tells.
 
 from __future__ import annotations
 
-import sys
-
 from harness.config.experiment import load_experiment
 from harness.processes.child import Parent, run
 from harness.system import provenance
@@ -16,10 +14,8 @@ from harness.training.timed_worker import Stopwatch
 
 def serve(parent: Parent) -> None:
     """The first line: a backend, and `cpu` or `cuda`."""
-    # Keras imports it where it is there, which takes seconds the first time, and makes folders.
-    sys.modules["matplotlib"] = None  # type: ignore[assignment]
     parent.progress(doing="starting")
-    small = ["model.blocks=0", "model.discriminator_layers=1"]  # TensorFlow traces them sooner
+    small = ["model.blocks=0", "model.discriminator_layers=1"]  # quick to compile
     experiment = load_experiment(None, "smoke", small).model_dump()
     threads = provenance.default_threads()
     timed = Stopwatch({**parent.first, "threads": threads, "experiment": experiment})

@@ -1,70 +1,59 @@
 """Settings outside this program that change what is computed, or how fast.
 
-They are variables of the environment, and Keras's file, which it reads when it is imported.
+They are variables of the environment, and files of settings that frameworks read by themselves.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import backends
+from backends.releases import SettingsFile, Variable
 from harness.data.connection import check_url
 from harness.data.fetch import MIRROR_VARIABLE
 from harness.metrics.weights import OFFLINE_VARIABLE
 from harness.system.errors import UserError
 from harness.system.untrusted import check_file, parse_json, shown
-from harness.tools.doctor.check import Check, State, ok
+from harness.tools.doctor.check import Check, ok
 
-THREADS = (
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)  # fmt: skip
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 CUDA_FILES = ("libcudnn*", "libcublas*", "libcudart*", "libnccl*")
-LARGEST_KERAS_FILE = 2**16  # bytes
-# What networks are built with; a backend states all else itself.
-KERAS_EXPECTED = {
-    "backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last",
-}  # fmt: skip
-# Variables that matter where the condition holds of their value: how much, and why.
-RISKY: tuple[tuple[str, State, Callable[[str], object], str], ...] = (
-    ("KERAS_BACKEND", "problem", lambda value: value != "tensorflow",
-     "Keras would compute with another framework than TensorFlow"),
-    ("NVIDIA_TF32_OVERRIDE", "warning", str.strip,
-     "CUDA libraries then use TF32 or not whatever runtime.tf32 says"),
-    ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "warning", lambda value: value == "1",
-     "PyTorch then begins with TF32, though runtime.tf32 says what is used in training"),
-    ("ONEDNN_DEFAULT_FPMATH_MODE", "warning", lambda value: value.upper() != "STRICT",
-     "oneDNN may then round float32 to fewer bits, in either framework"),
-    ("ONEDNN_MAX_CPU_ISA", "warning", lambda value: value.upper() not in ("DEFAULT", "ALL"),
-     "oneDNN is then kept from the processor's faster instructions"),
-    ("ATEN_CPU_CAPABILITY", "warning", str.strip,
-     "PyTorch is then kept from the processor's faster instructions, TensorFlow is not"),
-    ("TF_XLA_FLAGS", "warning", str.strip,
-     "XLA may then compile what runtime.compile leaves alone, in TensorFlow only"),
-    ("XLA_FLAGS", "warning", str.strip,
-     "options of XLA, which TensorFlow alone takes"),
-    ("CUDA_LAUNCH_BLOCKING", "warning", lambda value: value != "0",
-     "every operation on a GPU is then waited for: nothing timed is worth anything"),
-    ("TORCHDYNAMO_DISABLE", "warning", lambda value: value != "0",
-     "runtime.compile then does nothing in PyTorch"),
-    ("OMP_WAIT_POLICY", "warning", lambda value: value.upper() == "ACTIVE",
-     "threads of one framework then wait spinning, while the other has its turn"),
-    ("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "warning", lambda value: value == "python",
-     "protobuf is then slow, and not what TensorFlow is tested with"),
-    ("LD_PRELOAD", "warning", str.strip,
-     "another library, such as an allocator, comes before those that frameworks expect"),
+LARGEST_FILE = 2**16  # bytes
+# Of several frameworks' libraries; those of one framework are its backend's.
+VARIABLES = (
+    Variable("NVIDIA_TF32_OVERRIDE", "warning", str.strip,
+             "CUDA libraries then use TF32 or not whatever runtime.tf32 says"),
+    Variable("ONEDNN_DEFAULT_FPMATH_MODE", "warning", lambda value: value.upper() != "STRICT",
+             "oneDNN may then round float32 to fewer bits, in every framework that has it"),
+    Variable("ONEDNN_MAX_CPU_ISA", "warning",
+             lambda value: value.upper() not in ("DEFAULT", "ALL"),
+             "oneDNN is then kept from the processor's faster instructions"),
+    Variable("XLA_FLAGS", "warning", str.strip,
+             "options of XLA, which some frameworks compile with and others do not"),
+    Variable("CUDA_LAUNCH_BLOCKING", "warning", lambda value: value != "0",
+             "every operation on a GPU is then waited for: nothing timed is worth anything"),
+    Variable("OMP_WAIT_POLICY", "warning", lambda value: value.upper() == "ACTIVE",
+             "threads of one framework then wait spinning, while another has its turn"),
+    Variable("LD_PRELOAD", "warning", str.strip,
+             "another library, such as an allocator, comes before those that frameworks expect"),
 )  # fmt: skip
 
 
-def check_variables(environment: Mapping[str, str] = os.environ) -> Iterator[Check]:
-    """Those that are set; values are shown, but for passwords in addresses."""
-    for name, state, matters, why in RISKY:
-        value = environment.get(name, "")
-        if value and matters(value):
-            yield Check(name, state, f"{value[:100]}: {why}", f"unset {name}")
+def check_variables(
+    names: Iterable[str], environment: Mapping[str, str] = os.environ
+) -> Iterator[Check]:
+    """Those that are set, of all and of the backends `names`; values are shown, but for passwords
+    in addresses."""
+    of_backends = [variable for name in names for variable in backends.variables(name)]
+    for variable in (*VARIABLES, *of_backends):
+        value = environment.get(variable.name, "")
+        if value and variable.matters(value):
+            found = f"{value[:100]}: {variable.why}"
+            yield Check(variable.name, variable.state, found, f"unset {variable.name}")
     threads = ", ".join(f"{name}={environment[name]}" for name in THREADS if environment.get(name))
     if threads:
         found = f"{threads}: backends are given their threads and ignore it, scoring does not"
@@ -106,29 +95,24 @@ def _host(address: str) -> str:
         return "(no address)"
 
 
-def keras_file() -> Path:
-    home = os.environ.get("KERAS_HOME")
-    return Path(home or os.path.expanduser("~/.keras")) / "keras.json"  # noqa: PTH111
-
-
-def check_keras(file: Path) -> Check:
-    """The user's settings of Keras, which it follows whoever imports it."""
-    name, fix = "Keras's settings", f"remove {file}: Keras writes it anew"
+def check_settings(file: SettingsFile) -> Check:
+    """The user's settings of a framework, which it follows whoever imports it."""
+    name, path, fix = file.title, file.path, f"remove {file.path}: it is written anew"
     try:
-        check_file(file, LARGEST_KERAS_FILE)
-        settings = parse_json(file.read_text(encoding="utf-8"))
+        check_file(path, LARGEST_FILE)
+        settings = parse_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return ok(name, "its own")
     except (OSError, ValueError):
-        return Check(name, "warning", f"{file}: cannot be read", fix)
+        return Check(name, "warning", f"{path}: cannot be read", fix)
     if not isinstance(settings, dict):
-        return Check(name, "warning", f"{file}: no settings in it", fix)
+        return Check(name, "warning", f"{path}: no settings in it", fix)
     changes = [
         f"{key} {shown(settings[key])}"
-        for key, value in KERAS_EXPECTED.items()
+        for key, value in file.expected.items()
         if settings.get(key, value) != value
     ]
     if changes:
-        found = f"{file}: {', '.join(changes)}, which changes the networks"
+        found = f"{path}: {', '.join(changes)}, which changes the networks"
         return Check(name, "problem", found, fix)
-    return ok(name, str(file))
+    return ok(name, str(path))

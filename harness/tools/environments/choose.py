@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+import backends
 from harness.system.errors import UserError
 from harness.tools.environments.driver import Build, Driver, ask_driver, build_for
+from harness.tools.environments.extras import check_release, extra_of
 from harness.tools.environments.stamps import (
     BEGUN,
     HARNESS,
@@ -24,15 +26,13 @@ from harness.tools.environments.stamps import (
     dotted,
     is_supported,
     new_stamp,
-    pinned,
+    parsed,
     read_stamp,
     version_of,
 )
 
 BASE = ".venv"
 BUILDS = ("cpu", "cuda", "cuda12")
-# PyTorch's own index, for its build for CUDA 12.6. Not tried by the authors of this program.
-INDEX_OF_CUDA_12 = "https://download.pytorch.org/whl/cu126"
 # The former Makefile's mark of an environment with GPU builds.
 FORMER_GPU_STAMP = ".ready-cuda-*"
 
@@ -41,11 +41,12 @@ FORMER_GPU_STAMP = ".ready-cuda-*"
 class SetupRequest:
     """What the user said. `build`: one of BUILDS, empty for what suits the machine; `python`: the
     version that has to be used, None for any; `extras`: beyond what every environment has, such as
-    `test`."""
+    `test`; `backends`: names that a command will take, whether there are such backends or not."""
 
     build: str = ""
     python: Version | None = None
     extras: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,11 @@ class Wanted:
     folder: Path
     stamp: Stamp
     extras: tuple[str, ...]
-    requirements: tuple[str, ...] = ()
-    index: str = ""
 
     @property
     def is_ready(self) -> bool:
         stamp = read_stamp(self.folder)
-        if stamp is None or not stamp.covers(self.extras, self.requirements):
+        if stamp is None or not stamp.covers(self.extras):
             return False
         return stamp.build == self.stamp.build and (stamp.chosen or not self.stamp.chosen)
 
@@ -88,7 +87,8 @@ def choose(
     """`ask`: the driver, in case it has to be known. `upgrade`: whether an environment with CPU
     builds that nobody asked for by name is to get GPU builds where there is a GPU.
 
-    Raises UserError for a BUILD that does not exist.
+    Raises UserError for a BUILD that does not exist, and for a backend without a release for the
+    Python of the environments.
     """
     if request.build not in ("", *BUILDS):
         raise UserError(f"BUILD={request.build}: there is {', '.join(BUILDS)}")
@@ -104,7 +104,7 @@ def choose(
         stamp = new_stamp(HARNESS, version_of(base) or this_version())
     chosen = bool(request.build) or stamp.chosen
     stamp = replace(stamp, build=build.name, chosen=chosen)
-    return Choice(base, build.name, build.why, chosen, wanted(base, stamp, request.extras))
+    return Choice(base, build.name, build.why, chosen, wanted(base, stamp, request))
 
 
 def environment_folders() -> list[Path]:
@@ -148,7 +148,7 @@ def taken(folder: Path, request: SetupRequest, build: str) -> str:
     version = f"py{dotted(request.python or this_version())}"
     stamp, runs = read_stamp(folder), version_of(folder)
     if stamp is None:
-        # The user's own, or the former Makefile's, which put both frameworks' GPU builds together.
+        # The user's own, or the former Makefile's, which put all frameworks' GPU builds together.
         fits = runs is not None and is_supported(runs) and request.python in (None, runs)
         return "" if fits and not any(folder.glob(FORMER_GPU_STAMP)) else version
     if stamp.machine != os.uname().machine:
@@ -162,25 +162,50 @@ def taken(folder: Path, request: SetupRequest, build: str) -> str:
     return version
 
 
-def wanted(base: Path, stamp: Stamp, extras: tuple[str, ...]) -> tuple[Wanted, ...]:
+def wanted(base: Path, stamp: Stamp, request: SetupRequest) -> tuple[Wanted, ...]:
     """The environments of a build.
 
-    `extras` are for tests and the like, which run with CPU builds of both frameworks in one
+    `extras` are for tests and the like, which run with CPU builds of all frameworks in one
     environment. Where the harness has GPU builds, that is an environment of their own.
     """
     if stamp.build == "cpu":
-        return (Wanted(base, stamp, merged(base, ("cpu", *extras))),)
-    if extras:
+        others = needed(base, stamp, request).values()
+        return (Wanted(base, stamp, merged(base, ("cpu", *others, *request.extras))),)
+    if request.extras:
         folder = beside(base, TEST)
         of_tests = replace(stamp, role=TEST, build="cpu")
-        return (Wanted(folder, of_tests, merged(folder, ("cpu", *extras))),)
-    torch = (f"torch=={pinned('torch')}+cu126",) if stamp.build == "cuda12" else ()
-    index = INDEX_OF_CUDA_12 if torch else ""
+        return (Wanted(folder, of_tests, merged(folder, ("cpu", *request.extras))),)
     return (
         Wanted(base, stamp, merged(base, ("harness",))),
-        Wanted(beside(base, "torch"), replace(stamp, role="torch"), ("torch",), torch, index),
-        Wanted(beside(base, "tf"), replace(stamp, role="tf"), ("tf-cuda",)),
+        *(
+            Wanted(beside(base, name), replace(stamp, role=name), (extra,))
+            for name, extra in needed(base, stamp, request).items()
+        ),
     )
+
+
+def needed(base: Path, stamp: Stamp, request: SetupRequest) -> dict[str, str]:
+    """Extras by backend: of those asked for and, where each has an environment of its own, of the
+    usual ones and those that have it already. In one environment the extra `cpu` has the usual
+    ones, and those that were there before are kept with it. What has a Python elsewhere needs none.
+
+    Raises UserError for one asked for that has no release for the Python of `stamp`.
+    """
+    found = {}
+    for name in backends.available():
+        folder, extra = beside(base, name), extra_of(name, stamp.build)
+        usual, asked = name in backends.USUAL, name in request.backends
+        has_python = bool(os.environ.get(backends.interpreter_variable(name)))
+        if stamp.build == "cpu":
+            is_needed = asked and not usual and not folder.is_dir()
+        else:
+            is_needed = asked or usual or read_stamp(folder) is not None
+        if extra is None or has_python or not is_needed:
+            continue
+        if asked:
+            check_release(name, extra, parsed(stamp.python))
+        found[name] = extra
+    return found
 
 
 def merged(folder: Path, extras: tuple[str, ...]) -> tuple[str, ...]:

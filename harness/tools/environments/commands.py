@@ -19,17 +19,16 @@ from harness.tools.environments.choose import (
     environment_folders,
     this_version,
 )
+from harness.tools.environments.extras import table
 from harness.tools.environments.install import install, missing
-from harness.tools.environments.stamps import ROOT, check_python, interpreter, version_of
+from harness.tools.environments.stamps import (
+    ROOT,
+    check_python,
+    interpreter,
+    read_stamp,
+    version_of,
+)
 
-# GB: what pip downloads, and what then lies on the disk. Of `cpu` more where pip finds PyTorch's
-# build for GPUs only, as on PyPI.
-SIZES = {
-    "cpu": ("1 to 3", "3 to 7"),
-    "harness": ("0.2", "0.6"),
-    "torch": ("3", "5"),
-    "tf-cuda": ("3", "7"),
-}
 # There where the kernel has NVIDIA's driver; a look at it costs nothing.
 KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
 LOCK = ROOT / ".venv.lock"
@@ -67,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text)
         one.add_argument("--build", default="", help="cpu, cuda or cuda12; else what suits")
         one.add_argument("--extra", action="append", default=[], help="such as test or lint")
+        one.add_argument("--backends", default="", help="beside the usual ones, as torch,jax")
         one.add_argument(
             "--this-python", action="store_true", help="in no environment of another version"
         )
@@ -86,7 +86,8 @@ def prepare(options: argparse.Namespace) -> int:
     version = this_version() if options.this_python else None
     if version:
         check_python(version)
-    request = SetupRequest(options.build, version, tuple(options.extra))
+    names = tuple(name.strip() for name in options.backends.split(","))
+    request = SetupRequest(options.build, version, tuple(options.extra), names)
     setup = options.command == "setup"
     choice = choose(request, upgrade=setup)
     if options.command == "bin":
@@ -123,10 +124,10 @@ def make_ready(choice: Choice, thorough: bool) -> None:
     for wanted in choice.environments:
         if is_complete(wanted, thorough):
             continue
-        # For what is there already the difference is not known.
-        sizes = [] if wanted.folder.exists() else [SIZES[x] for x in wanted.extras if x in SIZES]
-        fresh = "".join(f", about {down} GB to download, {disk} GB on disk" for down, disk in sizes)
-        tell(f"setting up {wanted.folder.name} ({described(wanted, choice)}){fresh}")
+        before, sizes = read_stamp(wanted.folder), table("sizes")
+        fresh = [x for x in wanted.extras if x in sizes and not (before and x in before.extras)]
+        large = "".join(f"; {extra}: about {sizes[extra]}" for extra in fresh)
+        tell(f"setting up {wanted.folder.name} ({described(wanted, choice)}){large}")
         # All environments of a family get the Python of the harness's.
         base = choice.base
         install(wanted, interpreter(base) if version_of(base) else Path(sys.executable), tell)

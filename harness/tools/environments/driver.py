@@ -1,6 +1,6 @@
 """Which builds of the frameworks the NVIDIA driver of this machine can run.
 
-The driver is asked through its own library, `libcuda.so.1`, which both frameworks load, too:
+The driver is asked through its own library, `libcuda.so.1`, which frameworks load, too:
 `nvidia-smi` may be missing in a container, or be there and fail.
 """
 
@@ -25,13 +25,10 @@ PATIENCE = 60.0
 NO_DEVICE = 100
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
 
-# PyTorch's build on PyPI is for CUDA 13.0: drivers from 580 on, GPUs from Turing on.
-NEEDED_BY_PYTORCH = (13, 0)
-OLDEST_FOR_PYTORCH = (7, 5)
-# PyTorch's own index has one for CUDA 12.6: older drivers, and GPUs up to Hopper.
-FIRST_TOO_NEW_FOR_12 = (10, 0)
-# TensorFlow's is for CUDA 12: drivers from 525 on.
-NEEDED_BY_TENSORFLOW = (12, 0)
+# Builds for CUDA 13: drivers from 580 on, GPUs from Turing on.
+CUDA_13, OLDEST_FOR_13 = (13, 0), (7, 5)
+# Builds for CUDA 12: drivers from 525 on, and with every framework GPUs up to Hopper.
+CUDA_12, FIRST_TOO_NEW_FOR_12 = (12, 0), (10, 0)
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ class Driver:
 
 @dataclass(frozen=True)
 class Build:
-    """`name`: cpu, cuda (PyTorch from PyPI) or cuda12 (PyTorch from its own index); `why`: a
-    clause for the user."""
+    """`name`: cpu, cuda (for CUDA 13 where a framework has such a build) or cuda12; `why`: a clause
+    for the user."""
 
     name: str
     why: str
@@ -62,18 +59,18 @@ def build_for(driver: Driver | None) -> Build:
     if driver.fault or not driver.capabilities:
         return Build("cpu", driver.fault or "the NVIDIA driver shows no GPU")
     supports = f"the driver supports CUDA {dotted(driver.cuda)}"
-    if driver.cuda < NEEDED_BY_TENSORFLOW:
-        return Build("cpu", f"{supports}: too old for both frameworks, update it to 580 or newer")
+    if driver.cuda < CUDA_12:
+        return Build("cpu", f"{supports}: too old, update it to 580 or newer")
     newest, oldest = max(driver.capabilities), min(driver.capabilities)
+    if newest >= FIRST_TOO_NEW_FOR_12 and driver.cuda < CUDA_13:
+        return Build("cuda", f"{supports}: frameworks will need 580 or newer for this GPU")
     if newest >= FIRST_TOO_NEW_FOR_12:
-        if driver.cuda < NEEDED_BY_PYTORCH:
-            return Build("cuda", f"{supports}: PyTorch will need 580 or newer for this GPU")
         return Build("cuda", supports)
-    if driver.cuda < NEEDED_BY_PYTORCH:
-        return Build("cuda12", f"{supports}: PyTorch's build for CUDA 12.6, not that of PyPI")
-    if oldest < OLDEST_FOR_PYTORCH:
+    if driver.cuda < CUDA_13:
+        return Build("cuda12", f"{supports}: builds for CUDA 12")
+    if oldest < OLDEST_FOR_13:
         gpu = f"a GPU of compute capability {dotted(oldest)}"
-        return Build("cuda12", f"{gpu}: PyTorch's build for CUDA 12.6, not that of PyPI")
+        return Build("cuda12", f"{gpu}: builds for CUDA 12")
     return Build("cuda", supports)
 
 

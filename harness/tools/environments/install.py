@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.system.errors import UserError
 from harness.tools.environments.choose import Wanted
+from harness.tools.environments.extras import DEPENDENCIES, OWN, packages, table
 from harness.tools.environments.stamps import (
     BEGUN,
     READY,
@@ -43,20 +44,16 @@ FIRST_PIP = (22, 3)
 # An independent implementation of FID for the tests to compare with. In a folder of its own, since
 # what it asks for beside itself (torchvision) has no build for every PyTorch.
 REFERENCE = ("--upgrade", "--no-deps", "torch-fidelity==0.4.0")
-# One import name of what an extra brings, found but not imported: frameworks take seconds.
-SIGNS = {
-    "harness": ("skimage", "rich"),
-    "torch": ("torch", "efficientnet_lite_pytorch"),
-    "tf": ("tensorflow", "keras"),
-    "tf-cuda": ("tensorflow", "keras"),
-    "cpu": ("skimage", "rich", "torch", "efficientnet_lite_pytorch", "tensorflow", "keras"),
-    "test": ("pytest", "hypothesis"),
-    "lint": ("ruff", "mypy"),
-}
-FIND = (
-    "import sys, importlib.util as u; "
-    "print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])"
-)
+# Prints those of the named packages that are not there.
+FIND = """
+import sys
+from importlib import metadata
+for name in sys.argv[1:]:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        print(name)
+"""
 VENV_PACKAGE = "on Debian and Ubuntu `apt install python{}.{}-venv`, then `make setup`"
 
 
@@ -66,9 +63,7 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
     `creator`: the Python that makes it, where it is not there. Raises UserError with what to do.
     """
     folder = wanted.folder
-    stamp = replace(
-        wanted.stamp, extras=wanted.extras, requirements=wanted.requirements, pins=pins()
-    )
+    stamp = replace(wanted.stamp, extras=wanted.extras, pins=pins())
     before = read_stamp(folder)
     version = version_of(folder)
     if version is None:
@@ -91,8 +86,9 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
     (folder / LOG).write_text("", encoding="utf-8")
     pip = pip_for(folder, creator, version)
     project = f".[{','.join(wanted.extras)}]"
-    index = ["--extra-index-url", wanted.index] if wanted.index else []
-    run_pip([*pip, "install", *index, "--editable", project, *wanted.requirements], folder, say)
+    urls = [url for extra, url in table("indexes").items() if extra in wanted.extras]
+    index = [word for url in urls for word in ("--extra-index-url", url)]
+    run_pip([*pip, "install", *index, "--editable", project], folder, say)
     if "test" in wanted.extras:
         run_pip([*pip, "install", "--target", str(folder / "reference"), *REFERENCE], folder, say)
     if absent := missing(folder, wanted.extras):
@@ -175,11 +171,13 @@ def environment_of_pip() -> dict[str, str]:
 
 
 def missing(folder: Path, extras: tuple[str, ...]) -> str:
-    """What of the extras is not there, in a word for each; empty where all is."""
-    names = dict.fromkeys(name for extra in extras for name in SIGNS.get(extra, ()))
-    command = [str(interpreter(folder)), "-Ic", FIND, "numpy", "pydantic", "harness", *names]
-    done = run(command)
-    return ", ".join(done.stdout.split()) if done.returncode == 0 else "a working Python"
+    """Packages of the extras that are not there; empty where all are."""
+    version = version_of(folder)
+    if version is None:
+        return "a working Python"
+    names = [OWN, *packages([DEPENDENCIES, *extras], version)]
+    done = run([str(interpreter(folder)), "-Ic", FIND, *names])
+    return ", ".join(done.stdout.split())
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -126,39 +126,54 @@ def parse_record(text: str) -> Record:
 
 def normalised(file: str) -> str:
     """The package's name, of a wheel's or of a .dist-info's: both begin with it."""
-    return re.sub(r"[-_.]+", "-", file.partition("-")[0]).lower()
+    return canonical(file.partition("-")[0])
 
 
-def describe(packages: list[str]) -> dict[str, Any]:
-    """The environment that this runs in: `python` (3.11.7), `prefix`, `versions` of all packages,
-    `requires` and `origins` of those named (what they ask for; where they are imported from),
-    `python_range` of the first of them, and `shared` as `shared_files` gives it."""
+def canonical(package: str) -> str:
+    """One spelling for all names of a package."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def describe(own: str, packages: Iterable[str]) -> dict[str, Any]:
+    """The environment that this runs in: `python` (3.11.7), `prefix`, `versions` of all packages
+    and what they ask for (`requires`), `python_range` of the package `own`, `origins` of what is
+    imported from `packages`, and `shared` as `shared_files` gives it."""
     versions: dict[str, str] = {}
-    for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name:
-            # The first one on the path is the one that is imported.
-            versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    requires: dict[str, list[str]] = {}
+    python_range = ""
     origins = {}
-    for name in packages:
-        # No module has a `-` in its name.
-        spec = None if "-" in name else util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            origins[name] = spec.origin
+    for distribution in metadata.distributions():
+        facts = distribution.metadata
+        name = canonical(facts["Name"] or "")
+        # The first one on the path is the one that is imported.
+        if not name or name in versions:
+            continue
+        versions[name] = facts["Version"]
+        requires[name] = facts.get_all("Requires-Dist") or []
+        if name == own:
+            python_range = facts["Requires-Python"] or ""
+        if name in packages:
+            record = parse_record(distribution.read_text("RECORD") or "")
+            origins.update(origins_of(record))
     site_packages = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
-    own = packages[0]
-    python_range = metadata.metadata(own)["Requires-Python"] if own in versions else None
     return {
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "versions": versions,
-        "requires": {name: metadata.requires(name) or [] for name in packages if name in versions},
-        "python_range": python_range or "",
+        "requires": requires,
+        "python_range": python_range,
         "origins": origins,
         "shared": shared_files(records_in(*site_packages)),
     }
 
 
+def origins_of(record: Record) -> dict[str, str]:
+    """Where Python finds the modules of a package that are folders: module -> its first file."""
+    modules = [path.split("/")[0] for path in record if re.match(r"\w+/__init__\.py$", path)]
+    found = {module: util.find_spec(module) for module in modules}
+    return {module: spec.origin for module, spec in found.items() if spec and spec.origin}
+
+
 if __name__ == "__main__":
-    print(json.dumps(describe(sys.argv[1:])))
+    print(json.dumps(describe(sys.argv[1], sys.argv[2:])))

@@ -1,7 +1,4 @@
-"""What pyproject.toml asks for, and the stamp that says what an environment was made from.
-
-pyproject.toml is read as text: before Python 3.11 the standard library has no TOML.
-"""
+"""The stamp that says what an environment was made from, and which Python will do."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Tuple  # noqa: UP035
@@ -30,9 +28,8 @@ Version = Tuple[int, int]  # noqa: UP006
 class Stamp:
     """`role`: harness, test, or the backend whose environment it is. `machine`: as uname says it.
     `root`: of the sources. `build`: cpu, cuda or cuda12, and whether the user has `chosen` it.
-    `extras` of pyproject.toml and further `requirements` are what pip was asked for, `pins` is the
-    checksum of what pyproject.toml then said. `state`: begun (nothing of it has ever worked),
-    updating or ready."""
+    `extras` of pyproject.toml are what pip was asked for, `pins` is the checksum of what
+    pyproject.toml then said. `state`: begun (nothing of it has ever worked), updating or ready."""
 
     role: str
     python: str
@@ -41,7 +38,6 @@ class Stamp:
     build: str
     chosen: bool
     extras: tuple[str, ...]
-    requirements: tuple[str, ...]
     pins: str
     state: str
 
@@ -50,16 +46,16 @@ class Stamp:
         """Made on this kind of machine, for these sources."""
         return self.machine == os.uname().machine and self.root == str(ROOT)
 
-    def covers(self, extras: tuple[str, ...], requirements: tuple[str, ...]) -> bool:
+    def covers(self, extras: tuple[str, ...]) -> bool:
         """Whether nothing has to be installed for that."""
-        has_all = set(extras) <= set(self.extras) and requirements == self.requirements
+        has_all = set(extras) <= set(self.extras)
         return self.state == READY and has_all and self.pins == pins()
 
 
 def new_stamp(role: str, version: Version) -> Stamp:
     """Of an environment that is about to be made here; which build is not decided yet."""
     machine = os.uname().machine
-    return Stamp(role, dotted(version), machine, str(ROOT), "", False, (), (), "", BEGUN)
+    return Stamp(role, dotted(version), machine, str(ROOT), "", False, (), "", BEGUN)
 
 
 def read_stamp(folder: Path) -> Stamp | None:
@@ -67,7 +63,7 @@ def read_stamp(folder: Path) -> Stamp | None:
     try:
         document = json.loads((folder / NAME).read_text(encoding="utf-8"))
         stamp = Stamp(**{field.name: document[field.name] for field in fields(Stamp)})
-        return replace(stamp, extras=tuple(stamp.extras), requirements=tuple(stamp.requirements))
+        return replace(stamp, extras=tuple(stamp.extras))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -102,6 +98,12 @@ def dotted(version: Version) -> str:
     return "{}.{}".format(*version)
 
 
+def parsed(version: str) -> Version:
+    """What `dotted` has written."""
+    major, minor = version.split(".")
+    return int(major), int(minor)
+
+
 def pyproject() -> str:
     return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -111,14 +113,6 @@ def pins() -> str:
     lines = [line.strip() for line in pyproject().partition("\n[tool.")[0].splitlines()]
     kept = [line for line in lines if line and not line.startswith("#")]
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()
-
-
-def pinned(package: str) -> str:
-    """Its version, of a package with one pin for every Python."""
-    pin = re.search(rf'"{re.escape(package)}==([^";]+)"', pyproject())
-    if pin is None:
-        raise UserError(f"pyproject.toml: no pin of {package}")
-    return pin.group(1)
 
 
 def supported() -> tuple[Version, Version]:
@@ -139,15 +133,19 @@ def check_python(version: Version) -> None:
     if is_supported(version):
         return
     oldest, too_new = supported()
-    names = [f"python3.{minor}" for minor in range(too_new[1] - 1, oldest[1] - 1, -1)]
-    # One that is found, and is more than a shim that leads nowhere.
-    here = [name for name in names if shutil.which(name) and version_of_python(Path(name), 10.0)]
-    use = f"PYTHON={here[0]}, which is here" if here else f"PYTHON={names[0]}"
-    if version >= too_new:
-        raise UserError(
-            f"Python {dotted(version)}: TensorFlow has no release for it yet; use {use}"
-        )
+    age = "too new" if version >= too_new else "too old"
     newest = dotted((3, too_new[1] - 1))
     raise UserError(
-        f"Python {dotted(version)}: too old, {dotted(oldest)} to {newest} will do; use {use}"
+        f"Python {dotted(version)}: {age}, {dotted(oldest)} to {newest} will do;"
+        f" use {another_python()}"
     )
+
+
+def another_python(fits: Callable[[Version], object] = is_supported) -> str:
+    """What to write for one that fits: "PYTHON=python3.12, which is here"."""
+    oldest, too_new = supported()
+    versions = [(3, minor) for minor in range(too_new[1] - 1, oldest[1] - 1, -1)]
+    names = [f"python{dotted(version)}" for version in versions if fits(version)]
+    # One that is found, and is more than a shim that leads nowhere.
+    here = [name for name in names if shutil.which(name) and version_of_python(Path(name), 10.0)]
+    return f"PYTHON={here[0]}, which is here" if here else f"PYTHON={names[0]}"

@@ -1,0 +1,74 @@
+"""What a backend says of its framework's releases, for whoever looks at a machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Capability = tuple[int, int]  # compute capability of an NVIDIA GPU
+
+
+@dataclass(frozen=True)
+class GpuBuild:
+    """What a build for GPUs needs; it is installed where `package` is there in `version`.
+
+    `cuda`: the version that the driver has to support. `compiled`: for these GPUs; of one major
+    number code also runs on a later minor one. None: it is not known. `portable`: the first and the
+    last GPU that the driver compiles its portable code (PTX) for; None: the last is not known.
+    `oldest`: where an older GPU is visible, the build uses none.
+    """
+
+    title: str
+    package: str
+    version: str
+    cuda: tuple[int, int]
+    compiled: tuple[Capability, ...] | None
+    portable: tuple[Capability, Capability | None] | None = None
+    oldest: Capability = (0, 0)
+
+    def kernels(self, capability: Capability) -> str:
+        """ "compiled", "at first use", "none" or "unknown"."""
+        if self.compiled is None:
+            return "unknown"
+        major, minor = capability
+        if any(has[0] == major and has[1] <= minor for has in self.compiled):
+            return "compiled"
+        first, last = self.portable or (None, None)
+        if first is None or capability < first:
+            return "none"
+        if last is None:
+            return "unknown"
+        return "at first use" if capability <= last else "none"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Of the environment, which changes what is computed, or how fast, where `matters` is true of
+    its value. `state`: how much."""
+
+    name: str
+    state: Literal["problem", "warning"]
+    matters: Callable[[str], object]
+    why: str
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """The user's own, JSON, which a framework reads when it is imported, and writes where it is not
+    there. It lies in `folder`, or where `variable` of the environment says. `expected`: what the
+    backend builds its networks with; it states all else itself.
+    """
+
+    title: str
+    folder: str
+    variable: str
+    name: str
+    expected: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        folder = os.environ.get(self.variable) or os.path.expanduser(self.folder)  # noqa: PTH111
+        return Path(folder) / self.name

@@ -1,0 +1,68 @@
+"""The extras of pyproject.toml: which one a backend needs, and what pip is to install for it.
+
+pyproject.toml is read as text: before Python 3.11 the standard library has no TOML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.system.errors import UserError
+from harness.tools.environments.stamps import Version, another_python, dotted, pyproject
+
+OWN = "cyclebench"
+DEPENDENCIES = "dependencies"  # what is installed with any extra
+LIST = re.compile(r"^([\w-]+) = \[(.*?)\]$", re.MULTILINE | re.DOTALL)
+REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([\w,-]+)\])?")
+PYTHON = re.compile(r"python_version (<|>=) '3\.(\d+)'")
+
+
+def extra_of(backend: str, build: str) -> str | None:
+    """The first that there is: `jax-cuda12`, `jax-cuda`, `jax` for the build cuda12. None: none."""
+    for_gpus = [] if build == "cpu" else [f"{backend}-cuda"]
+    names, known = [f"{backend}-{build}", *for_gpus, backend], requirements()
+    return next((name for name in names if name in known), None)
+
+
+def check_release(backend: str, extra: str, version: Version) -> None:
+    """Raises UserError where a package of the backend's extra has no release for this Python."""
+    all_of_it = packages([extra])
+    missing = [name for name in all_of_it if name not in packages([extra], version)]
+    if missing:
+        use = another_python(lambda other: packages([extra], other) == all_of_it)
+        raise UserError(
+            f"backend {backend}: no release of its {', '.join(missing)} for Python"
+            f" {dotted(version)}; use {use}, or leave {backend} out of BACKENDS"
+        )
+
+
+def packages(extras: Iterable[str], version: Version | None = None) -> list[str]:
+    """Names of what these extras ask for with this Python; None: with any."""
+    found: list[str] = []
+    for extra in extras:
+        for text in requirements().get(extra, ()):
+            name, others = REQUIREMENT.findall(text)[0]
+            if name == OWN:
+                found += packages(others.split(","), version)
+            elif version is None or _is_for(text, version):
+                found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _is_for(requirement: str, version: Version) -> bool:
+    limits = [(sign, (3, int(minor))) for sign, minor in PYTHON.findall(requirement)]
+    return all((version < limit) is (sign == "<") for sign, limit in limits)
+
+
+def requirements() -> dict[str, list[str]]:
+    """By extra, and those of DEPENDENCIES."""
+    lines = pyproject().partition("\n[tool.")[0].splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    return {name: re.findall(r'"([^"]+)"', content) for name, content in LIST.findall(text)}
+
+
+def table(name: str) -> dict[str, str]:
+    """Of `[tool.cyclebench.<name>]`: extra -> text."""
+    content = pyproject().partition(f"\n[tool.cyclebench.{name}]\n")[2].partition("\n[")[0]
+    return dict(re.findall(r'^([\w-]+) = "([^"]+)"$', content, re.MULTILINE))
