@@ -54,7 +54,7 @@ export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS
 WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRESS" \
 	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
-.PHONY: help compare estimate study test mistakes devices stress parity consistency calibrate bench scaling bench-internal \
+.PHONY: help compare estimate study test others mistakes devices stress parity consistency calibrate bench scaling bench-internal \
 	report variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
@@ -67,6 +67,7 @@ help:
 	@echo "               [AT_ONCE=4] seeds at once here, or LAUNCHER=ray [RAY_ADDRESS=...] [CPUS=2], or"
 	@echo "               LAUNCHER=slurm [PARTITION=gpu] [MINUTES=1440] [CPUS=8]"
 	@echo "make test      unit, parity and end-to-end tests"
+	@echo "make others    the tests that compile for minutes: of backends beyond PyTorch and TensorFlow"
 	@echo "make mistakes  plants some 600 mistakes, one at a time, each of which a check must name"
 	@echo "make devices   seeds at once (a lost node of Ray, a job whose time is up), one training on two devices"
 	@echo "make estimate  [PRESET=paper] [SEEDS=0,1,2] [PRICE=2.50] [DATASET=seasons] [DATA_DIR=folder]"
@@ -139,9 +140,12 @@ study:
 		--device "$$DEVICE" --data-dir "$$DATA_DIR" --results "$$RESULTS" --set "$$SET" $(WHERE) -- "$$STUDY"
 
 # The many processes that tests start would each compile the sources anew.
-test devices mistakes stress: export PYTHONDONTWRITEBYTECODE :=
+test others devices mistakes stress: export PYTHONDONTWRITEBYTECODE :=
 test:
-	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted and not devices"
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "not planted and not devices and not others"
+
+others:
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "others and not planted and not devices"
 
 devices:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m devices

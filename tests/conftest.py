@@ -6,8 +6,8 @@ And how the suite is shared out among processes, where `make test` runs it in se
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,20 +86,16 @@ def tensorflow(fair_share: None) -> None:
 
 
 @pytest.fixture
-def op_by_op(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JAX without graphs: operations are compiled one by one, for all tests of a process.
-
-    And quickly: what they compute takes next to no time.
-    """
-    if "jax" not in sys.modules:
-        monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+def compiled_quickly(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX as Runtime asks for it without graphs: what is computed takes next to no time."""
     from backends import jax_impl
     from backends.interface import Runtime
 
     jax_impl.prepare(Runtime(threads=provenance.default_threads()))
     from backends.jax_impl import device
 
-    monkeypatch.setattr(device, "graph", lambda runtime: lambda function, **rest: function)
+    real = device.graph
+    monkeypatch.setattr(device, "graph", lambda runtime: real(replace(runtime, traced=False)))
 
 
 @pytest.fixture
@@ -112,7 +108,7 @@ def eager(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     from keras.src.layers import layer
 
     if "jax" in INSTALLED:
-        request.getfixturevalue("op_by_op")
+        request.getfixturevalue("compiled_quickly")
     monkeypatch.setattr(layer, "might_have_unbuilt_state", lambda one: False, raising=False)
     tf.config.run_functions_eagerly(True)
     yield

@@ -16,12 +16,23 @@ def is_installed(name: str) -> bool:
 
 
 INSTALLED = tuple(name for name in backends.available() if is_installed(name))
-# For `pytest.mark.parametrize`; those that are missing show in the summary.
-EACH = tuple(
-    pytest.param(
-        name,
-        id=name,
-        marks=pytest.mark.skipif(name not in INSTALLED, reason=f"{name} is not installed here"),
+
+
+def _parameters(*marks: pytest.MarkDecorator) -> tuple:
+    """`marks`: of backends beyond the usual ones. What is missing shows in the summary."""
+    return tuple(
+        pytest.param(
+            name,
+            id=name,
+            marks=[
+                pytest.mark.skipif(name not in INSTALLED, reason=f"{name} is not installed here"),
+                *(() if name in backends.USUAL else marks),
+            ],
+        )
+        for name in backends.available()
     )
-    for name in backends.available()
-)
+
+
+# For `pytest.mark.parametrize`. EACH: backends beyond the usual ones in `make others`, since JAX
+# compiles for minutes; ALWAYS: all in `make test`.
+EACH, ALWAYS = _parameters(pytest.mark.others), _parameters()

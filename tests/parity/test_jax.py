@@ -21,7 +21,7 @@ from harness.studies.parity.backend_cache import BackendCache, relative
 from harness.studies.parity.parity_case import make_case
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install cyclebench[jax]")
-pytestmark = pytest.mark.usefixtures("op_by_op")
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
 NAMES = ("torch", "jax")
 SMALL_POOL = "objective.pool_size=4"  # as in conftest.py
 
@@ -56,6 +56,7 @@ def climbed(caches):
     return as_far_as
 
 
+@pytest.mark.others
 @pytest.mark.parametrize("rung", Rung, ids=lambda rung: rung.name.lower())
 def test_backends_agree(climbed, rung):
     found = [row for row in climbed("usual", max(Rung)) if row.check == rung.label]
@@ -79,6 +80,7 @@ def test_every_rung_and_every_case_has_a_defect():
     assert len({(defect.case, defect.name) for defect in OF_JAX}) == len(OF_JAX)
 
 
+@pytest.mark.others
 def test_states_go_from_each_backend_to_each_and_training_goes_on(eager):
     """Six directions. What is loaded is what was given, to the bit; three steps are the same."""
     case = make_case(load_experiment("seasons", "smoke", [SMALL_POOL]))
@@ -135,7 +137,9 @@ def test_a_timed_phase_ends_when_its_results_are_there():
     assert min(np.diff(ends)) > alone / 2
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("float64", marks=pytest.mark.others)]
+)
 def test_a_resumed_training_has_the_same_bits(caches, precision):
     cache = caches["usual"]
     whole, resumed = (cache.build("jax", precision) for _ in "12")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from against_reference import apart, expected, measured
-from frameworks import EACH
+from frameworks import ALWAYS, EACH
 from reference.experiments import EXPERIMENTS
 
 # Rounding of sums: the largest that was seen is 4e-13, of moments; of what is recorded 1e-13.
@@ -22,7 +22,7 @@ def test_training_is_that_of_the_reference(eager, overrides, name):
     assert apart(expected(overrides), measured(overrides, name), TOLERANCE) == ""
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", ALWAYS)
 def test_twenty_steps_are_those_of_the_reference(eager, name):
     """Pools are filled on the way, and the learning rate falls."""
     overrides = ("model.filters=2", "model.discriminator_filters=2")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from frameworks import EACH, INSTALLED
+from frameworks import ALWAYS, INSTALLED
 
 import backends
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP, Batch, PoolDecision, Runtime
@@ -29,7 +29,7 @@ def built(setting):
     return {name: backends.load(name, *setting, runtime) for name in NAMES}
 
 
-@pytest.fixture(params=EACH)
+@pytest.fixture(params=ALWAYS)
 def backend(request, built, setting):
     backend = built[request.param]
     backend.load_state(initial_state(*setting, 0))

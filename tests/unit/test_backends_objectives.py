@@ -10,7 +10,6 @@ import tensorflow as tf
 from frameworks import EACH
 from tiny_networks import (
     LINEAR,
-    NAMES,
     PATCH,
     batch,
     constant_state,
@@ -64,14 +63,14 @@ def test_adversarial_terms_are_the_published_formulas(name, kind):
     assert found["penalty_a"] == pytest.approx(float(kind == "wasserstein_gp"), abs=1e-7)
 
 
-def test_the_vanilla_loss_neither_overflows_nor_bends_at_large_scores():
-    for name in NAMES:
-        objective = Objective(adversarial="vanilla")
-        backend = shared(name, model(), objective)
-        backend.load_state(constant_state(model(), objective, d_a=900.0, d_b=-22.0))
-        found = recorded(backend, batch())
-        assert found["discriminator_a"] == 900.0
-        assert found["discriminator_b"] == pytest.approx(22 + 2 * np.log1p(np.exp(-22)), abs=1e-13)
+@pytest.mark.parametrize("name", EACH)
+def test_the_vanilla_loss_neither_overflows_nor_bends_at_large_scores(name):
+    objective = Objective(adversarial="vanilla")
+    backend = shared(name, model(), objective)
+    backend.load_state(constant_state(model(), objective, d_a=900.0, d_b=-22.0))
+    found = recorded(backend, batch())
+    assert found["discriminator_a"] == 900.0
+    assert found["discriminator_b"] == pytest.approx(22 + 2 * np.log1p(np.exp(-22)), abs=1e-13)
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -201,26 +200,26 @@ def test_the_penalty_is_differentiated_through_norms_as_well(name, critic):
     assert abs(high - low) / (2 * h) > 0.1 * abs(slope) / 10, "the penalty itself must count"
 
 
-def test_mixtures_lie_between_the_real_image_and_the_fake():
+@pytest.mark.parametrize("name", EACH)
+def test_mixtures_lie_between_the_real_image_and_the_fake(name):
     """`mix` is the share of the real image: at 1 the fake has no part in it, at 0 the real none."""
     objective = Objective(adversarial="wasserstein_gp")
     networks = model(discriminator=replace(PATCH, tanh=True))
     one, other = batch(), batch(seed=9)
-    for name in NAMES:
-        backend = shared(name, networks, objective)
+    backend = shared(name, networks, objective)
 
-        def penalty(backend=backend, **changes):
-            backend.load_state(drawn_state(networks, objective))
-            return recorded(backend, one._replace(**changes))["penalty_a"]
+    def penalty(backend=backend, **changes):
+        backend.load_state(drawn_state(networks, objective))
+        return recorded(backend, one._replace(**changes))["penalty_a"]
 
-        real, fake = {"mix_a": np.ones(2)}, {"mix_a": np.zeros(2)}
-        usual, of_real, of_fake = penalty(), penalty(**real), penalty(**fake)
-        assert of_real != pytest.approx(usual, rel=1e-6)
-        assert penalty(**real, b=other.b) == pytest.approx(of_real, rel=1e-12)
-        assert penalty(**fake, a=other.a) == pytest.approx(of_fake, rel=1e-12)
-        assert penalty(**fake, b=other.b) != pytest.approx(of_fake, rel=1e-6)
-        # Of the new fakes, not of older ones that a pool shows besides.
-        assert penalty(pool_a=decide(2, drawn=(0, 1))) == usual
+    real, fake = {"mix_a": np.ones(2)}, {"mix_a": np.zeros(2)}
+    usual, of_real, of_fake = penalty(), penalty(**real), penalty(**fake)
+    assert of_real != pytest.approx(usual, rel=1e-6)
+    assert penalty(**real, b=other.b) == pytest.approx(of_real, rel=1e-12)
+    assert penalty(**fake, a=other.a) == pytest.approx(of_fake, rel=1e-12)
+    assert penalty(**fake, b=other.b) != pytest.approx(of_fake, rel=1e-6)
+    # Of the new fakes, not of older ones that a pool shows besides.
+    assert penalty(pool_a=decide(2, drawn=(0, 1))) == usual
 
 
 def test_the_second_derivative_of_tensorflows_own_moments_is_still_wrong():

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from frameworks import EACH
+from frameworks import ALWAYS
 from tiny_networks import RESNET, UNET, batch, drawn_state, model
 
 import backends
@@ -94,7 +94,7 @@ def test_what_can_be_shared_out_is_not_refused():
     check_replicas(model(replace(RESNET, norm=NormSpec(kind="batch"))), Runtime())
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", ALWAYS)
 def test_a_backend_refuses_batch_norms_itself(name):
     with pytest.raises(ValueError, match=r"runtime\.replicas: 2 .* take 1"):
         backends.load(name, model(replace(RESNET, norm=NormSpec(kind="batch"))), OBJECTIVE, TWO)

@@ -8,7 +8,8 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from tiny_networks import LINEAR, NAMES, SHALLOW, drawn_state, model
+from frameworks import EACH
+from tiny_networks import LINEAR, SHALLOW, drawn_state, model
 
 import backends
 from backends.interface import Backend, Batch, PoolDecision, Runtime
@@ -26,7 +27,7 @@ STORE = PoolDecision(np.array([1, 2], np.int32), np.array([0, 0], np.int32))
 BATCH = Batch(IMAGES, IMAGES[::-1].copy(), STORE, STORE, np.zeros(2), np.zeros(2), {}, 1e-3, 1e-3)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=EACH)
 def pair(request, tmp_path_factory):
     """One here and one there, in a Python that differs from this one by its name."""
     name = request.param

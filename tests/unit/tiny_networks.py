@@ -7,7 +7,6 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-from frameworks import INSTALLED
 
 import backends
 from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
@@ -18,7 +17,6 @@ from harness.plan.initial_weights import initial_state
 from harness.system import provenance
 
 Precision = Literal["float32", "float64", "bfloat16"]
-NAMES = INSTALLED
 SIZE = 16
 RESNET = ResNetSpec(filters=2, blocks=0)
 UNET = UNetSpec(filters=2, depth=3, dropout=0.5)
