@@ -86,10 +86,10 @@ def tensorflow(fair_share: None) -> None:
 
 
 @pytest.fixture
-def op_by_op(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JAX without graphs: operations are compiled one by one, for all tests of a process.
+def started_jax(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX with the threads that a backend asks of it: once started it takes no others.
 
-    And quickly: what they compute takes next to no time.
+    It compiles quickly: what tests compute takes next to no time.
     """
     if "jax" not in sys.modules:
         monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
@@ -97,6 +97,11 @@ def op_by_op(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from backends.interface import Runtime
 
     jax_impl.prepare(Runtime(threads=provenance.default_threads()))
+
+
+@pytest.fixture
+def op_by_op(started_jax: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX without graphs: operations are compiled one by one, for all tests of a process."""
     from backends.jax_impl import device
 
     monkeypatch.setattr(device, "graph", lambda runtime: lambda function, **rest: function)
