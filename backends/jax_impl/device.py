@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import metadata
 from typing import Any
 
 import jax
@@ -29,6 +30,8 @@ from backends.jax_impl.networks import convolution
 # No field of Runtime here changes how something is computed, but not what: `onednn`, `compile` and
 # `channels_last` change nothing at all.
 NEUTRAL_OPTIONS: tuple[str, ...] = ()
+# XLA's, for a GPU: the second also keeps it from choosing convolutions by the clock (jaxlib 0.9.2).
+DETERMINISTIC = {"xla_gpu_deterministic_ops": True, "xla_gpu_exclude_nondeterministic_ops": True}
 
 
 def configure(runtime: Runtime) -> jax.Device:
@@ -37,11 +40,14 @@ def configure(runtime: Runtime) -> jax.Device:
         raise ValueError(
             f"runtime.replicas: {runtime.replicas} devices, but JAX here trains on one; take 1"
         )
+    if runtime.device == "cuda":
+        # As many GPUs as PyTorch takes: JAX would open a context on each.
+        jax.config.update("jax_cuda_visible_devices", "0")
     try:
         device = jax.devices(runtime.device)[0]
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {runtime.device}: JAX sees no such device: {reason}") from None
+        why = why_none(runtime.device, error)
+        raise ValueError(f"device {runtime.device}: JAX sees none: {why}") from None
     if runtime.device == "cuda":
         found = getattr(device, "compute_capability", None)
         capability = tuple(int(part) for part in found.split(".")) if found else None
@@ -49,6 +55,13 @@ def configure(runtime: Runtime) -> jax.Device:
     elif threads() != runtime.threads:
         raise ValueError(f"threads: JAX has started with another number, {threads()}")
     return device
+
+
+def why_none(kind: str, error: RuntimeError) -> str:
+    """The build, or as JAX says it."""
+    if kind == "cuda" and not metadata.entry_points(group="jax_plugins"):
+        return "it is installed without CUDA, which comes with jax[cuda12] or jax[cuda13]"
+    return str(error).splitlines()[0]
 
 
 def threads() -> int:
@@ -79,8 +92,7 @@ def graph(runtime: Runtime) -> Callable[..., Callable]:
     fixed = runtime.deterministic and runtime.device == "cuda"
     if not (runtime.traced or runtime.compile != "none" or fixed):
         return lambda function, **rest: function
-    options = {"xla_gpu_exclude_nondeterministic_ops": True} if fixed else None
-    return partial(jax.jit, compiler_options=options)
+    return partial(jax.jit, compiler_options=DETERMINISTIC if fixed else None)
 
 
 def environment(runtime: Runtime, device: jax.Device) -> dict[str, Any]:
