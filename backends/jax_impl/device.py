@@ -32,6 +32,9 @@ from backends.jax_impl.networks import convolution
 NEUTRAL_OPTIONS: tuple[str, ...] = ()
 # XLA's, for a GPU: the second also keeps it from choosing convolutions by the clock (jaxlib 0.9.2).
 DETERMINISTIC = {"xla_gpu_deterministic_ops": True, "xla_gpu_exclude_nondeterministic_ops": True}
+# By itself XLA leaves out roundings to bfloat16 between operations that it merges. Which ones those
+# are depends on the device; PyTorch and TensorFlow round behind every operation.
+ROUNDED = {"xla_allow_excess_precision": False}
 
 
 def configure(runtime: Runtime) -> jax.Device:
@@ -92,7 +95,8 @@ def graph(runtime: Runtime) -> Callable[..., Callable]:
     fixed = runtime.deterministic and runtime.device == "cuda"
     if not (runtime.traced or runtime.compile != "none" or fixed):
         return lambda function, **rest: function
-    return partial(jax.jit, compiler_options=DETERMINISTIC if fixed else None)
+    options = ROUNDED if runtime.precision == "bfloat16" else {}
+    return partial(jax.jit, compiler_options=options | (DETERMINISTIC if fixed else {}))
 
 
 def environment(runtime: Runtime, device: jax.Device) -> dict[str, Any]:
