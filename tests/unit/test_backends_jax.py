@@ -109,3 +109,29 @@ def test_what_is_compiled_rounds_to_bfloat16_behind_every_operation(jax, device)
     expected = layer(arrays, images)
     assert np.array_equal(compiled(arrays, images), expected)
     assert not np.array_equal(jax.jit(layer)(arrays, images), expected)
+
+
+# ---------------------------------------------------------------------------------------- steps
+
+
+def test_a_timed_piece_copies_nothing_that_it_leaves_as_it_is(jax):
+    """Of large networks copies would be most of its time. A pass timed apart changes nothing."""
+    from backends.jax_impl.training import in_pieces
+
+    def work(arrays, *rest):
+        arrays["counted"] = arrays["counted"] + 1
+
+    trainer = SimpleNamespace(adam_g="g", adam_d="d", recorded=work)
+    for name in ("fakes", "generator_losses", "generator_backward", "discriminators_on_pools",
+                 "update", "update_average"):  # fmt: skip
+        setattr(trainer, name, work)
+    pieces = in_pieces(trainer, lambda *args, **rest: None, jax.jit)
+    arrays = {"counted": jax.numpy.zeros(()), "left": jax.numpy.ones((64, 64))}
+    place = arrays["left"].unsafe_buffer_pointer()
+    pieces.generator_backward(arrays, None)
+    pieces.discriminators_on_pools(arrays, None)
+    pieces.update(arrays, "g")
+    pieces.update_average(arrays)
+    assert arrays["counted"] == 4
+    assert arrays["left"].unsafe_buffer_pointer() == place
+    assert float(arrays["left"].sum()) == 64 * 64
