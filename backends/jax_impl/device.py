@@ -162,12 +162,16 @@ def peaks(device: jax.Device, precision: str) -> Peaks:
     )  # fmt: skip
 
 
-def to_device(tree: Any, device: jax.Device) -> Any:
-    """Arrays of NumPy, copied first: on a CPU JAX reads them later, whatever is in them then.
+def copied(tree: Any) -> Any:
+    """Arrays of NumPy for JAX alone: on a CPU it reads them later, whatever is in them then.
 
     Even where `may_alias` is False (JAX 0.9).
     """
-    return jax.device_put(jax.tree.map(np.array, tree), device)
+    return jax.tree.map(np.array, tree)
+
+
+def to_device(tree: Any, device: jax.Device) -> Any:
+    return jax.device_put(copied(tree), device)
 
 
 def to_tensor(images: Array, levels: Array) -> Array:

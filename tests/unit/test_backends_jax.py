@@ -12,10 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from frameworks import INSTALLED
-from tiny_networks import SIZE
+from tiny_networks import PATCH, RESNET, SIZE, batch, model
 
+import backends
 from backends import jax_impl
 from backends.interface import Runtime
+from backends.objective import Objective
+from harness.system import provenance
 
 # JAX is not imported here: `started_jax` has to say before how it compiles.
 pytestmark = [
@@ -135,3 +138,15 @@ def test_a_timed_piece_copies_nothing_that_it_leaves_as_it_is(jax):
     assert arrays["counted"] == 4
     assert arrays["left"].unsafe_buffer_pointer() == place
     assert float(arrays["left"].sum()) == 64 * 64
+
+
+def test_what_becomes_of_a_batch_behind_a_step_is_nothing_to_it(jax):
+    """JAX reads it later."""
+    runtime = Runtime(threads=provenance.default_threads())
+    backend = backends.load("jax", model(RESNET, PATCH), Objective(pool_size=2), runtime)
+    mask = np.ones((2, 4, 4, 2), np.uint8)
+    one = batch(kept={"fake_b": (mask,)})
+    given = jax.tree.leaves(backend._begin(one))
+    assert [array.nbytes for array in given].count(mask.nbytes) == 1
+    theirs = [array for array in jax.tree.leaves(one) if isinstance(array, np.ndarray)]
+    assert not any(np.shares_memory(mine, array) for mine in given for array in theirs)
