@@ -86,12 +86,17 @@ def tensorflow(fair_share: None) -> None:
 
 
 @pytest.fixture
-def compiled_quickly(fair_share: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JAX as Runtime asks for it without graphs: what is computed takes next to no time."""
+def started_jax(fair_share: None) -> None:
+    """JAX with the threads that a backend asks of it: once started it takes no others."""
     from backends import jax_impl
     from backends.interface import Runtime
 
     jax_impl.prepare(Runtime(threads=provenance.default_threads()))
+
+
+@pytest.fixture
+def compiled_quickly(started_jax: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX as Runtime asks for it without graphs: what tests compute takes next to no time."""
     from backends.jax_impl import device
 
     real = device.graph

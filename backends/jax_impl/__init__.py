@@ -40,5 +40,8 @@ def prepare(runtime: Runtime) -> None:
         return
     os.environ["PJRT_NPROC"] = str(runtime.threads)
     os.environ["JAX_PLATFORMS"] = "cuda,cpu" if runtime.device == "cuda" else "cpu"
-    # Otherwise JAX takes three quarters of the memory, also what the other backend needs.
+    # Otherwise JAX takes three quarters of a GPU's memory at once, also what other backends need,
+    # and never more, where those may have nearly all. Under both its names JAX refuses the share.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if "XLA_PYTHON_CLIENT_MEM_FRACTION" not in os.environ:
+        os.environ.setdefault("XLA_CLIENT_MEM_FRACTION", "0.95")

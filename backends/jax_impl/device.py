@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import metadata
 from typing import Any
 
 import jax
@@ -31,6 +32,11 @@ from backends.jax_impl.networks import convolution
 NEUTRAL_OPTIONS: tuple[str, ...] = ()
 # The compiler's: the same operations, in slower code that is there sooner.
 LEAST_EFFORT = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+# XLA's, for a GPU: the second also keeps it from choosing convolutions by the clock (jaxlib 0.9.2).
+DETERMINISTIC = {"xla_gpu_deterministic_ops": True, "xla_gpu_exclude_nondeterministic_ops": True}
+# By itself XLA leaves out roundings to bfloat16 between operations that it merges. Which ones those
+# are depends on the device; PyTorch and TensorFlow round behind every operation.
+ROUNDED = {"xla_allow_excess_precision": False}
 
 
 def configure(runtime: Runtime) -> jax.Device:
@@ -39,11 +45,14 @@ def configure(runtime: Runtime) -> jax.Device:
         raise ValueError(
             f"runtime.replicas: {runtime.replicas} devices, but JAX here trains on one; take 1"
         )
+    if runtime.device == "cuda":
+        # As many GPUs as PyTorch takes: JAX would open a context on each.
+        jax.config.update("jax_cuda_visible_devices", "0")
     try:
         device = jax.devices(runtime.device)[0]
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {runtime.device}: JAX sees no such device: {reason}") from None
+        why = why_none(runtime.device, error)
+        raise ValueError(f"device {runtime.device}: JAX sees none: {why}") from None
     if runtime.device == "cuda":
         found = getattr(device, "compute_capability", None)
         capability = tuple(int(part) for part in found.split(".")) if found else None
@@ -51,6 +60,13 @@ def configure(runtime: Runtime) -> jax.Device:
     elif threads() != runtime.threads:
         raise ValueError(f"threads: JAX has started with another number, {threads()}")
     return device
+
+
+def why_none(kind: str, error: RuntimeError) -> str:
+    """The build, or as JAX says it."""
+    if kind == "cuda" and not metadata.entry_points(group="jax_plugins"):
+        return "it is installed without CUDA, which comes with jax[cuda12] or jax[cuda13]"
+    return str(error).splitlines()[0]
 
 
 def threads() -> int:
@@ -79,9 +95,11 @@ def graph(runtime: Runtime) -> Callable[..., Callable]:
     hardware.
     """
     fixed = runtime.deterministic and runtime.device == "cuda"
-    options = {"xla_gpu_exclude_nondeterministic_ops": True} if fixed else {}
+    options = DETERMINISTIC if fixed else {}
     if not (runtime.traced or runtime.compile != "none" or fixed):
         options = LEAST_EFFORT
+    if runtime.precision == "bfloat16":
+        options = options | ROUNDED
     return partial(jax.jit, compiler_options=options)
 
 
@@ -148,12 +166,16 @@ def peaks(device: jax.Device, precision: str) -> Peaks:
     )  # fmt: skip
 
 
-def to_device(tree: Any, device: jax.Device) -> Any:
-    """Arrays of NumPy, copied first: on a CPU JAX reads them later, whatever is in them then.
+def copied(tree: Any) -> Any:
+    """Arrays of NumPy for JAX alone: on a CPU it reads them later, whatever is in them then.
 
     Even where `may_alias` is False (JAX 0.9).
     """
-    return jax.device_put(jax.tree.map(np.array, tree), device)
+    return jax.tree.map(np.array, tree)
+
+
+def to_device(tree: Any, device: jax.Device) -> Any:
+    return jax.device_put(copied(tree), device)
 
 
 def to_tensor(images: Array, levels: Array) -> Array:

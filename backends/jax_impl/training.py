@@ -241,7 +241,8 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], graph: Callable) -> Tr
     pieces = copy.copy(trainer)
 
     def compiled(piece: Callable) -> Callable:
-        run = graph(functional(piece))
+        # Donated, as in a whole step: else all that a piece leaves as it is would be copied.
+        run = graph(functional(piece), donate_argnums=0)
 
         def ran(arrays: Arrays, *args: Any) -> Any:
             new, result = jax.block_until_ready(run(arrays, *args))
@@ -253,13 +254,13 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], graph: Callable) -> Tr
     def update_by(adam: Adam) -> Callable:
         return compiled(lambda arrays, *args: trainer.update(arrays, adam, *args))
 
-    forward = graph(functional(trainer.generator_losses))
+    forward = graph(lambda arrays, batch: trainer.generator_losses(dict(arrays), batch))
     both, judge = compiled(trainer.generator_backward), compiled(trainer.discriminators_on_pools)
     updates = {adam: update_by(adam) for adam in (trainer.adam_g, trainer.adam_d)}
     pieces.fakes, pieces.recorded = compiled(trainer.fakes), graph(trainer.recorded)
 
     def generator_backward(arrays: Arrays, batch: Batch):
-        jax.block_until_ready(forward(arrays, batch))  # whose new arrays nobody takes
+        jax.block_until_ready(forward(arrays, batch))  # running statistics stay as they are
         end("generators_forward")
         result = both(arrays, batch)
         end("generators_backward", again="generators_forward")

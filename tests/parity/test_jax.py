@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from defects_of_jax import OF_JAX
 from defects_of_variants import CASES
+from frameworks import INSTALLED
 from test_defects import check
 
 from harness.config.experiment import load_experiment
@@ -20,8 +21,11 @@ from harness.studies.parity import Rung, climb, training
 from harness.studies.parity.backend_cache import BackendCache, relative
 from harness.studies.parity.parity_case import make_case
 
-jax = pytest.importorskip("jax", reason="JAX is not installed: pip install cyclebench[jax]")
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
+# JAX is not imported here: first it has to be told how many threads there are.
+pytestmark = [
+    pytest.mark.usefixtures("compiled_quickly"),
+    pytest.mark.skipif("jax" not in INSTALLED, reason="not here: pip install cyclebench[jax]"),
+]
 NAMES = ("torch", "jax")
 SMALL_POOL = "objective.pool_size=4"  # as in conftest.py
 
@@ -98,6 +102,8 @@ def test_states_go_from_each_backend_to_each_and_training_goes_on(eager):
 
 def test_what_becomes_of_an_array_behind_jax_is_nothing_to_it():
     """JAX reads later, and on a CPU out of memory that it was handed; small arrays it copies."""
+    import jax
+
     from backends.jax_impl.device import to_device
 
     place = jax.devices("cpu")[0]
@@ -110,6 +116,8 @@ def test_what_becomes_of_an_array_behind_jax_is_nothing_to_it():
 
 def test_a_timed_phase_ends_when_its_results_are_there():
     """JAX goes on while a device computes; of arrays that are there already nothing waits."""
+    import jax
+
     from backends.jax_impl.training import in_pieces
 
     @jax.jit
