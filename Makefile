@@ -151,7 +151,7 @@ devices:
 	@$(TEST_BIN)/python -m pytest --numprocesses auto -m devices
 
 mistakes:
-	@$(TEST_BIN)/python -m pytest --numprocesses auto -m planted
+	@$(TEST_BIN)/python -m pytest --numprocesses auto -m "planted and not others"
 
 stress: export KILLS := $(KILLS)
 stress:
