@@ -68,22 +68,11 @@ def test_backends_agree(climbed, rung):
     assert [row for row in found if not row.passed] == []
 
 
-def tried() -> list:
-    """The first of every rung and case in `make mistakes`, since each has to be compiled.
-
-    All of them: `pytest tests/parity/test_jax.py -m planted`.
-    """
-    first = {(each.rung, each.case): each for each in reversed(OF_JAX)}.values()
-    return [
-        pytest.param(
-            each, id=f"{each.case}: {each.name}", marks=() if each in first else pytest.mark.others
-        )
-        for each in OF_JAX
-    ]
-
-
+# By hand: `pytest tests/parity/test_jax.py -m planted` compiles for a quarter of an hour. That the
+# rungs name mistakes is tried in CI with the other backends.
 @pytest.mark.planted
-@pytest.mark.parametrize("defect", tried())
+@pytest.mark.others
+@pytest.mark.parametrize("defect", OF_JAX, ids=lambda each: f"{each.case}: {each.name}")
 def test_a_planted_defect_is_named_by_its_rung(
     monkeypatch, caches, climbed, defect, record_property
 ):
