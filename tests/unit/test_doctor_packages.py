@@ -173,11 +173,14 @@ def test_a_framework_from_elsewhere_is_told(tmp_path):
 
 def test_a_module_in_front_of_its_package_is_found(tmp_path, monkeypatch):
     """As PYTHONPATH puts it there."""
-    (tmp_path / "jaxlib").mkdir()
-    (tmp_path / "jaxlib" / "__init__.py").touch()
+    (tmp_path / "never_imported").mkdir()
+    module = tmp_path / "never_imported" / "__init__.py"
+    module.touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    record = installed.parse_record("jaxlib/__init__.py,,\njaxlib/mlir/__init__.py,,\nx.py,,\n")
-    assert installed.origins_of(record) == {"jaxlib": str(tmp_path / "jaxlib" / "__init__.py")}
+    record = installed.parse_record(
+        "never_imported/__init__.py,,\nnever_imported/a/__init__.py,,\nx.py,,\n"
+    )
+    assert installed.origins_of(record) == {"never_imported": str(module)}
 
 
 def test_the_environment_of_another_interpreter_describes_itself(tmp_path, monkeypatch):
