@@ -70,6 +70,17 @@ def test_what_a_backend_answers_is_judged(answers, state, says):
     assert bool(found.fix) is (state != "ok")
 
 
+def test_what_make_setup_does_not_install_it_does_not_mend(monkeypatch):
+    monkeypatch.delenv("CYCLEBENCH_PYTHON_JAX", raising=False)
+    for name, of_setup in (("torch", True), ("tf", True), ("jax", False)):
+        fails = ProbeAnswer(name, "cpu", {}, "ImportError")
+        no_gpu = [ProbeAnswer(name, "cpu", SEEN), ProbeAnswer(name, "cuda", {}, "no GPU")]
+        fixes = judge(name, [fails]).fix, judge(name, no_gpu).fix
+        assert ["make setup" in fix for fix in fixes] == [of_setup, of_setup]
+        assert all(name in fix for fix in fixes) is not of_setup
+    assert "builds of jax and jaxlib for GPUs" in fixes[1]
+
+
 def test_a_probe_trains_a_step_and_translates_and_says_what_it_is_at(monkeypatch, capsys):
     done = []
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import backends
 from harness.processes.process import Child
 from harness.system import interpreters
 from harness.system.errors import UserError, WorkerFailed
@@ -164,16 +165,26 @@ def judge(name: str, answers: list[ProbeAnswer]) -> Check:
         found = f"no answer within {limit}: it was {late.why}"
         return Check(title, "warning", found, _with_log("look again when nothing else runs", late))
     if not first.seen:
-        fix = _with_log("`make setup`", first)
+        fix = _with_log(_install(name), first)
         return Check(title, "problem", f"does not train: {first.why}", fix)
     # Libraries of CUDA are there only after a step on the GPU.
     versions = {**first.seen["versions"], **last.seen.get("libraries", {})}
     installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     if not last.seen:
-        fix = _with_log("`make setup BUILD=cuda`, or ask for --device cpu", last)
+        fix = _with_log(f"{_install(name, gpu=True)}, or ask for --device cpu", last)
         return Check(title, "problem", f"{installed}; cannot use the GPU: {last.why}", fix)
     threads = first.seen["threads"]
     return ok(title, f"{installed}; trains on {last.seen['device']}, {threads} threads")
+
+
+def _install(name: str, gpu: bool = False) -> str:
+    """How to come by a backend's packages, or by builds of them for GPUs."""
+    if name in backends.USUAL:
+        return "`make setup BUILD=cuda`" if gpu else "`make setup`"
+    if not gpu:
+        return interpreters.remedy(name)
+    packages, python = " and ".join(backends.packages(name)), backends.interpreter(name)
+    return f"install builds of {packages} for GPUs, for {python}"
 
 
 def _with_log(fix: str, answer: ProbeAnswer) -> str:
