@@ -28,6 +28,7 @@ PIP_ARGS ?=
 # Variables of `make gpu-dry-run`: CUDA builds, as arguments of pip.
 GPU_TORCH      ?= torch==2.13.0
 GPU_TENSORFLOW ?= tensorflow[and-cuda]==2.21.0
+GPU_JAX        ?= jax==0.9.2 jax-cuda12-plugin==0.9.2 nvidia-cuda-nvcc-cu12
 
 # Creates missing environments (.venv, and on GPU machines one for each backend, as .venv-torch),
 # installs missing BACKENDS (and AA, of `make bench`), and finds the environment for this machine. PYTHON
@@ -48,7 +49,7 @@ LINT_BIN = bin="$$($(ENVIRONMENTS) ready $(OPTIONS) --extra lint)" && exec "$$bi
 # Recipes read these from the environment: user input never becomes part of a shell command.
 export DATASET PRESET SEEDS MAX_SEEDS MAX_HOURS BACKENDS DEVICE DATA_DIR RESULTS SET PYTHON BUILD PIP_ARGS \
 	LAUNCHER AT_ONCE RAY_ADDRESS PARTITION MINUTES CPUS \
-	GPU_TORCH GPU_TENSORFLOW
+	GPU_TORCH GPU_TENSORFLOW GPU_JAX
 
 # Where trainings run.
 WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRESS" \
@@ -112,8 +113,8 @@ help:
 	@echo "make calibrate how often do the intervals of a report cover the truth? Simulated, a few minutes;"
 	@echo "               RUN=folder [RUN_B=folder]: SEEDS=auto on real runs, A/A and with a planted difference"
 	@echo "make bench-internal [ONLY=report] [TO=bench.json]  time and memory of the harness itself"
-	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads CUDA"
-	@echo "               builds of PyTorch and TensorFlow, 5 GB, into .gpu-dry-run (12 GB)"
+	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads the"
+	@echo "               frameworks' CUDA builds, 5 GB, into .gpu-dry-run (13 GB)"
 	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
 	@echo "Other commands (merge, translate, export, import): .venv/bin/cyclebench --help"
 
@@ -233,17 +234,18 @@ lint:
 
 # Not part of `make test`: it needs the CUDA builds, in an environment for each framework. No GPU and
 # no driver needed.
-gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready
-	@for name in torch tf; do \
+gpu-dry-run: .gpu-dry-run/torch/.ready .gpu-dry-run/tf/.ready .gpu-dry-run/jax/.ready
+	@for name in torch tf jax; do \
 		PYTHONPATH=. .gpu-dry-run/$$name/bin/python -m pytest tests/gpu_dry_run \
 			--confcutdir tests/gpu_dry_run -p no:cacheprovider || exit 1; done
 
 .gpu-dry-run/torch/.ready: export NEEDED := $(GPU_TORCH)
 .gpu-dry-run/tf/.ready: export NEEDED := $(GPU_TENSORFLOW)
+.gpu-dry-run/jax/.ready: export NEEDED := $(GPU_JAX)
 .gpu-dry-run/%/.ready:
-	@echo "Installing $$NEEDED into .gpu-dry-run/$*, once: some 3 GB to download, 6 GB on disk"
+	@echo "Installing $$NEEDED into .gpu-dry-run/$*, once: up to 3 GB to download, 6 GB on disk"
 	@"$$PYTHON" -m venv --clear .gpu-dry-run/$*
-	@.gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) "$$NEEDED" annotated-types numpy pytest
+	@set -f; .gpu-dry-run/$*/bin/python -m pip install --quiet $(PIP_ARGS) $$NEEDED annotated-types numpy pytest
 	@touch $@
 
 gpu-check: export MINUTES := $(or $(MINUTES),7)

@@ -32,7 +32,7 @@ from backends.objective import RECORDED, Objective
 
 
 def configured(method: Callable) -> Callable:
-    """With JAX's settings as the runtime asks for them, and as they were again behind it."""
+    """Called with JAX's settings as the runtime asks for them; afterwards they are as before."""
 
     @wraps(method)
     def called(self: Backend, *args: Any, **rest: Any) -> Any:
@@ -219,7 +219,7 @@ class Backend:
         return {name: self.trainer.arrays[name] for name in names}
 
     def _one_by_one(self, made: Callable, own: Arrays, images: np.ndarray) -> np.ndarray:
-        """What `made(own, image)` is of every image."""
+        """`made(own, image)` of every image, put together."""
         return np.concatenate(
             jax.device_get([made(own, images[i : i + 1]) for i in range(len(images))])
         )
@@ -233,7 +233,7 @@ class Backend:
         return device.copied(self.trainer.begin(self._used(batch)))
 
     def _on_device(self, batch: Batch) -> Batch:
-        """As it is."""
+        """For what is no step, and counts none."""
         return device.to_device(self._used(batch), self.device)
 
     def _used(self, batch: Batch) -> Batch:

@@ -76,9 +76,10 @@ def threads() -> int:
 
 @contextmanager
 def settings(runtime: Runtime, device: jax.Device) -> Iterator[None]:
-    """What JAX has for a whole process or a thread, for what is traced or computed within.
+    """Settings of JAX that hold for a process or a thread, here only for what is traced or computed
+    within.
 
-    Without x64 there is no float64. "float32": all bits of it, where a GPU by itself takes fewer.
+    Without x64 there is no float64. "float32": all bits in products, where GPUs take TF32.
     """
     products = "tensorfloat32" if runtime.tf32 else "float32"
     x64 = runtime.precision == "float64"

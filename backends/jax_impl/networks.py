@@ -35,7 +35,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 class Layer:
-    """What has a canonical name, which `use_names` gives it.
+    """A network or a part of one. `use_names` gives it its canonical name.
 
     `weights`, `statistics`: own name -> shape. `dtype`: what convolutions compute in.
     """

@@ -29,7 +29,7 @@ from backends.objective import Objective
 
 
 class StepSize(NamedTuple):
-    """What bias corrections make of a learning rate and of epsilon, float64 ()."""
+    """A learning rate and epsilon behind the bias corrections, float64 ()."""
 
     size: np.ndarray
     epsilon: np.ndarray
@@ -49,7 +49,7 @@ class Adam:
         self.count = 0
 
     def begin(self, learning_rate: float) -> StepSize:
-        """Of one step more."""
+        """Counts a step; returns what the device needs to know of its number."""
         self.count += 1
         # m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), both corrections taken out.
         correction = math.sqrt(1 - self.beta2**self.count)
@@ -81,7 +81,7 @@ class Average:
         self.current = {**numbers(networks.g_ab), **numbers(networks.g_ba)}
 
     def begin(self, step: int) -> np.ndarray:
-        """What the average takes of the weights after `step` steps, float64 ()."""
+        """The share of the new weights in the average after `step` steps, float64 ()."""
         return np.asarray(1 - self.objective.decay(step))
 
     def update(self, arrays: Arrays, share: Array) -> None:
@@ -120,7 +120,8 @@ class Trainer:
         self.arrays: Arrays = {}
 
     def begin(self, batch: Batch) -> tuple[Batch, np.ndarray | None]:
-        """A step is counted; what it takes of its number is in place of the rates, and beside."""
+        """Counts a step. Returns its batch, with a StepSize in place of each learning rate, and the
+        share that `Average.update` takes; None without an average."""
         rate_g = self.adam_g.begin(batch.learning_rate)
         rate_d = self.adam_d.begin(batch.discriminator_learning_rate)
         share = self.average.begin(self.adam_g.count) if self.average else None
@@ -171,7 +172,10 @@ class Trainer:
     def gradients(
         self, total: Callable[[Arrays], tuple[Array, Any]], names: Shapes, arrays: Arrays
     ) -> tuple[Arrays, Any]:
-        """Of what `total` returns first, by the arrays `names`; and what it returns second."""
+        """By the arrays `names`, of what `total` returns first; and what it returns second.
+
+        Afterwards `arrays` has the running statistics of its passes.
+        """
 
         def of_some(given: Arrays) -> tuple[Array, tuple[Any, Arrays]]:
             within = {**arrays, **given}
@@ -282,7 +286,10 @@ def in_pieces(trainer: Trainer, end: Callable[..., None], graph: Callable) -> Tr
 
 
 def functional(function: Callable[..., Any]) -> Callable[..., tuple[Arrays, Any]]:
-    """Of `function(arrays, ...)` one that leaves arrays as they are, and returns new ones first."""
+    """The same function, but it leaves its first argument as it is and returns a new one first.
+
+    jax.jit wants that: `function(arrays, ...)` puts new arrays into the dictionary it is given.
+    """
 
     def called(arrays: Arrays, *args: Any) -> tuple[Arrays, Any]:
         new = dict(arrays)

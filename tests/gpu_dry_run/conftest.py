@@ -1,7 +1,7 @@
 """`make gpu-dry-run`: what a step would do on a GPU, found without one.
 
-In two environments, of PyTorch's CUDA build and of TensorFlow's: each collects its own tests. What
-was counted goes into counts.json of the environment, and into the summary.
+In an environment of each framework's CUDA build, which collects its own tests. What was counted
+goes into counts.json of the environment, and into the summary.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent))
-NEEDS = {"test_torch_step.py": "torch", "test_tf_step.py": "tensorflow"}
+os.environ["JAX_PLATFORMS"] = "cpu"  # of a GPU it is only told
+NEEDS = {
+    "test_torch_step.py": "torch",
+    "test_tf_step.py": "tensorflow",
+    "test_jax_step.py": "jax_plugins",
+}
 collect_ignore = [file for file, name in NEEDS.items() if importlib.util.find_spec(name) is None]
 COUNTED: dict[str, dict[str, int]] = {}
 
