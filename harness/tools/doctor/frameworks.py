@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import backends
 from harness.processes.process import Child
 from harness.system import interpreters
 from harness.system.errors import UserError, WorkerFailed
