@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from harness.config.experiment import load_experiment
 from harness.records.evidence import PARITY, parity_climbs
-from harness.studies.parity import ParityRow, check, parity_record, write_parity
+from harness.studies.parity import ParityRow, check, parity_record, tolerances, write_parity
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.ladder import CHECKS, climb
 from harness.studies.parity.parity_case import make_case
-from harness.studies.parity.parity_check import Rung
+from harness.studies.parity.parity_check import ParityCheck, Rung
 from harness.studies.parity.together import measure_together
 from harness.system.errors import UserError
 
@@ -121,3 +124,19 @@ def test_all_backends_are_measured_at_the_same_time_and_failures_are_kept(monkey
         # Of the plan no backend is asked.
         if check.precision is None and check.rung != Rung.PLAN
     }
+
+
+@pytest.mark.parametrize("wrong", [8e-5, 1.0])
+def test_rounding_is_allowed_as_two_backends_have_it_and_a_wrong_one_allows_itself_nothing(wrong):
+    noise = {"a": wrong, "b": 7e-5, "c": 1e-6}
+    zeros = ParityCheck(
+        Rung.GRADIENTS,
+        lambda cache, name: {("zero", "bias"): np.array([noise[name]])},
+        tolerances.ZERO_GRADIENT,
+        truth=lambda cache, name: {("zero", "bias"): np.zeros(1)},
+        noise=lambda cache, name: noise[name],
+    )
+    cache = SimpleNamespace(names=tuple(noise), once=lambda function, name: function(cache, name))
+    rows = list(climb(cache, [zeros]))
+    assert [row.tolerance for row in rows] == [tolerances.NOISE * 7e-5] * 3
+    assert [row.passed for row in rows] == [wrong < 1, True, True]

@@ -237,8 +237,11 @@ def climb(cache: BackendCache, checks: Sequence[ParityCheck] | None = None) -> I
                 measured = cache.once(check.measure, name)
                 allowed = check.tolerance.value
                 if check.noise is not None:
-                    quietest = min(cache.once(check.noise, n) for n in cache.names)
-                    allowed = max(allowed, tolerances.NOISE * quietest)
+                    # Of two or more: one that is wrong by itself allows itself nothing.
+                    *_, second, _ = sorted(
+                        [0.0, *(cache.once(check.noise, n) for n in cache.names)]
+                    )
+                    allowed = max(allowed, tolerances.NOISE * second)
             except Exception as error:
                 # A backend that cannot be measured is a breach, not the end of the climb.
                 first_line = (str(error).splitlines() or [""])[0]
