@@ -54,8 +54,8 @@ class ParityCheck:
     """`measure` of every backend against `truth` of it, or else against the first backend's.
 
     `groups`: only facts of groups whose names begin so count. `best`: of the groups, which are then
-    one row, the least apart counts. `noise`: the error of a backend by itself. The second
-    largest of it, times tolerances.NOISE, is allowed where that is more than the tolerance. `precision`: only for
+    one row, the least apart counts. `noise`: the error of a backend by itself. The second largest,
+    times tolerances.NOISE, is allowed where that is more than the tolerance. `precision`: only for
     a cache that measures it. `quick`: covering experiments are measured by it as well.
     """
 
