@@ -39,9 +39,10 @@ def jax(started_jax):
 def device(jax):
     from backends.jax_impl import device
 
-    before = jax.config.read("jax_cuda_visible_devices")
+    # Not as a test before has left it.
+    jax.config.update("jax_cuda_visible_devices", "all")
     yield device
-    jax.config.update("jax_cuda_visible_devices", before)
+    jax.config.update("jax_cuda_visible_devices", "all")
 
 
 # ---------------------------------------------------------------------------- before the start
@@ -64,7 +65,6 @@ def test_a_gpus_memory_is_taken_piece_by_piece_and_nearly_all_of_it(monkeypatch,
 def test_of_several_gpus_one_is_opened(monkeypatch, jax, device):
     tesla = SimpleNamespace(compute_capability="7.5", device_kind="Tesla T4", platform="gpu")
     monkeypatch.setattr(jax, "devices", lambda kind: [tesla, None])
-    assert jax.config.read("jax_cuda_visible_devices") == "all"
     assert device.configure(Runtime(device="cuda")) is tesla
     assert jax.config.read("jax_cuda_visible_devices") == "0"
     with pytest.raises(ValueError, match=r"bfloat16: Tesla T4 has compute capability 7\.5"):
