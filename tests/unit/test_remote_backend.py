@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
+import weakref
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from tiny_networks import LINEAR, SHALLOW, drawn_state, model
 import backends
 from backends.interface import Backend, Batch, PoolDecision, Runtime
 from backends.objective import Objective
+from harness.processes import backend_process, wire
 from harness.processes.remote_backend import Process, load_anywhere, load_in, process_of, run_with
 from harness.studies.parity.backend_cache import relative
 from harness.system import interpreters
@@ -110,6 +114,35 @@ def test_what_nobody_has_any_more_is_let_go_of_there(pair):
     with pytest.raises(WorkerFailed, match="KeyError"):
         process.ask("call", number, "losses", (), {})
     assert there.translate(IMAGES, "ab").shape == IMAGES.shape
+
+
+def test_a_backend_that_refers_to_itself_is_let_go_of_at_once(monkeypatch):
+    """As JAX's does, through its compiled functions: the memory of dozens is more than there is."""
+
+    class Stub:
+        """Unlike SimpleNamespace it can be watched."""
+
+    alive = []
+
+    def load(name):
+        backend = Stub()
+        backend.itself = backend
+        alive.append(weakref.ref(backend))
+        return backend
+
+    def commands():
+        for name, forget in (("one", []), ("two", [0])):
+            given, content = wire.pack((name,))
+            yield {"verb": "load", "given": given, "content": len(content), "forget": forget}
+        assert [each() is None for each in alive] == [True, False]
+
+    monkeypatch.setattr(backend_process.backends, "load", load)
+    parent = SimpleNamespace(commands=commands, read=lambda count: b"", send=lambda *_: None)
+    gc.disable()
+    try:
+        backend_process.serve(parent)
+    finally:
+        gc.enable()
 
 
 def test_what_goes_wrong_there_is_said_and_the_process_goes_on(pair):

@@ -237,10 +237,8 @@ def climb(cache: BackendCache, checks: Sequence[ParityCheck] | None = None) -> I
                 measured = cache.once(check.measure, name)
                 allowed = check.tolerance.value
                 if check.noise is not None:
-                    # Of two or more: one that is wrong by itself allows itself nothing.
-                    *_, second, _ = sorted(
-                        [0.0, *(cache.once(check.noise, n) for n in cache.names)]
-                    )
+                    # The second largest: one that is wrong by itself allows itself nothing.
+                    second, *_ = sorted(cache.once(check.noise, n) for n in cache.names)[-2:]
                     allowed = max(allowed, tolerances.NOISE * second)
             except Exception as error:
                 # A backend that cannot be measured is a breach, not the end of the climb.

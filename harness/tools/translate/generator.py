@@ -39,8 +39,8 @@ def load_backend(
 ) -> Backend:
     """With the weights of `trained`, ready to translate. `changes`: fields of Runtime.
 
-    Nothing is compiled that need not be: that would begin anew for every size, as it does in JAX,
-    where it takes a second or two. Raises UserError for what the device cannot do.
+    Nothing is compiled that need not be: that would begin anew for every size. Raises
+    UserError for what the device cannot do.
     """
     model, objective, state = trained.loadable()
     asked = {
