@@ -1,0 +1,166 @@
+"""What is kept of a comparison or a bench: some kB of JSON, without losses, images or weights.
+
+The same entry is a line of a history (`cyclebench track`), a row of a site (`cyclebench publish`)
+and a file that a contributor sends. So whatever is wrong in one is refused, unknown keys too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+# Far beyond whatever is measured, and safe to add up, to draw and to write.
+Number = Annotated[float, Field(strict=True, ge=-1e15, le=1e15)]
+Positive = Annotated[float, Field(strict=True, gt=0, le=1e15)]
+Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+Text = Annotated[str, Field(strict=True, max_length=300)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+Words = Annotated[str, Field(strict=True, max_length=2000)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Estimate(Part):
+    """`low`, `high`: of the 95 % interval; null where there are too few seeds or starts for one.
+
+    `n`: seeds, or starts of the processes.
+    """
+
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
+    n: Count
+
+    @model_validator(mode="after")
+    def _is_an_interval(self) -> Estimate:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high: one of them without the other")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("low: above high")
+        return self
+
+
+class Machine(Part):
+    """`device`: the GPU's name, or the CPU's with the threads that were used. `memory`: bytes of a
+    GPU."""
+
+    device: Name
+    kind: Literal["cpu", "cuda"]
+    threads: Count | None = None
+    driver: Text | None = None
+    memory: Count | None = None
+    platform: Text = ""
+    python: Text = ""
+
+
+class Code(Part):
+    """Of this program. `revision`: commit, with `+` where files differed from it; null: unknown."""
+
+    version: Text
+    revision: Text | None = None
+    source_digest: Text | None = None
+
+
+class Score(Part):
+    """Of the last step. `estimate`: over seeds, in the unit of metrics.json."""
+
+    metric: Name
+    direction: Text
+    estimate: Estimate
+
+
+class Side(Part):
+    """One backend. `step`: seconds; `memory`: peak, bytes; `joules`: an image. Null: not known."""
+
+    backend: Name
+    title: Name
+    versions: dict[Name, Text]
+    step: Estimate | None = None
+    memory: Count | None = None
+    memory_kind: Text | None = None
+    joules: Positive | None = None
+    scores: tuple[Score, ...] = ()
+
+
+class Verdict(Part):
+    """Of one score of a pair. `difference`: first minus second. `margin_scale`: `ratio` (1.25 is
+    0.80 to 1.25 of first over second) or `difference`. `primary`: this score decides."""
+
+    metric: Name
+    direction: Text
+    difference: Estimate
+    margin: Positive | None
+    margin_scale: Literal["ratio", "difference"] = "difference"
+    primary: bool = False
+    verdict: Text
+
+
+class Pair(Part):
+    """`ratio`: how many times as long a step of `second` takes as one of `first`."""
+
+    first: Name
+    second: Name
+    ratio: Estimate | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class Reference(Part):
+    """`floor`: real images against real ones; `untranslated`: the score of doing nothing."""
+
+    metric: Name
+    direction: Text
+    floor: Number | None = None
+    untranslated: Number | None = None
+
+
+class Entry(Part):
+    """`identity`: of the records it was made from, so that nothing counts twice. `series`: equal
+    where only machine, code, versions and day may differ: digest of data and configuration.
+    `changes`: dotted keys that are not as the preset has them, as text. `sentence`: the report's
+    first. `steps`: of a training; 0 for a bench. `backends`, in the order of differences.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["comparison", "bench"]
+    identity: Name
+    measured: AwareDatetime
+    series: Name
+    dataset: Name | None
+    preset: Name
+    changes: dict[Name, Text] = {}
+    image: tuple[Count, Count]
+    batch: Count
+    precision: Text
+    steps: Count
+    seeds: tuple[Count, ...] = ()
+    machine: Machine
+    code: Code
+    backends: Annotated[tuple[Side, ...], Field(min_length=1, max_length=50)]
+    pairs: tuple[Pair, ...] = ()
+    references: tuple[Reference, ...] = ()
+    sentence: Words = ""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Entry:
+        names = [side.backend for side in self.backends]
+        if len(set(names)) != len(names):
+            raise ValueError("backends: one is there twice")
+        for pair in self.pairs:
+            if pair.first == pair.second or not {pair.first, pair.second} <= set(names):
+                raise ValueError(f"pairs: {pair.first}, {pair.second}: not two of the backends")
+        return self
+
+    def line(self) -> str:
+        """One line of a history."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False)
+
+
+def digest(document: Any) -> str:
+    """For `identity` and `series`: of JSON, whatever the order of its keys."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
