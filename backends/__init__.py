@@ -5,28 +5,39 @@ decide its numbers; a function `prepare(runtime)` for what must be done before t
 imported; and a module `backend` with a class `Backend` that follows `backends.interface.Backend`.
 It may have COLOUR, as "#0072B2": that of its curves; and, for `cyclebench doctor`, GPU_BUILDS,
 VARIABLES and SETTINGS, all of `backends.releases`. Its title is the `framework` of `environment`.
+It may have RELEASES, those of its framework that were tried, as `backends.releases.Releases`.
 Adding a folder adds a backend; nothing else has to change but its extras in pyproject.toml, which
 `make setup` installs.
+
+A backend's name is that of its implementation, `tf`; or of one in another version of its framework,
+`tf@2.20.0`, or in another Python, `tf@/path/to/python` or `tf@/path/to/environment`. Each is a
+backend of its own, and all of them may be compared with each other.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Tuple  # noqa: UP035
+
+from backends.releases import numbers
 
 if TYPE_CHECKING:
     from backends.interface import Backend, Runtime
     from backends.model import Model
     from backends.objective import Objective
-    from backends.releases import GpuBuild, SettingsFile, Variable
+    from backends.releases import GpuBuild, Numbers, Releases, SettingsFile, Variable
 
 
 # What is compared where nobody says what, in the order of every difference and ratio; then others.
 USUAL = ("torch", "tf")
+# As pip writes them: 2.20.0, 2.22.0rc1, 2.13.0+cu126.
+VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.dev|\.post)\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?")
 
 
 class ReplicaLost(RuntimeError):
@@ -43,12 +54,70 @@ def available() -> tuple[str, ...]:
     return (*USUAL, *sorted(names - set(USUAL)))
 
 
+def implementation(name: str) -> str:
+    """The folder's part of a backend's name: `tf` of `tf@2.20.0`."""
+    return name.partition("@")[0]
+
+
+def version(name: str) -> str | None:
+    """The version of its framework that backend `name` asks for; None: any."""
+    asked = name.partition("@")[2]
+    return asked if VERSION.fullmatch(asked) else None
+
+
+def own_python(name: str) -> Path | None:
+    """The Python that backend `name` asks for, a program or an environment's; None: none."""
+    asked = name.partition("@")[2]
+    return _program(Path(asked)) if asked.startswith("/") else None
+
+
+def is_name(name: str) -> bool:
+    """Whether there is such an implementation, with a version, an absolute path, or nothing."""
+    known, asked = implementation(name) in available(), "@" in name
+    return known and (not asked or bool(version(name) or own_python(name)))
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """In the order of every difference and ratio: as `available`, older versions before newer."""
+    order = available()
+
+    def place(name: str) -> Tuple[int, Tuple[int, ...], str]:  # noqa: UP006
+        known = implementation(name)
+        return (
+            order.index(known) if known in order else len(order),
+            numbers(version(name) or ""),
+            name,
+        )
+
+    return sorted(set(names), key=place)
+
+
+def file_name(name: str) -> str:
+    """A backend's name as a part of a file's: of a path its letters and numbers."""
+    known, at, asked = name.partition("@")
+    return (
+        known + at + (re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-") if "/" in asked else asked)
+    )
+
+
+def title(name: str, environment: Mapping[str, Any]) -> str:
+    """ "TensorFlow"; "TensorFlow 2.20.0" of one that asks for a version or a Python.
+
+    `environment`: what the backend says of itself, or what a record has of it.
+    """
+    framework, versions = str(environment.get("framework", name)), environment.get("versions") or {}
+    if "@" not in name or implementation(name) not in available():
+        return framework
+    found = (versions[package] for package in packages(name) if package in versions)
+    return f"{framework} {next(found, name.partition('@')[2])}"
+
+
 def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
     """Build the four networks of backend `name`. Raises KeyError for an unknown name."""
-    if name not in available():
+    if not is_name(name):
         raise KeyError(name)
     _package(name).prepare(runtime)
-    module = importlib.import_module(f"backends.{name}_impl.backend")
+    module = importlib.import_module(f"backends.{implementation(name)}_impl.backend")
     return module.Backend(model, objective, runtime)
 
 
@@ -75,35 +144,56 @@ def settings_file(name: str) -> SettingsFile | None:
     return getattr(_package(name), "SETTINGS", None)
 
 
+def releases(name: str) -> Releases | None:
+    """Of the framework of backend `name`, those that were tried. Imports no framework."""
+    return getattr(_package(name), "RELEASES", None)
+
+
+def pythons(name: str) -> tuple[Numbers, Numbers] | None:
+    """The first and the last Python that the version in `name` has wheels for; None: not known."""
+    known, asked = releases(name), numbers(version(name) or "")
+    return known.pythons.get((asked[0], asked[1])) if known and len(asked) > 1 else None
+
+
 def colour(name: str) -> str | None:
     """The colour that backend `name` has chosen, as "#0072B2"; None: none, or no such backend.
 
     Imports no framework.
     """
-    if name not in available():
+    if implementation(name) not in available():
         return None
     return getattr(_package(name), "COLOUR", None)
 
 
 def _package(name: str) -> ModuleType:
-    return importlib.import_module(f"backends.{name}_impl")
+    return importlib.import_module(f"backends.{implementation(name)}_impl")
 
 
 def interpreter_variable(name: str) -> str:
-    """The environment variable that names the Python of backend `name`."""
-    return f"CYCLEBENCH_PYTHON_{name.upper()}"
+    """The environment variable that names the Python of backend `name`, where that names none."""
+    return f"CYCLEBENCH_PYTHON_{implementation(name).upper()}"
 
 
 def interpreter(name: str) -> Path:
     """The Python that backend `name` runs in.
 
-    What `interpreter_variable` names, a program or the folder of an environment; else that of the
-    environment beside this one that `make setup` makes on GPU machines (`.venv-torch` beside
-    `.venv`); else this one. It need not exist: `harness.system.interpreters` checks.
+    What the name says; else, for a version, that of the environment beside this one that `make`
+    makes (`.venv-tf@2.20.0` beside `.venv`). Else what `interpreter_variable` names, a program or
+    the folder of an environment; else that of the environment beside this one that `make setup`
+    makes on GPU machines (`.venv-torch`); else this one. It need not exist, nor have that version:
+    `harness.system.interpreters` checks.
     """
+    own, beside = own_python(name), Path(f"{sys.prefix}-{name}")
+    if own:
+        return own
+    if version(name):
+        return _program(beside) if beside.is_dir() else interpreter(implementation(name))
     named = os.environ.get(interpreter_variable(name))
     if named:
-        path = Path(named).expanduser().absolute()
-        return path / "bin" / "python" if path.is_dir() else path
-    beside = Path(f"{sys.prefix}-{name}")
-    return beside / "bin" / "python" if beside.is_dir() else Path(sys.executable)
+        return _program(Path(named).expanduser().absolute())
+    return _program(beside) if beside.is_dir() else Path(sys.executable)
+
+
+def _program(path: Path) -> Path:
+    """The Python of an environment, where `path` is its folder."""
+    return path / "bin" / "python" if path.is_dir() else path

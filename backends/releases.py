@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Tuple  # noqa: UP035
 
-Capability = tuple[int, int]  # compute capability of an NVIDIA GPU
+Numbers = Tuple[int, int]  # noqa: UP006
+Capability = Numbers  # compute capability of an NVIDIA GPU
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,26 @@ class GpuBuild:
 
 
 @dataclass(frozen=True)
+class Releases:
+    """Of the framework `package`, those that the backend works with.
+
+    `oldest`: the first one, as (2, 17). `pythons`: the first and the last Python that a release has
+    wheels for, as far as known.
+    """
+
+    package: str
+    oldest: Numbers
+    pythons: Mapping[Numbers, tuple[Numbers, Numbers]] = field(default_factory=dict)
+
+    def check(self, version: str) -> str:
+        """What is wrong with a version, as 2.16.2; empty where nothing is."""
+        if numbers(version)[:2] >= self.oldest:
+            return ""
+        oldest = "{}.{}".format(*self.oldest)
+        return f"does not work with {self.package} {version}; the oldest that works is {oldest}"
+
+
+@dataclass(frozen=True)
 class Variable:
     """Of the environment, which changes what is computed, or how fast, where `matters` is true of
     its value. `state`: how much."""
@@ -72,3 +94,8 @@ class SettingsFile:
     def path(self) -> Path:
         folder = os.environ.get(self.variable) or os.path.expanduser(self.folder)  # noqa: PTH111
         return Path(folder) / self.name
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """(2, 20, 0) of 2.20.0."""
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0]))

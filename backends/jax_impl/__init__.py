@@ -1,10 +1,15 @@
 """CycleGAN in JAX."""
 
+from __future__ import annotations
+
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from backends.interface import Runtime
 from backends.releases import GpuBuild, Variable
+
+if TYPE_CHECKING:
+    from backends.interface import Runtime
 
 PACKAGES = ("jax", "jaxlib")
 COLOUR = "#009E73"  # Okabe and Ito: bluish green

@@ -1,11 +1,16 @@
 """CycleGAN in TensorFlow."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from backends.interface import Runtime
-from backends.releases import GpuBuild, SettingsFile, Variable
+from backends.releases import GpuBuild, Releases, SettingsFile, Variable
+
+if TYPE_CHECKING:
+    from backends.interface import Runtime
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras")
 COLOUR = "#D55E00"
@@ -15,6 +20,14 @@ GPU_BUILDS = (
         "TensorFlow 2.21", "tensorflow", "2.21.0", cuda=(12, 0),
         compiled=((6, 0), (7, 0), (8, 0), (8, 9)), portable=((9, 0), (9, 0)),
     ),
+)  # fmt: skip
+RELEASES = Releases(
+    "tensorflow",
+    oldest=(2, 17),
+    pythons={
+        (2, 17): ((3, 9), (3, 12)), (2, 18): ((3, 9), (3, 12)), (2, 19): ((3, 9), (3, 12)),
+        (2, 20): ((3, 9), (3, 13)),
+    },
 )  # fmt: skip
 VARIABLES = (
     Variable("KERAS_BACKEND", "problem", lambda value: value != "tensorflow",

@@ -1,9 +1,14 @@
 """CycleGAN in PyTorch."""
 
-import os
+from __future__ import annotations
 
-from backends.interface import Runtime
+import os
+from typing import TYPE_CHECKING
+
 from backends.releases import GpuBuild, Variable
+
+if TYPE_CHECKING:
+    from backends.interface import Runtime
 
 PACKAGES = ("torch",)
 COLOUR = "#0072B2"

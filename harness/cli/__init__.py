@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cli import checks, completion, data, imports, models, results, timing, training
+from harness.cli import (
+    checks,
+    completion,
+    data,
+    environments,
+    imports,
+    models,
+    results,
+    timing,
+    training,
+)
+from harness.cli import options as shared
 from harness.processes.faults import MORE_SPACE, disk_full
 from harness.system.errors import UserError, WorkerFailed, as_typed
 from harness.system.untrusted import printable
@@ -40,6 +51,7 @@ COMMANDS = (
     checks.add_gpu_check,
     checks.add_parity,
     training.add_consistency,
+    environments.add_env,
     completion.add_completion,
 )
 
@@ -56,6 +68,7 @@ def main(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
+        shared.ready(getattr(options, "backends", None) or ())
         return options.command(options)
     except UserError as error:
         return _fail(2, str(error))

@@ -70,14 +70,15 @@ def _values() -> dict[str, list[str]]:
     from harness.config.presets import preset_names
     from harness.data.catalogue import CATALOGUE
     from harness.studies.grid.file import shipped
+    from harness.tools.environments.versions import found
 
-    names = backends.available()
+    names = backends.ordered([*backends.available(), *(one.backend for one in found(sizes=False))])
     return {
         "preset": preset_names(),
         "dataset": [name for entry in CATALOGUE for name in (entry.name, *entry.aliases)],
         "study": list(shipped()),
         "backends": [*names, ",".join(backends.USUAL)],
-        "aa": list(names),
+        "aa": names,
         "device": ["cpu", "cuda"],
         "axes": ["size", "batch", "filters", "blocks", "depth"],
     }

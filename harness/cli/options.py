@@ -10,7 +10,8 @@ import argparse
 import json
 import math
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,7 +131,21 @@ def launcher(text: str) -> str:
 
 
 def names_or_none(text: str) -> tuple[str, ...] | None:
-    return tuple(name.strip() for name in text.split(",") if name.strip()) or None
+    return tuple(_name(name.strip()) for name in text.split(",") if name.strip()) or None
+
+
+def ready(names: Iterable[str]) -> None:
+    """Make the environments of versions that are not there yet. Raises UserError."""
+    if any("@" in name for name in names):
+        from harness.tools.environments.versions import ready
+
+        ready(names, lambda line: print(f"cyclebench: {line}", file=sys.stderr, flush=True))
+
+
+def _name(text: str) -> str:
+    """Of a backend; the Python in one, as `tf@~/env`, by its absolute path."""
+    known, _, asked = text.partition("@")
+    return f"{known}@{path(asked).absolute()}" if "/" in asked else text
 
 
 def settings(text: str) -> list[str]:
@@ -157,7 +172,8 @@ SHARED: Mapping[str, Mapping[str, Any]] = {
     "--backends": {
         "type": lambda text: names_or_none(text) or backends.USUAL,
         "default": backends.USUAL,
-        "help": f"as torch,tf (default: these; any of {', '.join(backends.available())})",
+        "help": f"as torch,tf (default: these; any of {', '.join(backends.available())}, or of a"
+        " version, as tf@2.20.0, or of a Python, as tf@/path/to/python)",
     },
     "--device": {"type": text_or_none, "help": "cpu or cuda (default: a GPU if found)"},
     "--results": {

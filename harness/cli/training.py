@@ -99,8 +99,11 @@ def add_study(commands: shared.Commands) -> None:
 
 
 def run_study(options: argparse.Namespace) -> int:
+    from harness.studies.grid.file import read_study
     from harness.studies.grid.run import GridOptions, study
 
+    if options.backends is None:
+        shared.ready(read_study(options.study)[1].backends)
     asked = GridOptions(
         study=options.study,
         dataset=options.dataset,

@@ -182,13 +182,21 @@ def _on_top(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 
 def check_backends(names: list[str]) -> None:
     """Raises UserError for an unknown or repeated backend, or one whose Python does not work."""
-    for name in names:
-        if name not in backends.available():
-            available = ", ".join(backends.available())
-            raise UserError(f"backends: {name!r} is unknown; any of {available}")
-    if len(set(names)) != len(names) or not names:
-        raise UserError("backends: name each backend once, separated by commas: torch,tf")
+    check_names(names)
     check_interpreters(names)
+
+
+def check_names(names: list[str]) -> None:
+    """Raises UserError for an unknown or repeated backend."""
+    for name in names:
+        if not backends.is_name(name):
+            available = ", ".join(backends.available())
+            raise UserError(
+                f"backends: {name!r} is unknown; any of {available}, or of a version or a Python,"
+                " as tf@2.20.0, tf@/path/to/python"
+            )
+    if len({backends.file_name(name) for name in names}) != len(names) or not names:
+        raise UserError("backends: name each backend once, separated by commas: torch,tf")
 
 
 def _set(settings: dict[str, Any], override: str) -> None:

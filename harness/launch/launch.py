@@ -15,7 +15,7 @@ from harness.launch.queue import Launcher, train_units
 from harness.launch.ray_cluster import RayCluster
 from harness.launch.slurm import LEAST_MINUTES, Slurm, SlurmSettings
 from harness.launch.unit import Unit
-from harness.records.run import RunRecord
+from harness.records.run import RunRecord, run_name
 from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.gpu import visible_gpus
@@ -244,7 +244,7 @@ def _found_from_anywhere(dataset: str) -> str:
 
 def _runs(unit: Unit, machine: Machine) -> list[RunRecord]:
     below = unit.folder / "runs" / provenance.slug(machine.device_name)
-    return [RunRecord(below / f"{name}-seed{unit.seed}") for name in unit.backends]
+    return [RunRecord(below / run_name(name, unit.seed)) for name in unit.backends]
 
 
 def _complete(unit: Unit, machine: Machine) -> bool:

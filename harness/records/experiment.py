@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import backends
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import (
     AuditShape,
@@ -79,8 +80,10 @@ class ExperimentFolder:
         return [(first, other) for other in others] or [(first,)]
 
     def title(self, backend: str) -> str:
-        """The framework's name; with the backend's where two backends share a framework."""
-        frameworks = {name: self.of(name)[0].environment["framework"] for name in self.present}
+        """The framework's name, or as `backends.title`; with the backend's where two share that."""
+        frameworks = {
+            name: backends.title(name, self.of(name)[0].environment) for name in self.present
+        }
         title = frameworks.get(backend, backend)
         shared = list(frameworks.values()).count(title) > 1
         return f"{title} ({backend})" if shared else title
@@ -142,7 +145,7 @@ def load(folder: Path, scored: bool = True) -> ExperimentFolder:
         require(run.folder / "environment.json", run.environment, needed, advice)
         require(run.folder / "resources.json", run.resources, ("clocks", "peak_memory"), advice)
     configured = record["configuration"].get("backends") or []
-    backends = dict.fromkeys([*configured, *sorted({run.backend for run in runs})])
+    others = backends.ordered(run.backend for run in runs)
     scores, references = folder / "metrics.json", folder / "references.safetensors"
     merged = folder / "merged.json"
     return ExperimentFolder(
@@ -157,7 +160,7 @@ def load(folder: Path, scored: bool = True) -> ExperimentFolder:
         references=read_arrays(references) if references.exists() else {},
         runs=complete,
         unfinished=tuple(run for run in runs if not run.complete),
-        backends=tuple(backends),
+        backends=tuple(dict.fromkeys([*configured, *others])),
         merged=_read(merged, MergedShape) if merged.exists() else {},
         asked=read_seeds(folder),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import backends
 from harness.records.schema import (
     BLOCK_COLUMNS,
     BLOCK_COUNTS,
@@ -30,7 +31,7 @@ from harness.system.untrusted import shown
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One training: one backend, seed and device. A folder `runs/<device>/<backend>-seed<n>`."""
+    """One training: one backend, seed and device. A folder `runs/<device>/` and `run_name`."""
 
     folder: Path
 
@@ -42,7 +43,7 @@ class RunRecord:
         status says, which must not lead to another folder.
         """
         status = self._read("status.json", StatusShape)
-        name = f"{status['backend']}-seed{status['seed']}"
+        name = run_name(status["backend"], status["seed"])
         if name != self.folder.name:
             raise UserError(
                 f"{self.folder / 'status.json'}: it is of {shown(name)}; call the run's folder"
@@ -144,6 +145,11 @@ class RunRecord:
     @property
     def _advice(self) -> str:
         return f"remove {self.folder} to train that run anew"
+
+
+def run_name(backend: str, seed: int) -> str:
+    """Of a run's folder."""
+    return f"{backends.file_name(backend)}-seed{seed}"
 
 
 def find_runs(experiment: Path) -> list[RunRecord]:

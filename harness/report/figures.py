@@ -89,17 +89,20 @@ def backend_colour(backend: str, among: Sequence[str] = ()) -> str:
     """The same in every report: the one that the backend has chosen.
 
     `among`: those on the same page. Of a backend that has chosen none, or one that another of them
-    has, the first colour of the palette that nobody has.
+    has, as two versions of one framework do, the first colour of the palette that nobody has.
     """
-    names = dict.fromkeys([*backends.available(), *among, backend])
+    names = list(dict.fromkeys([*among, backend]))
     chosen: dict[str, str] = {}
     for name in names:
         own = backends.colour(name)
         if own is not None and own not in chosen.values():
             chosen[name] = own
+    # At last those that backends have chosen who are not here.
+    others = [backends.colour(name) for name in backends.available()]
+    palette = sorted(PALETTE, key=lambda tone: tone in others)
     for name in names:
-        free = (tone for tone in PALETTE if tone not in chosen.values())
-        chosen.setdefault(name, next(free, PALETTE[len(chosen) % len(PALETTE)]))
+        free = (tone for tone in palette if tone not in chosen.values())
+        chosen.setdefault(name, next(free, palette[len(chosen) % len(palette)]))
     return chosen[backend]
 
 

@@ -111,7 +111,7 @@ def check_function(
     """
     if len(request.backends) < 2:
         return
-    names = [name for name in backends.available() if name in request.backends]
+    names = backends.ordered(request.backends)
     try:
         record = parity_record(
             bench.experiment,
@@ -175,7 +175,7 @@ def _afterwards(
     work = Work(bench.experiment, counts, request.backends, seeds)
     typical = typical_seconds(work)
     parts = {FEATURES: typical["features"], "scores": typical["scores"], REPORT: typical["report"]}
-    first = next((name for name in backends.available() if name in paces), None)
+    first = next(iter(backends.ordered(paces)), None)
     if first is not None and len(request.backends) > 1:
         steps = course_steps(bench, images)
         parts[twin_bar(first)] = TWIN_START + steps * paces[first].step

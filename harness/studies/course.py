@@ -20,7 +20,7 @@ from backends.objective import LOSS_TERMS
 from harness.data import Images
 from harness.plan.plan import total_steps
 from harness.records.evidence import COURSE, courses
-from harness.records.run import RunRecord
+from harness.records.run import RunRecord, run_name
 from harness.studies.consistency.trajectory import Sample, relative_mean, relative_norm
 from harness.system import provenance
 from harness.system.checksums import sha256
@@ -62,10 +62,10 @@ def write_course(
     """
     steps = course_steps(bench, images)
     device = provenance.slug(machine.device_name)
-    names = [name for name in backends.available() if name in request.backends]
+    names = backends.ordered(request.backends)
     for seed in request.seeds:
         below = bench.folder / "runs" / device
-        runs = {name: RunRecord(below / f"{name}-seed{seed}") for name in names}
+        runs = {name: RunRecord(below / run_name(name, seed)) for name in names}
         if all(_kept(run, steps) for run in runs.values()):
             break
     else:
@@ -86,7 +86,7 @@ def write_course(
     job = Job(
         backend=first,
         seed=seed,
-        folder=str((bench.folder / TWIN_FOLDER / f"{first}-seed{seed}").resolve()),
+        folder=str((bench.folder / TWIN_FOLDER / run_name(first, seed)).resolve()),
         device=machine.device,
         device_name=machine.device_name,
         threads=machine.threads,

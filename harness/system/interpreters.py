@@ -91,6 +91,19 @@ def check_interpreters(names: Iterable[str]) -> None:
         own = backends.packages(name)
         if not any(package in answer.versions for package in own):
             raise _refused(name, python, f"has no package {' or '.join(own)}")
+        _check_version(name, python, answer.versions)
+
+
+def _check_version(name: str, python: Path, versions: Mapping[str, str]) -> None:
+    """Whether the framework is in the version that was asked for, and in one that does."""
+    found = next(versions[package] for package in backends.packages(name) if package in versions)
+    releases = backends.releases(name)
+    if releases and (wrong := releases.check(found)):
+        raise UserError(f"backend {name}: {wrong}")
+    asked = backends.version(name)
+    # 2.20.0 is there where 2.20.0+cpu is; who asks for a build gets no other.
+    if asked and asked not in (found, found.partition("+")[0]):
+        raise _refused(name, python, f"has {found}")
 
 
 def shared_packages() -> dict[str, str]:
@@ -165,6 +178,10 @@ def _refused(name: str, python: Path, what: str) -> UserError:
 
 def remedy(name: str) -> str:
     """What to do where the Python of backend `name` does not do."""
+    if backends.own_python(name):
+        return "name the Python of an environment that has what it needs"
+    if backends.version(name):
+        return f"run `cyclebench env add {name}`"
     variable, python = backends.interpreter_variable(name), backends.interpreter(name)
     if os.environ.get(variable):
         return f"set {variable} to the Python of an environment that has what it needs, or unset it"

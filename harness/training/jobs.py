@@ -11,7 +11,7 @@ from harness.config.experiment import Experiment
 from harness.data import Images, Prepared
 from harness.data.cache import cache_folder
 from harness.plan.plan import epoch_steps, evaluation_steps, total_steps
-from harness.records.run import RunRecord
+from harness.records.run import RunRecord, run_name
 from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.gpu import BFLOAT16, find_gpu
@@ -224,7 +224,7 @@ def jobs_left(
             experiment, machine, len(request.backends), sharing, sharing.is_timed(seed), kept
         )
         for backend in request.backends:
-            record = RunRecord(device_folder / f"{backend}-seed{seed}")
+            record = RunRecord(device_folder / run_name(backend, seed))
             if finished(record):
                 display.say(f"{backend}, seed {seed}: already trained, reused")
                 continue

@@ -152,7 +152,7 @@ def _values(runs: Iterable[RunRecord], field: str) -> dict[RunRecord, Any]:
 def _differing(field: str, values: Mapping[RunRecord, Any]) -> list[str]:
     names: dict[str, list[str]] = {}
     for run, value in values.items():
-        names.setdefault(_text(value), []).append(f"{run.device}/{run.backend}-seed{run.seed}")
+        names.setdefault(_text(value), []).append(f"{run.device}/{run.folder.name}")
     if len(names) < 2:
         return []
     parts = [f"{value} ({', '.join(runs)})" for value, runs in names.items()]

@@ -48,7 +48,8 @@ def function_answer(climbs: Sequence[Record]) -> Answer:
     failed = [climbed for climbed in climbs if _failed(climbed)]
     passed = [climbed for climbed in climbs if not _failed(climbed)]
     several = len(climbs) > 1
-    where = f" on {listed([_place(one) for one in climbs])}" if several else ""
+    places = list(dict.fromkeys(map(_place, climbs)))
+    where = f" on {listed(places)}" if len(places) > 1 else ""
     if failed:
         short, tone = f"No: {_failures(climbs)}.", "no"
     else:

@@ -54,7 +54,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
         _reproduce(experiment),
     ]
     unfinished = tuple(
-        f"{run.device}/{run.backend}-seed{run.seed}: {run.status['state']} at step "
+        f"{run.device}/{run.folder.name}: {run.status['state']} at step "
         f"{run.status['step']:,} of {run.status['steps']:,}"
         + (f" ({reason})" if (reason := run.status.get("why")) else "")
         for run in experiment.unfinished

@@ -59,7 +59,7 @@ def event_files(experiment: ExperimentFolder) -> dict[str, bytes]:
             *_weights(run),
         ]
         if entries:
-            name = f"{run.device}/{run.backend}-seed{run.seed}"
+            name = f"{run.device}/{run.folder.name}"
             about = _configuration(experiment, run)
             files[f"tensorboard/{name}/{FILE}"] = events([*about, *entries])
     return files

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from backends import title
 from harness.config.metric_table import margin_scale
 from harness.records.run import find_runs
 from harness.statistics.equivalence import Margin
@@ -52,7 +53,7 @@ class Study:
 
     def title(self, backend: str) -> str:
         """The framework's name."""
-        return self.environments.get(backend, {}).get("framework", backend)
+        return title(backend, self.environments.get(backend, {}))
 
     def path(self, direction: str) -> str:
         """ "ab" -> "summer → winter"."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backends import file_name
 from backends.interface import Runtime
 from harness.config.experiment import Experiment
 from harness.plan.plan import total_steps
@@ -102,14 +103,14 @@ class TrajectorySetting:
 
     def table(self, backend: str, name: str, against: tuple[str, str]) -> Path:
         """CSV of the distances of one trajectory from another, in the size of that other."""
-        return self.folder / backend / f"{name}-against-{'-'.join(against)}.csv"
+        return self.folder / file_name(backend) / f"{name}-against-{'-'.join(against)}.csv"
 
     def moved_table(self, backend: str, name: str) -> Path:
         """CSV of the distances of a trajectory from its own start, in its own size."""
-        return self.folder / backend / f"{name}-moved.csv"
+        return self.folder / file_name(backend) / f"{name}-moved.csv"
 
     def _rows(self, backend: str, name: str) -> Path:
-        return self.folder / "work" / f"{backend}-{name}.safetensors"
+        return self.folder / "work" / f"{file_name(backend)}-{name}.safetensors"
 
     def _image_files(self, experiment: Experiment) -> dict[str, str]:
         files = {split: str(Path(self.images(experiment)[split]).resolve()) for split in SPLITS}

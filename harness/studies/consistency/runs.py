@@ -23,7 +23,7 @@ from harness.launch.launch import LaunchRequest, Part, train_parts
 from harness.metrics.evaluate import ImageSets, evaluate, is_scored
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
-from harness.records.run import RunRecord, find_runs
+from harness.records.run import RunRecord, find_runs, run_name
 from harness.system import provenance
 from harness.system.errors import WorkerFailed
 from harness.system.files import read_arrays
@@ -144,7 +144,7 @@ class Runs:
         """Seeds that are not complete."""
         on_device = folder / "runs" / provenance.slug(self.machine.device_name)
         seeds = variant.seeds.get(backend, ())
-        records = {seed: RunRecord(on_device / f"{backend}-seed{seed}") for seed in seeds}
+        records = {seed: RunRecord(on_device / run_name(backend, seed)) for seed in seeds}
         return tuple(s for s, run in records.items() if not (run.begun and run.complete))
 
 

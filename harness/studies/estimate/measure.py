@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backends import title
 from harness.data.cache import cache_folder
 from harness.data.catalogue import BuiltIn, find_entry
 from harness.data.decode import UnreadableImage, bombs_refused, decode
@@ -131,7 +132,7 @@ def measure(
             warm = warm if len(warm) > 1 else steps  # of one block there is no spread
             costs = MeasuredCosts(
                 backend=work.backends[i],
-                framework=session.environments[i]["framework"],
+                framework=title(work.backends[i], session.environments[i]),
                 start=max(0.0, session.launch_seconds[i] - session.setup_seconds[i]),
                 setup=session.setup_seconds[i],
                 first_step=first_step[i],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import backends
 from harness.report.formatting import MISSING, listed, plural, prefixed, significant
 from harness.report.page import Answer, Note, Page, Section, Sentence, Table, text_table
 from harness.studies.gpu_check.record import GpuCheckRecord, Reached, Repeated, Timed, to_json
@@ -50,7 +51,7 @@ def result(record: GpuCheckRecord, file: Path, page: Path) -> Result:
 def _title(record: GpuCheckRecord, backend: str) -> str:
     for started in record.started:
         if started.backend == backend and started.environment:
-            return str(started.environment["framework"])
+            return backends.title(backend, started.environment)
     return backend
 
 
@@ -181,7 +182,7 @@ def _frameworks(record: GpuCheckRecord) -> tuple[str, str, Table]:
             continue
         seconds = (started.setup_seconds, started.first_step_seconds, started.step_seconds)
         row = (
-            str(started.environment["framework"]),
+            backends.title(started.backend, started.environment),
             _text(started.environment["versions"]),
             _text(started.environment.get("libraries") or None),
             str(started.environment["precision"]),

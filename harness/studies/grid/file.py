@@ -10,6 +10,9 @@ grid:
     none: {objective.lambda_a: 0, objective.lambda_b: 0}
     usual: {objective.lambda_a: 10, objective.lambda_b: 10}
 report: {metrics: [kid_efflite0], x: model.blocks, baseline: {model.blocks: 0, lambda: usual}}
+
+An axis `backend`, as `backend: [tf@2.19.1, tf@2.21.0]`, says which backends every cell is trained
+with; `parity` then has each of them checked against the one before it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 import backends
-from harness.config.experiment import check_backends, one_line
+from harness.config.experiment import check_names, one_line
 from harness.config.metric_table import BY_NAME
 from harness.config.sections import ConfigSection, Seed
 from harness.system.errors import UserError
@@ -154,16 +157,32 @@ class ReportSection(ConfigSection):
 
 
 class StudyFile(ConfigSection):
-    """See the module's example. `fixed` is `set` in the file."""
+    """See the module's example. `fixed` is `set` in the file. `parity`: whether backends that are
+    neighbours are checked against each other, in every cell."""
 
     description: str = Field(min_length=1)
     preset: str
     dataset: str | None = None  # None: the preset's own
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     backends: tuple[str, ...] = backends.USUAL
+    parity: bool = False
     fixed: dict[str, Any] = Field({}, alias="set")
     grid: dict[str, Any] = Field(min_length=1)
     report: ReportSection = ReportSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _backends_of_the_grid(cls, content: Any) -> Any:
+        """They are no setting of an experiment: each cell has them all."""
+        grid = content.get("grid") if isinstance(content, Mapping) else None
+        if not isinstance(grid, Mapping) or "backend" not in grid:
+            return content
+        if "backends" in content:
+            raise ValueError("backends: the grid names them, so they cannot be given")
+        others = {key: value for key, value in grid.items() if key != "backend"}
+        # Without another axis there is one cell.
+        others = others or {"preset": [content.get("preset")]}
+        return {"parity": True, **content, "backends": grid["backend"], "grid": others}
 
     @property
     def axes(self) -> tuple[GridAxis, ...]:
@@ -240,7 +259,7 @@ def parse_study(text: str, where: str) -> StudyFile:
     except ValidationError as error:
         raise UserError(f"{where}: {one_line(error, StudyFile)}") from None
     try:
-        check_backends(list(study.backends))
+        check_names(list(study.backends))
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     return study

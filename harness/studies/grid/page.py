@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from harness.report.comparison.page import FID
@@ -13,6 +14,7 @@ from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.grid import tables
 from harness.studies.grid.answers import answers
 from harness.studies.grid.findings import GridFindings, find
+from harness.studies.grid.neighbours import climbs, parity_table
 from harness.studies.grid.plots import figures, is_heat_map
 from harness.studies.grid.record import read_record
 
@@ -40,6 +42,13 @@ COST = (
     "tenth of its final level (mean of the last tenth), median over seeds; a dash: not before the "
     "last tenth."
 )
+NEIGHBOURS = (
+    "Each backend against the one before it, from the same state, plan and images: the largest "
+    "deviation of a rung, in float64 where it has such checks, and below it the largest share of "
+    "what is allowed. Where two versions are further apart than two frameworks, the version "
+    "computes something in another way."
+)
+STEPS = "Left: a step's time; right: its ratio to the first's, with the 95 % interval."
 CELLS = "Each is an experiment with a report of its own, in the folder named here."
 
 
@@ -68,7 +77,8 @@ def make_page(findings: GridFindings) -> Page:
     sections = (
         Section("Scores", tuple(results)),
         Section("Losses", (Figure("losses.png", LOSSES),)),
-        Section("Cost", (Note(COST), tables.cost_table(findings))),
+        Section("Cost", (*_steps(findings), Note(COST), tables.cost_table(findings))),
+        *_parity(findings),
         Section("Cells", (Note(CELLS), text_table(("Cell", "Folder"), cells))),
     )
     datasets = sorted({cell.experiment.dataset for cell in findings.cells if cell.experiment})
@@ -81,6 +91,23 @@ def make_page(findings: GridFindings) -> Page:
         f"study {study.hash}",
     )
     return Page(study.name, about, tuple(answers(findings)), sections, study.description)
+
+
+def _steps(findings: GridFindings) -> list[Block]:
+    """A figure that was not drawn is left out."""
+    cells = findings.cells if findings.study.parity else ()
+    return [
+        Figure(f"steps-{place}.png", f"{cell.name}. {STEPS}") for place, cell in enumerate(cells)
+    ]
+
+
+def _parity(findings: GridFindings) -> list[Section]:
+    """A table a cell."""
+    found = {cell.name: climbs(findings, cell) for cell in findings.cells}
+    tables_of = [replace(parity_table(one), caption=name) for name, one in found.items() if one]
+    if not findings.study.parity or not tables_of:
+        return []
+    return [Section("Do neighbours compute the same?", (Note(NEIGHBOURS), *tables_of))]
 
 
 def scores(findings: GridFindings) -> str:

@@ -17,6 +17,7 @@ from harness.report.formatting import MINUS, fixed
 from harness.statistics.intervals import Interval
 from harness.studies.grid.findings import CellFindings, GridFindings
 from harness.studies.grid.losses import loss_figure
+from harness.studies.grid.neighbours import step_figure
 
 DODGE = 0.012  # of the axis: error bars of two backends do not hide each other
 CLOSE = 0.07  # of the axis: labels nearer than this overlap
@@ -31,6 +32,10 @@ def figures(findings: GridFindings) -> dict[str, bytes]:
     losses = loss_figure(findings)
     if losses:
         drawn["losses.png"] = losses
+    for place, cell in enumerate(findings.cells if findings.study.parity else ()):
+        steps = step_figure(findings, cell)
+        if steps:
+            drawn[f"steps-{place}.png"] = steps
     return files(drawn)
 
 

@@ -17,7 +17,7 @@ import backends
 from backends.model import NETWORKS
 from harness.config.experiment import Experiment
 from harness.config.metric_table import BY_NAME
-from harness.records.run import RunRecord
+from harness.records.run import RunRecord, run_name
 from harness.records.schema import Shape, Text, Whole, check_shape
 from harness.studies.grid.file import StudyFile
 from harness.studies.grid.grid import MOST_CELLS, GridCell, cell_name
@@ -86,6 +86,7 @@ class StudyRecord(Shape):
     axes: Annotated[tuple[AxisRecord, ...], Field(min_length=1)]
     cells: Annotated[tuple[CellRecord, ...], Field(min_length=1, max_length=MOST_CELLS)]
     report: ReportRecord
+    parity: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudyRecord:
@@ -121,7 +122,7 @@ def asked_runs(
 ) -> list[RunRecord]:
     """Runs of one experiment that a study is about, begun or not."""
     device = folder / "runs" / provenance.slug(device_name)
-    return [RunRecord(device / f"{name}-seed{seed}") for name in names for seed in seeds]
+    return [RunRecord(device / run_name(name, seed)) for name in names for seed in seeds]
 
 
 def write_record(
@@ -142,7 +143,8 @@ def write_record(
         "device": machine.device_name,
         "seeds": list(request.seeds),
         # One order everywhere, whatever was asked for today: a place is a colour and a sign.
-        "backends": [name for name in backends.available() if name in request.backends],
+        "backends": backends.ordered(request.backends),
+        "parity": file.parity,
         "axes": [{"key": a.key, "title": a.title, "labels": list(a.labels)} for a in axes],
         "report": {
             "metrics": list(file.report.metrics),

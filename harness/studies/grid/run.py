@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
+import backends
 from harness.config.experiment import check_backends
 from harness.data import Prepared
 from harness.launch.launch import HERE, LaunchRequest, Part, at_once, train_parts
 from harness.metrics.evaluate import is_scored
 from harness.records.run import find_runs
-from harness.studies.comparison import score
+from harness.studies.comparison import check_function, score
 from harness.studies.grid.file import read_study
 from harness.studies.grid.grid import GridCell, make_cells
 from harness.studies.grid.page import write_page
@@ -86,6 +88,8 @@ def study(options: GridOptions, display: Display, launch: LaunchRequest = HERE) 
         if not options.report_only:
             failures = _train(folder, places, request, machine, display, launch)
         for place in places:
+            if file.parity and not options.report_only:
+                _check_neighbours(place.bench, request, machine, display)
             _score(place.bench.folder, display)
         page = write_page(folder)
     if failures:
@@ -185,6 +189,15 @@ def _train_cell(
                 break
     _score(bench.folder, display)
     return failures
+
+
+def _check_neighbours(
+    bench: PreparedExperiment, request: ComparisonRequest, machine: Machine, display: Display
+) -> None:
+    """Of every two backends, in order, whether they compute the same: parity.json of the cell."""
+    with locked(bench.folder):
+        for pair in pairwise(backends.ordered(request.backends)):
+            check_function(bench, replace(request, backends=pair), machine, display)
 
 
 def _count_diverged(folder: Path) -> int:

@@ -142,8 +142,8 @@ def cost_table(findings: GridFindings) -> Table:
         for name in findings.study.backends:
             runs = cell.states(name)
             complete = sum(run.state == "complete" for run in runs)
-            step = _step_ms(cell, name)
-            ratio, pairs = _step_ratio(cell, name)
+            step = step_ms(cell, name)
+            ratio, pairs = step_ratio(cell, name)
             blocks = f"{bounds(ratio, 3)} {plural(pairs, 'block pair')}" if pairs else ""
             time = relative_time(cell, findings.baseline, name)
             relation = "the baseline" if cell is findings.baseline else bounds(time, 2)
@@ -162,12 +162,12 @@ def cost_table(findings: GridFindings) -> Table:
     return Table(header, tuple(rows))
 
 
-def _step_ms(cell: CellFindings, backend: str) -> float | None:
+def step_ms(cell: CellFindings, backend: str) -> float | None:
     values = [row.values[backend] for row in _step_rows(cell) if backend in row.values]
     return values[0] if values else None
 
 
-def _step_ratio(cell: CellFindings, backend: str) -> tuple[Interval, int]:
+def step_ratio(cell: CellFindings, backend: str) -> tuple[Interval, int]:
     """Step time of a backend over that of the first, from blocks run in turns; block pairs."""
     for row in _step_rows(cell):
         if list(row.values)[1:] == [backend]:
@@ -207,8 +207,8 @@ def csv_table(findings: GridFindings) -> pd.DataFrame:
                 "folder": cell.record.folder.name,
                 **{f"runs_{state.replace(' ', '_')}": states[state] for state in STATES},
                 **{f"parameters_{network}": n for network, n in cell.record.parameters.items()},
-                "step_ms": _step_ms(cell, name),
-                **_interval("step_ratio", _step_ratio(cell, name)[0]),
+                "step_ms": step_ms(cell, name),
+                **_interval("step_ratio", step_ratio(cell, name)[0]),
                 **_interval("relative_time", time),
                 **{f"steady_{part}": _steady_step(cell, name, part) for part in PARTS},
             }

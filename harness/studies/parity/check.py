@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+from backends import title
 from harness.config.experiment import Experiment, load_experiment
 from harness.data.cache import cache_folder, explained_writes
 from harness.records.evidence import PARITY, parity_climbs
@@ -62,10 +63,11 @@ def check_case(
 
 
 def _framework(cache: BackendCache, name: str) -> str:
+    backend = cache.sites[name].backend
     try:
-        return str(cache.backend(name, "float64").environment()["framework"])
+        return title(backend, cache.backend(name, "float64").environment())
     except Exception:  # it cannot be built, which the rows say
-        return cache.sites[name].backend
+        return backend
 
 
 def parity_record(

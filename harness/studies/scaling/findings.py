@@ -222,7 +222,7 @@ def find(record: ScalingRecord) -> ScalingFindings:
                 curve = ScalingCurve(
                     backend=backend,
                     title=titles[backend],
-                    tone=backend_colour(backend),
+                    tone=backend_colour(backend, record.backends),
                     values=tuple(value for value, _ in measured),
                     flops=tuple(point.flops for _, point in measured),
                     sides=tuple(side for _, point in measured if (side := point.side(backend))),

@@ -116,13 +116,14 @@ def result(record: ScalingRecord, file: Path, page: Path) -> Result:
 def point_table(findings: ScalingFindings, varied: AxisFindings) -> Table:
     """A row a value; a column of time and of memory a backend, ratios to the first."""
     backends, titles = findings.record.backends, findings.titles
+    sides = [(titles[name], backend_colour(name, backends)) for name in backends]
     first, *others = backends
     header = (
         Cell(varied.title),
         Cell("GFLOP", "a step"),
-        *(Cell(titles[backend], "ms a step", backend_colour(backend)) for backend in backends),
+        *(Cell(title, "ms a step", tone) for title, tone in sides),
         *(Cell("Ratio", f"{titles[backend]} / {titles[first]}") for backend in others),
-        *(Cell(titles[backend], "peak memory", backend_colour(backend)) for backend in backends),
+        *(Cell(title, "peak memory", tone) for title, tone in sides),
     )
     rows = []
     for value, point in varied.points:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from backends import title
 from harness.config.experiment import check_backends, load_experiment
 from harness.plan.step_cost import step_flops
 from harness.studies.scaling.points import ScalingPoint, axes_of, choose, make_points
@@ -148,7 +149,7 @@ def measure(point: ScalingPoint, request: ScalingRequest, logs: Path, turn: int)
         facts["sides"] = tuple(
             ScalingSide(
                 backend=backends[i],
-                framework=session.environments[i]["framework"],
+                framework=title(backends[i], session.environments[i]),
                 first_step_seconds=first[i],
                 seconds_per_step=tuple(block.seconds for block in blocks),
                 memory=Memory(**memory[i]),

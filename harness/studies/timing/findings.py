@@ -11,6 +11,7 @@ import numpy as np
 
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
+from harness.report.figures import backend_colour
 from harness.statistics.intervals import Interval, joint_confidence, seed_interval
 from harness.statistics.timed_blocks import Drift, drift, outliers
 from harness.studies.timing.record import TimingRecord
@@ -177,6 +178,9 @@ class BenchEntry:
     record: TimingRecord
     verdict: TimingVerdict
     sides: tuple[Performance, ...]
+
+    def colour(self, backend: str) -> str:
+        return backend_colour(backend, self.record.backends)
 
     @property
     def in_pieces(self) -> bool:

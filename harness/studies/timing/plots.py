@@ -73,7 +73,7 @@ def draw_devices(results: Sequence[BenchEntry], axes: np.ndarray) -> None:
         # Medians, and the span from the 5th to the 95th percentile.
         for number, side in enumerate(entry.sides):
             low, high = np.quantile(1000 * record.warm(number), (0.05, 0.95))
-            at, tone = place + _shift(number, len(entry.sides)), backend_colour(side.backend)
+            at, tone = place + _shift(number, len(entry.sides)), entry.colour(side.backend)
             times.plot([low, high], [at, at], color=tone, linewidth=1.6)
             times.plot(
                 [1000 * side.step], [at], "o", color=tone, markersize=6,
@@ -88,7 +88,7 @@ def draw_devices(results: Sequence[BenchEntry], axes: np.ndarray) -> None:
             ratio, tone = record.ratio_of(0, other), GUIDE
             for one, second in ((0, other), (other, 0)):
                 if surely_faster(record, one, second):
-                    tone = backend_colour(record.backends[one])
+                    tone = entry.colour(record.backends[one])
             at = place if len(entry.sides) == 2 else place + _shift(other, len(entry.sides))
             ratios.plot([ratio.low, ratio.high], [at, at], color=tone, linewidth=2)
             ratios.plot([ratio.value], [at], "o", color=tone, markersize=6)
@@ -154,7 +154,8 @@ def _draw_blocks(axis: Axes, entry: BenchEntry) -> None:
         if begin:
             axis.axvline(begin - 0.5, color=GUIDE, linewidth=0.8, linestyle=":")
         for number, side in enumerate(start.sides):
-            seconds, tone = 1000 * np.array(side.blocks), backend_colour(side.backend)
+            seconds = 1000 * np.array(side.blocks)
+            tone = backend_colour(side.backend, record.backends)
             # Of one backend against itself, the second is hollow.
             again = record.same and number == 1
             axis.plot(pairs[: start.cold], seconds[: start.cold], "o", color=COLD, markersize=4)
@@ -238,10 +239,10 @@ def _draw_roofline(axis: Axes, entry: BenchEntry) -> None:
     for point in shown:
         small = point.marker != "o"
         axis.plot(
-            [point.intensity], [point.flops], point.marker, color=backend_colour(point.backend),
+            [point.intensity], [point.flops], point.marker, color=entry.colour(point.backend),
             markersize=7 if small else 10, alpha=0.75 if small else 1.0,
         )  # fmt: skip
-    keys = [("o", backend_colour(side.backend), 9, side.framework) for side in entry.sides]
+    keys = [("o", entry.colour(side.backend), 9, side.framework) for side in entry.sides]
     keys.append(("o", GUIDE, 9, "whole step"))
     keys += [(marker, GUIDE, 7, PHASE_TITLES[phase]) for phase, marker in MARKERS.items()]
     handles = [

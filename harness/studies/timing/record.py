@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from backends import title
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import (
@@ -185,7 +186,7 @@ class TimingRecord:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the frameworks."""
-        return tuple(side.environment["framework"] for side in self.starts[0].sides)
+        return tuple(title(side.backend, side.environment) for side in self.starts[0].sides)
 
     @property
     def backends(self) -> tuple[str, ...]:

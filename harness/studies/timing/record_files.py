@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+import backends
 from harness.studies import study
 from harness.studies.timing.record import TimingRecord
 from harness.system import provenance
@@ -17,9 +18,10 @@ from harness.system.files import write_json
 KIND = "bench"
 
 
-def file_name(preset: str, backends: Sequence[str], device: str, digest: str) -> str:
+def file_name(preset: str, names: Sequence[str], device: str, digest: str) -> str:
     """`digest`: of the configuration and what else tells two records of a device apart."""
-    return f"{preset}-{'-'.join(backends)}-{digest}-{provenance.slug(device)[:80]}.json"
+    of_names = "-".join(map(backends.file_name, names))
+    return f"{preset}-{of_names}-{digest}-{provenance.slug(device)[:80]}.json"
 
 
 def is_bench(folder: Path) -> bool:

@@ -67,7 +67,7 @@ def result_table(entries: Entries) -> Table:
         cells = [_title_cell(entry)]
         for side in sides:
             detail = f"{side.framework}\n95th pct. {ms(side.slow_step)}"
-            cells.append(Cell(ms(side.step), detail, backend_colour(side.backend)))
+            cells.append(Cell(ms(side.step), detail, entry.colour(side.backend)))
         cells += [Cell("")] * (entries.most - len(sides))
         cells += [
             ratio,
@@ -138,7 +138,7 @@ def phase_table(entry: BenchEntry) -> Table:
     several = len(sides) > 2
     header = (
         Cell("Piece of a step"),
-        *(Cell(side.framework, swatch=backend_colour(side.backend)) for side in sides),
+        *(Cell(side.framework, swatch=entry.colour(side.backend)) for side in sides),
         *(
             Cell("Difference", f"{sides[other].framework}, to the first" if several else
                  "of the pieces")
@@ -197,7 +197,7 @@ def limit_table(entries: Entries) -> Table:
                 bandwidth = _share(side.traffic, best.bandwidth, least.bandwidth, "B/s")
                 roof_cell = Cell(prefixed(limit.limit, "FLOP/s"), f"{limit.binds} binds")
                 share = Cell(percent(side.flops / limit.limit))
-            name = Cell(side.framework, where, backend_colour(side.backend))
+            name = Cell(side.framework, where, entry.colour(side.backend))
             flops = Cell(prefixed(side.flops, "FLOP/s"))
             traffic = Cell(prefixed(side.traffic, "B/s"))
             row = (name, flops, matrix, convolution, traffic, bandwidth, roof_cell, share)
@@ -218,7 +218,9 @@ def environment_table(entries: Entries) -> Table:
         for start in record.starts:
             for side in start.sides:
                 facts = shown({**record.machine, **side.environment, "device": record.device})
-                head = Cell(record.device, side.backend, backend_colour(side.backend))
+                head = Cell(
+                    record.device, side.backend, backend_colour(side.backend, record.backends)
+                )
                 key = json.dumps([side.backend, facts], sort_keys=True)
                 columns.setdefault(key, (head, facts))
     rows = []

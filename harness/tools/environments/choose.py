@@ -15,7 +15,7 @@ from pathlib import Path
 import backends
 from harness.system.errors import UserError
 from harness.tools.environments.driver import Build, Driver, ask_driver, build_for
-from harness.tools.environments.extras import check_release, extra_of
+from harness.tools.environments.extras import check_release, extra_of, plain
 from harness.tools.environments.stamps import (
     BEGUN,
     HARNESS,
@@ -51,11 +51,19 @@ class SetupRequest:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One environment: what has to be in `folder`; `stamp` has its role, build and Python."""
+    """One environment: what has to be in `folder`; `stamp` has its role, build and Python.
+
+    `extras`: of pyproject.toml; of an environment for one version, its backend's name.
+    """
 
     folder: Path
     stamp: Stamp
     extras: tuple[str, ...]
+
+    @property
+    def backend(self) -> str:
+        """Of an environment for one version, as `tf@2.20.0`; else empty."""
+        return self.stamp.role if backends.version(self.stamp.role) else ""
 
     @property
     def is_ready(self) -> bool:
@@ -168,6 +176,8 @@ def wanted(base: Path, stamp: Stamp, request: SetupRequest) -> tuple[Wanted, ...
     `extras` are for tests and the like, which run with CPU builds of all frameworks in one
     environment. Where the harness has GPU builds, that is an environment of their own.
     """
+    names = dict.fromkeys(plain(name, stamp.build) for name in request.backends)
+    request = replace(request, backends=tuple(names))
     if stamp.build == "cpu":
         others = needed(base, stamp, request).values()
         return (Wanted(base, stamp, merged(base, ("cpu", *others, *request.extras))),)
@@ -182,6 +192,17 @@ def wanted(base: Path, stamp: Stamp, request: SetupRequest) -> tuple[Wanted, ...
             for name, extra in needed(base, stamp, request).items()
         ),
     )
+
+
+def for_version(folder: Path, stamp: Stamp, name: str) -> Wanted:
+    """The environment of a backend such as `tf@2.20.0`; `stamp`: of the harness's.
+
+    Raises UserError for a version that the backend does not work with.
+    """
+    releases, version = backends.releases(name), backends.version(name) or ""
+    if releases and (wrong := releases.check(version)):
+        raise UserError(f"backend {name}: {wrong}")
+    return Wanted(folder, replace(stamp, role=name), (name,))
 
 
 def needed(base: Path, stamp: Stamp, request: SetupRequest) -> dict[str, str]:

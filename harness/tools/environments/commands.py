@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text)
         one.add_argument("--build", default="", help="cpu, cuda or cuda12; else what suits")
         one.add_argument("--extra", action="append", default=[], help="such as test or lint")
-        one.add_argument("--backends", default="", help="beside the usual ones, as torch,jax")
+        one.add_argument("--backends", default="", help="as torch,jax or torch,tf@2.20.0")
         one.add_argument(
             "--this-python", action="store_true", help="in no environment of another version"
         )
@@ -116,7 +116,7 @@ def prepare(options: argparse.Namespace) -> int:
 
 def is_complete(wanted: Wanted, thorough: bool) -> bool:
     """Whether it says that it is ready; `thorough`: and all packages are there."""
-    return wanted.is_ready and not (thorough and missing(wanted.folder, wanted.extras))
+    return wanted.is_ready and not (thorough and missing(wanted))
 
 
 def make_ready(choice: Choice, thorough: bool) -> None:

@@ -11,9 +11,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import backends
 from harness.system.errors import UserError
 from harness.tools.environments.choose import Wanted
-from harness.tools.environments.extras import DEPENDENCIES, OWN, packages, table
+from harness.tools.environments.extras import (
+    DEPENDENCIES,
+    OWN,
+    extra_of,
+    names_in,
+    of_version,
+    packages,
+    table,
+)
 from harness.tools.environments.stamps import (
     BEGUN,
     READY,
@@ -34,6 +43,8 @@ from harness.tools.environments.stamps import (
 DOWNLOADING = re.compile(r"^\s*Downloading (\S+?)-(\d\S*?)-\S+\.whl \((\d+(?:\.\d+)?) MB\)")
 LARGE = 50.0
 LOG = "pip.log"
+# A file a version that was tried: all packages and their checksums.
+PINNED = "environments"
 NO_NETWORK = re.compile(
     r"Failed to establish a new connection|Name or service not known|ProxyError|"
     r"Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
@@ -70,9 +81,8 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
         # Neither an unfinished setup of ours nor an empty folder.
         foreign = before.state != BEGUN if before else folder.exists() and any(folder.iterdir())
         if foreign:
-            raise UserError(
-                f"{folder.name}: its Python does not run here; move or remove it, then `make setup`"
-            )
+            remedy = f"move or remove it, then {again(wanted)}"
+            raise UserError(f"{folder.name}: its Python does not run here; {remedy}")
         version = version_of_python(creator)
         if version is None:
             raise UserError(f"{creator} does not run here; name another: PYTHON=python3.12")
@@ -85,15 +95,28 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
     write_stamp(folder, stamp)
     (folder / LOG).write_text("", encoding="utf-8")
     pip = pip_for(folder, creator, version)
-    project = f".[{','.join(wanted.extras)}]"
-    urls = [url for extra, url in table("indexes").items() if extra in wanted.extras]
-    index = [word for url in urls for word in ("--extra-index-url", url)]
-    run_pip([*pip, "install", *index, "--editable", project], folder, say)
+    run_pip([*pip, "install", *what(wanted, version)], wanted, say)
     if "test" in wanted.extras:
-        run_pip([*pip, "install", "--target", str(folder / "reference"), *REFERENCE], folder, say)
-    if absent := missing(folder, wanted.extras):
-        raise UserError(f"{folder.name}: {absent} is not there after pip; remove it, `make setup`")
+        run_pip([*pip, "install", "--target", str(folder / "reference"), *REFERENCE], wanted, say)
+    if absent := missing(wanted):
+        raise UserError(
+            f"{folder.name}: {absent} is not there after pip; remove it, {again(wanted)}"
+        )
     write_stamp(folder, replace(stamp, state=READY))
+
+
+def what(wanted: Wanted, python: Version) -> list[str]:
+    """Arguments of pip: the project with its extras; of one version, what that backend needs."""
+    build, name = wanted.stamp.build, wanted.backend
+    extras = [extra_of(backends.implementation(name), build)] if name else wanted.extras
+    urls = [url for extra, url in table("indexes").items() if extra in extras]
+    index = [word for url in urls for word in ("--extra-index-url", url)]
+    if not name:
+        return [*index, "--editable", f".[{','.join(wanted.extras)}]"]
+    file = ROOT / PINNED / f"{name}-{build}-{os.uname().machine}-py{dotted(python)}.txt"
+    if file.is_file():
+        return ["--require-hashes", "--requirement", str(file)]
+    return [*index, *of_version(name, build)]
 
 
 def make_venv(folder: Path, creator: Path, version: Version) -> None:
@@ -124,8 +147,9 @@ def pip_version(python: str) -> tuple[int, ...]:
     return (int(version.group(1)), int(version.group(2))) if version else ()
 
 
-def run_pip(command: list[str], folder: Path, say: Callable[[str], None]) -> None:
+def run_pip(command: list[str], wanted: Wanted, say: Callable[[str], None]) -> None:
     """Tells of large downloads as they begin; all that pip says goes to LOG in the folder."""
+    folder, setup = wanted.folder, again(wanted)
     arguments = shlex.split(os.environ.get("PIP_ARGS", ""))
     command = [*command, "--progress-bar", "off", *arguments]
     log = folder / LOG
@@ -154,12 +178,12 @@ def run_pip(command: list[str], folder: Path, say: Callable[[str], None]) -> Non
         return
     if unreachable:
         raise UserError(
-            f"{folder.name}: no network, pip reaches no package index; run `make setup` where"
-            " there is internet (for GPUs elsewhere with BUILD=cuda), or give"
+            f"{folder.name}: no network, pip reaches no package index; run {setup} where there is"
+            " internet (`make setup` for GPUs elsewhere with BUILD=cuda), or give"
             f' PIP_ARGS="--no-index --find-links FOLDER" with all wheels; see {log}'
         )
     why = (last or f"exit status {process.returncode}")[:300]
-    raise UserError(f"{folder.name}: pip: {why}; see {log}; `make setup` goes on from here")
+    raise UserError(f"{folder.name}: pip: {why}; see {log}; {setup} goes on from here")
 
 
 def environment_of_pip() -> dict[str, str]:
@@ -170,13 +194,20 @@ def environment_of_pip() -> dict[str, str]:
     return {"PIP_RETRIES": "2", **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def missing(folder: Path, extras: tuple[str, ...]) -> str:
-    """Packages of the extras that are not there; empty where all are."""
-    version = version_of(folder)
+def again(wanted: Wanted) -> str:
+    """The command that makes an environment, or goes on with it."""
+    return f"`cyclebench env add {wanted.backend}`" if wanted.backend else "`make setup`"
+
+
+def missing(wanted: Wanted) -> str:
+    """Packages that have to be there and are not; empty where all are."""
+    version = version_of(wanted.folder)
     if version is None:
         return "a working Python"
-    names = [OWN, *packages([DEPENDENCIES, *extras], version)]
-    done = run([str(interpreter(folder)), "-Ic", FIND, *names])
+    names = [OWN, *packages([DEPENDENCIES, *wanted.extras], version)]
+    if wanted.backend:
+        names = names_in(of_version(wanted.backend, wanted.stamp.build))
+    done = run([str(interpreter(wanted.folder)), "-Ic", FIND, *names])
     return ", ".join(done.stdout.split())
 
 

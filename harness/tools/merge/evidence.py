@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.records.evidence import COURSE, PARITY, courses, parity_climbs
+from harness.records.run import run_name
 from harness.system.files import write_json
 from harness.tools.merge.sources import MergeSource, PlacedRun
 
@@ -27,7 +28,7 @@ def merge_evidence(
             climbs.setdefault(subject, climb)
         for course in courses(source.folder / COURSE):
             below = source.folder.resolve() / "runs" / course["device"]
-            runs = [below / f"{backend}-seed{course['seed']}" for backend in course["files"]]
+            runs = [below / run_name(backend, course["seed"]) for backend in course["files"]]
             devices = {device_of.get(run) for run in runs}
             if len(devices) == 1 and None not in devices:
                 [device] = devices
