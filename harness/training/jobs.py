@@ -24,6 +24,7 @@ from harness.training.experiment_folder import (
 )
 from harness.training.job import Beside, Job
 from harness.training.pace import Estimate, Pace, seconds_left
+from harness.training.run_environment import check_packages
 from harness.training.turns import finished, train_seed
 
 # Steps after which the weights of the first seed's runs are kept: long enough for rounding to grow
@@ -226,6 +227,7 @@ def jobs_left(
         for backend in request.backends:
             record = RunRecord(device_folder / run_name(backend, seed))
             if finished(record):
+                check_packages(record)
                 display.say(f"{backend}, seed {seed}: already trained, reused")
                 continue
             jobs.append(

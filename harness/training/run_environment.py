@@ -32,6 +32,21 @@ def described(job: Job, backend: Backend) -> dict[str, Any]:
     }
 
 
+def check_packages(record: RunRecord) -> None:
+    """Of a run in a Python that the experiment's name says nothing of: whether it is as it was.
+
+    Raises UserError where other packages are in it.
+    """
+    before = record.environment.get("packages")
+    if "@" not in record.backend or before is None:
+        return
+    if changed := differences(before, interpreters.packages(record.backend)):
+        raise UserError(
+            f"{record.folder}: trained with {changed[0]}; take that environment, or remove the"
+            " folder to train it anew"
+        )
+
+
 def check_unchanged(record: RunRecord, environment: dict[str, Any]) -> None:
     """A run that changed its framework or its threads halfway would be nobody's result."""
     file = record.folder / "environment.json"

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from report_scores import metrics_record
 
+from backends import file_name, implementation, packages, version
 from harness.config.metric_table import METRICS
 from harness.records.experiment import load
 from harness.report.comparison.findings import find
@@ -126,7 +127,7 @@ def write_run(
     folder: Path, device: str, backend: str, seed: int, *, size: int = 32, state: str = "complete"
 ) -> Path:
     """One run; with a state other than "complete" it stops half way and has no evaluation."""
-    run = folder / "runs" / device / f"{backend}-seed{seed}"
+    run = folder / "runs" / device / f"{file_name(backend)}-seed{seed}"
     rng = np.random.default_rng([seed, len(device), *backend.encode()])
     done = STEPS if state == "complete" else STEPS // 2
     status = {"backend": backend, "seed": seed, "state": state, "step": done, "steps": STEPS}
@@ -135,7 +136,7 @@ def write_run(
     if state != "complete":
         return run
     write_json(run / "environment.json", _environment(backend, device))
-    speed = SLOWNESS[backend] * (0.05 if "gpu" in device else 1.0)
+    speed = SLOWNESS[implementation(backend)] * (0.05 if "gpu" in device else 1.0)
     blocks = _blocks(rng, speed)
     if "gpu" in device:  # others are as they were before energy was read
         blocks["joules"] = WATTS * blocks["train_seconds"]
@@ -209,8 +210,8 @@ def _environment(backend: str, device: str) -> dict[str, Any]:
     gpu = "gpu" in device
     return {
         "backend": backend,
-        "framework": NAMES[backend],
-        "versions": {"numpy": "2.4.6", backend: {"torch": "2.13.0"}.get(backend, "2.21.0")},
+        "framework": NAMES[implementation(backend)],
+        "versions": {"numpy": "2.4.6", **_version(backend)},
         "device": "Example GPU 80GB" if gpu else "Example CPU @ 2.40GHz",
         "device_kind": "cuda" if gpu else "cpu",
         "driver": "555.42" if gpu else None,
@@ -222,6 +223,14 @@ def _environment(backend: str, device: str) -> dict[str, Any]:
         "git_revision": "4f2a9c1",
         "cyclebench": "0.1.0",
     }
+
+
+def _version(backend: str) -> dict[str, str]:
+    """Of one in a Python of its own it is 9.9.9."""
+    known, at, _ = backend.partition("@")
+    if at:
+        return {packages(known)[0]: version(backend) or "9.9.9"}
+    return {backend: {"torch": "2.13.0"}.get(backend, "2.21.0")}
 
 
 def _noisy(rng: np.random.Generator, images: np.ndarray, scale: float) -> np.ndarray:
