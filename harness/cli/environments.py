@@ -15,7 +15,7 @@ def add_env(commands: shared.Commands) -> None:
         epilog="example: cyclebench env add tf@2.20.0; then cyclebench compare --backends"
         " tf,tf@2.20.0. `make` adds what BACKENDS names by itself.",
     )
-    actions = command.add_subparsers(required=True, metavar="add | list | remove")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
         ("add", run_add, "make it, from pinned packages where this version has been tried"),
         ("remove", run_remove, "delete it; results stay"),
@@ -23,6 +23,11 @@ def add_env(commands: shared.Commands) -> None:
         one = actions.add_parser(name, help=text)
         one.set_defaults(command=run)
         one.add_argument("names", nargs="+", metavar="BACKEND@VERSION")
+    pinned = actions.add_parser(
+        "pin", help="for developers: write down what one has, with checksums, for others to install"
+    )
+    pinned.set_defaults(command=run_pin)
+    pinned.add_argument("name", metavar="BACKEND@VERSION")
     listed = actions.add_parser("list", help="what there is")
     listed.set_defaults(command=run_list)
     shared.add(listed, "--json")
@@ -33,6 +38,13 @@ def run_add(options: argparse.Namespace) -> int:
 
     for folder in add(options.names, lambda line: print(line, file=sys.stderr, flush=True)):
         print(folder)
+    return 0
+
+
+def run_pin(options: argparse.Namespace) -> int:
+    from harness.tools.environments.versions import pin
+
+    print(pin(options.name))
     return 0
 
 

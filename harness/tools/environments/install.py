@@ -113,7 +113,7 @@ def what(wanted: Wanted, python: Version) -> list[str]:
     index = [word for url in urls for word in ("--extra-index-url", url)]
     if not name:
         return [*index, "--editable", f".[{','.join(wanted.extras)}]"]
-    file = ROOT / PINNED / f"{name}-{build}-{os.uname().machine}-py{dotted(python)}.txt"
+    file = pinned_file(name, build, python)
     if file.is_file():
         return ["--require-hashes", "--requirement", str(file)]
     return [*index, *of_version(name, build)]
@@ -192,6 +192,11 @@ def environment_of_pip() -> dict[str, str]:
             "PIP_REQUIRE_VIRTUALENV", "PIP_QUIET")  # fmt: skip
     kept = {name: value for name, value in os.environ.items() if name not in away}
     return {"PIP_RETRIES": "2", **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def pinned_file(name: str, build: str, python: Version) -> Path:
+    """Of one version, for this kind of machine; it need not be there."""
+    return ROOT / PINNED / f"{name}-{build}-{os.uname().machine}-py{dotted(python)}.txt"
 
 
 def again(wanted: Wanted) -> str:

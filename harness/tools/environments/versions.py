@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import backends
 from harness.system.errors import UserError
@@ -14,12 +16,13 @@ from harness.system.interpreters import check_interpreters
 from harness.tools.environments.choose import Wanted, beside, for_version, this_version
 from harness.tools.environments.commands import is_complete, locked
 from harness.tools.environments.driver import ask_driver, build_for
-from harness.tools.environments.install import install
+from harness.tools.environments.install import install, pinned_file, run
 from harness.tools.environments.stamps import (
     HARNESS,
     dotted,
     interpreter,
     new_stamp,
+    parsed,
     read_stamp,
     supported,
     version_of,
@@ -100,6 +103,41 @@ def found(sizes: bool = True) -> list[VersionEnvironment]:
             VersionEnvironment(name, folders[name], stamp.python, stamp.build, stamp.state, size)
         )
     return environments
+
+
+def pin(name: str) -> Path:
+    """Write down what is installed for one version, with checksums: what others then install.
+
+    For developers: of a version that has passed `make parity`. Raises UserError.
+    """
+    there = {one.backend: one for one in found(sizes=False)}
+    if name not in there:
+        raise UserError(f"{name}: there is no environment for it; cyclebench env add {name}")
+    environment = there[name]
+    python = str(interpreter(environment.folder))
+    frozen = _answer([python, "-Im", "pip", "freeze"])
+    with TemporaryDirectory() as scratch:
+        asked = Path(scratch) / "asked.txt"
+        asked.write_text(frozen, encoding="utf-8")
+        options = ["--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-"]
+        report = _answer([python, "-Im", "pip", "install", *options, "-r", str(asked)])
+    lines = [
+        f"{one['metadata']['name']}=={one['metadata']['version']}"
+        f" --hash=sha256:{one['download_info']['archive_info']['hashes']['sha256']}"
+        for one in json.loads(report)["install"]
+    ]
+    file = pinned_file(name, environment.build, parsed(environment.python))
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(sorted(lines, key=str.lower)) + "\n", encoding="utf-8")
+    return file
+
+
+def _answer(command: list[str]) -> str:
+    done = run(command)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no word"]
+        raise UserError(f"{' '.join(command[:4])}: {last[0]}")
+    return done.stdout
 
 
 def remove(names: Iterable[str]) -> None:
