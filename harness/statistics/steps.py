@@ -18,6 +18,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import comb, ndtr, ndtri
@@ -31,7 +32,7 @@ MOST = 300  # entries that are searched, the latest ones: the work grows with th
 ORDERS = 9999  # random ones
 SEED = 20261201
 # Rank sums of so many entries have their exact distribution, of more the normal one.
-EXACT = 10
+EXACT = 20
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,10 @@ class _Stretch:
 
 def _steps(values: np.ndarray, found: _Stretch, level: float) -> tuple[Step, ...]:
     places = [0, *sorted(_places(values, 0, found, level)), len(values)]
-    parts = [values[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [values[a:b] for a, b in pairwise(places)]
     return tuple(
         Step(place, shift(before, after))
-        for place, before, after in zip(places[1:-1], parts, parts[1:], strict=False)
+        for place, before, after in zip(places[1:-1], parts[:-1], parts[1:], strict=True)
     )
 
 
@@ -131,7 +132,7 @@ def _places(values: np.ndarray, offset: int, found: _Stretch, level: float) -> I
     yield from (offset + cut for cut in cuts)
     edges = [0, *cuts, len(values)]
     share = level / (len(cuts) + 1)
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         inner = values[start:stop]
         if len(inner) >= 2 * LEAST and (of_part := _strongest(inner)).chance <= share:
             yield from _places(inner, offset + start, of_part, share)
