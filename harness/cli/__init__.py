@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cli import checks, completion, data, imports, models, results, timing, training
+from harness.cli import (
+    checks,
+    completion,
+    data,
+    history,
+    imports,
+    models,
+    results,
+    timing,
+    training,
+)
 from harness.processes.faults import MORE_SPACE, disk_full
 from harness.system.errors import UserError, WorkerFailed, as_typed
 from harness.system.untrusted import printable
@@ -25,6 +35,7 @@ COMMANDS = (
     timing.add_scaling,
     training.add_study,
     results.add_report,
+    history.add_track,
     results.add_regress,
     results.add_variance,
     results.add_list,

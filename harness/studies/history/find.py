@@ -13,6 +13,7 @@ from harness.studies.history.from_bench import entry_of_bench
 from harness.studies.history.from_experiment import entries_of_experiment
 from harness.studies.timing.record_files import is_bench, read_record
 from harness.system.errors import UserError
+from harness.system.provenance import slug
 from harness.system.untrusted import is_file, is_folder
 
 
@@ -51,10 +52,10 @@ def find_entries(paths: Iterable[Path]) -> FoundEntries:
 
 
 def entries_of(path: Path) -> dict[str, Entry]:
-    """Of one experiment folder by the device's slug, or of one bench record by its device."""
+    """Of one experiment folder, or of one bench record; by the device's slug."""
     if is_file(path):
         entry = entry_of_bench(path, read_record(path))
-        return {entry.machine.device: entry}
+        return {slug(entry.machine.device): entry}
     return entries_of_experiment(load(path))
 
 
