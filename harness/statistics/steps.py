@@ -84,7 +84,8 @@ def least_entries(level: float) -> int:
 
     More than MOST for a level that random orders do not show.
     """
-    for count in range(2 * LEAST, 4 * EXACT):
+    shown = level * (ORDERS + 1) >= 1
+    for count in range(2 * LEAST, 4 * EXACT if shown else 0):
         half = count // 2
         if _chance(_score(count, half, half * (count - half)), count) <= level:
             return count
