@@ -14,7 +14,7 @@ from harness.studies.history.from_experiment import entries_of_experiment
 from harness.studies.timing.record_files import is_bench, read_record
 from harness.system.errors import UserError
 from harness.system.provenance import slug
-from harness.system.untrusted import is_file, is_folder
+from harness.system.untrusted import is_file, is_folder, reason
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,17 @@ def find_entries(paths: Iterable[Path]) -> FoundEntries:
     entries: list[Entry] = []
     skipped: list[tuple[Path, str]] = []
     for path in paths:
-        found = list(_measured(path))
+        try:
+            found = list(_measured(path))
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot look there ({reason(error)}); check its rights"
+            ) from None
         if not found:
             raise UserError(
                 f"{path}: neither an experiment folder nor a bench record, nor a folder of them"
             )
-        reasons = [(each, reason) for each in found if (reason := _nothing(each))]
+        reasons = [(each, why) for each in found if (why := _nothing(each))]
         if len(reasons) == len(found):
             raise UserError(f"{reasons[0][0]}: {reasons[0][1]}")
         skipped += reasons
@@ -61,7 +66,7 @@ def entries_of(path: Path) -> dict[str, Entry]:
 
 def _measured(path: Path) -> Iterator[Path]:
     """Experiment folders and bench records."""
-    if is_file(path) or (path / "experiment.json").exists():
+    if is_file(path) or is_file(path / "experiment.json"):
         yield path
     elif not is_folder(path):
         return
@@ -69,7 +74,7 @@ def _measured(path: Path) -> Iterator[Path]:
         yield from sorted(path.glob("*.json"))
     else:
         for folder in sorted(path.iterdir()):
-            if (folder / "experiment.json").exists():
+            if is_file(folder / "experiment.json"):
                 yield folder
         if is_folder(path / "bench"):
             yield from sorted((path / "bench").glob("*.json"))
