@@ -17,7 +17,6 @@ from harness.studies.history.over_time import day_of, follow, place_of, quantiti
 from harness.studies.history.show import in_words
 from harness.studies.regression.comparison import Comparison, Limits, compare
 from harness.studies.regression.measurement import Measurement, ScoreKey, read_measured
-from harness.system.errors import UserError
 
 LATEST = 20  # days that a baseline consists of, at most
 
@@ -32,8 +31,11 @@ class HistoryBaseline:
 
 
 def against_history(new: Path, history: Path, limits: Limits) -> Comparison:
-    """Raises UserError as `read_baseline` and `compare`."""
+    """Nothing is judged where the history has no such day. Raises UserError as the functions do."""
     read = read_baseline(new, history, limits.time)
+    if not read.days:
+        nothing = replace(read.new, name=str(history), finished="", revisions=())
+        return Comparison(read.new, nothing, limits, (), (), (), (), (), read.notes)
     comparison = compare(read.new, read.days[0], limits, (), read.days[1:])
     return replace(comparison, notes=read.notes)
 
@@ -44,8 +46,7 @@ def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBasel
     A change that has become a step of the history is accepted: it is not reported again. Until
     then days at the new level, those that have changed beyond `limit`, are no part of the baseline,
     so that it is. With fewer than three days only the latest is taken, since two do not show how
-    days differ. Raises UserError where NEW, or the history, cannot be read or have nothing in
-    common.
+    days differ. Raises UserError where NEW or the history cannot be read.
     """
     measured, own = read_measured(new), entries_of(new)
     identities = {entry.identity for entry in own.values()}
@@ -73,9 +74,10 @@ def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBasel
     if not by_device:
         backends = ", ".join(side.backend for entry in own.values() for side in entry.backends)
         devices = ", ".join(entry.machine.device for entry in own.values())
-        raise UserError(
-            f"{history}: no entry with the data, configuration, device ({devices}) and backends"
-            f" ({backends}) of {new}; measure those, and add them with `cyclebench track`"
+        notes.append(
+            f"The history has no entry with the data, configuration, device ({devices}) and"
+            f" backends ({backends}) of {new}: nothing can be told yet. `cyclebench track` adds"
+            " entries."
         )
     rows = [
         {device: entry for device, entry in zip(by_device, row, strict=True) if entry}
