@@ -30,8 +30,10 @@ UNITS = {STEP_TIME: ("ms", 1e3, 2), PEAK_MEMORY: ("MiB", 2**-20, 0), RELATIVE_TI
 def print_comparison(comparison: Comparison, console: Console) -> None:
     names = ("", "where", "baseline", "new", "change", "limit", "n", "verdict")
     title = f"{comparison.new.name} against {comparison.baseline.name}"
-    table = text_table(names, [_row(comparison, change) for change in comparison.changes], title)
-    print_table(table, console, dim=[i for i, c in enumerate(comparison.changes) if not c.judged])
+    rows = [_row(comparison, change) for change in comparison.changes]
+    pale = [i for i, change in enumerate(comparison.changes) if not change.judged]
+    if rows:
+        print_table(text_table(names, rows, title), console, dim=pale)
     for title, lines in (
         ("Set apart on purpose", comparison.allowed),
         ("Not the same around them", comparison.circumstances),
@@ -43,8 +45,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         count = plural(len(comparison.judged), "check")
         days = 1 + len(comparison.earlier)
         about = OVER_DAYS.format(plural(days, "day")) if days > 1 else OVER_STARTS
+        about = "" if days == 1 and comparison.notes else f" {about}"
         whole = f"The intervals of the {count} hold together at 95 %, others each."
-        print_lines([f"{whole} {about}"], console)
+        print_lines([f"{whole}{about}"], console)
+    print_lines(comparison.notes, console)
     print_lines([_sentence(comparison)], console)
 
 
@@ -69,12 +73,15 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "allowed": list(comparison.allowed),
         "circumstances": list(comparison.circumstances),
         "unmatched": list(comparison.unmatched),
+        "notes": list(comparison.notes),
     }
 
 
 def _sentence(comparison: Comparison) -> str:
     """For the last line of a job: since when, what of it has changed, what follows."""
     judged, baseline = comparison.judged, comparison.baseline
+    if not baseline.finished:  # a history without such a day
+        return f"{comparison.new.name} against {baseline.name}: nothing was judged."
     parts = []
     times = [change for change in judged if change.quantity == STEP_TIME]
     if times:
@@ -112,8 +119,9 @@ def _score(comparison: Comparison, metric: str) -> str:
         gaps = ", ".join(f"{_place(comparison, c)} {_amount(c)}" for c in worse)
         return f"{title} worse beyond {limit}: {gaps}"
     if "cannot tell" in labels:
-        seeds = min(change.counts[0] for change in changes)
-        return f"{title} cannot be told from {plural(seeds, 'seed')}"
+        count = min(change.counts[0] for change in changes)
+        what = "day" if comparison.new.means else "seed"
+        return f"{title} cannot be told from {plural(count, what)}"
     return f"{title} better, or unchanged within {limit}"
 
 
