@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cli import checks, completion, data, imports, models, results, timing, training
+from harness.cli import (
+    checks,
+    completion,
+    data,
+    imports,
+    models,
+    publishing,
+    results,
+    timing,
+    training,
+)
 from harness.processes.faults import MORE_SPACE, disk_full
 from harness.system.errors import UserError, WorkerFailed, as_typed
 from harness.system.untrusted import printable
@@ -29,6 +39,7 @@ COMMANDS = (
     results.add_variance,
     results.add_list,
     results.add_verify,
+    publishing.add_publish,
     checks.add_doctor,
     models.add_translate,
     models.add_export,

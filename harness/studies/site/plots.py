@@ -1,0 +1,154 @@
+"""Charts of a device: step times and scores over framework versions and over days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+
+from harness.config.metric_table import BY_NAME, PRIMARY
+from harness.report.figures import as_they_are, backend_colour, panels
+from harness.studies.history.entry import Entry, Estimate, Side
+from harness.studies.site import words
+
+MOST = 6  # panels of a figure: the workloads with the most entries
+VERSIONS = 14  # on an axis, the newest
+DIGITS = tuple("0123456789")
+NARROW = 60  # characters of a title
+HEIGHT = (0.7, 3.1)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """`of`: a backend's value, in units of 1 / `scale`."""
+
+    of: Callable[[Side], Estimate | None]
+    scale: float
+    label: str
+
+
+def _forth(side: Side) -> Estimate | None:
+    score = words.primary_score(side, "ab")
+    return score.estimate if score else None
+
+
+KID = BY_NAME[PRIMARY]
+STEP = Quantity(lambda side: side.step, 1000.0, "ms a step")
+SCORE = Quantity(_forth, KID.scale, f"{KID.title} →, {KID.unit}")
+
+
+def device_figures(entries: Sequence[Entry]) -> dict[str, bytes]:
+    """File name -> PNG, of one device; what has nothing to compare is left out."""
+    series: dict[str, list[Entry]] = {}
+    for entry in reversed(entries):
+        series.setdefault(entry.series, []).append(entry)
+    most = sorted(series.values(), key=len, reverse=True)
+    over_time = [group for group in most if _days(group) > 1][:MOST]
+    over_versions = [group for group in most if _several_versions(group)][:MOST]
+    timed = [group for group in over_time if any(map(STEP.of, _sides(group)))]
+    scored = [group for group in over_time if any(map(SCORE.of, _sides(group)))]
+    drawn = {}
+    for name, groups, draw in (
+        ("versions.png", over_versions, _draw_versions),
+        ("time.png", timed, partial(_draw_days, STEP)),
+        ("scores.png", scored, partial(_draw_days, SCORE)),
+    ):
+        if groups:
+            drawn[name] = panels(groups, 2, HEIGHT, draw, "", formats=("png",)).png
+    return drawn
+
+
+def _draw_versions(axis: Axes, group: Sequence[Entry]) -> None:
+    """A place on the axis for each version; a line through the medians of a framework."""
+    sides = [side for side in _sides(group) if side.step]
+    labels = sorted({words.versioned(side) for side in sides}, key=_natural)[-VERSIONS:]
+    for backend, framework in _frameworks(sides):
+        own = [side for side in sides if words.framework(side) == framework]
+        places, medians = [], []
+        for place, label in enumerate(labels):
+            values = [side.step for side in own if side.step and words.versioned(side) == label]
+            if values:
+                _points(axis, [place] * len(values), values, _tone(backend, group), STEP.scale)
+                places.append(place)
+                medians.append(STEP.scale * float(np.median([value.value for value in values])))
+        axis.plot(places, medians, color=_tone(backend, group), linewidth=1.3, label=framework)
+    axis.set_xticks(range(len(labels)), labels, rotation=30, ha="right", fontsize=8.5)
+    as_they_are(axis.get_xticklabels())
+    _finish(axis, group, STEP.label)
+
+
+def _draw_days(quantity: Quantity, axis: Axes, group: Sequence[Entry]) -> None:
+    for backend, framework in _frameworks(_sides(group)):
+        days, values = [], []
+        for entry in group:
+            for side in entry.backends:
+                found = quantity.of(side)
+                if found and words.framework(side) == framework:
+                    days.append(float(date2num(entry.measured.date())))
+                    values.append(found)
+        if days:
+            tone = _tone(backend, group)
+            _points(axis, days, values, tone, quantity.scale)
+            heights = [quantity.scale * found.value for found in values]
+            axis.plot(days, heights, color=tone, linewidth=1, label=framework)
+    locator = AutoDateLocator(minticks=2, maxticks=6)
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _finish(axis, group, quantity.label)
+
+
+def _points(
+    axis: Axes, x: Sequence[float], values: Sequence[Estimate], tone: str, scale: float
+) -> None:
+    """With their intervals, where they have them."""
+    y = scale * np.array([value.value for value in values])
+    ends = [(value.value if value.low is None else value.low,
+             value.value if value.high is None else value.high) for value in values]  # fmt: skip
+    # The estimate can lie outside its interval only in records that somebody has edited.
+    spread = np.abs(scale * np.array(ends).T - y)
+    axis.errorbar(x, y, yerr=spread, fmt="o", color=tone, markersize=5, elinewidth=1.3, capsize=2)
+
+
+def _finish(axis: Axes, group: Sequence[Entry], label: str) -> None:
+    title = words.workload(group[0])
+    title = title if len(title) <= NARROW else f"{title[:NARROW]}..."
+    axis.set_title(title, loc="left", parse_math=False)
+    axis.set_ylabel(label)
+    axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+
+
+def _sides(group: Sequence[Entry]) -> list[Side]:
+    return [side for entry in group for side in entry.backends]
+
+
+def _frameworks(sides: Sequence[Side]) -> list[tuple[str, str]]:
+    """Each framework, with the first backend that is of it."""
+    first: dict[str, str] = {}
+    for side in sides:
+        first.setdefault(words.framework(side), side.backend)
+    return [(backend, framework) for framework, backend in first.items()]
+
+
+def _tone(backend: str, group: Sequence[Entry]) -> str:
+    return backend_colour(backend, [name for name, _ in _frameworks(_sides(group))])
+
+
+def _days(group: Sequence[Entry]) -> int:
+    return len({words.day(entry) for entry in group})
+
+
+def _several_versions(group: Sequence[Entry]) -> bool:
+    timed = [side for side in _sides(group) if side.step]
+    versions = {(words.framework(side), words.version(side)) for side in timed}
+    return len(versions) > len({framework for framework, _ in versions})
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """2.9 before 2.13."""
+    parts = re.split("([0-9]+)", text)
+    return [(int(part), "") if part[:1] in DIGITS else (-1, part) for part in parts if part]
