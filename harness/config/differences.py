@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.config.experiment import Experiment, load_experiment
+from harness.system.errors import UserError
 
 LONGEST = 60  # characters of a value
+# Keys of a recorded configuration that no user sets.
+ADDED = ("backends", "titles", "seeds")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -39,3 +42,16 @@ def changes(experiment: Experiment) -> dict[str, Any]:
     before = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
     now = flat(experiment.model_dump(mode="json"))
     return {key: value for key, value in now.items() if before.get(key) != value}
+
+
+def own_settings(configuration: Mapping[str, Any], preset: str) -> dict[str, Any]:
+    """Dotted keys of a recorded configuration whose values the preset, as it is now, has not.
+
+    All of them where there is no such preset any more.
+    """
+    try:
+        before = flat(load_experiment(None, preset, []).model_dump(mode="json"))
+    except UserError:
+        before = {}
+    own = {key: value for key, value in configuration.items() if key not in ADDED}
+    return {key: value for key, value in flat(own).items() if before.get(key) != value}

@@ -15,14 +15,15 @@ TRIES, PAUSE = 3, 0.05  # seconds
 
 
 @contextmanager
-def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0, name: str = ".lock") -> Iterator[None]:
     """Two comparisons writing one folder would spoil both.
 
-    `patience`: seconds to wait for another that is writing there. Raises UserError.
+    `patience`: seconds to wait for another that is writing there. `name`: of the file that is
+    locked, where only one file of the folder is written. Raises UserError.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock = (folder / name).open("w")
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
     with lock:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from harness.config.differences import flat
-from harness.config.experiment import load_experiment
+from harness.config.differences import own_settings
 from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import read_imported
 from harness.report.comparison import environment, notes, tables
@@ -16,7 +15,6 @@ from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import chart_data
 from harness.report.formatting import listed, plural
 from harness.report.page import Block, Chart, Figure, Galleries, Items, Note, Page, Section
-from harness.system.errors import UserError
 
 FID = "FID: not computed (Inception weights absent; cyclebench fetch-weights)"
 LONG = 8  # longer lists are folded away
@@ -28,8 +26,6 @@ LOSS_FIGURES = {
     "accuracies": "How often the discriminators are right",
     "discriminators": "What the discriminators say of the test images",
 }
-# Keys of the recorded configuration that no user sets.
-ADDED = ("backends", "titles", "seeds")
 
 
 def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Page:
@@ -276,16 +272,10 @@ def command(experiment: ExperimentFolder) -> str:
     kinds = {run.environment.get("device_kind") for run in experiment.runs} - {None}
     if len(kinds) == 1:
         words.append(f"DEVICE={kinds.pop()}")
-    try:
-        preset = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
-    except UserError:  # there is no such preset any more: every setting is given
-        preset = {}
-    own = {key: value for key, value in experiment.configuration.items() if key not in ADDED}
     settings = [
         # On one line, as `--set` reads it: JSON is YAML.
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in flat(own).items()
-        if preset.get(key) != value
+        for key, value in own_settings(experiment.configuration, experiment.preset).items()
     ]
     if settings:
         words.append(f"SET={' '.join(settings)}")

@@ -1,0 +1,79 @@
+"""The entry of a bench record; numbers as the page of benches has them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.statistics.intervals import Interval
+from harness.studies.history.entry import Entry, Estimate, Pair, Side, digest
+from harness.studies.history.parts import changes_of, code_of, machine_of, made, versions_of
+from harness.studies.timing.findings import performance
+from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.verdicts import verdict
+from harness.system.checksums import sha256
+from harness.system.dates import moment
+from harness.system.errors import UserError
+
+
+def entry_of_bench(path: Path, record: TimingRecord) -> Entry:
+    """Raises UserError for a record of one backend against itself: it is about the instrument."""
+    if record.same:
+        raise UserError(f"{path}: one backend against itself (A/A); give a record of two")
+    return made(path, partial(_document, path, record))
+
+
+def _document(path: Path, record: TimingRecord) -> dict[str, Any]:
+    configuration, environment = record.configuration, record.starts[0].first.environment
+    size = configuration["data"]["crop_size"]
+    return {
+        "kind": "bench",
+        "identity": digest(sha256(path)),
+        # The record does not say when; a copy that keeps times (`cp -p`) keeps this one.
+        "measured": moment(path.stat().st_mtime),
+        "series": digest({"kind": "bench", "configuration": configuration}),
+        "dataset": None,  # its images are drawn at random
+        "preset": record.preset,
+        "changes": changes_of(configuration, record.preset),
+        "image": (size, size),
+        "batch": record.batch_size,
+        "precision": configuration["runtime"]["precision"],
+        "steps": 0,
+        "machine": machine_of(
+            {**environment, "device": record.device, "threads": record.threads}, record.machine
+        ),
+        "code": code_of(record.machine),
+        "backends": tuple(_side(record, place) for place in range(len(record.backends))),
+        "pairs": tuple(
+            Pair(
+                first=record.backends[one],
+                second=record.backends[other],
+                ratio=_estimate(record.ratio_of(one, other), len(record.counted)),
+            )
+            for one, other in record.pairs
+        ),
+        "sentence": verdict(record).text[:2000],
+    }
+
+
+def _side(record: TimingRecord, place: int) -> Side:
+    measured = performance(record, place)
+    title = measured.framework
+    if record.names.count(title) > 1:
+        title = f"{title} ({measured.backend})"
+    return Side(
+        backend=measured.backend,
+        title=title,
+        versions=versions_of(record.starts[-1].sides[place].environment),
+        step=Estimate(value=measured.step, n=len(record.shown)),
+        memory=measured.memory.bytes,
+        memory_kind=measured.memory.kind,
+        joules=measured.joules_per_image or None,
+    )
+
+
+def _estimate(ratio: Interval, count: int) -> Estimate | None:
+    if ratio.value is None:
+        return None
+    return Estimate(value=ratio.value, low=ratio.low, high=ratio.high, n=count)
