@@ -20,7 +20,7 @@ def add_publish(commands: shared.Commands) -> None:
     )
     command.set_defaults(command=run_publish)
     command.add_argument(
-        "results",
+        "sources",
         nargs="*",
         type=shared.path,
         metavar="RESULTS",
@@ -47,9 +47,9 @@ def run_publish(options: argparse.Namespace) -> int:
     if options.check:
         return _check(options)
     check_target(options.to)
-    found = find(options.results)
+    found = find(options.sources)
     if not found.every:
-        places = ", ".join(map(str, options.results)) or "RESULTS"
+        places = ", ".join(map(str, options.sources)) or "RESULTS"
         raise UserError(f"publish: {places}: no entry there; name folders that `compare`, `bench`"
                         " or `track` has written")  # fmt: skip
     written = write_site(found.every, options.to)
@@ -76,9 +76,9 @@ def _check(options: argparse.Namespace) -> int:
     from harness.report.formatting import plural
     from harness.studies.site.entry_files import read_entries
 
-    if not options.results:
+    if not options.sources:
         raise UserError("publish --check: name files to check")
-    counts = {str(path): len(read_entries(path)) for path in options.results}
+    counts = {str(path): len(read_entries(path)) for path in options.sources}
     if options.json:
         shared.print_json({"files": counts})
         return 0

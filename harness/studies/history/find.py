@@ -39,7 +39,7 @@ def find_entries(paths: Iterable[Path]) -> FoundEntries:
             raise UserError(
                 f"{path}: neither an experiment folder nor a bench record, nor a folder of them"
             )
-        reasons = [(each, reason) for each in found if (reason := _nothing(each))]
+        reasons = [(each, reason) for each in found if (reason := why_nothing(each))]
         if len(reasons) == len(found):
             raise UserError(f"{reasons[0][0]}: {reasons[0][1]}")
         skipped += reasons
@@ -74,7 +74,7 @@ def _measured(path: Path) -> Iterator[Path]:
             yield from sorted((path / "bench").glob("*.json"))
 
 
-def _nothing(path: Path) -> str:
+def why_nothing(path: Path) -> str:
     """Why there is nothing to track; empty where there is something."""
     if is_file(path):
         same = read_record(path).same

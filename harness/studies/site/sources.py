@@ -8,7 +8,14 @@ from pathlib import Path
 
 from harness.report.formatting import plural
 from harness.studies.history.entry import Entry
-from harness.studies.site.entry_files import holds_entries, read_document, read_entries
+from harness.studies.history.file import is_history
+from harness.studies.history.find import entries_of, why_nothing
+from harness.studies.site.entry_files import (
+    is_bench_record,
+    is_entry,
+    read_document,
+    read_entries,
+)
 from harness.system.errors import UserError
 from harness.system.untrusted import is_file, is_folder
 
@@ -37,45 +44,83 @@ class Found:
 def find(places: Iterable[Path]) -> Found:
     """Everything in files and folders, and in the folders below them.
 
-    A file that is named must hold entries; of a folder's JSON files those that say that they do.
-    Raises UserError naming what is damaged.
+    What is named must hold entries. In a folder all else is passed over: JSON files of another
+    kind, experiments that have not finished, benches of one backend against itself. Raises
+    UserError naming what is damaged.
     """
+    search = _Search()
     by_identity: dict[str, Published] = {}
-    others: list[Path] = []
     for place in places:
-        if is_folder(place):
-            found = _in_folder(place, others)
-        elif is_file(place):
-            found = (Published(entry) for entry in read_entries(place))
-        else:
-            raise UserError(f"{place}: no such file or folder")
-        for each in found:
+        for each in search.at(place):
             before = by_identity.get(each.entry.identity)
             if before is None or (before.report is None and each.report):
                 by_identity[each.entry.identity] = each
     every = sorted(by_identity.values(), key=lambda each: each.entry.identity)
     every.sort(key=lambda each: each.entry.measured.timestamp(), reverse=True)
-    lines = []
-    if others:
-        count = plural(len(others), "JSON file")
-        lines.append(f"Passed over: {count} without a measurement, such as {others[0]}")
-    return Found(tuple(every), tuple(lines))
+    return Found(tuple(every), tuple(search.passed_over()))
 
 
-def _in_folder(folder: Path, others: list[Path]) -> Iterator[Published]:
-    """`others` gets the JSON files that hold no entry."""
-    if is_file(folder / MARKER):
-        return
+class _Search:
+    """`others`: JSON files without an entry. `reasons`: why records have none, a line each."""
+
+    def __init__(self) -> None:
+        self.others: list[Path] = []
+        self.reasons: list[str] = []
+
+    def passed_over(self) -> Iterator[str]:
+        yield from self.reasons
+        if self.others:
+            count = plural(len(self.others), "JSON file")
+            yield f"passed over: {count} without a measurement, such as {self.others[0]}"
+
+    def at(self, place: Path) -> Iterable[Published]:
+        """Of a file or folder that a user has named."""
+        if _is_experiment(place):
+            return _with_report(place, entries_of(place).values())
+        if is_folder(place):
+            return self._in(place)
+        if is_file(place):
+            return map(Published, read_entries(place))
+        raise UserError(f"{place}: no such file or folder")
+
+    def _in(self, folder: Path) -> Iterator[Published]:
+        if is_file(folder / MARKER):
+            return
+        for path in _listed(folder):
+            if _is_experiment(path):
+                if not self._has_nothing(path):
+                    yield from _with_report(path, entries_of(path).values())
+            elif path.is_dir():
+                if not path.name.startswith(".") and path.name not in PASSED_OVER:
+                    yield from self._in(path)
+            elif self._holds_entries(path):
+                yield from _with_report(folder, read_entries(path))
+
+    def _holds_entries(self, path: Path) -> bool:
+        if is_history(path):
+            return True
+        document = read_document(path)
+        if is_bench_record(document):
+            return not self._has_nothing(path)
+        if not is_entry(document):
+            self.others.append(path)
+        return is_entry(document)
+
+    def _has_nothing(self, path: Path) -> bool:
+        why = why_nothing(path)
+        if why:
+            self.reasons.append(f"passed over: {path}: {why}")
+        return bool(why)
+
+
+def _is_experiment(folder: Path) -> bool:
+    return is_file(folder / "experiment.json")
+
+
+def _with_report(folder: Path, entries: Iterable[Entry]) -> Iterator[Published]:
     report = folder / "report.html"
-    for path in _listed(folder):
-        if path.is_dir():
-            if not path.name.startswith(".") and path.name not in PASSED_OVER:
-                yield from _in_folder(path, others)
-        elif path.suffix == ".jsonl" or holds_entries(read_document(path)):
-            for entry in read_entries(path):
-                yield Published(entry, report if is_file(report) else None)
-        else:
-            others.append(path)
+    for entry in entries:
+        yield Published(entry, report if is_file(report) else None)
 
 
 def _listed(folder: Path) -> list[Path]:
