@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from bench_records import several
 from entries import document, entry, many, write
 from page_reader import Page, check_site_page
+from report_experiment import build
 
 from harness.cli import main
 from harness.report.page import Cell, Section, text_table
@@ -14,9 +16,13 @@ from harness.report.page import Page as PageValue
 from harness.report.render import page_html
 from harness.studies.site import pages, reports, words
 from harness.studies.site import write as write_module
+from harness.studies.site.entry_files import read_entries
 from harness.studies.site.sources import find
 from harness.studies.site.tables import backend_table, index_table
+from harness.studies.timing.record_files import write_record
+from harness.system.errors import UserError
 from harness.system.lock import locked
+from harness.system.provenance import slug
 
 pytestmark = pytest.mark.usefixtures("small_figures")
 ROOT = Path(__file__).parents[2]
@@ -297,7 +303,7 @@ def test_a_page_that_could_run_something_else_stays_where_it_is(tmp_path, capsys
     path = report(tmp_path / "results" / "one")
     path.write_text(spoil(path.read_text()))
     site = published(tmp_path)
-    assert not (site / "reports").exists() and "href=\"reports" not in html(site, "device-*")[0]
+    assert not (site / "reports").exists() and 'href="reports' not in html(site, "device-*")[0]
     [line] = json.loads(capsys.readouterr().out)["passed_over"]
     assert str(path) in line and why in line
 
@@ -370,3 +376,53 @@ def test_a_thousand_entries_are_split_into_pages(monkeypatch):
     assert max(rows) <= pages.INDEX_ROWS and sum(rows[2:]) == sum(
         len(each.backends) for each in every
     )
+
+
+# -------------------------------------------------------------------- experiments, benches, records
+
+# Kept in docs/records for what they say, not to be published.
+WITHOUT_ENTRIES = {
+    "nvidia-h200/bench-paper-compiled.json", "nvidia-h200/bench-quick-compiled.json",
+    "nvidia-h200/compare-smoke-summary.json", "nvidia-h200/gpu-check.json",
+    "nvidia-h200/parity.json",
+}  # fmt: skip
+
+
+def contributed():
+    folder = ROOT / "docs" / "records"
+    return [path for path in sorted(folder.rglob("*.json*"))
+            if str(path.relative_to(folder)) not in WITHOUT_ENTRIES]  # fmt: skip
+
+
+def test_every_contributed_record_is_an_entry_in_the_folder_of_its_device():
+    for path in contributed():
+        entries = read_entries(path)
+        assert entries, path
+        for each in entries:
+            assert path.parent.name == slug(each.machine.device), path
+    older = {ROOT / "docs" / "records" / name for name in WITHOUT_ENTRIES}
+    assert all(path.is_file() for path in older)
+
+
+def test_experiments_and_benches_of_a_results_folder_are_published(tmp_path, capsys):
+    results = tmp_path / "results"
+    build(results / "seasons-quick-0", seeds=(0, 1, 2))
+    (results / "bench").mkdir(parents=True)
+    write_record(several(1.2), results / "bench" / "two.json")
+    write_record(several(1.0, names=("torch", "torch")), results / "bench" / "same.json")
+    (results / "unfinished-quick-0" / "runs").mkdir(parents=True)
+    experiment = next(results.glob("*/experiment.json"))
+    (results / "unfinished-quick-0" / "experiment.json").write_bytes(experiment.read_bytes())
+    assert publish(results, "--to", tmp_path / "site") == 0
+    out = capsys.readouterr().out
+    assert "2 measurements, 2 devices" in out
+    assert "same.json: one backend against itself" in out
+    assert "unfinished-quick-0: no complete run" in out
+    entries = [each.entry for each in find([results]).every]
+    assert sorted(each.kind for each in entries) == ["bench", "comparison"]
+    shown = html(tmp_path / "site", "across.html")[0]
+    assert "equivalent" in shown or "cannot tell" in shown or "different" in shown
+    with pytest.raises(UserError, match="against itself"):
+        find([results / "bench" / "same.json"])
+    with pytest.raises(UserError, match="unfinished-quick-0"):
+        find([results / "unfinished-quick-0"])

@@ -22,7 +22,9 @@ CAPTIONS = {
     "time.png": "Time of a step by the day it was measured.",
     "scores.png": "The primary score by the day it was measured; lower is better.",
 }
-CHARTS = f"Bars: 95 % intervals, where there are any. At most {MOST} workloads: those measured most."
+CHARTS = (
+    f"Bars: 95 % intervals, where there are any. At most {MOST} workloads: those measured most."
+)
 ROWS = (
     "A row for each measurement and backend, newest first. A ratio says how many times as long a"
     " step takes as one of the first backend of the same measurement. Brackets: 95 % intervals;"
