@@ -11,6 +11,7 @@ from page_reader import Page, check_site_page
 from report_experiment import build
 
 from harness.cli import main
+from harness.report.formatting import MISSING
 from harness.report.page import Cell, Section, text_table
 from harness.report.page import Page as PageValue
 from harness.report.render import page_html
@@ -89,10 +90,10 @@ def test_numbers_are_those_of_the_entry():
     assert texts(table, "Backend") == ["PyTorch 2.13.0", "TensorFlow 2.20.0"]
     assert texts(table, "Step, ms") == ["20.0", "24.0"]
     assert details(table, "Step, ms") == ["[18.0,\u00a022.0]", "[21.6,\u00a026.4]"]
-    assert texts(table, "Ratio") == ["–", "1.200"]
+    assert texts(table, "Ratio") == [MISSING, "1.200"]
     assert details(table, "Ratio")[1] == "[1.080,\u00a01.320]"
     assert texts(table, "KID →") == ["30.0"] * 2 and texts(table, "KID ←") == ["60.0"] * 2
-    assert texts(table, "Verdict") == ["–", "equivalent · cannot tell yet"]
+    assert texts(table, "Verdict") == [MISSING, "equivalent · cannot tell yet"]
     assert "KID-EffLite0 ← cannot tell yet" in details(table, "Verdict")[1]
     assert texts(table, "Memory") == ["2.00 GB"] * 2 and texts(table, "Energy") == ["1.50"] * 2
 
@@ -104,7 +105,7 @@ def test_what_is_not_known_is_a_dash():
     bare["pairs"] = [{"first": "torch", "second": "tf"}]
     table = backend_table([type(entry()).model_validate(bare)], {})
     for name in ("Step, ms", "Ratio", "KID →", "KID ←", "Verdict", "Memory", "Energy"):
-        assert texts(table, name) == ["–"] * 2, name
+        assert texts(table, name) == [MISSING] * 2, name
     assert texts(table, "Data set") == [words.NOISE] * 2
 
 

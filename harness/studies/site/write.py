@@ -86,7 +86,7 @@ def _beside(to: Path) -> Iterator[Path]:
 
 
 def _recover(to: Path) -> None:
-    """Put back a site whose replacement was killed between the renames; remove what else is left."""
+    """Put back a site that a killed process has moved away; remove what else such ones left."""
     siblings = list(to.parent.iterdir()) if to.parent.is_dir() else []
     for path in siblings:
         ours = path.name.startswith(_prefix(to)) and path.name.endswith(PARTIAL)
