@@ -56,7 +56,7 @@ WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRE
 	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
 .PHONY: help compare estimate study test others mistakes devices stress parity consistency calibrate bench scaling bench-internal \
-	report variance verify site gpu-check tensorboard weights datasets models list doctor sample lint setup \
+	report track variance verify site gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
 help:
@@ -91,6 +91,8 @@ help:
 	@echo "               is it correct, how fast is it? Writes a page and a record"
 	@echo "make report    RUN=results/<experiment>  score and report again; RUN=results/bench: the page of all"
 	@echo "               benches there, including records copied from other machines"
+	@echo "make track     TO=history.jsonl [RESULTS=results]  append what was measured there to a history; where"
+	@echo "               does it step to another level?"
 	@echo "make variance  RUN=results/<experiment>  how scores vary between seeds, within runs and with test"
 	@echo "               images; seeds that a verdict needs"
 	@echo "make site      a site of all measurements in docs/records, in site/; RUN=results adds those there"
@@ -188,6 +190,11 @@ bench-internal: export ONLY := $(ONLY)
 bench-internal: export TO := $(TO)
 bench-internal:
 	@$(BIN)/python -m benchmarks --only "$$ONLY" --to "$$TO"
+
+track: export TO := $(TO)
+track:
+	@test -n "$$TO" || { echo "cyclebench: name one: make track TO=history.jsonl" >&2; exit 2; }
+	@$(BIN)/cyclebench track --to "$$TO" -- "$$RESULTS"
 
 report: export RUN := $(RUN)
 report:

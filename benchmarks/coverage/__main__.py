@@ -11,6 +11,7 @@ from benchmarks.coverage.rows import as_json, print_rows
 from benchmarks.coverage.sequential_studies import design_rows
 from benchmarks.coverage.shapes import print_shapes, shape_rows
 from benchmarks.coverage.simulate import calibrate
+from benchmarks.coverage.step_studies import power_rows, print_power
 from benchmarks.measure import write_rows
 from harness import cli
 from harness.cli import options as shared
@@ -18,6 +19,7 @@ from harness.system.errors import UserError
 from harness.system.provenance import default_threads
 
 DESIGN_REPEATS = 4000
+STEP_REPEATS = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,10 +73,12 @@ def run(options: argparse.Namespace) -> int:
         rows = calibrate(options.repeats, processes, display.stage)
         design = design_rows(options.repeats or DESIGN_REPEATS, display.stage)
         shapes = shape_rows(options.repeats or DESIGN_REPEATS, display.stage)
+        steps = power_rows(options.repeats or STEP_REPEATS, display.stage)
     document = {
         **as_json(rows),
         "sequential": [asdict(row) for row in design],
         "shapes": [asdict(row) for row in shapes],
+        "steps": [asdict(row) for row in steps],
     }
     if options.to:
         write_rows(document, options.to)
@@ -86,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         print_rows(rows, console)
         print_design(design, console)
         print_shapes(shapes, console)
+        print_power(steps, console)
         print(f"Coverage: {passed} of {len(rows)} rows pass")
     return 0 if passed == len(rows) else 1
 

@@ -18,7 +18,13 @@ from multiprocessing import get_context
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.coverage import feature_studies, image_studies, run_studies, sequential_studies
+from benchmarks.coverage import (
+    feature_studies,
+    image_studies,
+    run_studies,
+    sequential_studies,
+    step_studies,
+)
 from benchmarks.coverage.rows import Row, Study, make_row
 from harness.statistics.intervals import Interval
 from harness.system.errors import UserError
@@ -30,6 +36,7 @@ STUDIES: tuple[Study, ...] = (
     *image_studies.STUDIES,
     *run_studies.STUDIES,
     *sequential_studies.STUDIES,
+    *step_studies.STUDIES,
 )
 BY_NAME = {study.name: study for study in STUDIES}
 

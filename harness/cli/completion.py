@@ -9,7 +9,7 @@ from harness.cli import options as shared
 
 SHELLS = ("bash", "zsh")
 FOLDERS = ("data_dir", "results", "run", "experiment", "check")
-FILES = ("file", "to")
+FILES = ("file", "to", "tracked")
 # Arguments whose values may also be folders or files: what completes these in bash and in zsh.
 PATHS = {"dataset": ("compgen -d", "_files -/"), "study": ("compgen -f", "_files")}
 

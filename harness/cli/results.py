@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.cli import options as shared
+from harness.system.errors import UserError
 from harness.system.untrusted import shown
 
 REGRESSION, OPEN = 1, 3  # exit statuses of `regress`
@@ -87,7 +88,12 @@ def add_regress(commands: shared.Commands) -> None:
     )
     command.set_defaults(command=run_regress)
     command.add_argument("new", type=Path, metavar="NEW", help="experiment folder or bench record")
-    command.add_argument("baseline", type=Path, metavar="BASELINE", help="what it was before")
+    command.add_argument(
+        "baseline",
+        type=Path,
+        metavar="BASELINE",
+        help="what it was before; or a history of `track`, whose latest days are the baseline",
+    )
     command.add_argument(
         "earlier",
         type=Path,
@@ -132,13 +138,31 @@ def _share(text: str) -> float:
 
 
 def run_regress(options: argparse.Namespace) -> int:
-    from harness.studies.regression import Limits, as_json, compare, print_comparison, read_measured
+    from harness.studies.history.file import is_history
+    from harness.studies.regression import (
+        Limits,
+        against_history,
+        as_json,
+        compare,
+        print_comparison,
+        read_measured,
+    )
 
     limits = Limits(options.time, options.memory, options.scores)
-    new, baseline, *earlier = (
-        read_measured(path) for path in (options.new, options.baseline, *options.earlier)
-    )
-    comparison = compare(new, baseline, limits, options.allow, earlier)
+    if histories := [path for path in (options.new, *options.earlier) if is_history(path)]:
+        raise UserError(f"{histories[0]}: a history can only be the BASELINE, and alone")
+    if is_history(options.baseline):
+        if options.earlier or options.allow:
+            raise UserError(
+                f"{options.baseline}: a history has all days, of one configuration; leave out"
+                " EARLIER and --allow"
+            )
+        comparison = against_history(options.new, options.baseline, limits)
+    else:
+        new, baseline, *earlier = (
+            read_measured(path) for path in (options.new, options.baseline, *options.earlier)
+        )
+        comparison = compare(new, baseline, limits, options.allow, earlier)
     if options.json:
         shared.print_json(as_json(comparison))
     else:

@@ -28,9 +28,10 @@ def print_table(table: Table, console: Console, dim: Iterable[int] = ()) -> None
 
 
 def print_lines(lines: Iterable[str], console: Console) -> None:
-    """Sentences: neither folded nor taken for markup."""
+    """Sentences: neither folded nor taken for markup, and nothing in them that is obeyed."""
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        text = printable(line.replace(NO_BREAK, " "))
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _text(cell: Cell, between: str) -> Text:

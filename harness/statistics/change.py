@@ -101,6 +101,38 @@ def ratio_label(ratio: Interval, limit: float) -> Label:
     return "unchanged" if low >= 1 / (1 + limit) and high <= 1 + limit else "cannot tell"
 
 
+def score_against_days(
+    new: float, days: Sequence[float], margin: Margin | None, better: str, error: float
+) -> tuple[Interval, Label]:
+    """`new` minus the mean of `days`, a mean over seeds each, in the unit of the score.
+
+    A t interval for one further day (variance 1 + 1 / days); no claim below three days. A margin
+    of a ratio is of `new` over the mean of the days. A regression, or an improvement: the whole
+    interval is beyond the margin.
+    """
+    mean = float(np.mean(days))
+    if len(days) < MINIMUM_SEEDS:
+        interval = Interval.of(new - mean)
+    else:
+        spread = float(np.std(days, ddof=1)) * math.sqrt(1 + 1 / len(days))
+        interval = t_interval(new - mean, spread, len(days) - 1, 1 - error)
+    if margin is None:
+        return interval, "shown only"
+    if interval.low is None or interval.high is None:
+        return interval, "cannot tell"
+    low, high = -margin.value, margin.value
+    if margin.scale == "ratio":
+        if mean <= 0:
+            return interval, "cannot tell"
+        low, high = mean / margin.value - mean, mean * margin.value - mean
+    if low <= interval.low and interval.high <= high:
+        return interval, "unchanged"
+    if interval.low > high or interval.high < low:
+        worse = (interval.low > high) == (better == "lower")
+        return interval, "regression" if worse else "improvement"
+    return interval, "cannot tell"
+
+
 def score_change(
     gaps: Sequence[float],
     margin: float | None,

@@ -29,7 +29,7 @@ from harness.statistics.multiplicity import holm
 ALPHA = 0.05  # chance of any step in stable histories, all that are searched together
 LEAST = 3  # entries of a level
 MOST = 300  # entries that are searched, the latest ones: the work grows with their square
-ORDERS = 9999  # random ones
+ORDERS = 19999  # random ones
 SEED = 20261201
 # Rank sums of so many entries have their exact distribution, of more the normal one.
 EXACT = 20
@@ -82,14 +82,14 @@ def search(histories: Sequence[Sequence[float]], alpha: float = ALPHA) -> list[S
 def least_entries(level: float) -> int:
     """Of a history in which a step could be found at a level, in the middle and beyond all noise.
 
-    Raises ValueError for a level that no number of orders reaches.
+    More than MOST for a level that random orders do not show.
     """
-    if level * (ORDERS + 1) < 1:
-        raise ValueError(f"level {level:g}: {ORDERS} random orders do not show it")
-    count = 2 * LEAST
-    while _chance(_score(count, count // 2, (count // 2) * (count - count // 2)), count) > level:
-        count += 1
-    return count
+    shown = level * (ORDERS + 1) >= 1
+    for count in range(2 * LEAST, 4 * EXACT if shown else 0):
+        half = count // 2
+        if _chance(_score(count, half, half * (count - half)), count) <= level:
+            return count
+    return MOST + 1
 
 
 def shift(before: np.ndarray, after: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
@@ -168,7 +168,7 @@ def _strongest(values: np.ndarray) -> _Stretch:
     return _Stretch(*place, _chance(best, len(values)))
 
 
-def _chance(score: float, count: int) -> float:
+def _chance(score: np.ndarray | float, count: int) -> float:
     """Of so high a score, or a higher one, in a random order; a bit more than the share."""
     return float(1 + (_null(count) >= score - 1e-9).sum()) / (ORDERS + 1)
 
@@ -211,7 +211,7 @@ def _stretches(sums: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]
         yield length, starts, np.abs(sums[starts + length] - sums[starts])
 
 
-def _score(count: int, length: int, deviation: np.ndarray | int) -> np.ndarray:
+def _score(count: int, length: int, deviation: np.ndarray | int) -> np.ndarray | float:
     """Of rank sums of `length` among `count` entries, as a normal deviate: higher, less likely."""
     few = min(length, count - length)
     if few <= EXACT:

@@ -39,9 +39,10 @@ def append(path: Path, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entr
     other process can append. Raises UserError for a history that has a damaged line: nothing is
     written then.
     """
-    path = path.resolve()
-    with locked(path.parent, PATIENCE, f".{path.name}.lock"):
-        try:
+    try:
+        path = path.resolve()  # a link stays one
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.parent, PATIENCE, f".{path.name}.lock"):
             before = _content(path) if os.path.lexists(path) else b""
             there = _entries(path, before)
             known, added = {entry.identity for entry in there}, []
@@ -53,10 +54,10 @@ def append(path: Path, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entr
                 separator = b"\n" if before and not before.endswith(b"\n") else b""
                 lines = "".join(f"{entry.line()}\n" for entry in added)
                 write_bytes(path, before + separator + lines.encode())
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot write there ({reason(error)}); name another file: --to"
-            ) from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise UserError(
+            f"{path}: cannot write there ({reason(error)}); name another file: --to"
+        ) from None
     return added, [*there, *added]
 
 

@@ -13,7 +13,8 @@ from harness.studies.history.from_bench import entry_of_bench
 from harness.studies.history.from_experiment import entries_of_experiment
 from harness.studies.timing.record_files import is_bench, read_record
 from harness.system.errors import UserError
-from harness.system.untrusted import is_file, is_folder
+from harness.system.provenance import slug
+from harness.system.untrusted import is_file, is_folder, reason
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,17 @@ def find_entries(paths: Iterable[Path]) -> FoundEntries:
     entries: list[Entry] = []
     skipped: list[tuple[Path, str]] = []
     for path in paths:
-        found = list(_measured(path))
+        try:
+            found = list(_measured(path))
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot look there ({reason(error)}); check its rights"
+            ) from None
         if not found:
             raise UserError(
                 f"{path}: neither an experiment folder nor a bench record, nor a folder of them"
             )
-        reasons = [(each, reason) for each in found if (reason := why_nothing(each))]
+        reasons = [(each, why) for each in found if (why := why_nothing(each))]
         if len(reasons) == len(found):
             raise UserError(f"{reasons[0][0]}: {reasons[0][1]}")
         skipped += reasons
@@ -51,16 +57,16 @@ def find_entries(paths: Iterable[Path]) -> FoundEntries:
 
 
 def entries_of(path: Path) -> dict[str, Entry]:
-    """Of one experiment folder by the device's slug, or of one bench record by its device."""
+    """Of one experiment folder, or of one bench record; by the device's slug."""
     if is_file(path):
         entry = entry_of_bench(path, read_record(path))
-        return {entry.machine.device: entry}
+        return {slug(entry.machine.device): entry}
     return entries_of_experiment(load(path))
 
 
 def _measured(path: Path) -> Iterator[Path]:
     """Experiment folders and bench records."""
-    if is_file(path) or (path / "experiment.json").exists():
+    if is_file(path) or is_file(path / "experiment.json"):
         yield path
     elif not is_folder(path):
         return
@@ -68,7 +74,7 @@ def _measured(path: Path) -> Iterator[Path]:
         yield from sorted(path.glob("*.json"))
     else:
         for folder in sorted(path.iterdir()):
-            if (folder / "experiment.json").exists():
+            if is_file(folder / "experiment.json"):
                 yield folder
         if is_folder(path / "bench"):
             yield from sorted((path / "bench").glob("*.json"))

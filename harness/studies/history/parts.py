@@ -34,7 +34,7 @@ def in_short(error: ValidationError) -> str:
 def machine_of(environment: Mapping[str, Any], machine: Mapping[str, Any]) -> Machine:
     """`environment`: of a process, with device and threads; `machine`: as provenance.describe."""
     gpu = machine.get("gpu")
-    kind = environment.get("device_kind") or ("cuda" if machine.get("driver") else "cpu")
+    kind: Any = environment.get("device_kind") or ("cuda" if machine.get("driver") else "cpu")
     return Machine(
         device=environment["device"],
         kind=kind,

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.config.differences import differences, flat
-from harness.config.metric_table import BY_NAME, margin_scale
-from harness.statistics.change import Change, against_days, ratio_label, score_change
+from harness.statistics.change import Change, against_days, ratio_label
 from harness.statistics.intervals import CONFIDENCE
-from harness.studies.regression.measurement import Measurement, ScoreKey
+from harness.studies.regression.measurement import Measurement
+from harness.studies.regression.score_changes import judged_scores, score_changes
 from harness.system.errors import UserError
 
 Key = TypeVar("Key")
-HEADLINE = "kid_efflite0"
 STEP_TIME, PEAK_MEMORY, RELATIVE_TIME = "step time", "peak memory", "step time relative"
 # Relative: floors are scores of the same images, so they differ by rounding at most.
 SAME_FLOOR = 1e-6
@@ -49,6 +48,7 @@ class Comparison:
     allowed: tuple[str, ...]
     circumstances: tuple[str, ...]
     unmatched: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def judged(self) -> tuple[Change, ...]:
@@ -92,7 +92,7 @@ def compare(
             f"{new.name}: has {of_new}, {baseline.name} has {of_baseline}: no backend on a"
             " device that both have; measure both on one machine"
         )
-    judged = _judged_scores(new, baseline, limits)
+    judged = judged_scores(new, baseline, limits.scores)
     _check_yardsticks(new, baseline)
     # The width of every interval depends on the number of checks, so changes are made twice.
     days = (baseline, *earlier)
@@ -158,26 +158,6 @@ def _check_yardsticks(new: Measurement, baseline: Measurement) -> None:
             )
 
 
-def _judged_scores(new: Measurement, baseline: Measurement, limits: Limits) -> tuple[str, ...]:
-    scored = {place.metric for place in new.scores} & {place.metric for place in baseline.scores}
-    if limits.scores is None:
-        return tuple({HEADLINE} & scored)
-    margins = _margins(baseline)
-    for name in limits.scores:
-        if name not in BY_NAME:
-            raise UserError(f"--scores {name}: no such metric; known: {', '.join(BY_NAME)}")
-        if name not in scored or name not in margins:
-            raise UserError(
-                f"--scores {name}: not scored in both, or without a margin in the configuration;"
-                f" there are {', '.join(sorted(scored & margins.keys())) or 'none'}"
-            )
-    return limits.scores
-
-
-def _margins(baseline: Measurement) -> Mapping[str, float]:
-    return (baseline.configuration.get("evaluation") or {}).get("margins") or {}
-
-
 def _changes(
     new: Measurement,
     days: Sequence[Measurement],
@@ -200,23 +180,7 @@ def _changes(
         series = [day.relative[key] for day in days if key in day.relative]
         where = (RELATIVE_TIME, device, f"{second}/{first}")
         changes.append(_ratio(where, new.relative[key], series, None, error))
-    margins, order = _margins(baseline), list(BY_NAME)
-    places = _in_both(new.scores, baseline.scores)
-    for place in sorted(places, key=lambda place: order.index(place.metric)):
-        now, then = new.scores[place], baseline.scores[place]
-        strict = place.metric in judged and place.metric in margins
-        share = error / checks if strict else error
-        if now.keys() & then.keys():
-            margin = margins.get(place.metric)
-            changes.append(
-                _score(place, now, then, margin, strict, share, _is_ratio(baseline, place))
-            )
-    return changes
-
-
-def _is_ratio(baseline: Measurement, place: ScoreKey) -> bool:
-    evaluation = baseline.configuration.get("evaluation") or {}
-    return margin_scale(evaluation, place.metric) == "ratio"
+    return [*changes, *score_changes(new, days, judged, error, checks)]
 
 
 def _ratio(
@@ -248,37 +212,6 @@ def _ratio(
 
 def _geometric_mean(values: Sequence[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
-
-
-def _score(
-    place: ScoreKey,
-    new: Mapping[int, float],
-    baseline: Mapping[int, float],
-    margin: float | None,
-    judged: bool,
-    error: float,
-    is_ratio: bool,
-) -> Change:
-    """Of the seeds that both have, one at least."""
-    seeds = sorted(new.keys() & baseline.keys())
-    gaps = [new[seed] - baseline[seed] for seed in seeds]
-    paired = ([baseline[seed] for seed in seeds], [new[seed] for seed in seeds])
-    better = BY_NAME[place.metric].better
-    change, label = score_change(gaps, margin, better, error, paired if is_ratio else None)
-    return Change(
-        quantity=place.metric,
-        direction=place.direction,
-        device=place.device,
-        backend=place.backend,
-        new=sum(new[seed] for seed in seeds) / len(seeds),
-        baseline=sum(baseline[seed] for seed in seeds) / len(seeds),
-        change=change,
-        limit=margin,
-        counts=(len(seeds), len(seeds)),
-        label=label,
-        judged=judged,
-        limit_is_ratio=is_ratio and margin is not None,
-    )
 
 
 def _in_both(new: Mapping[Key, Any], baseline: Mapping[Key, Any]) -> list[Key]:

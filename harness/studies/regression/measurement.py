@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +49,8 @@ class Measurement:
     Keys are (device, backend). `relative`: seconds of the second backend over the first's, of
     blocks run in turns, a number a start, by (device, first, second). `scores`: after the last
     step, by seed. `yardsticks`: what real images score, by (metric, direction); no training changes
-    it. `environments`: all values of each dotted key, as one text. `data`: digest of the images;
+    it. `means`: of scores over seeds, in place of `scores` where a history is the baseline.
+    `environments`: all values of each dotted key, as one text. `data`: digest of the images;
     None of a bench. `finished`, `revisions`: when, and of which code, as far as is known.
     """
 
@@ -66,6 +67,7 @@ class Measurement:
     relative: Mapping[tuple[str, str, str], tuple[float, ...]]
     scores: Mapping[ScoreKey, Mapping[int, float]]
     yardsticks: Mapping[tuple[str, str], float]
+    means: Mapping[ScoreKey, float] = field(default_factory=dict)
 
 
 def read_measured(path: Path) -> Measurement:

@@ -43,8 +43,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         count = plural(len(comparison.judged), "check")
         days = 1 + len(comparison.earlier)
         about = OVER_DAYS.format(plural(days, "day")) if days > 1 else OVER_STARTS
+        about = "" if days == 1 and comparison.notes else f" {about}"
         whole = f"The intervals of the {count} hold together at 95 %, others each."
-        print_lines([f"{whole} {about}"], console)
+        print_lines([f"{whole}{about}"], console)
+    print_lines(comparison.notes, console)
     print_lines([_sentence(comparison)], console)
 
 
@@ -69,6 +71,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "allowed": list(comparison.allowed),
         "circumstances": list(comparison.circumstances),
         "unmatched": list(comparison.unmatched),
+        "notes": list(comparison.notes),
     }
 
 
@@ -112,8 +115,9 @@ def _score(comparison: Comparison, metric: str) -> str:
         gaps = ", ".join(f"{_place(comparison, c)} {_amount(c)}" for c in worse)
         return f"{title} worse beyond {limit}: {gaps}"
     if "cannot tell" in labels:
-        seeds = min(change.counts[0] for change in changes)
-        return f"{title} cannot be told from {plural(seeds, 'seed')}"
+        count = min(change.counts[0] for change in changes)
+        what = "day" if comparison.new.means else "seed"
+        return f"{title} cannot be told from {plural(count, what)}"
     return f"{title} better, or unchanged within {limit}"
 
 

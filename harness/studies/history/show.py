@@ -1,0 +1,191 @@
+"""What a history shows: a table for each series, device and backends, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from harness.config.metric_table import BY_NAME
+from harness.report.formatting import MISSING, fixed, ms, plural, signed
+from harness.report.page import text_table
+from harness.report.terminal import print_lines, print_table
+from harness.statistics.intervals import Interval
+from harness.studies.history.entry import Entry
+from harness.studies.history.find import FoundEntries
+from harness.studies.history.over_time import (
+    Course,
+    FollowedPlace,
+    HistoryStep,
+    OverTime,
+    Quantity,
+    day_of,
+)
+
+NAMES = ("", "entries", "level", "latest", "steps")
+SHOWN = 3  # steps of a course in the table; JSON has all
+NONE, TOO_FEW = "none", "too few to tell"
+
+
+def print_over_time(shown: OverTime, console: Console) -> None:
+    for place in shown.places:
+        rows = [
+            (
+                _title(course.quantity, place.entries[-1]),
+                str(len(course.values)),
+                _value(course.quantity, course.level),
+                _value(course.quantity, course.values[-1]),
+                _steps(course),
+            )
+            for course in place.courses
+        ]
+        print_lines([_about(place)], console)
+        print_table(text_table(NAMES, rows), console)
+        if place.busy:
+            left_out = f"{place.busy} {'entry' if place.busy == 1 else 'entries'}"
+            print_lines([f"Times of {left_out} left out: the machine was busy."], console)
+    lines = [
+        f"level: median since the last step. Steps were looked for in {shown.searched} of"
+        f" {plural(sum(len(place.courses) for place in shown.places), 'row')}, those of"
+        f" {shown.needed} entries or more; if all are stable, any is found with a chance of"
+        f" {100 * shown.alpha:g} % at most."
+    ]
+    print_lines(lines, console)
+
+
+def as_json(shown: OverTime) -> dict[str, Any]:
+    return {
+        "alpha": shown.alpha,
+        "searched": shown.searched,
+        "needed": shown.needed,
+        "places": [_place_json(place) for place in shown.places],
+    }
+
+
+def tracked_json(
+    history: Path, added: Sequence[Entry], found: FoundEntries, shown: OverTime
+) -> dict[str, Any]:
+    new = [entry.identity for entry in added]
+    there = dict.fromkeys(entry.identity for entry in found.entries)
+    return {
+        "history": str(history),
+        "added": new,
+        "already_there": [identity for identity in there if identity not in new],
+        "skipped": [{"path": str(path), "why": why} for path, why in found.skipped],
+        **as_json(shown),
+    }
+
+
+def in_words(quantity: Quantity, step: HistoryStep, entry: Entry) -> str:
+    """ "step time of TensorFlow, +5.1 % [+4.0, +6.2] on 2026-11-03 (4f2a9c1)"."""
+    return f"{_title(quantity, entry)}, {_step(quantity, step)}"
+
+
+def _about(place: FollowedPlace) -> str:
+    first, last = place.entries[0], place.entries[-1]
+    size = f"{last.image[0]} px"
+    what = ", ".join(filter(None, [last.dataset, f"preset {last.preset}", size]))
+    changes = "".join(f", {key}={value}" for key, value in list(last.changes.items())[:3])
+    days = dict.fromkeys([day_of(first), day_of(last)])
+    return (
+        f"{last.kind}: {what}, batch {last.batch}, {last.precision}{changes}; on"
+        f" {last.machine.device}; {' to '.join(days)}"
+    )
+
+
+def _title(quantity: Quantity, entry: Entry) -> str:
+    titles = {side.backend: side.title for side in entry.backends}
+    of = " / ".join(titles[name] for name in reversed(quantity.backends))
+    if quantity.kind == "step time relative":
+        return f"step time relative, {of}"
+    if quantity.kind == "step time":
+        return f"step time of {of}"
+    metric = BY_NAME.get(quantity.metric)
+    name = metric.title.replace("@N", "") if metric else quantity.metric
+    return f"{name} {'→'.join(quantity.direction.upper())} of {of}"
+
+
+def _value(quantity: Quantity, value: float) -> str:
+    if quantity.kind == "step time":
+        return ms(value)
+    metric = BY_NAME.get(quantity.metric)
+    if quantity.kind == "score" and metric:
+        return fixed(value, metric.digits, metric.scale)
+    return fixed(value, 3)
+
+
+def _steps(course: Course) -> str:
+    if not course.enough:
+        return TOO_FEW
+    if not course.steps:
+        return NONE
+    texts = [_step(course.quantity, step) for step in course.steps[-SHOWN:]]
+    more = len(course.steps) - len(texts)
+    return "; ".join([*([f"{more} before"] if more else []), *texts])
+
+
+def _step(quantity: Quantity, step: HistoryStep) -> str:
+    revision = step.entry.code.revision
+    code = f" ({revision[:7]}{'+' if revision.endswith('+') else ''})" if revision else ""
+    return f"{_change(quantity, step.change)} on {day_of(step.entry)}{code}"
+
+
+def _change(quantity: Quantity, change: Interval) -> str:
+    if change.value is None:
+        return MISSING
+    numbers = [n for n in (change.value, change.low, change.high) if n is not None]
+    if quantity.kind == "score":
+        metric = BY_NAME.get(quantity.metric)
+        digits, scale = (metric.digits, metric.scale) if metric else (4, 1.0)
+        value, *ends = [f"{'+' if n > 0 else ''}{fixed(n, digits, scale)}" for n in numbers]
+    else:
+        value, *ends = [signed(number - 1) for number in numbers]
+        ends = [end.removesuffix(" %") for end in ends]
+    return f"{value} [{', '.join(ends)}]" if ends else value
+
+
+def _place_json(place: FollowedPlace) -> dict[str, Any]:
+    last = place.entries[-1]
+    return {
+        "series": last.series,
+        "kind": last.kind,
+        "dataset": last.dataset,
+        "preset": last.preset,
+        "changes": dict(last.changes),
+        "device": last.machine.device,
+        "backends": [side.backend for side in last.backends],
+        "entries": len(place.entries),
+        "busy": place.busy,
+        "courses": [_course_json(course) for course in place.courses],
+    }
+
+
+def _course_json(course: Course) -> dict[str, Any]:
+    quantity = course.quantity
+    return {
+        "quantity": quantity.metric or quantity.kind,
+        "direction": quantity.direction,
+        "backend": "/".join(reversed(quantity.backends)),
+        "values": [
+            {"measured": entry.measured.isoformat(), "identity": entry.identity, "value": value}
+            for entry, value in zip(course.entries, course.values, strict=True)
+        ],
+        "level": course.level,
+        "enough": course.enough,
+        "steps": [
+            {
+                "measured": step.entry.measured.isoformat(),
+                "identity": step.entry.identity,
+                "revision": step.entry.code.revision,
+                "before": step.before.identity,
+                "change": {
+                    "value": step.change.value,
+                    "low": step.change.low,
+                    "high": step.change.high,
+                },
+            }
+            for step in course.steps
+        ],
+    }

@@ -1,0 +1,166 @@
+"""A history as baseline: its entries of the same series, device and backends, one for each day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+
+from harness.config.metric_table import BY_NAME
+from harness.statistics.intervals import MINIMUM_SEEDS
+from harness.studies.history.entry import Entry
+from harness.studies.history.file import read_history
+from harness.studies.history.find import entries_of
+from harness.studies.history.over_time import day_of, follow, place_of, quantities
+from harness.studies.history.show import in_words
+from harness.studies.regression.comparison import Comparison, Limits, compare
+from harness.studies.regression.measurement import Measurement, ScoreKey, read_measured
+from harness.system.errors import UserError
+
+LATEST = 20  # days that a baseline consists of, at most
+
+
+@dataclass(frozen=True)
+class HistoryBaseline:
+    """`days`: the latest first. `notes`: which days they are, and why, in sentences."""
+
+    new: Measurement
+    days: tuple[Measurement, ...]
+    notes: tuple[str, ...]
+
+
+def against_history(new: Path, history: Path, limits: Limits) -> Comparison:
+    """Raises UserError as `read_baseline` and `compare`."""
+    read = read_baseline(new, history)
+    comparison = compare(read.new, read.days[0], limits, (), read.days[1:])
+    return replace(comparison, notes=read.notes)
+
+
+def read_baseline(new: Path, history: Path) -> HistoryBaseline:
+    """Of a history the days since the last step of anything, LATEST at most; NEW is none of them.
+
+    A change that has become a step of the history is accepted: it is not reported again. With
+    fewer than three days only the latest is taken, since two do not show how days differ. Raises
+    UserError where NEW, or the history, cannot be read or have nothing in common.
+    """
+    measured, own = read_measured(new), entries_of(new)
+    identities = {entry.identity for entry in own.values()}
+    others = [entry for entry in read_history(history) if entry.identity not in identities]
+    places = {place_of(place.entries[0]): place for place in follow(others).places}
+    by_device: dict[str, list[Entry]] = {}
+    notes = []
+    for device, entry in own.items():
+        place = places.get(place_of(entry))
+        if place is None:
+            continue
+        entries, since = list(place.entries), ""
+        if place.last_step:
+            quantity, step = place.last_step
+            entries = entries[entries.index(step.entry) :]
+            since = f"; they begin with the last step: {in_words(quantity, step, step.entry)}"
+        # Two of one day do not tell how days differ; busy ones tell nothing of times.
+        by_day = {day_of(each): each for each in entries if quantities(each)}
+        days = [by_day[day] for day in sorted(by_day, reverse=True)][:LATEST]
+        if not days:
+            continue
+        by_device[device] = days if len(days) >= MINIMUM_SEEDS else days[:1]
+        notes.append(_note(entry, days, since))
+    if not by_device:
+        backends = ", ".join(side.backend for entry in own.values() for side in entry.backends)
+        devices = ", ".join(entry.machine.device for entry in own.values())
+        raise UserError(
+            f"{history}: no entry with the data, configuration, device ({devices}) and backends"
+            f" ({backends}) of {new}; measure those, and add them with `cyclebench track`"
+        )
+    rows = [
+        {device: entry for device, entry in zip(by_device, row, strict=True) if entry}
+        for row in zip_longest(*by_device.values())
+    ]
+    return HistoryBaseline(
+        new=_with_entries(measured, {device: own[device] for device in by_device}),
+        days=tuple(_day(history, measured, row) for row in rows),
+        notes=tuple(notes),
+    )
+
+
+def _note(entry: Entry, days: Sequence[Entry], since: str) -> str:
+    dates = " to ".join(dict.fromkeys([day_of(days[-1]), day_of(days[0])]))
+    count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
+    text = f"The baseline on {entry.machine.device}: {count} of the history, {dates}{since}."
+    if len(days) < MINIMUM_SEEDS:
+        text += (
+            f" Fewer than {MINIMUM_SEEDS} days do not show how days differ: nothing can be told"
+            " yet, and changes are from the latest one."
+        )
+    return text
+
+
+def _with_entries(measured: Measurement, entries: Mapping[str, Entry]) -> Measurement:
+    """The new measurement, with starts, but otherwise what an entry has: as the days have it."""
+    return replace(measured, scores={}, environments=_environments(entries), means=_means(entries))
+
+
+def _day(history: Path, new: Measurement, entries: Mapping[str, Entry]) -> Measurement:
+    """`entries` of one series, so that data and configuration are those of the new one."""
+    sides = {
+        (device, side.backend): side for device, entry in entries.items() for side in entry.backends
+    }
+    times = {device: quantities(entry) for device, entry in entries.items()}
+    revisions = {entry.code.revision for entry in entries.values()}
+    return replace(
+        new,
+        name=str(history),
+        finished=max(day_of(entry) for entry in entries.values()),
+        revisions=tuple(sorted(revision for revision in revisions if revision)),
+        places={key: new.places[key] for key in sides if key in new.places},
+        environments=_environments(entries),
+        steps={
+            (device, quantity.backends[0]): (value,)
+            for device, values in times.items()
+            for quantity, value in values.items()
+            if quantity.kind == "step time"
+        },
+        memory={key: (float(side.memory),) for key, side in sides.items() if side.memory},
+        relative={
+            (device, quantity.backends[0], quantity.backends[1]): (value,)
+            for device, values in times.items()
+            for quantity, value in values.items()
+            if quantity.kind == "step time relative"
+        },
+        scores={},
+        means=_means(entries),
+        yardsticks={
+            (row.metric, row.direction): row.floor
+            for entry in entries.values()
+            for row in entry.references
+            if row.floor is not None
+        },
+    )
+
+
+def _means(entries: Mapping[str, Entry]) -> dict[ScoreKey, float]:
+    return {
+        ScoreKey(score.metric, score.direction, device, side.backend): score.estimate.value
+        for device, entry in entries.items()
+        for side in entry.backends
+        for score in side.scores
+        if score.metric in BY_NAME  # a later version may score more
+    }
+
+
+def _environments(entries: Mapping[str, Entry]) -> dict[tuple[str, str], dict[str, str]]:
+    """All that an entry knows of a backend's surroundings, as texts."""
+    return {
+        (device, side.backend): {
+            **{f"versions.{name}": version for name, version in side.versions.items()},
+            "driver": str(entry.machine.driver),
+            "platform": entry.machine.platform,
+            "python": entry.machine.python,
+            "cyclebench": entry.code.version,
+            "git_revision": str(entry.code.revision),
+            "seeds": " ".join(map(str, entry.seeds)),
+        }
+        for device, entry in entries.items()
+        for side in entry.backends
+    }
