@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bench_records import several
 from entries import document, entry, many, write
+from matplotlib.figure import Figure
 from page_reader import Page, check_site_page
 from report_experiment import build
 
@@ -15,7 +16,7 @@ from harness.report.formatting import MISSING
 from harness.report.page import Cell, Section, text_table
 from harness.report.page import Page as PageValue
 from harness.report.render import page_html
-from harness.studies.site import pages, reports, words
+from harness.studies.site import pages, plots, reports, words
 from harness.studies.site import write as write_module
 from harness.studies.site.entry_files import read_entries
 from harness.studies.site.sources import find
@@ -427,3 +428,23 @@ def test_experiments_and_benches_of_a_results_folder_are_published(tmp_path, cap
         find([results / "bench" / "same.json"])
     with pytest.raises(UserError, match="unfinished-quick-0"):
         find([results / "unfinished-quick-0"])
+
+
+def test_charts_have_every_framework_and_versions_in_their_order():
+    every = [
+        entry(number, backends=("torch", "tf", "jax"), versions={"torch": f"2.{minor}.0"})
+        for number, minor in enumerate((9, 10, 2, 11, 3, 4, 5, 6))
+    ]
+    axis = Figure().subplots()
+    plots._draw_versions(plots._tones(plots._sides(every)), axis, every)
+    labels = [label.get_text() for label in axis.get_xticklabels()]
+    torch = [f"PyTorch 2.{minor}.0" for minor in (9, 10, 11)]
+    assert labels[1:4] == torch and labels[4:] == ["TensorFlow 2.21.0", "JAX 0.9.2"]
+    assert [line.get_label() for line in axis.get_lines()][-3:] == ["PyTorch", "TensorFlow", "JAX"]
+
+
+def test_what_has_one_day_and_one_version_has_no_chart():
+    assert plots.device_figures([entry(1)]) == {}
+    assert list(plots.device_figures([entry(2), entry(1)])) == ["time.png", "scores.png"]
+    other = [entry(1, preset="paper"), entry(2)]
+    assert plots.device_figures(other) == {}, "of two workloads"

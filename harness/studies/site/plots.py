@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from harness.studies.site import words
 MOST = 6  # panels of a figure: the workloads with the most entries
 VERSIONS = 14  # on an axis, the newest
 DIGITS = tuple("0123456789")
+Tones = Mapping[str, str]  # colour by framework
 NARROW = 60  # characters of a title
 HEIGHT = (0.7, 3.1)
 
@@ -48,58 +49,65 @@ def device_figures(entries: Sequence[Entry]) -> dict[str, bytes]:
     for entry in reversed(entries):
         series.setdefault(entry.series, []).append(entry)
     most = sorted(series.values(), key=len, reverse=True)
-    over_time = [group for group in most if _days(group) > 1][:MOST]
-    over_versions = [group for group in most if _several_versions(group)][:MOST]
-    timed = [group for group in over_time if any(map(STEP.of, _sides(group)))]
-    scored = [group for group in over_time if any(map(SCORE.of, _sides(group)))]
+    tones = _tones(_sides(entries))
+    over_versions = [group for group in most if _several_versions(group)]
     drawn = {}
     for name, groups, draw in (
-        ("versions.png", over_versions, _draw_versions),
-        ("time.png", timed, partial(_draw_days, STEP)),
-        ("scores.png", scored, partial(_draw_days, SCORE)),
-    ):
+        ("versions.png", over_versions, partial(_draw_versions, tones)),
+        ("time.png", [group for group in most if _days(group, STEP) > 1],
+         partial(_draw_days, tones, STEP)),
+        ("scores.png", [group for group in most if _days(group, SCORE) > 1],
+         partial(_draw_days, tones, SCORE)),
+    ):  # fmt: skip
         if groups:
-            drawn[name] = panels(groups, 2, HEIGHT, draw, "", formats=("png",)).png
+            drawn[name] = panels(groups[:MOST], 2, HEIGHT, draw, "", formats=("png",)).png
     return drawn
 
 
-def _draw_versions(axis: Axes, group: Sequence[Entry]) -> None:
+def _draw_versions(tones: Tones, axis: Axes, group: Sequence[Entry]) -> None:
     """A place on the axis for each version; a line through the medians of a framework."""
-    sides = [side for side in _sides(group) if side.step]
-    labels = sorted({words.versioned(side) for side in sides}, key=_natural)[-VERSIONS:]
-    for backend, framework in _frameworks(sides):
-        own = [side for side in sides if words.framework(side) == framework]
+    timed = [side for side in _sides(group) if side.step]
+    frameworks = list(dict.fromkeys(words.framework(side) for side in timed))
+    labels: list[str] = []
+    for framework in frameworks:
+        own = {words.versioned(side) for side in timed if words.framework(side) == framework}
+        labels += sorted(own, key=_natural)[-max(2, VERSIONS // len(frameworks)) :]
+    for framework in frameworks:
         places, medians = [], []
         for place, label in enumerate(labels):
-            values = [side.step for side in own if side.step and words.versioned(side) == label]
+            values = [
+                side.step
+                for side in timed
+                if side.step
+                and (words.framework(side), words.versioned(side)) == (framework, label)
+            ]
             if values:
-                _points(axis, [place] * len(values), values, _tone(backend, group), STEP.scale)
+                _points(axis, [place] * len(values), values, tones[framework], STEP.scale)
                 places.append(place)
                 medians.append(STEP.scale * float(np.median([value.value for value in values])))
-        axis.plot(places, medians, color=_tone(backend, group), linewidth=1.3, label=framework)
+        axis.plot(places, medians, color=tones[framework], linewidth=1.3)
     axis.set_xticks(range(len(labels)), labels, rotation=30, ha="right", fontsize=8.5)
     as_they_are(axis.get_xticklabels())
-    _finish(axis, group, STEP.label)
+    _finish(tones, axis, group, STEP.label)
 
 
-def _draw_days(quantity: Quantity, axis: Axes, group: Sequence[Entry]) -> None:
-    for backend, framework in _frameworks(_sides(group)):
-        days, values = [], []
-        for entry in group:
-            for side in entry.backends:
-                found = quantity.of(side)
-                if found and words.framework(side) == framework:
-                    days.append(float(date2num(entry.measured.date())))
-                    values.append(found)
-        if days:
-            tone = _tone(backend, group)
+def _draw_days(tones: Tones, quantity: Quantity, axis: Axes, group: Sequence[Entry]) -> None:
+    for framework, tone in tones.items():
+        found = [
+            (float(date2num(entry.measured.date())), value)
+            for entry in group
+            for side in entry.backends
+            if words.framework(side) == framework and (value := quantity.of(side))
+        ]
+        if found:
+            days, values = zip(*found, strict=True)
             _points(axis, days, values, tone, quantity.scale)
-            heights = [quantity.scale * found.value for found in values]
-            axis.plot(days, heights, color=tone, linewidth=1, label=framework)
+            heights = [quantity.scale * value.value for value in values]
+            axis.plot(days, heights, color=tone, linewidth=1)
     locator = AutoDateLocator(minticks=2, maxticks=6)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    _finish(axis, group, quantity.label)
+    _finish(tones, axis, group, quantity.label)
 
 
 def _points(
@@ -114,7 +122,9 @@ def _points(
     axis.errorbar(x, y, yerr=spread, fmt="o", color=tone, markersize=5, elinewidth=1.3, capsize=2)
 
 
-def _finish(axis: Axes, group: Sequence[Entry], label: str) -> None:
+def _finish(tones: Tones, axis: Axes, group: Sequence[Entry], label: str) -> None:
+    for framework, tone in tones.items():  # the legend of the first panel is that of all
+        axis.plot([], [], color=tone, label=framework)
     title = words.workload(group[0])
     title = title if len(title) <= NARROW else f"{title[:NARROW]}..."
     axis.set_title(title, loc="left", parse_math=False)
@@ -126,25 +136,22 @@ def _sides(group: Sequence[Entry]) -> list[Side]:
     return [side for entry in group for side in entry.backends]
 
 
-def _frameworks(sides: Sequence[Side]) -> list[tuple[str, str]]:
-    """Each framework, with the first backend that is of it."""
+def _tones(sides: Sequence[Side]) -> Tones:
+    """By framework: the colour of its backend, of the first one if there are several."""
     first: dict[str, str] = {}
     for side in sides:
         first.setdefault(words.framework(side), side.backend)
-    return [(backend, framework) for framework, backend in first.items()]
+    backends = list(dict.fromkeys(first.values()))
+    return {framework: backend_colour(name, backends) for framework, name in first.items()}
 
 
-def _tone(backend: str, group: Sequence[Entry]) -> str:
-    return backend_colour(backend, [name for name, _ in _frameworks(_sides(group))])
-
-
-def _days(group: Sequence[Entry]) -> int:
-    return len({words.day(entry) for entry in group})
+def _days(group: Sequence[Entry], quantity: Quantity) -> int:
+    """On which there is a value."""
+    return len({words.day(entry) for entry in group if any(map(quantity.of, entry.backends))})
 
 
 def _several_versions(group: Sequence[Entry]) -> bool:
-    timed = [side for side in _sides(group) if side.step]
-    versions = {(words.framework(side), words.version(side)) for side in timed}
+    versions = {(words.framework(side), words.version(side)) for side in _sides(group) if side.step}
     return len(versions) > len({framework for framework, _ in versions})
 
 
