@@ -291,6 +291,15 @@ def test_a_report_goes_along_and_is_linked(tmp_path):
         assert f'href="reports/{copied.name}"' in html(site, pattern)[0]
 
 
+def test_an_entry_keeps_its_report_where_a_history_has_it_too(tmp_path):
+    report(tmp_path / "one")
+    inside = write(tmp_path / "one" / "x.json", document(1)).parent
+    alone = write(tmp_path / "h.jsonl", document(1))
+    for places in ([inside, alone], [alone, inside]):
+        [found] = find(places).every
+        assert found.report == inside / "report.html"
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [

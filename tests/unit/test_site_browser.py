@@ -1,4 +1,4 @@
-"""The site in a real browser, offline: rows are chosen and sorted, links lead on, anyone can read."""
+"""The site in a real browser, offline: rows are chosen and sorted, links lead on, all can read."""
 
 from __future__ import annotations
 
