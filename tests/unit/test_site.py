@@ -77,6 +77,7 @@ def test_an_index_a_table_a_device_and_one_across_devices(site):
     assert index.count('data-filters="') == 1 and 'data-filters="0 1 2 3"' in index
     second, first = html(site, "device-a-*.html")
     assert first.count("<tr>") == 1 + 200 and second.count("<tr>") == 1 + 40
+    assert first.count("They learn the same.") == 1 and "They learn" not in second
     assert "2026-04-30" in first and "2026-01-01" in second, "newest first"
     assert first.count("data:image/png") == 3 and "data:image" not in second
     [across] = html(site, "across.html")
@@ -94,6 +95,9 @@ def test_numbers_are_those_of_the_entry():
     assert texts(table, "Ratio") == [MISSING, "1.200"]
     assert details(table, "Ratio")[1] == "[1.080,\u00a01.320]"
     assert texts(table, "KID →") == ["30.0"] * 2 and texts(table, "KID ←") == ["60.0"] * 2
+    assert details(table, "KID →")[0].splitlines() == [
+        "[27.0,\u00a033.0]", "floor 1.0", "untranslated 50.0"
+    ]  # fmt: skip
     assert texts(table, "Verdict") == [MISSING, "equivalent · cannot tell yet"]
     assert "KID-EffLite0 ← cannot tell yet" in details(table, "Verdict")[1]
     assert texts(table, "Memory") == ["2.00 GB"] * 2 and texts(table, "Energy") == ["1.50"] * 2

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report.formatting import plural
-from harness.report.page import Block, Cell, Figure, Note, Page, Section
+from harness.report.page import Block, Cell, Figure, Items, Note, Page, Section
 from harness.studies.history.entry import Entry, digest
 from harness.studies.site import words
 from harness.studies.site.plots import MOST, VERSIONS, device_figures
@@ -14,6 +14,7 @@ from harness.studies.site.tables import backend_table, device_table, index_table
 from harness.system.provenance import slug
 
 ENTRIES = 100  # on a page; more of them get another
+SAID = 10  # workloads of which a page says what was found
 INDEX_ROWS = 1000  # newest first
 INDEX, ACROSS = "index.html", "across.html"
 HISTORY = "history.jsonl"  # every entry, a line each
@@ -28,7 +29,8 @@ CHARTS = (
 ROWS = (
     "A row for each measurement and backend, newest first. A ratio says how many times as long a"
     " step takes as one of the first backend of the same measurement. Brackets: 95 % intervals;"
-    " n: seeds or starts, too few for one. KID: KID-EffLite0, lower is better."
+    " n: seeds or starts, too few for one. KID: KID-EffLite0, lower is better; floor: real images"
+    " against real ones; untranslated: the score of doing nothing."
 )
 ALONE = (
     "Numbers of one measurement can be compared with each other. Between measurements also machine,"
@@ -110,15 +112,18 @@ def _across(
 
 
 def _device(device: str, entries: Sequence[Entry], reports: Mapping[str, str]) -> list[SitePage]:
-    """Charts are on the first page, and are of all entries."""
+    """Sentences and charts are on the first page, and are of all entries."""
     made, stem = [], _stem(device)
     for file, number, part in _parts(stem, entries):
         figures = {} if number else device_figures(entries)
-        table = backend_table(part, reports, caption=device)
-        sections = [Section("Measurements", (Note(ROWS, "soft"), table))]
+        sections = []
+        if not number and (said := _in_short(entries)):
+            sections.append(Section("In short", (Items(said),)))
         if figures:
             drawn = (Figure(name, CAPTIONS[name]) for name in figures)
-            sections.insert(0, Section("Over versions and time", (Note(CHARTS, "soft"), *drawn)))
+            sections.append(Section("Over versions and time", (Note(CHARTS, "soft"), *drawn)))
+        table = backend_table(part, reports, caption=device)
+        sections.append(Section("Measurements", (Note(ROWS, "soft"), table)))
         about = (plural(len(entries), "measurement"), *_machine(entries[0]))
         links = (
             Cell("All measurements", link=INDEX),
@@ -128,6 +133,18 @@ def _device(device: str, entries: Sequence[Entry], reports: Mapping[str, str]) -
         page = Page(f"{device}{number}", about, (), tuple(sections), pages=links)
         made.append(SitePage(file, page, figures))
     return made
+
+
+def _in_short(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What the newest measurement of each workload says, those measured last first."""
+    newest: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.sentence:
+            newest.setdefault(entry.series, entry)
+    return tuple(
+        f"{words.workload(entry)}, {words.day(entry)}: {entry.sentence}"
+        for entry in list(newest.values())[:SAID]
+    )
 
 
 def _parts(stem: str, entries: Sequence[Entry]) -> list[tuple[str, str, Sequence[Entry]]]:

@@ -122,7 +122,7 @@ def _measured(entry: Entry, side: Side, colour: str) -> tuple[Cell, ...]:
         Cell(words.versioned(side), swatch=colour),
         Cell(*step),
         ratio,
-        *(Cell(*words.score_text(score)) if score else Cell(MISSING) for score in scores),
+        *(Cell(*words.score_text(entry, score)) if score else Cell(MISSING) for score in scores),
         verdict,
         Cell(prefixed(side.memory, "B"), side.memory_kind or ""),
         Cell(significant(side.joules)),

@@ -79,11 +79,19 @@ def primary_score(side: Side, direction: str) -> Score | None:
     return None
 
 
-def score_text(score: Score) -> tuple[str, str]:
-    """The value and its interval, in the unit of reports."""
+def score_text(entry: Entry, score: Score) -> tuple[str, str]:
+    """The value; its interval and what it has to beat; in the unit of reports."""
     metric = BY_NAME[score.metric]
-    value = fixed(score.estimate.value, metric.digits, metric.scale)
-    return value, between(score.estimate, metric.digits, metric.scale)
+
+    def shown(value: float | None) -> str:
+        return fixed(value, metric.digits, metric.scale)
+
+    lines = [between(score.estimate, metric.digits, metric.scale)]
+    for beside in entry.references:
+        if (beside.metric, beside.direction) == (score.metric, score.direction):
+            values = (("floor", beside.floor), ("untranslated", beside.untranslated))
+            lines += [f"{name} {shown(value)}" for name, value in values if value is not None]
+    return shown(score.estimate.value), "\n".join(lines)
 
 
 def pair_of(entry: Entry, side: Side) -> Pair | None:
