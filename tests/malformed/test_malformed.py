@@ -8,6 +8,7 @@ import cases_digits
 import cases_domains
 import cases_downloads
 import cases_experiments
+import cases_history
 import cases_images
 import cases_imports
 import cases_merging
@@ -28,6 +29,7 @@ KINDS = (
     cases_settings,
     cases_experiments,
     cases_merging,
+    cases_history,
     cases_pages,
     cases_arguments,
     cases_use,

@@ -41,6 +41,8 @@ def append(path: Path, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entr
     """
     try:
         path = path.resolve()  # a link stays one
+        if os.path.lexists(path):
+            read_history(path)  # before anything is written, the lock too
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.parent, PATIENCE, f".{path.name}.lock"):
             before = _content(path) if os.path.lexists(path) else b""

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from harness.config.metric_table import BY_NAME
+from harness.statistics.change import against_days, ratio_label
 from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.history.entry import Entry
 from harness.studies.history.file import read_history
@@ -16,7 +17,6 @@ from harness.studies.history.over_time import day_of, follow, place_of, quantiti
 from harness.studies.history.show import in_words
 from harness.studies.regression.comparison import Comparison, Limits, compare
 from harness.studies.regression.measurement import Measurement, ScoreKey, read_measured
-from harness.system.errors import UserError
 
 LATEST = 20  # days that a baseline consists of, at most
 
@@ -31,18 +31,22 @@ class HistoryBaseline:
 
 
 def against_history(new: Path, history: Path, limits: Limits) -> Comparison:
-    """Raises UserError as `read_baseline` and `compare`."""
-    read = read_baseline(new, history)
+    """Nothing is judged where the history has no such day. Raises UserError as the functions do."""
+    read = read_baseline(new, history, limits.time)
+    if not read.days:
+        nothing = replace(read.new, name=str(history), finished="", revisions=())
+        return Comparison(read.new, nothing, limits, (), (), (), (), (), read.notes)
     comparison = compare(read.new, read.days[0], limits, (), read.days[1:])
     return replace(comparison, notes=read.notes)
 
 
-def read_baseline(new: Path, history: Path) -> HistoryBaseline:
+def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBaseline:
     """Of a history the days since the last step of anything, LATEST at most; NEW is none of them.
 
-    A change that has become a step of the history is accepted: it is not reported again. With
-    fewer than three days only the latest is taken, since two do not show how days differ. Raises
-    UserError where NEW, or the history, cannot be read or have nothing in common.
+    A change that has become a step of the history is accepted: it is not reported again. Until
+    then days at the new level, those that have changed beyond `limit`, are no part of the baseline,
+    so that it is. With fewer than three days only the latest is taken, since two do not show how
+    days differ. Raises UserError where NEW or the history cannot be read.
     """
     measured, own = read_measured(new), entries_of(new)
     identities = {entry.identity for entry in own.values()}
@@ -61,17 +65,19 @@ def read_baseline(new: Path, history: Path) -> HistoryBaseline:
             since = f"; they begin with the last step: {in_words(quantity, step, step.entry)}"
         # Two of one day do not tell how days differ; busy ones tell nothing of times.
         by_day = {day_of(each): each for each in entries if quantities(each)}
-        days = [by_day[day] for day in sorted(by_day, reverse=True)][:LATEST]
-        if not days:
+        if not by_day:
             continue
+        usual = _usual(list(by_day.values()), limit)
+        days = usual[::-1][:LATEST]
         by_device[device] = days if len(days) >= MINIMUM_SEEDS else days[:1]
-        notes.append(_note(entry, days, since))
+        notes.append(_note(entry, days, since, len(by_day) - len(usual)))
     if not by_device:
         backends = ", ".join(side.backend for entry in own.values() for side in entry.backends)
         devices = ", ".join(entry.machine.device for entry in own.values())
-        raise UserError(
-            f"{history}: no entry with the data, configuration, device ({devices}) and backends"
-            f" ({backends}) of {new}; measure those, and add them with `cyclebench track`"
+        notes.append(
+            f"The history has no entry with the data, configuration, device ({devices}) and"
+            f" backends ({backends}) of {new}: nothing can be told yet. `cyclebench track` adds"
+            " entries."
         )
     rows = [
         {device: entry for device, entry in zip(by_device, row, strict=True) if entry}
@@ -84,10 +90,36 @@ def read_baseline(new: Path, history: Path) -> HistoryBaseline:
     )
 
 
-def _note(entry: Entry, days: Sequence[Entry], since: str) -> str:
+def _usual(days: Sequence[Entry], limit: float | None) -> list[Entry]:
+    """Without those whose step times were beyond the limit, as this check finds it, on their day.
+
+    `days`: in order of time; the first ones always count, as many as an interval needs.
+    """
+    usual: list[Entry] = []
+    for day in days:
+        if limit is None or len(usual) < MINIMUM_SEEDS or not _has_changed(day, usual, limit):
+            usual.append(day)
+    return usual
+
+
+def _has_changed(day: Entry, before: Sequence[Entry], limit: float) -> bool:
+    earlier = [quantities(each) for each in before]
+    for quantity, value in quantities(day).items():
+        known = [(values[quantity],) for values in earlier if quantity in values]
+        if quantity.kind == "step time" and known:
+            label = ratio_label(against_days([value], known), limit)
+            if label in ("regression", "improvement"):
+                return True
+    return False
+
+
+def _note(entry: Entry, days: Sequence[Entry], since: str, left_out: int) -> str:
     dates = " to ".join(dict.fromkeys([day_of(days[-1]), day_of(days[0])]))
     count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
     text = f"The baseline on {entry.machine.device}: {count} of the history, {dates}{since}."
+    if left_out:
+        others = f"{left_out} other day{'s' if left_out > 1 else ''}"
+        text += f" Without {others} beyond the limit, which are no step, or none yet."
     if len(days) < MINIMUM_SEEDS:
         text += (
             f" Fewer than {MINIMUM_SEEDS} days do not show how days differ: nothing can be told"

@@ -30,8 +30,10 @@ UNITS = {STEP_TIME: ("ms", 1e3, 2), PEAK_MEMORY: ("MiB", 2**-20, 0), RELATIVE_TI
 def print_comparison(comparison: Comparison, console: Console) -> None:
     names = ("", "where", "baseline", "new", "change", "limit", "n", "verdict")
     title = f"{comparison.new.name} against {comparison.baseline.name}"
-    table = text_table(names, [_row(comparison, change) for change in comparison.changes], title)
-    print_table(table, console, dim=[i for i, c in enumerate(comparison.changes) if not c.judged])
+    rows = [_row(comparison, change) for change in comparison.changes]
+    pale = [i for i, change in enumerate(comparison.changes) if not change.judged]
+    if rows:
+        print_table(text_table(names, rows, title), console, dim=pale)
     for title, lines in (
         ("Set apart on purpose", comparison.allowed),
         ("Not the same around them", comparison.circumstances),
@@ -78,6 +80,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 def _sentence(comparison: Comparison) -> str:
     """For the last line of a job: since when, what of it has changed, what follows."""
     judged, baseline = comparison.judged, comparison.baseline
+    if not baseline.finished:  # a history without such a day
+        return f"{comparison.new.name} against {baseline.name}: nothing was judged."
     parts = []
     times = [change for change in judged if change.quantity == STEP_TIME]
     if times:
