@@ -20,11 +20,11 @@ Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", ma
 Whole = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 
 
-class Part(BaseModel):
+class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
-class Source(Part):
+class PointSource(StrictModel):
     """`says`: what the text there says, in other words."""
 
     where: Text
@@ -32,7 +32,7 @@ class Source(Part):
     says: Text
 
 
-class Protocol(Part):
+class Protocol(StrictModel):
     """None: the source does not state it. `images`: translations scored. `inception`: the weights'
     name. `size`: pixels. `network`: of the generators, as `network_name` in
     comparison/published.py."""
@@ -47,13 +47,13 @@ class Protocol(Part):
     network: Text | None = None
 
 
-class ReferencePoint(Part):
+class ReferencePoint(StrictModel):
     """`direction`: "ab" is from domain A to B of the data set as it is known here. `checked`: the
     number was read in the source itself; if not, `why` says why."""
 
     name: Name
     what: Text
-    source: Source
+    source: PointSource
     metric: Literal["fid", "step_ms", "generator_parameters"]
     value: Annotated[float, Field(strict=True, gt=0)]
     dataset: Text | None = None

@@ -27,7 +27,7 @@ CHARTS = (
     f"Bars: 95 % intervals, where there are any. At most {MOST} workloads: those measured most."
 )
 ROWS = (
-    "A row for each measurement and backend, newest first. A ratio says how many times as long a"
+    "A row for each measurement and backend. A ratio says how many times as long a"
     " step takes as one of the first backend of the same measurement. Brackets: 95 % intervals;"
     " n: seeds or starts, too few for one. KID: KID-EffLite0, lower is better; floor: real images"
     " against real ones; untranslated: the score of doing nothing."
@@ -38,7 +38,7 @@ ALONE = (
 )
 ACROSS_ROWS = (
     "The newest measurement of each workload on each device. Only rows of one workload can be"
-    " compared: same data set, preset and changes. They come one after another."
+    " compared: same data set, preset and changes. They come one after another, quickest first."
 )
 
 

@@ -25,7 +25,7 @@ HEIGHT = (0.7, 3.1)
 
 
 @dataclass(frozen=True)
-class Quantity:
+class Plotted:
     """`of`: a backend's value, in units of 1 / `scale`."""
 
     of: Callable[[Side], Estimate | None]
@@ -39,8 +39,8 @@ def _forth(side: Side) -> Estimate | None:
 
 
 KID = BY_NAME[PRIMARY]
-STEP = Quantity(lambda side: side.step, 1000.0, "ms a step")
-SCORE = Quantity(_forth, KID.scale, f"{KID.title} →, {KID.unit}")
+STEP = Plotted(lambda side: side.step, 1000.0, "ms a step")
+SCORE = Plotted(_forth, KID.scale, f"{KID.title} →, {KID.unit}")
 
 
 def device_figures(entries: Sequence[Entry]) -> dict[str, bytes]:
@@ -91,7 +91,7 @@ def _draw_versions(tones: Tones, axis: Axes, group: Sequence[Entry]) -> None:
     _finish(tones, axis, group, STEP.label)
 
 
-def _draw_days(tones: Tones, quantity: Quantity, axis: Axes, group: Sequence[Entry]) -> None:
+def _draw_days(tones: Tones, quantity: Plotted, axis: Axes, group: Sequence[Entry]) -> None:
     for framework, tone in tones.items():
         found = [
             (float(date2num(entry.measured.date())), value)
@@ -145,7 +145,7 @@ def _tones(sides: Sequence[Side]) -> Tones:
     return {framework: backend_colour(name, backends) for framework, name in first.items()}
 
 
-def _days(group: Sequence[Entry], quantity: Quantity) -> int:
+def _days(group: Sequence[Entry], quantity: Plotted) -> int:
     """On which there is a value."""
     return len({words.day(entry) for entry in group if any(map(quantity.of, entry.backends))})
 
