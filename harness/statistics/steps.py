@@ -54,7 +54,9 @@ class Searched:
     needed: int
 
 
-def search(histories: Sequence[Sequence[float]], alpha: float = ALPHA) -> list[Searched]:
+def search(
+    histories: Sequence[Sequence[float] | np.ndarray], alpha: float = ALPHA
+) -> list[Searched]:
     """Steps of several histories, finite numbers in order of time, at most MOST of each.
 
     Where all are stable, a step is found in any of them with a chance of at most `alpha` (Holm).

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.coverage import step_studies
 from benchmarks.coverage.step_studies import NOISE, STUDIES, noise, power_rows, stepped
 from harness.statistics import steps
 from harness.statistics.steps import LEAST, MOST, least_entries, search, shift
@@ -68,6 +69,9 @@ def test_a_step_that_is_undone_is_two_steps():
     rng, level = np.random.default_rng(5), np.zeros(60)
     level[30:38] = 0.08
     assert places(level + NOISE * rng.standard_normal(60)) == [30, 38]
+    # Eight entries and three would be too few for a search of their own.
+    level = np.repeat([0.0, 0.1, 0.0], [30, 3, 8])
+    assert places(level + NOISE * rng.standard_normal(41)) == [30, 33]
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "lognormal"])
@@ -138,7 +142,8 @@ def test_three_against_three_have_no_interval():
     assert shift(np.zeros(3), np.ones(9)).low == 1.0
 
 
-def test_the_simulation_counts_what_it_should():
+def test_the_simulation_counts_what_it_should(monkeypatch):
+    monkeypatch.setattr(step_studies, "SHAPES", ((20, 10), (40, 3)))
     rows = power_rows(10, lambda *_: None)
     large = [row for row in rows if row.size == 0.10 and row.after >= 5]
     assert large and all(row.found > 0.9 and row.near > 0.9 for row in large)
