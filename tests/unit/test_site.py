@@ -461,3 +461,24 @@ def test_what_has_one_day_and_one_version_has_no_chart():
     assert list(plots.device_figures([entry(2), entry(1)])) == ["time.png", "scores.png"]
     other = [entry(1, preset="paper"), entry(2)]
     assert plots.device_figures(other) == {}, "of two workloads"
+
+
+def test_the_ends_of_what_an_entry_can_hold_are_shown(tmp_path):
+    """Days at both ends of the calendar, numbers as large as they may be, names of anything."""
+    ends = [document(number, device=" \x00\n\u202e") for number in range(3)]
+    for given, day, value in zip(
+        ends,
+        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-01-01T00:00:00Z"),
+        (1e15, -1e15, 0.0),
+        strict=True,
+    ):
+        given["measured"] = day
+        for side in given["backends"]:
+            side["title"] = " $x_{$ "
+            side["versions"] = {"-cpu": ""}
+            side["step"] = {"value": value, "low": value, "high": 1e15, "n": 0}
+            side["scores"][0]["estimate"] = side["step"]
+    write(tmp_path / "h.jsonl", *ends)
+    assert publish(tmp_path / "h.jsonl", "--to", tmp_path / "site") == 0
+    [page] = html(tmp_path / "site", "device-*.html")
+    assert "0001-01-01" in page and "9999-12-31" in page and page.count("data:image/png") == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -22,6 +23,7 @@ DIGITS = tuple("0123456789")
 Tones = Mapping[str, str]  # colour by framework
 NARROW = 60  # characters of a title
 HEIGHT = (0.7, 3.1)
+CALENDAR = date2num([date.min, date.max])
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def _draw_days(tones: Tones, quantity: Plotted, axis: Axes, group: Sequence[Entr
             _points(axis, days, values, tone, quantity.scale)
             heights = [quantity.scale * value.value for value in values]
             axis.plot(days, heights, color=tone, linewidth=1)
+    low, high = axis.get_xlim()  # with margins, beyond which a calendar may not go
+    axis.set_xlim(max(low, CALENDAR[0]), min(high, CALENDAR[1]))
     locator = AutoDateLocator(minticks=2, maxticks=6)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
