@@ -321,6 +321,7 @@ def test_times_of_a_busy_machine_count_in_no_course(capsys, tmp_path, results):
     append(tmp_path / "history.jsonl", entries)
     assert track(results / "bench", "--to", tmp_path / "history.jsonl") == 0
     assert "Times of 3 entries left out" in capsys.readouterr().out
+    assert follow([entry(0, 0.2, None)]).needed == 8, "where nothing is followed"
 
 
 def test_primary_scores_are_followed_and_no_others(built):

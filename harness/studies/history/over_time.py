@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.config.metric_table import PRIMARY
 from harness.statistics.intervals import Interval
-from harness.statistics.steps import ALPHA, MOST, search
+from harness.statistics.steps import ALPHA, MOST, least_entries, search
 from harness.studies.history.entry import Entry
 from harness.studies.timing.record import SMALLEST
 
@@ -126,7 +126,7 @@ def follow(entries: Sequence[Entry]) -> OverTime:
             for place, group in latest.items()
         ),
         searched=sum(one.enough for one in found),
-        needed=found[0].needed if found else 0,
+        needed=found[0].needed if found else least_entries(ALPHA),
     )
 
 

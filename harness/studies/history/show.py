@@ -42,7 +42,8 @@ def print_over_time(shown: OverTime, console: Console) -> None:
             for course in place.courses
         ]
         print_lines([_about(place)], console)
-        print_table(text_table(NAMES, rows), console)
+        if rows:
+            print_table(text_table(NAMES, rows), console)
         if place.busy:
             left_out = f"{place.busy} {'entry' if place.busy == 1 else 'entries'}"
             print_lines([f"Times of {left_out} left out: the machine was busy."], console)

@@ -76,8 +76,8 @@ def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBasel
         devices = ", ".join(entry.machine.device for entry in own.values())
         notes.append(
             f"The history has no entry with the data, configuration, device ({devices}) and"
-            f" backends ({backends}) of {new}: nothing can be told yet. `cyclebench track` adds"
-            " entries."
+            f" backends ({backends}) of {new}, or only such of a busy machine: nothing can be told"
+            " yet. `cyclebench track` adds entries."
         )
     rows = [
         {device: entry for device, entry in zip(by_device, row, strict=True) if entry}
