@@ -56,7 +56,7 @@ WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRE
 	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
 .PHONY: help compare estimate study test others mistakes devices stress parity consistency calibrate bench scaling bench-internal \
-	report track variance verify gpu-check tensorboard weights datasets models list doctor sample lint setup \
+	report track variance verify site gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
 help:
@@ -95,6 +95,7 @@ help:
 	@echo "               does it step to another level?"
 	@echo "make variance  RUN=results/<experiment>  how scores vary between seeds, within runs and with test"
 	@echo "               images; seeds that a verdict needs"
+	@echo "make site      a site of all measurements in docs/records, in site/; RUN=results adds those there"
 	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]"
 	@echo "               check hashes, records and images, and repeat the first training steps"
 	@echo "make list      [RESULTS=results]  every experiment and run there, and its state"
@@ -204,6 +205,10 @@ variance: export RUN := $(RUN)
 variance:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make variance RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench variance "$$RUN"
+
+site: export RUN := $(RUN)
+site:
+	@$(BIN)/cyclebench publish docs/records $${RUN:+"$$RUN"} --to site
 
 verify: export RUN := $(RUN)
 verify: export STEPS := $(or $(STEPS),20)

@@ -75,3 +75,10 @@ def check_self_contained(html: str) -> Page:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def check_site_page(html: str) -> list[str]:
+    """As `check_self_contained`, but for links to other files of the site, which are returned."""
+    links = re.findall(r'<a href="([a-z0-9-]+(?:/[a-z0-9-]+)?\.(?:html|jsonl))">', html)
+    check_self_contained(re.sub(r'(<a) href="[a-z0-9-]+(/[a-z0-9-]+)?\.(html|jsonl)"', r"\1", html))
+    return links

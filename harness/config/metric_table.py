@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+# Which real images of the target domain translations are compared with in distributions.
+Reals = Literal["test", "train", "both"]
+OF_REALS: Mapping[str, str] = {
+    "test": "",
+    "train": " against training images",
+    "both": " against training and test images",
+}
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -27,9 +35,13 @@ class Metric:
     margin: float
     margin_scale: Literal["ratio", "difference"] = "difference"
 
-    def titled(self, images: int | None) -> str:
-        """The title with the number of images in place of N, where that number matters."""
-        return self.title.replace("@N", f"@{images}" if images else "@N")
+    def titled(self, images: int | None, reals: str = "test") -> str:
+        """The title with the number of images in place of N, where that number matters.
+
+        `reals`: as in the configuration; distributions say it where it is not the default.
+        """
+        title = self.title.replace("@N", f"@{images}" if images else "@N")
+        return title + OF_REALS[reals] if self.family == "distribution" else title
 
 
 METRICS: tuple[Metric, ...] = (

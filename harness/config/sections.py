@@ -23,7 +23,7 @@ from backends.architecture import (
 from backends.interface import Runtime
 from backends.model import Model, Rounding
 from backends.objective import Objective
-from harness.config.metric_table import BY_NAME, METRICS, PRIMARY
+from harness.config.metric_table import BY_NAME, METRICS, PRIMARY, Reals
 
 # The upper bounds are far beyond what anybody trains, as in backends/architecture.py.
 MOST_STEPS = 100_000_000
@@ -230,6 +230,8 @@ class EvaluationSection(ConfigSection):
     of a metric, within which two backends are equivalent; fixed before training. Of KID, FD and FID
     a ratio above 1: 1.25 stands for 0.80 to 1.25; of others a difference in the metric's unit.
     `primary`: the metric that decides whether backends learn the same; all others are secondary.
+    `reals`: images of the target domain that KID, FD and FID compare translations with: test
+    images, training images, or both. Whatever they are, test images are translated.
     """
 
     evaluate_every: Count = 1
@@ -237,6 +239,7 @@ class EvaluationSection(ConfigSection):
     images: Positive | None = None
     margins: dict[str, PositiveFloat] = {metric.name: metric.margin for metric in METRICS}
     primary: str = PRIMARY
+    reals: Reals = "test"
 
     @model_validator(mode="after")
     def _margins_are_of_known_metrics(self) -> EvaluationSection:

@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.objective import Objective
+from harness.config.metric_table import Reals
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import Report, features
@@ -34,6 +35,7 @@ from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, write_json
 
 REFERENCES = ("real_a", "real_b", "floor_a", "floor_b")
+REALS = "reals.safetensors"  # training images, where scores compare with them
 Row = dict[str, Any]
 
 
@@ -50,6 +52,7 @@ def evaluate(experiment: Path, report: Report, known: Known | None = None) -> di
     given = {"adversarial": objective["adversarial"]} if "adversarial" in objective else {}
     middle = Objective(**given).middle  # of the targets of discriminators
     references = _read_references(experiment / "references.safetensors")
+    reals: Reals = configuration.get("evaluation", {}).get("reals", "test")
     runs = [run for run in find_runs(experiment) if run.complete]
     if not runs:
         raise UserError(f"{experiment / 'runs'}: no complete run to score; run `make compare`")
@@ -61,9 +64,8 @@ def evaluate(experiment: Path, report: Report, known: Known | None = None) -> di
         everything = [(run, step) for run in runs for step in run.evaluated_steps]
         evaluations = [(run, step) for run, step in everything if (run.folder, step) not in scored]
         new = {run.folder for run, _ in evaluations}
-        scorer = Scorer(
-            experiment, references, [run for run in runs if run.folder in new], weights, report
-        )
+        of_new = [run for run in runs if run.folder in new]
+        scorer = Scorer(experiment, references, of_new, weights, report, reals)
         for done, (run, step) in enumerate(evaluations):
             report("scores", done, len(evaluations))
             arrays = _read_evaluation(run, step, references)
@@ -115,12 +117,15 @@ class Scorer:
         runs: Sequence[RunRecord],
         weights: str,
         report: Report,
+        reals: Reals = "test",
     ) -> None:
         self.weights = weights
         cache, inception = experiment / "features", find_weights()
         references = {**references, **target_colours(references)}
-        self.efficientnet = features(ImageSets(references, runs), EFFICIENTNET, cache, report)
-        final = ImageSets(references, runs, last_only=True)
+        train = training_images(experiment, reals)
+        every = ImageSets(references, runs, train=train)
+        self.efficientnet = features(every, EFFICIENTNET, cache, report)
+        final = ImageSets(references, runs, last_only=True, train=train)
         self.inception = features(final, INCEPTION, cache, report, inception) if inception else {}
         self.judges = read_judges(experiment, references)
         small = min(min(references[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST
@@ -130,6 +135,7 @@ class Scorer:
             self.efficientnet,
             self.inception,
             {direction: judge.references for direction, judge in self.judges.items()},
+            reals,
         )
 
     def scores(self, run: RunRecord, step: int, arrays: Arrays) -> Iterator[EvaluationScore]:
@@ -201,15 +207,20 @@ def differences(scores: Sequence[EvaluationScore], order: Sequence[str]) -> list
 class ImageSets(Mapping[str, np.ndarray]):
     """Real images and every run's translations by name, read from disk one at a time.
 
-    `last_only`: without the translations made before the last step.
+    `last_only`: without the translations made before the last step. `train`: reals.safetensors.
     """
 
     def __init__(
-        self, references: Arrays, runs: Sequence[RunRecord], last_only: bool = False
+        self,
+        references: Arrays,
+        runs: Sequence[RunRecord],
+        last_only: bool = False,
+        train: Path | None = None,
     ) -> None:
-        self._references = references
+        self._references, self._train = references, train
         made = (direction.colours for direction in DIRECTIONS)
         self._real = [name for name in (*REFERENCES, *made) if name in references]
+        self._real += [direction.train for direction in DIRECTIONS] if train else []
         self._translations = {
             translations_name(run, step, array): (run, step, array)
             for run in runs
@@ -221,6 +232,8 @@ class ImageSets(Mapping[str, np.ndarray]):
         if name in self._translations:
             run, step, array = self._translations[name]
             return _read_evaluation(run, step, self._references)[array]
+        if self._train and name not in self._references:
+            return _read_training(self._train, name, self._references)
         return self._references[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -267,6 +280,23 @@ def _read_references(path: Path) -> dict[str, np.ndarray]:
         if direction.truth in arrays:
             _check(path, arrays, direction.truth, arrays[direction.source].shape)
     return arrays
+
+
+def training_images(experiment: Path, reals: Reals) -> Path | None:
+    """Their file, where scores compare with them. Raises UserError where it is not there."""
+    path = experiment / REALS
+    if reals != "test" and not path.is_file():
+        raise UserError(f"{path}: no such file; run `make compare` to make it")
+    return None if reals == "test" else path
+
+
+def _read_training(path: Path, name: str, references: Arrays) -> np.ndarray:
+    arrays = read_arrays(path, name)
+    if name not in arrays or not len(arrays[name]):
+        raise UserError(f"{path}: no array {name!r}; remove it and run `make compare`")
+    shape = references[f"real_{name[-1]}"].shape[1:]
+    _check(path, arrays, name, (len(arrays[name]), *shape))
+    return arrays[name]
 
 
 def _check(path: Path, arrays: Arrays, name: str, shape: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.config.metric_table import Reals
 from harness.metrics import pixel
 from harness.metrics.artefacts import checkerboard_energy, checkerboard_replicates
 from harness.metrics.frechet import frechet_distance, frechet_replicates
@@ -26,6 +27,7 @@ class Direction:
     source: str  # real images that are translated
     target: str  # real images the translations should look like
     floor: str  # other real images of the target domain
+    train: str  # all training images of the target domain, where scores compare with them
     truth: str  # true translations of `source`, where the set has them
     cycle: str  # `source` translated there and back, after the last step
 
@@ -41,8 +43,8 @@ class Direction:
 
 
 DIRECTIONS = (
-    Direction("ab", "real_a", "real_b", "floor_b", "truth_ab", "aba"),
-    Direction("ba", "real_b", "real_a", "floor_a", "truth_ba", "bab"),
+    Direction("ab", "real_a", "real_b", "floor_b", "train_b", "truth_ab", "aba"),
+    Direction("ba", "real_b", "real_a", "floor_a", "train_a", "truth_ba", "bab"),
 )
 CYCLE = {"cycle_psnr": pixel.psnr, "cycle_ssim": pixel.ssim}
 PAIR = {"pair_psnr": pixel.psnr, "pair_ssim": pixel.ssim, "pair_mae": pixel.mae}
@@ -81,7 +83,9 @@ class Yardstick:
     images are too small for it. `features`: of EfficientNet, (N, 1280); `inception`: of the FID
     network, (N, 2048), empty without its weights. `hits`: by direction, whether the judge of the
     target domain is right about real test images of it ("real") and about untranslated ones of the
-    source domain ("untranslated"): bool (labelled images,), empty without labels.
+    source domain ("untranslated"): bool (labelled images,), empty without labels. `reals`: with
+    which real images distributions are compared; unless "test", both kinds of features have
+    `Direction.train`.
     """
 
     images: Arrays
@@ -89,6 +93,30 @@ class Yardstick:
     features: Arrays
     inception: Arrays = field(default_factory=dict)
     hits: Mapping[str, Arrays] = field(default_factory=dict)
+    reals: Reals = "test"
+
+    def compared(self, direction: Direction, vectors: Arrays) -> np.ndarray:
+        """Features of the real images that translations are compared with."""
+        if self.reals == "test":
+            return vectors[direction.target]
+        both = (vectors[direction.train], vectors[direction.target])
+        return both[0] if self.reals == "train" else np.concatenate(both)
+
+    def apart(self, direction: Direction, vectors: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Features of two sets of real images with no image in common, for the floor.
+
+        The first stands for the translations. Training images against test images; test images
+        against training images where these are compared with, "both" too: an image that is in both
+        sets would lower the floor below what any model can reach.
+        """
+        if self.reals == "test":
+            return vectors[direction.floor], vectors[direction.target]
+        return vectors[direction.target], vectors[direction.train]
+
+    def pick(self, real: np.ndarray, count: int) -> np.ndarray:
+        """Of the real images as many as translations, or all where training images are among them:
+        more of them are what they are chosen for."""
+        return spaced(real, count) if self.reals == "test" else real
 
 
 @dataclass(frozen=True)
@@ -109,15 +137,14 @@ def model_scores(
     direction: Direction, yardstick: Yardstick, translations: Translations
 ) -> Iterator[Score]:
     """Every metric whose arrays exist."""
-    fake, real = translations.features, yardstick.features[direction.target]
+    fake, real = translations.features, yardstick.compared(direction, yardstick.features)
     yield Score("kid_efflite0", kid_replicates(fake, real), len(fake))
     n = common_count(direction, yardstick.images)
-    yield Score("fd_efflite0", frechet_replicates(spaced(fake, n), spaced(real, n)), n)
+    yield Score("fd_efflite0", frechet_replicates(spaced(fake, n), yardstick.pick(real, n)), n)
     if translations.inception is not None and yardstick.inception:
-        real = yardstick.inception[direction.target]
-        yield Score(
-            "fid", frechet_replicates(spaced(translations.inception, n), spaced(real, n)), n
-        )
+        fake = spaced(translations.inception, n)
+        real = yardstick.pick(yardstick.compared(direction, yardstick.inception), n)
+        yield Score("fid", frechet_replicates(fake, real), n)
     translated, source = translations.images[direction.name], yardstick.images[direction.source]
     if yardstick.energy:
         energy = checkerboard_energy(translated)
@@ -152,12 +179,19 @@ def reference_scores(direction: Direction, yardstick: Yardstick) -> Iterator[Ref
     def of_features(
         metric: str, distance: Callable[..., float], vectors: Arrays, n: int | None
     ) -> ReferenceScore:
-        pick = (lambda array: array) if n is None else (lambda array: spaced(array, n))
-        source, target, floor = map(pick, places(vectors))
+        def made(array: np.ndarray) -> np.ndarray:
+            return array if n is None else spaced(array, n)
+
+        def real(array: np.ndarray) -> np.ndarray:
+            return array if n is None else yardstick.pick(array, n)
+
+        source, target = made(vectors[direction.source]), yardstick.compared(direction, vectors)
+        target = real(target)
+        one, other = yardstick.apart(direction, vectors)
+        floor = distance(made(one), real(other))
         colours = vectors.get(direction.colours)
-        colour = math.nan if colours is None else distance(pick(colours), target)
-        scores = distance(floor, target), distance(source, target)
-        return scored(metric, *scores, len(source), colour)
+        colour = math.nan if colours is None else distance(made(colours), target)
+        return scored(metric, floor, distance(source, target), len(source), colour)
 
     yield of_features("kid_efflite0", kid, yardstick.features, None)
     n = common_count(direction, yardstick.images)

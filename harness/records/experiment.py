@@ -28,6 +28,9 @@ from harness.system.files import read_arrays, read_json
 DIRECTIONS = ("ab", "ba")
 REQUIRED = object()
 
+# Keys that older records do not have: what was done then.
+LATER = {("evaluation", "reals"): "test"}
+
 
 @dataclass(frozen=True)
 class ExperimentFolder:
@@ -153,7 +156,7 @@ def load(folder: Path, scored: bool = True) -> ExperimentFolder:
         dataset=record["dataset"],
         preset=record["preset"],
         hash=record["hash"],
-        configuration=record["configuration"],
+        configuration=with_later_keys(record["configuration"]),
         manifest=_read(folder / "manifest.json", ManifestShape),
         audit=_read(folder / "audit.json", AuditShape),
         metrics=_read(scores, MetricsShape) if scored and scores.exists() else {},
@@ -164,6 +167,15 @@ def load(folder: Path, scored: bool = True) -> ExperimentFolder:
         merged=_read(merged, MergedShape) if merged.exists() else {},
         asked=read_seeds(folder),
     )
+
+
+def with_later_keys(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded configuration, and what was done before there were keys to choose it by."""
+    made = dict(configuration)
+    for (section, key), value in LATER.items():
+        if isinstance(made.get(section), Mapping):
+            made[section] = {**made[section], key: made[section].get(key, value)}
+    return made
 
 
 def _read(path: Path, shape: type[Shape]) -> dict[str, Any]:

@@ -116,6 +116,7 @@ class TrainingShape(Shape):
 class EvaluationShape(Shape):
     margins: dict[str, Positive] = Field({})
     primary: Text | None = None
+    reals: Literal["test", "train", "both"] = "test"
 
 
 class ConfigurationShape(Shape):

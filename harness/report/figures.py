@@ -62,11 +62,11 @@ POINTS = 1500  # a raw curve is thinned to this many points
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure in every format it is saved in."""
+    """A figure in every format it is saved in; empty: in this one it is not."""
 
     png: bytes
-    svg: bytes
-    pdf: bytes
+    svg: bytes = b""
+    pdf: bytes = b""
 
 
 def files(drawn: Mapping[str, Drawn]) -> dict[str, bytes]:
@@ -113,10 +113,11 @@ def figure(
     draw: Draw,
     xlabel: str,
     counting: bool = True,
+    formats: Sequence[str] = tuple(METADATA),
 ) -> Drawn:
     """Axes in the report's style, drawn by `draw(axes)`, one legend above them all.
 
-    `counting`: x is whole numbers.
+    `counting`: x is whole numbers. `formats`: it is saved in; the others take most of the time.
     """
     style: dict[Any, Any] = {**sns.axes_style("whitegrid"), **STYLE}
     with mpl.rc_context(style):
@@ -135,7 +136,7 @@ def figure(
             columns = legend_columns(labels, inches[0])
             legend = drawn.legend(handles, labels, loc="outside upper left", ncols=columns)
             as_they_are(legend.get_texts())
-        return _saved(drawn)
+        return _saved(drawn, formats)
 
 
 def legend_columns(labels: Sequence[str], inches: float) -> int:
@@ -149,7 +150,7 @@ def legend_columns(labels: Sequence[str], inches: float) -> int:
     return 1
 
 
-def _saved(figure: Figure) -> Drawn:
+def _saved(figure: Figure, formats: Sequence[str]) -> Drawn:
     """Laid out once, for the PNG: the others are the same picture, and cost less."""
     for axis in figure.axes:
         for points in axis.collections:
@@ -157,9 +158,9 @@ def _saved(figure: Figure) -> Drawn:
                 points.set_rasterized(True)
     _lay_out(figure)
     contents = {}
-    for kind, metadata in METADATA.items():
+    for kind in formats:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA[kind])
         contents[kind] = buffer.getvalue()
     return Drawn(**contents)
 
@@ -224,6 +225,7 @@ def panels(
     draw: Callable[[Axes, Item], None],
     xlabel: str,
     counting: bool = False,
+    formats: Sequence[str] = tuple(METADATA),
 ) -> Drawn:
     """A panel an item, in reading order; `draw(axis, item)` draws one.
 
@@ -238,7 +240,8 @@ def panels(
         for axis in axes.flat[len(items) :]:
             axis.set_visible(False)
 
-    return figure(rows, columns, (11, height[0] + height[1] * rows), draw_all, xlabel, counting)
+    inches = (11, height[0] + height[1] * rows)
+    return figure(rows, columns, inches, draw_all, xlabel, counting, formats)
 
 
 def log_ticks(axis: Axis, label: Callable[[float], str]) -> None:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 TILE = 160  # pixels a test image is shown at, at least; small ones are enlarged by a whole factor
+# Of a site: a file beside the page or in a folder there. Never an address, never a script.
+LINK = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)?\.(html|jsonl)")
+
+
+PARTS = " · "  # between the parts of a cell's text, as filter.js splits it
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`detail` is set small below `text`; `swatch` is a backend's colour."""
+    """`detail` is set small below `text`; `swatch` is a backend's colour.
+
+    `link`: of `text`, to another file of a site; `LINK` says which. Markdown leaves it out.
+    """
 
     text: str
     detail: str = ""
     swatch: str = ""
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        if self.link and not LINK.fullmatch(self.link):
+            raise ValueError(f"{self.link!r}: not a link within a site")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row; the others are right-aligned where `numeric`."""
+    """The first column names the row; the others are right-aligned where `numeric`.
+
+    `filters`: columns by whose texts a reader can choose rows. Of a text with `PARTS` between its
+    parts each part can be chosen.
+    """
 
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     numeric: bool = True
+    filters: tuple[int, ...] = ()
 
 
 def text_table(
@@ -154,7 +173,7 @@ class Page:
     """`about`: what was measured, a phrase each.
 
     Around the answers: above them `lead`, which says how far they reach; below them `pictures`, a
-    row of test images, and `notes`.
+    row of test images, and `notes`. `pages`: other pages of its site, linked in the bar above.
     """
 
     title: str
@@ -164,3 +183,4 @@ class Page:
     lead: str = ""
     pictures: Galleries | None = None
     notes: tuple[Note | Items, ...] = ()
+    pages: tuple[Cell, ...] = ()

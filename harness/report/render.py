@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.gallery import tile
-from harness.report.page import Block, Chart, Galleries, Page, Section
+from harness.report.page import Block, Chart, Galleries, Page, Section, Table
 from harness.system.files import write_bytes, write_json, write_table
 
 # What Markdown could read as markup in a name; a pipe would end a table's cell.
@@ -49,9 +49,12 @@ def write_page(
 
 def page_html(page: Page, figures: Mapping[str, bytes]) -> str:
     """One self-contained page: images as data URIs, scripts in it, nothing fetched."""
-    kinds = {type(block) for block in _blocks(page.sections)} | {type(page.pictures)}
+    blocks = list(_blocks(page.sections))
+    kinds = {type(block) for block in blocks} | {type(page.pictures)}
     scripts = ["vendor/uPlot.iife.min.js"] if Chart in kinds else []
     scripts.append("page.js")
+    if any(isinstance(block, Table) and block.filters for block in blocks):
+        scripts.append("filter.js")
     scripts += ["viewer.js"] if Galleries in kinds else []
     scripts += ["chart.js"] if Chart in kinds else []
     templates = _templates()

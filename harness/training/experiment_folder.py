@@ -21,7 +21,7 @@ from harness.system.errors import UserError
 from harness.system.files import SCHEMA_VERSION, read_json, write_arrays, write_json
 from harness.system.progress import Display
 
-# Names of the arrays in references.safetensors and labels.safetensors, by name among the images.
+# Names of the arrays in references.safetensors and the others, by name among the images.
 REFERENCES = {
     "real_a": "testA",
     "real_b": "testB",
@@ -30,6 +30,8 @@ REFERENCES = {
     "truth_ab": "truthAB",
     "truth_ba": "truthBA",
 }
+# In reals.safetensors, where evaluation.reals asks for them.
+REALS = {"train_a": "realsA", "train_b": "realsB"}
 LABELS = {
     f"{array}_{side.lower()}": f"{name}{side}"
     for side in "AB"
@@ -69,9 +71,10 @@ def decoded_images(
 ) -> dict[str, Images]:
     """Training images at the loading size; test, floor and true-pair images at the crop size.
 
-    Of floor and test images at most `evaluation.images`; but "testA" and "testB" are whole, as the
-    cache has them: workers open the same files, and choose as `harness.plan.plan.evenly` does. Of a
-    labelled set also what judges need: see `_labelled`.
+    So are all training images, again, where scores compare with them (`evaluation.reals`). Of floor
+    and test images at most `evaluation.images`; but "testA" and "testB" are whole, as the cache has
+    them: workers open the same files, and choose as `harness.plan.plan.evenly` does. Of a labelled
+    set also what judges need: see `_labelled`.
     `data.resize` bilinear_aliased is for the former only: one yardstick for all settings. A
     built-in set is drawn at the loading size: there `data.resize` changes nothing.
     """
@@ -99,6 +102,8 @@ def decoded_images(
         train, test = small[f"train{side}"], images[f"test{side}"]
         count = len(evenly(len(test), experiment.evaluation.images))
         images[f"floor{side}"] = train[evenly(len(train), count)]
+        if experiment.evaluation.reals != "test":
+            images[f"reals{side}"] = train
     if prepared.manifest.paired:
         for name, split in (("truthAB", "testA_in_B"), ("truthBA", "testB_in_A")):
             truth = decode(split)
@@ -170,7 +175,11 @@ def write_experiment(
     for name, document in documents.items():
         write_json(folder / name, document)
     write_json(folder / "audit.json", prepared.audit.to_json())
-    for file, names in (("references", REFERENCES), ("labels", LABELS)):
+    for file, names in (
+        ("references", REFERENCES),
+        ("reals", REALS),
+        ("labels", LABELS),
+    ):
         arrays = {name: np.asarray(images[key]) for name, key in names.items() if key in images}
         for name in {"real_a", "real_b"} & arrays.keys():
             chosen = evenly(len(arrays[name]), experiment.evaluation.images)

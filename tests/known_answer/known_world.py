@@ -212,7 +212,7 @@ def show(world: World, figure: str | None = "all", page: bool = True) -> World:
     shown = World(world.folder, world.said)
     pending: list[Figure] = []
 
-    def keep(drawn: Figure) -> Drawn:
+    def keep(drawn: Figure, _: object) -> Drawn:
         pending.append(drawn)
         name = str(len(pending) - 1).encode()
         return Drawn(name, name, name)

@@ -7,8 +7,13 @@ import pytest
 
 from harness.config.experiment import load_experiment
 from harness.system.errors import UserError
-from harness.system.files import read_json, write_json
-from harness.training.experiment_folder import experiment_folder, prepare_data, write_experiment
+from harness.system.files import read_arrays, read_json, write_json
+from harness.training.experiment_folder import (
+    decoded_images,
+    experiment_folder,
+    prepare_data,
+    write_experiment,
+)
 
 
 class Silent:
@@ -69,3 +74,19 @@ def test_what_differs_is_named_and_nothing_is_written(made, name, keys, value, s
     finally:
         for file, content in before.items():
             (folder / file).write_bytes(content)
+
+
+@pytest.mark.parametrize("reals", ["test", "train", "both"])
+def test_all_training_images_are_kept_where_scores_compare_with_reals(tmp_path, reals):
+    experiment = load_experiment("seasons", "smoke", [f"evaluation.reals={reals}"])
+    prepared = prepare_data(experiment, None, Silent())
+    folder = experiment_folder(tmp_path, experiment, prepared)
+    images = decoded_images(prepared, experiment, Silent())
+    write_experiment(folder, experiment, prepared, images)
+    file = folder / "reals.safetensors"
+    assert file.exists() == (reals != "test")
+    if reals != "test":
+        kept, side = read_arrays(file), experiment.data.crop_size
+        for name, split in (("train_a", "trainA"), ("train_b", "trainB")):
+            assert kept[name].shape == (len(images[split]), side, side, 3)
+        assert not np.array_equal(kept["train_a"], kept["train_b"])

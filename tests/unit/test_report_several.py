@@ -158,7 +158,7 @@ def test_galleries_of_many_columns_have_a_line_of_the_page_and_can_be_scrolled(f
 def test_the_unfolded_forest_plot_has_every_row_of_the_primary_score(
     experiment, findings, monkeypatch
 ):
-    monkeypatch.setattr("harness.report.figures._saved", lambda figure: figure)
+    monkeypatch.setattr("harness.report.figures._saved", lambda figure, _: figure)
     monkeypatch.setattr(plots, "files", dict)
     rows = forest_rows(findings.metrics)
     assert sum(row.primary for row in rows) == 4

@@ -13,6 +13,7 @@ from harness.report.comparison.divergence import why
 from harness.report.comparison.evidence import evidence_tables
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.losses import chart_data
+from harness.report.comparison.published import published_section
 from harness.report.formatting import listed, plural
 from harness.report.page import Block, Chart, Figure, Galleries, Items, Note, Page, Section
 
@@ -36,6 +37,8 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
         sections.append(_scores(experiment, findings))
     if experiment.runs:
         sections += [_fast(experiment, findings), _why(experiment, findings)]
+        published = published_section(experiment, findings.metrics, findings.timing)
+        sections += [published] if published else []
         sections.append(_tables(experiment, findings))
     sections.append(_data(experiment))
     if experiment.runs:

@@ -275,5 +275,6 @@ def _score_panel(
         level = beside.get(kind)
         if level is not None:
             axis.axhline(level * metric.scale, color=GUIDE, linewidth=1, linestyle=dash)
-    title = f"{metric.titled(beside.get('n'))} {metric.unit}".strip()
+    reals = experiment.setting("evaluation.reals", "test")
+    title = f"{metric.titled(beside.get('n'), reals)} {metric.unit}".strip()
     axis.set_title(f"{title}: {experiment.path(direction)}", loc="left", parse_math=False)

@@ -104,6 +104,7 @@ class MetricRow:
     identity_baseline: float | None
     baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
     images: int | None  # test images scored
+    reals: str = "test"  # that distributions are compared with
     comparisons: int = 1  # with the first backend, among which a primary verdict stands (Holm)
 
     @property
@@ -113,8 +114,8 @@ class MetricRow:
 
     @property
     def title(self) -> str:
-        """The metric's name with the number of images where the name must show it."""
-        return self.metric.titled(self.images)
+        """The metric's name with the number of images, and which real ones, where that matters."""
+        return self.metric.titled(self.images, self.reals)
 
     @property
     def margin_text(self) -> str:
@@ -270,6 +271,7 @@ def _row(
         identity_baseline=beside.get("identity_baseline"),
         baselines={name: value for name in BASELINES if (value := beside.get(name)) is not None},
         images=scores[0]["n"] if scores else None,
+        reals=evaluation.get("reals") or "test",
     )
 
 

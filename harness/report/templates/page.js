@@ -35,18 +35,20 @@
   });
   applyTheme();
 
-  // A cell's own text, without the small print below it; a number where it begins with one.
+  // A cell's own text, without the small print below it; a number where it begins with one, of a
+  // day its milliseconds.
   function key(row, column) {
-    const cell = row.cells[column];
-    const own = [...cell.childNodes].filter((node) => !node.classList).map((node) => node.data);
-    const text = own.join("").trim();
-    const number = Number.parseFloat(text.replaceAll(",", "").replace("\u2212", "-"));
+    const own = [...row.cells[column].childNodes].filter((node) => node.nodeName !== "SPAN");
+    const text = own.map((node) => node.textContent).join("").trim();
+    const number = /^\d{4}-\d\d-\d\d$/.test(text)
+      ? Date.parse(text)
+      : Number.parseFloat(text.replaceAll(",", "").replace("\u2212", "-"));
     return { text, number };
   }
 
   function compare(a, b) {
     const [missingA, missingB] = [Number.isNaN(a.number), Number.isNaN(b.number)];
-    if (missingA && missingB) return a.text.localeCompare(b.text);
+    if (missingA && missingB) return a.text.localeCompare(b.text, "en", { numeric: true });
     if (missingA || missingB) return missingA ? 1 : -1;
     return a.number - b.number;
   }

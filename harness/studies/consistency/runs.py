@@ -20,7 +20,7 @@ import numpy as np
 from harness.config.experiment import Experiment
 from harness.data import Images, Prepared
 from harness.launch.launch import LaunchRequest, Part, train_parts
-from harness.metrics.evaluate import ImageSets, evaluate, is_scored
+from harness.metrics.evaluate import ImageSets, evaluate, is_scored, training_images
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.features import features
 from harness.records.run import RunRecord, find_runs, run_name
@@ -100,12 +100,15 @@ class Runs:
 
     def score(self, variants: Sequence[Variant]) -> None:
         """Write each folder's metrics.json; features of all folders are extracted in one go."""
-        folders = [self.folder(variant.experiment) for variant in variants]
-        folders = [folder for folder in folders if any(run.complete for run in find_runs(folder))]
+        reals = {
+            self.folder(each.experiment): each.experiment.evaluation.reals for each in variants
+        }
+        folders = [folder for folder in reals if any(run.complete for run in find_runs(folder))]
         sets = [
             ImageSets(
                 read_arrays(folder / "references.safetensors"),
                 [run for run in find_runs(folder) if run.complete],
+                train=training_images(folder, reals[folder]),
             )
             for folder in folders
         ]

@@ -220,6 +220,8 @@ def shared_seconds(work: Work, scoring: Scoring) -> dict[str, float]:
     tested_a, tested_b = work.tested
     # Training images that scores of real images are compared with.
     floors = min(work.counts.train_a, tested_a) + min(work.counts.train_b, tested_b)
+    if work.experiment.evaluation.reals != "test":
+        floors += work.counts.train_a + work.counts.train_b
     # Test images are also scored with the target's colours, and as the last step translates them.
     real, last = 2 * tested + floors, (1 + work.averaged) * tested
     features = scoring.features.seconds(real + work.runs * ((evaluations - 1) * tested + last))

@@ -85,6 +85,9 @@ def _statistics(
         return np.resize(array, (count, *array.shape[1:]))
 
     counts = {"real_a": a, "real_b": b, "floor_a": a, "floor_b": b}
+    reals = work.experiment.evaluation.reals
+    trained = {"train_a": work.counts.train_a, "train_b": work.counts.train_b}
+    every = counts if reals == "test" else counts | trained
     real = {name: repeated(sample[f"real_{name[-1]}"], count) for name, count in counts.items()}
     images = {"ab": repeated(sample["ab"], a), "ba": repeated(sample["ba"], b)}
     back = {"aba": repeated(sample["ba"], a), "bab": repeated(sample["ab"], b)}
@@ -93,8 +96,9 @@ def _statistics(
     yardstick = Yardstick(
         real | truths,
         {} if small else {name: checkerboard_energy(real[name]) for name in counts},
-        {name: repeated(vectors, count) for name, count in counts.items()},
-        {} if fid is None else {name: repeated(fid, count) for name, count in counts.items()},
+        {name: repeated(vectors, count) for name, count in every.items()},
+        {} if fid is None else {name: repeated(fid, count) for name, count in every.items()},
+        reals=reals,
     )
     seconds = {}
     for last in (False, True):

@@ -45,7 +45,7 @@ def find_entries(paths: Iterable[Path]) -> FoundEntries:
             raise UserError(
                 f"{path}: neither an experiment folder nor a bench record, nor a folder of them"
             )
-        reasons = [(each, why) for each in found if (why := _nothing(each))]
+        reasons = [(each, why) for each in found if (why := why_nothing(each))]
         if len(reasons) == len(found):
             raise UserError(f"{reasons[0][0]}: {reasons[0][1]}")
         skipped += reasons
@@ -80,7 +80,7 @@ def _measured(path: Path) -> Iterator[Path]:
             yield from sorted((path / "bench").glob("*.json"))
 
 
-def _nothing(path: Path) -> str:
+def why_nothing(path: Path) -> str:
     """Why there is nothing to track; empty where there is something."""
     if is_file(path):
         same = read_record(path).same

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.differences import flat
 from harness.config.metric_table import BY_NAME
-from harness.records.experiment import ExperimentFolder, load
+from harness.records.experiment import ExperimentFolder, load, with_later_keys
 from harness.report.comparison.timing import block_times, paired_times
 from harness.studies.timing.record import TimingRecord
 from harness.studies.timing.record_files import read_record
@@ -145,7 +145,7 @@ def _of_bench(path: Path, record: TimingRecord) -> Measurement:
     return Measurement(
         name=str(path),
         kind="bench",
-        configuration=record.configuration,
+        configuration=with_later_keys(record.configuration),
         data=None,
         finished=day(path.stat().st_mtime),
         revisions=_revisions([record.machine]),

@@ -23,8 +23,8 @@ from harness.system.checksums import COVERED, FILE_NAME, sha256
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json
 
-# Of both, each array must be the same: scores are about these images.
-ARRAYS = ("references.safetensors", "labels.safetensors")
+# Of each, every array must be the same: scores are about these images.
+ARRAYS = ("references.safetensors", "reals.safetensors", "labels.safetensors")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""How entries are called on the pages: workloads, versions, scores, verdicts."""
+
+from __future__ import annotations
+
+from harness.config.metric_table import BY_NAME, PRIMARY
+from harness.report.formatting import MISSING, NO_BREAK, fixed, significant
+from harness.report.page import PARTS
+from harness.studies.history.entry import Entry, Estimate, Pair, Score, Side
+
+ARROWS = {"ab": "→", "ba": "←"}
+MOST_CHANGES = 3
+NOISE = "noise (bench)"  # what a bench trains on
+
+
+def dataset(entry: Entry) -> str:
+    return entry.dataset or NOISE
+
+
+def changes(entry: Entry) -> str:
+    """ "model.blocks=3, model.filters=16 and 2 more", or nothing."""
+    texts = [f"{key}={value}" for key, value in sorted(entry.changes.items())]
+    more = len(texts) - MOST_CHANGES
+    return ", ".join(texts[:MOST_CHANGES]) + (f" and {more} more" if more > 0 else "")
+
+
+def workload(entry: Entry) -> str:
+    """Data set, preset and what differs from it."""
+    parts = (dataset(entry), entry.preset, changes(entry))
+    return ", ".join(part for part in parts if part)
+
+
+def shape(entry: Entry) -> str:
+    height, width = entry.image
+    size = f"{width} px" if height == width else f"{width} x {height} px"
+    return f"{size}, batch {entry.batch}, {entry.precision}"
+
+
+def day(entry: Entry) -> str:
+    return entry.measured.date().isoformat()
+
+
+def version(side: Side) -> str:
+    """Of the framework: of the package whose name is in the backend's title; "" if none is."""
+    title = side.title.lower()
+    for package, number in side.versions.items():
+        if package.removesuffix("-cpu").lower() in title:
+            return number
+    return ""
+
+
+def framework(side: Side) -> str:
+    """The title without a version, which the title of one of several versions has."""
+    number = version(side)
+    return (side.title.replace(number, "") if number else side.title).strip() or side.title
+
+
+def versioned(side: Side) -> str:
+    """ "TensorFlow 2.21.0"."""
+    return f"{framework(side)} {version(side)}".strip()
+
+
+def all_versions(entry: Entry) -> str:
+    """Of every backend, as parts a reader can choose by."""
+    return PARTS.join(dict.fromkeys(versioned(side) for side in entry.backends))
+
+
+def between(estimate: Estimate, digits: int, scale: float = 1.0) -> str:
+    """ "[1.0, 2.0]", or how many there are for no interval."""
+    if estimate.low is None or estimate.high is None:
+        return f"n={estimate.n}"
+    low, high = (fixed(bound, digits, scale) for bound in (estimate.low, estimate.high))
+    return f"[{low},{NO_BREAK}{high}]"
+
+
+def primary_score(side: Side, direction: str) -> Score | None:
+    for score in side.scores:
+        if score.metric == PRIMARY and score.direction == direction:
+            return score
+    return None
+
+
+def score_text(entry: Entry, score: Score) -> tuple[str, str]:
+    """The value; its interval and what it has to beat; in the unit of reports."""
+    metric = BY_NAME[score.metric]
+
+    def shown(value: float | None) -> str:
+        return fixed(value, metric.digits, metric.scale)
+
+    lines = [between(score.estimate, metric.digits, metric.scale)]
+    for beside in entry.references:
+        if (beside.metric, beside.direction) == (score.metric, score.direction):
+            values = (("floor", beside.floor), ("untranslated", beside.untranslated))
+            lines += [f"{name} {shown(value)}" for name, value in values if value is not None]
+    return shown(score.estimate.value), "\n".join(lines)
+
+
+def pair_of(entry: Entry, side: Side) -> Pair | None:
+    """Of the first backend and this one."""
+    names = (entry.backends[0].backend, side.backend)
+    return next((pair for pair in entry.pairs if (pair.first, pair.second) == names), None)
+
+
+def verdict_text(pair: Pair) -> tuple[str, str]:
+    """The verdict on the primary score, of several directions the parts; then all others."""
+    primary = [verdict for verdict in pair.verdicts if verdict.primary]
+    words = dict.fromkeys(verdict.verdict for verdict in primary)
+    rest = [
+        f"{_metric(verdict.metric)} {ARROWS.get(verdict.direction, verdict.direction)}"
+        f" {verdict.verdict}"
+        for verdict in pair.verdicts
+        if len(words) != 1 or not verdict.primary
+    ]
+    return PARTS.join(words) or MISSING, "\n".join(rest)
+
+
+def milliseconds(estimate: Estimate) -> tuple[str, str]:
+    value = 1000 * estimate.value
+    if estimate.low is None or estimate.high is None:
+        return significant(value), f"n={estimate.n}"
+    bounds = (significant(1000 * bound) for bound in (estimate.low, estimate.high))
+    return significant(value), f"[{f',{NO_BREAK}'.join(bounds)}]"
+
+
+def _metric(name: str) -> str:
+    known = BY_NAME.get(name)
+    return known.title if known else name
