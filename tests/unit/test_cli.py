@@ -52,7 +52,7 @@ COMMANDS = make_parser()._subparsers._group_actions[0].choices
 NO_JSON = {"completion"}
 NO_PROGRESS = {
     "completion", "list", "doctor", "models", "parity", "regress", "import", "export-authors",
-    "variance",
+    "variance", "publish", "env",
 }  # fmt: skip
 
 

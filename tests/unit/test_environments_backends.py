@@ -40,8 +40,8 @@ ON_OLDER = {**ON_GPU, ".venv-torch": ("torch-cuda12",)}
         ("cuda12", (), ON_OLDER),
         ("cuda12", ("jax",), {**ON_OLDER, ".venv-jax": ("jax-cuda12",)}),
         # What is no backend the command itself refuses.
-        ("cpu", ("", "mxnet", "Jax", "jax@0.9.2", "../jax"), {".venv": ("cpu",)}),
-        ("cuda", ("", "mxnet", "Jax", "jax@0.9.2", "../jax"), ON_GPU),
+        ("cpu", ("", "mxnet", "Jax", "jax@0.9.1", "../jax"), {".venv": ("cpu",)}),
+        ("cuda", ("", "mxnet", "Jax", "jax@0.9.1", "../jax"), ON_GPU),
     ],
 )
 def test_backends_that_are_asked_for_are_installed_beside_the_usual_ones(root, build, asked, has):
@@ -169,14 +169,16 @@ def test_packages_of_extras_are_those_of_pyproject_for_a_python(root):
 def test_a_package_that_is_not_there_after_pip_is_found(root):
     """In this environment, whatever it has."""
     file, here = root / "pyproject.toml", Path(sys.prefix)
-    assert install.missing(here, ("harness",)) == ""
+    stamp = stamps.new_stamp("harness", HERE)
+    assert install.missing(choosing.Wanted(here, stamp, ("harness",))) == ""
     file.write_text(
         file.read_text().replace(
             "\ncpu = ", '\nnew = ["no-such-package", "other; python_version < \'3.9\'"]\ncpu = '
         )
     )
-    assert install.missing(here, ("harness", "new")) == "no-such-package"
-    assert install.missing(root / ".venv", ()) == "a working Python"
+    new = choosing.Wanted(here, stamp, ("harness", "new"))
+    assert install.missing(new) == "no-such-package"
+    assert install.missing(choosing.Wanted(root / ".venv", stamp, ())) == "a working Python"
 
 
 def test_every_extra_with_a_size_or_an_index_is_one(root):

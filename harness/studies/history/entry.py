@@ -21,11 +21,11 @@ Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 Words = Annotated[str, Field(strict=True, max_length=2000)]
 
 
-class Part(BaseModel):
+class EntryPart(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
-class Estimate(Part):
+class EntryEstimate(EntryPart):
     """`low`, `high`: of the 95 % interval; null where there are too few seeds or starts for one.
 
     `n`: seeds, or starts of the processes.
@@ -37,7 +37,7 @@ class Estimate(Part):
     n: Count
 
     @model_validator(mode="after")
-    def _is_an_interval(self) -> Estimate:
+    def _is_an_interval(self) -> EntryEstimate:
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high: one of them without the other")
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -45,7 +45,7 @@ class Estimate(Part):
         return self
 
 
-class Machine(Part):
+class EntryMachine(EntryPart):
     """`device`: the GPU's name, or the CPU's with the threads that were used. `memory`: bytes of a
     GPU."""
 
@@ -58,7 +58,7 @@ class Machine(Part):
     python: Text = ""
 
 
-class Code(Part):
+class Code(EntryPart):
     """Of this program. `revision`: commit, with `+` where files differed from it; null: unknown."""
 
     version: Text
@@ -66,50 +66,50 @@ class Code(Part):
     source_digest: Text | None = None
 
 
-class Score(Part):
+class EntryScore(EntryPart):
     """Of the last step. `estimate`: over seeds, in the unit of metrics.json."""
 
     metric: Name
     direction: Text
-    estimate: Estimate
+    estimate: EntryEstimate
 
 
-class Side(Part):
+class Side(EntryPart):
     """One backend. `step`: seconds; `memory`: peak, bytes; `joules`: an image. Null: not known."""
 
     backend: Name
     title: Name
     versions: dict[Name, Text]
-    step: Estimate | None = None
+    step: EntryEstimate | None = None
     memory: Count | None = None
     memory_kind: Text | None = None
     joules: Positive | None = None
-    scores: tuple[Score, ...] = ()
+    scores: tuple[EntryScore, ...] = ()
 
 
-class Verdict(Part):
+class EntryVerdict(EntryPart):
     """Of one score of a pair. `difference`: first minus second. `margin_scale`: `ratio` (1.25 is
     0.80 to 1.25 of first over second) or `difference`. `primary`: this score decides."""
 
     metric: Name
     direction: Text
-    difference: Estimate
+    difference: EntryEstimate
     margin: Positive | None
     margin_scale: Literal["ratio", "difference"] = "difference"
     primary: bool = False
     verdict: Text
 
 
-class Pair(Part):
+class EntryPair(EntryPart):
     """`ratio`: how many times as long a step of `second` takes as one of `first`."""
 
     first: Name
     second: Name
-    ratio: Estimate | None = None
-    verdicts: tuple[Verdict, ...] = ()
+    ratio: EntryEstimate | None = None
+    verdicts: tuple[EntryVerdict, ...] = ()
 
 
-class Reference(Part):
+class Reference(EntryPart):
     """`floor`: real images against real ones; `untranslated`: the score of doing nothing."""
 
     metric: Name
@@ -118,7 +118,7 @@ class Reference(Part):
     untranslated: Number | None = None
 
 
-class Entry(Part):
+class Entry(EntryPart):
     """`identity`: of the records it was made from, so that nothing counts twice. `series`: equal
     where only machine, code, versions and day may differ: digest of data and configuration.
     `changes`: dotted keys that are not as the preset has them, as text. `sentence`: the report's
@@ -138,10 +138,10 @@ class Entry(Part):
     precision: Text
     steps: Count
     seeds: tuple[Count, ...] = ()
-    machine: Machine
+    machine: EntryMachine
     code: Code
     backends: Annotated[tuple[Side, ...], Field(min_length=1, max_length=50)]
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[EntryPair, ...] = ()
     references: tuple[Reference, ...] = ()
     sentence: Words = ""
 

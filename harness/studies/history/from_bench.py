@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.statistics.intervals import Interval
-from harness.studies.history.entry import Entry, Estimate, Pair, Side, digest
+from harness.studies.history.entry import Entry, EntryEstimate, EntryPair, Side, digest
 from harness.studies.history.parts import changes_of, code_of, machine_of, made, versions_of
 from harness.studies.timing.findings import performance
 from harness.studies.timing.record import TimingRecord
@@ -46,7 +46,7 @@ def _document(path: Path, record: TimingRecord) -> dict[str, Any]:
         "code": code_of(record.machine),
         "backends": tuple(_side(record, place) for place in range(len(record.backends))),
         "pairs": tuple(
-            Pair(
+            EntryPair(
                 first=record.backends[one],
                 second=record.backends[other],
                 ratio=_estimate(record.ratio_of(one, other), len(record.counted)),
@@ -66,14 +66,14 @@ def _side(record: TimingRecord, place: int) -> Side:
         backend=measured.backend,
         title=title,
         versions=versions_of(record.starts[-1].sides[place].environment),
-        step=Estimate(value=measured.step, n=len(record.shown)),
+        step=EntryEstimate(value=measured.step, n=len(record.shown)),
         memory=measured.memory.bytes,
         memory_kind=measured.memory.kind,
         joules=measured.joules_per_image or None,
     )
 
 
-def _estimate(ratio: Interval, count: int) -> Estimate | None:
+def _estimate(ratio: Interval, count: int) -> EntryEstimate | None:
     if ratio.value is None:
         return None
-    return Estimate(value=ratio.value, low=ratio.low, high=ratio.high, n=count)
+    return EntryEstimate(value=ratio.value, low=ratio.low, high=ratio.high, n=count)

@@ -16,12 +16,12 @@ from harness.report.comparison.verdict import answers
 from harness.statistics.intervals import Interval
 from harness.studies.history.entry import (
     Entry,
-    Estimate,
-    Pair,
+    EntryEstimate,
+    EntryPair,
+    EntryScore,
+    EntryVerdict,
     Reference,
-    Score,
     Side,
-    Verdict,
     digest,
 )
 from harness.studies.history.parts import changes_of, code_of, machine_of, made, versions_of
@@ -127,12 +127,12 @@ def _side(
         backend=name,
         title=experiment.title(name),
         versions=versions_of(runs[-1].environment),
-        step=None if step is None else Estimate(value=step / 1000, n=len(runs)),
+        step=None if step is None else EntryEstimate(value=step / 1000, n=len(runs)),
         memory=None if memory is None else int(memory),
         memory_kind=runs[-1].resources["peak_memory"]["kind"],
         joules=values.get("joules_per_image") or None,
         scores=tuple(
-            Score(metric=metric, direction=direction, estimate=estimate)
+            EntryScore(metric=metric, direction=direction, estimate=estimate)
             for (metric, direction), score in scores.items()
             if (estimate := _estimate(score.interval, score.runs))
         ),
@@ -145,7 +145,7 @@ def _pair(
     device: str,
     metrics: Sequence[MetricRow],
     timing: Sequence[TimingRow],
-) -> Pair:
+) -> EntryPair:
     first, second = names
     of_both = [{run.seed for run in experiment.of(name, device)} for name in names]
     ratio = next(
@@ -156,12 +156,12 @@ def _pair(
         ),
         Interval(None),
     )
-    return Pair(
+    return EntryPair(
         first=first,
         second=second,
         ratio=_estimate(ratio, len(set.intersection(*of_both))),
         verdicts=tuple(
-            Verdict(
+            EntryVerdict(
                 metric=row.metric.name,
                 direction=row.direction,
                 difference=difference,
@@ -177,10 +177,10 @@ def _pair(
     )
 
 
-def _estimate(interval: Interval, count: int) -> Estimate | None:
+def _estimate(interval: Interval, count: int) -> EntryEstimate | None:
     if interval.value is None:
         return None
-    return Estimate(value=interval.value, low=interval.low, high=interval.high, n=count)
+    return EntryEstimate(value=interval.value, low=interval.low, high=interval.high, n=count)
 
 
 def _finished(run: RunRecord) -> float:

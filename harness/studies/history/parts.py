@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.config.differences import own_settings
-from harness.studies.history.entry import Code, Entry, Machine
+from harness.studies.history.entry import Code, Entry, EntryMachine
 from harness.system.errors import UserError
 from harness.system.untrusted import LONGEST, reason
 
@@ -31,11 +31,11 @@ def in_short(error: ValidationError) -> str:
     return ": ".join(filter(None, [where, reason(ValueError(first["msg"]))]))
 
 
-def machine_of(environment: Mapping[str, Any], machine: Mapping[str, Any]) -> Machine:
+def machine_of(environment: Mapping[str, Any], machine: Mapping[str, Any]) -> EntryMachine:
     """`environment`: of a process, with device and threads; `machine`: as provenance.describe."""
     gpu = machine.get("gpu")
     kind: Any = environment.get("device_kind") or ("cuda" if machine.get("driver") else "cpu")
-    return Machine(
+    return EntryMachine(
         device=environment["device"],
         kind=kind,
         threads=environment.get("threads"),

@@ -14,7 +14,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from harness.config.metric_table import BY_NAME, PRIMARY
 from harness.report.figures import as_they_are, backend_colour, panels
-from harness.studies.history.entry import Entry, Estimate, Side
+from harness.studies.history.entry import Entry, EntryEstimate, Side
 from harness.studies.site import words
 
 MOST = 6  # panels of a figure: the workloads with the most entries
@@ -30,12 +30,12 @@ CALENDAR = date2num([date.min, date.max])
 class Plotted:
     """`of`: a backend's value, in units of 1 / `scale`."""
 
-    of: Callable[[Side], Estimate | None]
+    of: Callable[[Side], EntryEstimate | None]
     scale: float
     label: str
 
 
-def _forth(side: Side) -> Estimate | None:
+def _forth(side: Side) -> EntryEstimate | None:
     score = words.primary_score(side, "ab")
     return score.estimate if score else None
 
@@ -115,7 +115,7 @@ def _draw_days(tones: Tones, quantity: Plotted, axis: Axes, group: Sequence[Entr
 
 
 def _points(
-    axis: Axes, x: Sequence[float], values: Sequence[Estimate], tone: str, scale: float
+    axis: Axes, x: Sequence[float], values: Sequence[EntryEstimate], tone: str, scale: float
 ) -> None:
     """With their intervals, where they have them."""
     y = scale * np.array([value.value for value in values])

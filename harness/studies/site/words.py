@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.config.metric_table import BY_NAME, PRIMARY
 from harness.report.formatting import MISSING, NO_BREAK, fixed, significant
 from harness.report.page import PARTS
-from harness.studies.history.entry import Entry, Estimate, Pair, Score, Side
+from harness.studies.history.entry import Entry, EntryEstimate, EntryPair, EntryScore, Side
 
 ARROWS = {"ab": "→", "ba": "←"}
 MOST_CHANGES = 3
@@ -64,7 +64,7 @@ def all_versions(entry: Entry) -> str:
     return PARTS.join(dict.fromkeys(versioned(side) for side in entry.backends))
 
 
-def between(estimate: Estimate, digits: int, scale: float = 1.0) -> str:
+def between(estimate: EntryEstimate, digits: int, scale: float = 1.0) -> str:
     """ "[1.0, 2.0]", or how many there are for no interval."""
     if estimate.low is None or estimate.high is None:
         return f"n={estimate.n}"
@@ -72,14 +72,14 @@ def between(estimate: Estimate, digits: int, scale: float = 1.0) -> str:
     return f"[{low},{NO_BREAK}{high}]"
 
 
-def primary_score(side: Side, direction: str) -> Score | None:
+def primary_score(side: Side, direction: str) -> EntryScore | None:
     for score in side.scores:
         if score.metric == PRIMARY and score.direction == direction:
             return score
     return None
 
 
-def score_text(entry: Entry, score: Score) -> tuple[str, str]:
+def score_text(entry: Entry, score: EntryScore) -> tuple[str, str]:
     """The value; its interval and what it has to beat; in the unit of reports."""
     metric = BY_NAME[score.metric]
 
@@ -94,13 +94,13 @@ def score_text(entry: Entry, score: Score) -> tuple[str, str]:
     return shown(score.estimate.value), "\n".join(lines)
 
 
-def pair_of(entry: Entry, side: Side) -> Pair | None:
+def pair_of(entry: Entry, side: Side) -> EntryPair | None:
     """Of the first backend and this one."""
     names = (entry.backends[0].backend, side.backend)
     return next((pair for pair in entry.pairs if (pair.first, pair.second) == names), None)
 
 
-def verdict_text(pair: Pair) -> tuple[str, str]:
+def verdict_text(pair: EntryPair) -> tuple[str, str]:
     """The verdict on the primary score, of several directions the parts; then all others."""
     primary = [verdict for verdict in pair.verdicts if verdict.primary]
     words = dict.fromkeys(verdict.verdict for verdict in primary)
@@ -113,7 +113,7 @@ def verdict_text(pair: Pair) -> tuple[str, str]:
     return PARTS.join(words) or MISSING, "\n".join(rest)
 
 
-def milliseconds(estimate: Estimate) -> tuple[str, str]:
+def milliseconds(estimate: EntryEstimate) -> tuple[str, str]:
     value = 1000 * estimate.value
     if estimate.low is None or estimate.high is None:
         return significant(value), f"n={estimate.n}"
