@@ -29,6 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setattr(known_backend, "FRAMEWORKS", TITLES)
         patch.setattr(backends, "available", lambda: THREE)
         patch.setattr(backends, "packages", lambda name: ("numpy",))
+        patch.setattr(backends, "releases", lambda name: None)
         patch.setattr(backends, "colour", lambda name: None)
         with known_world.known_parts(), undrawn():
             trained = known_world.train(tmp_path_factory.mktemp("known"), SEEDS)

@@ -27,7 +27,7 @@ ELSEWHERE = {
     ),
     "when images are scored, and what scores have to be": (
         *("evaluation.evaluate_every", "evaluation.evaluate_unit", "evaluation.images"),
-        *("evaluation.margins", "evaluation.primary"),
+        *("evaluation.margins", "evaluation.primary", "evaluation.reals"),
     ),
     "when time is taken, checkpoints are written and workers killed": (
         *("timing.warmup_steps", "timing.block_seconds", "timing.timed_steps"),

@@ -2,8 +2,10 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
+from fake_pythons import made
 
 from harness.cli import main, make_parser
 from harness.config.presets import preset_names
@@ -21,8 +23,12 @@ def script(tmp_path_factory):
     """A file with the script for bash."""
     from contextlib import redirect_stdout
 
-    file = tmp_path_factory.mktemp("completion") / "cyclebench.bash"
-    with file.open("w") as out, redirect_stdout(out):
+    folder = tmp_path_factory.mktemp("completion")
+    file = folder / "cyclebench.bash"
+    # Of an environment with one for a version beside it.
+    made(folder, ".venv-tf@2.17.1", role="tf@2.17.1")
+    with pytest.MonkeyPatch.context() as patch, file.open("w") as out, redirect_stdout(out):
+        patch.setattr(sys, "prefix", str(folder / ".venv"))
         assert main(["completion", "bash"]) == 0
     return file
 
@@ -55,6 +61,7 @@ def offered(script, tmp_path):
         (["compare", "--dataset", "ph"], {"photos"}),
         (["compare", "--data-dir", ""], {"photos"}),
         (["bench", "--backends", "to"], {"torch", "torch,tf"}),
+        (["bench", "--backends", "tf"], {"tf", "tf@2.17.1"}),
         (["study", "po"], {"pool"}),
         (["datasets", "au"], {"audit"}),
         (["fetch-weights", "we"], {"weights.pth"}),

@@ -57,6 +57,7 @@ class TimingSide:
     @model_validator(mode="after")
     def _fits_together(self) -> TimingSide:
         _check(Text, self.environment.get("framework"), "environment.framework")
+        _check(dict[str, Any], self.environment.get("versions", {}), "environment.versions")
         _check(Whole, self.memory.bytes, "memory.bytes")
         if self.joules is not None and len(self.joules) != len(self.blocks):
             raise ValueError("joules_per_step: not one a block")
