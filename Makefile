@@ -56,7 +56,7 @@ WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRE
 	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
 .PHONY: help compare estimate study test others mistakes devices stress parity consistency calibrate bench scaling bench-internal \
-	report track variance verify site gpu-check tensorboard weights datasets models list doctor sample lint setup \
+	report track records variance verify site gpu-check tensorboard weights datasets models list doctor sample lint setup \
 	check-environments clean gpu-dry-run
 
 help:
@@ -95,6 +95,8 @@ help:
 	@echo "               does it step to another level?"
 	@echo "make variance  RUN=results/<experiment>  how scores vary between seeds, within runs and with test"
 	@echo "               images; seeds that a verdict needs"
+	@echo "make records   [PRESET=quick] [BACKENDS=torch,tf] [ONLY=filters] [TO=FILE.jsonl]  a dozen short benches as"
+	@echo "               lines of a history, by default in docs/records: 15 minutes to an hour"
 	@echo "make site      a site of all measurements in docs/records, in site/; RUN=results adds those there"
 	@echo "make verify    RUN=results/<experiment> [STEPS=20] [DATASET=name|folder] [DATA_DIR=folder]"
 	@echo "               check hashes, records and images, and repeat the first training steps"
@@ -205,6 +207,12 @@ variance: export RUN := $(RUN)
 variance:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make variance RUN=results/<experiment>" >&2; exit 2; }
 	@$(BIN)/cyclebench variance "$$RUN"
+
+records: export ONLY := $(ONLY)
+records: export TO := $(TO)
+records:
+	@$(BIN)/python -m benchmarks.records --preset "$$PRESET" --backends "$$BACKENDS" --device "$$DEVICE" \
+		--results "$$RESULTS" --to "$$TO" --only "$$ONLY"
 
 site: export RUN := $(RUN)
 site:
