@@ -22,8 +22,8 @@ from harness.tools.environments.choose import SetupRequest, choose
 PACKAGE = Path("harness/tools/environments")
 # What the package imports besides Python's own library.
 NEEDED = (
-    "backends/__init__.py", "backends/releases.py", "harness/__init__.py", "harness/system/__init__.py",
-    "harness/system/errors.py", "harness/tools/__init__.py",
+    "backends/__init__.py", "backends/releases.py", "harness/__init__.py",
+    "harness/system/__init__.py", "harness/system/errors.py", "harness/tools/__init__.py",
 )  # fmt: skip
 
 

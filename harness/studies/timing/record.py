@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from backends import title
+from backends import distinct, title
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import (
@@ -185,8 +185,10 @@ class TimingRecord:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the frameworks."""
-        return tuple(title(side.backend, side.environment) for side in self.starts[0].sides)
+        """Of the frameworks; with the backend's where two backends share one."""
+        sides = self.starts[0].sides
+        titles = distinct((side.backend, title(side.backend, side.environment)) for side in sides)
+        return tuple(titles[side.backend] for side in sides)
 
     @property
     def backends(self) -> tuple[str, ...]:
