@@ -125,8 +125,10 @@ def distinct(titles: Iterable[Tuple[str, str]]) -> Dict[str, str]:  # noqa: UP00
     as two Pythons with one version have."""
     by_name = dict(titles)
     shared = [title for title, count in Counter(by_name.values()).items() if count > 1]
+    short = {name: name if len(name) <= LONGEST else file_name(name) for name in by_name}
     return {
-        name: f"{title} ({name})" if title in shared else title for name, title in by_name.items()
+        name: f"{title} ({short[name]})" if title in shared else title
+        for name, title in by_name.items()
     }
 
 
