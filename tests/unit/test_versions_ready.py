@@ -12,6 +12,7 @@ from harness.cli import options as shared
 from harness.launch.unit import Unit
 from harness.studies.grid import run as grid
 from harness.system.errors import UserError
+from harness.tools.doctor.environment import check_versions
 from harness.tools.environments import choose, commands, stamps, versions
 
 NAME = "tf@2.19.1"
@@ -227,3 +228,15 @@ def test_what_lies_beside_and_is_no_version_is_left_alone(root, monkeypatch):
     assert [one.size for one in versions.found(sizes=False)] == [0]
     versions.remove([NAME, NAME])
     assert not (root / f".venv-{NAME}").exists() and (root / ".venv-x@1").exists()
+
+
+def test_the_doctor_shows_what_is_there_and_what_is_unfinished(root):
+    assert list(check_versions()) == []
+    versions.ready([NAME], print)
+    [check] = check_versions()
+    assert (check.name, check.state) == (f"environment of {NAME}", "ok")
+    folder = root / f".venv-{NAME}"
+    stamp = stamps.read_stamp(folder)
+    stamps.write_stamp(folder, dataclasses.replace(stamp, state=stamps.UPDATING))
+    [check] = check_versions()
+    assert check.state == "warning" and f"cyclebench env add {NAME}" in check.fix
