@@ -57,6 +57,8 @@ class TimingSide:
     @model_validator(mode="after")
     def _fits_together(self) -> TimingSide:
         _check(Text, self.environment.get("framework"), "environment.framework")
+        versions = self.environment.get("versions", {})
+        _check(Mapping[str, Text], versions, "environment.versions")
         _check(Whole, self.memory.bytes, "memory.bytes")
         if self.joules is not None and len(self.joules) != len(self.blocks):
             raise ValueError("joules_per_step: not one a block")
