@@ -222,7 +222,8 @@ verify: export RUN := $(RUN)
 verify: export STEPS := $(or $(STEPS),20)
 verify:
 	@test -n "$$RUN" || { echo "cyclebench: name one: make verify RUN=results/<experiment>" >&2; exit 2; }
-	@$(BIN)/cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" -- "$$RUN"
+	@$(BIN)/cyclebench verify --steps "$$STEPS" --dataset "$$DATASET" --data-dir "$$DATA_DIR" \
+		--backends "$$BACKENDS" -- "$$RUN"
 
 tensorboard:
 	@$(BIN)/tensorboard --logdir "$$RESULTS" --host 127.0.0.1

@@ -16,14 +16,16 @@ backend of its own, and all of them may be compared with each other.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Tuple  # noqa: UP035
+from typing import TYPE_CHECKING, Any, Dict, Tuple  # noqa: UP035
 
 from backends.releases import numbers
 
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 # What is compared where nobody says what, in the order of every difference and ratio; then others.
 USUAL = ("torch", "tf")
 # As pip writes them: 2.20.0, 2.22.0rc1, 2.13.0+cu126.
-VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.dev|\.post)\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?")
+VERSION = re.compile(r"[0-9]+(\.[0-9]+)*((a|b|rc|\.dev|\.post)[0-9]+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?")
+LONGEST = 64  # characters of a version, and of a path in a file's name
 
 
 class ReplicaLost(RuntimeError):
@@ -62,7 +65,7 @@ def implementation(name: str) -> str:
 def version(name: str) -> str | None:
     """The version of its framework that backend `name` asks for; None: any."""
     asked = name.partition("@")[2]
-    return asked if VERSION.fullmatch(asked) else None
+    return asked if len(asked) <= LONGEST and VERSION.fullmatch(asked) else None
 
 
 def own_python(name: str) -> Path | None:
@@ -93,11 +96,15 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def file_name(name: str) -> str:
-    """A backend's name as a part of a file's: of a path its letters and numbers."""
+    """A backend's name as a part of a file's: of a path its letters and numbers, of a long one its
+    end and a checksum."""
     known, at, asked = name.partition("@")
-    return (
-        known + at + (re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-") if "/" in asked else asked)
-    )
+    if "/" not in asked:
+        return name
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-")
+    if len(plain) > LONGEST:
+        plain = f"{plain[-LONGEST:]}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
+    return known + at + plain
 
 
 def title(name: str, environment: Mapping[str, Any]) -> str:
@@ -105,11 +112,24 @@ def title(name: str, environment: Mapping[str, Any]) -> str:
 
     `environment`: what the backend says of itself, or what a record has of it.
     """
-    framework, versions = str(environment.get("framework", name)), environment.get("versions") or {}
+    framework, versions = str(environment.get("framework", name)), environment.get("versions")
     if "@" not in name or implementation(name) not in available():
         return framework
-    found = (versions[package] for package in packages(name) if package in versions)
-    return f"{framework} {next(found, name.partition('@')[2])}"
+    versions = versions if isinstance(versions, Mapping) else {}
+    found = (str(versions[package]) for package in packages(name) if package in versions)
+    return f"{framework} {next(found, name.partition('@')[2])[:LONGEST]}"
+
+
+def distinct(titles: Iterable[Tuple[str, str]]) -> Dict[str, str]:  # noqa: UP006
+    """Backend -> title, of pairs of them: with its name where another backend has the same title,
+    as two Pythons with one version have."""
+    by_name = dict(titles)
+    shared = [title for title, count in Counter(by_name.values()).items() if count > 1]
+    short = {name: name if len(name) <= LONGEST else file_name(name) for name in by_name}
+    return {
+        name: f"{title} ({short[name]})" if title in shared else title
+        for name, title in by_name.items()
+    }
 
 
 def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
@@ -196,4 +216,5 @@ def interpreter(name: str) -> Path:
 
 def _program(path: Path) -> Path:
     """The Python of an environment, where `path` is its folder."""
-    return path / "bin" / "python" if path.is_dir() else path
+    # Unlike `Path.is_dir`, False for names that no file system takes.
+    return path / "bin" / "python" if os.path.isdir(path) else path  # noqa: PTH112

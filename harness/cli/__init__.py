@@ -72,7 +72,7 @@ def main(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        shared.ready(getattr(options, "backends", None) or ())
+        shared.ready(shared.backends_to_run(options), options)
         return options.command(options)
     except UserError as error:
         return _fail(2, str(error))

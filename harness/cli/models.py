@@ -90,7 +90,7 @@ def add_translate(commands: shared.Commands) -> None:
         "--direction", default="ab", help="ab, ba, or titles as summer2winter (default: ab)"
     )
     command.add_argument(
-        "--backend", type=shared.text_or_none, help="any will do (default: the one that trained it)"
+        "--backend", type=shared.name_or_none, help="any will do (default: the one that trained it)"
     )
     command.add_argument(
         "--size",

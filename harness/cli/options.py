@@ -134,12 +134,36 @@ def names_or_none(text: str) -> tuple[str, ...] | None:
     return tuple(_name(name.strip()) for name in text.split(",") if name.strip()) or None
 
 
-def ready(names: Iterable[str]) -> None:
-    """Make the environments of versions that are not there yet. Raises UserError."""
-    if any("@" in name for name in names):
-        from harness.tools.environments.versions import ready
+def name_or_none(text: str) -> str | None:
+    """Of one backend."""
+    return _name(text.strip()) if text.strip() else None
 
-        ready(names, lambda line: print(f"cyclebench: {line}", file=sys.stderr, flush=True))
+
+def backends_to_run(options: argparse.Namespace) -> tuple[str, ...]:
+    """Those that the user has named and that a command will run.
+
+    None for a unit that a launcher has started: what it needs is there since then, and many of them
+    begin at once, on nodes that may have no network.
+    """
+    given = vars(options)
+    if given.get("report_only") or given.get("until_input_ends"):
+        return ()
+    one = given.get("aa") or given.get("backend")
+    return (one,) if one else tuple(given.get("backends") or ())
+
+
+def ready(names: Iterable[str], options: argparse.Namespace) -> None:
+    """Make the environments of versions that are not there yet. Raises UserError."""
+    names = tuple(names)
+    if not any("@" in name for name in names):
+        return
+    from harness.tools.environments.versions import ready
+
+    def say(line: str) -> None:
+        if not getattr(options, "quiet", False):
+            print(f"cyclebench: {line}", file=sys.stderr, flush=True)
+
+    ready(names, say)
 
 
 def _name(text: str) -> str:

@@ -260,6 +260,12 @@ def add_verify(commands: shared.Commands) -> None:
         help="name or folder of the images now (default: the name they had)",
     )
     shared.add(command, "--data-dir")
+    command.add_argument(
+        "--backends",
+        type=lambda text: shared.names_or_none(text) or (),
+        default=(),
+        help="as tf@/path/to/python: a Python that runs name is only run if it is named here",
+    )
     shared.add_progress(command)
     shared.add(command, "--json")
 
@@ -267,7 +273,9 @@ def add_verify(commands: shared.Commands) -> None:
 def run_verify(options: argparse.Namespace) -> int:
     from harness.tools.verify import VerifyRequest, as_json, print_rows, verify
 
-    request = VerifyRequest(options.run, options.steps, options.dataset, options.data_dir)
+    request = VerifyRequest(
+        options.run, options.steps, options.dataset, options.data_dir, options.backends
+    )
     with shared.display(options) as display:
         verified = verify(request, display)
     if options.json:

@@ -63,7 +63,9 @@ def run_estimate(options: argparse.Namespace) -> int:
         raise UserError(
             "--check: the folder says what was trained; leave out preset, data and --set"
         )
-    recorded = read_recorded(options.check, machine) if options.check else None
+    recorded = None
+    if options.check:
+        recorded = read_recorded(options.check, machine, options.backends)
     work = recorded.work if recorded else _work(options, machine)
     with shared.display(options) as display:
         predicted = estimate(
@@ -119,7 +121,7 @@ def add_bench(commands: shared.Commands) -> None:
     shared.add(command, "--preset", "--backends", "--device")
     command.add_argument(
         "--aa",
-        type=shared.text_or_none,
+        type=shared.name_or_none,
         metavar="BACKEND",
         help="this one against itself: the interval must cover 1, or the exit status is 1",
     )
@@ -187,7 +189,7 @@ def run_bench(options: argparse.Namespace) -> int:
         file = folder / file_name(*name, label)
         # Starts are added only to others of the same code, packages and way of timing.
         method = (str(options.pairs), str(options.block_seconds), provenance.source_digest())
-        packages = provenance.in_one_line(provenance.deciding_packages())
+        packages = provenance.in_one_line(provenance.deciding_packages(names))
         same = experiment.digest(*names, *method, packages)
         unfinished = folder / "unfinished" / file_name(*name, same)
         earlier = read_record(unfinished).starts if unfinished.exists() else ()

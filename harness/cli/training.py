@@ -102,8 +102,8 @@ def run_study(options: argparse.Namespace) -> int:
     from harness.studies.grid.file import read_study
     from harness.studies.grid.run import GridOptions, study
 
-    if options.backends is None:
-        shared.ready(read_study(options.study)[1].backends)
+    if options.backends is None and not options.report_only:
+        shared.ready(read_study(options.study)[1].backends, options)
     asked = GridOptions(
         study=options.study,
         dataset=options.dataset,

@@ -31,6 +31,7 @@ from harness.training.jobs import (
     train,
 )
 from harness.training.pace import Estimate
+from harness.training.run_environment import check_packages, check_same
 from harness.training.turns import finished
 from harness.training.worker_process import STOP_SECONDS
 
@@ -248,8 +249,18 @@ def _runs(unit: Unit, machine: Machine) -> list[RunRecord]:
 
 
 def _complete(unit: Unit, machine: Machine) -> bool:
-    """On a device like this machine's; what others have trained, they find by themselves."""
-    return all(finished(run) for run in _runs(unit, machine))
+    """On a device like this machine's; what others have trained, they find by themselves.
+
+    Raises UserError for a run that is not what would be trained now.
+    """
+    done = True
+    for name, run in zip(unit.backends, _runs(unit, machine), strict=True):
+        check_same(run, name)
+        if finished(run):
+            check_packages(run)
+        else:
+            done = False
+    return done
 
 
 def _is_before(unit: Unit, experiment: Experiment, machine: Machine) -> bool:

@@ -84,12 +84,10 @@ class ExperimentFolder:
 
     def title(self, backend: str) -> str:
         """The framework's name, or as `backends.title`; with the backend's where two share that."""
-        frameworks = {
-            name: backends.title(name, self.of(name)[0].environment) for name in self.present
-        }
-        title = frameworks.get(backend, backend)
-        shared = list(frameworks.values()).count(title) > 1
-        return f"{title} ({backend})" if shared else title
+        titles = backends.distinct(
+            (name, backends.title(name, self.of(name)[0].environment)) for name in self.present
+        )
+        return titles.get(backend, backend)
 
     def device_title(self, device: str) -> str:
         """The device's name; with the folder's where two folders name the same device."""

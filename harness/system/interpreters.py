@@ -132,7 +132,20 @@ def packages(name: str) -> dict[str, str]:
     CPU and GPU builds of one release count as the same. Empty where the backend is not installed.
     Raises UserError for a Python that does not work.
     """
-    versions = _ask(name, backends.interpreter(name)).versions
+    return _packages(name, backends.interpreter(name))
+
+
+def packages_here(name: str) -> dict[str, str]:
+    """As `packages`, in this process, which the Python of backend `name` runs.
+
+    It need not be the one that `backends.interpreter` finds from here, where other environments lie
+    beside this one.
+    """
+    return _packages(name, Path(sys.executable))
+
+
+def _packages(name: str, python: Path) -> dict[str, str]:
+    versions = _ask(name, python).versions
     if not any(package in versions for package in backends.packages(name)):
         return {}
     return {

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -49,11 +49,17 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-def deciding_packages() -> dict[str, dict[str, str]]:
+def deciding_packages(names: Iterable[str] = ()) -> dict[str, dict[str, str]]:
     """The package versions that decide a run's numbers: of every backend that is installed, asked
-    of its own Python, and of this process, which decodes the images."""
+    of its own Python, and of this process, which decodes the images.
+
+    `names`: of backends, of which those of a version or of a Python of their own count, too.
+    """
     packages = {"harness": interpreters.shared_packages()}
-    packages |= {name: interpreters.packages(name) for name in backends.available()}
+    of_their_own = [name for name in names if "@" in name]
+    packages |= {
+        name: interpreters.packages(name) for name in (*backends.available(), *of_their_own)
+    }
     return {name: versions for name, versions in packages.items() if versions}
 
 

@@ -24,7 +24,7 @@ from harness.training.experiment_folder import (
 )
 from harness.training.job import Beside, Job
 from harness.training.pace import Estimate, Pace, seconds_left
-from harness.training.run_environment import check_packages
+from harness.training.run_environment import check_packages, check_same
 from harness.training.turns import finished, train_seed
 
 # Steps after which the weights of the first seed's runs are kept: long enough for rounding to grow
@@ -226,6 +226,7 @@ def jobs_left(
         )
         for backend in request.backends:
             record = RunRecord(device_folder / run_name(backend, seed))
+            check_same(record, backend)
             if finished(record):
                 check_packages(record)
                 display.say(f"{backend}, seed {seed}: already trained, reused")

@@ -10,6 +10,7 @@ from harness.config.differences import differences
 from harness.records.run import RunRecord
 from harness.system import interpreters, provenance
 from harness.system.errors import UserError
+from harness.system.untrusted import shown
 from harness.training.job import Job
 
 # What has to stay for as long as a run takes, however often it is interrupted.
@@ -28,8 +29,17 @@ def described(job: Job, backend: Backend) -> dict[str, Any]:
         "beside": asdict(job.beside) if job.beside else None,
         "device": job.device_name,
         **provenance.describe(job.device),
-        "packages": interpreters.packages(job.backend),
+        "packages": interpreters.packages_here(job.backend),
     }
+
+
+def check_same(record: RunRecord, backend: str) -> None:
+    """Raises UserError for a run of another backend whose name makes the same folder's."""
+    if record.begun and record.backend != backend:
+        raise UserError(
+            f"{record.folder}: a run of {shown(record.backend)}, not of {shown(backend)}; give one"
+            " of these Pythons another path, or remove the folder"
+        )
 
 
 def check_packages(record: RunRecord) -> None:

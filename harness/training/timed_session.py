@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
+from backends import file_name
 from backends.interface import PHASES
 from harness.config.experiment import Experiment
 from harness.processes.process import FRAMEWORK_SECONDS, Child
@@ -142,8 +144,8 @@ def timed_session(
         # Not always the same one first: while others start it stands idle, and loses caches.
         for i in _order(len(backends), turn):
             name = backends[i]
-            parts = [label.replace(", ", "-").replace(" ", "-"), "ABCDEFGH"[i], name]
-            log = logs.resolve() / f"{'-'.join(filter(None, parts))}.txt"
+            prefix = f"{label.replace(', ', '-').replace(' ', '-')}-" if label else ""
+            log = logs.resolve() / f"{prefix}{ascii_uppercase[i % 26]}-{file_name(name)}.txt"
             first = {
                 "backend": name,
                 "experiment": experiment.model_dump(),

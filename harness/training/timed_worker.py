@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from backends import file_name
 from backends.interface import PHASES, Batch, Runtime
 from harness.config.experiment import Experiment
 from harness.plan.initial_weights import initial_state
@@ -51,8 +52,8 @@ class Stopwatch:
             **self.experiment.runtime.model_dump(),
         )
         model, objective = self.experiment.networks(), self.experiment.loss()
-        self.name = first["backend"]
-        self.backend = load_here(self.name, model, objective, runtime)
+        self.file_name = file_name(first["backend"])
+        self.backend = load_here(first["backend"], model, objective, runtime)
         weights = self.experiment.model.initial_weights
         self.backend.load_state(initial_state(model, objective, 0, weights))
         self.plan = make_plan(self.experiment, 0, IMAGES, IMAGES)
@@ -115,14 +116,14 @@ class Stopwatch:
         self.backend.patch_scores(fake_b, "b")
         scored = time.perf_counter()
         arrays = {"real_a": real_a, "real_b": real_b, "ab": fake_b, "ba": fake_a}
-        write_arrays(folder / f"{self.name}.safetensors", arrays)
+        write_arrays(folder / f"{self.file_name}.safetensors", arrays)
         return {"translation": translated - began, "scores": scored - translated}
 
     def save(self, folder: Path) -> float:
         """Seconds of what a checkpoint takes, and about what the end of a run takes."""
         began = time.perf_counter()
-        write_arrays(folder / self.name / "state.safetensors", self.backend.state())
-        write_sums(folder / self.name)
+        write_arrays(folder / self.file_name / "state.safetensors", self.backend.state())
+        write_sums(folder / self.file_name)
         return time.perf_counter() - began
 
     def _batches(self, steps: int) -> list[Batch]:

@@ -86,6 +86,7 @@ BENCHES: tuple[tuple[str, Spoil, str], ...] = (
     ("with a time below zero", put(-1, *SIDE, "seconds_per_step", 3), "greater than or equal"),
     ("with a time of 400 digits", put(10**399, *SIDE, "seconds_per_step", 3), "seconds_per_step.3"),
     ("with a time of nothing", put(1e-300, *SIDE, "seconds_per_step", 3), "greater than or equal"),
+    ("without versions", put(None, *SIDE, "environment", "versions"), "environment.versions: "),
     ("with memory in words", put("much", *SIDE, "memory", "bytes"), "memory.bytes: "),
     ("with memory of a kind", put(3, *SIDE, "memory", "kind"), "memory.kind: "),
     ("with threads in words", put("2", "threads"), "threads: "),

@@ -202,6 +202,7 @@ def test_an_examination_probes_as_the_gpu_allows_and_ends_what_it_has_started(
     monkeypatch.setattr(examining, "start_probes", start)
     monkeypatch.setattr(examining, "check_machine", lambda: ())
     monkeypatch.setattr(examining, "look", lambda names: [])
+    monkeypatch.setattr(examining, "check_versions", lambda: ())
     with machine(*cards):
         walk = examine(tmp_path)
         assert next(walk).name == "GPU"

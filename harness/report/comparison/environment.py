@@ -82,7 +82,7 @@ def groups(experiment: ExperimentFolder) -> list[Group]:
 def shown(environment: Mapping[str, Any]) -> dict[str, Any]:
     """environment.json with the facts of its GPU in words, as tables and comparisons use them."""
     # CUDA libraries are no versions to compare: each framework brings its own.
-    versions, recorded = dict(environment["versions"]), environment.get("libraries") or {}
+    versions, recorded = dict(environment.get("versions", {})), environment.get("libraries") or {}
     libraries = {}
     for key, (words, before) in LIBRARIES.items():
         version = recorded.get(key) or versions.get(before)

@@ -63,7 +63,9 @@ def divergence(
     trajectory already on disk is not made again; Ctrl-C keeps those that are finished. Raises
     UserError for bad steps, WorkerFailed if a training dies.
     """
-    study = setting(folder, experiment, images, steps, device=device, threads=threads)
+    study = setting(
+        folder, experiment, images, steps, backends=names, device=device, threads=threads
+    )
     first, *others = names
     planned = reference_and_ulps(study, first)
     for other in others:

@@ -92,7 +92,9 @@ def default_effects(
     Shares its trajectories with `divergence` where both need them. Written to `defaults.csv` in
     `folder`. Resumes and raises as `divergence`.
     """
-    study = setting(folder, experiment, images, steps, device=device, threads=threads)
+    study = setting(
+        folder, experiment, images, steps, backends=(name,), device=device, threads=threads
+    )
     unusable = [default for default in defaults if default.cuda and device != "cuda"]
     for default in unusable:
         report(f"{default.name}: not measured: it acts on a GPU only")

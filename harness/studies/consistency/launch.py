@@ -103,7 +103,8 @@ class TrajectorySetting:
 
     def table(self, backend: str, name: str, against: tuple[str, str]) -> Path:
         """CSV of the distances of one trajectory from another, in the size of that other."""
-        return self.folder / file_name(backend) / f"{name}-against-{'-'.join(against)}.csv"
+        other = f"{file_name(against[0])}-{against[1]}"
+        return self.folder / file_name(backend) / f"{name}-against-{other}.csv"
 
     def moved_table(self, backend: str, name: str) -> Path:
         """CSV of the distances of a trajectory from its own start, in its own size."""
@@ -133,19 +134,21 @@ def setting(
     images: Images,
     steps: int,
     *,
+    backends: Sequence[str] = (),
     device: str = "cpu",
     threads: int | None = None,
 ) -> TrajectorySetting:
     """`folder`: the study's; trajectories go into a folder in it, named by all that decides them.
 
-    `threads`: None takes those that this process may use. Raises UserError for less than two steps.
+    `backends`: that follow them. `threads`: None takes those that this process may use. Raises
+    UserError for less than two steps.
     """
     if steps < 2:
         raise UserError(f"steps: {steps} is too few for a trajectory; at least 2")
     threads = threads or provenance.default_threads()
     deciding = (
         provenance.source_digest(),
-        provenance.in_one_line(provenance.deciding_packages()),
+        provenance.in_one_line(provenance.deciding_packages(backends)),
         hashlib.sha256(Path(__file__).with_name("trajectory.py").read_bytes()).hexdigest(),
         json.dumps([steps, SEED, device, threads]),
         # Decoded images are kept under names made of their contents.
@@ -217,7 +220,7 @@ def run(planned: Sequence[Planned], folder: Path, progress: Progress) -> None:
     total, done = sum(one.trajectory.steps for one in todo), 0
     for backend, process in dict.fromkeys((one.backend, one.process) for one in todo):
         of_process = [one for one in todo if (one.backend, one.process) == (backend, process)]
-        log = folder / backend / f"log-{process}.txt"
+        log = folder / file_name(backend) / f"log-{process}.txt"
         first = {"backend": backend, "runtime": asdict(of_process[0].runtime)}
         child = Child(TRAJECTORY, f"{backend}, {process}", log, first, SILENCE_SECONDS, backend)
         # Ended at once, also on Ctrl-C: no process may be left behind.
@@ -233,7 +236,7 @@ def run(planned: Sequence[Planned], folder: Path, progress: Progress) -> None:
 
 
 def environment_file(folder: Path, backend: str, process: str) -> Path:
-    return folder / backend / f"environment-{process}.json"
+    return folder / file_name(backend) / f"environment-{process}.json"
 
 
 def clean(folder: Path) -> None:

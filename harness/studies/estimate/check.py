@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.config.experiment import Experiment, one_line
+from harness.config.experiment import Experiment, check_recorded, one_line
 from harness.data import Manifest
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import HeadShape, check_shape, require
@@ -53,8 +54,11 @@ class Recorded:
     same_code: bool
 
 
-def read_recorded(folder: Path, machine: Machine) -> Recorded:
-    """Raises UserError unless the experiment in `folder` has a complete run by this machine."""
+def read_recorded(folder: Path, machine: Machine, asked: Sequence[str] = ()) -> Recorded:
+    """Raises UserError unless the experiment in `folder` has a complete run by this machine.
+
+    `asked`: see `check_recorded`.
+    """
     document = read_json(folder / "experiment.json")
     check_shape(folder / "experiment.json", document, HeadShape, "mend it, or train anew")
     runs = _of_this_machine(folder, machine)
@@ -62,6 +66,7 @@ def read_recorded(folder: Path, machine: Machine) -> Recorded:
     # The folder's own backends in its order, then others.
     order = [*document["configuration"].get("backends", []), *sorted(present)]
     backends = tuple(name for name in dict.fromkeys(order) if name in present)
+    check_recorded(backends, asked)
     settings = dict(document["configuration"])
     for key in ("backends", "titles"):
         settings.pop(key, None)
@@ -81,7 +86,7 @@ def read_recorded(folder: Path, machine: Machine) -> Recorded:
         clocks[name] = {
             clock: float(np.mean([of.get(clock, 0.0) for of in of_runs])) for clock in CLOCKS
         }
-    source, packages = provenance.source_digest(), provenance.deciding_packages()
+    source, packages = provenance.source_digest(), provenance.deciding_packages(backends)
     same_code = all(
         run.environment.get("source_digest") == source
         and run.environment.get("packages") == packages.get(run.backend)

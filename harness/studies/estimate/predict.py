@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from backends import distinct
 from harness.studies.estimate.work import Work
 from harness.training.clocks import NAMES
 from harness.training.jobs import COURSE_STEPS
@@ -132,7 +133,7 @@ def predict(
         left_out.insert(2, "decoding the images, which are not here")
     estimate = Estimate(
         work=work,
-        titles={costs.backend: costs.framework for costs in measured},
+        titles=distinct((costs.backend, costs.framework) for costs in measured),
         runs=runs,
         shared={
             "images": preparing or 0.0,

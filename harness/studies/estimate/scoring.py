@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from backends import file_name
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.extractors import CORES, EFFICIENTNET, GROUP, INCEPTION, Extractor
 from harness.metrics.features import features
@@ -39,7 +40,7 @@ def time_scoring(work: Work, folder: Path, scored: Path | None, results: Path) -
 
     Raises UserError as extractors do.
     """
-    sample = read_arrays(folder / f"{work.backends[0]}.safetensors")
+    sample = read_arrays(folder / f"{file_name(work.backends[0])}.safetensors")
     weights = find_weights()
     extraction, vectors = _extraction(EFFICIENTNET, sample["ab"], folder / "features", None)
     inception, fid_vectors = None, None

@@ -49,10 +49,12 @@ def result(record: GpuCheckRecord, file: Path, page: Path) -> Result:
 
 
 def _title(record: GpuCheckRecord, backend: str) -> str:
-    for started in record.started:
-        if started.backend == backend and started.environment:
-            return backends.title(backend, started.environment)
-    return backend
+    titles = backends.distinct(
+        (started.backend, backends.title(started.backend, started.environment))
+        for started in record.started
+        if started.environment
+    )
+    return titles.get(backend, backend)
 
 
 # ------------------------------------------------------------------------------------ answers
@@ -182,7 +184,7 @@ def _frameworks(record: GpuCheckRecord) -> tuple[str, str, Table]:
             continue
         seconds = (started.setup_seconds, started.first_step_seconds, started.step_seconds)
         row = (
-            backends.title(started.backend, started.environment),
+            _title(record, started.backend),
             _text(started.environment["versions"]),
             _text(started.environment.get("libraries") or None),
             str(started.environment["precision"]),

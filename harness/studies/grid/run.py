@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import backends
-from harness.config.experiment import check_backends
+from harness.config.experiment import check_backends, check_names
 from harness.data import Prepared
 from harness.launch.launch import HERE, LaunchRequest, Part, at_once, train_parts
 from harness.metrics.evaluate import is_scored
@@ -74,7 +74,10 @@ def study(options: GridOptions, display: Display, launch: LaunchRequest = HERE) 
         data_dir=options.data_dir,
         results=options.results,
     )
-    check_backends(list(request.backends))
+    if options.report_only:
+        check_names(list(request.backends))
+    else:
+        check_backends(list(request.backends))
     machine = find_machine(request.device)
     cells = make_cells(file, name, options.dataset, options.overrides)
     for cell in cells:

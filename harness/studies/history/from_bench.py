@@ -59,12 +59,9 @@ def _document(path: Path, record: TimingRecord) -> dict[str, Any]:
 
 def _side(record: TimingRecord, place: int) -> Side:
     measured = performance(record, place)
-    title = measured.framework
-    if record.names.count(title) > 1:
-        title = f"{title} ({measured.backend})"
     return Side(
         backend=measured.backend,
-        title=title,
+        title=measured.framework,
         versions=versions_of(record.starts[-1].sides[place].environment),
         step=EntryEstimate(value=measured.step, n=len(record.shown)),
         memory=measured.memory.bytes,

@@ -56,6 +56,7 @@ class BackendCache:
         self._processes = {} if processes is None else processes
         self._measured: dict[tuple[Callable[..., Any], str], Any] = {}
         self._failed: dict[tuple[Callable[..., Any], str], Exception] = {}
+        self._raised_by: dict[int, str] = {}  # by the identity of an exception in `_failed`
         self._built: dict[tuple[str, str, Model], Backend] = {}
         self._states: dict[Model, State] = {}
 
@@ -69,8 +70,14 @@ class BackendCache:
                 self._measured[key] = function(self, name)
             except Exception as error:
                 self._failed[key] = error
+                # The innermost: a measurement may need one of another backend.
+                self._raised_by.setdefault(id(error), name)
                 raise
         return self._measured[key]
+
+    def raised_by(self, error: Exception) -> str | None:
+        """The backend in whose measurement it was raised; None: in none."""
+        return self._raised_by.get(id(error))
 
     def adopt(self, other: BackendCache, names: Sequence[str]) -> None:
         """Take over what `other`, of the same case, has measured of the backends `names`."""

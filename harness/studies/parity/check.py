@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
-from backends import title
+from backends import distinct, title
 from harness.config.experiment import Experiment, load_experiment
 from harness.data.cache import cache_folder, explained_writes
 from harness.records.evidence import PARITY, parity_climbs
@@ -59,7 +59,8 @@ def check_case(
     with closing(BackendCache(case, tuple(sites), sites, precisions, apart=True)) as cache:
         measure_together(cache, progress)
         rows = list(climb(cache))
-        return rows, {site.backend: _framework(cache, name) for name, site in sites.items()}
+        titles = {site.backend: _framework(cache, name) for name, site in sites.items()}
+        return rows, distinct(titles.items())
 
 
 def _framework(cache: BackendCache, name: str) -> str:

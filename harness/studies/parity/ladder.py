@@ -243,7 +243,8 @@ def climb(cache: BackendCache, checks: Sequence[ParityCheck] | None = None) -> I
             except Exception as error:
                 # A backend that cannot be measured is a breach, not the end of the climb.
                 first_line = (str(error).splitlines() or [""])[0]
-                what = f"{name}: {type(error).__name__}: {first_line}"
+                whose = cache.raised_by(error) or name
+                what = f"{whose}: {type(error).__name__}: {first_line}"
                 yield _row(check, what, math.inf, check.tolerance.value)
                 continue
             expected, measured = (

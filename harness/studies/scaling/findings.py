@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.stats import linregress
 
+from backends import distinct
 from harness.report.figures import backend_colour
 from harness.statistics.intervals import Interval, ratio_interval, t_interval, t_quantile
 from harness.studies.scaling.record import (
@@ -210,6 +211,7 @@ def find(record: ScalingRecord) -> ScalingFindings:
     for backend in record.backends:
         sides = [point.side(backend) for point in record.points]
         titles[backend] = next((side.framework for side in sides if side), backend)
+    titles = distinct(titles.items())
     axes = []
     for axis in record.axes:
         points = tuple(record.on(axis))

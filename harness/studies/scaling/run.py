@@ -107,7 +107,8 @@ def _new_record(request: ScalingRequest, base: ScalingPoint) -> ScalingRecord:
     machine, method = request.machine, request.method
     made_by = provenance.describe(machine.device)
     # Points are reused only beside others of the same code, packages and way of measuring.
-    code = (made_by["source_digest"], provenance.in_one_line(provenance.deciding_packages()))
+    packages = provenance.deciding_packages(request.backends)
+    code = (made_by["source_digest"], provenance.in_one_line(packages))
     digest = base.experiment.digest(*request.backends, machine.device_name, *code, repr(method))
     return ScalingRecord(
         kind=KIND,

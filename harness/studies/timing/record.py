@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from backends import title
+from backends import distinct, title
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import (
@@ -57,7 +57,8 @@ class TimingSide:
     @model_validator(mode="after")
     def _fits_together(self) -> TimingSide:
         _check(Text, self.environment.get("framework"), "environment.framework")
-        _check(dict[str, Any], self.environment.get("versions", {}), "environment.versions")
+        versions = self.environment.get("versions", {})
+        _check(Mapping[str, Text], versions, "environment.versions")
         _check(Whole, self.memory.bytes, "memory.bytes")
         if self.joules is not None and len(self.joules) != len(self.blocks):
             raise ValueError("joules_per_step: not one a block")
@@ -186,8 +187,10 @@ class TimingRecord:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the frameworks."""
-        return tuple(title(side.backend, side.environment) for side in self.starts[0].sides)
+        """Of the frameworks; with the backend's where two backends share one."""
+        sides = self.starts[0].sides
+        titles = distinct((side.backend, title(side.backend, side.environment)) for side in sides)
+        return tuple(titles[side.backend] for side in sides)
 
     @property
     def backends(self) -> tuple[str, ...]:

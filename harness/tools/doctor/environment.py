@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,10 +23,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 import backends
 from backends.releases import GpuBuild
 from harness.system.interpreters import SHARED_PACKAGES, remedy, setup
-from harness.tools.doctor.check import Check
+from harness.tools.doctor.check import Check, ok
 from harness.tools.environments import installed
 from harness.tools.environments.installed import canonical
-from harness.tools.environments.stamps import read_stamp
+from harness.tools.environments.stamps import READY, read_stamp
+from harness.tools.environments.versions import found
 
 OWN = "cyclebench"
 EXTRA = re.compile(r"""extra == ["']([\w-]+)["']""")
@@ -155,6 +156,17 @@ def describe(python: Path, names: list[str]) -> Environment | Check:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         found = f"{python} does not describe its packages ({type(error).__name__})"
         return Check(f"environment of {', '.join(names)}", "problem", found, remedy(names[0]))
+
+
+def check_versions() -> Iterator[Check]:
+    """The environments of versions, such as `tf@2.20.0`, so far as they say it themselves."""
+    for one in found(sizes=False):
+        title, about = f"environment of {one.backend}", f"{one.build} builds, Python {one.python}"
+        if one.state == READY:
+            yield ok(title, f"{about}, in {one.folder}")
+        else:
+            fix = f"`cyclebench env add {one.backend}` goes on with it"
+            yield Check(title, "warning", f"its setup has not ended: {one.folder}", fix)
 
 
 def gpu_builds(

@@ -9,7 +9,7 @@ import backends
 from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
 from harness.system.interpreters import expected
 from harness.tools.doctor.check import Check
-from harness.tools.doctor.environment import gpu_builds, look
+from harness.tools.doctor.environment import check_versions, gpu_builds, look
 from harness.tools.doctor.frameworks import check_backends, start_probes
 from harness.tools.doctor.gpus import check_gpus
 from harness.tools.doctor.machine import check_machine, check_places
@@ -35,6 +35,7 @@ def examine(
         names = expected()
         environments = look(names)
         yield from check_packages(environments)
+        yield from check_versions()
         builds = gpu_builds(names, environments)
         yield from check_gpus(gpus, why_no_gpu(), not gpu_is_expected(), state, builds)
         yield from map(check_settings, filter(None, map(backends.settings_file, names)))

@@ -15,7 +15,7 @@ from pathlib import Path
 import backends
 from harness.system.errors import UserError
 from harness.tools.environments.driver import Build, Driver, ask_driver, build_for
-from harness.tools.environments.extras import check_release, extra_of, plain
+from harness.tools.environments.extras import check_release, extra_of, pins_of_version, plain
 from harness.tools.environments.stamps import (
     BEGUN,
     HARNESS,
@@ -27,6 +27,7 @@ from harness.tools.environments.stamps import (
     is_supported,
     new_stamp,
     parsed,
+    pins,
     read_stamp,
     version_of,
 )
@@ -68,9 +69,16 @@ class Wanted:
     @property
     def is_ready(self) -> bool:
         stamp = read_stamp(self.folder)
-        if stamp is None or not stamp.covers(self.extras):
+        if stamp is None or not stamp.covers(self.extras, self.pins(stamp.python)):
             return False
-        return stamp.build == self.stamp.build and (stamp.chosen or not self.stamp.chosen)
+        chosen = stamp.chosen or not self.stamp.chosen
+        return stamp.build == self.stamp.build and (chosen or bool(self.backend))
+
+    def pins(self, python: str) -> str:
+        """Checksum of all that decides what is installed; of one version, what that needs alone, so
+        that a change for others leaves it as it is."""
+        name = self.backend
+        return pins_of_version(name, self.stamp.build, python) if name else pins()
 
 
 @dataclass(frozen=True)

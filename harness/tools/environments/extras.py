@@ -12,7 +12,14 @@ from collections.abc import Iterable
 
 import backends
 from harness.system.errors import UserError
-from harness.tools.environments.stamps import Version, another_python, dotted, pyproject
+from harness.tools.environments.stamps import (
+    Version,
+    another_python,
+    checksum,
+    dotted,
+    pinned_file,
+    pyproject,
+)
 
 OWN = "cyclebench"
 DEPENDENCIES = "dependencies"  # what is installed with any extra
@@ -60,6 +67,13 @@ def of_version(name: str, build: str) -> list[str]:
     newest = next(text for text in others if text.startswith(f"{LEFT_TO_FRAMEWORK}=="))
     kept = [text for text in others if not text.startswith(LEFT_TO_FRAMEWORK)]
     return [framework, newest.partition(";")[0].replace("==", "<="), *kept]
+
+
+def pins_of_version(name: str, build: str, python: str) -> str:
+    """Checksum of all that decides what is installed for a backend such as `tf@2.20.0`."""
+    file = pinned_file(name, build, python)
+    pinned = file.read_text(encoding="utf-8").splitlines() if file.is_file() else None
+    return checksum(pinned or of_version(name, build))
 
 
 def _framework(backend: str, build: str) -> str | None:

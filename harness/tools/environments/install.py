@@ -32,7 +32,7 @@ from harness.tools.environments.stamps import (
     check_python,
     dotted,
     interpreter,
-    pins,
+    pinned_file,
     read_stamp,
     version_of,
     version_of_python,
@@ -43,8 +43,6 @@ from harness.tools.environments.stamps import (
 DOWNLOADING = re.compile(r"^\s*Downloading (\S+?)-(\d\S*?)-\S+\.whl \((\d+(?:\.\d+)?) MB\)")
 LARGE = 50.0
 LOG = "pip.log"
-# A file a version that was tried: all packages and their checksums.
-PINNED = "environments"
 NO_NETWORK = re.compile(
     r"Failed to establish a new connection|Name or service not known|ProxyError|"
     r"Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
@@ -74,7 +72,7 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
     `creator`: the Python that makes it, where it is not there. Raises UserError with what to do.
     """
     folder = wanted.folder
-    stamp = replace(wanted.stamp, extras=wanted.extras, pins=pins())
+    stamp = replace(wanted.stamp, extras=wanted.extras)
     before = read_stamp(folder)
     version = version_of(folder)
     if version is None:
@@ -91,7 +89,8 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
         write_stamp(folder, replace(stamp, python=dotted(version), state=BEGUN))
         make_venv(folder, creator, version)
     began = before is None or before.state == BEGUN
-    stamp = replace(stamp, python=dotted(version), state=BEGUN if began else UPDATING)
+    python, state = dotted(version), BEGUN if began else UPDATING
+    stamp = replace(stamp, python=python, pins=wanted.pins(python), state=state)
     write_stamp(folder, stamp)
     (folder / LOG).write_text("", encoding="utf-8")
     pip = pip_for(folder, creator, version)
@@ -113,7 +112,7 @@ def what(wanted: Wanted, python: Version) -> list[str]:
     index = [word for url in urls for word in ("--extra-index-url", url)]
     if not name:
         return [*index, "--editable", f".[{','.join(wanted.extras)}]"]
-    file = pinned_file(name, build, python)
+    file = pinned_file(name, build, dotted(python))
     if file.is_file():
         return ["--require-hashes", "--requirement", str(file)]
     return [*index, *of_version(name, build)]
@@ -192,11 +191,6 @@ def environment_of_pip() -> dict[str, str]:
             "PIP_REQUIRE_VIRTUALENV", "PIP_QUIET")  # fmt: skip
     kept = {name: value for name, value in os.environ.items() if name not in away}
     return {"PIP_RETRIES": "2", **kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-
-
-def pinned_file(name: str, build: str, python: Version) -> Path:
-    """Of one version, for this kind of machine; it need not be there."""
-    return ROOT / PINNED / f"{name}-{build}-{os.uname().machine}-py{dotted(python)}.txt"
 
 
 def again(wanted: Wanted) -> str:

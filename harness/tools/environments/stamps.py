@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Tuple  # noqa: UP035
@@ -17,6 +17,7 @@ from harness.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = ".cyclebench.json"
+PINNED = "environments"  # a file a version that was tried: all packages and their checksums
 PATIENCE = 60.0  # seconds, for a file system that has to fetch Python from far away
 HARNESS, TEST = "harness", "test"
 BEGUN, UPDATING, READY = "begun", "updating", "ready"
@@ -28,8 +29,8 @@ Version = Tuple[int, int]  # noqa: UP006
 class Stamp:
     """`role`: harness, test, or the backend whose environment it is. `machine`: as uname says it.
     `root`: of the sources. `build`: cpu, cuda or cuda12, and whether the user has `chosen` it.
-    `extras` of pyproject.toml are what pip was asked for, `pins` is the checksum of what
-    pyproject.toml then said. `state`: begun (nothing of it has ever worked), updating or ready."""
+    `extras` of pyproject.toml are what pip was asked for, `pins` is the checksum of what decided
+    then what is installed. `state`: begun (nothing of it has ever worked), updating or ready."""
 
     role: str
     python: str
@@ -46,10 +47,10 @@ class Stamp:
         """Made on this kind of machine, for these sources."""
         return self.machine == os.uname().machine and self.root == str(ROOT)
 
-    def covers(self, extras: tuple[str, ...]) -> bool:
+    def covers(self, extras: tuple[str, ...], pins: str) -> bool:
         """Whether nothing has to be installed for that."""
         has_all = set(extras) <= set(self.extras)
-        return self.state == READY and has_all and self.pins == pins()
+        return self.state == READY and has_all and self.pins == pins
 
 
 def new_stamp(role: str, version: Version) -> Stamp:
@@ -108,10 +109,20 @@ def pyproject() -> str:
     return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
+def pinned_file(name: str, build: str, python: str) -> Path:
+    """Of one version, for this kind of machine; it need not be there."""
+    return ROOT / PINNED / f"{name}-{build}-{os.uname().machine}-py{python}.txt"
+
+
 def pins() -> str:
     """Checksum of all that decides what is installed; settings of tools are left out."""
-    lines = [line.strip() for line in pyproject().partition("\n[tool.")[0].splitlines()]
-    kept = [line for line in lines if line and not line.startswith("#")]
+    return checksum(pyproject().partition("\n[tool.")[0].splitlines())
+
+
+def checksum(lines: Iterable[str]) -> str:
+    """Of what these lines say, comments left out."""
+    stripped = (line.strip() for line in lines)
+    kept = [line for line in stripped if line and not line.startswith("#")]
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()
 
 

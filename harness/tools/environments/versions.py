@@ -11,18 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import backends
+from harness.config.experiment import check_names
 from harness.system.errors import UserError
 from harness.system.interpreters import check_interpreters
+from harness.tools.environments import stamps
 from harness.tools.environments.choose import Wanted, beside, for_version, this_version
 from harness.tools.environments.commands import is_complete, locked
 from harness.tools.environments.driver import ask_driver, build_for
-from harness.tools.environments.install import install, pinned_file, run
+from harness.tools.environments.install import install, run
 from harness.tools.environments.stamps import (
     HARNESS,
     dotted,
     interpreter,
     new_stamp,
-    parsed,
+    pinned_file,
     read_stamp,
     supported,
     version_of,
@@ -47,11 +49,11 @@ class VersionEnvironment:
 def ready(names: Iterable[str], say: Callable[[str], None]) -> None:
     """Make those environments that backends need for their versions and that are not there.
 
-    Raises UserError, with what to do.
+    Raises UserError, with what to do; before anything is made, for names that are none.
     """
-    lacking = [
-        name for name in names if backends.is_name(name) and backends.version(name) and _lacks(name)
-    ]
+    names = list(names)
+    check_names(names)
+    lacking = [name for name in names if backends.version(name) and _lacks(name)]
     if lacking:
         add(lacking, say)
 
@@ -77,7 +79,15 @@ def add(names: Iterable[str], say: Callable[[str], None]) -> list[Path]:
                 say(f"{one.backend} is ready: {one.folder}")
                 continue
             say(f"Setting up {one.folder}")
-            install(one, creator(one, Path(sys.prefix)), say)
+            maker = creator(one, Path(sys.prefix))
+            try:
+                before = read_stamp(one.folder)
+                # pip takes one build of a framework for another, or puts both there.
+                if before is not None and before.build != one.stamp.build:
+                    _delete(one.folder)
+                install(one, maker, say)
+            except OSError as error:
+                raise UserError(f"{error.filename or one.folder}: {error.strerror}") from None
     return [one.folder for one in wanted]
 
 
@@ -90,19 +100,23 @@ def found(sizes: bool = True) -> list[VersionEnvironment]:
     folders = {
         path.name[len(base.name) + 1 :]: path
         for path in base.parent.glob(f"{base.name}-*@*")
-        if path.is_dir() and not path.name.endswith(REMOVED)
+        if path.is_dir()
     }
     environments = []
-    for name in backends.ordered(folders):
+    for name in backends.ordered(filter(_is_version, folders)):
         stamp = read_stamp(folders[name])
         if stamp is None or stamp.role != name:
             continue
-        files = [file for file in folders[name].rglob("*") if not file.is_symlink()]
-        size = sum(file.stat().st_size for file in files if file.is_file()) if sizes else 0
+        size = _size(folders[name]) if sizes else 0
         environments.append(
             VersionEnvironment(name, folders[name], stamp.python, stamp.build, stamp.state, size)
         )
     return environments
+
+
+def _size(folder: Path) -> int:
+    files = (file for file in folder.rglob("*") if not file.is_symlink())
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def pin(name: str) -> Path:
@@ -126,7 +140,7 @@ def pin(name: str) -> Path:
         f" --hash=sha256:{one['download_info']['archive_info']['hashes']['sha256']}"
         for one in json.loads(report)["install"]
     ]
-    file = pinned_file(name, environment.build, parsed(environment.python))
+    file = pinned_file(name, environment.build, environment.python)
     file.parent.mkdir(exist_ok=True)
     file.write_text("\n".join(sorted(lines, key=str.lower)) + "\n", encoding="utf-8")
     return file
@@ -142,17 +156,27 @@ def _answer(command: list[str]) -> str:
 
 def remove(names: Iterable[str]) -> None:
     """Raises UserError for one that is not there; then nothing is removed."""
-    names, there = list(names), {one.backend: one.folder for one in found()}
+    names = list(dict.fromkeys(names))
+    there = {one.backend: one.folder for one in found(sizes=False)}
     for name in names:
         if name not in there:
             known = ", ".join(there) or "none"
             raise UserError(f"{name}: there is no environment for it; there are: {known}")
-    for name in names:
-        # Whole or gone: half of one would be taken for whole.
-        leaving = there[name].with_name(there[name].name + REMOVED)
-        shutil.rmtree(leaving, ignore_errors=True)
-        there[name].rename(leaving)
-        shutil.rmtree(leaving)
+    with locked():
+        for name in names:
+            _delete(there[name])
+
+
+def _delete(folder: Path) -> None:
+    """Whole or gone: half of one would be taken for whole."""
+    leaving = folder.with_name(folder.name + REMOVED)
+    shutil.rmtree(leaving, ignore_errors=True)
+    folder.rename(leaving)
+    shutil.rmtree(leaving)
+
+
+def _is_version(name: str) -> bool:
+    return backends.is_name(name) and backends.version(name) is not None
 
 
 def creator(wanted: Wanted, base: Path) -> Path:
@@ -180,9 +204,14 @@ def creator(wanted: Wanted, base: Path) -> Path:
 
 def _wanted(name: str) -> Wanted:
     """Built for the same devices as the harness's environment."""
-    if not (backends.is_name(name) and backends.version(name)):
+    if not _is_version(name):
         known = ", ".join(f"{one}@VERSION" for one in backends.available())
         raise UserError(f"{name}: write {known}")
+    if not (stamps.ROOT / "pyproject.toml").is_file():
+        raise UserError(
+            f"backend {name}: environments are made from a checkout of this project; name the"
+            f" Python of one, as {backends.implementation(name)}@/path/to/python"
+        )
     base = Path(sys.prefix)
     stamp = read_stamp(base)
     if stamp is None:  # not one of `make setup`

@@ -10,7 +10,7 @@ import numpy as np
 import backends
 from backends.architecture import ResNetSpec
 from backends.interface import Backend, Direction, Runtime
-from harness.config.experiment import Experiment, check_backends
+from harness.config.experiment import Experiment, check_backends, check_recorded
 from harness.processes.remote_backend import load_anywhere
 from harness.system.errors import UserError
 from harness.system.interpreters import installed
@@ -21,14 +21,21 @@ MOST_PIXELS = 2**22
 
 
 def choose_backend(trained: TrainedModel, asked: str | None) -> str:
-    """The one asked for, else the one that trained it, else the first that is installed.
+    """The one asked for, else the one that trained it, else one of the same framework, else the
+    first that is installed.
 
-    Raises UserError where there is none.
+    Raises UserError where there is none. A Python that a record names is only run if asked for.
     """
     if asked is not None:
         check_backends([asked])
         return asked
     here, own = installed(), trained.backend
+    if own is not None and "@" in own:
+        try:
+            check_recorded([own], ())
+            return own
+        except UserError:
+            own = backends.implementation(own)
     if own in here or not here:
         check_backends([own or backends.available()[0]])
     return own if own in here else here[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from harness.config.experiment import Experiment
+from harness.config.experiment import Experiment, check_recorded
 from harness.data import Manifest, Prepared, find_entry, find_local
 from harness.data.catalogue import BuiltIn, Pair
 from harness.data.find_local import find_class_pair
@@ -55,12 +55,14 @@ class VerifyRow:
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """`path`: an experiment folder or a run's. `steps` are replayed."""
+    """`path`: an experiment folder or a run's. `steps` are replayed. `backends`: see
+    `check_recorded`."""
 
     path: Path
     steps: int = 20
     dataset: str | None = None
     data_dir: Path | None = None
+    backends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,10 @@ def verify(request: VerifyRequest, display: Display) -> Verification:
     def replayed(run: RunRecord) -> CheckResult:
         if doubtful:
             return unchecked(f"not replayed: see {' and '.join(doubtful)}")
+        try:
+            check_recorded([run.backend], request.backends)
+        except UserError as error:
+            return unchecked(f"not replayed: {error}")
         return replay(run, experiment, images, request.steps, display)
 
     def of_run(run: RunRecord) -> dict[str, CheckResult]:
