@@ -19,7 +19,7 @@ from harness.records.run import find_runs
 from harness.report.figures import backend_colour
 from harness.studies.grid.file import parse_study
 from harness.studies.grid.findings import find
-from harness.studies.grid.neighbours import climbs, parity_table
+from harness.studies.grid.neighbours import find_neighbours, parity_table
 from harness.studies.grid.page import make_page
 from harness.studies.grid.record import read_record
 from harness.studies.parity import write_parity
@@ -294,13 +294,33 @@ def test_the_page_of_versions_says_where_neighbours_are_apart(tmp_path):
                "trained": scale, "seconds": 1.0, "rows": rows}  # fmt: skip
     write_parity(tmp_path / "cell-0", climbed)
     findings = find(read_record(folder))
-    [found] = climbs(findings, findings.cells[0])
+    [found] = find_neighbours(findings, findings.cells[0])
+    assert found.apart == 3 and found.losses > 0, "two backends, three seeds"
     table = parity_table([found])
     texts = [[(cell.text, cell.detail) for cell in line] for line in table.rows]
     assert texts[0][1] == ("3 of 3 pass", "")
     assert texts[1][1] == ("5.0e-13", "0.5 of its tolerance"), "in float64, not in float32"
     assert texts[2][1] == ("0", "0 of its tolerance")
     page = make_page(findings)
-    assert "Do neighbours compute the same?" in [section.title for section in page.sections]
-    plain = find(read_record(build_grid(tmp_path / "other")))
-    assert "Do neighbours compute the same?" not in [s.title for s in make_page(plain).sections]
+    assert "Each against the one before it" in [section.title for section in page.sections]
+    function, times, *_ = page.answers
+    assert (function.short, function.tone) == ("Yes: all of 3 checks pass.", "yes")
+    assert function.sentences[0].text.startswith("rounded in another way")
+    assert times.short.startswith("No: TensorFlow takes 1.3") and times.tone == "no"
+    failing = [{**rows[0], "passed": False}, *rows[1:]]
+    write_parity(tmp_path / "cell-0", {**climbed, "rows": failing})
+    function, *_ = make_page(find(read_record(folder))).answers
+    assert function.short == "No: checks fail between PyTorch and TensorFlow."
+    plain = make_page(find(read_record(build_grid(tmp_path / "other"))))
+    assert "Each against the one before it" not in [section.title for section in plain.sections]
+
+
+def test_a_pair_with_the_same_bits_is_told(tmp_path):
+    folder = build_grid(tmp_path, VERSIONS)
+    for run in find_runs(tmp_path / "cell-0"):
+        if run.backend == "tf":
+            other = run.folder.with_name(run.folder.name.replace("tf", "torch"))
+            (run.folder / "losses.csv").write_bytes((other / "losses.csv").read_bytes())
+    function, *_ = make_page(find(read_record(folder))).answers
+    assert function.short == "Not known: 1 of 1 not checked; the same bits in 1 pair of 1."
+    assert "the same bits in all of" in function.sentences[0].text

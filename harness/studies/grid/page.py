@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.grid import tables
 from harness.studies.grid.answers import answers
 from harness.studies.grid.findings import GridFindings, find
-from harness.studies.grid.neighbours import climbs, parity_table
+from harness.studies.grid.neighbours import (
+    Neighbours,
+    find_neighbours,
+    neighbour_answers,
+    parity_table,
+)
 from harness.studies.grid.plots import figures, is_heat_map
 from harness.studies.grid.record import read_record
 
@@ -63,6 +69,8 @@ def write_page(folder: Path) -> Path:
 
 def make_page(findings: GridFindings) -> Page:
     study = findings.study
+    cells_of = findings.cells if study.parity else ()
+    found = [pair for cell in cells_of for pair in find_neighbours(findings, cell)]
     caption = HEAT_MAP if is_heat_map(findings) else CURVES
     results: list[Block] = [Note(scores(findings))]
     for metric in findings.metrics:
@@ -78,7 +86,7 @@ def make_page(findings: GridFindings) -> Page:
         Section("Scores", tuple(results)),
         Section("Losses", (Figure("losses.png", LOSSES),)),
         Section("Cost", (*_steps(findings), Note(COST), tables.cost_table(findings))),
-        *_parity(findings),
+        *_parity(found),
         Section("Cells", (Note(CELLS), text_table(("Cell", "Folder"), cells))),
     )
     datasets = sorted({cell.experiment.dataset for cell in findings.cells if cell.experiment})
@@ -90,7 +98,8 @@ def make_page(findings: GridFindings) -> Page:
         study.device_name,
         f"study {study.hash}",
     )
-    return Page(study.name, about, tuple(answers(findings)), sections, study.description)
+    said = (*(neighbour_answers(found) if found else ()), *answers(findings))
+    return Page(study.name, about, said, sections, study.description)
 
 
 def _steps(findings: GridFindings) -> list[Block]:
@@ -101,13 +110,19 @@ def _steps(findings: GridFindings) -> list[Block]:
     ]
 
 
-def _parity(findings: GridFindings) -> list[Section]:
+def _parity(found: Sequence[Neighbours]) -> list[Section]:
     """A table a cell."""
-    found = {cell.name: climbs(findings, cell) for cell in findings.cells}
-    tables_of = [replace(parity_table(one), caption=name) for name, one in found.items() if one]
-    if not findings.study.parity or not tables_of:
+    by_cell: dict[str, list[Neighbours]] = {}
+    for pair in found:
+        by_cell.setdefault(pair.cell.name, []).append(pair)
+    tables_of = [
+        replace(parity_table(pairs), caption=name)
+        for name, pairs in by_cell.items()
+        if any(pair.climbed for pair in pairs)
+    ]
+    if not tables_of:
         return []
-    return [Section("Do neighbours compute the same?", (Note(NEIGHBOURS), *tables_of))]
+    return [Section("Each against the one before it", (Note(NEIGHBOURS), *tables_of))]
 
 
 def scores(findings: GridFindings) -> str:
