@@ -16,10 +16,9 @@ from harness.report.formatting import MISSING
 from harness.report.page import Cell, Section, text_table
 from harness.report.page import Page as PageValue
 from harness.report.render import page_html
+from harness.studies.history.find import find, read_entries
 from harness.studies.site import pages, plots, reports, words
 from harness.studies.site import write as write_module
-from harness.studies.site.entry_files import read_entries
-from harness.studies.site.sources import find
 from harness.studies.site.tables import backend_table, index_table
 from harness.studies.timing.record_files import write_record
 from harness.system.errors import UserError
@@ -96,7 +95,7 @@ def test_numbers_are_those_of_the_entry():
     assert details(table, "Ratio")[1] == "[1.080,\u00a01.320]"
     assert texts(table, "KID →") == ["30.0"] * 2 and texts(table, "KID ←") == ["60.0"] * 2
     assert details(table, "KID →")[0].splitlines() == [
-        "[27.0,\u00a033.0]", "floor 1.0", "untranslated 50.0"
+        "[27.0,\u00a033.0]", "floor\u00a01.0", "untranslated\u00a050.0"
     ]  # fmt: skip
     assert texts(table, "Verdict") == [MISSING, "equivalent · cannot tell yet"]
     assert "KID-EffLite0 ← cannot tell yet" in details(table, "Verdict")[1]
@@ -111,7 +110,7 @@ def test_what_is_not_known_is_a_dash():
     table = backend_table([type(entry()).model_validate(bare)], {})
     for name in ("Step, ms", "Ratio", "KID →", "KID ←", "Verdict", "Memory", "Energy"):
         assert texts(table, name) == [MISSING] * 2, name
-    assert texts(table, "Data set") == [words.NOISE] * 2
+    assert texts(table, "Workload") == [f"{words.NOISE} · quick"] * 2
 
 
 def test_an_estimate_without_an_interval_says_of_how_many_it_is():
@@ -142,7 +141,7 @@ def test_across_devices_workloads_on_most_devices_come_first_and_quick_ones_in_t
     [across] = [page for page in pages.make_pages(every, {}) if page.file == "across.html"]
     table = across.page.sections[0].content[-1]
     assert texts(table, "Device") == ["quick", "quick", "slow", "slow", "slow"]
-    assert texts(table, "Preset") == ["quick"] * 3 + ["paper"] * 2
+    assert texts(table, "Workload") == ["seasons · quick"] * 3 + ["seasons · paper"] * 2
 
 
 def test_names_are_shown_as_they_are_and_do_nothing(tmp_path):
@@ -204,7 +203,8 @@ def test_folders_are_searched_and_an_identity_counts_once(tmp_path):
 
 
 def test_a_site_is_no_source_of_itself(site):
-    assert find([site]).every == ()
+    with pytest.raises(UserError, match="no measurement there"):
+        find([site])
     assert len(find([site / "history.jsonl"]).every) == 130
 
 
@@ -225,6 +225,7 @@ def spoiled(path, text):
         (lambda given: given["backends"][1]["step"].update(low=9), "backends.1.step"),
         (lambda given: given["backends"][1].update(backend="torch"), "backends"),
         (lambda given: given.update(measured="2026-01-01T00:00:00"), "measured"),
+        (lambda given: given.update(measured="0001-01-01T00:00:00+14:00"), "measured"),
         (lambda given: given["pairs"][0].update(second="jax"), "pairs"),
     ],
 )
@@ -468,7 +469,7 @@ def test_the_ends_of_what_an_entry_can_hold_are_shown(tmp_path):
     ends = [document(number, device=" \x00\n\u202e") for number in range(3)]
     for given, day, value in zip(
         ends,
-        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-01-01T00:00:00Z"),
+        ("1970-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "2026-01-01T00:00:00Z"),
         (1e15, -1e15, 0.0),
         strict=True,
     ):
@@ -481,4 +482,4 @@ def test_the_ends_of_what_an_entry_can_hold_are_shown(tmp_path):
     write(tmp_path / "h.jsonl", *ends)
     assert publish(tmp_path / "h.jsonl", "--to", tmp_path / "site") == 0
     [page] = html(tmp_path / "site", "device-*.html")
-    assert "0001-01-01" in page and "9999-12-31" in page and page.count("data:image/png") == 2
+    assert "1970-01-01" in page and "2999-12-31" in page and page.count("data:image/png") == 2

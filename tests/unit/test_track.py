@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-from pathlib import Path
 from shutil import copytree
 
 import bench_records
@@ -18,7 +17,8 @@ from harness.report.comparison.data_files import summary
 from harness.report.comparison.findings import find
 from harness.studies.history.entry import Entry
 from harness.studies.history.file import append, read_history
-from harness.studies.history.find import entries_of, find_entries
+from harness.studies.history.find import entries_of
+from harness.studies.history.find import find as find_entries
 from harness.studies.history.over_time import follow
 from harness.studies.timing.record_files import write_record
 from harness.system.errors import UserError
@@ -142,11 +142,12 @@ def test_everything_below_a_results_folder_is_tracked_once(results, tmp_path, ca
     history = tmp_path / "new" / "history.jsonl"
     first = tracked(capsys, results, "--to", history)
     assert len(first["added"]) == 3 and first["already_there"] == []
-    skipped = {Path(each["path"]).name: each["why"] for each in first["skipped"]}
-    assert "no complete run" in skipped["unfinished"] and "A/A" in skipped["same.json"]
+    same, unfinished = sorted(first["passed_over"])
+    assert "same.json: one backend against itself (A/A)" in same
+    assert "unfinished: no complete run" in unfinished
     content = history.read_bytes()
     again = tracked(capsys, results, "--to", history)
-    assert again["added"] == [] and again["already_there"] == first["added"]
+    assert again["added"] == [] and sorted(again["already_there"]) == sorted(first["added"])
     assert history.read_bytes() == content
     # Copies are no new measurements, wherever they lie and however old they say they are.
     copytree(results / "one", tmp_path / "copy")
@@ -162,8 +163,7 @@ def test_what_has_nothing_to_track_is_refused(results, tmp_path):
     for path, says in (
         (results / "unfinished", "no complete run in it"),
         (results / "bench/same.json", "A/A"),
-        (tmp_path, "neither an experiment folder nor a bench record"),
-        (tmp_path / "none", "neither an experiment folder nor a bench record"),
+        (tmp_path / "none", "none: no such file or folder"),
     ):
         with pytest.raises(UserError, match=says):
             find_entries([path])
@@ -177,7 +177,9 @@ def test_nothing_is_written_for_a_damaged_record(results, tmp_path, capsys):
     (results / "bench/broken.json").write_text("{")
     assert track(results, "--to", tmp_path / "history.jsonl") == 2
     said = capsys.readouterr().err
-    assert "broken.json: not a record" in said and not (tmp_path / "history.jsonl").exists()
+    assert (
+        "broken.json: cannot be read as JSON" in said and not (tmp_path / "history.jsonl").exists()
+    )
 
 
 # ------------------------------------------------------------------------------------- the file

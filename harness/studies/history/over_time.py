@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timezone
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -159,11 +158,6 @@ def _quantities(entry: Entry) -> Iterator[tuple[Quantity, float]]:
         if pair.ratio and pair.ratio.value >= SMALLEST:
             both = pair.first, pair.second
             yield Quantity("step time relative", both), pair.ratio.value
-
-
-def day_of(entry: Entry) -> str:
-    """ "2026-11-26", in UTC."""
-    return entry.measured.astimezone(timezone.utc).date().isoformat()
 
 
 def _was_busy(entry: Entry) -> bool:
