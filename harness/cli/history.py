@@ -12,7 +12,7 @@ from harness.system.untrusted import printable
 def add_track(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "track",
-        help="append what was measured to a history, and say where it steps to another level",
+        help="append what was measured to a history, and say what has changed since",
         epilog="example: cyclebench track results --to history.jsonl. What is already there is not"
         " appended again; steps that are found do not change the exit status: see `regress`.",
     )

@@ -300,7 +300,7 @@ def test_a_step_is_found_whatever_the_order_of_the_lines():
         (step,) = relative.steps
         assert step.entry.identity == "s-18" and step.before.identity == "s-17"
         assert step.change.low < 1.05 < step.change.high
-        assert relative.level == pytest.approx(1.26, rel=0.01)
+        assert relative.median == pytest.approx(1.26, rel=0.01)
         (step,) = found["step time", ("tf",)].steps
         assert step.entry.identity == "s-18"
 
@@ -367,7 +367,7 @@ def test_what_is_printed_and_what_is_json(results, tmp_path, capsys):
     assert track(results / "bench", "--to", history) == 0
     said = capsys.readouterr().out
     assert "on 2026-05-11 (0000012)" in said and "+5." in said and "none" in said
-    assert "any is found with a chance of 5 % at most" in said
+    assert "any step is found with a probability of 5 % at most" in said
 
 
 def test_texts_of_a_history_are_not_obeyed(results, tmp_path, capsys):

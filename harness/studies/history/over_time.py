@@ -31,7 +31,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class HistoryStep:
-    """`entry`: the first at the new level; `before`: the one before it, of this quantity.
+    """`entry`: the first after the step; `before`: the one before it, of this quantity.
     `change`: new over old of times, new minus old of scores."""
 
     entry: Entry
@@ -54,7 +54,7 @@ class Course:
     enough: bool
 
     @property
-    def level(self) -> float:
+    def median(self) -> float:
         """Median since the last step."""
         since = self.entries.index(self.steps[-1].entry) if self.steps else 0
         return float(np.median(self.values[since:]))

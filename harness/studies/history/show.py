@@ -24,7 +24,7 @@ from harness.studies.history.over_time import (
     Quantity,
 )
 
-NAMES = ("", "entries", "level", "latest", "steps")
+NAMES = ("", "entries", "median", "latest", "steps")
 SHOWN = 3  # steps of a course in the table; JSON has all
 NONE, TOO_FEW = "none", "too few to tell"
 
@@ -35,7 +35,7 @@ def print_over_time(shown: OverTime, console: Console) -> None:
             (
                 _title(course.quantity, place.entries[-1]),
                 str(len(course.values)),
-                _value(course.quantity, course.level),
+                _value(course.quantity, course.median),
                 _value(course.quantity, course.values[-1]),
                 _steps(course),
             )
@@ -47,11 +47,11 @@ def print_over_time(shown: OverTime, console: Console) -> None:
         if place.busy:
             left_out = f"{place.busy} {'entry' if place.busy == 1 else 'entries'}"
             print_lines([f"Times of {left_out} left out: the machine was busy."], console)
+    rows = sum(len(place.courses) for place in shown.places)
     lines = [
-        f"level: median since the last step. Steps were looked for in {shown.searched} of"
-        f" {plural(sum(len(place.courses) for place in shown.places), 'row')}, those of"
-        f" {shown.needed} entries or more; if all are stable, any is found with a chance of"
-        f" {100 * shown.alpha:g} % at most."
+        f"median: since the last step. {shown.searched} of {plural(rows, 'row')} have the"
+        f" {shown.needed} entries that it takes to tell a step from chance; if nothing has changed,"
+        f" any step is found with a probability of {100 * shown.alpha:g} % at most."
     ]
     print_lines(lines, console)
 
@@ -182,7 +182,7 @@ def _course_json(course: Course) -> dict[str, Any]:
             {"measured": entry.measured.isoformat(), "identity": entry.identity, "value": value}
             for entry, value in zip(course.entries, course.values, strict=True)
         ],
-        "level": course.level,
+        "median": course.median,
         "enough": course.enough,
         "steps": [
             {

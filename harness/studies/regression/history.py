@@ -45,7 +45,7 @@ def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBasel
     """Of a history the days since the last step of anything, LATEST at most; NEW is none of them.
 
     A change that has become a step of the history is accepted: it is not reported again. Until
-    then days at the new level, those that have changed beyond `limit`, are no part of the baseline,
+    then days after the change, those beyond `limit`, are no part of the baseline,
     so that it is. With fewer than three days only the latest is taken, since two do not show how
     days differ. Raises UserError where NEW or the history cannot be read.
     """

@@ -63,7 +63,7 @@ def _fastest(entry: Entry) -> str:
             slower[pair.second].add(pair.first)
     for side in entry.backends:
         if len(slower[side.backend]) == len(entry.backends) - 1:
-            return words.framework(side)
+            return words.called(entry, side)
     return ""
 
 
@@ -88,7 +88,10 @@ def _changed(entries: Sequence[Entry], shown: OverTime) -> Answer:
         )
         return open_answer(CHANGED, "Too few measurements to tell", why)
     steps.sort(key=lambda found: found[1].entry.measured, reverse=True)
-    short = f"{plural(len(steps), 'step')} found" if steps else "No step found"
+    short = "No step found"
+    if steps:
+        last = steps[0][1].entry.day
+        short = f"Yes: {plural(len(steps), 'step')} found, the last on {last}"
     aside = (
         "Step times, their ratios, and scores, each for itself:"
         f" {shown.searched} of {len(courses)} have the {shown.needed} measurements that it takes to"

@@ -11,7 +11,7 @@ from harness.studies.history.entry import Entry, Side
 from harness.studies.site import words
 
 FILTERS = ("Device", "Workload", "Backend", "Verdict")
-RATIO = Cell("Step time", "newest, to the first framework")
+RATIO = Cell("Ratio of step times", "newest measurement")
 
 
 def index_table(entries: Sequence[Entry], pages: Mapping[str, str]) -> Table:
@@ -126,8 +126,9 @@ def _measured(entry: Entry, side: Side, colour: str) -> tuple[Cell, ...]:
 
 def _ratios(entry: Entry, *more: str) -> Cell:
     """Of every other backend to the first; `more`: lines below."""
+    base = words.called(entry, entry.backends[0])
     lines = [
-        f"{words.framework(side)} {fixed(pair.ratio.value, 3)}"
+        f"{words.called(entry, side)} / {base} {fixed(pair.ratio.value, 3)}"
         for side in entry.backends[1:]
         if (pair := words.pair_of(entry, side)) and pair.ratio
     ]

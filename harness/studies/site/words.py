@@ -56,6 +56,12 @@ def versioned(side: Side) -> str:
     return f"{framework(side)} {version(side)}".strip()
 
 
+def called(entry: Entry, side: Side) -> str:
+    """ "TensorFlow"; with its version where another backend is another version of it."""
+    alike = [framework(other) for other in entry.backends].count(framework(side)) > 1
+    return versioned(side) if alike else framework(side)
+
+
 def all_versions(entry: Entry) -> str:
     """Of every backend, as parts a reader can choose by."""
     return PARTS.join(dict.fromkeys(versioned(side) for side in entry.backends))
