@@ -117,10 +117,7 @@ def _sentences(steps: Sequence[tuple[Course, HistoryStep]]) -> Iterator[Sentence
             )
         )
         what = ", ".join(apart) or "nothing that is recorded"
-        lead = f"{words.workload(step.entry)}:"
-        text = (
-            f"{in_words(course.quantity, step, step.entry)}. What else differs from the measurement"
-        )
-        yield Sentence(lead, f"{text} before: {what}.")
+        text = f"{in_words(course.quantity, step, step.entry)}. Changed with it: {what}."
+        yield Sentence(f"{words.workload(step.entry)}:", text)
     if len(steps) > SAID:
         yield Sentence("", f"{len(steps) - SAID} earlier ones: `cyclebench track` lists them.")
