@@ -272,6 +272,7 @@ def test_folders_are_searched_and_an_identity_counts_once(tmp_path):
     found = find([tmp_path / "a", tmp_path / "a" / "one.json"])
     assert [each.entry.identity for each in found.every] == ["id-2", "id-1"], "newest first"
     assert len(found.passed_over) == 1 and "study.json" in found.passed_over[0]
+    assert "1 JSON file in all" in found.passed_over[0], "links are not followed"
 
 
 def test_a_site_is_no_source_of_itself(site):

@@ -3,7 +3,8 @@
 import json
 import multiprocessing
 import os
-from shutil import copytree
+from shutil import copytree, rmtree
+from types import SimpleNamespace
 
 import bench_records
 import numpy as np
@@ -15,6 +16,7 @@ from harness.cli import main
 from harness.records.experiment import load
 from harness.report.comparison.data_files import summary
 from harness.report.comparison.findings import find
+from harness.studies.history import from_experiment
 from harness.studies.history.entry import Entry
 from harness.studies.history.file import append, read_history
 from harness.studies.history.find import entries_of
@@ -108,6 +110,25 @@ def test_a_bench_record_is_an_entry(results):
     assert one.sentence.startswith("TensorFlow takes 1.2") and one.code.revision == "abc"
 
 
+def test_seeds_of_a_ratio_are_those_of_both(tmp_path):
+    folder = build(tmp_path / "fewer", (0, 1, 2))
+    rmtree(folder / "runs" / CPU / "tf-seed2")
+    (pair,) = entries_of(folder)[CPU].pairs
+    assert pair.ratio.n == 2
+
+
+def test_a_value_is_of_a_pair_that_nothing_disturbed_if_there_is_one(built):
+    experiment = load(built)
+    rows = [
+        SimpleNamespace(quantity="step_ms_median", values={"torch": value},
+                        load=SimpleNamespace(refused=refused))
+        for value, refused in ((30.0, True), (20.0, False))
+    ]  # fmt: skip
+    assert (
+        from_experiment._side(experiment, experiment.of("torch", CPU), [], rows).step.value == 0.02
+    )
+
+
 def test_series_are_of_data_and_configuration_whatever_seeds_and_backends(tmp_path, built):
     def series(name, file=None, change=None, **arguments):
         folder = (
@@ -159,6 +180,13 @@ def test_everything_below_a_results_folder_is_tracked_once(results, tmp_path, ca
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
+def test_a_history_in_the_folder_is_no_source_of_itself(results, capsys):
+    history = results / "history.jsonl"
+    append(history, [entry(0, 0.1, 1.2)])
+    assert tracked(capsys, results, "--to", history)["already_there"] == []
+    assert len(tracked(capsys, history, "--to", results.parent / "new.jsonl")["added"]) == 4
+
+
 def test_what_has_nothing_to_track_is_refused(results, tmp_path):
     for path, says in (
         (results / "unfinished", "no complete run in it"),
@@ -167,6 +195,8 @@ def test_what_has_nothing_to_track_is_refused(results, tmp_path):
     ):
         with pytest.raises(UserError, match=says):
             find_entries([path])
+    with pytest.raises(UserError, match="A/A"):
+        find_entries([results / "bench/two.json", results / "bench/same.json"])
     with editing(results / "one/metrics.json") as record:
         record["scores"] = [row for row in record["scores"] if row["seed"] != 2]
     with pytest.raises(UserError, match="seed2: not scored yet"):
