@@ -12,7 +12,7 @@ from harness.system.untrusted import printable
 def add_track(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "track",
-        help="append what was measured to a history, and say where it steps to another level",
+        help="append what was measured to a history, and say what has changed since",
         epilog="example: cyclebench track results --to history.jsonl. What is already there is not"
         " appended again; steps that are found do not change the exit status: see `regress`.",
     )
@@ -22,7 +22,8 @@ def add_track(commands: shared.Commands) -> None:
         type=shared.path,
         nargs="+",
         metavar="RESULTS",
-        help="experiment folders, bench records, folders of these, results folders",
+        help="experiment folders, bench records, entries as JSON, histories (.jsonl), and folders"
+        " that contain them",
     )
     command.add_argument(
         "--to",
@@ -37,20 +38,20 @@ def add_track(commands: shared.Commands) -> None:
 
 def run_track(options: argparse.Namespace) -> int:
     from harness.studies.history.file import ENDING, append, is_history
-    from harness.studies.history.find import find_entries
+    from harness.studies.history.find import find
     from harness.studies.history.over_time import follow
     from harness.studies.history.show import print_over_time, tracked_json
 
     if options.to is None or not is_history(options.to):
         raise UserError(f"--to: name a file that ends in {ENDING}, as history{ENDING}")
-    found = find_entries(options.tracked)
-    added, entries = append(options.to, found.entries)
+    found = find(options.tracked, without=options.to)
+    added, entries = append(options.to, found.entries[::-1])
     shown = follow(entries)
     if options.json:
         shared.print_json(tracked_json(options.to, added, found, shown))
         return 0
-    for path, why in found.skipped:
-        shared.print_more(options, printable(f"Skipped {path}: {why}"))
+    for line in found.passed_over:
+        shared.print_more(options, printable(f"Passed over: {line}"))
     print_over_time(shown, shared.table_console(options))
     already = len(found.entries) - len(added)
     print(

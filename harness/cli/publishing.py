@@ -41,19 +41,15 @@ def add_publish(commands: shared.Commands) -> None:
 
 def run_publish(options: argparse.Namespace) -> int:
     from harness.report.formatting import plural
-    from harness.studies.site.sources import find
+    from harness.studies.history.find import find
     from harness.studies.site.write import check_target, write_site
 
     if options.check:
         return _check(options)
     check_target(options.to)
     found = find(options.sources)
-    if not found.every:
-        places = ", ".join(map(str, options.sources)) or "RESULTS"
-        raise UserError(f"publish: {places}: no entry there; name folders that `compare`, `bench`"
-                        " or `track` has written")  # fmt: skip
-    written = write_site(found.every, options.to)
-    devices = {each.entry.machine.device for each in found.every}
+    written = write_site(found, options.to)
+    devices = {entry.machine.device for entry in found.entries}
     if options.json:
         shared.print_json(
             {
@@ -66,7 +62,7 @@ def run_publish(options: argparse.Namespace) -> int:
         )
         return 0
     for line in (*found.passed_over, *written.left_out):
-        print(printable(line))
+        print(printable(f"Passed over: {line}"))
     counts = f"{plural(len(found.every), 'measurement')}, {plural(len(devices), 'device')}"
     print(f"Site: {printable(str(written.index))} ({counts}, {plural(written.pages, 'page')})")
     return 0
@@ -74,7 +70,7 @@ def run_publish(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from harness.report.formatting import plural
-    from harness.studies.site.entry_files import read_entries
+    from harness.studies.history.find import read_entries
 
     if not options.sources:
         raise UserError("publish --check: name files to check")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 # Which real images of the target domain translations are compared with in distributions.
@@ -35,13 +35,16 @@ class Metric:
     margin: float
     margin_scale: Literal["ratio", "difference"] = "difference"
 
-    def titled(self, images: int | None, reals: str = "test") -> str:
-        """The title with the number of images in place of N, where that number matters.
+    def against(self, reals: str) -> Metric:
+        """Titled by the real images compared with, as `evaluation.reals` has them: those of
+        distributions, where they are not the default. Whoever shows recorded scores needs it."""
+        if self.family != "distribution":
+            return self
+        return replace(self, title=self.title + OF_REALS[reals])
 
-        `reals`: as in the configuration; distributions say it where it is not the default.
-        """
-        title = self.title.replace("@N", f"@{images}" if images else "@N")
-        return title + OF_REALS[reals] if self.family == "distribution" else title
+    def titled(self, images: int | None) -> str:
+        """The title with the number of images in place of N, where that number matters."""
+        return self.title.replace("@N", f"@{images}" if images else "@N")
 
 
 METRICS: tuple[Metric, ...] = (

@@ -44,14 +44,19 @@ def read_record(
             raise ValueError(f"kind is {document['kind']!r}")
         return TypeAdapter(model).validate_python(prepare(document))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))[:LONGEST]
-        why = ": ".join(filter(None, [where, reason(ValueError(first["msg"]))]))
+        why = first_wrong(error)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         why = f"{type(error).__name__}: {reason(error)}"
     raise UserError(
         f"{path}: not a record of `cyclebench {kind}`, or damaged ({why}); move it elsewhere"
     )
+
+
+def first_wrong(error: ValidationError) -> str:
+    """The first thing that is wrong in a document: where, and what."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))[:LONGEST]
+    return ": ".join(filter(None, [where, reason(ValueError(first["msg"]))]))
 
 
 def read_records(folder: Path, read: Callable[[Path], Record]) -> dict[str, Record]:

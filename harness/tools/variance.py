@@ -77,6 +77,7 @@ class VarianceRow:
     compared: dict[str, tuple[PairSpread, PairSpread]]
     margin: float | None
     seed_seconds: float | None
+    reals: str  # images that distributions are compared with
 
     @property
     def last(self) -> PairSpread | None:
@@ -146,6 +147,7 @@ def _row(
         },
         margin=value,
         seed_seconds=seed_seconds(experiment, device),
+        reals=experiment.setting("evaluation.reals", "test"),
     )
 
 
@@ -275,7 +277,7 @@ def print_rows(rows: Sequence[VarianceRow], console: Console) -> None:
 
 
 def _cells(row: VarianceRow, name: str, spread: BackendSpread, first: bool) -> Sequence[str]:
-    metric = BY_NAME[row.metric]
+    metric = BY_NAME[row.metric].against(row.reals)
 
     def text(value: float | None) -> str:
         return fixed(value, metric.digits + 1, metric.scale)

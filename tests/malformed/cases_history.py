@@ -85,7 +85,7 @@ CASES = [
     Case("track: below a file", given(*TRACK[:3], "{results}/history.jsonl/x.jsonl"),
          ("cannot write there",)),
     Case("track: nothing there", given("track", "{results}/none", *TRACK[2:]),
-         ("neither an experiment folder",)),
+         ("no such file or folder",)),
     Case("track: nothing finished", unfinished, ("no complete run in it",)),
     Case("track: a damaged status", spoilt(f"{RUN}/status.json", text("{")), ("status.json",)),
     Case("track: no scores", spoilt("metrics.json", spoil.gone), ("not scored yet",)),

@@ -124,3 +124,4 @@ def _write_scores(
                     key = {"metric": metric, "direction": direction, "backend": backend}
                     scores.append({**key, "seed": seed, "step": 9, "value": value})
     write_json(folder / "metrics.json", {"scores": scores})
+    write_json(folder / "experiment.json", {"configuration": {}})

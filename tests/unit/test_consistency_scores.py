@@ -85,9 +85,13 @@ def test_scores_of_the_last_step_by_seed_and_their_paired_differences(tmp_path):
     rows = [score("torch", seed, 9, 20.0 + seed) for seed in range(5)]
     rows += [score("tf", seed, 9, 19.9 + seed) for seed in (4, 3, 2)]
     rows += [score("torch", 0, 0, 5.0), score("tf", 1, 9, None)]
+    rows.append(score("torch", 0, 9, 0.03) | {"metric": "kid_efflite0"})
     write_json(tmp_path / "metrics.json", {"scores": rows})
+    write_json(tmp_path / "experiment.json", {"configuration": {"evaluation": {"reals": "both"}}})
     scores = {name: final_scores(tmp_path, name) for name in ("torch", "tf")}
     assert scores["torch"][PSNR] == {seed: 20.0 + seed for seed in range(5)}
+    titles = {subject.metric.title for subject in scores["torch"]}
+    assert titles == {"Cycle PSNR", "KID-EffLite0 against training and test images"}
     [row] = seed_rows(scores, {"cycle_psnr": Margin(0.5)})
     assert row.differences == pytest.approx({2: 0.1, 3: 0.1, 4: 0.1})
     assert row.verdict.label == "equivalent" and row.backends == ("torch", "tf")

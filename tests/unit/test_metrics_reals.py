@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from grid_study import ONE_AXIS, build_grid
+from report_experiment import build, editing
 from test_metrics_evaluate import fake_features, pictures, rows, silent, write_experiment
 
+from harness.cli import main
 from harness.config.experiment import load_experiment
 from harness.config.metric_table import BY_NAME
 from harness.metrics import evaluate as module
@@ -11,7 +14,11 @@ from harness.metrics.evaluate import evaluate
 from harness.metrics.frechet import frechet_distance
 from harness.metrics.kid import kid
 from harness.metrics.scoring import spaced
-from harness.records.experiment import with_later_keys
+from harness.records.experiment import load, with_later_keys
+from harness.report.comparison.scores import metric_rows
+from harness.report.comparison.tensorboard import event_files
+from harness.studies.grid.findings import find
+from harness.studies.grid.record import read_record
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, write_arrays, write_json
 
@@ -113,10 +120,10 @@ def test_the_choice_names_another_experiment_and_a_wrong_one_is_refused():
 
 def test_titles_say_which_reals_where_they_are_not_the_default():
     fid, psnr = BY_NAME["fid"], BY_NAME["cycle_psnr"]
-    assert fid.titled(120) == fid.titled(120, "test") == "FID@120"
-    assert fid.titled(120, "train") == "FID@120 against training images"
-    assert fid.titled(None, "both") == "FID@N against training and test images"
-    assert psnr.titled(None, "train") == psnr.title
+    assert fid.titled(120) == fid.against("test").titled(120) == "FID@120"
+    assert fid.against("train").titled(120) == "FID@120 against training images"
+    assert fid.against("both").titled(None) == "FID@N against training and test images"
+    assert psnr.against("train") == psnr
 
 
 def test_a_record_from_before_the_key_is_read_with_what_was_done_then():
@@ -124,3 +131,24 @@ def test_a_record_from_before_the_key_is_read_with_what_was_done_then():
     assert with_later_keys(old) == {**old, "evaluation": {"images": 40, "reals": "test"}}
     assert with_later_keys({"evaluation": {"reals": "both"}}) == {"evaluation": {"reals": "both"}}
     assert with_later_keys({"data": {}}) == {"data": {}} and "reals" not in old["evaluation"]
+
+
+def test_whatever_shows_recorded_scores_says_which_reals(tmp_path, capsys):
+    folder = build(tmp_path / "one", seeds=(0, 1, 2))
+    with editing(folder / "experiment.json") as record:
+        record["configuration"]["evaluation"]["reals"] = "train"
+    experiment = load(folder)
+    titles = {row.metric.name: row.metric.title for row in metric_rows(experiment)}
+    assert titles["kid_efflite0"] == "KID-EffLite0 against training images"
+    assert titles["cycle_psnr"] == "Cycle PSNR"
+    assert main(["variance", str(folder)]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "against" in shown and "images" in shown
+    files = b"".join(event_files(experiment).values())
+    assert b"KID-EffLite0 against training images ab" in files and b"PSNR against" not in files
+    grid = build_grid(tmp_path / "grid", ONE_AXIS)
+    for number in range(3):
+        with editing(tmp_path / "grid" / f"cell-{number}" / "experiment.json") as record:
+            record["configuration"]["evaluation"]["reals"] = "train"
+    kid, psnr = find(read_record(grid)).metrics
+    assert kid.title == "KID-EffLite0 against training images" and psnr == BY_NAME["cycle_psnr"]

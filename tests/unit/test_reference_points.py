@@ -67,6 +67,9 @@ def _size(shape):
         ("what: somebody's CycleGAN", "whatever: x", "a-point: .*what"),
         ("value: 64.5", "value: -1", "a-point: value"),
         ("value: 64.5", "value: '64.5'", "a-point: value"),
+        ("value: 64.5", "value: 0", "a-point: value"),
+        ("metric: fid", "metric: step_ms", "a-point: .*direction: FID has one, nothing else"),
+        ("value: 64.5", "value: 64.5\n  why: no reason", "a-point: .*why"),
         ("direction: ab", "direction: horse", "a-point: direction"),
         ("  direction: ab\n", "", "a-point: .*direction: FID has one"),
         ("  dataset: horse2zebra\n", "", "a-point: .*dataset: FID is of one"),
@@ -96,6 +99,9 @@ def test_differences_of_protocols_are_said_in_words():
     assert text.endswith("Not stated: Inception weights and generator.")
     other = differing(point, OWN | {"epochs": 20, "size": 64})
     assert "epochs 200 (here 20)" in other and "pixels 256 (here 64)" in other
+    both = point.protocol.model_copy(update={"steps": 5})
+    text = differing(point.model_copy(update={"protocol": both}), OWN)
+    assert "steps 5 (here 2,800)" in text and "epochs" not in text
     same = differing(point, OWN | {"images": 140, "reals": "both"})
     assert same.startswith("The same as far as it is stated. Not stated")
     unchecked = point.model_copy(update={"checked": False, "why": "no access", "device": "a V100"})

@@ -16,10 +16,10 @@ from harness.report.formatting import MISSING
 from harness.report.page import Cell, Section, text_table
 from harness.report.page import Page as PageValue
 from harness.report.render import page_html
+from harness.studies.history.find import find, read_entries
 from harness.studies.site import pages, plots, reports, words
 from harness.studies.site import write as write_module
-from harness.studies.site.entry_files import read_entries
-from harness.studies.site.sources import find
+from harness.studies.site.answers import device_answers
 from harness.studies.site.tables import backend_table, index_table
 from harness.studies.timing.record_files import write_record
 from harness.system.errors import UserError
@@ -96,7 +96,7 @@ def test_numbers_are_those_of_the_entry():
     assert details(table, "Ratio")[1] == "[1.080,\u00a01.320]"
     assert texts(table, "KID →") == ["30.0"] * 2 and texts(table, "KID ←") == ["60.0"] * 2
     assert details(table, "KID →")[0].splitlines() == [
-        "[27.0,\u00a033.0]", "floor 1.0", "untranslated 50.0"
+        "[27.0,\u00a033.0]", "floor\u00a01.0", "untranslated\u00a050.0"
     ]  # fmt: skip
     assert texts(table, "Verdict") == [MISSING, "equivalent · cannot tell yet"]
     assert "KID-EffLite0 ← cannot tell yet" in details(table, "Verdict")[1]
@@ -111,7 +111,7 @@ def test_what_is_not_known_is_a_dash():
     table = backend_table([type(entry()).model_validate(bare)], {})
     for name in ("Step, ms", "Ratio", "KID →", "KID ←", "Verdict", "Memory", "Energy"):
         assert texts(table, name) == [MISSING] * 2, name
-    assert texts(table, "Data set") == [words.NOISE] * 2
+    assert texts(table, "Workload") == [f"{words.NOISE} · quick"] * 2
 
 
 def test_an_estimate_without_an_interval_says_of_how_many_it_is():
@@ -142,7 +142,7 @@ def test_across_devices_workloads_on_most_devices_come_first_and_quick_ones_in_t
     [across] = [page for page in pages.make_pages(every, {}) if page.file == "across.html"]
     table = across.page.sections[0].content[-1]
     assert texts(table, "Device") == ["quick", "quick", "slow", "slow", "slow"]
-    assert texts(table, "Preset") == ["quick"] * 3 + ["paper"] * 2
+    assert texts(table, "Workload") == ["seasons · quick"] * 3 + ["seasons · paper"] * 2
 
 
 def test_names_are_shown_as_they_are_and_do_nothing(tmp_path):
@@ -187,6 +187,77 @@ def test_versions_are_those_of_the_framework_and_are_not_said_twice():
     assert words.versioned(unknown) == "Another"
 
 
+# ------------------------------------------------------------------------------------- answers
+
+
+def with_ratio(number, low, high, **changed):
+    given = document(number, **changed)
+    for pair in given["pairs"]:
+        pair["ratio"] = {"value": (low + high) / 2, "low": low, "high": high, "n": 5}
+    return type(entry()).model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "short"),
+    [
+        (1.1, 1.3, "PyTorch"),
+        (0.7, 0.9, "TensorFlow"),
+        (0.9, 1.3, "Not decided: intervals contain 1"),
+    ],
+)
+def test_a_framework_is_faster_where_the_whole_interval_says_so(low, high, short):
+    [faster, _] = device_answers([with_ratio(2, low, high), with_ratio(1, 3.0, 4.0)])
+    assert faster.short == short and faster.tone == ("open" if "Not" in short else "yes")
+    [sentence] = faster.sentences
+    assert sentence.lead == "seasons, quick, 2026-01-03:", "the newest"
+    value = f"{(low + high) / 2:.2f} times [{low:.2f},\u00a0{high:.2f}]"
+    assert sentence.text == f"TensorFlow 2.21.0: {value} the step time of PyTorch 2.13.0."
+
+
+def test_workloads_are_counted_and_the_fastest_of_three_beats_both_others():
+    every = [with_ratio(3, 1.1, 1.3), with_ratio(2, 0.9, 1.3, preset="paper"),
+             with_ratio(1, 0.7, 0.8, preset="hour")]  # fmt: skip
+    short = "PyTorch in 1 of 3 workloads, TensorFlow in 1 of 3 workloads and not decided in 1"
+    assert device_answers(every)[0].short == short
+    three = {"backends": ("torch", "tf", "jax")}
+    assert device_answers([with_ratio(1, 1.1, 1.3, **three)])[0].short == "PyTorch"
+    # TensorFlow and JAX beat PyTorch, and have not been compared.
+    assert "Not decided" in device_answers([with_ratio(1, 0.7, 0.8, **three)])[0].short
+    versions = {"backends": ("tf", "tf@2.20.0"), "versions": {"tf@2.20.0": "2.20.0"}}
+    assert device_answers([with_ratio(1, 1.1, 1.3, **versions)])[0].short == "TensorFlow 2.21.0"
+    table = index_table([with_ratio(1, 1.1, 1.3, **versions)], {"A CPU, 2 threads": "a.html"})
+    assert texts(table, "Ratio of step times") == ["TensorFlow 2.20.0 / TensorFlow 2.21.0 1.200"]
+    alone = entry(1).model_copy(update={"pairs": ()})
+    assert device_answers([alone])[0].short == "Not measured"
+
+
+def over_weeks(count, step_at=None):
+    """TensorFlow's ratio; from `step_at` on 10 % more, with another version."""
+    made = []
+    for number in range(count):
+        after = step_at is not None and number >= step_at
+        ratio = (1.2 + 0.001 * (number % 3)) * (1.1 if after else 1.0)
+        version = "2.22.0" if after else "2.21.0"
+        made.append(with_ratio(number, ratio - 0.01, ratio + 0.01, versions={"tf": version}))
+    return made[::-1]
+
+
+def test_what_changed_is_said_with_the_versions_that_changed_with_it():
+    [_, changed] = device_answers(over_weeks(40, step_at=25))
+    assert changed.short == "Yes: 1 step found, the last on 2026-01-26" and changed.tone == "no"
+    [sentence] = changed.sentences
+    assert "step time relative, TensorFlow / PyTorch, +10." in sentence.text
+    assert sentence.text.endswith("Changed with it: versions.tensorflow 2.21.0 (now 2.22.0).")
+
+
+def test_no_step_is_not_said_to_be_none_and_too_few_tell_nothing():
+    [_, changed] = device_answers(over_weeks(40))
+    assert (changed.short, changed.tone) == ("No step found", "open") and not changed.sentences
+    [_, changed] = device_answers(over_weeks(5))
+    assert changed.short == "Too few measurements to tell"
+    assert "there are 5 at most" in changed.sentences[0].text
+
+
 # ------------------------------------------------------------------------------------- sources
 
 
@@ -201,10 +272,12 @@ def test_folders_are_searched_and_an_identity_counts_once(tmp_path):
     found = find([tmp_path / "a", tmp_path / "a" / "one.json"])
     assert [each.entry.identity for each in found.every] == ["id-2", "id-1"], "newest first"
     assert len(found.passed_over) == 1 and "study.json" in found.passed_over[0]
+    assert "1 JSON file in all" in found.passed_over[0], "links are not followed"
 
 
 def test_a_site_is_no_source_of_itself(site):
-    assert find([site]).every == ()
+    with pytest.raises(UserError, match="no measurement there"):
+        find([site])
     assert len(find([site / "history.jsonl"]).every) == 130
 
 
@@ -225,6 +298,7 @@ def spoiled(path, text):
         (lambda given: given["backends"][1]["step"].update(low=9), "backends.1.step"),
         (lambda given: given["backends"][1].update(backend="torch"), "backends"),
         (lambda given: given.update(measured="2026-01-01T00:00:00"), "measured"),
+        (lambda given: given.update(measured="0001-01-01T00:00:00+14:00"), "measured"),
         (lambda given: given["pairs"][0].update(second="jax"), "pairs"),
     ],
 )
@@ -468,7 +542,7 @@ def test_the_ends_of_what_an_entry_can_hold_are_shown(tmp_path):
     ends = [document(number, device=" \x00\n\u202e") for number in range(3)]
     for given, day, value in zip(
         ends,
-        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-01-01T00:00:00Z"),
+        ("1970-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "2026-01-01T00:00:00Z"),
         (1e15, -1e15, 0.0),
         strict=True,
     ):
@@ -481,4 +555,4 @@ def test_the_ends_of_what_an_entry_can_hold_are_shown(tmp_path):
     write(tmp_path / "h.jsonl", *ends)
     assert publish(tmp_path / "h.jsonl", "--to", tmp_path / "site") == 0
     [page] = html(tmp_path / "site", "device-*.html")
-    assert "0001-01-01" in page and "9999-12-31" in page and page.count("data:image/png") == 2
+    assert "1970-01-01" in page and "2999-12-31" in page and page.count("data:image/png") == 2

@@ -142,6 +142,29 @@ def test_three_against_three_have_no_interval():
     assert shift(np.zeros(3), np.ones(9)).low == 1.0
 
 
+def test_the_chance_of_the_most_extreme_is_not_zero():
+    assert steps._chance(np.inf, 20) == 1 / (steps.ORDERS + 1)
+
+
+def test_an_end_of_a_stretch_where_nothing_changes_is_no_step():
+    noise = NOISE * np.random.default_rng(12).standard_normal(38)
+    values = np.repeat([0.0, 1.0], [20, 18]) + noise
+    assert steps._real_cuts(values, steps._Stretch(20, 35, 0.0), 0.05) == [20]
+
+
+def test_what_is_beside_a_step_shares_its_level():
+    rng = np.random.default_rng(13)
+
+    def half(low, high):
+        while not low < steps._strongest(part := rng.standard_normal(30)).chance < high:
+            pass
+        return part
+
+    before, clear = half(0.5, 1.0), half(0.0, 0.02)
+    assert places(np.r_[before, 100 + half(0.03, 0.045)]) == [30]
+    assert len(places(np.r_[before, 100 + clear])) > 1
+
+
 def test_the_simulation_counts_what_it_should(monkeypatch):
     monkeypatch.setattr(step_studies, "SHAPES", ((20, 10), (40, 3)))
     rows = power_rows(10, lambda *_: None)

@@ -3,8 +3,8 @@
 import json
 import multiprocessing
 import os
-from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
+from types import SimpleNamespace
 
 import bench_records
 import numpy as np
@@ -16,9 +16,11 @@ from harness.cli import main
 from harness.records.experiment import load
 from harness.report.comparison.data_files import summary
 from harness.report.comparison.findings import find
+from harness.studies.history import from_experiment
 from harness.studies.history.entry import Entry
 from harness.studies.history.file import append, read_history
-from harness.studies.history.find import entries_of, find_entries
+from harness.studies.history.find import entries_of
+from harness.studies.history.find import find as find_entries
 from harness.studies.history.over_time import follow
 from harness.studies.timing.record_files import write_record
 from harness.system.errors import UserError
@@ -108,6 +110,25 @@ def test_a_bench_record_is_an_entry(results):
     assert one.sentence.startswith("TensorFlow takes 1.2") and one.code.revision == "abc"
 
 
+def test_seeds_of_a_ratio_are_those_of_both(tmp_path):
+    folder = build(tmp_path / "fewer", (0, 1, 2))
+    rmtree(folder / "runs" / CPU / "tf-seed2")
+    (pair,) = entries_of(folder)[CPU].pairs
+    assert pair.ratio.n == 2
+
+
+def test_a_value_is_of_a_pair_that_nothing_disturbed_if_there_is_one(built):
+    experiment = load(built)
+    rows = [
+        SimpleNamespace(quantity="step_ms_median", values={"torch": value},
+                        load=SimpleNamespace(refused=refused))
+        for value, refused in ((30.0, True), (20.0, False))
+    ]  # fmt: skip
+    assert (
+        from_experiment._side(experiment, experiment.of("torch", CPU), [], rows).step.value == 0.02
+    )
+
+
 def test_series_are_of_data_and_configuration_whatever_seeds_and_backends(tmp_path, built):
     def series(name, file=None, change=None, **arguments):
         folder = (
@@ -142,11 +163,12 @@ def test_everything_below_a_results_folder_is_tracked_once(results, tmp_path, ca
     history = tmp_path / "new" / "history.jsonl"
     first = tracked(capsys, results, "--to", history)
     assert len(first["added"]) == 3 and first["already_there"] == []
-    skipped = {Path(each["path"]).name: each["why"] for each in first["skipped"]}
-    assert "no complete run" in skipped["unfinished"] and "A/A" in skipped["same.json"]
+    same, unfinished = sorted(first["passed_over"])
+    assert "same.json: one backend against itself (A/A)" in same
+    assert "unfinished: no complete run" in unfinished
     content = history.read_bytes()
     again = tracked(capsys, results, "--to", history)
-    assert again["added"] == [] and again["already_there"] == first["added"]
+    assert again["added"] == [] and sorted(again["already_there"]) == sorted(first["added"])
     assert history.read_bytes() == content
     # Copies are no new measurements, wherever they lie and however old they say they are.
     copytree(results / "one", tmp_path / "copy")
@@ -158,15 +180,23 @@ def test_everything_below_a_results_folder_is_tracked_once(results, tmp_path, ca
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
+def test_a_history_in_the_folder_is_no_source_of_itself(results, capsys):
+    history = results / "history.jsonl"
+    append(history, [entry(0, 0.1, 1.2)])
+    assert tracked(capsys, results, "--to", history)["already_there"] == []
+    assert len(tracked(capsys, history, "--to", results.parent / "new.jsonl")["added"]) == 4
+
+
 def test_what_has_nothing_to_track_is_refused(results, tmp_path):
     for path, says in (
         (results / "unfinished", "no complete run in it"),
         (results / "bench/same.json", "A/A"),
-        (tmp_path, "neither an experiment folder nor a bench record"),
-        (tmp_path / "none", "neither an experiment folder nor a bench record"),
+        (tmp_path / "none", "none: no such file or folder"),
     ):
         with pytest.raises(UserError, match=says):
             find_entries([path])
+    with pytest.raises(UserError, match="A/A"):
+        find_entries([results / "bench/two.json", results / "bench/same.json"])
     with editing(results / "one/metrics.json") as record:
         record["scores"] = [row for row in record["scores"] if row["seed"] != 2]
     with pytest.raises(UserError, match="seed2: not scored yet"):
@@ -177,7 +207,9 @@ def test_nothing_is_written_for_a_damaged_record(results, tmp_path, capsys):
     (results / "bench/broken.json").write_text("{")
     assert track(results, "--to", tmp_path / "history.jsonl") == 2
     said = capsys.readouterr().err
-    assert "broken.json: not a record" in said and not (tmp_path / "history.jsonl").exists()
+    assert (
+        "broken.json: cannot be read as JSON" in said and not (tmp_path / "history.jsonl").exists()
+    )
 
 
 # ------------------------------------------------------------------------------------- the file
@@ -298,7 +330,7 @@ def test_a_step_is_found_whatever_the_order_of_the_lines():
         (step,) = relative.steps
         assert step.entry.identity == "s-18" and step.before.identity == "s-17"
         assert step.change.low < 1.05 < step.change.high
-        assert relative.level == pytest.approx(1.26, rel=0.01)
+        assert relative.median == pytest.approx(1.26, rel=0.01)
         (step,) = found["step time", ("tf",)].steps
         assert step.entry.identity == "s-18"
 
@@ -365,7 +397,7 @@ def test_what_is_printed_and_what_is_json(results, tmp_path, capsys):
     assert track(results / "bench", "--to", history) == 0
     said = capsys.readouterr().out
     assert "on 2026-05-11 (0000012)" in said and "+5." in said and "none" in said
-    assert "any is found with a chance of 5 % at most" in said
+    assert "any step is found with a probability of 5 % at most" in said
 
 
 def test_texts_of_a_history_are_not_obeyed(results, tmp_path, capsys):

@@ -276,5 +276,5 @@ def _score_panel(
         if level is not None:
             axis.axhline(level * metric.scale, color=GUIDE, linewidth=1, linestyle=dash)
     reals = experiment.setting("evaluation.reals", "test")
-    title = f"{metric.titled(beside.get('n'), reals)} {metric.unit}".strip()
+    title = f"{metric.against(reals).titled(beside.get('n'))} {metric.unit}".strip()
     axis.set_title(f"{title}: {experiment.path(direction)}", loc="left", parse_math=False)

@@ -104,7 +104,6 @@ class MetricRow:
     identity_baseline: float | None
     baselines: Mapping[str, float]  # of images no model has made, by name in BASELINES
     images: int | None  # test images scored
-    reals: str = "test"  # that distributions are compared with
     comparisons: int = 1  # with the first backend, among which a primary verdict stands (Holm)
 
     @property
@@ -115,7 +114,7 @@ class MetricRow:
     @property
     def title(self) -> str:
         """The metric's name with the number of images, and which real ones, where that matters."""
-        return self.metric.titled(self.images, self.reals)
+        return self.metric.titled(self.images)
 
     @property
     def margin_text(self) -> str:
@@ -251,7 +250,7 @@ def _row(
     paired = paired_scores(scores, pair, {seed: last[seed] for seed in usable})
     beside = reference(experiment, metric.name, direction)
     return MetricRow(
-        metric=metric,
+        metric=metric.against(evaluation.get("reals") or "test"),
         direction=direction,
         device=device,
         scores={
@@ -271,7 +270,6 @@ def _row(
         identity_baseline=beside.get("identity_baseline"),
         baselines={name: value for name in BASELINES if (value := beside.get(name)) is not None},
         images=scores[0]["n"] if scores else None,
-        reals=evaluation.get("reals") or "test",
     )
 
 

@@ -203,7 +203,8 @@ def _configuration(experiment: ExperimentFolder, run: RunRecord) -> list[Entry]:
             settings[key] = float(value)
     scored = {row["metric"] for row in experiment.metrics.get("scores", [])}
     columns = {}
-    for metric in METRICS:
+    reals = experiment.setting("evaluation.reals", "test")
+    for metric in (metric.against(reals) for metric in METRICS):
         if metric.name in scored:
             for direction in DIRECTIONS:
                 better = "↓" if metric.better == "lower" else "↑"

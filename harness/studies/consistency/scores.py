@@ -93,6 +93,8 @@ def final_scores(folder: Path, backend: str) -> Scores:
         row for row in read_json(folder / "metrics.json")["scores"] if row["backend"] == backend
     ]
     last = max((row["step"] for row in rows), default=0)
+    evaluation = read_json(folder / "experiment.json")["configuration"].get("evaluation") or {}
+    reals = evaluation.get("reals") or "test"
     scores: dict[Subject, BySeed] = {}
     for metric in METRICS:
         for direction in DIRECTIONS:
@@ -105,7 +107,7 @@ def final_scores(folder: Path, backend: str) -> Scores:
                 and math.isfinite(row["value"])
             }
             if by_seed:
-                scores[Subject(metric, direction)] = by_seed
+                scores[Subject(metric.against(reals), direction)] = by_seed
     return scores
 
 

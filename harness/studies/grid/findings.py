@@ -121,9 +121,16 @@ class GridFindings:
 
 def find(study: StudyRecord) -> GridFindings:
     cells = tuple(_cell(study, record) for record in study.cells)
-    scored = {row.metric.name for cell in cells for row in cell.rows}
+    scored: dict[str, set[Metric]] = {}
+    for row in (row for cell in cells for row in cell.rows):
+        scored.setdefault(row.metric.name, set()).add(row.metric)
     wanted = study.report.metrics or DEFAULT_METRICS
-    metrics = tuple(BY_NAME[name] for name in wanted if name in scored)
+    # Cells that compare with different real images say so in the settings they differ by.
+    metrics = tuple(
+        next(iter(scored[name])) if len(scored[name]) == 1 else BY_NAME[name]
+        for name in wanted
+        if name in scored
+    )
     titles = {name: name for name in study.backends}
     for cell in cells:
         if cell.experiment is not None:
@@ -189,11 +196,12 @@ def _cell(study: StudyRecord, record: CellRecord) -> CellFindings:
 
 
 def _judge(cells: tuple[CellFindings, ...], metrics: tuple[Metric, ...]) -> tuple[Judged, ...]:
+    names = {metric.name for metric in metrics}
     rows = [
         (cell, row)
         for cell in cells
         for row in cell.rows
-        if row.metric in metrics and len(row.scores) == 2 and row.gaps
+        if row.metric.name in names and len(row.scores) == 2 and row.gaps
     ]
     count = sum(row.verdict is not None and row.seeds >= MINIMUM_SEEDS for _, row in rows)
     judged = []

@@ -48,11 +48,9 @@ def score_table(findings: GridFindings, metric: Metric) -> Table:
         for cell in findings.cells
         for direction in DIRECTIONS
     ]
-    rows_of_metric = [row for cell in findings.cells for row in cell.rows if row.metric == metric]
-    images = {row.images for row in rows_of_metric}
-    reals = {row.reals for row in rows_of_metric}
-    count = images.pop() if len(images) == 1 else None
-    title = metric.titled(count, reals.pop() if len(reals) == 1 else "test")
+    of_metric = (row for cell in findings.cells for row in cell.rows)
+    images = {row.images for row in of_metric if row.metric.name == metric.name}
+    title = metric.titled(images.pop() if len(images) == 1 else None)
     return Table(tuple(header), tuple(rows), f"{title} {metric.unit} {arrow}".replace("  ", " "))
 
 

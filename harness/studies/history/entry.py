@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from harness.statistics.intervals import Interval
+from harness.system.errors import UserError
+
+MOST_TEXT, MOST_WORDS = 300, 2000  # characters
 # Far beyond whatever is measured, and safe to add up, to draw and to write.
 Number = Annotated[float, Field(strict=True, ge=-1e15, le=1e15)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=1e15)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
-Text = Annotated[str, Field(strict=True, max_length=300)]
+Text = Annotated[str, Field(strict=True, max_length=MOST_TEXT)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
-Words = Annotated[str, Field(strict=True, max_length=2000)]
+Words = Annotated[str, Field(strict=True, max_length=MOST_WORDS)]
+# No clock is off by more, and every calendar has these days in every time zone.
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1970, 3000))
+Moment = Annotated[AwareDatetime, Field(ge=FIRST, lt=LAST)]
+
+
+class NoEntry(UserError):
+    """Something of this program that is whole, and holds no measurement of two backends."""
 
 
 class EntryPart(BaseModel):
@@ -35,6 +47,17 @@ class EntryEstimate(EntryPart):
     low: Number | None = None
     high: Number | None = None
     n: Count
+
+    @classmethod
+    def of(cls, interval: Interval, n: int) -> EntryEstimate | None:
+        """None where there is no value."""
+        if interval.value is None:
+            return None
+        return cls(value=interval.value, low=interval.low, high=interval.high, n=n)
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.value, self.low, self.high)
 
     @model_validator(mode="after")
     def _is_an_interval(self) -> EntryEstimate:
@@ -128,7 +151,7 @@ class Entry(EntryPart):
     schema_version: Literal[1] = 1
     kind: Literal["comparison", "bench"]
     identity: Name
-    measured: AwareDatetime
+    measured: Moment
     series: Name
     dataset: Name | None
     preset: Name
@@ -154,6 +177,11 @@ class Entry(EntryPart):
             if pair.first == pair.second or not {pair.first, pair.second} <= set(names):
                 raise ValueError(f"pairs: {pair.first}, {pair.second}: not two of the backends")
         return self
+
+    @property
+    def day(self) -> str:
+        """ "2026-11-26", in UTC."""
+        return self.measured.astimezone(timezone.utc).date().isoformat()
 
     def line(self) -> str:
         """One line of a history."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.studies.history.entry import Entry
-from harness.studies.history.parts import in_short
+from harness.studies.study import first_wrong
 from harness.system.errors import UserError
 from harness.system.files import MOST_JSON, write_bytes
 from harness.system.lock import locked
@@ -81,7 +81,7 @@ def _entries(path: Path, content: bytes) -> list[Entry]:
         try:
             entry = _entry(line)
         except (ValueError, TypeError) as error:
-            why = in_short(error) if isinstance(error, ValidationError) else reason(error)
+            why = first_wrong(error) if isinstance(error, ValidationError) else reason(error)
             raise UserError(
                 f"{path}:{number}: not an entry of a history ({why}); restore the line, or take it"
                 " out"

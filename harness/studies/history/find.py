@@ -1,89 +1,171 @@
-"""Entries of whatever a results folder holds."""
+"""Entries in what a user names: experiment folders, files with entries, folders of these."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness.records.experiment import load
-from harness.records.run import find_runs
-from harness.studies.history.entry import Entry
-from harness.studies.history.from_bench import entry_of_bench
-from harness.studies.history.from_experiment import entries_of_experiment
-from harness.studies.timing.record_files import is_bench, read_record
+from pydantic import ValidationError
+
+from harness.report.formatting import plural
+from harness.studies.history.entry import Entry, NoEntry
+from harness.studies.history.file import ENDING, is_history, read_history
+from harness.studies.history.from_bench import entry_of_bench, read_bench
+from harness.studies.history.from_experiment import entries_of_experiment, load_finished
+from harness.studies.study import first_wrong
 from harness.system.errors import UserError
+from harness.system.files import MOST_JSON
 from harness.system.provenance import slug
-from harness.system.untrusted import is_file, is_folder, reason
+from harness.system.untrusted import check_file, is_file, is_folder, parse_json, reason
+
+SITE = "site.json"  # of a folder that `publish` has written
+# Folders of a results folder that hold no finished record.
+WITHOUT = ("unfinished", "logs", "figures", "runs", "units")
+ADVICE = "`cyclebench track RESULTS --to FILE` writes entries"
 
 
 @dataclass(frozen=True)
-class FoundEntries:
-    """`skipped`: paths that have nothing to track, with the reason."""
+class FoundEntry:
+    """`report`: report.html beside what the entry was made from, if there is one."""
 
-    entries: tuple[Entry, ...]
-    skipped: tuple[tuple[Path, str], ...]
+    entry: Entry
+    report: Path | None = None
 
 
-def find_entries(paths: Iterable[Path]) -> FoundEntries:
-    """Of experiment folders, bench records, folders of these, and results folders.
+@dataclass(frozen=True)
+class Found:
+    """`every`: newest first, one of an identity. `passed_over`: what holds none, a line each."""
 
-    In a results folder experiments that have not finished are skipped, and in a folder of benches
-    those of a backend against itself; where they are all, or are named, it is a UserError. So is
-    every damaged record, and a path with nothing of the kind.
+    every: tuple[FoundEntry, ...]
+    passed_over: tuple[str, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(each.entry for each in self.every)
+
+
+def find(places: Sequence[Path], without: Path | None = None) -> Found:
+    """Everything in files and folders, and in the folders below them, but for the file `without`.
+
+    In a folder what holds no entry is passed over: JSON files of another kind, experiments that
+    have not finished, benches of one backend against itself. Raises UserError naming what is
+    damaged, what is named and holds none, and where there is no entry at all.
     """
-    entries: list[Entry] = []
-    skipped: list[tuple[Path, str]] = []
-    for path in paths:
-        try:
-            found = list(_measured(path))
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot look there ({reason(error)}); check its rights"
-            ) from None
-        if not found:
-            raise UserError(
-                f"{path}: neither an experiment folder nor a bench record, nor a folder of them"
-            )
-        reasons = [(each, why) for each in found if (why := why_nothing(each))]
-        if len(reasons) == len(found):
-            raise UserError(f"{reasons[0][0]}: {reasons[0][1]}")
-        skipped += reasons
-        passed_over = {each for each, _ in reasons}
-        for each in found:
-            if each not in passed_over:
-                entries += entries_of(each).values()
-    return FoundEntries(tuple(entries), tuple(skipped))
+    by_identity: dict[str, FoundEntry] = {}
+    reasons: list[str] = []
+    others: list[Path] = []
+    for place in places:
+        for path, report in _candidates(place):
+            if without and path.absolute() == without.absolute():
+                continue
+            if path != place and path.suffix == ".json" and not _is_measurement(_document(path)):
+                others.append(path)
+                continue
+            try:
+                entries = read_entries(path)
+            except NoEntry as error:
+                if path == place:
+                    raise
+                reasons.append(str(error))
+                continue
+            for entry in entries:
+                known = by_identity.get(entry.identity)
+                if known is None or (known.report is None and report):
+                    by_identity[entry.identity] = FoundEntry(entry, report)
+    if others:
+        count = plural(len(others), "JSON file")
+        reasons.append(f"{others[0]}: no measurement ({count} in all)")
+    if not by_identity:
+        named = ", ".join(map(str, places)) or "RESULTS"
+        raise UserError(
+            reasons[0] if reasons else f"{named}: no measurement there; name folders that"
+            " `compare`, `bench` or `track` has written"
+        )  # fmt: skip
+    every = sorted(by_identity.values(), key=lambda each: each.entry.identity)
+    every.sort(key=lambda each: each.entry.measured, reverse=True)
+    return Found(tuple(every), tuple(reasons))
+
+
+def read_entries(path: Path) -> list[Entry]:
+    """Of an experiment folder or of one file.
+
+    Raises NoEntry where there is none, UserError naming file and key of what is damaged.
+    """
+    if is_history(path):
+        return read_history(path)
+    document = None if _is_experiment(path) else _document(path)
+    if document is None or "starts" in document:
+        return list(entries_of(path).values())
+    if not _is_measurement(document):
+        raise NoEntry(f"{path}: kind: neither an entry nor a bench record; {ADVICE}")
+    try:
+        return [Entry.model_validate(document)]
+    except ValidationError as error:
+        raise UserError(f"{path}: not an entry ({first_wrong(error)}); {ADVICE}") from None
 
 
 def entries_of(path: Path) -> dict[str, Entry]:
     """Of one experiment folder, or of one bench record; by the device's slug."""
-    if is_file(path):
-        entry = entry_of_bench(path, read_record(path))
-        return {slug(entry.machine.device): entry}
-    return entries_of_experiment(load(path))
+    if not is_file(path):
+        return entries_of_experiment(load_finished(path))
+    entry = entry_of_bench(path, read_bench(path))
+    return {slug(entry.machine.device): entry}
 
 
-def _measured(path: Path) -> Iterator[Path]:
-    """Experiment folders and bench records."""
-    if is_file(path) or is_file(path / "experiment.json"):
-        yield path
-    elif not is_folder(path):
-        return
-    elif is_bench(path) and path.name != "scaling":
-        yield from sorted(path.glob("*.json"))
+def _candidates(place: Path) -> Iterator[tuple[Path, Path | None]]:
+    """Experiment folders and files that may hold entries, with the reports beside them."""
+    if _is_experiment(place):
+        yield place, _report(place)
+    elif is_folder(place):
+        yield from _within(place)
+    elif is_file(place):
+        yield place, None
     else:
-        for folder in sorted(path.iterdir()):
-            if is_file(folder / "experiment.json"):
-                yield folder
-        if is_folder(path / "bench"):
-            yield from sorted((path / "bench").glob("*.json"))
+        raise UserError(f"{place}: no such file or folder; name one that there is")
 
 
-def why_nothing(path: Path) -> str:
-    """Why there is nothing to track; empty where there is something."""
-    if is_file(path):
-        same = read_record(path).same
-        return "one backend against itself (A/A); give a record of two" if same else ""
-    complete = any(run.complete for run in find_runs(path))
-    return "" if complete else "no complete run in it; finish one first"
+def _within(folder: Path) -> Iterator[tuple[Path, Path | None]]:
+    if is_file(folder / SITE):
+        return
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror})") from None
+    for path in paths:
+        if _is_experiment(path):
+            yield path, _report(path)
+        elif path.is_dir():
+            # Links could lead in circles.
+            if not (path.is_symlink() or path.name.startswith(".") or path.name in WITHOUT):
+                yield from _within(path)
+        elif path.suffix in (".json", ENDING):
+            yield path, _report(folder)
+
+
+def _is_experiment(folder: Path) -> bool:
+    return is_file(folder / "experiment.json")
+
+
+def _report(folder: Path) -> Path | None:
+    return folder / "report.html" if is_file(folder / "report.html") else None
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    """Of any JSON; of what is no object nothing. Raises UserError."""
+    try:
+        check_file(path, MOST_JSON)
+        document = parse_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read as JSON ({reason(error)}); correct it or remove it"
+        ) from None
+    return document if isinstance(document, dict) else {}
+
+
+def _is_measurement(document: Mapping[str, Any]) -> bool:
+    """Whether it says that it is one."""
+    return document.get("kind") in ("comparison", "bench")

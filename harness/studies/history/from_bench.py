@@ -6,21 +6,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.statistics.intervals import Interval
-from harness.studies.history.entry import Entry, EntryEstimate, EntryPair, Side, digest
+from harness.studies.history.entry import (
+    MOST_WORDS,
+    Entry,
+    EntryEstimate,
+    EntryPair,
+    NoEntry,
+    Side,
+    digest,
+)
 from harness.studies.history.parts import changes_of, code_of, machine_of, made, versions_of
 from harness.studies.timing.findings import performance
 from harness.studies.timing.record import TimingRecord
+from harness.studies.timing.record_files import read_record
 from harness.studies.timing.verdicts import verdict
 from harness.system.checksums import sha256
 from harness.system.dates import moment
-from harness.system.errors import UserError
+
+
+def read_bench(path: Path) -> TimingRecord:
+    """Raises NoEntry for a record of one backend against itself: it is about the instrument."""
+    record = read_record(path)
+    if record.same:
+        raise NoEntry(f"{path}: one backend against itself (A/A); give a record of two")
+    return record
 
 
 def entry_of_bench(path: Path, record: TimingRecord) -> Entry:
-    """Raises UserError for a record of one backend against itself: it is about the instrument."""
-    if record.same:
-        raise UserError(f"{path}: one backend against itself (A/A); give a record of two")
     return made(path, partial(_document, path, record))
 
 
@@ -49,11 +61,11 @@ def _document(path: Path, record: TimingRecord) -> dict[str, Any]:
             EntryPair(
                 first=record.backends[one],
                 second=record.backends[other],
-                ratio=_estimate(record.ratio_of(one, other), len(record.counted)),
+                ratio=EntryEstimate.of(record.ratio_of(one, other), len(record.counted)),
             )
             for one, other in record.pairs
         ),
-        "sentence": verdict(record).text[:2000],
+        "sentence": verdict(record).text[:MOST_WORDS],
     }
 
 
@@ -68,9 +80,3 @@ def _side(record: TimingRecord, place: int) -> Side:
         memory_kind=measured.memory.kind,
         joules=measured.joules_per_image or None,
     )
-
-
-def _estimate(ratio: Interval, count: int) -> EntryEstimate | None:
-    if ratio.value is None:
-        return None
-    return EntryEstimate(value=ratio.value, low=ratio.low, high=ratio.high, n=count)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.config.differences import ADDED
-from harness.records.experiment import ExperimentFolder
-from harness.records.run import RunRecord
+from harness.records.experiment import ExperimentFolder, load
+from harness.records.run import RunRecord, find_runs
 from harness.report.comparison.evidence import evidence_answers, find_evidence
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
 from harness.report.comparison.verdict import answers
 from harness.statistics.intervals import Interval
 from harness.studies.history.entry import (
+    MOST_WORDS,
     Entry,
     EntryEstimate,
     EntryPair,
     EntryScore,
     EntryVerdict,
+    NoEntry,
     Reference,
     Side,
     digest,
@@ -28,30 +31,41 @@ from harness.studies.history.parts import changes_of, code_of, machine_of, made,
 from harness.system.checksums import sha256
 from harness.system.dates import moment
 from harness.system.errors import UserError
+from harness.system.untrusted import is_folder
 
 # Of a run: they contain its times, which no two runs have in common.
 TELLING = ("environment.json", "blocks.csv", "resources.json")
 
 
-def entries_of_experiment(experiment: ExperimentFolder) -> dict[str, Entry]:
-    """By the device's slug. Raises UserError where no run is complete, or one is not scored."""
-    folder = experiment.folder
-    if not experiment.runs:
-        raise UserError(f"{folder}: no complete run in it; finish one first")
-    scored = {
-        (row["device"], row["backend"], row["seed"]) for row in experiment.metrics.get("scores", [])
-    }
+def load_finished(folder: Path, with_scores: bool = True) -> ExperimentFolder:
+    """Raises NoEntry where no run is complete, UserError where one is not scored.
+
+    `with_scores` False: there may be no scores at all.
+    """
+    # One that has only begun may lack what is loaded.
+    if is_folder(folder) and not any(run.complete for run in find_runs(folder)):
+        raise NoEntry(f"{folder}: no complete run in it; finish one first")
+    experiment = load(folder)
+    rows = experiment.metrics.get("scores", [])
+    scored = {(row["device"], row["backend"], row["seed"]) for row in rows}
     for run in experiment.runs:
-        if (run.device, run.backend, run.seed) not in scored:
+        if (with_scores or rows) and (run.device, run.backend, run.seed) not in scored:
             raise UserError(f"{run.folder}: not scored yet; run `cyclebench report {folder}`")
+    return experiment
+
+
+def entries_of_experiment(experiment: ExperimentFolder) -> dict[str, Entry]:
+    """By the device's slug."""
     metrics, timing = metric_rows(experiment), timing_rows(experiment)
     first, *_ = [
         *evidence_answers(experiment, find_evidence(experiment)),
         *answers(experiment, metrics, timing),
     ]
-    sentence = f"{first.question} {first.short}"[:2000]
+    sentence = f"{first.question} {first.short}"[:MOST_WORDS]
     return {
-        device: made(folder, partial(_document, experiment, device, metrics, timing, sentence))
+        device: made(
+            experiment.folder, partial(_document, experiment, device, metrics, timing, sentence)
+        )
         for device in experiment.devices
     }
 
@@ -134,7 +148,7 @@ def _side(
         scores=tuple(
             EntryScore(metric=metric, direction=direction, estimate=estimate)
             for (metric, direction), score in scores.items()
-            if (estimate := _estimate(score.interval, score.runs))
+            if (estimate := EntryEstimate.of(score.interval, score.runs))
         ),
     )
 
@@ -159,7 +173,7 @@ def _pair(
     return EntryPair(
         first=first,
         second=second,
-        ratio=_estimate(ratio, len(set.intersection(*of_both))),
+        ratio=EntryEstimate.of(ratio, len(set.intersection(*of_both))),
         verdicts=tuple(
             EntryVerdict(
                 metric=row.metric.name,
@@ -172,15 +186,9 @@ def _pair(
             )
             for row in metrics
             if tuple(row.scores) == tuple(names) and row.verdict and row.margin
-            if (difference := _estimate(row.difference, row.seeds))
+            if (difference := EntryEstimate.of(row.difference, row.seeds))
         ),
     )
-
-
-def _estimate(interval: Interval, count: int) -> EntryEstimate | None:
-    if interval.value is None:
-        return None
-    return EntryEstimate(value=interval.value, low=interval.low, high=interval.high, n=count)
 
 
 def _finished(run: RunRecord) -> float:

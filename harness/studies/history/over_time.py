@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timezone
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -32,7 +31,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class HistoryStep:
-    """`entry`: the first at the new level; `before`: the one before it, of this quantity.
+    """`entry`: the first after the step; `before`: the one before it, of this quantity.
     `change`: new over old of times, new minus old of scores."""
 
     entry: Entry
@@ -55,7 +54,7 @@ class Course:
     enough: bool
 
     @property
-    def level(self) -> float:
+    def median(self) -> float:
         """Median since the last step."""
         since = self.entries.index(self.steps[-1].entry) if self.steps else 0
         return float(np.median(self.values[since:]))
@@ -159,11 +158,6 @@ def _quantities(entry: Entry) -> Iterator[tuple[Quantity, float]]:
         if pair.ratio and pair.ratio.value >= SMALLEST:
             both = pair.first, pair.second
             yield Quantity("step time relative", both), pair.ratio.value
-
-
-def day_of(entry: Entry) -> str:
-    """ "2026-11-26", in UTC."""
-    return entry.measured.astimezone(timezone.utc).date().isoformat()
 
 
 def _was_busy(entry: Entry) -> bool:

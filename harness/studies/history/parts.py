@@ -9,11 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.config.differences import own_settings
-from harness.studies.history.entry import Code, Entry, EntryMachine
+from harness.studies.history.entry import MOST_TEXT, Code, Entry, EntryMachine, Side
+from harness.studies.study import first_wrong
 from harness.system.errors import UserError
-from harness.system.untrusted import LONGEST, reason
-
-MOST_TEXT = 300  # characters, as `entry.Text` has it
 
 
 def made(source: Path, document: Callable[[], Mapping[str, Any]]) -> Entry:
@@ -21,14 +19,9 @@ def made(source: Path, document: Callable[[], Mapping[str, Any]]) -> Entry:
     try:
         return Entry.model_validate(document())
     except ValidationError as error:
-        raise UserError(f"{source}: {in_short(error)}; mend the record, or leave it out") from None
-
-
-def in_short(error: ValidationError) -> str:
-    """The first thing that is wrong: where, and what."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"]))[:LONGEST]
-    return ": ".join(filter(None, [where, reason(ValueError(first["msg"]))]))
+        raise UserError(
+            f"{source}: {first_wrong(error)}; mend the record, or leave it out"
+        ) from None
 
 
 def machine_of(environment: Mapping[str, Any], machine: Mapping[str, Any]) -> EntryMachine:
@@ -62,4 +55,17 @@ def versions_of(environment: Mapping[str, Any]) -> dict[str, str]:
 def changes_of(configuration: Mapping[str, Any], preset: str) -> dict[str, str]:
     return {
         key: str(value)[:MOST_TEXT] for key, value in own_settings(configuration, preset).items()
+    }
+
+
+def surroundings(entry: Entry, side: Side) -> dict[str, str]:
+    """All that an entry knows of a backend's surroundings, as texts."""
+    return {
+        **{f"versions.{name}": version for name, version in side.versions.items()},
+        "driver": str(entry.machine.driver),
+        "platform": entry.machine.platform,
+        "python": entry.machine.python,
+        "cyclebench": entry.code.version,
+        "git_revision": str(entry.code.revision),
+        "seeds": " ".join(map(str, entry.seeds)),
     }

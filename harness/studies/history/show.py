@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from harness.config.metric_table import BY_NAME
-from harness.report.formatting import MISSING, fixed, ms, plural, signed
+from harness.report.formatting import MINUS, fixed, ms, plural
 from harness.report.page import text_table
 from harness.report.terminal import print_lines, print_table
 from harness.statistics.intervals import Interval
 from harness.studies.history.entry import Entry
-from harness.studies.history.find import FoundEntries
+from harness.studies.history.find import Found
 from harness.studies.history.over_time import (
     Course,
     FollowedPlace,
     HistoryStep,
     OverTime,
     Quantity,
-    day_of,
 )
 
-NAMES = ("", "entries", "level", "latest", "steps")
+NAMES = ("", "entries", "median", "latest", "steps")
 SHOWN = 3  # steps of a course in the table; JSON has all
 NONE, TOO_FEW = "none", "too few to tell"
 
@@ -35,7 +35,7 @@ def print_over_time(shown: OverTime, console: Console) -> None:
             (
                 _title(course.quantity, place.entries[-1]),
                 str(len(course.values)),
-                _value(course.quantity, course.level),
+                _value(course.quantity, course.median),
                 _value(course.quantity, course.values[-1]),
                 _steps(course),
             )
@@ -47,11 +47,11 @@ def print_over_time(shown: OverTime, console: Console) -> None:
         if place.busy:
             left_out = f"{place.busy} {'entry' if place.busy == 1 else 'entries'}"
             print_lines([f"Times of {left_out} left out: the machine was busy."], console)
+    rows = sum(len(place.courses) for place in shown.places)
     lines = [
-        f"level: median since the last step. Steps were looked for in {shown.searched} of"
-        f" {plural(sum(len(place.courses) for place in shown.places), 'row')}, those of"
-        f" {shown.needed} entries or more; if all are stable, any is found with a chance of"
-        f" {100 * shown.alpha:g} % at most."
+        f"median: since the last step. {shown.searched} of {plural(rows, 'row')} have the"
+        f" {shown.needed} entries that it takes to tell a step from chance; if nothing has changed,"
+        f" any step is found with a probability of {100 * shown.alpha:g} % at most."
     ]
     print_lines(lines, console)
 
@@ -66,15 +66,14 @@ def as_json(shown: OverTime) -> dict[str, Any]:
 
 
 def tracked_json(
-    history: Path, added: Sequence[Entry], found: FoundEntries, shown: OverTime
+    history: Path, added: Sequence[Entry], found: Found, shown: OverTime
 ) -> dict[str, Any]:
     new = [entry.identity for entry in added]
-    there = dict.fromkeys(entry.identity for entry in found.entries)
     return {
         "history": str(history),
         "added": new,
-        "already_there": [identity for identity in there if identity not in new],
-        "skipped": [{"path": str(path), "why": why} for path, why in found.skipped],
+        "already_there": [e.identity for e in found.entries if e.identity not in new],
+        "passed_over": list(found.passed_over),
         **as_json(shown),
     }
 
@@ -89,7 +88,7 @@ def _about(place: FollowedPlace) -> str:
     size = f"{last.image[0]} px"
     what = ", ".join(filter(None, [last.dataset, f"preset {last.preset}", size]))
     changes = "".join(f", {key}={value}" for key, value in list(last.changes.items())[:3])
-    days = dict.fromkeys([day_of(first), day_of(last)])
+    days = dict.fromkeys([first.day, last.day])
     return (
         f"{last.kind}: {what}, batch {last.batch}, {last.precision}{changes}; on"
         f" {last.machine.device}; {' to '.join(days)}"
@@ -103,18 +102,14 @@ def _title(quantity: Quantity, entry: Entry) -> str:
         return f"step time relative, {of}"
     if quantity.kind == "step time":
         return f"step time of {of}"
-    metric = BY_NAME.get(quantity.metric)
-    name = metric.title.replace("@N", "") if metric else quantity.metric
-    return f"{name} {'→'.join(quantity.direction.upper())} of {of}"
+    return f"{metric_title(quantity.metric)} {arrow(quantity.direction)} of {of}"
 
 
 def _value(quantity: Quantity, value: float) -> str:
     if quantity.kind == "step time":
         return ms(value)
     metric = BY_NAME.get(quantity.metric)
-    if quantity.kind == "score" and metric:
-        return fixed(value, metric.digits, metric.scale)
-    return fixed(value, 3)
+    return fixed(value, metric.digits, metric.scale) if metric else fixed(value, 3)
 
 
 def _steps(course: Course) -> str:
@@ -130,21 +125,35 @@ def _steps(course: Course) -> str:
 def _step(quantity: Quantity, step: HistoryStep) -> str:
     revision = step.entry.code.revision
     code = f" ({revision[:7]}{'+' if revision.endswith('+') else ''})" if revision else ""
-    return f"{_change(quantity, step.change)} on {day_of(step.entry)}{code}"
+    return f"{change_text(step.change, quantity.metric)} on {step.entry.day}{code}"
 
 
-def _change(quantity: Quantity, change: Interval) -> str:
-    if change.value is None:
-        return MISSING
-    numbers = [n for n in (change.value, change.low, change.high) if n is not None]
-    if quantity.kind == "score":
-        metric = BY_NAME.get(quantity.metric)
-        digits, scale = (metric.digits, metric.scale) if metric else (4, 1.0)
-        value, *ends = [f"{'+' if n > 0 else ''}{fixed(n, digits, scale)}" for n in numbers]
-    else:
-        value, *ends = [signed(number - 1) for number in numbers]
-        ends = [end.removesuffix(" %") for end in ends]
-    return f"{value} [{', '.join(ends)}]" if ends else value
+def metric_title(name: str) -> str:
+    """Of one that this version does not know, the name."""
+    return BY_NAME[name].title.replace("@N", "") if name in BY_NAME else name
+
+
+def arrow(direction: str) -> str:
+    """ "A→B"."""
+    return "→".join(direction.upper())
+
+
+def change_text(change: Interval, metric: str = "") -> str:
+    """ "+5.1 % [+4.0, +6.2]"; of a score in its unit, of any other quantity from a ratio."""
+    same, scale, digits, unit = 1.0, 100.0, 1, " %"
+    if metric:
+        known = BY_NAME.get(metric)
+        scale, digits = (known.scale, known.digits) if known else (1.0, 4)
+        same, unit = 0.0, ""
+    texts = [
+        fixed((number - same) * scale, digits)
+        for number in (change.value, change.low, change.high)
+        if number is not None
+    ]
+    if not texts:
+        return "unknown"
+    value, *ends = [text if text.startswith(MINUS) else f"+{text}" for text in texts]
+    return f"{value}{unit} [{', '.join(ends)}]" if ends else f"{value}{unit}"
 
 
 def _place_json(place: FollowedPlace) -> dict[str, Any]:
@@ -173,7 +182,7 @@ def _course_json(course: Course) -> dict[str, Any]:
             {"measured": entry.measured.isoformat(), "identity": entry.identity, "value": value}
             for entry, value in zip(course.entries, course.values, strict=True)
         ],
-        "level": course.level,
+        "median": course.median,
         "enough": course.enough,
         "steps": [
             {
@@ -181,11 +190,7 @@ def _course_json(course: Course) -> dict[str, Any]:
                 "identity": step.entry.identity,
                 "revision": step.entry.code.revision,
                 "before": step.before.identity,
-                "change": {
-                    "value": step.change.value,
-                    "low": step.change.low,
-                    "high": step.change.high,
-                },
+                "change": asdict(step.change),
             }
             for step in course.steps
         ],

@@ -13,7 +13,8 @@ from harness.statistics.intervals import MINIMUM_SEEDS
 from harness.studies.history.entry import Entry
 from harness.studies.history.file import read_history
 from harness.studies.history.find import entries_of
-from harness.studies.history.over_time import day_of, follow, place_of, quantities
+from harness.studies.history.over_time import follow, place_of, quantities
+from harness.studies.history.parts import surroundings
 from harness.studies.history.show import in_words
 from harness.studies.regression.comparison import Comparison, Limits, compare
 from harness.studies.regression.measurement import Measurement, ScoreKey, read_measured
@@ -44,7 +45,7 @@ def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBasel
     """Of a history the days since the last step of anything, LATEST at most; NEW is none of them.
 
     A change that has become a step of the history is accepted: it is not reported again. Until
-    then days at the new level, those that have changed beyond `limit`, are no part of the baseline,
+    then days after the change, those beyond `limit`, are no part of the baseline,
     so that it is. With fewer than three days only the latest is taken, since two do not show how
     days differ. Raises UserError where NEW or the history cannot be read.
     """
@@ -64,7 +65,7 @@ def read_baseline(new: Path, history: Path, limit: float | None) -> HistoryBasel
             entries = entries[entries.index(step.entry) :]
             since = f"; they begin with the last step: {in_words(quantity, step, step.entry)}"
         # Two of one day do not tell how days differ; busy ones tell nothing of times.
-        by_day = {day_of(each): each for each in entries if quantities(each)}
+        by_day = {each.day: each for each in entries if quantities(each)}
         if not by_day:
             continue
         usual = _usual(list(by_day.values()), limit)
@@ -114,7 +115,7 @@ def _has_changed(day: Entry, before: Sequence[Entry], limit: float) -> bool:
 
 
 def _note(entry: Entry, days: Sequence[Entry], since: str, left_out: int) -> str:
-    dates = " to ".join(dict.fromkeys([day_of(days[-1]), day_of(days[0])]))
+    dates = " to ".join(dict.fromkeys([days[-1].day, days[0].day]))
     count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
     text = f"The baseline on {entry.machine.device}: {count} of the history, {dates}{since}."
     if left_out:
@@ -143,7 +144,7 @@ def _day(history: Path, new: Measurement, entries: Mapping[str, Entry]) -> Measu
     return replace(
         new,
         name=str(history),
-        finished=max(day_of(entry) for entry in entries.values()),
+        finished=max(entry.day for entry in entries.values()),
         revisions=tuple(sorted(revision for revision in revisions if revision)),
         places={key: new.places[key] for key in sides if key in new.places},
         environments=_environments(entries),
@@ -182,17 +183,8 @@ def _means(entries: Mapping[str, Entry]) -> dict[ScoreKey, float]:
 
 
 def _environments(entries: Mapping[str, Entry]) -> dict[tuple[str, str], dict[str, str]]:
-    """All that an entry knows of a backend's surroundings, as texts."""
     return {
-        (device, side.backend): {
-            **{f"versions.{name}": version for name, version in side.versions.items()},
-            "driver": str(entry.machine.driver),
-            "platform": entry.machine.platform,
-            "python": entry.machine.python,
-            "cyclebench": entry.code.version,
-            "git_revision": str(entry.code.revision),
-            "seeds": " ".join(map(str, entry.seeds)),
-        }
+        (device, side.backend): surroundings(entry, side)
         for device, entry in entries.items()
         for side in entry.backends
     }

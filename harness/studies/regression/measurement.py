@@ -13,13 +13,13 @@ import numpy as np
 
 from harness.config.differences import flat
 from harness.config.metric_table import BY_NAME
-from harness.records.experiment import ExperimentFolder, load, with_later_keys
+from harness.records.experiment import ExperimentFolder, with_later_keys
 from harness.report.comparison.timing import block_times, paired_times
+from harness.studies.history.from_bench import read_bench
+from harness.studies.history.from_experiment import load_finished
 from harness.studies.timing.record import TimingRecord
-from harness.studies.timing.record_files import read_record
 from harness.system import provenance
 from harness.system.dates import day
-from harness.system.errors import UserError
 from harness.system.gpu import lasting
 
 # Keys of a run's environment that only name the backend.
@@ -76,17 +76,8 @@ def read_measured(path: Path) -> Measurement:
     Raises UserError for what is neither, is damaged, has no complete run or an unscored one.
     """
     if path.is_file():
-        return _of_bench(path, read_record(path))
-    experiment = load(path)
-    if not experiment.runs:
-        raise UserError(f"{path}: no complete run in it; finish one first")
-    scored = {
-        (row["device"], row["backend"], row["seed"]) for row in experiment.metrics.get("scores", [])
-    }
-    for run in experiment.runs:
-        if scored and (run.device, run.backend, run.seed) not in scored:
-            raise UserError(f"{run.folder}: not scored yet; run `cyclebench report {path}`")
-    return _of_experiment(experiment)
+        return _of_bench(path, read_bench(path))
+    return _of_experiment(load_finished(path, with_scores=False))
 
 
 def _of_experiment(experiment: ExperimentFolder) -> Measurement:
@@ -136,9 +127,6 @@ def _of_experiment(experiment: ExperimentFolder) -> Measurement:
 
 
 def _of_bench(path: Path, record: TimingRecord) -> Measurement:
-    """Raises UserError for an A/A record, which is about the instrument."""
-    if record.same:
-        raise UserError(f"{path}: one backend against itself (A/A); give a record of two")
     device = provenance.slug(record.device)
     keys = [(device, backend) for backend in record.backends]
     sides = {key: [start.sides[i] for start in record.starts] for i, key in enumerate(keys)}

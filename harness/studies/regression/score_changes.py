@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.config.metric_table import BY_NAME, margin_scale
+from harness.config.metric_table import BY_NAME, PRIMARY, margin_scale
 from harness.statistics.change import Change, score_against_days, score_change
 from harness.statistics.equivalence import Margin, Scale
 from harness.studies.regression.measurement import Measurement, ScoreKey
 from harness.system.errors import UserError
-
-HEADLINE = "kid_efflite0"
 
 
 def judged_scores(
@@ -22,7 +20,7 @@ def judged_scores(
     scored = {place.metric for place in (*new.scores, *new.means)}
     scored &= {place.metric for place in (*baseline.scores, *baseline.means)}
     if wanted is None:
-        return tuple({HEADLINE} & scored)
+        return tuple({PRIMARY} & scored)
     margins = _margins(baseline)
     for name in wanted:
         if name not in BY_NAME:
@@ -39,25 +37,47 @@ def score_changes(
     new: Measurement, days: Sequence[Measurement], judged: Sequence[str], error: float, checks: int
 ) -> list[Change]:
     """Intervals of what is judged hold together for `checks` of them; others each by itself."""
-    baseline, order = days[0], list(BY_NAME)
-    margins, changes = _margins(baseline), []
-
-    def share(metric: str) -> tuple[bool, float]:
-        strict = metric in judged and metric in margins
-        return strict, error / checks if strict else error
-
+    baseline, order, changes = days[0], list(BY_NAME), []
+    margins = _margins(baseline)
     places = [place for place in new.scores if place in baseline.scores]
+    places += [place for place in new.means if place in baseline.means]
     for place in sorted(places, key=lambda place: order.index(place.metric)):
-        now, then = new.scores[place], baseline.scores[place]
-        if now.keys() & then.keys():
-            margin, is_ratio = margins.get(place.metric), _is_ratio(baseline, place)
-            changes.append(_score(place, now, then, margin, *share(place.metric), is_ratio))
-    means = [place for place in new.means if place in baseline.means]
-    for place in sorted(means, key=lambda place: order.index(place.metric)):
-        before = [day.means[place] for day in days if place in day.means]
-        scale: Scale = "ratio" if _is_ratio(baseline, place) else "difference"
-        limit = Margin(margins[place.metric], scale) if place.metric in margins else None
-        changes.append(_mean_score(place, new.means[place], before, limit, *share(place.metric)))
+        limit, better = margins.get(place.metric), BY_NAME[place.metric].better
+        is_ratio = limit is not None and _is_ratio(baseline, place)
+        strict = limit is not None and place.metric in judged
+        share = error / checks if strict else error
+        if over_days := place in new.means:
+            now = [new.means[place]]
+            before = [day.means[place] for day in days if place in day.means]
+            scale: Scale = "ratio" if is_ratio else "difference"
+            margin = None if limit is None else Margin(limit, scale)
+            change, label = score_against_days(now[0], before, margin, better, share)
+        else:
+            after, earlier = new.scores[place], baseline.scores[place]
+            seeds = sorted(after.keys() & earlier.keys())
+            if not seeds:
+                continue
+            now, before = ([side[seed] for seed in seeds] for side in (after, earlier))
+            gaps = [after[seed] - earlier[seed] for seed in seeds]
+            paired = (before, now) if is_ratio else None
+            change, label = score_change(gaps, limit, better, share, paired)
+        changes.append(
+            Change(
+                quantity=place.metric,
+                direction=place.direction,
+                device=place.device,
+                backend=place.backend,
+                new=float(np.mean(now)),
+                baseline=float(np.mean(before)),
+                change=change,
+                limit=limit,
+                counts=(len(before), len(before)),
+                label=label,
+                judged=strict,
+                days=len(before) if over_days else 1,
+                limit_is_ratio=is_ratio,
+            )
+        )
     return changes
 
 
@@ -68,62 +88,3 @@ def _margins(baseline: Measurement) -> Mapping[str, float]:
 def _is_ratio(baseline: Measurement, place: ScoreKey) -> bool:
     evaluation = baseline.configuration.get("evaluation") or {}
     return margin_scale(evaluation, place.metric) == "ratio"
-
-
-def _score(
-    place: ScoreKey,
-    new: Mapping[int, float],
-    baseline: Mapping[int, float],
-    margin: float | None,
-    judged: bool,
-    error: float,
-    is_ratio: bool,
-) -> Change:
-    """Of the seeds that both have, one at least."""
-    seeds = sorted(new.keys() & baseline.keys())
-    gaps = [new[seed] - baseline[seed] for seed in seeds]
-    paired = ([baseline[seed] for seed in seeds], [new[seed] for seed in seeds])
-    better = BY_NAME[place.metric].better
-    change, label = score_change(gaps, margin, better, error, paired if is_ratio else None)
-    return Change(
-        quantity=place.metric,
-        direction=place.direction,
-        device=place.device,
-        backend=place.backend,
-        new=sum(new[seed] for seed in seeds) / len(seeds),
-        baseline=sum(baseline[seed] for seed in seeds) / len(seeds),
-        change=change,
-        limit=margin,
-        counts=(len(seeds), len(seeds)),
-        label=label,
-        judged=judged,
-        limit_is_ratio=is_ratio and margin is not None,
-    )
-
-
-def _mean_score(
-    place: ScoreKey,
-    new: float,
-    days: Sequence[float],
-    margin: Margin | None,
-    judged: bool,
-    error: float,
-) -> Change:
-    """Of means over seeds: `days`, of the baseline."""
-    better = BY_NAME[place.metric].better
-    change, label = score_against_days(new, days, margin, better, error)
-    return Change(
-        quantity=place.metric,
-        direction=place.direction,
-        device=place.device,
-        backend=place.backend,
-        new=new,
-        baseline=float(np.mean(days)),
-        change=change,
-        limit=margin.value if margin else None,
-        counts=(len(days), len(days)),
-        label=label,
-        judged=judged,
-        days=len(days),
-        limit_is_ratio=margin is not None and margin.scale == "ratio",
-    )

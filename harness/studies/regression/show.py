@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from harness.config.metric_table import BY_NAME
-from harness.report.formatting import MINUS, fixed, listed, plural
+from harness.report.formatting import fixed, listed, plural
 from harness.report.page import text_table
 from harness.report.terminal import print_lines, print_table
 from harness.statistics.change import Change
+from harness.studies.history.show import arrow, change_text, metric_title
 from harness.studies.regression.comparison import PEAK_MEMORY, RELATIVE_TIME, STEP_TIME, Comparison
 from harness.studies.regression.measurement import Measurement
 
@@ -92,7 +93,9 @@ def _sentence(comparison: Comparison) -> str:
     worse = [change for change in judged if change.label == "regression"]
     unsettled = sum(change.label == "cannot tell" for change in judged)
     if worse:
-        places = [f"{_title(change)} of {_place(comparison, change)}" for change in worse]
+        places = [
+            f"{metric_title(change.quantity)} of {_place(comparison, change)}" for change in worse
+        ]
         parts.append(f"REGRESSION: {listed(places)}")
     elif not judged:
         parts.append("nothing was judged")
@@ -110,7 +113,7 @@ def _sentence(comparison: Comparison) -> str:
 
 def _score(comparison: Comparison, metric: str) -> str:
     changes = [change for change in comparison.judged if change.quantity == metric]
-    title, limit = BY_NAME[metric].title, _limit(changes[0])
+    title, limit = metric_title(metric), _limit(changes[0])
     labels = {change.label for change in changes}
     if labels == {"unchanged"}:
         return f"{title} unchanged within {limit}"
@@ -139,13 +142,11 @@ def _row(comparison: Comparison, change: Change) -> Sequence[str]:
     ]
     label = change.label if change.judged or change.limit is None else f"({change.label})"
     where, amount = _place(comparison, change), _amount(change)
-    return (_title(change), where, *values, amount, _limit(change), counts, label)
+    return (metric_title(change.quantity), where, *values, amount, _limit(change), counts, label)
 
 
-def _title(change: Change) -> str:
-    if change.quantity in BY_NAME:
-        return BY_NAME[change.quantity].title.replace("@N", "")
-    return change.quantity
+def _amount(change: Change) -> str:
+    return change_text(change.change, change.quantity if change.quantity in BY_NAME else "")
 
 
 def _place(comparison: Comparison, change: Change) -> str:
@@ -154,7 +155,7 @@ def _place(comparison: Comparison, change: Change) -> str:
     backends = [places[change.device, name] for name in change.backend.split("/")]
     text = " / ".join(backend.framework for backend in backends)
     if change.direction:
-        text = f"{'→'.join(change.direction.upper())} of {text}"
+        text = f"{arrow(change.direction)} of {text}"
     if len({device for device, _ in places}) > 1:
         text += f" on {backends[0].device}"
     return text
@@ -169,22 +170,3 @@ def _limit(change: Change) -> str:
             return f"{fixed(1 / change.limit, 2)} to {fixed(change.limit, 2)} times"
         return f"±{fixed(change.limit, metric.digits, metric.scale)}"
     return f"+{100 * change.limit:g} %"
-
-
-def _amount(change: Change) -> str:
-    """Of a score in its unit, of a ratio in per cent; with the interval where there is one."""
-    interval = change.change
-    if interval.value is None:
-        return "unknown"
-    if change.quantity in BY_NAME:
-        metric = BY_NAME[change.quantity]
-        same, scale, digits, unit = 0.0, metric.scale, metric.digits, ""
-    else:
-        same, scale, digits, unit = 1.0, 100.0, 1, " %"
-    texts = [
-        fixed((number - same) * scale, digits)
-        for number in (interval.value, interval.low, interval.high)
-        if number is not None
-    ]
-    value, *ends = [text if text.startswith(MINUS) else f"+{text}" for text in texts]
-    return f"{value}{unit} [{', '.join(ends)}]" if ends else f"{value}{unit}"

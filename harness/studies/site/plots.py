@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 import numpy as np
@@ -23,7 +22,6 @@ DIGITS = tuple("0123456789")
 Tones = Mapping[str, str]  # colour by framework
 NARROW = 60  # characters of a title
 HEIGHT = (0.7, 3.1)
-CALENDAR = date2num([date.min, date.max])
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,6 @@ def _draw_days(tones: Tones, quantity: Plotted, axis: Axes, group: Sequence[Entr
             _points(axis, days, values, tone, quantity.scale)
             heights = [quantity.scale * value.value for value in values]
             axis.plot(days, heights, color=tone, linewidth=1)
-    low, high = axis.get_xlim()  # with margins, beyond which a calendar may not go
-    axis.set_xlim(max(low, CALENDAR[0]), min(high, CALENDAR[1]))
     locator = AutoDateLocator(minticks=2, maxticks=6)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
@@ -151,7 +147,7 @@ def _tones(sides: Sequence[Side]) -> Tones:
 
 def _days(group: Sequence[Entry], quantity: Plotted) -> int:
     """On which there is a value."""
-    return len({words.day(entry) for entry in group if any(map(quantity.of, entry.backends))})
+    return len({entry.day for entry in group if any(map(quantity.of, entry.backends))})
 
 
 def _several_versions(group: Sequence[Entry]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.report.render import script_hashes
 from harness.studies.history.entry import digest
-from harness.studies.site.sources import Published
+from harness.studies.history.find import FoundEntry
 from harness.system.untrusted import check_file
 
 FOLDER = "reports"
@@ -27,7 +27,7 @@ HEAD = re.compile(
 )
 
 
-def copy_reports(every: Sequence[Published], site: Path) -> tuple[dict[str, str], list[str]]:
+def copy_reports(every: Sequence[FoundEntry], site: Path) -> tuple[dict[str, str], list[str]]:
     """Into the site's folder `reports`; returns file by identity, and why others were not copied.
 
     Raises OSError.

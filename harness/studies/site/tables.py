@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from harness.report.figures import backend_colour
 from harness.report.formatting import MISSING, fixed, plural, prefixed, significant
-from harness.report.page import Cell, Table
+from harness.report.page import PARTS, Cell, Table
 from harness.studies.history.entry import Entry, Side
 from harness.studies.site import words
 
-BACKEND_FILTERS = ("Data set", "Preset", "Backend", "Verdict")
+FILTERS = ("Device", "Workload", "Backend", "Verdict")
+RATIO = Cell("Ratio of step times", "newest measurement")
 
 
 def index_table(entries: Sequence[Entry], pages: Mapping[str, str]) -> Table:
@@ -23,89 +24,83 @@ def index_table(entries: Sequence[Entry], pages: Mapping[str, str]) -> Table:
         key = (words.dataset(entry), entry.preset, words.changes(entry), entry.machine.device,
                words.all_versions(entry))  # fmt: skip
         groups.setdefault(key, []).append(entry)
-    header = ("Data set", "Preset", "Device", "Versions", "Newest", "Entries", "Step time")
-    rows = []
-    for (dataset, preset, changes, device, versions), group in groups.items():
-        row = (
+    rows = [
+        (
             Cell(dataset, words.shape(group[0])),
             Cell(preset, changes),
             Cell(device, link=pages[device]),
             Cell(versions),
-            Cell(words.day(group[0])),
-            Cell(str(len(group))),
             _ratios(group[0]),
+            Cell(group[0].day),
+            Cell(str(len(group))),
         )
-        rows.append(row)
-    titles = (*(Cell(name) for name in header[:-1]), Cell(header[-1], "to the first, newest"))
-    return Table(titles, tuple(rows), "All measurements", filters=(0, 1, 2, 3))
+        for (dataset, preset, changes, device, versions), group in groups.items()
+    ]
+    header = ("Data set", "Preset", "Device", "Versions")
+    last = (RATIO, Cell("Newest"), Cell("Entries"))
+    return Table((*map(Cell, header), *last), tuple(rows), numeric=False, filters=(0, 1, 2, 3))
 
 
 def device_table(by_device: Mapping[str, Sequence[Entry]], pages: Mapping[str, str]) -> Table:
-    header = ("Device", "Entries", "Comparisons", "Benches", "Newest", "Frameworks")
     rows = []
     for device, entries in by_device.items():
-        kinds = [entry.kind for entry in entries]
         frameworks = {words.framework(side) for entry in entries for side in entry.backends}
+        timed = next((entry for entry in entries if _ratios(entry).text != MISSING), entries[0])
         row = (
             Cell(device, link=pages[device]),
-            Cell(str(len(entries))),
-            Cell(str(kinds.count("comparison"))),
-            Cell(str(kinds.count("bench"))),
-            Cell(words.day(entries[0])),
             Cell(", ".join(sorted(frameworks))),
+            _ratios(timed, words.workload(timed)),
+            Cell(entries[0].day),
+            Cell(str(len(entries))),
         )
         rows.append(row)
-    return Table(tuple(Cell(name) for name in header), tuple(rows), "Devices")
+    header = (Cell("Device"), Cell("Frameworks"), RATIO, Cell("Newest"),
+              Cell("Entries"))  # fmt: skip
+    return Table(header, tuple(rows), numeric=False)
 
 
 def backend_table(
-    entries: Sequence[Entry],
-    reports: Mapping[str, str],
-    pages: Mapping[str, str] | None = None,
-    caption: str = "",
+    entries: Sequence[Entry], reports: Mapping[str, str], pages: Mapping[str, str] | None = None
 ) -> Table:
     """A row for each entry and backend. `reports`: file by identity.
 
     `pages`: file by device; with it the rows begin with their device.
     """
     header = [
-        Cell("Measured", "and its report, if there is one"),
-        Cell("Data set"),
-        Cell("Preset"),
+        Cell("Measured", "links to its report"),
+        Cell("Workload"),
         Cell("Backend"),
-        Cell("Step, ms", "95 % interval"),
-        Cell("Ratio", "to the first backend"),
-        Cell("KID →", "x1000, last step"),
-        Cell("KID ←", "x1000, last step"),
-        Cell("Verdict", "of the primary score"),
+        Cell("Step, ms"),
+        Cell("Ratio", "to the first"),
+        Cell("KID →", "x1000"),
+        Cell("KID ←", "x1000"),
+        Cell("Verdict", "primary score"),
         Cell("Memory", "peak"),
         Cell("Energy", "J an image"),
     ]
-    if pages is not None:
-        header.insert(0, Cell("Device"))
     names = [side.backend for entry in entries for side in entry.backends]
     colours = {name: backend_colour(name, names) for name in dict.fromkeys(names)}
-    rows = []
-    for entry in entries:
-        for side in entry.backends:
-            row = [*_about(entry, reports), *_measured(entry, side, colours[side.backend])]
-            if pages is not None:
-                row.insert(0, Cell(entry.machine.device, link=pages[entry.machine.device]))
-            rows.append(tuple(row))
-    names_of_columns = [cell.text for cell in header]
-    wanted = (*(() if pages is None else ("Device",)), *BACKEND_FILTERS)
-    filters = tuple(names_of_columns.index(name) for name in wanted)
-    return Table(tuple(header), tuple(rows), caption, filters=filters)
+    rows = [
+        (*_about(entry, reports), *_measured(entry, side, colours[side.backend]))
+        for entry in entries
+        for side in entry.backends
+    ]
+    if pages is not None:
+        header.insert(0, Cell("Device"))
+        devices = [entry.machine.device for entry in entries for _ in entry.backends]
+        rows = [(Cell(at, link=pages[at]), *row) for at, row in zip(devices, rows, strict=True)]
+    filters = [place for place, cell in enumerate(header) if cell.text in FILTERS]
+    return Table(tuple(header), tuple(rows), filters=tuple(filters))
 
 
 def _about(entry: Entry, reports: Mapping[str, str]) -> tuple[Cell, ...]:
     code = " ".join(filter(None, [entry.code.version, (entry.code.revision or "")[:10]]))
     trained = f"{plural(entry.steps, 'step')}, " if entry.steps else ""
     seeds = plural(len(entry.seeds), "seed") if entry.seeds else entry.kind
+    lines = (trained + words.shape(entry), words.changes(entry))
     return (
-        Cell(words.day(entry), f"{seeds}\n{code}", link=reports.get(entry.identity, "")),
-        Cell(words.dataset(entry), trained + words.shape(entry)),
-        Cell(entry.preset, words.changes(entry)),
+        Cell(entry.day, f"{seeds}\n{code}", link=reports.get(entry.identity, "")),
+        Cell(PARTS.join([words.dataset(entry), entry.preset]), "\n".join(lines)),
     )
 
 
@@ -129,11 +124,13 @@ def _measured(entry: Entry, side: Side, colour: str) -> tuple[Cell, ...]:
     )
 
 
-def _ratios(entry: Entry) -> Cell:
-    """Of every other backend to the first."""
-    lines = []
-    for side in entry.backends[1:]:
-        pair = words.pair_of(entry, side)
-        if pair and pair.ratio:
-            lines.append(f"{words.framework(side)} {fixed(pair.ratio.value, 3)}")
-    return Cell(lines[0] if lines else MISSING, "\n".join(lines[1:]))
+def _ratios(entry: Entry, *more: str) -> Cell:
+    """Of every other backend to the first; `more`: lines below."""
+    base = words.called(entry, entry.backends[0])
+    lines = [
+        f"{words.called(entry, side)} / {base} {fixed(pair.ratio.value, 3)}"
+        for side in entry.backends[1:]
+        if (pair := words.pair_of(entry, side)) and pair.ratio
+    ]
+    first, *others = lines or [MISSING]
+    return Cell(first, "\n".join([*others, *more]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.config.metric_table import BY_NAME, PRIMARY
-from harness.report.formatting import MISSING, NO_BREAK, fixed, significant
+from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, significant
 from harness.report.page import PARTS
 from harness.studies.history.entry import Entry, EntryEstimate, EntryPair, EntryScore, Side
+from harness.studies.history.show import metric_title
 
 ARROWS = {"ab": "→", "ba": "←"}
 MOST_CHANGES = 3
@@ -35,10 +36,6 @@ def shape(entry: Entry) -> str:
     return f"{size}, batch {entry.batch}, {entry.precision}"
 
 
-def day(entry: Entry) -> str:
-    return entry.measured.date().isoformat()
-
-
 def version(side: Side) -> str:
     """Of the framework: of the package whose name is in the backend's title; "" if none is."""
     title = side.title.lower()
@@ -59,6 +56,12 @@ def versioned(side: Side) -> str:
     return f"{framework(side)} {version(side)}".strip()
 
 
+def called(entry: Entry, side: Side) -> str:
+    """ "TensorFlow"; with its version where another backend is another version of it."""
+    alike = [framework(other) for other in entry.backends].count(framework(side)) > 1
+    return versioned(side) if alike else framework(side)
+
+
 def all_versions(entry: Entry) -> str:
     """Of every backend, as parts a reader can choose by."""
     return PARTS.join(dict.fromkeys(versioned(side) for side in entry.backends))
@@ -66,10 +69,7 @@ def all_versions(entry: Entry) -> str:
 
 def between(estimate: EntryEstimate, digits: int, scale: float = 1.0) -> str:
     """ "[1.0, 2.0]", or how many there are for no interval."""
-    if estimate.low is None or estimate.high is None:
-        return f"n={estimate.n}"
-    low, high = (fixed(bound, digits, scale) for bound in (estimate.low, estimate.high))
-    return f"[{low},{NO_BREAK}{high}]"
+    return bounds(estimate.interval, digits, scale) or f"n={estimate.n}"
 
 
 def primary_score(side: Side, direction: str) -> EntryScore | None:
@@ -82,16 +82,13 @@ def primary_score(side: Side, direction: str) -> EntryScore | None:
 def score_text(entry: Entry, score: EntryScore) -> tuple[str, str]:
     """The value; its interval and what it has to beat; in the unit of reports."""
     metric = BY_NAME[score.metric]
-
-    def shown(value: float | None) -> str:
-        return fixed(value, metric.digits, metric.scale)
-
     lines = [between(score.estimate, metric.digits, metric.scale)]
     for beside in entry.references:
         if (beside.metric, beside.direction) == (score.metric, score.direction):
-            values = (("floor", beside.floor), ("untranslated", beside.untranslated))
-            lines += [f"{name} {shown(value)}" for name, value in values if value is not None]
-    return shown(score.estimate.value), "\n".join(lines)
+            for name, value in (("floor", beside.floor), ("untranslated", beside.untranslated)):
+                if value is not None:
+                    lines.append(f"{name}{NO_BREAK}{fixed(value, metric.digits, metric.scale)}")
+    return fixed(score.estimate.value, metric.digits, metric.scale), "\n".join(lines)
 
 
 def pair_of(entry: Entry, side: Side) -> EntryPair | None:
@@ -105,7 +102,7 @@ def verdict_text(pair: EntryPair) -> tuple[str, str]:
     primary = [verdict for verdict in pair.verdicts if verdict.primary]
     words = dict.fromkeys(verdict.verdict for verdict in primary)
     rest = [
-        f"{_metric(verdict.metric)} {ARROWS.get(verdict.direction, verdict.direction)}"
+        f"{metric_title(verdict.metric)} {ARROWS.get(verdict.direction, verdict.direction)}"
         f" {verdict.verdict}"
         for verdict in pair.verdicts
         if len(words) != 1 or not verdict.primary
@@ -114,13 +111,9 @@ def verdict_text(pair: EntryPair) -> tuple[str, str]:
 
 
 def milliseconds(estimate: EntryEstimate) -> tuple[str, str]:
-    value = 1000 * estimate.value
-    if estimate.low is None or estimate.high is None:
-        return significant(value), f"n={estimate.n}"
-    bounds = (significant(1000 * bound) for bound in (estimate.low, estimate.high))
-    return significant(value), f"[{f',{NO_BREAK}'.join(bounds)}]"
-
-
-def _metric(name: str) -> str:
-    known = BY_NAME.get(name)
-    return known.title if known else name
+    """The value; its interval, or how many there are for no interval."""
+    low, high = estimate.low, estimate.high
+    detail = f"n={estimate.n}"
+    if low is not None and high is not None:
+        detail = f"[{significant(1000 * low)},{NO_BREAK}{significant(1000 * high)}]"
+    return significant(1000 * estimate.value), detail

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.report.render import page_html
+from harness.studies.history.find import SITE, Found
 from harness.studies.site.pages import HISTORY, INDEX, make_pages
 from harness.studies.site.reports import copy_reports
-from harness.studies.site.sources import MARKER, Published
 from harness.system.errors import UserError
 from harness.system.files import PARTIAL, read_json, write_bytes, write_json
 from harness.system.lock import is_locked, locked
@@ -30,23 +30,22 @@ class Written:
     left_out: tuple[str, ...]
 
 
-def write_site(every: tuple[Published, ...], to: Path) -> Written:
-    """`every`: newest first. Raises UserError where `to` is anything but a site, or not there.
+def write_site(found: Found, to: Path) -> Written:
+    """Raises UserError where `to` is anything but a site, or not there.
 
     The same entries give the same bytes.
     """
     to = to.resolve()
     _recover(to)
     check_target(to)
-    entries = [each.entry for each in every]
     with _beside(to) as folder:
-        reports, left_out = copy_reports(every, folder)
-        made = make_pages(entries, reports)
+        reports, left_out = copy_reports(found.every, folder)
+        made = make_pages(found.entries, reports)
         for page in made:
             write_bytes(folder / page.file, page_html(page.page, page.figures).encode())
-        lines = "".join(f"{entry.line()}\n" for entry in entries)
+        lines = "".join(f"{entry.line()}\n" for entry in found.entries)
         write_bytes(folder / HISTORY, lines.encode())
-        write_json(folder / MARKER, {"kind": KIND, "entries": len(entries), "pages": len(made)})
+        write_json(folder / SITE, {"kind": KIND, "entries": len(found.entries), "pages": len(made)})
     return Written(to / INDEX, len(made), tuple(left_out))
 
 
@@ -56,11 +55,11 @@ def check_target(to: Path) -> None:
         return
     if not to.is_dir():
         raise UserError(f"{to}: is a file; name a folder for the site")
-    if not (to / MARKER).is_file():
+    if not (to / SITE).is_file():
         if any(to.iterdir()):
-            raise UserError(f"{to}: not a site (no {MARKER} in it); name another folder")
-    elif read_json(to / MARKER).get("kind") != KIND:
-        raise UserError(f"{to / MARKER}: kind: not of a site; name another folder")
+            raise UserError(f"{to}: not a site (no {SITE} in it); name another folder")
+    elif read_json(to / SITE).get("kind") != KIND:
+        raise UserError(f"{to / SITE}: kind: not of a site; name another folder")
 
 
 @contextmanager
@@ -92,7 +91,7 @@ def _recover(to: Path) -> None:
         ours = path.name.startswith(_prefix(to)) and path.name.endswith(PARTIAL)
         if not ours or is_locked(path):
             continue
-        if path.name.endswith(OLD) and (path / MARKER).is_file() and not to.exists():
+        if path.name.endswith(OLD) and (path / SITE).is_file() and not to.exists():
             path.rename(to)
         else:
             shutil.rmtree(path, ignore_errors=True)
