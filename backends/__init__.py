@@ -107,17 +107,31 @@ def file_name(name: str) -> str:
     return known + at + plain
 
 
-def title(name: str, environment: Mapping[str, Any]) -> str:
-    """ "TensorFlow"; "TensorFlow 2.20.0" of one that asks for a version or a Python.
+def title(name: str, environment: Mapping[str, Any], versioned: bool = False) -> str:
+    """ "TensorFlow"; "TensorFlow 2.20.0" of one that asks for a version or a Python, or if
+    `versioned`.
 
     `environment`: what the backend says of itself, or what a record has of it.
     """
     framework, versions = str(environment.get("framework", name)), environment.get("versions")
-    if "@" not in name or implementation(name) not in available():
+    if not (versioned or "@" in name) or implementation(name) not in available():
         return framework
     versions = versions if isinstance(versions, Mapping) else {}
     found = (str(versions[package]) for package in packages(name) if package in versions)
     return f"{framework} {next(found, name.partition('@')[2])[:LONGEST]}"
+
+
+def titles(environments: Iterable[Tuple[str, Mapping[str, Any]]]) -> Dict[str, str]:  # noqa: UP006
+    """Backend -> title, of those on one page, given each with what a record has of it.
+
+    `tf` is called by its version, too, where `tf@2.20.0` is beside it.
+    """
+    known = dict(environments)
+    several = {implementation(name) for name in known if "@" in name}
+    return distinct(
+        (name, title(name, environment, implementation(name) in several))
+        for name, environment in known.items()
+    )
 
 
 def distinct(titles: Iterable[Tuple[str, str]]) -> Dict[str, str]:  # noqa: UP006

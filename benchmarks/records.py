@@ -15,7 +15,7 @@ from pathlib import Path
 from harness import cli
 from harness.cli import options as shared
 from harness.studies.history.file import append, is_history
-from harness.studies.history.find import find_entries
+from harness.studies.history.find import find
 from harness.system.errors import UserError
 from harness.system.machine import find_machine
 from harness.system.provenance import slug
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         # At once: a set that is interrupted has kept what it measured.
         file.parent.mkdir(parents=True, exist_ok=True)
-        append(file, find_entries([options.results / "bench"]).entries)
+        append(file, find([options.results / "bench"]).entries)
     print(f"Records: {file}; {len(chosen) - len(failed)} of {len(chosen)} settings measured")
     return 1 if failed else 0
 

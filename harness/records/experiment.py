@@ -84,9 +84,7 @@ class ExperimentFolder:
 
     def title(self, backend: str) -> str:
         """The framework's name, or as `backends.title`; with the backend's where two share that."""
-        titles = backends.distinct(
-            (name, backends.title(name, self.of(name)[0].environment)) for name in self.present
-        )
+        titles = backends.titles((name, self.of(name)[0].environment) for name in self.present)
         return titles.get(backend, backend)
 
     def device_title(self, device: str) -> str:

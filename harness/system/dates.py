@@ -8,6 +8,9 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+# Of records: before and after them nothing was measured.
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1970, 3000))
+
 
 def day(seconds: float) -> str:
     """A file's age as `st_mtime` has it -> "2026-11-26", in UTC."""

@@ -74,6 +74,11 @@ def test_a_title_names_the_version_that_ran():
     assert backends.title("tf", seen) == "TensorFlow"
     assert backends.title("tf@2.20.0", seen) == "TensorFlow 2.20.0"
     assert backends.title("tf@/opt/python", seen) == "TensorFlow 2.20.0"
+    other = {"framework": "TensorFlow", "versions": {"tensorflow": "2.19.1"}}
+    assert backends.titles([("tf", seen), ("tf@2.19.1", other)]) == {
+        "tf": "TensorFlow 2.20.0", "tf@2.19.1": "TensorFlow 2.19.1"
+    }  # fmt: skip
+    assert backends.titles([("tf", seen), ("jax", {"framework": "JAX"})])["tf"] == "TensorFlow"
     assert backends.title("tf@2.20.0", {}) == "tf@2.20.0 2.20.0"
     assert backends.title("mine@1", {"framework": "Mine"}) == "Mine"
 

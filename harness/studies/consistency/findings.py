@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from backends import distinct, title
+from backends import titles
 from harness.config.metric_table import margin_scale
 from harness.records.run import find_runs
 from harness.statistics.equivalence import Margin
@@ -53,10 +53,7 @@ class Study:
 
     def title(self, backend: str) -> str:
         """The framework's name; with the backend's where two share one."""
-        titles = distinct(
-            (name, title(name, self.environments.get(name, {}))) for name in self.backends
-        )
-        return titles[backend]
+        return titles((name, self.environments.get(name, {})) for name in self.backends)[backend]
 
     def path(self, direction: str) -> str:
         """ "ab" -> "summer → winter"."""

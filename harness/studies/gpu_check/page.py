@@ -49,10 +49,8 @@ def result(record: GpuCheckRecord, file: Path, page: Path) -> Result:
 
 
 def _title(record: GpuCheckRecord, backend: str) -> str:
-    titles = backends.distinct(
-        (started.backend, backends.title(started.backend, started.environment))
-        for started in record.started
-        if started.environment
+    titles = backends.titles(
+        (started.backend, started.environment) for started in record.started if started.environment
     )
     return titles.get(backend, backend)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from harness.statistics.intervals import Interval
+from harness.system.dates import FIRST, LAST
 from harness.system.errors import UserError
 
 MOST_TEXT, MOST_WORDS = 300, 2000  # characters
@@ -25,7 +25,6 @@ Text = Annotated[str, Field(strict=True, max_length=MOST_TEXT)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 Words = Annotated[str, Field(strict=True, max_length=MOST_WORDS)]
 # No clock is off by more, and every calendar has these days in every time zone.
-FIRST, LAST = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1970, 3000))
 Moment = Annotated[AwareDatetime, Field(ge=FIRST, lt=LAST)]
 
 

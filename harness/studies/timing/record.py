@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from backends import distinct, title
+from backends import titles
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.statistics.intervals import (
@@ -189,8 +189,8 @@ class TimingRecord:
     def names(self) -> tuple[str, ...]:
         """Of the frameworks; with the backend's where two backends share one."""
         sides = self.starts[0].sides
-        titles = distinct((side.backend, title(side.backend, side.environment)) for side in sides)
-        return tuple(titles[side.backend] for side in sides)
+        of_sides = titles((side.backend, side.environment) for side in sides)
+        return tuple(of_sides[side.backend] for side in sides)
 
     @property
     def backends(self) -> tuple[str, ...]:
