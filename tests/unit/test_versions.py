@@ -286,11 +286,14 @@ def test_an_axis_of_backends_is_what_every_cell_is_trained_with(tmp_path):
 
 def test_the_page_of_versions_says_where_neighbours_are_apart(tmp_path):
     folder = build_grid(tmp_path, VERSIONS)
-    row = {"what": "tf: x", "tolerance": 1e-12, "arithmetic": "float64", "passed": True}
+    row = {"what": "tf, end: x", "tolerance": 1e-12, "arithmetic": "float64", "passed": True}
     rows = [
         {**row, "check": "01 first", "measured": 5e-13},
         {**row, "check": "02 second", "measured": 0.0},
         {**row, "check": "01 first", "measured": 1.0, "arithmetic": "float32"},
+        # Against NumPy: of both.
+        {**row, "check": "02 second", "measured": 1.0, "what": "torch, by hand: y"},
+        {**row, "check": "02 second", "measured": 2.0, "what": "tf, by hand: z"},
     ]
     scale = {"filters": 1, "discriminator_filters": 1, "crop_size": [8, 8], "pool_size": 1,
              "batch_size": 1}  # fmt: skip
@@ -303,13 +306,13 @@ def test_the_page_of_versions_says_where_neighbours_are_apart(tmp_path):
     assert found.apart == 3 and found.losses > 0, "two backends, three seeds"
     table = parity_table([found])
     texts = [[(cell.text, cell.detail) for cell in line] for line in table.rows]
-    assert texts[0][1] == ("3 of 3 pass", "")
+    assert texts[0][1] == ("5 of 5 pass", "")
     assert texts[1][1] == ("5.0e-13", "0.5 of its tolerance"), "in float64, not in float32"
     assert texts[2][1] == ("0", "0 of its tolerance")
     page = make_page(findings)
     assert "Each against the one before it" in [section.title for section in page.sections]
     function, times, *_ = page.answers
-    assert (function.short, function.tone) == ("Yes: all of 3 checks pass.", "yes")
+    assert (function.short, function.tone) == ("Yes: all of 5 checks pass.", "yes")
     assert function.sentences[0].text.startswith("rounded in another way")
     assert times.short.startswith("No: TensorFlow takes 1.3") and times.tone == "no"
     failing = [{**rows[0], "passed": False}, *rows[1:]]

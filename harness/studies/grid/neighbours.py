@@ -151,18 +151,36 @@ def _where(pair: Neighbours, found: Sequence[Neighbours]) -> str:
 
 def parity_table(found: Sequence[Neighbours]) -> Table:
     """A row a rung, a column a pair: the largest deviation, and the most of a tolerance."""
-    checked = [(pair.titles, pair.climbed["rows"]) for pair in found if pair.climbed]
-    rungs = dict.fromkeys(row["check"] for _, rows in checked for row in rows)
-    header = (Cell("Rung"), *(Cell(*titles) for titles, _ in checked))
-    body = [(Cell("all"), *(_passed(rows) for _, rows in checked))]
+    checked = [pair for pair in found if pair.climbed]
+    compared = [_compared(pair) for pair in checked]
+    rungs = dict.fromkeys(row["check"] for rows in compared for row in rows)
+    header = (Cell("Rung"), *(Cell(*pair.titles) for pair in checked))
+    body = [(Cell("all"), *map(_passed, checked))]
     for rung in rungs:
-        of_pairs = [[row for row in rows if row["check"] == rung] for _, rows in checked]
+        of_pairs = [[row for row in rows if row["check"] == rung] for rows in compared]
         body.append((Cell(rung), *map(_deviation, of_pairs)))
     return Table(header, tuple(body))
 
 
-def _passed(rows: Sequence[Mapping[str, Any]]) -> Cell:
-    return Cell(f"{sum(row['passed'] for row in rows)} of {len(rows)} pass")
+def _compared(pair: Neighbours) -> list[Mapping[str, Any]]:
+    """Rows in which the second is compared with the first.
+
+    What is compared with NumPy, or with zero, both have a row of.
+    """
+    rows = pair.climbed["rows"] if pair.climbed else []
+    first, second = (f"{name}, " for name in pair.names)
+
+    def subject(row: Mapping[str, Any], prefix: str) -> tuple[str, str]:
+        return row["check"], row["what"].removeprefix(prefix).partition(":")[0]
+
+    alone = {subject(row, first) for row in rows if row["what"].startswith(first)}
+    of_second = [row for row in rows if row["what"].startswith(second)]
+    return [row for row in of_second if subject(row, second) not in alone]
+
+
+def _passed(pair: Neighbours) -> Cell:
+    count = len(pair.climbed["rows"]) if pair.climbed else 0
+    return Cell(f"{count - pair.failed} of {count} pass")
 
 
 def _deviation(rows: Sequence[Mapping[str, Any]]) -> Cell:

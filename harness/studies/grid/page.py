@@ -51,8 +51,9 @@ COST = (
 NEIGHBOURS = (
     "Each backend against the one before it, from the same state, plan and images: the largest "
     "deviation of a rung, in float64 where it has such checks, and below it the largest share of "
-    "what is allowed. Some rungs also compare both with a computation in NumPy. Where two versions "
-    "are further apart than two frameworks, the version computes something in another way."
+    "what is allowed. Checks that compare each with a computation in NumPy count in the first row "
+    "alone. Where two versions are further apart than two frameworks, the version computes "
+    "something in another way."
 )
 STEPS = "Left: a step's time; right: its ratio to the first's, with the 95 % interval."
 CELLS = "Each is an experiment with a report of its own, in the folder named here."

@@ -180,7 +180,7 @@ class Entry(EntryPart):
     @property
     def day(self) -> str:
         """ "2026-11-26", in UTC."""
-        return self.measured.astimezone(timezone.utc).date().isoformat()
+        return self.measured.astimezone(FIRST.tzinfo).date().isoformat()
 
     def line(self) -> str:
         """One line of a history."""
