@@ -47,9 +47,9 @@ def print_over_time(shown: OverTime, console: Console) -> None:
         if place.busy:
             left_out = f"{place.busy} {'entry' if place.busy == 1 else 'entries'}"
             print_lines([f"Times of {left_out} left out: the machine was busy."], console)
-    rows = sum(len(place.courses) for place in shown.places)
+    count = sum(len(place.courses) for place in shown.places)
     lines = [
-        f"median: since the last step. {shown.searched} of {plural(rows, 'row')} have the"
+        f"median: since the last step. {shown.searched} of {plural(count, 'row')} have the"
         f" {shown.needed} entries that it takes to tell a step from chance; if nothing has changed,"
         f" any step is found with a probability of {100 * shown.alpha:g} % at most."
     ]
