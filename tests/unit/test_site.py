@@ -255,7 +255,7 @@ def test_no_step_is_not_said_to_be_none_and_too_few_tell_nothing():
     assert (changed.short, changed.tone) == ("No step found", "open") and not changed.sentences
     [_, changed] = device_answers(over_weeks(5))
     assert changed.short == "Too few measurements to tell"
-    assert "there are 5 at most" in changed.sentences[0].text
+    assert "the most here are 5" in changed.sentences[0].text
 
 
 # ------------------------------------------------------------------------------------- sources

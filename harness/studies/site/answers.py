@@ -83,8 +83,8 @@ def _changed(entries: Sequence[Entry], shown: OverTime) -> Answer:
     if not shown.searched:
         most = max((len(course.values) for course in courses), default=0)
         why = (
-            f"Steps can be told from chance in {shown.needed} measurements of one workload;"
-            f" there are {most} at most."
+            f"It takes {shown.needed} measurements of one workload to tell a change from chance;"
+            f" the most here are {most}."
         )
         return open_answer(CHANGED, "Too few measurements to tell", why)
     steps.sort(key=lambda found: found[1].entry.measured, reverse=True)

@@ -23,7 +23,7 @@ HISTORY = "history.jsonl"  # every entry, a line each
 ABOUT = (
     "How long a training step of the same CycleGAN takes in each framework, how much memory it"
     " needs, and how good its translations are, as cyclebench has measured it. A device's page says"
-    " which framework is faster there."
+    " which framework is faster there, where two were timed in turns."
 )
 CAPTIONS = {
     "versions.png": f"Time of a step by framework version, at most {VERSIONS}. Lines: medians.",

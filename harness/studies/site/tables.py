@@ -45,11 +45,11 @@ def device_table(by_device: Mapping[str, Sequence[Entry]], pages: Mapping[str, s
     rows = []
     for device, entries in by_device.items():
         frameworks = {words.framework(side) for entry in entries for side in entry.backends}
-        timed = next((entry for entry in entries if _ratios(entry).text != MISSING), entries[0])
+        timed = next((entry for entry in entries if _ratios(entry).text != MISSING), None)
         row = (
             Cell(device, link=pages[device]),
             Cell(", ".join(sorted(frameworks))),
-            _ratios(timed, words.workload(timed)),
+            _ratios(timed, words.workload(timed)) if timed else Cell(MISSING),
             Cell(entries[0].day),
             Cell(str(len(entries))),
         )
