@@ -23,8 +23,8 @@ from backends.interface import PHASES
 from harness.records.experiment import ExperimentFolder
 from harness.statistics.smoothing import smooth
 
-# Okabe and Ito's palette, safe for colour-blind readers. Backends have chosen theirs from it. Of Tol's
-# are the last four, for many versions on one page.
+# Okabe and Ito's palette, safe for colour-blind readers, of which backends have chosen theirs; then
+# four of Tol's, for many versions on one page.
 PALETTE = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#332288", "#999933", "#882255", "#777777"),
