@@ -99,8 +99,18 @@ def test_numbers_are_those_of_the_entry():
         "[27.0,\u00a033.0]", "floor\u00a01.0", "untranslated\u00a050.0"
     ]  # fmt: skip
     assert texts(table, "Verdict") == [MISSING, "equivalent · cannot tell yet"]
-    assert "KID-EffLite0 ← cannot tell yet" in details(table, "Verdict")[1]
+    assert "← cannot tell yet" in details(table, "Verdict")[1].splitlines()
     assert texts(table, "Memory") == ["2.00 GB"] * 2 and texts(table, "Energy") == ["1.50"] * 2
+
+
+def test_verdicts_on_other_scores_are_counted():
+    made = document(3)
+    verdicts = made["pairs"][0]["verdicts"]
+    other = {**verdicts[0], "metric": "cycle_psnr", "primary": False}
+    made["pairs"][0]["verdicts"] = [*verdicts, other, {**other, "verdict": "different"}, other]
+    table = backend_table([type(entry(0)).model_validate(made)], {})
+    last = details(table, "Verdict")[1].splitlines()[-1]
+    assert last == f"others: 2 {other['verdict']}, 1 different"
 
 
 def test_what_is_not_known_is_a_dash():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.config.metric_table import BY_NAME, PRIMARY
 from harness.report.formatting import MISSING, NO_BREAK, bounds, fixed, significant
 from harness.report.page import PARTS
 from harness.studies.history.entry import Entry, EntryEstimate, EntryPair, EntryScore, Side
-from harness.studies.history.show import metric_title
 
 ARROWS = {"ab": "→", "ba": "←"}
 MOST_CHANGES = 3
@@ -98,15 +99,18 @@ def pair_of(entry: Entry, side: Side) -> EntryPair | None:
 
 
 def verdict_text(pair: EntryPair) -> tuple[str, str]:
-    """The verdict on the primary score, of several directions the parts; then all others."""
+    """The verdict on the primary score, of several directions the parts; how many others there are
+    of each."""
     primary = [verdict for verdict in pair.verdicts if verdict.primary]
     words = dict.fromkeys(verdict.verdict for verdict in primary)
     rest = [
-        f"{metric_title(verdict.metric)} {ARROWS.get(verdict.direction, verdict.direction)}"
-        f" {verdict.verdict}"
-        for verdict in pair.verdicts
-        if len(words) != 1 or not verdict.primary
+        f"{ARROWS.get(verdict.direction, verdict.direction)} {verdict.verdict}"
+        for verdict in primary
+        if len(words) != 1
     ]
+    others = Counter(verdict.verdict for verdict in pair.verdicts if not verdict.primary)
+    if others:
+        rest.append("others: " + ", ".join(f"{n} {label}" for label, n in others.items()))
     return PARTS.join(words) or MISSING, "\n".join(rest)
 
 
