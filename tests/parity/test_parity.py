@@ -82,7 +82,7 @@ def test_a_backend_that_cannot_be_measured_is_a_breach(monkeypatch, healthy):
     monkeypatch.setattr(parity.ladder, "CHECKS", (check,))
     [row] = climb(BackendCache(healthy.case, ("torch", "tf")))
     assert not row.passed
-    assert row.what == "tf: ValueError: torch fell over"
+    assert row.what == "torch: ValueError: torch fell over"
 
 
 def test_a_row_with_nan_is_a_breach_and_null_in_json(tmp_path):

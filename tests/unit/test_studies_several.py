@@ -151,7 +151,7 @@ def test_variance_of_two_has_the_keys_that_it_always_had(tmp_path):
     rows = variance.variance_rows(build(tmp_path, seeds=range(3)), 5)
     assert list(variance.as_json(rows)["rows"][0]) == [
         "metric", "direction", "device", "weights", "evaluations", "backends", "last", "averaged",
-        "margin", "seed_seconds",
+        "margin", "seed_seconds", "reals",
     ]  # fmt: skip
 
 
