@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
-from fake_pythons import HERE, checkout, fake_python, made
+from fake_pythons import HERE, REAL, checkout, fake_python, made
 from grid_study import build_grid
 from report_experiment import build, pages
 
@@ -332,3 +333,18 @@ def test_a_pair_with_the_same_bits_is_told(tmp_path):
     function, *_ = make_page(find(read_record(folder))).answers
     assert function.short == "Not known: 1 of 1 not checked; the same bits in 1 pair of 1."
     assert "the same bits in all of" in function.sentences[0].text
+
+
+def test_pinned_files_are_whole():
+    """pip asks for a checksum of everything, also of what `pip freeze` leaves out."""
+    files = sorted((REAL / "environments").glob("*.txt"))
+    assert files
+    for file in files:
+        lines = file.read_text().splitlines()
+        pinned = dict(
+            re.match(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}$", x).groups() for x in lines
+        )
+        assert {"setuptools", "wheel", "numpy", "pydantic"} <= pinned.keys() and "pip" not in pinned
+        name, build = file.name.split("-")[:2]
+        framework = extras.names_in(extras.of_version(name, build))[0]
+        assert pinned[framework.replace("-", "_")] == backends.version(name), file.name

@@ -129,7 +129,9 @@ def pin(name: str) -> Path:
         raise UserError(f"{name}: there is no environment for it; cyclebench env add {name}")
     environment = there[name]
     python = str(interpreter(environment.folder))
-    frozen = _answer([python, "-Im", "pip", "freeze"])
+    # All, since frameworks need setuptools, which `freeze` leaves out; but not pip itself.
+    listed = _answer([python, "-Im", "pip", "freeze", "--all"]).splitlines()
+    frozen = "\n".join(line for line in listed if not line.startswith("pip=="))
     with TemporaryDirectory() as scratch:
         asked = Path(scratch) / "asked.txt"
         asked.write_text(frozen, encoding="utf-8")
