@@ -347,4 +347,4 @@ def test_pinned_files_are_whole():
         assert {"setuptools", "wheel", "numpy", "pydantic"} <= pinned.keys() and "pip" not in pinned
         name, build = file.name.split("-")[:2]
         framework = extras.names_in(extras.of_version(name, build))[0]
-        assert pinned[framework.replace("-", "_")] == backends.version(name), file.name
+        assert pinned[framework] == backends.version(name), file.name
