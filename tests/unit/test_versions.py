@@ -340,10 +340,9 @@ def test_pinned_files_are_whole():
     files = sorted((REAL / "environments").glob("*.txt"))
     assert files
     for file in files:
-        lines = file.read_text().splitlines()
-        pinned = dict(
-            re.match(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}$", x).groups() for x in lines
-        )
+        of_line = re.compile(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}")
+        found = [of_line.fullmatch(line) for line in file.read_text().splitlines()]
+        pinned = {one[1].replace("_", "-"): one[2] for one in found}
         assert {"setuptools", "wheel", "numpy", "pydantic"} <= pinned.keys() and "pip" not in pinned
         name, build = file.name.split("-")[:2]
         framework = extras.names_in(extras.of_version(name, build))[0]
