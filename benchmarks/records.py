@@ -29,7 +29,7 @@ SETTINGS = (
     "model.filters=32",
     "model.blocks=3",
     "model.upsampling=resize_conv",
-    "model.generator=unet",
+    "model.generator=unet model.depth=6",
     "model.norm.kind=batch",
     "training.batch_size=4",
     "objective.identity=0",
