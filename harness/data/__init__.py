@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.data.catalogue import find_entry
 from harness.data.fetch import Report, StageProgress
+from harness.data.files import is_hidden
 from harness.data.find_local import find_local
 from harness.data.find_or_fetch import find_or_fetch
 from harness.data.image_arrays import Images, Ragged, open_images
@@ -69,10 +70,22 @@ def prepare(
     manifest = build_manifest(located, facts)
     read_labels(manifest)  # a damaged labels.csv is to be known before any image is decoded
     findings = audit(manifest, facts)
-    if findings.unreadable:
-        first = findings.unreadable[0]
+    left_out = [file for file in findings.unreadable if not is_hidden(file.name)]
+    if left_out:
+        first = left_out[0]
         report(
-            f"{manifest.name}: left out {len(findings.unreadable)} unreadable files"
+            f"{manifest.name}: {len(left_out)} of {len(facts)} files left out"
             f" (the first: {first.split}/{first.name}, {first.problem})"
+        )
+    if findings.turned:
+        turned = findings.turned[0]
+        report(
+            f"{manifest.name}: a camera's mark says to turn {len(findings.turned)} images (the"
+            f" first: {turned.split}/{turned.name}); they are used as they lie in the file"
+        )
+    if single := [split for split in ("testA", "testB") if findings.counts[split] == 1]:
+        report(
+            f"{manifest.name}: one image in {' and '.join(single)}, so no score that compares sets"
+            " of images: KID takes two or more, and means something from dozens on"
         )
     return Prepared(located, manifest, findings)

@@ -27,8 +27,7 @@ CHUNK = 1024 * 1024
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 Infos = list[zipfile.ZipInfo]
-# (folder, file name) below the target -> member, for every member to unpack.
-Members = dict[tuple[str, str], zipfile.ZipInfo]
+Members = dict[str, zipfile.ZipInfo]  # path below the target -> member, for all to unpack
 
 
 def unpack(
@@ -53,6 +52,11 @@ def unpack_classes(
     _unpack(archive, target, progress, partial(_classes, archive, domain))
 
 
+def unpack_files(archive: Path, target: Path, progress: Progress | None = None) -> None:
+    """Unpack every visible file of a zip into `target`, as it lies in there; else as `unpack`."""
+    _unpack(archive, target, progress, lambda infos: _files(archive, infos))
+
+
 def _unpack(
     archive: Path, target: Path, progress: Progress | None, choose: Callable[[Infos], Members]
 ) -> None:
@@ -62,11 +66,11 @@ def _unpack(
             _check(infos, archive)
             members = choose(infos)
             with explained_writes(target), build_folder(target) as temporary:
-                for folder in {folder for folder, _ in members}:
-                    (temporary / folder).mkdir()
-                for (folder, name), info in counted(members.items(), len(members), progress):
+                for name in members:
+                    (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                for name, info in counted(members.items(), len(members), progress):
                     # zipfile compares the CRC when the member has been read to its end.
-                    with file.open(info) as source, (temporary / folder / name).open("xb") as sink:
+                    with file.open(info) as source, (temporary / name).open("xb") as sink:
                         shutil.copyfileobj(source, sink, CHUNK)
     except UserError:
         raise
@@ -131,9 +135,9 @@ def _splits(archive: Path, untested: bool, infos: Infos) -> Members:
     ]
     if len({"/".join(parts[:-2]) for parts, _ in wanted}) > 1:
         raise UserError(f"{archive}: more than one data set inside; give one of them by itself")
-    members = {(parts[-2], parts[-1]): info for parts, info in wanted}
+    members = {"/".join(parts[-2:]): info for parts, info in wanted}
     required = {"trainA", "trainB"} if untested else set(SPLITS)
-    published = {split for split, _ in members}
+    published = {parts[-2] for parts, _ in wanted}
     if missing := required - published:
         raise UserError(f"{archive}: no {', '.join(sorted(missing))} inside; not a data set")
     if not untested:
@@ -141,20 +145,27 @@ def _splits(archive: Path, untested: bool, infos: Infos) -> Members:
     if published != required:
         raise UserError(f"{archive}: has test images, which this set is known not to have")
     return {
-        ("test" + split[-1] if part_of(name) == "test" else split, name): info
-        for (split, name), info in members.items()
+        f"test{path[5:]}" if part_of(path) == "test" else path: info
+        for path, info in members.items()
     }
 
 
 def _classes(archive: Path, domain: str, infos: Infos) -> Members:
     """The visible files of the classes of a domain."""
     members = {
-        (parts[1], parts[2]): info
+        f"{parts[1]}/{parts[2]}": info
         for info, parts in _visible(infos)
         if len(parts) == 3 and parts[0] == domain
     }
     if not members:
         raise UserError(f"{archive}: no {domain}/<class>/<file> inside; it is another file")
+    return members
+
+
+def _files(archive: Path, infos: Infos) -> Members:
+    members = {"/".join(parts): info for info, parts in _visible(infos)}
+    if not members:
+        raise UserError(f"{archive}: no visible file inside; not a data set")
     return members
 
 

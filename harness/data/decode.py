@@ -8,12 +8,19 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
-
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+from PIL import Image, features
 
 # Naming the formats keeps PIL from trying decoders that start other programs (EPS).
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
+EXTENSIONS = frozenset(
+    f".{ending}"
+    for ending in (
+        "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "webp", "tif", "tiff", "ppm", "pgm",
+        "pbm", "pnm", "gif",
+    )
+)  # fmt: skip
+if features.check("avif"):  # some builds of Pillow are without
+    FORMATS, EXTENSIONS = (*FORMATS, "AVIF"), EXTENSIONS | {".avif"}
 
 # More than 8 bits a channel: PIL would clip the values to 255 without a word.
 DEEP_MODES = ("I", "F")
@@ -21,6 +28,9 @@ DEEP_MODES = ("I", "F")
 
 # In Pillow's messages; it differs from run to run.
 ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
+
+
+ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
 
 
 class UnreadableImage(Exception):
@@ -61,3 +71,14 @@ def decode(content: bytes) -> Image.Image:
     except Exception as error:  # decoders raise almost anything on damaged input
         text = ADDRESS.sub("", " ".join(str(error).split()).replace(repr(content), ""))
         raise UnreadableImage(f"{type(error).__name__}: {text}"[:200]) from None
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether a camera's mark (EXIF orientation) says to turn or mirror it; `decode` does not.
+
+    Pillow itself follows it in a TIFF, and takes it out.
+    """
+    try:
+        return image.getexif().get(ORIENTATION, 1) in range(2, 9)
+    except Exception:  # its reader raises almost anything on damaged marks; pixels are unaffected
+        return False

@@ -9,17 +9,18 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.data.archive import unpack
+from harness.data.archive import unpack, unpack_files
 from harness.data.cache import cache_folder, explained_writes
 from harness.data.catalogue import CATALOGUE, BuiltIn, CatalogueEntry, Pair, Unusable, find_entry
 from harness.data.fetch import Feedback, Report, StageProgress, Unavailable, fetch_and_unpack
-from harness.data.find_local import CLASS_PAIR, find_class_pair, find_local
-from harness.data.layout import SPLITS, DatasetFolder, HoldOut
-from harness.data.linking import link_validation_split, pair_of_classes
+from harness.data.find_layout import TWO_FOLDERS, Layout, find_layout, nothing_found
+from harness.data.find_local import LocalSet, find_local
+from harness.data.layout import SPLITS, DatasetFolder, HoldOut, is_path
+from harness.data.linking import link_layout, link_validation_split
 from harness.data.pairs import make_pair
 from harness.data.sources import SINGLES, pairable
 from harness.system.errors import UserError
-from harness.system.untrusted import expanded, shown
+from harness.system.untrusted import expanded, is_folder, shown
 
 DRAWING = Path(__file__).parent
 
@@ -37,13 +38,15 @@ def find_or_fetch(
     """Find a data set, or make or fetch it into the cache.
 
     `dataset` is a name of the catalogue, two sets of one domain that belong together as `svhn-usps`
-    or `sketch-real`, a folder, or `FOLDER:A-B` for two folders of classes. Looked for, in this
-    order: a folder given by path; `data_dir`; the cache; the publisher's address, or the mirror
-    named by CYCLEBENCH_MIRROR. `size` (pixels) and `counts` (train and test images of a domain)
-    matter to built-in sets only, which are never looked for elsewhere. `hold_out`: "test"
-    is all there is to train on and the test images; "validation" a tenth of the training images,
-    chosen by name, in place of the test images, and the rest to train on. `report` gets a line on
-    what is done. Raises UserError if nothing can be had: what was tried and where to put the files.
+    or `sketch-real`, a folder or a zip, or `FOLDER:A-B` for two folders of images. Looked for, in
+    this order: a path; `data_dir`; the cache; the publisher's address, or the mirror named by
+    CYCLEBENCH_MIRROR. A folder that is not of the published form is linked into one that is.
+    `size` (pixels) and `counts` (train and test images of a domain) matter to built-in sets only,
+    which are never looked for elsewhere. `hold_out`: "test" is all there is to train on and the
+    test images; "validation" the set's own images to validate with, else a tenth of the training
+    images, chosen by name, in place of the test images, and the rest to train on. `report` gets a
+    line on what is done. Raises UserError if nothing can be had: what was tried and where to put
+    the files.
     """
     if hold_out not in ("test", "validation"):
         raise UserError(f"hold_out: {hold_out!r} is not known; give test or validation")
@@ -53,8 +56,9 @@ def find_or_fetch(
     if hold_out == "test":
         return whole
     name = f"{whole.name}-validation"
-    folder = link_validation_split(name, whole.folder, feedback.stage("link"))
-    report(f"{name}: part of the training images in place of the test images, in {folder}")
+    folder = link_validation_split(name, whole, feedback.stage("link"))
+    held = "its validation images" if whole.validation else "part of the training images"
+    report(f"{name}: {held} in place of the test images, in {folder}")
     return DatasetFolder(name, folder, whole.titles)
 
 
@@ -71,24 +75,54 @@ def _find_or_fetch_whole(
     data_dir = data_dir and expanded(data_dir)
     local = find_local(dataset, data_dir)
     if local is not None:
-        feedback.report(f"{local.name}: found in {local.folder}")
-        return local
-    if (domains := find_class_pair(dataset, data_dir)) is not None:
-        a, b = domains
-        name = f"{a.parent.name}-{a.name}-{b.name}"
-        _check_name(name)
-        folder = pair_of_classes(name, a, b, feedback.stage("link"))
-        feedback.report(f"{name}: links to the images of {a} and {b} in {folder}")
-        return DatasetFolder(name, folder, (a.name, b.name))
+        return _arranged(local, feedback)
+    if entry is None and not is_path(dataset) and is_folder(Path(dataset)):
+        raise UserError(nothing_found(Path(dataset)))
     if entry is None:
         names = ", ".join(entry.name for entry in CATALOGUE)
         where = f" and not in {data_dir}" if data_dir else ""
         raise UserError(
             f"{shown(dataset)}: not a known data set{where}; give one of {names},"
             f" A-B for two of {' or of '.join(pairable())},"
-            f" the path of a folder with {', '.join(SPLITS)}, or {CLASS_PAIR}"
+            f" the path of a folder with {', '.join(SPLITS)} or of a zip of it, or {TWO_FOLDERS}"
         )
     return _fetch(entry, data_dir, feedback)
+
+
+def _arranged(local: LocalSet, feedback: Feedback) -> DatasetFolder:
+    """The set as a folder of the published form; says what was taken for what."""
+    layout = local.layout or _unpacked(local, feedback)
+    validation = layout.both("validation")
+    if layout.published:
+        feedback.report(f"{local.name}: found in {layout.root}")
+        return DatasetFolder(local.name, layout.root, local.titles, validation)
+    _check_name(local.name)
+    folder = link_layout(local.name, layout, feedback.stage("link"))
+    said = [
+        f"{place} as {split}"
+        for split, path in layout.folders.items()
+        if (place := path.relative_to(layout.root).as_posix()) != split
+    ]
+    if not layout.both("test"):
+        stands_in = "those to validate with" if validation else "a tenth, chosen by name,"
+        said.append(f"no test images: {stands_in} in their place")
+    what = f": {', '.join(said)}" if said else ""
+    feedback.report(f"{local.name}: found in {layout.root}{what}; linked in {folder}")
+    return DatasetFolder(local.name, folder, local.titles, validation)
+
+
+def _unpacked(local: LocalSet, feedback: Feedback) -> Layout:
+    """The layout of a zip's files, unpacked into the cache unless this very file was before."""
+    status = local.path.stat()
+    name = f"{local.path.stem}-{status.st_size}-{status.st_mtime_ns}"
+    folder = cache_folder() / "datasets" / "zips" / name
+    if not folder.exists():
+        feedback.report(f"{local.name}: unpacking {local.path} into {folder}")
+        unpack_files(local.path, folder, feedback.stage("unpack"))
+    layout = find_layout(folder)
+    if layout is None:
+        raise UserError(nothing_found(folder).replace(str(folder), str(local.path)))
+    return layout
 
 
 def _check_name(name: str) -> None:

@@ -37,11 +37,15 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class DatasetFolder:
-    """A data set on disk: `folder` has trainA trainB testA testB. `titles` are the two domains."""
+    """A data set on disk: `folder` has trainA trainB testA testB. `titles` are the two domains.
+
+    `validation`: folders with images of A and of B to choose settings on, where it has some.
+    """
 
     name: str
     folder: Path
     titles: tuple[str, str]
+    validation: tuple[Path, Path] | None = None
 
 
 def is_path(text: str) -> bool:
@@ -56,12 +60,17 @@ def missing_splits(folder: Path) -> list[str]:
 
 def part_of(name: str) -> Part:
     """The part of the file `name` (without folder): 80 % train, 10 % validation, 10 % test."""
-    stem = PurePath(name).stem
-    digest = hashlib.sha256(f"{RULE}\n{stem}".encode(errors="surrogateescape")).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
+    place = place_of(name)
     if place < TRAIN:
         return "train"
     return "validation" if place < TRAIN + VALIDATION else "test"
+
+
+def place_of(name: str) -> float:
+    """A number from 0 to 1 that decides the part of a file; files of one stem have the same."""
+    stem = PurePath(name).stem
+    digest = hashlib.sha256(f"{RULE}\n{stem}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def counted(items: Iterable[Item], total: int, progress: Progress | None) -> Iterator[Item]:

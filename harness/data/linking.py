@@ -10,103 +10,156 @@ from pathlib import Path
 
 from harness.data.cache import build_folder, cache_folder, explained_writes
 from harness.data.decode import EXTENSIONS
+from harness.data.files import files_below, is_image_name
+from harness.data.find_layout import Layout
 from harness.data.labels import FILE_NAME, read_lines, write_lines
-from harness.data.layout import Part, Progress, counted, missing_splits, part_of
-from harness.data.scan import image_files, stamp
+from harness.data.layout import (
+    SPLITS,
+    TRUTHS,
+    DatasetFolder,
+    Part,
+    Progress,
+    counted,
+    missing_splits,
+    part_of,
+    place_of,
+)
+from harness.data.scan import stamp
 from harness.system.errors import UserError
 from harness.system.untrusted import is_folder
 
 Labelled = Mapping[tuple[str, str], str]  # (split, name) -> label
+Files = dict[str, Path]  # name without folder -> where it lies
 
 
-def pair_of_classes(name: str, a: Path, b: Path, progress: Progress | None = None) -> Path:
-    """The images of `a`/<class>/ and `b`/<class>/ as a data set in the cache; its folder.
+def link_layout(name: str, layout: Layout, progress: Progress | None = None) -> Path:
+    """The data set as a folder of the published form in the cache; its path.
 
-    A file becomes `<class>__<name>`. By that name it is a tenth's test image or one to train on,
-    whatever else is there. Made again when a file came, went or changed. `progress` counts files.
-    Raises UserError for a folder without images, and too few to divide.
+    Files keep their names; one in a folder `kind` becomes `kind__<name>`. Without test images those
+    to validate with are these; without either a tenth of the training images that their names
+    choose. All files are linked, also those that are no images: `scan` names them. Made again when
+    one came, went or changed. `progress` counts files. Raises UserError for a domain without
+    images, and too few to divide.
     """
-    files: dict[str, dict[str, Path]] = {}
-    for letter, folder in (("A", a), ("B", b)):
-        train, test = _divide(class_files(folder), "test", folder)
+    tests = layout.both("test") or layout.both("validation")
+    files: dict[str, Files] = {}
+    for position, letter in enumerate("AB"):
+        folder = layout.folders[f"train{letter}"]
+        train = linked_files(folder)
+        test = linked_files(tests[position]) if tests else None
+        train, test = (train, test) if test is not None else _divide(train, "test", folder)
         files[f"train{letter}"], files[f"test{letter}"] = train, test
-    return _link(name, files, {}, progress)
+    for truth in TRUTHS.values():
+        if tests and is_folder(layout.root / truth):
+            files[truth] = linked_files(layout.root / truth)
+    return _link(name, files, _labels(layout.root, layout.folders, files), progress)
 
 
-def link_validation_split(name: str, folder: Path, progress: Progress | None = None) -> Path:
-    """A data set's training images, those of the validation part in place of its test images.
+def link_validation_split(
+    name: str, whole: DatasetFolder, progress: Progress | None = None
+) -> Path:
+    """A data set's training images, and in place of its test images those to validate with.
 
-    Settings are chosen on them, so that nothing is chosen on the test images. Those are left out,
-    and so are true translations, which only they have. labels.csv follows the images. The folder is
-    in the cache and made again when an image or label changed. Raises UserError for training splits
-    too small to divide, and for a damaged labels.csv.
+    These are the set's own, or the validation part of the training images. Settings are chosen on
+    them, so that nothing is chosen on the test images. Those are left out, and so are true
+    translations, which only they have. labels.csv follows the images. The folder is in the cache
+    and made again when an image or label changed. Raises UserError for training splits too small to
+    divide, and for a damaged labels.csv.
     """
-    files: dict[str, dict[str, Path]] = {}
-    for letter in "AB":
-        source = folder / f"train{letter}"
-        images = {path.name: path for path in image_files(source)}
-        train, held = _divide(images, "validation", source)
+    files: dict[str, Files] = {}
+    for position, letter in enumerate("AB"):
+        folder = whole.folder / f"train{letter}"
+        train = linked_files(folder)
+        if whole.validation:
+            held = linked_files(whole.validation[position])
+        else:
+            train, held = _divide(train, "validation", folder)
         files[f"train{letter}"], files[f"test{letter}"] = train, held
-    lines = read_lines(folder / FILE_NAME) or {}
-    labels = {
-        (split, file): lines[f"train{split[-1]}", file]
-        for split, paths in files.items()
-        for file in paths
-        if (f"train{split[-1]}", file) in lines
-    }
-    return _link(name, files, labels, progress)
+    folders = {split: whole.folder / split for split in SPLITS}
+    return _link(name, files, _labels(whole.folder, folders, files), progress)
 
 
-def class_files(folder: Path) -> dict[str, Path]:
-    """`<class>__<name>` -> path, for every image of every class of a domain, in a fixed order.
+def linked_files(folder: Path) -> Files:
+    """Every file below `folder` by the name of its link, in a fixed order.
 
-    Hidden folders and files and what has no image's extension are left out. Raises UserError where
-    there is none, where two files would get one name, and for a folder that cannot be listed.
+    `kind/<name>` becomes `kind__<name>`, with a dot in front where that would make an image of what
+    is none. Raises UserError where two would get one name, and for a folder that cannot be listed.
     """
-    files: dict[str, Path] = {}
-    for path in (path for kind in class_folders(folder) for path in image_files(kind)):
-        name = f"{path.parent.name}__{path.name}"
+    files: Files = {}
+    for file in files_below(folder):
+        name = file.name.replace("/", "__")
+        if is_image_name(name) and not is_image_name(file.name):
+            name = f".{name}"
         if name in files:
-            raise UserError(f"{path}: would be called {name}, as {files[name]} is; rename one")
-        files[name] = path
-    if not files:
-        raise UserError(
-            f"{folder}: no <class>/<image> in it; it needs a folder of images for each class"
-            f" ({', '.join(sorted(EXTENSIONS))})"
-        )
+            raise UserError(f"{file.path}: would be called {name}, as {files[name]} is; rename one")
+        files[name] = file.path
     return files
 
 
-def class_folders(folder: Path) -> list[Path]:
-    """The visible folders in `folder`, by name."""
-    try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be listed ({error.strerror}); check it") from None
-    return [path for path in paths if is_folder(path)]
+def image_names(folder: Path) -> list[str]:
+    """The names of the links to images. Raises UserError as `linked_files` does."""
+    return [name for name in linked_files(folder) if is_image_name(name)]
 
 
-def _divide(
-    files: Mapping[str, Path], held: Part, folder: Path
-) -> tuple[dict[str, Path], dict[str, Path]]:
-    """`files` without and with those whose name puts them into the part `held`.
+def divided(names: list[str], held: Part) -> tuple[list[str], list[str]]:
+    """Names of images without and with those that belong to the part `held`.
 
-    Raises UserError, naming `folder`, where one of the two would be empty.
+    Where the rule would leave one of the two empty, the image next to the part changes sides.
+    Raises ValueError for less than two.
     """
-    chosen = {name: path for name, path in files.items() if part_of(name) == held}
-    rest = {name: path for name, path in files.items() if name not in chosen}
-    if not chosen or not rest:
-        share = "all" if chosen else "none"
+    if len({place_of(name) for name in names}) < 2:
+        raise ValueError(f"{len(names)} images cannot be divided")
+    chosen = {place_of(name) for name in names if part_of(name) == held}
+    places = {place_of(name) for name in names}
+    if not chosen:
+        chosen = {max(places)}
+    elif chosen == places:
+        chosen -= {min(places)}
+    return (
+        [name for name in names if place_of(name) not in chosen],
+        [name for name in names if place_of(name) in chosen],
+    )
+
+
+def _divide(files: Files, held: Part, folder: Path) -> tuple[Files, Files]:
+    """`files` without and with those of the part `held`. Raises UserError, naming `folder`."""
+    images = [name for name in files if is_image_name(name)]
+    if not images:
+        endings = ", ".join(sorted(EXTENSIONS))
+        raise UserError(f"{folder}: no images in or below it; put some there ({endings})")
+    try:
+        _, chosen = divided(images, held)
+    except ValueError:
         raise UserError(
-            f"{folder}: {share} of its {len(files)} images belong to the {held} part, the tenth"
-            " that their names choose; add images"
-        )
-    return rest, chosen
+            f"{folder}: of its {len(images)} images none can be put by for the {held} part;"
+            " add images"
+        ) from None
+    rest = {name: path for name, path in files.items() if name not in set(chosen)}
+    return rest, {name: files[name] for name in chosen}
+
+
+def _labels(root: Path, folders: Mapping[str, Path], files: Mapping[str, Files]) -> Labelled:
+    """The lines of `root`/labels.csv, by the split and name that each file has now.
+
+    `folders`: split -> folder, of the splits that the lines name.
+    """
+    lines = read_lines(root / FILE_NAME)
+    if not lines:
+        return {}
+    by_path = {
+        folders[split] / name: label for (split, name), label in lines.items() if split in folders
+    }
+    return {
+        (split, name): by_path[path]
+        for split, paths in files.items()
+        for name, path in paths.items()
+        if split in SPLITS and path in by_path
+    }
 
 
 def _link(
     name: str,
-    files: Mapping[str, Mapping[str, Path]],
+    files: Mapping[str, Files],
     labels: Labelled,
     progress: Progress | None,
 ) -> Path:
@@ -134,7 +187,9 @@ def _link(
             try:
                 (new / split / file).symlink_to(path)
             except OSError:
-                shutil.copyfile(path, new / split / file)
+                # What is no file is not copied; `scan` says so of a link.
+                if path.is_file():
+                    shutil.copyfile(path, new / split / file)
         if labels:
             write_lines(new / FILE_NAME, labels.items())
     return folder

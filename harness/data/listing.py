@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.data.catalogue import CATALOGUE, BuiltIn, CatalogueEntry, Pair, Unusable
-from harness.data.find_local import CLASS_PAIR, check_data_dir, find_local
+from harness.data.find_layout import TWO_FOLDERS
+from harness.data.find_local import check_data_dir, find_local
 from harness.data.manifest import Audit
 from harness.data.pairs import find_single
 from harness.data.sources import SINGLES, Archive, pairable
@@ -48,7 +49,7 @@ def catalogue_lines(data_dir: Path | None) -> Iterator[str]:
         yield f"{row.name:<24}{', '.join(row.aliases):<26}{row.place} [{row.licence}]"
     for names in pairable():
         yield f"any two of {names}: as A-B"
-    yield f"any two folders of classes: {CLASS_PAIR}"
+    yield f"any two folders of images: {TWO_FOLDERS}"
 
 
 def as_json(data_dir: Path | None) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _listed(entry: CatalogueEntry, data_dir: Path | None) -> Listed:
         return listed("built in", "built in")
     try:
         if local := find_local(entry.name, data_dir):
-            return listed("here", str(local.folder), folder=local.folder)
+            return listed("here", str(local.path), folder=local.path)
         if isinstance(entry.source, Unusable):
             return listed("not usable", f"not usable here: {entry.source.reason}")
         if not isinstance(entry.source, Pair):
@@ -99,9 +100,13 @@ def finding_lines(audit: Audit) -> Iterator[str]:
     for pair in audit.duplicates:
         first, second = f"{pair.split}/{pair.name}", f"{pair.other_split}/{pair.other_name}"
         yield f"  {printable(first)} = {printable(second)}"
-    yield f"greyscale: {len(audit.greyscale)}"
-    for image in audit.greyscale:
-        yield f"  {printable(f'{image.split}/{image.name}')}"
-    yield f"unreadable (left out): {len(audit.unreadable)}"
+    for title, images in (
+        ("greyscale", audit.greyscale),
+        ("turned by a camera's mark, which is not followed", audit.turned),
+    ):
+        yield f"{title}: {len(images)}"
+        for image in images:
+            yield f"  {printable(f'{image.split}/{image.name}')}"
+    yield f"left out: {len(audit.unreadable)}"
     for file in audit.unreadable:
         yield f"  {printable(f'{file.split}/{file.name}: {file.problem}')}"

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import combinations
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.data.decode import EXTENSIONS
+from harness.data.files import is_image_name
 from harness.data.layout import ALL_SPLITS, SPLITS, TRUTHS, DatasetFolder, missing_splits
 from harness.data.scan import FileFacts, scan
 from harness.system.errors import UserError
@@ -29,7 +30,7 @@ TRAIN = ("trainA", "trainB")
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file of a split: its name without folder, and the SHA-256 of its bytes in hexadecimal."""
+    """A file of a split: its path from there, with `/`, and the SHA-256 of its bytes."""
 
     name: str
     sha256: str
@@ -82,7 +83,8 @@ class Manifest:
                 for file in splits[split]:
                     # A record may come from another machine: its names must not lead elsewhere.
                     name = file.name
-                    if PurePath(name).name != name or name == ".." or set(name) & {"\\", "\0"}:
+                    parts = name.split("/")
+                    if {"", ".", ".."} & set(parts) or set(name) & {"\\", "\0"}:
                         raise ValueError(f"file name {name!r}")
                     int(file.sha256, 16)
             manifest = Manifest(str(document["name"]), splits, folder)
@@ -119,8 +121,8 @@ def build_manifest(located: DatasetFolder, facts: Sequence[FileFacts] | None = N
             + " and ".join(TRUTHS.values())
         )
     for test, truth in TRUTHS.items() if truths else ():
-        by_stem = {PurePath(f.name).stem: f for f in _usable(located.folder, truth, facts)}
-        stems = [PurePath(file.name).stem for file in splits[test]]
+        by_stem = {_stem(file): file for file in _usable(located.folder, truth, facts)}
+        stems = [_stem(file) for file in splits[test]]
         for stem, file in zip(stems, splits[test], strict=True):
             if stem not in by_stem:
                 raise UserError(
@@ -131,18 +133,24 @@ def build_manifest(located: DatasetFolder, facts: Sequence[FileFacts] | None = N
     return Manifest(located.name, splits, located.folder)
 
 
+def _stem(file: ImageFile) -> str:
+    return str(PurePosixPath(file.name).with_suffix(""))
+
+
 def _usable(folder: Path, split: str, facts: Sequence[FileFacts]) -> tuple[ImageFile, ...]:
     files = [fact for fact in facts if fact.split == split]
     usable = tuple(ImageFile(fact.name, fact.sha256) for fact in files if fact.problem is None)
     if usable:
         return usable
-    if files:
+    damaged = [fact for fact in files if is_image_name(fact.name)]
+    if damaged:
         raise UserError(
-            f"{folder / split}: none of its {len(files)} images can be read"
-            f" ({files[0].name}: {files[0].problem}); replace them"
+            f"{folder / split}: none of its {len(damaged)} images can be read"
+            f" ({damaged[0].name}: {damaged[0].problem}); replace them"
         )
+    seen = f" among its {len(files)} files ({files[0].name}: {files[0].problem})" if files else ""
     raise UserError(
-        f"{folder / split}: no images; put some there ({', '.join(sorted(EXTENSIONS))})"
+        f"{folder / split}: no images{seen}; put some there ({', '.join(sorted(EXTENSIONS))})"
     )
 
 
@@ -157,8 +165,8 @@ class Duplicate:
 
 
 @dataclass(frozen=True)
-class Greyscale:
-    """An image whose three channels are equal everywhere, however it is stored."""
+class Oddity:
+    """An image that is used, but that the reader of a report should know of."""
 
     split: str
     name: str
@@ -175,10 +183,16 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Audit:
-    """The findings; `counts` has the images of each split of the manifest."""
+    """The findings; `counts` has the images of each split of the manifest.
+
+    `greyscale`: the three channels are equal everywhere, however it is stored. `turned`: a camera's
+    mark says to turn or mirror it, which is not done. `unreadable`: every file below a split's
+    folder that is not used.
+    """
 
     duplicates: tuple[Duplicate, ...]
-    greyscale: tuple[Greyscale, ...]
+    greyscale: tuple[Oddity, ...]
+    turned: tuple[Oddity, ...]
     unreadable: tuple[Unreadable, ...]
     counts: Mapping[str, int]
 
@@ -193,7 +207,8 @@ def audit(manifest: Manifest, facts: Sequence[FileFacts]) -> Audit:
     unreadable = [Unreadable(fact.split, fact.name, fact.problem) for fact in facts if fact.problem]
     return Audit(
         tuple(_duplicates(readable)),
-        tuple(Greyscale(fact.split, fact.name) for fact in readable if fact.greyscale),
+        tuple(Oddity(fact.split, fact.name) for fact in readable if fact.greyscale),
+        tuple(Oddity(fact.split, fact.name) for fact in readable if fact.turned),
         tuple(unreadable),
         {split: len(files) for split, files in manifest.splits.items()},
     )

@@ -13,11 +13,12 @@ from harness.data.archive import unpack_classes
 from harness.data.cache import build_folder, cache_folder, explained_writes
 from harness.data.catalogue import Pair
 from harness.data.fetch import Feedback, fetch, fetch_and_unpack
+from harness.data.files import has_images
+from harness.data.find_layout import Layout
 from harness.data.formats import LabelledImages, read_npz
 from harness.data.labels import FILE_NAME, write_lines
 from harness.data.layout import Progress, counted, missing_splits
-from harness.data.linking import class_folders, pair_of_classes
-from harness.data.scan import image_files
+from harness.data.linking import link_layout
 from harness.data.sources import SINGLES, Classes, Digits
 from harness.system.checksums import digest_of
 from harness.system.errors import UserError
@@ -54,7 +55,8 @@ def make_pair(name: str, pair: Pair, data_dir: Path | None, feedback: Feedback) 
     assert isinstance(a, Classes) and isinstance(b, Classes), "only two of one kind make a pair"
     folder_a = _classes(pair.a, a, data_dir, feedback)
     folder_b = _classes(pair.b, b, data_dir, feedback)
-    return pair_of_classes(name, folder_a, folder_b, feedback.stage("link"))
+    layout = Layout(folder_a.parent, {"trainA": folder_a, "trainB": folder_b})
+    return link_layout(name, layout, feedback.stage("link"))
 
 
 def find_single(name: str, data_dir: Path | None) -> Path | None:
@@ -96,18 +98,13 @@ def _find_classes(name: str, source: Classes, data_dir: Path | None) -> Path | N
     if data_dir is not None:
         places = (data_dir / "domainnet", data_dir)
         for folder in places:
-            if _has_classes(folder / name):
+            if has_images(folder / name):
                 return folder / name
         for folder in places:
             if (folder / source.archive.file_name).is_file():
                 return folder / source.archive.file_name
     cached = _cached() / "domainnet" / name
-    return cached if _has_classes(cached) else None
-
-
-def _has_classes(folder: Path) -> bool:
-    """Whether `folder` has a folder with an image in it."""
-    return folder.is_dir() and any(image_files(kind) for kind in class_folders(folder))
+    return cached if has_images(cached) else None
 
 
 def _cached() -> Path:
@@ -177,7 +174,7 @@ def _classes(name: str, source: Classes, data_dir: Path | None, feedback: Feedba
         return local
     status = local.stat()
     folder = _cached() / "domainnet" / f"{name}-{status.st_size}-{status.st_mtime_ns}"
-    if not _has_classes(folder):
+    if not has_images(folder):
         feedback.report(f"{source.title}: unpacking {local} into {folder}")
         unpacker(local, folder, feedback.stage("unpack"))
     return folder

@@ -13,14 +13,15 @@ import numpy as np
 import PIL
 
 from harness.data.cache import cache_folder, explained_writes
-from harness.data.decode import EXTENSIONS, UnreadableImage, bombs_refused, decode
+from harness.data.decode import UnreadableImage, bombs_refused, decode, is_turned
+from harness.data.files import FileBelow, files_below
 from harness.data.layout import ALL_SPLITS, Progress, counted
 from harness.system.errors import UserError
 from harness.system.files import read_json, write_json
-from harness.system.untrusted import check_file, is_file, is_folder
+from harness.system.untrusted import check_file
 
 # What a cached finding depends on besides the file itself.
-SCANNER = f"1 pillow {PIL.__version__}"
+SCANNER = f"2 pillow {PIL.__version__}"
 MAX_FILE_BYTES = 256 * 2**20
 
 
@@ -28,7 +29,8 @@ MAX_FILE_BYTES = 256 * 2**20
 class FileFacts:
     """What one file turned out to be; `problem` says why it cannot be used, None where it can.
 
-    `sha256` is of the file's bytes, `pixels` a digest of size and decoded RGB values.
+    `name` is its path from the split's folder, with `/`. `sha256` is of the file's bytes, `pixels`
+    a digest of size and decoded RGB values. `turned`: a camera's mark says to turn it.
     """
 
     split: str
@@ -36,28 +38,29 @@ class FileFacts:
     sha256: str = ""
     pixels: str = ""
     greyscale: bool = False
+    turned: bool = False
     problem: str | None = None
 
 
 def scan(folder: Path, progress: Progress | None = None) -> tuple[FileFacts, ...]:
-    """Facts of every image file of every split present, ordered by split, then by name.
+    """Facts of every file below every split present, ordered by split, then by name.
 
     Files are decoded once: a later scan looks only at size and times of change. Hidden files and
-    files without an image's extension are ignored. Raises UserError if a folder cannot be listed
+    files without an image's extension are not opened. Raises UserError if a folder cannot be listed
     or the cache cannot be written.
     """
-    files = [(split, path) for split in ALL_SPLITS for path in image_files(folder / split)]
+    files = [(split, file) for split in ALL_SPLITS for file in files_below(folder / split)]
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
     cache = cache_folder() / "scans" / f"{name}.json"
     cached = _read_cache(cache)
 
-    def examine_cached(file: tuple[str, Path]) -> tuple[list[int], FileFacts]:
-        split, path = file
-        now = stamp(path)
-        entry = cached.get(f"{split}/{path.name}")
+    def examine_cached(one: tuple[str, FileBelow]) -> tuple[list[int], FileFacts]:
+        split, file = one
+        now = stamp(file.path)
+        entry = cached.get(f"{split}/{file.name}")
         if entry is not None and entry["stamp"] == now:
             return now, FileFacts(**{key: entry[key] for key in FileFacts.__dataclass_fields__})
-        return now, examine(split, path)
+        return now, examine(split, file)
 
     facts: list[FileFacts] = []
     fresh: dict[str, Any] = {}
@@ -77,26 +80,6 @@ def scan(folder: Path, progress: Progress | None = None) -> tuple[FileFacts, ...
     return tuple(facts)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The image files directly in `folder`, by name; none if there is no such folder."""
-    if not is_folder(folder):
-        return []
-    try:
-        paths = sorted(folder.iterdir(), key=lambda path: path.name)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be listed ({error.strerror}); check its rights"
-        ) from None
-    return [
-        path
-        for path in paths
-        if path.suffix.lower() in EXTENSIONS
-        and not path.name.startswith(".")
-        # A broken link is an unreadable file, not nothing.
-        and (is_file(path) or path.is_symlink())
-    ]
-
-
 def stamp(path: Path) -> list[int]:
     """Size and times of change; nothing for a broken link.
 
@@ -109,32 +92,37 @@ def stamp(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
-def examine(split: str, path: Path) -> FileFacts:
+def examine(split: str, file: FileBelow) -> FileFacts:
     """Read and decode one file. Never raises for a bad file: the facts say what is wrong."""
     try:
-        path.name.encode()
-        check_file(path, MAX_FILE_BYTES)
-        content = path.read_bytes()
+        name = file.name
+        name.encode()
+        if "\\" in name:  # a separator elsewhere, so no manifest has it
+            return FileFacts(split, name, problem="has a backslash in its name; rename it")
+        if file.problem is not None:
+            return FileFacts(split, name, problem=file.problem)
+        check_file(file.path, MAX_FILE_BYTES)
+        content = file.path.read_bytes()
     except UnicodeEncodeError:
         # As text, for it is put on pages.
-        name = path.name.encode(errors="backslashreplace").decode()
+        name = name.encode(errors="backslashreplace").decode()
         return FileFacts(split, name, problem="its name is not UTF-8")
     except OSError as error:
-        return FileFacts(split, path.name, problem=f"cannot be read: {error.strerror}")
+        return FileFacts(split, name, problem=f"cannot be read: {error.strerror}")
     except ValueError as error:
-        return FileFacts(split, path.name, problem=f"cannot be read: {error}")
+        return FileFacts(split, name, problem=f"cannot be read: {error}")
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         image = decode(content)
     except UnreadableImage as error:
-        return FileFacts(split, path.name, sha256, problem=str(error))
+        return FileFacts(split, name, sha256, problem=str(error))
     pixels = np.ascontiguousarray(image)
     # No copies: an image may have 89 million pixels, and several are looked at at once.
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
     red, green, blue = (pixels[..., channel] for channel in range(3))
     grey = bool((red == green).all() and (red == blue).all())
-    return FileFacts(split, path.name, sha256, digest.hexdigest(), grey)
+    return FileFacts(split, name, sha256, digest.hexdigest(), grey, is_turned(image))
 
 
 def _read_cache(path: Path) -> dict[str, Any]:
@@ -147,6 +135,7 @@ def _read_cache(path: Path) -> dict[str, Any]:
             for name, entry in files.items()
             if all(isinstance(entry[key], str) for key in ("split", "name", "sha256", "pixels"))
             and isinstance(entry["greyscale"], bool)
+            and isinstance(entry["turned"], bool)
             and isinstance(entry["problem"], str | None)
             and "stamp" in entry
         }

@@ -164,6 +164,7 @@ class AuditShape(Shape):
 
     duplicates: list[DuplicateShape]
     greyscale: list[ImageShape]
+    turned: list[ImageShape] = []
     unreadable: list[UnreadableShape]
     counts: dict[str, Whole]
 

@@ -21,6 +21,7 @@ from scipy.special import stdtrit
 
 BLOCKS = 20
 CONFIDENCE = 0.95
+ROUNDING = 1e-12  # of a value: smaller errors are those of its sum
 MINIMUM_SEEDS = 3
 # With five pairs even the whole range of the ratios misses the median too often: 2 * 0.5**5 > 5%.
 MINIMUM_PAIRS = 6
@@ -79,8 +80,9 @@ def interval_of_sum(
     total = float(variances.sum())
     if not (len(variances) and math.isfinite(total)):
         return Interval.of(value)
-    if total == 0.0:
-        return Interval.of(value, value, value)
+    if math.sqrt(total) <= ROUNDING * abs(value):
+        # Images that do not differ say nothing of others; that two models are equal they do say.
+        return Interval.of(value) if value else Interval.of(0.0, 0.0, 0.0)
     freedom = total**2 / float((variances**2 / freedoms).sum())
     return t_interval(value, math.sqrt(total), freedom, confidence)
 

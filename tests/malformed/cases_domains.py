@@ -111,7 +111,7 @@ PAIRS: tuple[tuple[str, str, Change, tuple[str, ...]], ...] = (
     ("a domain against itself", "pacs:photo-photo", lambda f: None, ("two different folders",)),
     ("only one domain", "pacs:photo", lambda f: None, ("two different folders",)),
     ("a domain without classes", "pacs:photo-sketch", lambda f: emptied(f / "photo"),
-     ("photo: no <class>/<image> in it",)),
+     ("photo: no images in or below it",)),
     ("two files of one name", "pacs:photo-sketch", same_name, ("would be called", "rename one")),
     ("too few to divide", "pacs:photo-sketch", few, ("of its 1 images", "add images")),
     ("a name that is not UTF-8", "pacs:ph\udcf8to-sketch", bad_class_name, ("not UTF-8",)),

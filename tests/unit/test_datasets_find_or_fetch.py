@@ -245,7 +245,7 @@ def test_data_dir_may_use_the_published_name_or_an_alias_or_be_the_set(tmp_path:
 
 def test_an_incomplete_set_in_data_dir_is_not_passed_over(tmp_path: Path, mirror: Site) -> None:
     folder = write_set(tmp_path / "data" / "horse2zebra")
-    (folder / "trainB").rename(folder / "train_b")
+    (folder / "trainB").rename(folder / "zebras")
     with pytest.raises(UserError, match="no folder trainB"):
         find("horse2zebra", tmp_path / "data")
     assert mirror.requests == []

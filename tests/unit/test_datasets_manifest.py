@@ -14,7 +14,7 @@ import pytest
 from datasets_helpers import picture, png, write_set
 from PIL import Image, ImageFile
 
-from harness.data import Manifest, Prepared, audit, build_manifest, prepare, scan
+from harness.data import Manifest, Prepared, audit, build_manifest, load_images, prepare, scan
 from harness.data.layout import SPLITS, DatasetFolder
 from harness.data.manifest import Duplicate, is_finding
 from harness.data.manifest import ImageFile as ManifestFile
@@ -39,16 +39,85 @@ def add_truths(folder: Path, count: int = 2) -> None:
             (folder / truth / f"{index}.png").write_bytes(png(picture(base + index)))
 
 
-def test_the_manifest_lists_images_by_name_and_nothing_else(folder: Path) -> None:
+def test_every_file_of_a_split_is_used_or_named_with_the_reason(folder: Path) -> None:
+    """Images in folders, too: the CycleGAN authors' loader takes them."""
     split = folder / "trainA"
-    for name in ("10.PNG", "B.png", "a.png"):
-        (split / name).write_bytes(png(picture(len(name) + ord(name[0]))))
-    for name in ("Thumbs.db", ".hidden.png", "notes.txt"):
-        (split / name).write_bytes(b"x")
     (split / "more.png").mkdir()
+    (split / "elsewhere").symlink_to(folder / "trainB")
+    for name in ("10.PNG", "B.png", "a.png", "more.png/0.png", "more.png/z/0.png"):
+        (split / name).parent.mkdir(exist_ok=True)
+        (split / name).write_bytes(png(picture(sum(map(ord, name)))))
+    others = {
+        "Thumbs.db": "hidden",
+        ".hidden.png": "hidden",
+        "@eaDir/0.png": "in the hidden folder @eaDir",
+        "README": "a name without an ending",
+        "notes.txt": ".txt files are not read",
+        "more.png/IMG_1.HEIC": ".heic files are not read; convert it to PNG",
+        "elsewhere": "a link to a folder; put the folder itself there",
+        "a\\b.png": "has a backslash in its name; rename it",
+    }
+    for name in others.keys() - {"elsewhere"}:
+        (split / name).parent.mkdir(exist_ok=True)
+        (split / name).write_bytes(png(picture(5)))
+    lines: list[str] = []
+    prepared = prepare(str(folder), report=lines.append)
+    used = ["0.png", "1.png", "10.PNG", "B.png", "a.png", "more.png/0.png", "more.png/z/0.png"]
+    assert names(prepared, "trainA") == used
+    assert {file.name: file.problem for file in prepared.audit.unreadable} == others
+    # What a file manager left there is not worth a word.
+    assert "set: 5 of 21 files left out (the first: trainA/README, a name" in lines[-1]
+    assert Manifest.from_json(prepared.manifest.to_json()).splits == prepared.manifest.splits
+    pixels = load_images(prepared.manifest, "trainA", 12)
+    assert (pixels[-1] == np.asarray(Image.open(split / "more.png/z/0.png"))).all()
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("jfif", "JPEG"), ("JPE", "JPEG"), ("gif", "GIF"), ("avif", "AVIF"), ("pgm", "PPM")],
+)
+def test_endings_that_people_have_are_read(folder: Path, ending: str, kind: str) -> None:
+    path = folder / "trainB" / f"x.{ending}"
+    with path.open("wb") as file:
+        picture(7).convert("L" if ending == "pgm" else "RGB").save(file, kind)
     prepared = prepare(str(folder))
-    assert names(prepared, "trainA") == ["0.png", "1.png", "10.PNG", "B.png", "a.png"]
-    assert prepared.audit.unreadable == ()
+    assert names(prepared, "trainB")[-1] == path.name and prepared.audit.unreadable == ()
+    wanted = np.asarray(Image.open(path).convert("RGB"))
+    assert (load_images(prepared.manifest, "trainB", 12)[-1] == wanted).all()
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")])
+def test_images_that_a_camera_turned_are_counted_not_turned(
+    folder: Path, kind: str, ending: str
+) -> None:
+    def photograph(name: str, mark: int) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = mark
+        pixels = Image.fromarray(np.arange(300, dtype=np.uint8).reshape(10, 10, 3) // 2)
+        pixels.save(folder / "trainA" / f"{name}.{ending}", kind, exif=exif)
+
+    for name, mark in (("upright", 1), ("left", 6), ("mirrored", 2), ("nonsense", 9)):
+        photograph(name, mark)
+    lines: list[str] = []
+    prepared = prepare(str(folder), report=lines.append)
+    turned = [item.name for item in prepared.audit.turned]
+    assert turned == [f"left.{ending}", f"mirrored.{ending}"]
+    assert f"to turn 2 images (the first: trainA/left.{ending})" in lines[-1]
+    by_name = dict(
+        zip(names(prepared, "trainA"), load_images(prepared.manifest, "trainA", 10), strict=True)
+    )
+    if kind == "PNG":
+        assert (by_name[f"left.{ending}"] == by_name[f"upright.{ending}"]).all()
+
+
+def test_a_turned_tiff_is_turned_by_its_reader_and_so_not_counted(folder: Path) -> None:
+    pixels = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(folder / "trainA" / "left.tif", exif=exif)
+    prepared = prepare(str(folder))
+    assert prepared.audit.turned == ()
+    assert (load_images(prepared.manifest, "trainA", 10)[-1] == np.rot90(pixels, -1)).all()
 
 
 def test_the_digest_depends_on_content_and_names_only(folder: Path, tmp_path: Path) -> None:
@@ -73,7 +142,9 @@ def test_the_manifest_survives_json_but_not_edited(folder: Path) -> None:
         Manifest.from_json(document)
 
 
-@pytest.mark.parametrize("name", ["../0.png", "/etc/passwd", "a/b.png", "..\\0.png", ".."])
+@pytest.mark.parametrize(
+    "name", ["../0.png", "/etc/passwd", "a/../0.png", "a//b", "..\\0.png", ".."]
+)
 def test_a_manifest_cannot_name_files_outside_its_splits(name: str) -> None:
     splits = dict.fromkeys(SPLITS, (ManifestFile(name, "00"),))
     with pytest.raises(UserError, match="file name"):
@@ -135,7 +206,7 @@ BROKEN = {
     "jpeg cut short": encoded("JPEG", 64)[:-400],
     "png with wrong checksum": png_with_bad_crc(),
     "16 bits": png(Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16))),
-    "a format that is not accepted": encoded("GIF"),
+    "a format that is not accepted": encoded("PCX"),
 }
 
 
@@ -150,7 +221,7 @@ def test_unreadable_files_are_left_out_and_listed(folder: Path, fault: str) -> N
     assert (
         unreadable.problem and "\n" not in unreadable.problem and " at 0x" not in unreadable.problem
     )
-    assert "1 unreadable" in lines[-1]
+    assert "1 of 9 files left out (the first: trainB/bad.png, " in lines[-1]
     assert prepare(str(folder)).audit == prepared.audit
 
 

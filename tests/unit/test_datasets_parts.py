@@ -12,10 +12,12 @@ from datasets_published import write_domain
 
 from harness.data import Prepared, prepare
 from harness.data.labels import read_labels, write_lines
-from harness.data.layout import SPLITS, part_of
+from harness.data.layout import SPLITS, part_of, place_of
+from harness.data.linking import divided
 from harness.system.errors import UserError
 
 NAMES = [f"class{index % 7}__real_{index:06d}.jpg" for index in range(5000)]
+PARTS = ("train", "validation", "test")
 VALIDATION = [2, 6, 8, 15, 23, 31, 35]
 TEST = [11, 13, 21, 22, 33]
 
@@ -141,21 +143,67 @@ def test_files_are_copied_where_there_are_no_links(
         assert path.read_bytes() == (root / "photo" / kind / name).read_bytes()
 
 
-def test_what_is_no_image_of_a_class_is_left_out(root: Path) -> None:
-    for name in ("readme.txt", "cover.png", "class0/notes.txt", "class0/.x.png", ".git/a.png"):
+def test_what_is_no_image_of_a_class_is_left_out_and_named(root: Path) -> None:
+    others = ("readme.txt", "class0/notes.txt", "class0/.x.png", ".git/a.png", "class0/.git/b.png")
+    for name in (*others, "cover.png"):
         (root / "photo" / name).parent.mkdir(exist_ok=True)
         (root / "photo" / name).write_bytes(png(picture(5)))
-    assert sum(map(len, names_in(prepare("pacs:photo-line", root.parent)).values())) == 120
+    lines: list[str] = []
+    prepared = prepare("pacs:photo-line", root.parent, report=lines.append)
+    # One beside the classes is an image of the domain, too.
+    assert sum(map(len, names_in(prepared).values())) == 121
+    assert {file.name: file.problem for file in prepared.audit.unreadable} == {
+        "readme.txt": ".txt files are not read",
+        "class0__notes.txt": ".txt files are not read",
+        ".class0__.x.png": "hidden",
+        ".git__a.png": "hidden",
+        ".class0__.git__b.png": "hidden",
+    }
+    assert "2 of 126 files left out (the first: trainA/class0__notes.txt, .txt" in lines[-1]
 
 
 def test_domains_without_enough_images_are_refused(root: Path) -> None:
     (root / "none" / "class0").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"none: no <class>/<image> in it"):
+    with pytest.raises(UserError, match=r"none: no images in or below it; put some there \("):
         prepare("pacs:photo-none", root.parent)
-    train = next(name for name in map(str, range(99)) if part_of(f"class0__{name}") == "train")
-    (root / "none" / "class0" / f"{train}.png").write_bytes(png(picture(1)))
-    with pytest.raises(UserError, match="none: none of its 1 images belong to the test part"):
+    (root / "none" / "class0" / "1.png").write_bytes(png(picture(1)))
+    with pytest.raises(UserError, match="none: of its 1 images none can be put by for the test"):
         prepare("pacs:photo-none", root.parent)
+
+
+def test_two_images_are_enough_to_divide() -> None:
+    """Where the rule leaves a part empty, the image next to it stands in, with its twins."""
+    by_part = {part: [n for n in map(str, range(200)) if part_of(n) == part] for part in PARTS}
+    train = by_part["train"][:5]
+    last = max(train, key=place_of)
+    rest, held = divided([*train, f"{last}.png"], "test")
+    assert held == [last, f"{last}.png"] and sorted(rest + held[:1]) == sorted(train)
+    tests = by_part["test"][:5]
+    assert divided(tests, "test")[0] == [min(tests, key=place_of)]
+    # Where it leaves none empty it holds.
+    assert divided([*train, *tests], "test") == (train, tests)
+    assert divided([*train, *tests], "validation")[1] == [max(tests, key=place_of)]
+    with pytest.raises(ValueError, match="cannot be divided"):
+        divided(["a.png", "a.jpg"], "test")
+
+
+def test_domains_of_plain_images_are_divided_as_classes_are(root: Path) -> None:
+    for domain in ("dogs", "cats"):
+        for index in range(40):
+            (root / domain).mkdir(exist_ok=True)
+            (root / domain / f"{index:05d}.png").write_bytes(png(picture(index, len(domain))))
+    prepared = prepare("pacs:dogs-cats", root.parent)
+    assert prepared.located.titles == ("dogs", "cats")
+    for letter in "AB":
+        assert names_in(prepared)[f"test{letter}"] == {f"{index:05d}.png" for index in TEST}
+
+
+def test_a_class_may_be_called_train(root: Path) -> None:
+    for domain in ("photo", "line"):
+        (root / domain / "train").mkdir()
+        (root / domain / "train" / "engine.png").write_bytes(png(picture(3, len(domain))))
+    names = names_in(prepare("pacs:photo-line", root.parent))
+    assert sum(map(len, names.values())) == 122
 
 
 def test_two_files_of_one_new_name_are_refused(root: Path) -> None:
@@ -227,7 +275,7 @@ def test_validation_of_the_built_in_set_and_of_too_small_a_one(tmp_path: Path) -
     counts = prepared.audit.counts
     assert counts["trainA"] + counts["testA"] == 16 and counts["testA"] > 0
     folder = write_set(tmp_path / "few", count=1)
-    with pytest.raises(UserError, match=r"trainA: (none|all) of its 1 images belong to the"):
+    with pytest.raises(UserError, match=r"trainA: of its 1 images none can be put by for the"):
         prepare(str(folder), hold_out="validation")
     with pytest.raises(UserError, match="hold_out: 'train' is not known; give test or validation"):
         prepare(str(folder), hold_out="train")  # type: ignore[arg-type]

@@ -149,6 +149,14 @@ def test_one_twin_allows_no_more_than_a_comparison_of_two_numbers(folder, twin, 
     assert "not how much it varies" in answer.sentences[-1].text
 
 
+def test_of_several_pairs_the_one_that_differs_most_is_named(folder):
+    with editing(folder / COURSE) as document:
+        pairs = document["courses"][0]["pairs"]
+        pairs.append({**pairs[0], "backends": ["tf", "torch"], "weights": 0.19})
+    short = find(load(folder)).answers[1].short
+    assert "differ most, PyTorch's weights differ from TensorFlow's by 19 %." in short
+
+
 def test_every_row_is_in_the_table(folder):
     html, _ = pages(folder)
     assert "All 4 checks of the function on a CPU" in html

@@ -197,6 +197,16 @@ def test_an_interval_that_holds_one_shows_no_difference(tmp_path):
     assert "the interval contains 1" in text
 
 
+def test_one_test_image_is_said_to_be_the_reason(tmp_path):
+    folder = build(tmp_path)
+    with editing(folder / "metrics.json") as metrics:
+        for row in metrics["scores"] + metrics["differences"]:
+            if row["metric"] == "kid_efflite0":
+                row |= {"value": None, "low": None, "high": None, "n": 1}
+    why = "a domain has one test image, and the score compares sets of two or more."
+    assert answered(folder)[SAME][0] == f"No comparison yet: {why}"
+
+
 def test_too_few_blocks_give_no_verdict_on_speed(tmp_path):
     folder = build(tmp_path)
     with editing(folder / "runs/cpu-example/tf-seed0/blocks.csv") as table:

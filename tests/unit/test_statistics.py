@@ -182,6 +182,12 @@ def test_paired_difference_refuses_models_scored_on_different_images():
     assert ((share - share) - (share - share)).bounds == (-2, 2)
 
 
+def test_images_that_do_not_differ_give_no_interval():
+    """As of one colour: they say nothing of other images, so not that there is no error."""
+    for value in (0.3, 17.1):
+        assert jackknife(mean_replicates(np.full(100, value))) == Interval(pytest.approx(value))
+
+
 def test_difference_of_a_model_with_itself_is_exactly_zero():
     one = mean_replicates(np.random.default_rng(5).normal(size=40))
     assert jackknife(one - one) == Interval(0.0, 0.0, 0.0)

@@ -11,6 +11,7 @@ from harness.report.comparison.scores import (
     BackendScore,
     MetricRow,
     headline_rows,
+    why_unscored,
 )
 from harness.report.formatting import listed, plural
 from harness.report.page import Answer, Sentence
@@ -30,7 +31,8 @@ def have_they_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow])
     rows = _merged([row for row in metrics if row.metric.name in (HEADLINE, *BESIDE)])
     judged = [(row, score) for row, scores in rows for score in scores.values()]
     if all(score.interval.value is None for _, score in judged):
-        reason = Sentence("", "The translations have not been scored.")
+        why = why_unscored(metrics)
+        reason = Sentence("", f"{why[0].upper()}{why[1:]}.")
         return Answer(question, "Not scored yet.", "open", (reason,))
     best = [row.beats(score, row.best_baseline) for row, score in judged]
     untranslated = [row.beats(score, UNTRANSLATED) for row, score in judged]

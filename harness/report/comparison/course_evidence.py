@@ -52,10 +52,12 @@ def course_answer(experiment: ExperimentFolder, found: Sequence[Record]) -> Answ
         ratio, pair, course = max(compared, key=lambda one: one[0])
         first, second = (experiment.title(name) for name in pair["backends"])
         own = experiment.title(course["twin"]["backend"])
+        several = len(course["pairs"]) > 1
+        apart = f"{second}'s weights differ from {first}'s by {share(pair['weights'])}"
         numbers = (
             f"one rounding error at the start changes {own}'s weights by"
-            f" {share(course['twin']['weights'])} in {plural(course['steps'], 'step')}; {second}'s"
-            f" weights differ from {first}'s by {share(pair['weights'])}"
+            f" {share(course['twin']['weights'])} in {plural(course['steps'], 'step')};"
+            f" {f'where frameworks differ most, {apart}' if several else apart}"
         )
         alike = ratio <= ALIKE
         short = f"{'Yes, within rounding' if alike else 'Not shown'}: {numbers}."

@@ -213,7 +213,10 @@ def _data(experiment: ExperimentFolder) -> Section:
         f"{d['split']}/{d['name']} = {d['other_split']}/{d['other_name']}"
         for d in audit["duplicates"]
     ]
-    greyscale = [f"{item['split']}/{item['name']}" for item in audit["greyscale"]]
+    greyscale, turned = (
+        [f"{item['split']}/{item['name']}" for item in audit.get(kind, [])]
+        for kind in ("greyscale", "turned")
+    )
     unreadable = [
         f"{item['split']}/{item['name']}: {item['problem']}" for item in audit["unreadable"]
     ]
@@ -221,7 +224,8 @@ def _data(experiment: ExperimentFolder) -> Section:
     for entries, noun, description in (
         (duplicates, "pair", "of images with equal pixels, where the splits should differ"),
         (greyscale, "image", "stored without colour"),
-        (unreadable, "file", "unreadable and left out"),
+        (turned, "image", "that a camera's mark says to turn, used as it lies in the file"),
+        (unreadable, "file", "below the splits' folders left out"),
     ):
         count = plural(len(entries), noun) if entries else f"No {noun}s"
         title = f"{count} {description}"

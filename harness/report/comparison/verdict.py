@@ -26,6 +26,7 @@ from harness.report.comparison.scores import (
     confidence,
     names_of,
     primary_rows,
+    why_unscored,
 )
 from harness.report.comparison.seed_plan import offer
 from harness.report.comparison.several import each_in_short, numbers_of_each
@@ -116,7 +117,7 @@ def _same(experiment: ExperimentFolder, metrics: Sequence[MetricRow], learnt: An
     question, pairs = "Do they learn the same?", _compared(metrics)
     if not pairs:
         reason = (
-            "the translations have not been scored"
+            why_unscored(metrics)
             if len(experiment.present) > 1
             else "it needs complete runs of two backends"
         )

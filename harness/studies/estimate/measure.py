@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,10 +18,11 @@ from backends import title
 from harness.data.cache import cache_folder
 from harness.data.catalogue import BuiltIn, find_entry
 from harness.data.decode import UnreadableImage, bombs_refused, decode
+from harness.data.files import FileBelow, image_files
 from harness.data.find_local import find_local
 from harness.data.layout import missing_splits
 from harness.data.resize import resize
-from harness.data.scan import examine, image_files
+from harness.data.scan import examine
 from harness.report.formatting import listed
 from harness.statistics.intervals import seed_interval
 from harness.statistics.timed_blocks import cold_blocks
@@ -230,7 +231,10 @@ def time_preparing(work: Work, data_dir: Path | None, folder: Path) -> float | N
     entry = find_entry(experiment.dataset)
     if entry is None or not isinstance(entry.source, BuiltIn):
         local = find_local(experiment.dataset, data_dir)
-        return None if local is None else _decoding(local.folder, work, images, trained)
+        if local is None or local.layout is None:
+            return None
+        folders = [local.layout.folders[split] for split in ("trainA", "trainB")]
+        return _decoding(folders, work, images, trained)
     # A drawing of a built-in set at this size in the cache has been decoded, too.
     size = max(data.load("a"), data.load("b"))
     pattern = f"{entry.name}-{size}px-{data.train}x{data.test}-*"
@@ -246,16 +250,17 @@ def time_preparing(work: Work, data_dir: Path | None, folder: Path) -> float | N
         raise UserError(f"{experiment.dataset}: {error}; give other sizes or counts") from None
     seconds = time.perf_counter() - began
     written = sum(len(image_files(split)) for split in drawn.iterdir())
-    return seconds / written * images + _decoding(drawn, work, images, trained)
+    folders = [drawn / "trainA", drawn / "trainB"]
+    return seconds / written * images + _decoding(folders, work, images, trained)
 
 
-def _decoding(folder: Path, work: Work, images: int, trained: int) -> float:
+def _decoding(folders: Sequence[Path], work: Work, images: int, trained: int) -> float:
     """Every file is examined once, then resized for evaluation; training images a second time."""
     size = work.experiment.data.load("a")
-    files = image_files(folder / "trainA")[: FEW // 2] + image_files(folder / "trainB")[: FEW // 2]
+    files = [path for folder in folders for path in image_files(folder)[: FEW // 2]]
 
     def examined(path: Path) -> None:
-        examine("", path)
+        examine("", FileBelow(path, path.name))
 
     def decoded(path: Path) -> None:
         with suppress(UnreadableImage):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.experiment import Experiment
 from harness.data.catalogue import BuiltIn, Pair, find_entry
-from harness.data.find_local import find_class_pair, find_local
-from harness.data.layout import TRUTHS, VALIDATION, Part, part_of
-from harness.data.linking import class_files
-from harness.data.scan import image_files
+from harness.data.find_layout import Layout
+from harness.data.find_local import find_local
+from harness.data.layout import TRUTHS, VALIDATION, Part
+from harness.data.linking import divided, image_names
 from harness.plan.plan import epoch_steps, evaluation_steps, evenly, total_steps
 from harness.system.errors import UserError
-from harness.system.untrusted import LONGEST
+from harness.system.untrusted import LONGEST, is_folder
 
 SYNTAX = "--images trainA,trainB,testA,testB"
 # Images of published data sets: trainA, trainB, testA, testB. The CycleGAN authors' sets as the
@@ -135,11 +134,8 @@ def count_images(experiment: Experiment, data_dir: Path | None) -> Counts:
         paired = set(TRUTHS.values()) <= set(entry.source.parts)
         return _held(Counts(train, train, test, test, paired, "built in"), held)
     local = find_local(dataset, data_dir and data_dir.expanduser())
-    if local is not None:
-        return _on_disk(local.folder, held)
-    if (domains := find_class_pair(dataset, data_dir)) is not None:
-        a, b = (class_files(folder) for folder in domains)
-        return _held(_divided(a, b, "test", domains[0].parent), held)
+    if local is not None and local.layout is not None:
+        return _on_disk(local.layout, held)
     numbers = PUBLISHED.get(entry.name) if entry is not None else None
     if entry is not None and isinstance(entry.source, Pair):
         one, other = (PUBLISHED_SINGLES.get(name) for name in (entry.source.a, entry.source.b))
@@ -152,28 +148,35 @@ def count_images(experiment: Experiment, data_dir: Path | None) -> Counts:
     return _held(Counts(*numbers, origin="as published"), held)
 
 
-def _on_disk(folder: Path, held: bool) -> Counts:
-    names = {
-        split: [path.name for path in image_files(folder / split)]
-        for split in ("trainA", "trainB", "testA", "testB")
-    }
-    for split, files in names.items():
-        if not files:
-            raise UserError(f"{folder / split}: no images; put some there")
-    if held:
-        return _divided(names["trainA"], names["trainB"], "validation", folder)
-    paired = all((folder / truth).is_dir() for truth in TRUTHS.values())
-    train_a, train_b, test_a, test_b = (len(files) for files in names.values())
-    return Counts(train_a, train_b, test_a, test_b, paired, str(folder))
+def _on_disk(layout: Layout, held: bool) -> Counts:
+    """As `link_layout` and `link_validation_split` would divide them."""
+    train_a, train_b = (_names(layout.folders[split]) for split in ("trainA", "trainB"))
+    validation = layout.both("validation")
+    given = layout.both("test") or validation
+    if given:
+        test_a, test_b = map(_names, given)
+    else:
+        (train_a, test_a), (train_b, test_b) = (_divided(n, "test") for n in (train_a, train_b))
+    if held and validation:
+        test_a, test_b = map(_names, validation)
+    elif held:
+        (train_a, test_a), (train_b, test_b) = (
+            _divided(names, "validation") for names in (train_a, train_b)
+        )
+    paired = not held and all(is_folder(layout.root / truth) for truth in TRUTHS.values())
+    train, test = (len(train_a), len(train_b)), (len(test_a), len(test_b))
+    return Counts(*train, *test, paired, str(layout.root))
 
 
-def _divided(a: Iterable[str], b: Iterable[str], part: Part, folder: Path) -> Counts:
-    """Training files whose names put them into `part` become the test images."""
-    (kept_a, held_a), (kept_b, held_b) = (
-        (parts.count(False), parts.count(True))
-        for parts in ([part_of(name) == part for name in names] for names in (a, b))
-    )
-    return Counts(kept_a, kept_b, max(1, held_a), max(1, held_b), origin=str(folder))
+def _names(folder: Path) -> list[str]:
+    if names := image_names(folder):
+        return names
+    raise UserError(f"{folder}: no images; put some there")
+
+
+def _divided(names: list[str], part: Part) -> tuple[list[str], list[str]]:
+    """Without and with those of `part`; at least one on either side, as the rest is estimated."""
+    return divided(names, part) if len(names) > 1 else (names, names)
 
 
 def _held(counts: Counts, held: bool) -> Counts:

@@ -14,7 +14,6 @@ from rich.text import Text
 from harness.config.experiment import Experiment, check_recorded
 from harness.data import Manifest, Prepared, find_entry, find_local
 from harness.data.catalogue import BuiltIn, Pair
-from harness.data.find_local import find_class_pair
 from harness.data.pairs import find_single
 from harness.records.run import RunRecord
 from harness.system.checksums import sha256
@@ -159,9 +158,7 @@ def _find_data(
         name = name.removesuffix("-validation")
     entry = find_entry(name)
     source = entry.source if entry else None
-    here = isinstance(source, BuiltIn) or bool(
-        find_local(name, data_dir) or find_class_pair(name, data_dir)
-    )
+    here = isinstance(source, BuiltIn) or find_local(name, data_dir) is not None
     if not here and isinstance(source, Pair):
         here = all(find_single(domain, data_dir) for domain in (source.a, source.b))
     if not here:
