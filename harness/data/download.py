@@ -16,6 +16,7 @@ from harness.data.connection import TransferError, check_url, chunks, open_url
 from harness.data.layout import Progress
 from harness.system.checksums import digest_of
 from harness.system.errors import UserError
+from harness.system.lock import open_own
 
 if TYPE_CHECKING:
     import requests
@@ -129,7 +130,7 @@ def _problem(path: Path, sha256: str | None, md5: str | None, size: int) -> str 
 def _locked(part: Path) -> Iterator[BinaryIO]:
     """`part` opened for appending by this process alone. Raises UserError if another has it."""
     try:
-        file = part.open("ab")
+        file = open_own(part)
     except OSError as error:
         raise UserError(f"{part}: cannot write ({error.strerror})") from None
     with file:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.system.errors import UserError
 
@@ -23,7 +26,7 @@ def locked(folder: Path, patience: float = 0.0, name: str = ".lock") -> Iterator
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / name).open("w")
+        lock = open_own(folder / name)
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror}); set RESULTS") from None
     with lock:
@@ -35,6 +38,28 @@ def locked(folder: Path, patience: float = 0.0, name: str = ".lock") -> Iterator
         else:
             raise UserError(f"{folder}: another cyclebench is writing there; wait for it")
         yield
+
+
+def open_own(path: Path) -> BinaryIO:
+    """A file that this program writes in place, such as a lock or a log: opened for appending, made
+    if need be, never emptied.
+
+    A folder of results may come from elsewhere, and a link in it leads to any file of the user's.
+    Raises UserError for a link and for what is no file, else OSError.
+    """
+    refused = f"{path}: not a file of this program; remove it"
+    if path.is_symlink():
+        raise UserError(f"{path}: a symbolic link, which this program does not write to; remove it")
+    try:
+        # The system refuses a link that has just been put there.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        file = os.fdopen(os.open(str(path), flags, 0o666), "ab")
+    except IsADirectoryError:
+        raise UserError(refused) from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UserError(refused)
+    return file
 
 
 def is_locked(folder: Path) -> bool:

@@ -19,6 +19,7 @@ from harness.processes.child import Parent
 from harness.processes.faults import diagnosis
 from harness.system.errors import UserError
 from harness.system.files import remove_leftovers
+from harness.system.lock import open_own
 from harness.training.clocks import Clocks
 from harness.training.job import Job
 from harness.training.run import TrainingRun
@@ -30,7 +31,7 @@ def serve(parent: Parent) -> None:
     job = Job.from_json(parent.first)
     folder = Path(job.folder)
     # A worker whose parent was killed may still be writing its checkpoint: wait for it.
-    lock = (folder / ".lock").open("w")
+    lock = open_own(folder / ".lock")
     fcntl.flock(lock, fcntl.LOCK_EX)
     remove_leftovers(folder)
     run = TrainingRun(job, clocks, parent.alive)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.system.errors import UserError
+from harness.system.lock import open_own
 from harness.tools.environments.choose import (
     Choice,
     SetupRequest,
@@ -148,7 +149,7 @@ def tell(line: str) -> None:
 def locked() -> Iterator[None]:
     """Two of `make` at once: the second waits, and finds it done."""
     try:
-        lock = LOCK.open("w")
+        lock = open_own(LOCK)
     except OSError as error:
         raise UserError(f"{LOCK}: cannot write there ({error.strerror})") from None
     with lock:
