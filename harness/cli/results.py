@@ -49,20 +49,24 @@ def run_report(options: argparse.Namespace) -> int:
 
     folder, *others = options.experiment
     if others or options.to:
-        folder = _merged(options)
-    elif is_study(folder):
+        return _report_merged(options)
+    if is_study(folder):
         return shared.print_page(options, write_page(folder), "table.csv")
-    elif is_bench(folder):
+    if is_bench(folder):
         return shared.print_page(options, write_bench_page(folder), "table.csv")
-    else:
-        check_records(folder)
+    check_records(folder)
     with shared.display(options) as display:
         evaluate(folder, display.stage)
     return shared.print_page(options, write_report(folder), "summary.json")
 
 
-def _merged(options: argparse.Namespace) -> Path:
-    """The folder of all runs. Nothing is written before every record of every folder is checked."""
+def _report_merged(options: argparse.Namespace) -> int:
+    """Of all runs in one folder, which appears, or replaces an earlier one, with its report.
+
+    Nothing is written before every record of every folder is checked.
+    """
+    from harness.metrics.evaluate import evaluate
+    from harness.report.comparison import write_report
     from harness.report.comparison.check import check_records
     from harness.tools.merge import check_target, default_folder, merge, read_sources
 
@@ -71,11 +75,13 @@ def _merged(options: argparse.Namespace) -> Path:
     check_target(target, sources)
     for source in sources:
         check_records(source.folder)
-    placed = merge(sources, target)
-    complete = sum(one.run.complete for one in placed)
-    with shared.display(options) as display:
-        display.say(f"Merged: {target} ({complete} complete of {len(placed)} runs)")
-    return target
+    with merge(sources, target) as (folder, placed):
+        complete = sum(one.run.complete for one in placed)
+        with shared.display(options) as display:
+            display.say(f"Merged: {target} ({complete} complete of {len(placed)} runs)")
+            evaluate(folder, display.stage)
+        page = write_report(folder)
+    return shared.print_page(options, target / page.name, "summary.json")
 
 
 def add_regress(commands: shared.Commands) -> None:
@@ -83,7 +89,7 @@ def add_regress(commands: shared.Commands) -> None:
         "regress",
         help="hold an experiment or bench record against an older one; for CI",
         epilog="example: cyclebench regress results/seasons-quick-0123456789 release/seasons-quick"
-        "-0123456789 --time 5%%. The exit status is 1 where a regression beyond a limit is shown,"
+        "-0123456789 --time 5%. The exit status is 1 where a regression beyond a limit is shown,"
         " by the whole interval; else 0, or with --strict 3 where a check cannot tell.",
     )
     command.set_defaults(command=run_regress)

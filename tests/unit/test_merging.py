@@ -69,7 +69,8 @@ def make(tmp_path, template):
 
 
 def merged(to, *folders):
-    merge(read_sources(folders), to)
+    with merge(read_sources(folders), to):
+        pass
     return to
 
 
@@ -114,15 +115,42 @@ def test_two_comparisons_merged_report_what_one_with_all_seeds_reports(
     evaluate_module.evaluate(whole, lambda *done: None)
     # Drawing the report takes long; what it draws is compared below.
     reported = []
-    monkeypatch.setattr(comparison, "write_report", lambda to: reported.append(to) or to / "page")
+    monkeypatch.setattr(comparison, "write_report", lambda to: reported.append(to.name) or to)
     assert main(["report", str(some), str(others), "--to", str(tmp_path / "merged")]) == 0
-    assert reported == [tmp_path / "merged"]
+    assert reported == ["merged"]
     assert everything(some) | everything(others) == before
     assert read_json(tmp_path / "merged/metrics.json") == read_json(whole / "metrics.json")
     assert summarised(tmp_path / "merged") == summarised(whole)
     rows = [row for row in metric_rows(load(tmp_path / "merged")) if len(row.scores) == 2]
     assert rows and {row.seeds for row in rows} == {3}
     assert all(row.difference.low is not None for row in rows)
+
+
+def test_a_merge_takes_the_place_of_another_with_its_report(
+    make, tmp_path, few_features, monkeypatch
+):
+    """One that is killed before its report is there leaves the other."""
+    some, others, to = make("some", 0), make("others", 1), tmp_path / "M"
+    arguments = ["report", str(some), str(others), "--to", str(to), "--quiet"]
+
+    def page(folder):
+        write_json(folder / "report.html", {})
+        return folder / "report.html"
+
+    def interrupted(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison, "write_report", page)
+    assert main(arguments) == 0
+    before = everything(to)
+    assert {to / "report.html", to / "metrics.json"} < before.keys()
+    monkeypatch.setattr(comparison, "write_report", interrupted)
+    assert main(arguments) == 130
+    assert everything(to) == before and not list(tmp_path.glob(".M.*"))
+    (tmp_path / ".M.abc.partial").mkdir()
+    to.rename(tmp_path / ".M.abc.partial" / ".old")
+    assert main(arguments) == 130
+    assert everything(to) == before and not list(tmp_path.glob(".M.*"))
 
 
 def test_a_run_that_two_folders_hold_is_taken_once(make, tmp_path):
@@ -295,7 +323,7 @@ def test_evidence_of_all_sources_is_merged_once_and_follows_its_runs(make, tmp_p
         climbs = [climb("shared", "same"), climb(device, "own")]
         write_json(folder / "parity.json", {"climbs": climbs})
         write_json(folder / "course.json", {"courses": [course(device), course("elsewhere")]})
-    merge(read_sources([one, other]), tmp_path / "merged")
+    merged(tmp_path / "merged", one, other)
     climbs = read_json(tmp_path / "merged" / "parity.json")["climbs"]
     assert [climb["device_name"] for climb in climbs] == ["shared", CPU, GPU]
     courses = read_json(tmp_path / "merged" / "course.json")["courses"]

@@ -202,7 +202,8 @@ def test_what_killed_processes_left_is_cleaned_and_what_runs_is_not(tmp_path):
 def test_a_site_moved_away_by_a_killed_process_comes_back(tmp_path, monkeypatch):
     source = write(tmp_path / "x.json", document())
     assert publish(source, "--to", tmp_path / "site") == 0
-    (tmp_path / "site").rename(tmp_path / ".site.abc.old.partial")
+    (tmp_path / ".site.abc.partial").mkdir()
+    (tmp_path / "site").rename(tmp_path / ".site.abc.partial" / ".old")
     monkeypatch.setattr(write_module, "make_pages", None)  # the next one fails
     monkeypatch.chdir(tmp_path)
     assert publish(source, "--to", tmp_path / "site") == 1

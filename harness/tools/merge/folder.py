@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 from harness.config.differences import differences
 from harness.system.dates import day
 from harness.system.errors import UserError
-from harness.system.files import PARTIAL, read_json, write_json
+from harness.system.files import read_json, write_json
+from harness.system.folders import recover_folder, replacing_folder
 from harness.tools.merge.evidence import merge_evidence
 from harness.tools.merge.sources import ARRAYS, MergeSource, PlacedRun, place, without_hash
 
@@ -66,16 +66,21 @@ def check_target(to: Path, sources: Sequence[MergeSource]) -> None:
             raise UserError(f"{to}: a merge of another experiment: {changed[0]}; give another --to")
 
 
-def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
-    """Make `to` of the sources, in one step; what was merged there before is replaced.
+@contextmanager
+def merge(sources: Sequence[MergeSource], to: Path) -> Iterator[tuple[Path, list[PlacedRun]]]:
+    """Make `to` of the sources; what was merged there before is replaced when the block ends well.
+
+    The block gets the folder that is to take its place, to report there, and what went where.
 
     Files are hard links where the file system has them, copies elsewhere; nothing in a source is
     changed. Feature vectors that any of them, or the former merge, has cached are kept. Raises
     UserError: see `check_target`.
     """
+    target = to.resolve()
+    recover_folder(target)
     check_target(to, sources)
-    placed, target = place(sources), to.resolve()
-    with _replacing_folder(target) as folder:
+    placed = place(sources)
+    with replacing_folder(target, "give another --to") as folder:
         head = dict(sources[0].head)
         configuration, digest = head.pop("configuration"), merged_hash(sources)
         write_json(
@@ -92,7 +97,7 @@ def merge(sources: Sequence[MergeSource], to: Path) -> list[PlacedRun]:
             _take((cached / "features").glob("[!.]*.safetensors"), folder / "features")
         merge_evidence(sources, placed, folder)
         write_json(folder / FILE_NAME, record(sources, placed))
-    return placed
+        yield folder, placed
 
 
 def record(sources: Sequence[MergeSource], placed: Sequence[PlacedRun]) -> dict[str, Any]:
@@ -146,23 +151,3 @@ def _take(files: Iterable[Path], to: Path, copy: bool = False) -> None:
             os.link(source, target)
         except OSError:  # asked for, another file system, or one without links
             shutil.copy2(source, target)
-
-
-@contextmanager
-def _replacing_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `path` if the block ends well, and else is gone."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = tempfile.TemporaryDirectory(
-            prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent
-        )
-    except OSError as error:
-        why = error.strerror
-        raise UserError(f"{path}: cannot write there ({why}); give another --to") from None
-    with beside as temporary:
-        new, old = Path(temporary) / "new", Path(temporary) / "old"
-        new.mkdir()
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
