@@ -3,9 +3,10 @@
 A backend is a folder `<name>_impl` here. It has PACKAGES, the installed packages whose versions
 decide its numbers; a function `prepare(runtime)` for what must be done before the framework is
 imported; and a module `backend` with a class `Backend` that follows `backends.interface.Backend`.
-It may have COLOUR, as "#0072B2": that of its curves; and, for `cyclebench doctor`, GPU_BUILDS,
-VARIABLES and SETTINGS, all of `backends.releases`. Its title is the `framework` of `environment`.
-It may have RELEASES, those of its framework that were tried, as `backends.releases.Releases`.
+It may have COLOUR, as "#0072B2": that of its curves; OVERRIDES, patterns of variables that are
+taken from it; and, for `cyclebench doctor`, GPU_BUILDS and VARIABLES, both of `backends.releases`.
+Its title is the `framework` of `environment`. It may have RELEASES, those of its framework that
+were tried, as `backends.releases.Releases`.
 Adding a folder adds a backend; nothing else has to change but its extras in pyproject.toml, which
 `make setup` installs.
 
@@ -23,6 +24,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Dict, Tuple  # noqa: UP035
@@ -33,13 +35,18 @@ if TYPE_CHECKING:
     from backends.interface import Backend, Runtime
     from backends.model import Model
     from backends.objective import Objective
-    from backends.releases import GpuBuild, Numbers, Releases, SettingsFile, Variable
+    from backends.releases import GpuBuild, Numbers, Releases, Variable
 
 
 # What is compared where nobody says what, in the order of every difference and ratio; then others.
 USUAL = ("torch", "tf")
 # As pip writes them: 2.20.0, 2.22.0rc1, 2.13.0+cu126.
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)*((a|b|rc|\.dev|\.post)[0-9]+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?")
+# Variables of libraries that several frameworks use, which change what runtime.tf32 and
+# runtime.precision say.
+OVERRIDES = (
+    "NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE",
+)  # fmt: skip
 LONGEST = 64  # characters of a version, and of a path in a file's name
 
 
@@ -150,6 +157,8 @@ def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Bac
     """Build the four networks of backend `name`. Raises KeyError for an unknown name."""
     if not is_name(name):
         raise KeyError(name)
+    for variable in os.environ.keys() - without_overrides(os.environ).keys():
+        del os.environ[variable]
     _package(name).prepare(runtime)
     module = importlib.import_module(f"backends.{implementation(name)}_impl.backend")
     return module.Backend(model, objective, runtime)
@@ -173,9 +182,18 @@ def variables(name: str) -> tuple[Variable, ...]:
     return getattr(_package(name), "VARIABLES", ())
 
 
-def settings_file(name: str) -> SettingsFile | None:
-    """Which the framework of backend `name` follows, if there is one. Imports no framework."""
-    return getattr(_package(name), "SETTINGS", None)
+def without_overrides(environment: Mapping[str, str]) -> Dict[str, str]:  # noqa: UP006
+    """Less the variables that would have a backend compute other than its Runtime says.
+
+    Imports no framework.
+    """
+    of_backends = (getattr(_package(name), "OVERRIDES", ()) for name in available())
+    patterns = [*OVERRIDES, *(pattern for patterns in of_backends for pattern in patterns)]
+    return {
+        name: value
+        for name, value in environment.items()
+        if not any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
 
 
 def releases(name: str) -> Releases | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Tuple  # noqa: UP035
+from typing import Tuple  # noqa: UP035
 
 Numbers = Tuple[int, int]  # noqa: UP006
 Capability = Numbers  # compute capability of an NVIDIA GPU
@@ -69,31 +67,11 @@ class Releases:
 @dataclass(frozen=True)
 class Variable:
     """Of the environment, which changes what is computed, or how fast, where `matters` is true of
-    its value. `state`: how much."""
+    its value."""
 
     name: str
-    state: Literal["problem", "warning"]
     matters: Callable[[str], object]
     why: str
-
-
-@dataclass(frozen=True)
-class SettingsFile:
-    """The user's own, JSON, which a framework reads when it is imported, and writes where it is not
-    there. It lies in `folder`, or where `variable` of the environment says. `expected`: what the
-    backend builds its networks with; it states all else itself.
-    """
-
-    title: str
-    folder: str
-    variable: str
-    name: str
-    expected: Mapping[str, str]
-
-    @property
-    def path(self) -> Path:
-        folder = os.environ.get(self.variable) or os.path.expanduser(self.folder)  # noqa: PTH111
-        return Path(folder) / self.name
 
 
 def numbers(version: str) -> tuple[int, ...]:

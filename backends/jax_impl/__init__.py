@@ -24,11 +24,13 @@ GPU_BUILDS = (
         compiled=((5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (12, 0)),
     ),
 )  # fmt: skip
-TRUE = ("y", "yes", "t", "true", "on", "1")
+# What Runtime says, and which types sums of arrays have.
+OVERRIDES = (
+    "JAX_DISABLE_*", "JAX_ENABLE_*", "JAX_DEFAULT_*", "JAX_NUMPY_*", "JAX_DEBUG_*",
+    "JAX_PLATFORM_NAME", "JAX_NUM_CPU_DEVICES",
+)  # fmt: skip
 VARIABLES = (
-    Variable("JAX_DISABLE_JIT", "warning", lambda value: value.lower() in TRUE,
-             "JAX then compiles nothing: its times are not worth anything"),
-    Variable("XLA_PYTHON_CLIENT_PREALLOCATE", "warning",
+    Variable("XLA_PYTHON_CLIENT_PREALLOCATE",
              lambda value: value not in ("0", "false", "False"),
              "JAX then takes three quarters of a GPU's memory, also what other backends need"),
 )  # fmt: skip

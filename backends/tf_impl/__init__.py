@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from backends.releases import GpuBuild, Releases, SettingsFile, Variable
+from backends.releases import GpuBuild, Releases, Variable
 
 if TYPE_CHECKING:
     from backends.interface import Runtime
@@ -29,17 +29,15 @@ RELEASES = Releases(
         (2, 19): ((3, 9), (3, 12)), (2, 20): ((3, 9), (3, 13)),
     },
 )  # fmt: skip
-VARIABLES = (
-    Variable("KERAS_BACKEND", "problem", lambda value: value != "tensorflow",
-             "Keras would compute with another framework than TensorFlow"),
-    Variable("TF_XLA_FLAGS", "warning", str.strip,
-             "XLA may then compile what runtime.compile leaves alone, in TensorFlow only"),
-    Variable("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "warning", lambda value: value == "python",
-             "protobuf is then slow, and not what TensorFlow is tested with"),
+# Which framework Keras computes with, whether TensorFlow is its own first version, and what
+# runtime.compile, runtime.precision and runtime.deterministic say.
+OVERRIDES = (
+    "KERAS_*", "TF_USE_LEGACY_KERAS", "TF2_BEHAVIOR", "TF_XLA_FLAGS", "TF_SET_ONEDNN_FPMATH_MODE",
+    "TF_DETERMINISTIC_OPS", "TF_CUDNN_*",
 )  # fmt: skip
-SETTINGS = SettingsFile(
-    "Keras's settings", "~/.keras", "KERAS_HOME", "keras.json",
-    {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"},
+VARIABLES = (
+    Variable("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", lambda value: value == "python",
+             "protobuf is then slow, and not what TensorFlow is tested with"),
 )  # fmt: skip
 # Keras imports these for parts that nobody uses here, and does without them where they are missing:
 # a third of the seconds that a start takes.
@@ -47,7 +45,10 @@ UNUSED = ("sklearn", "matplotlib")
 
 
 def prepare(runtime: Runtime) -> None:
-    """Before TensorFlow is imported: it asks the environment whether to use oneDNN."""
+    """Before TensorFlow is imported, and with it Keras: they ask the environment."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    # Keras would read settings of the user's there, such as channels_first, or write them anew.
+    os.environ["KERAS_HOME"] = os.devnull
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = str(int(runtime.onednn))
     if runtime.deterministic:
         # An image pool is written to at one place at a time: there is no order to fix. To fix it

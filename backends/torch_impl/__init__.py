@@ -22,13 +22,14 @@ GPU_BUILDS = (
         "PyTorch 2.13 for CUDA 12.6", "torch", "2.13.0+cu126", cuda=(12, 0), compiled=None
     ),
 )  # fmt: skip
+# What runtime.tf32 and runtime.compile say, and how products are computed.
+OVERRIDES = (
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE",
+    "TORCH_COMPILE_OVERRIDE_BACKENDS", "TORCHINDUCTOR_USE_FAST_MATH", "PYTORCH_TUNABLEOP_*",
+)  # fmt: skip
 VARIABLES = (
-    Variable("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "warning", lambda value: value == "1",
-             "PyTorch then begins with TF32, though runtime.tf32 says what is used in training"),
-    Variable("ATEN_CPU_CAPABILITY", "warning", str.strip,
+    Variable("ATEN_CPU_CAPABILITY", str.strip,
              "PyTorch is then kept from the processor's faster instructions, others are not"),
-    Variable("TORCHDYNAMO_DISABLE", "warning", lambda value: value != "0",
-             "runtime.compile then does nothing in PyTorch"),
 )  # fmt: skip
 
 

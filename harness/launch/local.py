@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +10,8 @@ from contextlib import suppress
 from harness.launch.queue import Handle
 from harness.launch.unit import Unit
 from harness.records.units import UnitStatus
-from harness.system.interpreters import ROOT
+from harness.system.interpreters import ROOT, environment
+from harness.system.lock import open_own
 from harness.training.worker_process import STOP_SECONDS
 
 
@@ -20,14 +20,14 @@ class UnitProcess:
 
     def __init__(self, unit: Unit, variables: Mapping[str, str]):
         unit.files.log.parent.mkdir(parents=True, exist_ok=True)
-        with unit.files.log.open("ab") as log:
+        with open_own(unit.files.log) as log:
             self._process = subprocess.Popen(
                 unit.command(),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env={**os.environ, **variables},
+                env={**environment(), **variables},
                 # Ctrl-C goes to a whole group of processes: this one decides what it means.
                 start_new_session=True,
             )

@@ -8,8 +8,10 @@ on another, and goes on from the last checkpoints. Ray ends tasks when their dri
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.launch.local import UnitProcess
@@ -62,20 +64,25 @@ class RayCluster:
             self._ray = importlib.import_module("ray")
         except ImportError:
             raise UserError(
-                "launcher ray: Ray is not installed; run: pip install 'cyclebench[ray]'"
+                "launcher ray: Ray is not installed; run: python -m pip install ray"
             ) from None
+        # Ray puts the current folder on the path of every task.
+        here = Path.cwd()
+        os.chdir(ROOT)
         try:
             self._ray.init(
                 address=address,
                 log_to_driver=False,
                 logging_level="error",
-                runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+                runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}},
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"launcher ray: no cluster at {address or 'this machine'}"
                 f" ({' '.join(str(error).split())[:200]}); start one, or give its address"
             ) from None
+        finally:
+            os.chdir(here)
         self.cpus, self.gpus, self.restarts = cpus, gpus, restarts
         self._run = self._ray.remote(run_unit)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from harness.launch.queue import Handle
 from harness.launch.unit import Unit
 from harness.records.units import UnitStatus
 from harness.system.errors import UserError
+from harness.system.interpreters import ROOT
 from harness.system.untrusted import shown
 from harness.training.worker_process import STOP_SECONDS
 
@@ -39,7 +41,7 @@ def _submitit() -> Any:
         return importlib.import_module("submitit")
     except ImportError:
         raise UserError(
-            "launcher slurm: submitit is not installed; run: pip install 'cyclebench[slurm]'"
+            "launcher slurm: submitit is not installed; run: python -m pip install submitit"
         ) from None
 
 
@@ -148,6 +150,8 @@ class Slurm:
             gpus_per_node=settings.gpus,
             slurm_partition=settings.partition,
             slurm_signal_delay_s=int(STOP_SECONDS),
+            # Python 3.10 would look for modules in the folder that the job was submitted from.
+            slurm_setup=[f"cd {shlex.quote(str(ROOT))}"],
             slurm_exclusive=True if units[0].timed else None,
         )
         return executor

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -26,6 +25,7 @@ from harness.records.units import UnitFiles, UnitStatus
 from harness.system import provenance
 from harness.system.errors import UserError, WorkerFailed
 from harness.system.files import read_json
+from harness.system.interpreters import command
 from harness.system.lock import locked
 from harness.system.machine import Machine, find_machine
 from harness.system.progress import Display
@@ -94,8 +94,8 @@ class Unit:
         }
         given = [f"{name}={value}" for name, value in named.items() if value is not None]
         given += [name for name, wanted in flags.items() if wanted]
-        python = [sys.executable, "-m", "harness.cli", "train", str(self.folder.resolve())]
-        return [*python, *given, "--until-input-ends"]
+        program = [*command(None, "harness.cli"), "train", str(self.folder.resolve())]
+        return [*program, *given, "--until-input-ends"]
 
     def queued(self, launcher: str, job: str | None = None) -> None:
         """Write down that it waits for a device."""

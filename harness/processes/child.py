@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -56,14 +57,16 @@ class Parent:
     def progress(self, **what: Any) -> None:
         self.send({"alive": True, **what})
 
-    def alive(self) -> None:
+    def alive(self) -> bool:
         """To be called whenever something is done: tells the parent, every ALIVE_SECONDS at most.
 
-        From the thread that does the work: of one that hangs, nothing is heard.
+        From the thread that does the work: of one that hangs, nothing is heard. Returns whether the
+        parent has something to say before it was answered, which is to stop, or is gone.
         """
         if time.monotonic() > self._sent + ALIVE_SECONDS:
             with suppress(BrokenPipeError):  # noticed after the command
                 self.progress()
+        return bool(select.select([self._requests], [], [], 0)[0])
 
 
 def run(serve: Callable[[Parent], None]) -> NoReturn:

@@ -22,6 +22,7 @@ from typing import Any
 from harness.processes.faults import ended
 from harness.system import interpreters
 from harness.system.errors import Fault, UserError, WorkerFailed
+from harness.system.lock import open_own
 from harness.system.waiting import wait_policy
 
 # The longest silence of a process that computes with a framework: a first step that compiles for a
@@ -68,7 +69,7 @@ class Child:
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
         command = interpreters.command(backend, module)
-        with (self.log or Path(os.devnull)).open("ab") as file:
+        with open_own(self.log) if self.log else Path(os.devnull).open("ab") as file:
             self._log_start = file.tell()
             try:
                 self._process = subprocess.Popen(

@@ -124,7 +124,9 @@ def figure(
     `counting`: x is whole numbers. `formats`: it is saved in; the others take most of the time.
     """
     style: dict[Any, Any] = {**sns.axes_style("whitegrid"), **STYLE}
-    with mpl.rc_context(style):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's matplotlibrc must not change the bytes
+        mpl.rcParams.update(style)
         drawn = Figure(figsize=inches, layout="constrained")
         FigureCanvasAgg(drawn)
         axes = drawn.subplots(rows, columns, squeeze=False)

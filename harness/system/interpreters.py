@@ -22,6 +22,19 @@ from harness.system.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds; on a cold network disk Python itself takes some
+# Of Python's own variables those that say where files are, or are of no consequence: a process goes
+# without the others, such as PYTHONWARNINGS=error, PYTHONOPTIMIZE, PYTHONMALLOC.
+OF_PYTHON = (
+    "PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONNOUSERSITE",
+    "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONFAULTHANDLER",
+)  # fmt: skip
+# What lies in the current folder is no part of this program: with `-m` and `-c` Python looks there
+# first, for `random` as well. Python 3.10 has no option against it.
+WITHOUT_THIS_FOLDER = "import sys; sys.path[:] = [path for path in sys.path if path]"
+START = (
+    f"{WITHOUT_THIS_FOLDER}; import runpy;"
+    " runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
 OLDEST = (3, 10)
 # What a process of a backend imports besides its framework.
 MODULES = ("numpy", "pandas", "PIL", "platformdirs", "psutil", "pydantic", "safetensors", "yaml")
@@ -55,7 +68,8 @@ def look(modules, packages):
     return {"python": sys.version_info[:3], "missing": missing, "versions": versions}
 
 
-QUESTION = f"""{inspect.getsource(look)}
+QUESTION = f"""{WITHOUT_THIS_FOLDER}
+{inspect.getsource(look)}
 import json, sys
 print(json.dumps(look(*json.loads(sys.argv[1]))))
 """
@@ -69,13 +83,27 @@ def is_own(name: str) -> bool:
 def command(name: str | None, module: str) -> list[str]:
     """Runs `module` in the Python of backend `name`; None: in this one."""
     python = sys.executable if name is None else str(backends.interpreter(name))
-    return [python, "-m", module]
+    return [python, "-c", START, module]
 
 
 def environment() -> dict[str, str]:
-    """Variables for such a process: it finds this code, whatever is installed there."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    """Variables for such a process: it finds this code, whatever is installed there, and nothing
+    that the user has set changes what is computed (`backends.without_overrides`).
+
+    An empty entry of PYTHONPATH, as in "$PYTHONPATH:/opt/lib", would be the current folder.
+    """
+    of_user = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    kept = {
+        name: value
+        for name, value in backends.without_overrides(os.environ).items()
+        if not name.startswith("PYTHON") or name in OF_PYTHON
+    }
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *map(os.path.abspath, of_user)]),
+        "PYTHONSAFEPATH": "1",  # for what the process starts: see WITHOUT_THIS_FOLDER
+        "PYTHONUTF8": "1",  # files and their names are read alike in every locale
+    }
 
 
 def check_interpreters(names: Iterable[str]) -> None:
@@ -167,7 +195,12 @@ def _answer(name: str, python: Path, asked: tuple[str, ...]) -> InterpreterAnswe
     arguments = [str(python), "-c", QUESTION, json.dumps([MODULES, asked])]
     try:
         done = subprocess.run(
-            arguments, capture_output=True, text=True, errors="replace", timeout=PATIENCE
+            arguments,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
         )
     except FileNotFoundError:
         raise _refused(name, python, "is not there") from None

@@ -157,5 +157,9 @@ def _describe_gpu(gpu: Gpu) -> dict[str, Any]:
 
 
 def _output(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    # GIT_DIR, which hooks of git set, would name another repository.
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=20
+    )
     return done.stdout.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.records.run import RunRecord
 from harness.system import interpreters, provenance
 from harness.system.errors import UserError
 from harness.system.untrusted import shown
+from harness.system.variables import mattering
 from harness.training.job import Job
 
 # What has to stay for as long as a run takes, however often it is interrupted.
@@ -30,6 +32,7 @@ def described(job: Job, backend: Backend) -> dict[str, Any]:
         "device": job.device_name,
         **provenance.describe(job.device),
         "packages": interpreters.packages_here(job.backend),
+        "variables": {one.name: value for one, value in mattering([job.backend], os.environ)},
     }
 
 

@@ -10,7 +10,7 @@ from harness.tools.doctor import examine as examining
 from harness.tools.doctor import machine
 from harness.tools.doctor.check import Check, answer, as_json, ok
 from harness.tools.doctor.examine import examine
-from harness.tools.doctor.settings import check_settings, check_variables
+from harness.tools.doctor.settings import check_variables
 
 
 def state(checks, name):
@@ -27,43 +27,16 @@ def unprobed(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("content", "state"),
-    [
-        (None, "ok"),
-        ('{"backend": "tensorflow", "epsilon": 1e-07}', "ok"),
-        ('{"backend": "torch"}', "problem"),
-        ('{"floatx": "float16"}', "problem"),
-        ("{", "warning"),
-        ("[1]", "warning"),
-    ],
-)
-def test_settings_of_keras_can_change_networks(tmp_path, monkeypatch, content, state):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    if content is not None:
-        (tmp_path / "keras.json").write_text(content)
-    found = check_settings(backends.settings_file("tf"))
-    assert found.state == state and found.name == "Keras's settings"
-    remove = f"remove {tmp_path}/keras.json: it is written anew"
-    assert found.fix == ("" if state == "ok" else remove)
-    monkeypatch.delenv("KERAS_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert check_settings(backends.settings_file("tf")).state == "ok", "in .keras there"
-
-
-@pytest.mark.parametrize(
     ("variable", "value", "state_then"),
     [
-        ("KERAS_BACKEND", "torch", "problem"),
-        ("KERAS_BACKEND", "tensorflow", None),
         ("CUDA_LAUNCH_BLOCKING", "1", "warning"),
         ("CUDA_LAUNCH_BLOCKING", "0", None),
-        ("TORCHDYNAMO_DISABLE", "1", "warning"),
-        ("JAX_DISABLE_JIT", "True", "warning"),
-        ("JAX_DISABLE_JIT", "0", None),
         ("XLA_PYTHON_CLIENT_PREALLOCATE", "true", "warning"),
         ("XLA_PYTHON_CLIENT_PREALLOCATE", "false", None),
         ("XLA_FLAGS", "--xla_dump_to=/tmp", "warning"),
-        ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", "warning"),
+        ("OMP_THREAD_LIMIT", "1", "warning"),
+        ("OMP_PROC_BIND", "false", None),
+        ("OMP_PROC_BIND", "close", "warning"),
         ("LD_PRELOAD", "/lib/libjemalloc.so", "warning"),
         ("CYCLEBENCH_MIRROR", "ftp://here", "problem"),
         ("CYCLEBENCH_MIRROR", "http://here", "ok"),
@@ -75,10 +48,11 @@ def test_variables_that_matter_are_named(variable, value, state_then):
 
 
 def test_variables_of_a_backend_that_is_not_here_do_not_matter():
-    environment = {"JAX_DISABLE_JIT": "1", "KERAS_BACKEND": "torch", "LD_PRELOAD": "/x.so"}
+    of_jax, of_torch = "XLA_PYTHON_CLIENT_PREALLOCATE", "ATEN_CPU_CAPABILITY"
+    environment = {of_jax: "true", of_torch: "default", "LD_PRELOAD": "/x.so"}
     for names, told in (
-        (("jax",), {"JAX_DISABLE_JIT", "LD_PRELOAD"}),
-        (backends.USUAL, {"KERAS_BACKEND", "LD_PRELOAD"}),
+        (("jax",), {of_jax, "LD_PRELOAD"}),
+        (backends.USUAL, {of_torch, "LD_PRELOAD"}),
     ):
         found = {each.name for each in check_variables(names, environment) if each.fix}
         assert found == told
@@ -145,12 +119,11 @@ def test_an_examination_writes_nothing(unprobed, own_cache, tmp_path, monkeypatc
 def test_settings_are_looked_at_for_the_backends_that_are_to_work_here(
     unprobed, own_cache, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("JAX_DISABLE_JIT", "1")
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     for names in (backends.USUAL, ("torch", "jax")):
         monkeypatch.setattr(examining, "expected", lambda names=names: names)
         found = {each.name for each in examine(tmp_path)}
-        assert ("Keras's settings" in found) is ("tf" in names)
-        assert ("JAX_DISABLE_JIT" in found) is ("jax" in names)
+        assert ("XLA_PYTHON_CLIENT_PREALLOCATE" in found) is ("jax" in names)
 
 
 def test_the_program_says_so_in_a_line_or_in_json():

@@ -42,7 +42,7 @@ def interpreter(tmp_path, monkeypatch, logs):
         program.write_text(f"#!{sys.executable} -S\n{text}")
         program.chmod(0o755)
 
-    run = lambda backend, module: [str(tmp_path / "python"), "-m", module]  # noqa: E731
+    run = lambda backend, module: [str(tmp_path / "python"), module]  # noqa: E731
     monkeypatch.setattr(frameworks.interpreters, "command", run)
     monkeypatch.setattr(frameworks.interpreters, "expected", lambda: ("torch",))
     return write

@@ -46,6 +46,20 @@ def test_packages_are_those_asked_for(requirement, said):
     assert said in check.found and bool(check.fix) is bool(said)
 
 
+def test_a_copy_of_the_checkout_is_told(tmp_path, monkeypatch):
+    """`pip install .` puts one in the place of what `make setup` has linked."""
+    stamp = stamps.new_stamp("harness", (3, 11))
+    found = {}
+    for name, root in (("linked", stamps.ROOT), ("copied", tmp_path / "checkout")):
+        (tmp_path / name).mkdir()
+        stamps.write_stamp(tmp_path / name, replace(stamp, root=str(root)))
+        found[name] = list(packages.check_copy(environment(prefix=str(tmp_path / name))))
+    assert found["linked"] == []
+    [check] = found["copied"]
+    assert check.state == "warning" and str(tmp_path / "checkout") in check.found
+    assert check.fix.endswith(f"-m pip install --editable {tmp_path / 'checkout'}`")
+
+
 # As pyproject.toml has them.
 ASKED = [
     "a; extra == 'harness'",

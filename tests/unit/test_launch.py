@@ -272,15 +272,15 @@ def test_options_of_another_launcher_are_refused(options):
         LaunchRequest(**options)
 
 
-@pytest.mark.parametrize(("name", "extra"), [("ray", "ray"), ("slurm", "slurm")])
-def test_without_an_extra_the_message_names_it(monkeypatch, name, extra):
+@pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("slurm", "submitit")])
+def test_without_an_extra_the_message_names_it(monkeypatch, name, package):
     from harness.launch import ray_cluster, slurm
 
     def missing(module):
         raise ImportError(module)
 
     monkeypatch.setattr(ray_cluster.importlib, "import_module", missing)
-    with pytest.raises(UserError, match=rf"pip install 'cyclebench\[{extra}\]'"):
+    with pytest.raises(UserError, match=rf"pip install {package}$"):
         if name == "ray":
             ray_cluster.RayCluster(None, 1, 0, 0)
         else:

@@ -52,6 +52,7 @@ def test_units_of_one_setting_that_ask_for_the_same_are_one_array(tmp_path, monk
     asked = fake.arrays[2][1]
     assert (asked["timeout_min"], asked["gpus_per_node"], asked["name"]) == (60, 1, "other")
     assert asked["slurm_array_parallelism"] == 3
+    assert asked["slurm_setup"] == [f"cd {slurm.ROOT}"]
     assert [unit.files.read().job for unit in one] == ["1_0", "2_0", "2_1"]
 
 

@@ -182,6 +182,17 @@ def test_the_childs_end_answers_refuses_and_fails(tmp_path, monkeypatch, do, kin
     assert log.read_text().startswith("of a framework\nof a program\n"), "prints go to the log"
 
 
+def test_one_that_is_at_work_notices_that_it_is_told_something(tmp_path, monkeypatch):
+    (tmp_path / "obedient.py").write_text(textwrap.dedent(CHILD))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with closing(Child("obedient", "one", tmp_path / "log.txt", {}, 60.0)) as one:
+        look = "import time\nwhile not parent.alive(): time.sleep(0.01)\nparent.send({'told': 1})"
+        one._write({"do": look})
+        assert one.hear(0.3) is None
+        one._write({"do": "parent.send({'next': 1})"})
+        assert [one.hear(10), one.hear(10)] == [{"told": 1}, {"next": 1}]
+
+
 @pytest.mark.parametrize(
     ("do", "says", "fault"),
     [

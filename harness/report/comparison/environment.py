@@ -28,7 +28,7 @@ FIELDS = (
     ("cyclebench", "cyclebench"),
 )
 SAME_EVERYWHERE = ("precision", "deterministic", "git_revision", "source_digest", "cyclebench")
-SAME_ON_A_DEVICE = ("device", "device_kind", "threads", "platform", "python")
+SAME_ON_A_DEVICE = ("device", "device_kind", "threads", "platform", "python", "variables")
 # Of a GPU, compared where both runs have one and recorded it: speeds depend on them.
 SAME_ON_A_GPU = {
     "driver": "driver",
@@ -160,7 +160,7 @@ def _differing(field: str, values: Mapping[RunRecord, Any]) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value == {}:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

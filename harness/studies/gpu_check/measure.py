@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -190,7 +189,7 @@ def _parity(run: GpuCheck, running: list[str]) -> dict[str, Any]:
         arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "harness.cli", "parity", *arguments, "--json"],
+                [*interpreters.command(None, "harness.cli"), "parity", *arguments, "--json"],
                 capture_output=True,
                 text=True,
                 errors="replace",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import backends
 from harness.system.gpu import gpu_is_expected, gpu_state, visible_gpus, why_no_gpu
 from harness.system.interpreters import expected
 from harness.tools.doctor.check import Check
@@ -14,7 +13,7 @@ from harness.tools.doctor.frameworks import check_backends, start_probes
 from harness.tools.doctor.gpus import check_gpus
 from harness.tools.doctor.machine import check_machine, check_places
 from harness.tools.doctor.packages import check_packages
-from harness.tools.doctor.settings import check_settings, check_variables
+from harness.tools.doctor.settings import check_variables
 
 
 def examine(
@@ -38,7 +37,6 @@ def examine(
         yield from check_versions()
         builds = gpu_builds(names, environments)
         yield from check_gpus(gpus, why_no_gpu(), not gpu_is_expected(), state, builds)
-        yield from map(check_settings, filter(None, map(backends.settings_file, names)))
         yield from check_variables(names)
         yield from check_places(results, data_dir)
         yield from check_backends(probes, say)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import backends
 from harness.processes.process import Child
 from harness.system import interpreters
 from harness.system.errors import UserError, WorkerFailed
@@ -65,12 +63,9 @@ class Probe:
         self._refused = ""  # why its Python cannot be used
 
     def start(self) -> None:
-        """Its imports are to leave no trace: no byte code, no settings of its framework's."""
+        """Its imports are to leave no byte code."""
         # All that XLA and TensorFlow log: why they see no GPU they say in warnings.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        settings = backends.settings_file(self.backend)
-        if settings and settings.variable not in os.environ and not settings.path.exists():
-            quiet[settings.variable] = os.devnull
         name, first = f"doctor {self.backend}", {"backend": self.backend, "device": self.device}
         self._began = time.monotonic()
         try:

@@ -9,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 
 from harness.tools.doctor.check import Check, ok
 from harness.tools.doctor.environment import OWN, Environment
+from harness.tools.environments.stamps import ROOT, read_stamp
 
 
 def check_packages(environments: Iterable[Environment | Check]) -> Iterator[Check]:
@@ -24,11 +25,21 @@ def check_environment(environment: Environment) -> Iterator[Check]:
         found = f"not installed in {environment.prefix}"
         yield Check(environment.title("cyclebench"), "problem", found, environment.setup)
         return
+    yield from check_copy(environment)
     yield check_python(environment)
     yield check_pins(environment)
     yield check_dependencies(environment)
     yield check_origins(environment)
     yield check_shared_files(environment)
+
+
+def check_copy(environment: Environment) -> Iterator[Check]:
+    """Whether what runs is a copy of the checkout that the environment was made for."""
+    stamp = read_stamp(Path(environment.prefix))
+    if environment.is_own and stamp and Path(stamp.root) != ROOT:
+        found = f"{ROOT} runs, and not {stamp.root}: what changes there does nothing"
+        fix = f"`{environment.prefix}/bin/python -m pip install --editable {stamp.root}`"
+        yield Check(OWN, "warning", found, fix)
 
 
 def check_python(environment: Environment) -> Check:

@@ -1,7 +1,4 @@
-"""Settings outside this program that change what is computed, or how fast.
-
-They are variables of the environment, and files of settings that frameworks read by themselves.
-"""
+"""Variables of the environment that change what is computed, or how fast."""
 
 from __future__ import annotations
 
@@ -10,37 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import backends
-from backends.releases import SettingsFile, Variable
 from harness.data.connection import check_url
 from harness.data.fetch import MIRROR_VARIABLE
 from harness.metrics.weights import OFFLINE_VARIABLE
 from harness.system.errors import UserError
-from harness.system.untrusted import check_file, parse_json, shown
+from harness.system.variables import mattering
 from harness.tools.doctor.check import Check, ok
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 CUDA_FILES = ("libcudnn*", "libcublas*", "libcudart*", "libnccl*")
-LARGEST_FILE = 2**16  # bytes
-# Of several frameworks' libraries; those of one framework are its backend's.
-VARIABLES = (
-    Variable("NVIDIA_TF32_OVERRIDE", "warning", str.strip,
-             "CUDA libraries then use TF32 or not whatever runtime.tf32 says"),
-    Variable("ONEDNN_DEFAULT_FPMATH_MODE", "warning", lambda value: value.upper() != "STRICT",
-             "oneDNN may then round float32 to fewer bits, in every framework that has it"),
-    Variable("ONEDNN_MAX_CPU_ISA", "warning",
-             lambda value: value.upper() not in ("DEFAULT", "ALL"),
-             "oneDNN is then kept from the processor's faster instructions"),
-    Variable("XLA_FLAGS", "warning", str.strip,
-             "options of XLA, which some frameworks compile with and others do not"),
-    Variable("CUDA_LAUNCH_BLOCKING", "warning", lambda value: value != "0",
-             "every operation on a GPU is then waited for: nothing timed is worth anything"),
-    Variable("OMP_WAIT_POLICY", "warning", lambda value: value.upper() == "ACTIVE",
-             "threads of one framework then wait spinning, while another has its turn"),
-    Variable("LD_PRELOAD", "warning", str.strip,
-             "another library, such as an allocator, comes before those that frameworks expect"),
-)  # fmt: skip
 
 
 def check_variables(
@@ -48,12 +24,9 @@ def check_variables(
 ) -> Iterator[Check]:
     """Those that are set, of all and of the backends `names`; values are shown, but for passwords
     in addresses."""
-    of_backends = [variable for name in names for variable in backends.variables(name)]
-    for variable in (*VARIABLES, *of_backends):
-        value = environment.get(variable.name, "")
-        if value and variable.matters(value):
-            found = f"{value[:100]}: {variable.why}"
-            yield Check(variable.name, variable.state, found, f"unset {variable.name}")
+    for variable, value in mattering(names, environment):
+        found = f"{value[:100]}: {variable.why}"
+        yield Check(variable.name, "warning", found, f"unset {variable.name}")
     threads = ", ".join(f"{name}={environment[name]}" for name in THREADS if environment.get(name))
     if threads:
         found = f"{threads}: backends are given their threads and ignore it, scoring does not"
@@ -93,26 +66,3 @@ def _host(address: str) -> str:
         return urlsplit(address if "//" in address else f"//{address}").hostname or "(no host)"
     except ValueError:
         return "(no address)"
-
-
-def check_settings(file: SettingsFile) -> Check:
-    """The user's settings of a framework, which it follows whoever imports it."""
-    name, path, fix = file.title, file.path, f"remove {file.path}: it is written anew"
-    try:
-        check_file(path, LARGEST_FILE)
-        settings = parse_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return ok(name, "its own")
-    except (OSError, ValueError):
-        return Check(name, "warning", f"{path}: cannot be read", fix)
-    if not isinstance(settings, dict):
-        return Check(name, "warning", f"{path}: no settings in it", fix)
-    changes = [
-        f"{key} {shown(settings[key])}"
-        for key, value in file.expected.items()
-        if settings.get(key, value) != value
-    ]
-    if changes:
-        found = f"{path}: {', '.join(changes)}, which changes the networks"
-        return Check(name, "problem", found, fix)
-    return ok(name, str(path))
