@@ -48,10 +48,10 @@ FROM_SEED = (
 class TrainingRun:
     """A training in progress and what has been recorded of it.
 
-    `progress` is called after every step and every few images.
+    `progress` is called after every step and every few images. True: a block is to end there.
     """
 
-    def __init__(self, job: Job, clocks: Clocks, progress: Callable[[], None] = lambda: None):
+    def __init__(self, job: Job, clocks: Clocks, progress: Callable[[], object] = lambda: None):
         self.job, self.clocks, self.progress = job, clocks, progress
         self.record = RunRecord(Path(job.folder))
         self.experiment = Experiment.model_validate(job.experiment)
@@ -137,7 +137,8 @@ class TrainingRun:
         return sorted(set(wanted) - set(self.record.evaluated_steps))
 
     def train(self, until: int) -> dict[str, Any]:
-        """Train up to step `until`; one timed block, ending when the device is done."""
+        """Train up to step `until`, or to one before it if told to stop; one timed block, ending
+        when the device is done."""
         clocks, start = self.clocks, self.step
         if self.job.is_beside(until - 1) != self.beside:
             raise ValueError(
@@ -146,9 +147,10 @@ class TrainingRun:
         warmup = start < self.warm_until and not self.beside
         before = clocks.seconds()
         clock = "beside" if self.beside else "warmup" if warmup else "train"
-        joules, cpus = 0.0, NO_TIME
-        while self.step < until:
-            used, spent_here = self._train_without_pause(self._pause(until), clock)
+        joules, cpus, pause = 0.0, NO_TIME, start
+        while pause == self.step < until:
+            pause = self._pause(until)
+            used, spent_here = self._train_without_pause(pause, clock)
             joules += used
             cpus = None if cpus is None or spent_here is None else cpus.plus(spent_here)
             if self.step == self.job.course:
@@ -157,7 +159,7 @@ class TrainingRun:
         spent = {name: value - before[name] for name, value in clocks.seconds().items()}
         seconds = (spent[clock], spent["data"], spent["logging"])
         shares = (load.others, load.steal, load.throttled)
-        counts = (start, until - start, int(warmup), int(self.beside))
+        counts = (start, self.step - start, int(warmup), int(self.beside))
         self.blocks.append((*counts, *seconds, joules, *shares))
         if warmup and self.step >= self.warm_until:
             clocks.switch("warmup")
@@ -167,7 +169,7 @@ class TrainingRun:
             raise Diverged(self._first_bad(start))
         return {
             "step": self.step,
-            "seconds_per_step": sum(seconds) / (until - start),
+            "seconds_per_step": sum(seconds) / (self.step - start),
             "losses": dict(zip(RECORDED, losses[-1].tolist(), strict=True)),
         }
 
@@ -211,9 +213,10 @@ class TrainingRun:
         clocks.switch(clock)
         for batch in batches:
             self.backend.train_step(batch)
-            self.progress()
+            self.step += 1
+            if self.progress():
+                break
         self.backend.synchronize()
-        self.step = until
         clocks.switch("logging")
         joules, cpus = self.meter.since(before), self.load.since(cpus_before)
         self.history.add(self.backend.losses())

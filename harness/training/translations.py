@@ -28,7 +28,7 @@ def evaluation_arrays(
     images: TestImages,
     averaged: bool,
     everything: bool,
-    progress: Callable[[], None],
+    progress: Callable[[], object],
 ) -> dict[str, np.ndarray]:
     """The arrays of an evaluation by their names in results/README.md.
 

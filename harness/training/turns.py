@@ -7,6 +7,7 @@ left after the timed steps is trained side by side: see `timing.timed_steps`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -89,8 +90,7 @@ def _train_together(
                 for worker in workers:
                     worker.complete()
             elif timed_part or jobs[0].turns_beside:
-                for worker in workers:
-                    worker.interrupt()
+                _interrupt(workers)
             else:
                 first = min(worker.step for worker in workers)
                 display.say(f"From step {first} on side by side, no longer timed")
@@ -98,11 +98,17 @@ def _train_together(
                 _train_side_by_side(starts, timing, display, paces, estimate)
         except BaseException:
             with ignored():
-                for worker in workers:
-                    worker.interrupt()
+                _interrupt(workers)
             raise
     if unfinished and not timed_part and jobs[0].turns_beside:
         _train_together(jobs, timing, display, estimate, timed_part)
+
+
+def _interrupt(workers: Sequence[Worker]) -> None:
+    """All at once: while one ends its block of steps, the others write their checkpoints."""
+    if workers:
+        with ThreadPoolExecutor(len(workers)) as pool:
+            list(pool.map(lambda worker: worker.interrupt(), workers))
 
 
 def _starting(job: Job, display: Display) -> Worker:

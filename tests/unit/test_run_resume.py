@@ -36,6 +36,22 @@ def test_a_checkpoint_is_due_after_so_many_steps_or_seconds(tmp_path: Path) -> N
     assert steps_kept(tmp_path) == [30, 33]
 
 
+def test_a_block_ends_where_the_run_is_told_to_stop_and_nothing_is_lost(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    run.progress = lambda: run.step == 7
+    assert run.train(13)["step"] == run.step == len(run.history.rows) == 7
+    assert run.blocks[-1][:2] == (0, 7)
+    run.checkpoint("interrupted")
+    again = begin(tmp_path)
+    again.train(13)
+    (tmp_path / "whole").mkdir()
+    whole = begin(tmp_path / "whole")
+    whole.train(13)
+    assert np.array_equal(again.history.rows, whole.history.rows)
+    steps = [batch.learning_rate for one in (run, again) for batch in one.backend.batches]
+    assert steps == [batch.learning_rate for batch in whole.backend.batches]
+
+
 def test_where_the_newest_is_damaged_training_goes_on_from_the_one_before(tmp_path: Path) -> None:
     run = begin(tmp_path)
     for until in (10, 20):

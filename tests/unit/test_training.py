@@ -1,5 +1,6 @@
 """Turn taking, with workers that only count."""
 
+import threading
 import time
 
 import pytest
@@ -159,10 +160,19 @@ def test_an_interruption_asks_every_worker_for_a_checkpoint(log):
     CountingWorker.fail_at = ("two", 9)
     with pytest.raises(KeyboardInterrupt):
         run()
-    assert [entry for entry in log if entry[1] == "interrupt"] == [
+    assert sorted(entry for entry in log if entry[1] == "interrupt") == [
         ("one", "interrupt"),
         ("two", "interrupt"),
     ]
+
+
+def test_no_worker_waits_for_another_to_leave_its_checkpoint(log, monkeypatch):
+    both = threading.Barrier(2, timeout=10)
+    monkeypatch.setattr(CountingWorker, "interrupt", lambda worker: both.wait())
+    CountingWorker.fail_at = ("two", 9)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert not both.broken
 
 
 @pytest.mark.parametrize("fault", ["died", "silent"])
