@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK = 256 * 1024
+OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>(: )?")
 
 
 class TransferError(Exception):
@@ -53,13 +55,31 @@ def open_url(url: str, headers: dict[str, str], timeout: float) -> requests.Resp
         raise TransferError(f"no address to ask ({error})", retry=False) from None
     except OSError as error:
         cause = error.args[0] if error.args else error
+        proxy = _proxy(url)
+        through = f", through the proxy {proxy} that the environment names" if proxy else ""
         if isinstance(cause, urllib3.exceptions.MaxRetryError):
             # Connecting failed: no such host, refused, unreachable, no certificate, timed out.
-            raise TransferError(f"no connection ({cause.reason})", retry=False) from None
-        raise TransferError(error, retry=True) from None
+            why = f"no connection{through} ({_why(cause.reason)})"
+            raise TransferError(why, retry=False) from None
+        raise TransferError(f"{_why(error)}{through}", retry=True) from None
     # The caller compares with the length announced, and keeps what came before the end.
     response.raw.enforce_content_length = False
     return response
+
+
+def _proxy(url: str) -> str | None:
+    """Host and port of the proxy that is asked for `url`, without its password; None: none is."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return None
+    return urlsplit(proxy if "//" in proxy else f"//{proxy}").netloc.rpartition("@")[2]
+
+
+def _why(error: object) -> str:
+    """Without the addresses in memory that urllib3's connections have as their names."""
+    return " ".join(OBJECT.sub("", str(error)).split()) or type(error).__name__
 
 
 def chunks(response: requests.Response) -> Iterator[bytes]:

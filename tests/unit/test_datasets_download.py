@@ -170,6 +170,20 @@ def test_a_host_that_refuses_fails_at_once_and_keeps_the_part(tmp_path: Path) ->
     assert names(tmp_path) == ["a.zip.part"]
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        proxy = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://me:secret@{proxy}")
+    with pytest.raises(UserError, match=f"no connection, through the proxy {proxy}") as refused:
+        fetch(Site(url=f"{scheme}://example.invalid"), tmp_path / "a.zip", pause=60.0)
+    assert "secret" not in str(refused.value) and "0x" not in str(refused.value)
+    assert "Connection refused" in str(refused.value)
+
+
 def test_a_server_that_says_nothing_times_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         site = Site(url=f"http://127.0.0.1:{silent.getsockname()[1]}")

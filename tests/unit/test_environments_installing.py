@@ -23,7 +23,8 @@ PACKAGE = Path("harness/tools/environments")
 # What the package imports besides Python's own library.
 NEEDED = (
     "backends/__init__.py", "backends/releases.py", "harness/__init__.py",
-    "harness/system/__init__.py", "harness/system/errors.py", "harness/tools/__init__.py",
+    "harness/system/__init__.py", "harness/system/errors.py", "harness/system/lock.py",
+    "harness/tools/__init__.py",
 )  # fmt: skip
 
 
@@ -83,6 +84,15 @@ def test_setup_looks_into_what_says_that_it_is_ready(root, told):
     (folder / "missing").write_text("numpy")
     assert commands.main(["setup"]) == 2, "pip here installs nothing"
     assert len(told()) == 1 and state(folder) == stamps.UPDATING
+
+
+def test_without_network_a_proxy_is_named(root, creator, capsys, monkeypatch):
+    creator(pip="echo 'WARNING: Retrying: ProxyError(Cannot connect to proxy.)'; exit 1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@127.0.0.1:9")
+    assert commands.main(["setup", "--build", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert "no network, pip reaches no package index through the proxy of " in said
+    assert "HTTPS_PROXY" in said and "secret" not in said
 
 
 @pytest.mark.parametrize(

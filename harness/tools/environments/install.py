@@ -48,6 +48,7 @@ NO_NETWORK = re.compile(
     r"Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
     r"connection broken by|Read timed out"
 )
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 # The first pip that can install into another environment (`--python`).
 FIRST_PIP = (22, 3)
 # An independent implementation of FID for the tests to compare with. In a folder of its own, since
@@ -92,7 +93,7 @@ def install(wanted: Wanted, creator: Path, say: Callable[[str], None]) -> None:
     python, state = dotted(version), BEGUN if began else UPDATING
     stamp = replace(stamp, python=python, pins=wanted.pins(python), state=state)
     write_stamp(folder, stamp)
-    (folder / LOG).write_text("", encoding="utf-8")
+    (folder / LOG).unlink(missing_ok=True)
     pip = pip_for(folder, creator, version)
     run_pip([*pip, "install", *what(wanted, version)], wanted, say)
     if "test" in wanted.extras:
@@ -176,9 +177,11 @@ def run_pip(command: list[str], wanted: Wanted, say: Callable[[str], None]) -> N
     if process.returncode == 0:
         return
     if unreachable:
+        proxies = [name for name in os.environ if name.lower() in PROXIES and os.environ[name]]
+        through = f" through the proxy of {', '.join(proxies)}" if proxies else ""
         raise UserError(
-            f"{folder.name}: no network, pip reaches no package index; run {setup} where there is"
-            " internet (`make setup` for GPUs elsewhere with BUILD=cuda), or give"
+            f"{folder.name}: no network, pip reaches no package index{through}; run {setup} where"
+            " there is internet (`make setup` for GPUs elsewhere with BUILD=cuda), or give"
             f' PIP_ARGS="--no-index --find-links FOLDER" with all wheels; see {log}'
         )
     why = (last or f"exit status {process.returncode}")[:300]
