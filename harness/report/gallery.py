@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+from functools import cache
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -38,7 +41,7 @@ def sheet(gallery: Gallery) -> bytes:
     step, text = side + GAP, HEADER if gallery.captions else 0
     size = (len(columns) * step - GAP, HEADER + len(gallery.indices) * (step + text) - GAP)
     canvas = Image.new("RGB", size, "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(15)
+    draw, font = ImageDraw.Draw(canvas), _font()
     for y, caption in enumerate(gallery.captions):
         draw.text((2, HEADER + y * (step + text) + 4), caption, fill="#555555", font=font)
     for x, column in enumerate(columns):
@@ -50,6 +53,12 @@ def sheet(gallery: Gallery) -> bytes:
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    """Matplotlib's, which has arrows, signs and many alphabets; Pillow's own has none of them."""
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 13)
 
 
 def _picture(image: np.ndarray) -> Image.Image:

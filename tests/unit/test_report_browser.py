@@ -94,6 +94,18 @@ NOTE = """() => { window.effect = () => JSON.stringify([location.hash, scrollY,
 CHANGED = "() => window.effect() !== window.noted"
 
 
+# Whether a word takes more than one line.
+BROKEN = """all => all.flatMap(e => { const words = [];
+    const walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) for (const found of walk.currentNode.data.matchAll(/\\w+/g)) {
+        const range = document.createRange();
+        range.setStart(walk.currentNode, found.index);
+        range.setEnd(walk.currentNode, found.index + found[0].length);
+        if (range.getClientRects().length > 1) words.push(found[0]);
+    }
+    return words; })"""
+
+
 def operate(control: sync_api.ElementHandle) -> bool:
     """As a user would; False where there is nothing to choose."""
     kind = control.evaluate("e => e.type || e.tagName.toLowerCase()")
@@ -210,6 +222,10 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser, folder):
             "all => all.map(e => e.getBoundingClientRect().width)"
         )
         assert min(tiles) > 90, "pictures can be recognised"
+        first = page.locator(".pictures img").first
+        assert first.evaluate("e => e.getBoundingClientRect().top + scrollY") < 2.5 * 844
+        heads = page.locator("thead th, .gallery .head").evaluate_all(BROKEN)
+        assert not heads, "words of headings are whole"
 
 
 def test_the_viewer_shows_exact_differences(page, folder):
@@ -287,6 +303,43 @@ def test_the_chart_zooms_by_dragging_and_goes_back(page):
     assert hovered(page, "PyTorch, seed 0", 0.98)[1] == pytest.approx(0.4 * whole, abs=4)
     page.locator("#chart-reset").click()
     assert hovered(page, "PyTorch, seed 0", 0.98)[1] == whole
+
+
+def drawn_colours(page) -> list[list[str]]:
+    """Of the chart's canvas, row by row: each colour that is no grey, once."""
+    return page.evaluate(
+        """() => { const canvas = document.querySelector('#chart-area canvas');
+        const [w, h] = [canvas.width, canvas.height];
+        const all = canvas.getContext('2d').getImageData(0, 0, w, h).data, rows = [];
+        for (let y = 0; y < h; y++) { const found = new Set();
+            for (let i = 4 * y * w; i < 4 * (y + 1) * w; i += 4) {
+                const [r, g, b] = all.slice(i, i + 3);
+                if (all[i + 3] === 255 && Math.max(r, g, b) - Math.min(r, g, b) > 60)
+                    found.add(`${r} ${g} ${b}`); }
+            rows.push([...found]); }
+        return rows; }"""
+    )
+
+
+def test_on_a_log_scale_curves_fill_the_chart(page):
+    """An axis of whole decades would leave most of it empty."""
+    page.locator("#chart-term").select_option(label="adversarial ab")
+    page.locator("#chart input[value=log]").check()
+    drawn = drawn_colours(page)
+    rows = [y for y, found in enumerate(drawn) if found]
+    assert (rows[-1] - rows[0]) / len(drawn) > 0.5
+
+
+def test_in_the_dark_figures_are_dark_and_colours_are_bright(page):
+    page.locator("#theme").click()
+    figure = page.locator(".plot img").first
+    assert figure.evaluate("e => getComputedStyle(e).filter") == "none"
+    assert "0 114 178" in {colour for row in drawn_colours(page) for colour in row}
+    page.locator("#theme").click()
+    assert "invert(1)" in figure.evaluate("e => getComputedStyle(e).filter")
+    assert "115 177 213" in {colour for row in drawn_colours(page) for colour in row}
+    swatch = page.locator(".swatch").first
+    assert "0.45" in swatch.evaluate("e => getComputedStyle(e).boxShadow")
 
 
 # ---------------------------------------------------------------------------- for everybody

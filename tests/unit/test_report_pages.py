@@ -19,7 +19,7 @@ from harness.report.comparison.galleries import galleries, picture_row
 from harness.report.comparison.page import FID, command
 from harness.report.comparison.plots import cycle_figure, loss_figure
 from harness.report.figures import colour, files
-from harness.report.gallery import sheet, spaced, tile
+from harness.report.gallery import _font, sheet, spaced, tile
 from harness.report.page import Column, Gallery
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, write_arrays
@@ -205,6 +205,13 @@ def test_small_images_are_embedded_losslessly_and_enlarged_by_whole_pixels():
     )
     large = picture[-192:, -192:]
     np.testing.assert_array_equal(large, images[1].repeat(3, axis=0).repeat(3, axis=1))
+
+
+@pytest.mark.parametrize("sign", "\u00d7\u2212→←⇄±≤…éßλЖ")
+def test_signs_in_titles_of_pictures_are_drawn(sign):
+    """A font without one draws the same empty box for all of them."""
+    font = _font()
+    assert bytes(font.getmask(sign)) != bytes(font.getmask("\uffff"))
 
 
 def test_a_backend_keeps_its_colour_when_another_is_absent(tmp_path):

@@ -61,6 +61,10 @@ def summary(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[
     ]
     return {
         "experiment": {name: getattr(experiment, name) for name in ("dataset", "preset", "hash")},
+        "answers": [
+            {"question": answer.question, "short": answer.short, "tone": answer.tone}
+            for answer in findings.answers
+        ],
         "devices": list(experiment.devices),
         "metrics": metrics,
         "losses": [_loss(row) for row in findings.losses],

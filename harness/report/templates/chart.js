@@ -65,8 +65,41 @@
     });
   }
 
+  // As swatches are in the dark: nearly half white, or blue on black could hardly be seen.
+  function tone(colour, dark) {
+    if (!dark) return colour;
+    const parts = colour.match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
+    return `rgb(${parts.map((part) => Math.round(part + 0.45 * (255 - part))).join(" ")})`;
+  }
+
+  // The ends of a log axis: no whole decades, which could leave most of it empty.
+  function around(low, high) {
+    if (!(low > 0)) return [0.1, 1];
+    const room = Math.max(1.01, (high / low) ** 0.05);
+    return [low / room, high * room];
+  }
+
+  // On a log axis: 1, 2 and 5 of each decade, of many decades 1 alone; of less than one even steps.
+  function splits(_, axis, low, high) {
+    const decades = Math.log10(high / low);
+    const exact = (value) => Number(value.toPrecision(12));
+    const found = [];
+    if (decades < 1) {
+      const least = (high - low) / 5;
+      const power = 10 ** Math.floor(Math.log10(least));
+      const step = power * [1, 2, 5, 10].find((times) => times * power >= least);
+      for (let i = Math.ceil(low / step); i * step <= high; i++) found.push(exact(i * step));
+    } else {
+      for (let decade = Math.floor(Math.log10(low)); decade <= Math.log10(high); decade++) {
+        for (const times of decades > 4 ? [1] : [1, 2, 5]) found.push(exact(times * 10 ** decade));
+      }
+    }
+    return found.filter((value) => value >= low && value <= high);
+  }
+
   function draw() {
     const ink = getComputedStyle(document.body);
+    const dark = Number(ink.color.match(/\d+/)[0]) > 127;
     const line = getComputedStyle(document.querySelector("thead th") ?? document.body).borderBottomColor;
     const axis = { stroke: ink.color, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     plot?.destroy();
@@ -77,11 +110,16 @@
       cursor: { drag: { x: true, y: false } },
       scales: {
         x: { time: false },
-        y: logarithmic() ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low), high * 1.05 || 1] },
+        y: logarithmic()
+          ? { distr: 3, range: (_, low, high) => around(low, high) }
+          : { range: (_, low, high) => [Math.min(0, low), high * 1.05 || 1] },
       },
-      axes: [{ ...axis, label: "step" }, { ...axis, size: 74, label: convention() }],
+      axes: [{ ...axis, label: "step" }, {
+        ...axis, size: 74, label: convention(),
+        ...(logarithmic() && { splits, filter: (_, all) => all, values: (_, all) => all.map(String) }),
+      }],
       series: [{}, ...data.series.map((series, i) => ({
-        label: series.title, stroke: series.colour, width: 1.6, spanGaps: true,
+        label: series.title, stroke: tone(series.colour, dark), width: 1.6, spanGaps: true,
         dash: series.dashed ? [6, 4] : undefined, show: shown[i], points: { show: false },
       }))],
       hooks: { setCursor: [read], setScale: [(_, scale) => scale === "x" && remember()] },
