@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from harness.cli import (
     checks,
@@ -26,6 +26,8 @@ from harness.cli import (
 from harness.cli import options as shared
 from harness.processes.faults import MORE_SPACE, disk_full
 from harness.system.errors import UserError, WorkerFailed, as_typed
+from harness.system.lock import open_own
+from harness.system.start import begin
 from harness.system.untrusted import printable
 
 INTERRUPTED = 130
@@ -67,6 +69,8 @@ def main(
 
     `parser`: of another program, which sets `command` as those of this one do.
     """
+    if arguments is None:
+        begin()
     options = (parser or make_parser()).parse_args(arguments)
     # `kill` and a closing terminal must leave checkpoints, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -92,6 +96,19 @@ def main(
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as all of the program does; subcommands' parsers, too."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """No argument is unknown to a command and known to the program: here it can be said which
+        command has too many, and of what."""
+        options, left = super().parse_known_args(args, namespace)
+        if left:
+            of_it = [action for action in self._actions if not action.option_strings]
+            last = of_it[-1] if of_it else None
+            given = " ".join(left)
+            if last is None or given.startswith("-"):
+                self.error(f"unrecognized arguments: {given}")
+            self.error(f"{given}: too many; there is one {last.metavar or last.dest} ({last.help})")
+        return options, left
 
     def error(self, message: str) -> NoReturn:
         raise SystemExit(_fail(2, f"{message}; see {self.prog} --help"))
@@ -121,8 +138,10 @@ def _write_traceback(folder: Path) -> str:
     log = folder / "cyclebench.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
+        with open_own(log) as file:
+            file.write(traceback.format_exc().encode(errors="replace"))
     except OSError as error:
         return f"no log ({log}: {error.strerror})"
+    except UserError as error:
+        return f"no log ({error})"
     return str(log)

@@ -323,14 +323,26 @@ def print_more(options: argparse.Namespace, line: str) -> None:
 
 
 def print_page(options: argparse.Namespace, page: Path, summary: str) -> int:
-    """Where a page is, and with --json the file with its numbers, called `summary`; returns 0."""
+    """Where a page is, and the answers that its numbers have; with --json only where these numbers
+    are, in the file called `summary`. Returns 0."""
     if options.json:
         folder = page.parent
         paths = {"report": page, "folder": folder, "summary": folder / summary}
         print_json({name: str(path) for name, path in paths.items()})
     else:
         print(f"Report: {page}")
+        if summary == "summary.json":
+            _print_answers(options, page.parent / summary)
     return 0
+
+
+def _print_answers(options: argparse.Namespace, summary: Path) -> None:
+    from harness.report.terminal import print_lines
+    from harness.system.files import read_json
+
+    answers = read_json(summary).get("answers", ()) if summary.is_file() else ()
+    lines = [f"{answer['question']} {answer['short']}" for answer in answers]
+    print_lines(lines, table_console(options))
 
 
 def print_result(options: argparse.Namespace, result: Result) -> int:

@@ -8,6 +8,7 @@ import scaling_record
 
 from harness.cli import main, make_parser
 from harness.studies.scaling.record import write_record
+from harness.system.files import write_json
 
 
 def stderr_of(capsys, *arguments):
@@ -66,7 +67,8 @@ def leaves(parser):
 def test_every_help_page_shows_an_example(capsys, command):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
-    assert f"example: cyclebench {command}" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"example: cyclebench {command}" in said and "%%" not in said
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -134,6 +136,39 @@ def test_pages_as_json_say_where_they_are(capsys, tmp_path):
         "summary": str(folder / "table.csv"),
     }
     assert all(Path(path).exists() for path in paths.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["translate", "run", "a.jpg", "b.jpg", "--to", "out"],
+         "b.jpg: too many; there is one INPUT (an image, or a folder); see cyclebench translate"),
+        (["list", "results", "more"], "more: too many; there is one results ("),
+        (["doctor", "now"], "unrecognized arguments: now; see cyclebench doctor --help"),
+        (["list", "--al"], "unrecognized arguments: --al; see cyclebench list --help"),
+    ],
+)  # fmt: skip
+def test_one_argument_too_many_is_said_by_its_command(capsys, arguments, says):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+def test_the_last_lines_of_a_comparison_are_its_answers(capsys, tmp_path, monkeypatch):
+    page = tmp_path / "report.html"
+    monkeypatch.setattr("harness.studies.comparison.compare", lambda *given: page)
+    answers = [
+        {"question": "Same results?", "short": "Cannot tell\u00a0yet.", "tone": "open"},
+        {"question": "As fast?", "short": "\x1b[31mYes.", "tone": "yes"},
+    ]
+    write_json(tmp_path / "summary.json", {"answers": answers})
+    assert main(["compare"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"Report: {page}", "Same results? Cannot tell yet.", "As fast? \\x1b[31mYes."
+    ]  # fmt: skip
+    assert main(["compare", "--quiet"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"Report: {page}"]
 
 
 def test_quiet_leaves_the_last_line_and_verbose_says_more(capsys, tmp_path, monkeypatch):

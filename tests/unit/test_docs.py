@@ -130,6 +130,13 @@ def test_the_pages_name_something_of_each_kind() -> None:
     assert slug("Is it slower, or worse, than it was?") == "is-it-slower-or-worse-than-it-was"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_page_replaces_what_make_setup_has_linked_by_a_copy(page: Path) -> None:
+    for line in page.read_text("utf-8").splitlines():
+        if "pip install" in line and re.search(r"['\" ]\.(\[|['\" ]|$)", line):
+            assert "--editable" in line, line
+
+
 def test_the_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert len(lines) <= 90 and max(map(len, lines)) <= 110

@@ -228,12 +228,22 @@ def test_an_experiment_and_a_bench_record_do_not_go_together(make, tmp_path):
 
 
 def test_json_has_all_of_it(make, capsys):
-    assert status(make("new"), make("old"), "--json") == 0
+    assert status(slower(make("new"), 1.001), make("old"), "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert not document["regressed"] and not document["unsettled"]
     assert document["sentence"].startswith("Since ") and "(4f2a9c1)" in document["sentence"]
     assert "KID-EffLite0 unchanged within ±10.0; no regression." in document["sentence"]
     assert {"change", "limit", "label", "counts", "judged"} <= document["changes"][0].keys()
+
+
+def test_a_measurement_held_against_itself_has_not_changed(make, tmp_path, capsys):
+    one = make("one")
+    copy = copytree(one, tmp_path / "copy")
+    for other in (one, copy):
+        assert main(["regress", str(one), str(other), "--strict"]) == 0
+        [line] = capsys.readouterr().out.splitlines()
+        assert line == f"{one} and {other} are one measurement: nothing has changed."
+    assert held(one, slower(copy, 1.01)).same is False
 
 
 def measured(rng, factor=1.0):

@@ -37,6 +37,7 @@ def one_seed(tmp_path_factory):
 def test_every_part_has_exactly_the_keys_of_the_schema(one_seed):
     document = summarise(one_seed)
     assert set(document) == {
+        "answers",
         "experiment",
         "devices",
         "metrics",

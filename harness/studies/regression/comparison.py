@@ -55,12 +55,19 @@ class Comparison:
         return tuple(change for change in self.changes if change.judged)
 
     @property
+    def same(self) -> bool:
+        """Whether both are one measurement, or copies of it: each number is there twice."""
+        new, baseline = ((one.steps, one.memory, one.scores) for one in (self.new, self.baseline))
+        return new == baseline and any(new) and not self.earlier
+
+    @property
     def regressed(self) -> bool:
         return any(change.label == "regression" for change in self.judged)
 
     @property
     def unsettled(self) -> bool:
-        return not self.judged or any(change.label == "cannot tell" for change in self.judged)
+        cannot_tell = any(change.label == "cannot tell" for change in self.judged)
+        return not self.same and (cannot_tell or not self.judged)
 
 
 def compare(

@@ -29,6 +29,9 @@ UNITS = {STEP_TIME: ("ms", 1e3, 2), PEAK_MEMORY: ("MiB", 2**-20, 0), RELATIVE_TI
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
+    if comparison.same:
+        print_lines([_sentence(comparison)], console)
+        return
     names = ("", "where", "baseline", "new", "change", "limit", "n", "verdict")
     title = f"{comparison.new.name} against {comparison.baseline.name}"
     rows = [_row(comparison, change) for change in comparison.changes]
@@ -81,6 +84,9 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 def _sentence(comparison: Comparison) -> str:
     """For the last line of a job: since when, what of it has changed, what follows."""
     judged, baseline = comparison.judged, comparison.baseline
+    if comparison.same:
+        both = f"{comparison.new.name} and {baseline.name}"
+        return f"{both} are one measurement: nothing has changed."
     if not baseline.finished:  # a history without such a day
         return f"{comparison.new.name} against {baseline.name}: nothing was judged."
     parts = []
