@@ -100,4 +100,4 @@ def test_it_is_a_table_and_a_file(run: Path, tmp_path: Path, capsys) -> None:
     assert main([*command, "--to", str(file)]) == 2
     assert "add --overwrite" in capsys.readouterr().err and file.read_bytes() == before
     assert main([*command, "--to", str(tmp_path / "scores.txt")]) == 2
-    assert "ends in .json" in capsys.readouterr().err
+    assert "is no .json file; give" in capsys.readouterr().err

@@ -94,6 +94,8 @@ def score(request: ScoreRequest, display: Display) -> Scores:
     As runs of a comparison are scored: the same metrics, references and intervals. Raises UserError
     for bad input; then nothing is written.
     """
+    if not request.dataset:
+        raise UserError("--dataset: is empty; give a name or a folder")
     trained = read_model(request.model)
     both = request.direction == "both"
     ways = trained.directions if both else (trained.find_direction(request.direction),)
@@ -156,7 +158,7 @@ def _check_target(request: ScoreRequest) -> None:
     if to is None:
         return
     if to.suffix.lower() != ".json" or is_folder(to):
-        raise UserError(f"--to {to}: name a file that ends in .json")
+        raise UserError(f"--to {to}: is no .json file; give a name that ends so")
     if to.exists() and not request.overwrite:
         raise UserError(f"{to}: is there already; add --overwrite, or give another file")
 
