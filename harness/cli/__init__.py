@@ -48,6 +48,7 @@ COMMANDS = (
     publishing.add_publish,
     checks.add_doctor,
     models.add_translate,
+    models.add_score,
     models.add_export,
     data.add_datasets,
     models.add_models,

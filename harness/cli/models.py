@@ -1,4 +1,4 @@
-"""`cyclebench models`, `translate`, `export`: networks, and what trained ones make of images."""
+"""`cyclebench models`, `translate`, `score`, `export`: networks, and what trained ones make."""
 
 from __future__ import annotations
 
@@ -141,6 +141,61 @@ def run_translate(options: argparse.Namespace) -> int:
     images = "1 image" if done.images == 1 else f"{done.images} images"
     way = done.trained.described(done.direction)
     print(f"{images} -> {printable(str(options.to))} ({way}, by {done.backend})")
+    return 0
+
+
+def add_score(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "score",
+        help="score a trained or imported model on a data set's test images",
+        description="The metrics of a report, with intervals of other test images, for the"
+        " directions that the model has. Images have the size that the model was trained at.",
+        epilog="example: cyclebench score models/horse2zebra --dataset horse2zebra --to x.json",
+    )
+    command.set_defaults(command=run_score)
+    command.add_argument(
+        "model", type=shared.path, metavar="MODEL", help="a run's folder, or a model folder"
+    )
+    command.add_argument(
+        "--dataset", type=shared.text_or_none, required=True, help="name or folder"
+    )
+    shared.add(command, "--data-dir")
+    command.add_argument(
+        "--direction", default="both", help="ab, ba, both, or titles as summer2winter (both)"
+    )
+    command.add_argument(
+        "--backend", type=shared.name_or_none, help="to translate with (the one that trained it)"
+    )
+    shared.add(command, "--device")
+    command.add_argument("--to", type=shared.path, metavar="FILE.json", help="also written there")
+    command.add_argument("--overwrite", action="store_true", help="replace FILE.json")
+    shared.add_progress(command)
+    shared.add(command, "--json")
+
+
+def run_score(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from harness.tools.translate.score import ScoreRequest, score
+    from harness.tools.translate.score_table import print_scores
+
+    request = ScoreRequest(
+        model=options.model,
+        dataset=options.dataset or "",
+        data_dir=options.data_dir,
+        direction=options.direction,
+        backend=options.backend,
+        device=options.device,
+        to=options.to,
+        overwrite=options.overwrite,
+    )
+    with shared.display(options) as display:
+        scores = score(request, display)
+    if options.json:
+        shared.print_json(scores.document)
+        return 0
+    print_scores(scores, shared.table_console(options))
+    if options.to is not None:
+        print(f"Scores: {printable(str(options.to))}")
     return 0
 
 

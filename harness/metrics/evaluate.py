@@ -16,7 +16,7 @@ from harness.config.metric_table import Reals
 from harness.metrics.artefacts import SMALLEST, checkerboard_energy
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import Report, features
-from harness.metrics.judge import read_judges
+from harness.metrics.judge import DirectionJudge, read_judges
 from harness.metrics.scoring import (
     DIRECTIONS,
     Arrays,
@@ -93,6 +93,25 @@ def evaluate(experiment: Path, report: Report, known: Known | None = None) -> di
     return metrics
 
 
+def yardstick_of(
+    images: Arrays,
+    efficientnet: Arrays,
+    inception: Arrays,
+    judges: Mapping[str, DirectionJudge],
+    reals: Reals,
+) -> Yardstick:
+    """`images`: of references.safetensors, with `target_colours`; features of all, by name."""
+    small = min(min(images[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST
+    return Yardstick(
+        images,
+        {} if small else {name: checkerboard_energy(images[name]) for name in REFERENCES},
+        efficientnet,
+        inception,
+        {direction: judge.references for direction, judge in judges.items()},
+        reals,
+    )
+
+
 def is_scored(experiment: Path) -> bool:
     """Whether metrics.json is younger than every run of the folder."""
     scores = experiment / "metrics.json"
@@ -128,14 +147,8 @@ class Scorer:
         final = ImageSets(references, runs, last_only=True, train=train)
         self.inception = features(final, INCEPTION, cache, report, inception) if inception else {}
         self.judges = read_judges(experiment, references)
-        small = min(min(references[name].shape[1:3]) for name in ("real_a", "real_b")) < SMALLEST
-        self.yardstick = Yardstick(
-            references,
-            {} if small else {name: checkerboard_energy(references[name]) for name in REFERENCES},
-            self.efficientnet,
-            self.inception,
-            {direction: judge.references for direction, judge in self.judges.items()},
-            reals,
+        self.yardstick = yardstick_of(
+            references, self.efficientnet, self.inception, self.judges, reals
         )
 
     def scores(self, run: RunRecord, step: int, arrays: Arrays) -> Iterator[EvaluationScore]:

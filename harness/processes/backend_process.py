@@ -29,7 +29,6 @@ from harness.processes.child import Parent, run
 
 # Whatever else needs a backend's framework: name -> module and function.
 FUNCTIONS = {
-    "read_tensors": ("harness.tools.imports.pth", "read_tensors"),
     "write_tensors": ("harness.tools.imports.pth", "write_tensors"),
     "export_onnx": ("harness.processes.backend_process", "export_onnx"),
 }

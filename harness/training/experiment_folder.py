@@ -69,34 +69,33 @@ def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared)
 def decoded_images(
     prepared: Prepared, experiment: Experiment, display: Display
 ) -> dict[str, Images]:
-    """Training images at the loading size; test, floor and true-pair images at the crop size.
+    """Training images at the loading size, and `evaluation_images`.
 
-    So are all training images, again, where scores compare with them (`evaluation.reals`). Of floor
-    and test images at most `evaluation.images`; but "testA" and "testB" are whole, as the cache has
-    them: workers open the same files, and choose as `harness.plan.plan.evenly` does. Of a labelled
-    set also what judges need: see `_labelled`.
     `data.resize` bilinear_aliased is for the former only: one yardstick for all settings. A
     built-in set is drawn at the loading size: there `data.resize` changes nothing.
     """
-    data = experiment.data
-    squares = data.augmentation == "square_crop"
+    training = {
+        split: _decode(prepared, experiment, display, split, training=True)
+        for split in ("trainA", "trainB")
+    }
+    return training | evaluation_images(prepared, experiment, display)
 
-    def decode(split: str, training: bool = False) -> Images:
-        domain = split[-1].lower()
-        for_training: Fit = "shorter_side" if squares else "stretch"
-        for_evaluation: Fit = "centre" if squares else "stretch"
-        return load_images(
-            prepared.manifest,
-            split,
-            data.load(domain) if training else data.crop(domain),
-            lambda done, total: display.stage(f"decode {split}", done, total),
-            "bicubic" if data.resize == "bilinear_aliased" and not training else data.resize,
-            channels=data.channels(domain),
-            fit=for_training if training else for_evaluation,
-        )
 
-    images = {split: decode(split, training=True) for split in ("trainA", "trainB")}
-    images |= {split: decode(split) for split in ("testA", "testB")}
+def evaluation_images(
+    prepared: Prepared, experiment: Experiment, display: Display
+) -> dict[str, Images]:
+    """Test, floor and true-pair images at the crop size.
+
+    So are all training images, where scores compare with them (`evaluation.reals`). Of floor
+    and test images at most `evaluation.images`; but "testA" and "testB" are whole, as the cache has
+    them: workers open the same files, and choose as `harness.plan.plan.evenly` does. Of a labelled
+    set also what judges need: see `_labelled`.
+    """
+
+    def decode(split: str) -> Images:
+        return _decode(prepared, experiment, display, split)
+
+    images = {split: decode(split) for split in ("testA", "testB")}
     small = {split: np.asarray(decode(split)) for split in ("trainA", "trainB")}
     for side in "AB":
         train, test = small[f"train{side}"], images[f"test{side}"]
@@ -109,6 +108,28 @@ def decoded_images(
             truth = decode(split)
             images[name] = truth[evenly(len(truth), experiment.evaluation.images)]
     return images | _labelled(prepared, experiment, small)
+
+
+def _decode(
+    prepared: Prepared,
+    experiment: Experiment,
+    display: Display,
+    split: str,
+    training: bool = False,
+) -> Images:
+    data, domain = experiment.data, split[-1].lower()
+    squares = data.augmentation == "square_crop"
+    for_training: Fit = "shorter_side" if squares else "stretch"
+    for_evaluation: Fit = "centre" if squares else "stretch"
+    return load_images(
+        prepared.manifest,
+        split,
+        data.load(domain) if training else data.crop(domain),
+        lambda done, total: display.stage(f"decode {split}", done, total),
+        "bicubic" if data.resize == "bilinear_aliased" and not training else data.resize,
+        channels=data.channels(domain),
+        fit=for_training if training else for_evaluation,
+    )
 
 
 def _labelled(
@@ -180,9 +201,17 @@ def write_experiment(
         ("reals", REALS),
         ("labels", LABELS),
     ):
-        arrays = {name: np.asarray(images[key]) for name, key in names.items() if key in images}
-        for name in {"real_a", "real_b"} & arrays.keys():
-            chosen = evenly(len(arrays[name]), experiment.evaluation.images)
-            arrays[name] = arrays[name][chosen]
+        arrays = arrays_of(images, experiment, names)
         if arrays:
             write_arrays(folder / f"{file}.safetensors", arrays)
+
+
+def arrays_of(
+    images: Mapping[str, Images], experiment: Experiment, names: Mapping[str, str] = REFERENCES
+) -> dict[str, np.ndarray]:
+    """By the names of a file, those that there are; of test images those that are scored."""
+    arrays = {name: np.asarray(images[key]) for name, key in names.items() if key in images}
+    for name in {"real_a", "real_b"} & arrays.keys():
+        chosen = evenly(len(arrays[name]), experiment.evaluation.images)
+        arrays[name] = arrays[name][chosen]
+    return arrays

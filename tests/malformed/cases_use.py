@@ -1,4 +1,4 @@
-"""`cyclebench translate` and `export` of models, images and folders that are not what they need."""
+"""`cyclebench translate`, `export`, `score`: models, images and folders that do not do."""
 
 from __future__ import annotations
 
@@ -148,6 +148,23 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("an unknown format", ("--format", "gif"), ("--format", "invalid choice: 'gif'")),
 )
 
+
+def scored(*more: str) -> Callable[[Place], Arguments]:
+    return lambda place: ["score", place.copy(place.templates.trained) / RUN, *more]
+
+
+SCORED: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("an unknown data set", ("--dataset", "none"), "'none': not a known data set"),
+    (
+        "an unknown direction",
+        ("--dataset", "seasons", "--direction", "c"),
+        "direction 'c': unknown",
+    ),
+    ("an unknown device", ("--dataset", "seasons", "--device", "tpu"), "'tpu' is unknown"),
+    ("into a table", ("--dataset", "seasons", "--to", "x.csv"), "is no .json file; give"),
+    ("without a data set", ("--dataset", ""), "--dataset: is empty; give"),
+)
+
 CASES = [
     *(Case(f"translate: a run: {name}", spoilt(file, change), (says,))
       for name, file, change, says in MODELS),
@@ -181,4 +198,7 @@ CASES = [
     Case("export: an interrupted run", spoilt(f"{RUN}/status.json", put("running", "state"),
          command="export"), ("running at step 20",)),
     Case("export: over what is there", export_over, ("g_ba.onnx: is there already; add",)),
+    Case("score: no model", lambda place: ["score", "none", "--dataset", "seasons"],
+         ("none: no trained model there; name a run",)),
+    *(Case(f"score: {name}", scored(*words), (says,)) for name, words, says in SCORED),
 ]  # fmt: skip

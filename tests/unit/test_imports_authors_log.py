@@ -14,10 +14,10 @@ from harness.system.errors import UserError
 from harness.tools.imports.authors_log import read_log
 
 
-def read(tmp_path: Path, text: str, batch: int | None = 1, images: int | None = None):
+def read(tmp_path: Path, text: str, batch: int | None = 1, images: int | None = None, starts=None):
     path = tmp_path / "loss_log.txt"
     path.write_text(text)
-    return read_log(path, batch, images)
+    return read_log(path, batch, images, starts)
 
 
 def test_steps_count_batches_of_the_whole_training_from_zero(tmp_path: Path) -> None:
@@ -58,7 +58,67 @@ def test_what_a_later_start_trained_again_counts_once(tmp_path: Path) -> None:
     curve = curves.by_name["G_A"]
     assert curve.index.tolist() == [99, 199, 299, 399, 499, 599]
     assert curve.iloc[-1] == 9.0 and curve.iloc[-2] == value(500, "G_A")
-    assert "2 times; 2 lines of epochs" in curves.assumed[-1]
+    assert any("2 times; 2 lines of epochs" in sentence for sentence in curves.assumed)
+
+
+CONTINUED = log((1, 2, 3)) + log((1, 2))
+
+
+def test_a_start_that_counts_from_one_again_is_asked_about(tmp_path: Path) -> None:
+    """Nothing is thrown away before the user says what it was."""
+    says = "line 10: the program was started again and counts from epoch 1, after 7 lines; add"
+    with pytest.raises(UserError, match=says):
+        read(tmp_path, CONTINUED)
+
+
+def test_a_start_that_went_on_is_joined(tmp_path: Path) -> None:
+    curves = read(tmp_path, CONTINUED, starts="joined")
+    # Three epochs of 250 images, then two.
+    expected = [*(99 + 100 * i for i in range(7)), *(750 + 99 + 100 * i for i in range(5))]
+    assert curves.by_name["G_A"].index.tolist() == expected
+    assert any("its epochs follow the last one" in sentence for sentence in curves.assumed)
+    assert any("2 times; 0 lines" in sentence for sentence in curves.assumed)
+    # A third start, of two epochs after the second's first: it goes on with the same numbers.
+    curves = read(tmp_path, CONTINUED + log((2, 3)), starts="joined")
+    lines = curves.by_name["G_A"].index
+    assert lines.is_monotonic_increasing and lines.max() == 6 * 250 - 1
+
+
+def test_a_start_that_began_anew_replaces_what_was_before(tmp_path: Path) -> None:
+    curves = read(tmp_path, CONTINUED, starts="anew")
+    assert curves.by_name["G_A"].index.tolist() == [99, 199, 299, 399, 499]
+    assert any("2 times; 7 lines" in sentence for sentence in curves.assumed)
+
+
+def test_what_is_printed_to_a_terminal_has_losses_in_it(tmp_path: Path) -> None:
+    usual = read(tmp_path, log())
+    head = "----------------- Options ---------------\n  batch_size: 1 \t\n----- End -----\n"
+    lines = log().splitlines(keepends=True)[1:]
+    between = "saving the latest model (epoch 1, total_iters 250)\nEnd of epoch 1 / 200\n"
+    text = head + lines[0] + between + "12:01 | " + "".join(lines[1:]) + "saving the la"
+    found = read(tmp_path, text)
+    for name in NAMES:
+        assert found.by_name[name].equals(usual.by_name[name])
+    assert "4 lines that are no losses are left out, as 'batch_size: 1'." in found.assumed
+    twice = read(tmp_path, text + "\n" + head + "".join(lines), starts="joined")
+    assert len(twice.by_name["G_A"]) == 2 * len(usual.by_name["G_A"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_windows_read_the_same(tmp_path: Path, encoding: str, end: str) -> None:
+    path = tmp_path / "loss_log.txt"
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    path.write_bytes((mark + log().replace("\n", end)).encode(encoding))
+    found = read_log(path, 1, None)
+    path.write_text(log())
+    usual = read_log(path, 1, None)
+    assert found.by_name["G_A"].equals(usual.by_name["G_A"]) and found.assumed == usual.assumed
+
+
+def test_a_damaged_loss_is_not_taken_for_another_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 3: .*take it out"):
+        read(tmp_path, HEAD + line(1, 1, {"G_A": 1.0}) + "(epoch: 1, iters: 2, ti\n" + HEAD)
 
 
 def test_a_last_line_that_is_cut_off_is_left_out_and_said(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def imported(tmp_path_factory) -> Callable[[str], tuple[Path, Path]]:
     def folders(kind: str) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp("imported")
         theirs = save(folder / "theirs", kind)
-        return theirs, import_checkpoint(theirs, experiment(KINDS[kind][-1]), folder / "model")
+        settings = experiment(KINDS[kind][-1])
+        return theirs, import_checkpoint(theirs, settings, folder / "model").folder
 
     return folders
 
@@ -119,7 +120,8 @@ def test_what_is_exported_is_what_was_imported_bit_for_bit(tmp_path, imported, k
         assert list(tensors) and tensors.keys() == expected.keys()
         for key, tensor in expected.items():
             assert torch.equal(tensors[key], tensor) and tensors[key].dtype == tensor.dtype, key
-    again = import_checkpoint(tmp_path / "back", experiment(KINDS[kind][-1]), tmp_path / "again")
+    settings = experiment(KINDS[kind][-1])
+    again = import_checkpoint(tmp_path / "back", settings, tmp_path / "again").folder
     assert same_state(folder, again)
 
 
@@ -145,7 +147,7 @@ def test_what_other_versions_wrote_is_understood(tmp_path, imported, change) -> 
     torch.save(change(state), folder / "200_net_G_B.pth",
                _use_new_zipfile_serialization=change is not dict)  # fmt: skip
     settings = experiment(KINDS["dropout"][-1])
-    changed = import_checkpoint(folder, settings, tmp_path / "changed", "200")
+    changed = import_checkpoint(folder, settings, tmp_path / "changed", "200").folder
     assert same_state(changed, imported("dropout")[1])
 
 
@@ -168,13 +170,15 @@ def test_domains_can_be_the_other_way_round(tmp_path, imported) -> None:
         ("9 blocks", ["model.blocks=6"], r"G_A\.pth: model\.blocks is 6, in the file 9; add --set "
          "'model.blocks=9'"),
         ("9 blocks", ["model.filters=4"], "model.filters is 4, in the file 3"),
-        ("9 blocks", ["model.discriminator_layers=2"], r"D_A\.pth: .*_layers is 2, in the file 3"),
+        ("9 blocks", ["model.discriminator_layers=2"], r"D_B\.pth: .*_layers is 2, in the file 3"),
         ("9 blocks", ["model.discriminator=pixel"], "discriminator is pixel, in the file patch"),
         ("9 blocks", BATCH, "norm.kind is batch, in the file instance"),
         ("u-net", [], "generator is resnet, in the file unet"),
-        ("u-net", [*KINDS["u-net"][-1][:1], "model.depth=4"], "depth: 4, but .* 'model.depth=5'"),
+        ("u-net", [*KINDS["u-net"][-1][:1], "model.depth=4"], "depth is 4, in the file 5"),
         ("batch norm", ["model.blocks=2"], "'model.norm.kind=batch model.norm.affine=true"),
-        ("9 blocks", ["data.channels_b=1", "objective.identity=0"], r"model\.26\.weight has shape"),
+        ("9 blocks", ["data.channels_b=1", "objective.identity=0"],
+         r"channels_b is 1, in the file 3; add --set 'data.channels_b=3'"),
+        ("u-net", ["model.filters=4"], "filters=3 .*discriminator=pixel'"),
         ("9 blocks", ["model.padding=same", "model.discriminator_tanh=true"],
          "add --set 'model.padding=symmetric model.discriminator_tanh=false'"),
     ],
@@ -187,24 +191,61 @@ def test_other_networks_are_refused_with_what_would_fit(
     assert not (tmp_path / "model").exists()
 
 
-def test_the_suggestion_is_one_that_works(tmp_path, imported) -> None:
-    settings = ["model.blocks=3"]
-    for _ in range(3):
-        try:
-            import_checkpoint(imported("batch norm")[0], experiment(settings), tmp_path / "model")
-            break
-        except UserError as error:
-            settings += str(error).partition("--set '")[2].rstrip("'").split()
-    assert read_model(tmp_path / "model").configuration.model.discriminator_layers == 2
+# Of another norm, kind, size and depth each.
+OTHERS = (
+    [],
+    ["model.norm.kind=none", "model.bias=false", "model.filters=7"],
+    ["model.generator=unet", "model.depth=4", "model.upsampling=resize_conv"],
+)
 
 
-def test_a_network_that_is_not_there_is_named(tmp_path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_suggestion_is_one_that_works_at_once(tmp_path, imported, kind) -> None:
+    theirs, model = imported(kind)
+    for number, settings in enumerate(OTHERS):
+        first = load_experiment("horses", "smoke", settings)
+        with pytest.raises(UserError, match="; add --set '") as refused:
+            import_checkpoint(theirs, first, tmp_path / "model")
+        more = str(refused.value).partition("--set '")[2].rstrip("'").split()
+        fitting = load_experiment("horses", "smoke", [*settings, *more])
+        fitted = import_checkpoint(theirs, fitting, tmp_path / str(number)).folder
+        assert read_model(fitted).configuration.model.filters == 3
+        for name, array in read_model(model).weights("ab").items():
+            assert np.array_equal(read_model(fitted).weights("ab")[name], array)
+
+
+def test_networks_of_a_grey_domain_name_its_key(tmp_path) -> None:
+    grey = ["data.channels_a=1", "data.channels_b=1"]
+    model = import_grey(tmp_path)
+    with pytest.raises(UserError, match=f"; add --set '{' '.join(grey)}'"):
+        import_checkpoint(tmp_path / "theirs", experiment(["model.blocks=1"]), tmp_path / "no")
+    assert read_model(model).configuration.networks().g_ab.in_channels == 1
+
+
+def import_grey(tmp_path: Path) -> Path:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for name in OURS:
+        network = ResNet(3, 1) if name.startswith("G") else Patch(2)
+        state = network.state_dict()
+        first = "model.1.weight" if name.startswith("G") else "model.0.weight"
+        state[first] = state[first][:, :1]
+        for head in {"model.18.weight", "model.18.bias"} & state.keys():
+            state[head] = state[head][:1]
+        torch.save(state, folder / f"latest_net_{name}.pth")
+    settings = experiment(["model.blocks=1", "data.channels_a=1", "data.channels_b=1"])
+    return import_checkpoint(folder, settings, tmp_path / "model").folder
+
+
+def test_an_epoch_that_is_not_there_is_told_of_one_that_is(tmp_path) -> None:
     folder = save(tmp_path / "theirs", "9 blocks", "200")
-    with pytest.raises(UserError, match=r"latest_net_G_A\.pth: no such file; .*--epoch 200 is"):
+    with pytest.raises(UserError, match=r"latest_net_G_A\.pth: no such file.*; --epoch 200 is"):
         import_checkpoint(folder, experiment([]), tmp_path / "model")
-    (folder / "200_net_D_B.pth").unlink()
-    with pytest.raises(UserError, match=r"200_net_D_B\.pth: no such file; all four"):
+    for name in ("G_A", "G_B"):
+        (folder / f"200_net_{name}.pth").unlink()
+    with pytest.raises(UserError, match=r"there are '200_net_D_A\.pth', .*; name a file") as error:
         import_checkpoint(folder, experiment([]), tmp_path / "model", "200")
+    assert "is there" not in str(error.value)
 
 
 def test_nothing_is_written_over(imported) -> None:

@@ -12,7 +12,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.system.errors import UserError
-from harness.tools.imports.curves import read_events
+from harness.tools.imports.events import read_events
 
 SCALARS = [(step, tag, step / 8 + len(tag)) for step in (1, 2, 3) for tag in ("g", "loss/d")]
 

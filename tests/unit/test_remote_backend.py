@@ -170,13 +170,14 @@ def test_one_that_dies_or_hangs_is_told_of_and_ended(sent, says):
         process.patience = 0.2
         process._process.send_signal(sent)
         with pytest.raises(WorkerFailed, match=says):
-            process.ask("run", "read_tensors", ("nothing",))
+            process.ask("run", "write_tensors", ("nothing", {}))
 
 
 @pytest.mark.parametrize("pair", ["torch"], indirect=True)
-def test_files_of_pytorch_are_read_and_written_there(pair, tmp_path):
+def test_files_of_pytorch_are_written_there(pair, tmp_path):
     arrays = {"a.weight": DRAW.normal(size=(2, 3)).astype(np.float32), "count": np.array(3)}
     run_with("torch", "write_tensors", tmp_path / "file.pth", arrays)
-    found = run_with("torch", "read_tensors", tmp_path / "file.pth")
+    torch = pytest.importorskip("torch")
+    found = torch.load(tmp_path / "file.pth", weights_only=True)
     assert found.keys() == arrays.keys()
-    assert all(np.array_equal(found[name], array) for name, array in arrays.items())
+    assert all(np.array_equal(found[name].numpy(), array) for name, array in arrays.items())

@@ -14,9 +14,15 @@ from harness.records.imported_losses import CYCLE, TERMS, Imported, write_import
 from harness.system.checksums import sha256
 from harness.system.errors import UserError
 from harness.system.untrusted import is_folder
-from harness.tools.imports.authors_log import read_log
-from harness.tools.imports.curves import PATTERN, Curves, read_csvs, read_events
+from harness.tools.imports.authors_log import Starts
+from harness.tools.imports.curves import LAST_STEP, Curves, Unit
+from harness.tools.imports.foreign import read_foreign
 from harness.tools.imports.sources import SOURCES, WEIGHTS, Declared, declared_by, swapped
+
+EVENT_FILES = "*.tfevents.*"
+TABLES = ("csv", "tensorboard-csv")  # sources that are nothing else
+ENDINGS = (".csv", ".tsv", ".json")
+FEW = 1000  # so many values, one after another, may well be one an epoch
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ class ImportRequest:
     """`source`: of SOURCES. `terms`: `cycle_a=TAG,weighted` each, of curves whose names every
     program chooses for itself. `weights`: of WEIGHTS, as the other code had them. `swap`: its A is
     our B.
+
+    `per`: what curves count, as far as the user says; an epoch has `steps_per_epoch`, or
+    `images_per_epoch` in batches of `batch_size`. `starts`: see authors_log.
     """
 
     files: Sequence[Path]
@@ -36,6 +45,9 @@ class ImportRequest:
     swap: bool = False
     batch_size: int | None = None
     images_per_epoch: int | None = None
+    steps_per_epoch: int | None = None
+    per: Unit | None = None
+    starts: Starts | None = None
 
 
 def import_losses(request: ImportRequest) -> tuple[Path, Imported]:
@@ -46,7 +58,8 @@ def import_losses(request: ImportRequest) -> tuple[Path, Imported]:
     source, curves = SOURCES[request.source], _read(request)
     weights = {**WEIGHTS, **request.weights}
     chosen = _choose(request, curves, weights)
-    columns, left_out = _columns(curves, chosen, weights, source.first_step)
+    curves, first_step = _by_steps(request, curves, chosen, source.first_step)
+    columns, left_out = _columns(curves, chosen, weights, first_step)
     table = pd.DataFrame({term: columns[term] for term in TERMS if term in columns})
     table = table.sort_index().rename_axis("step").reset_index()
     # What is assumed of the numbers, a sentence each.
@@ -63,7 +76,7 @@ def import_losses(request: ImportRequest) -> tuple[Path, Imported]:
     hashed = [
         path
         for file in request.files
-        for path in (sorted(file.rglob(PATTERN)) if is_folder(file) else [file])
+        for path in (sorted(file.rglob(EVENT_FILES)) if is_folder(file) else [file])
     ]
     head = {
         "source": request.source,
@@ -74,13 +87,61 @@ def import_losses(request: ImportRequest) -> tuple[Path, Imported]:
 
 
 def _read(request: ImportRequest) -> Curves:
-    if request.source == "tensorboard-csv":
-        return read_csvs(request.files)
-    if len(request.files) != 1:
-        raise UserError(f"{request.files[1]}: one file is imported at a time; import it by itself")
-    if request.source == "authors":
-        return read_log(request.files[0], request.batch_size, request.images_per_epoch)
-    return read_events(request.files[0])
+    files, first = request.files, request.files[0]
+    if _in_tables(request):
+        return Curves.unpacked(**read_foreign("tables", list(files)))
+    if len(files) != 1:
+        raise UserError(f"{files[1]}: one file is imported at a time; import it by itself")
+    if request.source != "authors":
+        return Curves.unpacked(**read_foreign("events", first))
+    if request.per or request.steps_per_epoch:
+        raise UserError(f"{first}: has epochs and images; leave --per and --steps-per-epoch")
+    given = (request.batch_size, request.images_per_epoch, request.starts)
+    return Curves.unpacked(**read_foreign("log", first, *given))
+
+
+def _in_tables(request: ImportRequest) -> bool:
+    return request.source in TABLES or all(file.suffix.lower() in ENDINGS for file in request.files)
+
+
+def _by_steps(
+    request: ImportRequest, curves: Curves, chosen: Sequence[Declared], first_step: int
+) -> tuple[Curves, int]:
+    """Curves that count steps, and the number of the first step."""
+    names = {item.name for item in chosen}
+    numbers = np.unique(np.concatenate([curves.by_name[name].index for name in sorted(names)]))
+    first, last = int(numbers[0]), int(numbers[-1])
+    if (request.per or curves.unit) == "epoch":
+        size = _steps_per_epoch(request)
+        begin = min(first, 1)
+        if (last + 1) * size > LAST_STEP:
+            raise UserError(f"{request.files[0]}: epoch {last}, beyond any training; is it a step?")
+        by_name = {
+            name: pd.Series(curve.to_numpy(), (curve.index - begin + 1) * size - 1)
+            for name, curve in curves.by_name.items()
+        }
+        said = f"Epochs are counted from {begin}; a value is drawn at the last of its {size} steps."
+        return Curves(by_name, (*curves.assumed, said)), 0
+    in_a_row = last - first + 1 == len(numbers) and first <= 1
+    of_log = request.source == "authors" and not _in_tables(request)
+    if in_a_row and 2 < len(numbers) <= FEW and not request.per and not of_log:
+        said = (
+            f"Its numbers {first} to {last}, one after another, are taken for steps; if they are"
+            " epochs, import it again with --per epoch and --steps-per-epoch N."
+        )
+        return replace(curves, assumed=(*curves.assumed, said)), first_step
+    return curves, first_step
+
+
+def _steps_per_epoch(request: ImportRequest) -> int:
+    if request.steps_per_epoch is not None:
+        return request.steps_per_epoch
+    if request.images_per_epoch is None:
+        raise UserError(
+            f"{request.files[0]}: counts epochs, curves of a report count steps; add"
+            " --steps-per-epoch N, or --images-per-epoch N and --batch-size N"
+        )
+    return -(-request.images_per_epoch // (request.batch_size or 1))
 
 
 def _choose(request: ImportRequest, curves: Curves, weights: Mapping[str, float]) -> list[Declared]:

@@ -172,10 +172,13 @@ TUTORIAL = Source(
 
 TENSORBOARD = Source("TensorBoard", ())
 
+TABLE = Source("Other code", ())
+
 SOURCES: Mapping[str, Source] = {
     "authors": AUTHORS,
     "lynnho": LYNNHO,
     "tf-tutorial": TUTORIAL,
     "tensorboard": TENSORBOARD,
+    "csv": TABLE,
     "tensorboard-csv": TENSORBOARD,
 }
