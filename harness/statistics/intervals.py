@@ -80,9 +80,8 @@ def interval_of_sum(
     total = float(variances.sum())
     if not (len(variances) and math.isfinite(total)):
         return Interval.of(value)
-    if math.sqrt(total) <= ROUNDING * abs(value):
-        # Images that do not differ say nothing of others; that two models are equal they do say.
-        return Interval.of(value) if value else Interval.of(0.0, 0.0, 0.0)
+    if total == 0.0:
+        return Interval.of(value, value, value)
     freedom = total**2 / float((variances**2 / freedoms).sum())
     return t_interval(value, math.sqrt(total), freedom, confidence)
 
@@ -172,6 +171,9 @@ def jackknife(replicates: Replicates) -> Interval:
     if replicates.bounds is not None:
         return _share_interval(replicates, *replicates.bounds)
     variances = np.array([_variance(replicates.value, side) for side in replicates.sides])
+    if math.sqrt(variances.sum()) <= ROUNDING * abs(replicates.value):
+        # Images that do not differ say nothing of others; that two models are equal they do say.
+        return Interval.of(replicates.value) if replicates.value else Interval.of(0.0, 0.0, 0.0)
     freedoms = np.array([len(side.values) - 1 for side in replicates.sides])
     return interval_of_sum(replicates.value, variances, freedoms)
 

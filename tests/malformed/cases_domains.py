@@ -190,7 +190,7 @@ CASES = [
     Case("data: of one domain", named("mini_pix2pix"), ("mini_pix2pix: both domains", "another")),
     Case("data: a folder called in no text", badly_called, ("not UTF-8", "rename it")),
     Case("data: a file", folder_that_is(lambda path: path.write_text("x") and None),
-         ("set: no such folder",)),
+         ("set: a file; a data set is a zip, or a folder with trainA",)),
     Case("data: a link to itself", folder_that_is(lambda path: path.symlink_to("set")),
          ("set: no such folder",)),
     data_dir(lambda path: None, "DATA_DIR must hold", "no DATA_DIR"),
