@@ -31,6 +31,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setattr(backends, "packages", lambda name: ("numpy",))
         patch.setattr(backends, "releases", lambda name: None)
         patch.setattr(backends, "colour", lambda name: None)
+        patch.setattr(backends, "variables", lambda name: ())
+        patch.setattr(backends, "without_overrides", dict)
         with known_world.known_parts(), undrawn():
             trained = known_world.train(tmp_path_factory.mktemp("known"), SEEDS)
             scored = known_world.evaluate(trained, tmp_path_factory.mktemp("scored"))

@@ -187,7 +187,7 @@ WITHOUT_ENTRIES = {
 
 def contributed():
     folder = ROOT / "docs" / "records"
-    return [path for path in sorted(folder.rglob("*.json*"))
+    return [path for path in sorted(folder.rglob("[!.]*.json*"))
             if str(path.relative_to(folder)) not in WITHOUT_ENTRIES]  # fmt: skip
 
 

@@ -57,8 +57,10 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether both are one measurement, or copies of it: each number is there twice."""
+        if self.earlier or not self.baseline.finished:  # a history without such a day
+            return False
         new, baseline = ((one.steps, one.memory, one.scores) for one in (self.new, self.baseline))
-        return new == baseline and any(new) and not self.earlier
+        return new == baseline and any(new)
 
     @property
     def regressed(self) -> bool:
