@@ -135,12 +135,18 @@ def run_translate(options: argparse.Namespace) -> int:
                 "images": done.images,
                 "direction": done.direction,
                 "backend": done.backend,
+                "left_out": [
+                    {"name": file.name, "problem": file.problem} for file in done.left_out
+                ],
             }
         )
         return 0
     images = "1 image" if done.images == 1 else f"{done.images} images"
     way = done.trained.described(done.direction)
     print(f"{images} -> {printable(str(options.to))} ({way}, by {done.backend})")
+    if done.left_out:
+        first = printable(f"{done.left_out[0].name}, {done.left_out[0].problem}")
+        print(f"Left out: {len(done.left_out)} that are no images (the first: {first})")
     return 0
 
 

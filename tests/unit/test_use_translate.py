@@ -59,6 +59,9 @@ def test_a_folder_keeps_its_names_and_every_image_its_size(request_):
     shapes = [pixels(request_.to / name).shape for name in files(request_.to)]
     assert shapes == [(20, 16, 3), (19, 17, 3), (18, 18, 3)]
     assert list(request_.to.rglob(".*")) == []
+    assert [(file.name, file.problem) for file in done.left_out] == [
+        ("notes.txt", ".txt files are not read")
+    ]
 
 
 def test_the_other_direction_is_another_translation(request_):

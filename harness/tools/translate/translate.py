@@ -14,6 +14,7 @@ from PIL import Image
 
 from backends.interface import Direction
 from harness.data.decode import EXTENSIONS, UnreadableImage, bombs_refused, decode
+from harness.data.files import FileBelow, files_below, is_hidden
 from harness.data.resize import Fit, Resize, resize
 from harness.data.scan import MAX_FILE_BYTES
 from harness.processes.faults import diagnosis
@@ -51,9 +52,10 @@ class TranslationRequest:
 
 @dataclass(frozen=True)
 class TranslationResult:
-    """How many, which way, by which backend."""
+    """How many, what of a folder was no image, which way, by which backend."""
 
     images: int
+    left_out: tuple[FileBelow, ...]
     trained: TrainedModel
     direction: Direction
     backend: str
@@ -65,7 +67,7 @@ def translate(request: TranslationRequest, progress: Stage) -> TranslationResult
     direction = trained.find_direction(request.direction)
     name = choose_backend(trained, request.backend)
     machine = find_machine(request.device)
-    targets = _targets(request)
+    targets, left_out = _targets(request)
     reader = ImageReader.of(trained, direction, request.size)
     with bombs_refused():
         # All are read before anything is written: the last of a thousand images may be damaged.
@@ -88,7 +90,7 @@ def translate(request: TranslationRequest, progress: Stage) -> TranslationResult
                 ) from None
             write_bytes(target, _encoded(output, request.kind))
         progress("translate", len(targets), len(targets))
-    return TranslationResult(len(targets), trained, direction, name)
+    return TranslationResult(len(targets), tuple(left_out), trained, direction, name)
 
 
 def translated(
@@ -147,8 +149,12 @@ def _encoded(pixels: np.ndarray, kind: ImageFormat) -> bytes:
     return buffer.getvalue()
 
 
-def _targets(request: TranslationRequest) -> dict[Path, Path]:
-    """Image -> file of its translation. Raises UserError where something would be lost."""
+def _targets(request: TranslationRequest) -> tuple[dict[Path, Path], list[FileBelow]]:
+    """Image -> file of its translation, and what of a folder is left out.
+
+    Raises UserError where something would be lost.
+    """
+    left_out: list[FileBelow] = []
     place, to, suffixes = request.pictures, request.to, SUFFIXES[request.kind]
 
     def renamed(name: Path) -> Path:
@@ -158,7 +164,8 @@ def _targets(request: TranslationRequest) -> dict[Path, Path]:
     if is_folder(place):
         if same(to, place):
             raise UserError(f"{to}: holds the images themselves; give another folder")
-        targets = {path: to / renamed(path.relative_to(place)) for path in _pictures(place, to)}
+        pictures, left_out = _pictures(place, to)
+        targets = {path: to / renamed(path.relative_to(place)) for path in pictures}
     elif not is_file(place):
         raise UserError(f"{place}: no such file or folder; name an image, or a folder of images")
     elif to.suffix.lower() in (".png", ".jpg", ".jpeg") and not is_folder(to):
@@ -179,34 +186,24 @@ def _targets(request: TranslationRequest) -> dict[Path, Path]:
             raise UserError(f"{target}: is no translation to be replaced; give another folder")
         if os.path.lexists(target) and not request.overwrite:
             raise UserError(f"{target}: is there already; add --overwrite, or give another folder")
-    return targets
+    return targets, left_out
 
 
-def _pictures(folder: Path, besides: Path) -> list[Path]:
+def _pictures(folder: Path, besides: Path) -> tuple[list[Path], list[FileBelow]]:
     """The image files in and below `folder`, by name, but not those in `besides`, or hidden ones.
 
-    Raises UserError where there are none.
+    And the files that are left out. Raises UserError where there are no images.
     """
-
-    def is_named_as_picture(path: Path) -> bool:
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        return not hidden and path.suffix.lower() in EXTENSIONS
-
-    try:
-        paths = sorted(filter(is_named_as_picture, folder.rglob("*")))
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be listed ({error.strerror}); check its rights"
-        ) from None
-    pictures = [
-        path
-        for path in paths
-        if not is_folder(path) and not any(same(parent, besides) for parent in path.parents)
+    found = [
+        file
+        for file in files_below(folder)
+        if not is_hidden(file.name) and not any(same(at, besides) for at in file.path.parents)
     ]
+    pictures = [file.path for file in found if file.problem is None]
     if not pictures:
         extensions = ", ".join(sorted(EXTENSIONS))
         raise UserError(f"{folder}: no images there; their names end in {extensions}")
-    return pictures
+    return pictures, [file for file in found if file.problem is not None]
 
 
 def check_folder(folder: Path) -> None:
