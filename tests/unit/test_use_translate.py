@@ -146,7 +146,10 @@ def test_the_command_says_how_many_images_went_where(request_, capsys):
     arguments = ["translate", request_.model, request_.pictures, "--to", request_.to]
     options = ["--size", "keep", "--direction", "ba", "--device", "cpu"]
     assert main([str(argument) for argument in (*arguments, *options)]) == 0
-    assert capsys.readouterr().out == f"3 images -> {request_.to} (winter to summer, by torch)\n"
+    assert capsys.readouterr().out == (
+        f"3 images -> {request_.to} (winter to summer, by torch)\n"
+        "Left out: 1 that are no images (the first: notes.txt, .txt files are not read)\n"
+    )
 
 
 def test_too_little_memory_is_said_with_what_to_do_and_what_is_done_stays(request_, monkeypatch):
