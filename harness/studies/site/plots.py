@@ -129,7 +129,8 @@ def _finish(tones: Tones, axis: Axes, group: Sequence[Entry], label: str) -> Non
     title = title if len(title) <= NARROW else f"{title[:NARROW]}..."
     axis.set_title(title, loc="left", parse_math=False)
     axis.set_ylabel(label)
-    axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+    low, high = min(0, axis.get_ylim()[0]), axis.get_ylim()[1]
+    axis.set_ylim(low, high + 0.05 * (high - low))  # the margin was that of the points' own range
 
 
 def _sides(group: Sequence[Entry]) -> list[Side]:
