@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.data.decode import EXTENSIONS
 from harness.system.errors import UserError
-from harness.system.untrusted import is_file, is_folder
+from harness.system.untrusted import is_folder
 
 # Of file managers and of network drives; some are folders of small copies of the images.
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx", "lost+found"})
@@ -105,5 +105,4 @@ def _problem(path: Path, name: str) -> str | None:
     if ending not in EXTENSIONS:
         kind = f"{ending} files are not read" if ending else "a name without an ending"
         return f"{kind}; convert it to PNG" if ending in CONVERTIBLE else kind
-    # A broken link is an unreadable image, not nothing.
-    return None if is_file(path) or path.is_symlink() else "not a file"
+    return None  # a broken link or a pipe is an unreadable image, not nothing
