@@ -96,14 +96,13 @@ def _layout(folder: Path, domains: Domains | None, strict: bool) -> Layout | Non
 
 def _parts(folder: Path, domains: Domains | None) -> Iterator[tuple[str, Path]]:
     """(trainA, its folder) and so on. Raises UserError where two folders could be one of them."""
-    children = sub_folders(folder)
+    children = {path: _readable_folders(path) for path in sub_folders(folder)}
     for part, words in PARTS.items():
         for letter, domain in zip("AB", domains or "AB", strict=True):
             split, known = f"{part}{letter}", set(words)
             pairs = {_plain(name) for word in words for name in (word + domain, domain + word)}
             places = [path for path in children if _plain(path.name) in pairs]
-            for path in children:
-                inside = sub_folders(path)
+            for path, inside in children.items():
                 # Classes may have such names, too: DomainNet has pictures of trains.
                 only_parts = {_plain(place.name) for place in inside} <= ALL
                 if _plain(path.name) in known:
@@ -119,6 +118,14 @@ def _parts(folder: Path, domains: Domains | None) -> Iterator[tuple[str, Path]]:
                 )
             if places:
                 yield split, places[0]
+
+
+def _readable_folders(folder: Path) -> list[Path]:
+    """Those in it; none where it cannot be listed: it may have nothing to do with the data set."""
+    try:
+        return sub_folders(folder)
+    except UserError:
+        return []
 
 
 def _plain(name: str) -> str:

@@ -110,6 +110,13 @@ def test_images_that_a_camera_turned_are_counted_not_turned(
         assert (by_name[f"left.{ending}"] == by_name[f"upright.{ending}"]).all()
 
 
+def test_a_turned_grey_photograph_is_counted_too(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    picture(5).convert("L").save(folder / "trainB" / "grey.jpg", exif=exif)
+    assert [item.name for item in prepare(str(folder)).audit.turned] == ["grey.jpg"]
+
+
 def test_a_turned_tiff_is_turned_by_its_reader_and_so_not_counted(folder: Path) -> None:
     pixels = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)
     exif = Image.Exif()
