@@ -20,7 +20,8 @@ def add_datasets(commands: shared.Commands) -> None:
         "--hold-out",
         choices=("test", "validation"),
         default="test",
-        help="validation: a tenth of the training images in place of the test images",
+        help="validation: its own validation images, or a tenth of the training images, in place of"
+        " the test images",
     )
     shared.add_progress(command)
     shared.add(command, "--json")
