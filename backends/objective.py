@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
@@ -78,6 +78,8 @@ class Objective:
     epsilon: PositiveFloat = 1e-8
     epsilon_hat: bool = False
     average: Fraction = 0.999
+
+    recorded: ClassVar[tuple[str, ...]] = RECORDED  # columns of what a backend's `losses` gives
 
     @property
     def discriminator_weight(self) -> float:

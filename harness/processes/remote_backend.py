@@ -15,6 +15,7 @@ from backends.interface import Backend, Runtime
 from backends.model import Model
 from backends.objective import Objective
 from harness.processes import wire
+from harness.processes.backend_process import METHODS
 from harness.processes.process import FRAMEWORK_SECONDS, Child
 from harness.system import interpreters
 from harness.system.errors import UserError
@@ -65,7 +66,7 @@ class RemoteBackend:
 
     def __getattr__(self, method: str) -> Any:
         """Called for whatever is not here: the methods of the interface."""
-        if method.startswith("_") or method not in vars(Backend):
+        if method not in METHODS:
             raise AttributeError(method)
 
         def call(*arguments: object, **named: object) -> Any:

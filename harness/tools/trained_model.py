@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import backends
-from backends.interface import Direction, State, check_state, state_shapes
+from backends.interface import Direction, State, check_state
 from backends.model import Model
 from backends.objective import Objective
 from harness.config.experiment import Experiment, one_line, recorded_settings
@@ -115,7 +115,7 @@ class TrainedModel:
         objective = replace(self.configuration.loss(), pool_size=0, average=0.0)
         state = {
             name: np.zeros(shape, np.int64 if name == "step" else np.float32)
-            for name, shape in state_shapes(model, objective).items()
+            for name, shape in model.state_shapes(objective).items()
         }
         networks = {*model.parameter_shapes(), *model.statistic_shapes()}
         state |= {name: self.scored(name) for name in self.state if name in networks}
@@ -245,7 +245,7 @@ def _check(state: State, configuration: Experiment) -> None:
     ]
     if not generators:
         raise ValueError("holds no generator: no array g_ab/... or g_ba/...")
-    full = state_shapes(model, configuration.loss())
+    full = model.state_shapes(configuration.loss())
     needed = {name: full[name] for name in state if name in full}
     for shapes in generators:
         needed |= shapes

@@ -12,6 +12,7 @@ import numpy as np
 from backends.interface import Backend, Runtime, State
 from backends.model import Model
 from harness.processes.remote_backend import Process, load_anywhere, load_in
+from harness.studies.parity.gan_case import GanCase
 from harness.studies.parity.parity_case import ParityCase, used_state
 from harness.system import provenance
 
@@ -43,7 +44,7 @@ class BackendCache:
 
     def __init__(
         self,
-        case: ParityCase,
+        case: ParityCase | GanCase,
         names: Sequence[str],
         sites: Mapping[str, Site] | None = None,
         reduced: Sequence[Precision] = (),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from backends.interface import Runtime, check_state, state_shapes
+from backends.interface import Runtime, check_state
 from backends.objective import RECORDED
 from harness.config.experiment import Experiment, digest_of, one_line, recorded_settings
 from harness.data import Manifest
@@ -197,7 +197,7 @@ def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> C
     """state.safetensors holds the networks of the configuration, after the last step."""
     state, experiment = read_arrays(run.folder / "state.safetensors"), recorded.experiment
     try:
-        check_state(state, state_shapes(experiment.networks(), experiment.loss()))
+        check_state(state, experiment.networks().state_shapes(experiment.loss()))
     except ValueError as error:
         return differs(str(error))
     if int(state["step"]) != plan.steps:
