@@ -136,6 +136,7 @@ class GanObjective:
     epsilon_hat: bool = False
 
     recorded: ClassVar[tuple[str, ...]] = RECORDED
+    terms: ClassVar[tuple[str, ...]] = TERMS
     average: ClassVar[float] = 0.0  # none is kept
 
     @property
@@ -198,6 +199,8 @@ class GanBackend(Common, Protocol):
 def check_runtime(runtime: Runtime) -> None:
     """Raises ValueError for what no backend's GAN can do."""
     if runtime.replicas > 1:
-        raise ValueError(f"runtime.replicas: {runtime.replicas}: a GAN trains on one device; take 1")
+        raise ValueError(
+            f"runtime.replicas: {runtime.replicas}: a GAN trains on one device; take 1"
+        )
     if runtime.precision == "bfloat16":
         raise ValueError("runtime.precision: bfloat16: a GAN trains in float32; take that")

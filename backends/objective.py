@@ -79,7 +79,9 @@ class Objective:
     epsilon_hat: bool = False
     average: Fraction = 0.999
 
-    recorded: ClassVar[tuple[str, ...]] = RECORDED  # columns of what a backend's `losses` gives
+    # What a backend's `losses` gives, and which of it are losses.
+    recorded: ClassVar[tuple[str, ...]] = RECORDED
+    terms: ClassVar[tuple[str, ...]] = LOSS_TERMS
 
     @property
     def discriminator_weight(self) -> float:

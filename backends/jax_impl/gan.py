@@ -94,7 +94,9 @@ class Trainer:
             means = [jnp.mean(real_scores), jnp.mean(fake_scores)]
             return total, [total, accuracy_real, accuracy_fake, *means]
 
-        return jax.grad(total, has_aux=True)({name: arrays[name] for name in self.adam_d.parameters})
+        return jax.grad(total, has_aux=True)(
+            {name: arrays[name] for name in self.adam_d.parameters}
+        )
 
     def generator_backward(self, arrays: Arrays, noise: Array) -> tuple[Arrays, Array]:
         """Returns gradients of the generator, and its loss."""

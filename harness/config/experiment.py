@@ -41,7 +41,11 @@ from harness.system.untrusted import LONGEST, shown
 
 DEEPEST = 4  # parts of a key: model.discriminator_norm.kind has three
 MOST_SAID = 1000  # characters of what is wrong
-FOR_REPORTS = ("backends", "titles")  # of a recorded configuration: written there, but no settings
+FOR_REPORTS = (
+    "backends",
+    "titles",
+    "directions",
+)  # of a recorded configuration: written there, but no settings
 
 
 class AnyExperiment(ConfigSection):
@@ -56,6 +60,10 @@ class AnyExperiment(ConfigSection):
     runtime: RuntimeSection = RuntimeSection()
     evaluation: EvaluationSection = EvaluationSection()
     timing: TimingSection = TimingSection()
+
+    def for_reports(self, titles: tuple[str, str]) -> dict[str, Any]:
+        """Of what is recorded beside the settings: `titles` of the domains of the data set."""
+        return {"titles": dict(zip("ab", titles, strict=True))}
 
     def networks(self) -> Any:
         """The model as the backends take it."""
@@ -168,6 +176,10 @@ class GanExperiment(AnyExperiment):
     def _constraints(self) -> GanExperiment:
         check_gan(self)
         return self
+
+    def for_reports(self, titles: tuple[str, str]) -> dict[str, Any]:
+        """Noise stands for domain B."""
+        return {"titles": {"a": titles[0], "b": "noise"}, "directions": ["ba"]}
 
     def images_per_round(self, train_a: int, train_b: int) -> int:
         return train_a

@@ -17,7 +17,14 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from harness.config.experiment import Experiment, check_backends, one_line, recorded_settings
+from harness.config.experiment import (
+    AnyExperiment,
+    Experiment,
+    check_backends,
+    experiment_of,
+    one_line,
+    recorded_settings,
+)
 from harness.data import Images
 from harness.plan.plan import total_steps
 from harness.records.run import find_runs
@@ -195,10 +202,10 @@ def _prepared(unit: Unit, display: Display) -> tuple[PreparedExperiment, dict[st
     return bench, decoded_images(prepared, experiment, display)
 
 
-def _read_experiment(folder: Path) -> Experiment:
+def _read_experiment(folder: Path) -> AnyExperiment:
     file = folder / "experiment.json"
     try:
-        return Experiment.model_validate(recorded_settings(read_json(file)))
+        return experiment_of(recorded_settings(read_json(file)))
     except ValidationError as error:
         raise UserError(f"{file}: {one_line(error, Experiment)}; train anew") from None
     except (KeyError, AttributeError):

@@ -16,7 +16,7 @@ from harness.plan.random_streams import stream
 
 @dataclass(frozen=True)
 class GanPlan:
-    """`noise`: numbers that the generator takes; drawn step by step, since all would fill memory."""
+    """`noise`: numbers that the generator takes. Drawn step by step: all would fill memory."""
 
     seed: int
     shown: ImagePlan

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import backends
-from harness.config.experiment import check_backends, load_experiment
+from harness.config.experiment import check_backends, load_any
 from harness.config.presets import DEFAULT
 from harness.data import Images
 from harness.launch.launch import HERE, LaunchRequest, train_seeds
-from harness.metrics.evaluate import Known, evaluate
+from harness.metrics.any_model import evaluate_any
+from harness.metrics.evaluate import Known
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
@@ -54,7 +55,7 @@ def compare(request: ComparisonRequest, display: Display, launch: LaunchRequest 
     check_backends(list(request.backends))
     machine = find_machine(request.device)
     preset = request.preset or DEFAULT
-    experiment = load_experiment(request.dataset, preset, list(request.overrides))
+    experiment = load_any(request.dataset, preset, list(request.overrides))
     check_precision(experiment, machine)
     if request.automatic:
         check_automatic(experiment, request.backends)
@@ -151,7 +152,7 @@ def score(folder: Path, display: Display, known: Known | None = None) -> Path:
     """
     try_once(display.say, display.stage)
     display.say("Scoring translations")
-    evaluate(folder, display.stage, known)
+    evaluate_any(folder, display.stage, known)
     for part in (FEATURES, "scores"):  # what is cached has no bar
         display.expect(part, 0.0)
     for device, seeds in compared_seeds(find_runs(folder)).items():

@@ -10,7 +10,8 @@ from harness.config.experiment import Experiment
 from harness.config.metric_table import BY_NAME
 from harness.data import Images
 from harness.launch.launch import HERE, LaunchRequest, at_once, train_seeds
-from harness.metrics.evaluate import Known, evaluate
+from harness.metrics.any_model import evaluate_any
+from harness.metrics.evaluate import Known
 from harness.metrics.weights import find_weights, try_once
 from harness.records.experiment import load
 from harness.records.run import find_runs
@@ -114,7 +115,7 @@ def _look(
     bench: PreparedExperiment, device: str, maximum: int, display: Display, known: Known
 ) -> tuple[bool, float]:
     """Whether it is decided, and the seconds of a seed; the look is written down."""
-    evaluate(bench.folder, display.stage, known)
+    evaluate_any(bench.folder, display.stage, known)
     record_look(bench.folder, device, compared_seeds(find_runs(bench.folder))[device])
     experiment = load(bench.folder)
     rows = [row for row in primary_rows(metric_rows(experiment)) if row.device == device]

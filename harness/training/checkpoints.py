@@ -20,8 +20,9 @@ RECORDS = ("losses", "blocks", "clocks")
 class Checkpoint:
     """A run after some of its steps.
 
-    `losses` (steps, columns of `objective.recorded`); `blocks` (blocks, columns of blocks.csv); `clocks` as
-    `Clocks.array` has them. `state`: of the backend, by canonical name; its `step` is the run's.
+    `losses` (steps, columns of `objective.recorded`); `blocks` (blocks, columns of blocks.csv);
+    `clocks` as `Clocks.array` has them. `state`: of the backend, by canonical name; its `step` is
+    the run's.
     """
 
     state: Mapping[str, np.ndarray]
@@ -72,7 +73,7 @@ class Checkpoints:
             raise UserError(f"{damage}; to train this run anew, remove {self.folder}")
         return None
 
-    def losses(self) -> np.ndarray:
+    def losses(self, columns: int) -> np.ndarray:
         """Of the newest that is whole, without reading the state: (steps, columns).
 
         No steps where there is none: to say so is up to who goes on from it.
@@ -82,9 +83,9 @@ class Checkpoints:
                 losses = read_arrays(file, "record/losses").get("record/losses")
             except UserError:
                 continue
-            if losses is not None and losses.ndim == 2:
+            if losses is not None and losses.ndim == 2 and losses.shape[1] == columns:
                 return losses
-        return np.empty((0, 0))
+        return np.empty((0, columns))
 
     def remove(self) -> None:
         for file in self.files:

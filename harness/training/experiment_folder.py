@@ -172,13 +172,12 @@ def write_experiment(
 
     Raises UserError where it has runs of another configuration, or of other images.
     """
-    title_a, title_b = prepared.located.titles
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
         # The order of every difference and ratio: one for the folder, whatever was asked for today;
         # other backends come after these.
         "backends": list(backends.USUAL),
-        "titles": {"a": title_a, "b": title_b},
+        **experiment.for_reports(prepared.located.titles),
     }
     digest = folder.name.rpartition("-")[2]
     head = {

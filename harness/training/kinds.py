@@ -15,6 +15,7 @@ from harness.plan.plan import Plan, make_plan
 from harness.training.translations import AT_ONCE, TestImages, evaluation_arrays
 
 AnyPlan = Plan | GanPlan
+Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class Kind:
 
     `evaluate`: of a backend, the plan, the test images, whether generators have averages, whether
     all is to be evaluated, and what to call in between; returns arrays by their names in
-    results/README.md.
+    results/README.md. `shapes`: what an evaluation of an experiment holds, with so many test images
+    of A and of B, before the last step and after it.
     """
 
     make_plan: Callable[[Any, int, int, int], AnyPlan]
     evaluate: Callable[..., dict[str, np.ndarray]]
+    shapes: Callable[[Any, int, int], tuple[Shapes, Shapes]]
 
 
 def _translations(
@@ -64,9 +67,25 @@ def _samples(
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
+def _of_translations(experiment: Experiment, a: int, b: int) -> tuple[Shapes, Shapes]:
+    model = experiment.networks()
+    first = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
+    last = {**first, "aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
+    if experiment.objective.average:
+        last |= {f"last_{name}": shape for name, shape in first.items()}
+    return first, last
+
+
+def _of_samples(experiment: GanExperiment, a: int, b: int) -> tuple[Shapes, Shapes]:
+    scores = (a, 1, 1)
+    made = {"ba": (a, *experiment.networks().shape)}
+    made |= {"patches_real_a": scores, "patches_fake_a": scores}
+    return made, made
+
+
 BY_EXPERIMENT: Mapping[type[AnyExperiment], Kind] = {
-    Experiment: Kind(make_plan, _translations),
-    GanExperiment: Kind(make_gan_plan, _samples),
+    Experiment: Kind(make_plan, _translations, _of_translations),
+    GanExperiment: Kind(make_gan_plan, _samples, _of_samples),
 }
 
 

@@ -104,6 +104,8 @@ class TrainingRun:
         try:
             if saved.step > self.plan.steps:
                 raise ValueError(f"step {saved.step} of {self.plan.steps}")
+            if saved.losses.shape[1] != len(self.objective.recorded):
+                raise ValueError(f"losses {saved.losses.shape} at step {saved.step}")
             if saved.blocks.ndim != 2 or saved.blocks.shape[1] != len(BLOCK_COLUMNS):
                 raise ValueError(f"blocks {saved.blocks.shape}")
             self.backend.load_state(saved.state)
@@ -179,7 +181,8 @@ class TrainingRun:
         step, term = np.argwhere(~np.isfinite(rows[start:]))[0] + (start, 0)
         kept = [file.name for file in self.checkpoints.files]
         before = f"the state before it is in {kept[0]}" if kept else FROM_SEED
-        return f"diverged: {self.objective.recorded[term]} is {rows[step, term]} at step {step}; {before}"
+        name = self.objective.recorded[term]
+        return f"diverged: {name} is {rows[step, term]} at step {step}; {before}"
 
     def _pause(self, until: int) -> int:
         """`until`, or a step before it: the one whose weights are kept, or the end of the epoch

@@ -21,6 +21,13 @@ METRICS = {
     "kid_efflite0": "KID and FD measure how far the translated images are from real ones, in the "
     "features of EfficientNet-Lite0. A perfect model reaches the floor (real images compared with "
     "other real images); a model that changes nothing scores the baseline.",
+    "kid_judge": "KID measures how far samples are from real test images, in the features that "
+    "the judge sees: directions of strokes and a thumbnail. A perfect model reaches the floor "
+    "(other real images).",
+    "class_distance": "The judge is a classifier trained on the labelled training images. Classes "
+    "unlike real ones: half the sum of the absolute differences between the shares of classes that "
+    "it reads in samples and in real test images. As clear as real images: the share of samples "
+    "that it reads as surely as 95 % of real test images.",
     "fid": "FID is the same distance in the features of the Inception network that defines it. It "
     "cannot be compared with published values for another number of images.",
     "judge_accuracy": "The judge is a classifier trained on real images of the target domain. Its "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 
 from harness.config.differences import own_settings
 from harness.records.experiment import ExperimentFolder
@@ -36,11 +37,22 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
     if findings.metrics:
         sections.append(_scores(experiment, findings))
     if experiment.runs:
-        sections += [_fast(experiment, findings), _why(experiment, findings)]
+        sections += [speed_section(experiment, findings), _why(experiment, findings)]
         published = published_section(experiment, findings.metrics, findings.timing)
         sections += [published] if published else []
-        sections.append(_tables(experiment, findings))
-    sections.append(_data(experiment))
+        sections.append(tables_section(experiment, findings))
+    title = f"{experiment.dataset}: {experiment.domain('a')} ⇄ {experiment.domain('b')}"
+    return whole_page(experiment, findings, title, sections)
+
+
+def whole_page(
+    experiment: ExperimentFolder,
+    findings: ComparisonFindings,
+    title: str,
+    sections: Sequence[Section],
+) -> Page:
+    """Answers, `sections`, and what every kind of model has behind them."""
+    sections = [*sections, _data(experiment)]
     if experiment.runs:
         where = Section(
             "Where each run was made", (tables.environment_table(experiment),), folded=True
@@ -65,7 +77,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
     if warnings:
         below.append(Items(warnings, "These runs are not quite like for like:"))
     return Page(
-        f"{experiment.dataset}: {experiment.domain('a')} ⇄ {experiment.domain('b')}",
+        title,
         _about(experiment),
         findings.answers,
         tuple(sections),
@@ -79,7 +91,7 @@ def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
     """What was compared, a phrase each."""
     titles = [experiment.title(name) for name in experiment.present]
     sizes = []
-    for side in "ab":
+    for side in sorted({direction[1] for direction in experiment.directions}):
         height, width, channels = experiment.image_shape(side)
         sizes.append(f"{height} × {width} pixels" + (" of grey" if channels == 1 else ""))  # noqa: RUF001
     parts = [f"preset {experiment.preset}", " and ".join(dict.fromkeys(sizes))]
@@ -135,7 +147,7 @@ def _scores(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
     return Section("Scores", tuple(content), anchor="scores", link="Scores")
 
 
-def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+def tables_section(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     content: list[Block] = []
     if findings.metrics:
         every = [
@@ -165,7 +177,7 @@ def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
     return Section("Tables in full", tuple(content), anchor="tables", link="Tables")
 
 
-def _fast(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+def speed_section(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     captions = notes.captions(experiment)
     content: list[Block] = [Figure("devices.png", captions["devices"])]
     for device in experiment.devices:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.config.metric_table import BY_NAME, PRIMARY, Metric
-from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.judging import with_verdicts
 from harness.report.comparison.score_records import (
@@ -168,7 +168,7 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
         for device in experiment.devices
         for metric in BY_NAME.values()
         if metric.name in recorded
-        for direction in DIRECTIONS
+        for direction in experiment.directions
         for pair in experiment.pairs(device)
     ]
     return with_verdicts(

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from harness.config.metric_table import Metric
-from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import MINUS, MISSING, bounds, fixed, plural, significant
@@ -46,7 +45,7 @@ def score_table(findings: GridFindings, metric: Metric) -> Table:
     rows = [
         _score_row(findings, cell, metric, direction)
         for cell in findings.cells
-        for direction in DIRECTIONS
+        for direction in findings.directions
     ]
     of_metric = (row for cell in findings.cells for row in cell.rows)
     images = {row.images for row in of_metric if row.metric.name == metric.name}
@@ -213,7 +212,7 @@ def csv_table(findings: GridFindings) -> pd.DataFrame:
                 **_interval("relative_time", time),
                 **{f"steady_{part}": _steady_step(cell, name, part) for part in PARTS},
             }
-            for metric, direction in product(findings.metrics, DIRECTIONS):
+            for metric, direction in product(findings.metrics, findings.directions):
                 key = f"{metric.name}_{direction}"
                 score = cell.score(metric.name, direction, name)
                 row |= _interval(key, score.interval if score else Interval(None))

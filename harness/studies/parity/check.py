@@ -15,8 +15,8 @@ from harness.config.experiment import AnyExperiment, Experiment, GanExperiment, 
 from harness.data.cache import cache_folder, explained_writes
 from harness.records.evidence import PARITY, parity_climbs
 from harness.studies.parity.backend_cache import BackendCache, Precision, Site
-from harness.studies.parity.ladder import climb
 from harness.studies.parity.gan_case import GanCase, make_gan_case
+from harness.studies.parity.ladder import climb
 from harness.studies.parity.parity_case import ParityCase, make_case
 from harness.studies.parity.rows import ParityRow, as_json
 from harness.studies.parity.together import measure_together
@@ -134,14 +134,19 @@ def case_of(experiment: AnyExperiment) -> ParityCase | GanCase:
 
 def _scale(experiment: Any) -> dict[str, Any]:
     """What a case reduces."""
-    size = {
+    size: dict[str, Any] = {
         "crop_size": [experiment.data.crop("a"), experiment.data.crop("b")],
         "batch_size": experiment.training.batch_size,
     }
     if isinstance(experiment, GanExperiment):
         model = experiment.model
         of_d = {"discriminator_hidden": list(model.discriminator_hidden)}
-        return {**size, "crop_size": [experiment.data.crop("a")], "hidden": list(model.hidden), **of_d}
+        return {
+            **size,
+            "crop_size": [experiment.data.crop("a")],
+            "hidden": list(model.hidden),
+            **of_d,
+        }
     return {
         "filters": experiment.model.filters,
         "discriminator_filters": experiment.model.discriminator_filters,

@@ -58,7 +58,9 @@ def _forward(model: GanModel, state: State, network: str, x: np.ndarray) -> _Pas
     *hidden, head = [layer.name for layer in model.layers(network)]
     for name in (*hidden, head):
         given.append(x)
-        kernel, bias = (np.float64(state[f"{network}/{name}/{part}"]) for part in ("kernel", "bias"))
+        kernel, bias = (
+            np.float64(state[f"{network}/{name}/{part}"]) for part in ("kernel", "bias")
+        )
         made[name] = y = x @ kernel + bias
         x = y if name == head else np.where(y > 0, y, slope * y)
     return _Passed(given, made, np.tanh(x) if network == "g" else x)
@@ -101,9 +103,7 @@ def _written_out(
     case = _case(cache)
     model, kind, middle = case.model, case.objective.adversarial, case.objective.middle
     fake = _forward(model, state, "g", batch.noise_d).output
-    real_scores, fake_scores = (
-        _forward(model, state, "d", x) for x in (_flat(batch.images), fake)
-    )
+    real_scores, fake_scores = (_forward(model, state, "d", x) for x in (_flat(batch.images), fake))
     gradients: dict[str, np.ndarray] = {}
     total = 0.0
     for passed, real in ((real_scores, True), (fake_scores, False)):

@@ -159,8 +159,8 @@ def covering_case(experiment: Experiment) -> ParityCase:
         load = experiment.data.load(domain)
         longer = (height, width) if experiment.data.augmentation == "square_crop" else (0, 0)
         season: Season = "summer" if domain == "a" else "winter"
-        scenes = scenes(0, season, load + LONGER, experiment.data.channels(domain))
-        sources[domain] = scenes[:, : load + longer[0], : load + longer[1]]
+        drawn = scenes(0, season, load + LONGER, experiment.data.channels(domain))
+        sources[domain] = drawn[:, : load + longer[0], : load + longer[1]]
     # Splits of different sizes, of which every pairing makes something else.
     sources["b"] = sources["b"][: SCENES - 2]
     case = ParityCase(experiment, model, experiment.loss(), images, sources, [], 1, quick=True)
