@@ -28,11 +28,12 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Dict, Tuple  # noqa: UP035
+from typing import TYPE_CHECKING, Any, Dict, Tuple, overload  # noqa: UP035
 
 from backends.releases import numbers
 
 if TYPE_CHECKING:
+    from backends.gan import GanBackend, GanModel, GanObjective
     from backends.interface import Backend, Runtime
     from backends.model import Model
     from backends.objective import Objective
@@ -154,7 +155,11 @@ def distinct(titles: Iterable[Tuple[str, str]]) -> Dict[str, str]:  # noqa: UP00
     }
 
 
-def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
+@overload
+def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend: ...
+@overload
+def load(name: str, model: GanModel, objective: GanObjective, runtime: Runtime) -> GanBackend: ...
+def load(name: str, model: Any, objective: Any, runtime: Runtime) -> Any:
     """Build the networks of `model` in backend `name`. Raises KeyError for an unknown name."""
     if not is_name(name):
         raise KeyError(name)

@@ -47,8 +47,8 @@ class GanModel:
 
     shape: ImageShape
     noise: Units = 100
-    hidden: Hidden = (256, 512, 1024)
-    discriminator_hidden: Hidden = (512, 256)
+    hidden: Hidden = (128, 256)
+    discriminator_hidden: Hidden = (256, 128)
     slope: Weight = 0.2
     rounding: Rounding = "half_even"
 
@@ -137,6 +137,7 @@ class GanObjective:
 
     recorded: ClassVar[tuple[str, ...]] = RECORDED
     terms: ClassVar[tuple[str, ...]] = TERMS
+    shown: ClassVar[tuple[str, tuple[str, ...]]] = ("discriminator", ("discriminator",))
     average: ClassVar[float] = 0.0  # none is kept
 
     @property

@@ -82,6 +82,8 @@ class Objective:
     # What a backend's `losses` gives, and which of it are losses.
     recorded: ClassVar[tuple[str, ...]] = RECORDED
     terms: ClassVar[tuple[str, ...]] = LOSS_TERMS
+    # A title, and the losses whose mean says how far a training is.
+    shown: ClassVar[tuple[str, tuple[str, ...]]] = ("cycle", ("cycle_a", "cycle_b"))
 
     @property
     def discriminator_weight(self) -> float:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment
 from harness.config.metric_table import BY_NAME
 from harness.data import Images
 from harness.launch.launch import HERE, LaunchRequest, at_once, train_seeds
@@ -28,7 +28,7 @@ from harness.training.jobs import Afterwards, ComparisonRequest, PreparedExperim
 from harness.training.pace import Estimate
 
 
-def check_automatic(experiment: Experiment, backends: Sequence[str]) -> None:
+def check_automatic(experiment: AnyExperiment, backends: Sequence[str]) -> None:
     """Raises UserError where no seed could decide anything. Looks at nothing but its arguments."""
     if len(backends) < 2:
         raise UserError("--seeds auto: it compares two backends; name them, or list seeds as 0,1,2")

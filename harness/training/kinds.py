@@ -22,6 +22,7 @@ Shapes = dict[str, tuple[int, ...]]
 class Kind:
     """`make_plan`: of an experiment, a seed, and the numbers of training images of A and B.
 
+    `pass_once`: of a backend, the plan and an image of each domain: through its networks.
     `evaluate`: of a backend, the plan, the test images, whether generators have averages, whether
     all is to be evaluated, and what to call in between; returns arrays by their names in
     results/README.md. `shapes`: what an evaluation of an experiment holds, with so many test images
@@ -29,8 +30,19 @@ class Kind:
     """
 
     make_plan: Callable[[Any, int, int, int], AnyPlan]
+    pass_once: Callable[[Any, Any, TestImages], object]
     evaluate: Callable[..., dict[str, np.ndarray]]
     shapes: Callable[[Any, int, int], tuple[Shapes, Shapes]]
+
+
+def _translate_once(backend: Any, plan: Plan, images: TestImages) -> None:
+    backend.translate(images.a, "ab")
+    backend.translate(images.b, "ba")
+
+
+def _sample_once(backend: GanBackend, plan: GanPlan, images: TestImages) -> None:
+    backend.samples(plan.test_noise(1))
+    backend.scores(images.a)
 
 
 def _translations(
@@ -84,8 +96,8 @@ def _of_samples(experiment: GanExperiment, a: int, b: int) -> tuple[Shapes, Shap
 
 
 BY_EXPERIMENT: Mapping[type[AnyExperiment], Kind] = {
-    Experiment: Kind(make_plan, _translations, _of_translations),
-    GanExperiment: Kind(make_gan_plan, _samples, _of_samples),
+    Experiment: Kind(make_plan, _translate_once, _translations, _of_translations),
+    GanExperiment: Kind(make_gan_plan, _sample_once, _samples, _of_samples),
 }
 
 

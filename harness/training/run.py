@@ -125,7 +125,7 @@ class TrainingRun:
     def _pass_once(self) -> None:
         """As in a run that was never interrupted, training is not the process's first pass through
         the networks: PyTorch was once seen to round that one differently, cause unknown."""
-        self._evaluated(TestImages(self.test_a[:1], self.test_b[:1]), everything=False)
+        self.kind.pass_once(self.backend, self.plan, TestImages(self.test_a[:1], self.test_b[:1]))
 
     def _forget_evaluations_after(self, step: int) -> None:
         """A killed process may have got further than its checkpoint: that training is redone."""
@@ -173,6 +173,7 @@ class TrainingRun:
         return {
             "step": self.step,
             "seconds_per_step": sum(seconds) / (self.step - start),
+            "shown": self.objective.shown,
             "losses": dict(zip(self.objective.recorded, losses[-1].tolist(), strict=True)),
         }
 
@@ -234,15 +235,16 @@ class TrainingRun:
         """What the networks make of the test images: see harness.training.kinds."""
         before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
-        arrays = self._evaluated(TestImages(self.test_a, self.test_b), everything)
+        arrays = self.kind.evaluate(
+            self.backend,
+            self.plan,
+            TestImages(self.test_a, self.test_b),
+            self.objective.average > 0,
+            everything,
+            self.progress,
+        )
         write_arrays(self.record.evaluation_file(self.step), arrays)
         return {"step": self.step, "seconds": self.clocks.seconds()["evaluation"] - before}
-
-    def _evaluated(self, images: TestImages, everything: bool) -> dict[str, np.ndarray]:
-        averaged = self.objective.average > 0
-        return self.kind.evaluate(
-            self.backend, self.plan, images, averaged, everything, self.progress
-        )
 
     def checkpoint_if_due(self) -> None:
         timing, taken = self.experiment.timing, self.step - self._saved_step

@@ -68,7 +68,7 @@ def test_the_report_answers_and_shows_samples(compared):
     for words in ("noise → handwritten", "Samples", "images_samples.png", "classes.png",
                   "histograms.png"):  # fmt: skip
         assert words in page
-    for words in ("ntranslated", "cycle", "both directions"):
+    for words in ("ntranslated", "cycle loss", "Cycle", "both directions"):
         assert words not in page, words
 
 

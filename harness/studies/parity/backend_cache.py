@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -51,7 +51,9 @@ class BackendCache:
         apart: bool = False,
         processes: dict[tuple[str, bool], Process] | None = None,
     ):
-        self.case, self.names, self.reduced = case, tuple(names), tuple(reduced)
+        # What measures a GAN knows that its case is one.
+        self.case = cast(ParityCase, case)
+        self.names, self.reduced = tuple(names), tuple(reduced)
         self.apart = apart
         self.sites = dict(sites or {name: Site(name) for name in names})
         self._processes = {} if processes is None else processes
