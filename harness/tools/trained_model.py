@@ -19,7 +19,12 @@ import backends
 from backends.interface import Direction, State, check_state
 from backends.model import Model
 from backends.objective import Objective
-from harness.config.experiment import Experiment, one_line, recorded_settings
+from harness.config.experiment import (
+    Experiment,
+    experiment_of,
+    one_line,
+    recorded_settings,
+)
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import Text, check_shape
 from harness.system.errors import UserError
@@ -213,7 +218,12 @@ def _trained(path: Path, document: Mapping[str, Any], folder: Path, name: str) -
     description = ModelDescription.model_validate(document)
     try:
         settings = recorded_settings(description.model_dump())
-        configuration = Experiment.model_validate(settings)
+        configuration = experiment_of(settings)
+        if not isinstance(configuration, Experiment):
+            raise UserError(
+                f"{path}: its model is no CycleGAN and translates nothing; what it makes is in"
+                " report.html and in evaluations/ of its runs"
+            )
     except ValidationError as error:
         raise UserError(
             f"{path}: {one_line(error, Experiment)}; use the version of cyclebench that wrote it"

@@ -155,3 +155,29 @@ def test_commands_for_cyclegans_refuse_the_preset_in_a_line(command):
     done = called(command, "--preset", "gan-mnist-vanilla")
     assert done.returncode == 2
     assert "gan-mnist-vanilla: its model is no CycleGAN" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["translate", "score", "export"])
+def test_what_translates_refuses_a_run_in_a_line(compared, tmp_path, command):
+    run = find_runs(compared)[1].folder
+    more = {
+        "translate": (tmp_path, "--to", tmp_path / "out"),
+        "score": ("--dataset", "digits"),
+        "export": ("--to", tmp_path / "out"),
+    }
+    done = called(command, run, *more[command])
+    assert done.returncode == 2
+    assert "its model is no CycleGAN and translates nothing" in done.stderr.splitlines()[-1]
+
+
+def test_other_commands_take_its_folders(compared, tmp_path):
+    for words in (
+        ("list", compared.parent), ("report", compared), ("regress", compared, compared),
+        ("track", compared, "--to", tmp_path / "history.jsonl"),
+        ("publish", compared.parent, "--to", tmp_path / "site"),
+        ("report", compared, compared, "--to", tmp_path / "merged"),
+    ):  # fmt: skip
+        with undrawn():
+            done = called(*words)
+        assert done.returncode in (0, 1), (words, done.stderr)
+        assert "unexpected failure" not in done.stderr, (words, done.stderr)

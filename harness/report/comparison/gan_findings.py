@@ -9,7 +9,7 @@ import numpy as np
 from backends.gan import TERMS
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.baseline_check import LEARNT, scores_in_words
+from harness.report.comparison.baseline_check import LEARNT, have_they_learnt, scores_in_words
 from harness.report.comparison.evidence import evidence_answers, find_evidence
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.galleries import shown_runs
@@ -46,6 +46,12 @@ def find_gan(experiment: ExperimentFolder) -> ComparisonFindings:
         cases=(),
         evidence=evidence,
     )
+
+
+def learnt_answer(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Answer:
+    """Has anything been learnt? Of whatever kind of model."""
+    of_kind = {"gan": gan_learnt}.get(experiment.kind, have_they_learnt)
+    return of_kind(experiment, metrics)
 
 
 def gan_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Answer:
