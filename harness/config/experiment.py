@@ -69,6 +69,11 @@ class AnyExperiment(ConfigSection):
         """The model as the backends take it."""
         raise NotImplementedError
 
+    @property
+    def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
+        """How its weights are drawn."""
+        raise NotImplementedError
+
     def loss(self) -> Any:
         """Objective and optimiser as the backends take them."""
         raise NotImplementedError
@@ -157,6 +162,10 @@ class Experiment(AnyExperiment):
             tanh=m.discriminator_tanh,
         )
 
+    @property
+    def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
+        return self.model.initial_weights
+
     def loss(self) -> Objective:
         objective = self.objective.model_dump(exclude={"pool"})
         if self.objective.pool == "none":
@@ -188,6 +197,10 @@ class GanExperiment(AnyExperiment):
         size = self.data.crop("a")
         sizes = self.model.model_dump(exclude={"initial_weights"})
         return GanModel((size, size, self.data.channels("a")), **sizes)
+
+    @property
+    def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
+        return self.model.initial_weights
 
     def loss(self) -> GanObjective:
         return GanObjective(**self.objective.model_dump(), **self.adam())

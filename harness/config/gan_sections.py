@@ -35,7 +35,9 @@ class GanObjectiveSection(ConfigSection):
 class GanEvaluationSection(EvaluationSection):
     """As a CycleGAN's, with metrics of its own: samples are made, as many as test images of A."""
 
-    margins: dict[str, PositiveFloat] = Field({m.name: m.margin for m in GAN_METRICS})
+    margins: dict[str, PositiveFloat] = Field(
+        default={metric.name: metric.margin for metric in GAN_METRICS}
+    )
     primary: str = GAN_PRIMARY
 
     metrics: ClassVar[tuple[Metric, ...]] = GAN_METRICS

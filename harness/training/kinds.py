@@ -81,7 +81,7 @@ def _samples(
 
 def _of_translations(experiment: Experiment, a: int, b: int) -> tuple[Shapes, Shapes]:
     model = experiment.networks()
-    first = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
+    first: Shapes = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
     last = {**first, "aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
     if experiment.objective.average:
         last |= {f"last_{name}": shape for name, shape in first.items()}
@@ -90,7 +90,7 @@ def _of_translations(experiment: Experiment, a: int, b: int) -> tuple[Shapes, Sh
 
 def _of_samples(experiment: GanExperiment, a: int, b: int) -> tuple[Shapes, Shapes]:
     scores = (a, 1, 1)
-    made = {"ba": (a, *experiment.networks().shape)}
+    made: Shapes = {"ba": (a, *experiment.networks().shape)}
     made |= {"patches_real_a": scores, "patches_fake_a": scores}
     return made, made
 

@@ -91,7 +91,7 @@ class TrainingRun:
 
     def _begin(self) -> None:
         self._forget_evaluations_after(-1)
-        drawn_from = self.experiment.model.initial_weights
+        drawn_from = self.experiment.initial_weights
         state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
         if self.job.ulp_draw is not None:
             precision = Runtime(precision=self.experiment.runtime.precision).stored

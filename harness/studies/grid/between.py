@@ -57,8 +57,9 @@ def cell_pairs(findings: GridFindings) -> list[CellPair]:
                 seeds = sorted(mine.keys() & its.keys())
                 if margin is None or len(seeds) < MINIMUM_SEEDS:
                     continue
-                values = (tuple(of[seed] for seed in seeds) for of in (mine, its))
-                pairs.append(CellPair(one, other, backend, direction, *values, margin))
+                first, second = (tuple(of[seed] for seed in seeds) for of in (mine, its))
+                pair = CellPair(one, other, backend, direction, first, second, margin)
+                pairs.append(pair)
     return pairs
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backends.gan import GanObjective
 from backends.interface import State
 from backends.objective import Objective
 from harness.config.sections import TrainingSection
@@ -25,7 +26,7 @@ PER_EPOCH = 2  # steps
 
 
 def adam(
-    state: State, gradients: State, rates: Rates, objective: Objective
+    state: State, gradients: State, rates: Rates, objective: Objective | GanObjective
 ) -> dict[str, np.ndarray]:
     """`state` after one step of Kingma & Ba 2015, algorithm 1, in float64.
 

@@ -245,8 +245,9 @@ def _gradients_in_numpy(cache: BackendCache, precision: Precision, count: int) -
 def levels_in(cache: BackendCache, name: str) -> Facts:
     """All 256, as the discriminator gets them."""
     facts = Facts()
-    for precision in ("float32", "float64"):
-        backend = _backend(cache, name, cast(Precision, precision))
+    precisions: tuple[Precision, ...] = ("float32", "float64")
+    for precision in precisions:
+        backend = _backend(cache, name, precision)
         given = backend.activations("d", _all_levels(cache))["input"]
         facts["levels in", precision] = given
     return facts
@@ -482,7 +483,8 @@ def planned_written_out(cache: BackendCache, name: str) -> Facts:
     """The same by the rules of docs/architecture.md, one image after the other."""
     case, facts = _case(cache), Facts()
     size, count = case.experiment.training.batch_size, len(case.sources)
-    draw, order = stream(SEED, "index_a"), []
+    order: list[int] = []
+    draw = stream(SEED, "index_a")
     flips = stream(SEED, "flip_a").random((PLANNED, size)) > 0.5
     shares = stream(SEED, "crop_a").random((PLANNED, size, 2))
     optimiser, side = case.experiment.optimiser, case.model.shape[0]
