@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from make_sample import save
+from pictures import save
 
 HERE = Path(__file__).parent
 SMALL = "model.filters=16 model.discriminator_filters=16 data.train=200 data.test=40"

@@ -5,6 +5,7 @@ Images are rows of their values, NHWC, in [-1, 1]; attribute names are the canon
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,7 +165,8 @@ class Backend:
     def activations(self, network: str, inputs: np.ndarray) -> dict[str, np.ndarray]:
         given = self._noise(inputs) if network == "g" else self._images(inputs)
         module = getattr(self.networks, network)
-        outputs = networks.activations(module, given, kinds=(nn.Linear,))
+        with self._uncompiled():
+            outputs = networks.activations(module, given, kinds=(nn.Linear,))
         return {name: tensor.cpu().numpy() for name, tensor in outputs.items()}
 
     def synchronize(self) -> None:
@@ -178,6 +180,11 @@ class Backend:
 
     def peaks(self) -> Peaks:
         return device.peaks(self.device, self.runtime.precision)
+
+    def _uncompiled(self) -> AbstractContextManager:
+        """A compiled network calls no hooks. Without one, the compiler need not be imported."""
+        eager = self.runtime.compile == "none"
+        return nullcontext() if eager else torch.compiler.set_stance("force_eager")
 
     def _tensors(self, batch: GanBatch) -> GanBatch:
         noise_d, noise_g = self._noise(batch.noise_d), self._noise(batch.noise_g)

@@ -35,6 +35,8 @@ def check_gan(experiment: GanExperiment) -> None:
     _training(experiment)
     if experiment.training.pairing != "random_b":
         raise ValueError("training.pairing: a GAN has no pairs; leave it random_b")
+    if experiment.evaluation.reals != "test":
+        raise ValueError("evaluation.reals: samples are compared with test images; leave it test")
     check_runtime(Runtime(precision=runtime.precision, replicas=runtime.replicas))
 
 

@@ -210,10 +210,14 @@ class GanExperiment(AnyExperiment):
 KINDS: Mapping[str, type[AnyExperiment]] = {"cyclegan": Experiment, "gan": GanExperiment}
 
 
+def class_of(settings: Mapping[str, Any]) -> type[AnyExperiment]:
+    """Of the experiment that a configuration describes."""
+    return KINDS.get(str(settings.get("kind")), Experiment)
+
+
 def experiment_of(settings: Mapping[str, Any]) -> AnyExperiment:
     """Of a whole configuration, with `dataset` and `preset`. Raises ValidationError."""
-    kind = settings.get("kind", "cyclegan")
-    return KINDS.get(kind if isinstance(kind, str) else "", Experiment).model_validate(settings)
+    return class_of(settings).model_validate(settings)
 
 
 def digest_of(settings: Mapping[str, Any], *context: str) -> str:
@@ -258,7 +262,7 @@ def load_any(dataset: str | None, preset: str, overrides: list[str]) -> AnyExper
     try:
         return experiment_of(settings)
     except ValidationError as error:
-        raise UserError(one_line(error, KINDS[settings.get("kind", "cyclegan")])) from None
+        raise UserError(one_line(error, class_of(settings))) from None
 
 
 @cache
@@ -329,7 +333,7 @@ def _set(settings: dict[str, Any], override: str) -> None:
         # One margin changes, the others keep their defaults.
         section = settings.setdefault("evaluation", {})
         if isinstance(section, dict):
-            evaluation = KINDS[settings.get("kind", "cyclegan")].model_fields["evaluation"].default
+            evaluation = class_of(settings).model_fields["evaluation"].default
             section.setdefault("margins", dict(evaluation.margins))
     section = settings
     for name in path[:-1]:

@@ -17,4 +17,4 @@ OF_KIND: Mapping[str, Callable[..., dict[str, Any]]] = {"cyclegan": evaluate, "g
 def evaluate_any(experiment: Path, report: Report, known: Known | None = None) -> dict[str, Any]:
     """As `harness.metrics.evaluate.evaluate`, whatever the kind."""
     configuration = read_json(experiment / "experiment.json").get("configuration", {})
-    return OF_KIND.get(configuration.get("kind"), evaluate)(experiment, report, known)
+    return OF_KIND.get(str(configuration.get("kind")), evaluate)(experiment, report, known)

@@ -6,7 +6,7 @@ All by the judge of the labelled images that the GAN was trained on (harness.met
 - class_distance: of all classes, how much more often or less often the judge reads each in samples
   than in real test images: half the sum of the absolute differences of shares (total variation)
 - clear_share: of samples, how many the judge reads as surely as it reads 95 % of real test images.
-  How sure: by how much its score of a class exceeds that of the next.
+  How sure: the least distance from a border between the class that it reads and another one.
 
 The first needs no labels.
 """
@@ -14,16 +14,16 @@ The first needs no labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from backends.gan import GanObjective
+from backends.gan import GanLoss, GanObjective
 from harness.data.resize import small_grey_images
 from harness.metrics.evaluate import EvaluationScore, Known, Row, differences
 from harness.metrics.features import Report
@@ -38,13 +38,19 @@ from harness.system.files import read_arrays, read_json, write_arrays, write_jso
 DIRECTION, SAMPLES = "ba", "ba"  # from noise, which stands for domain B; an array of an evaluation
 SURE = 0.95  # of real test images that are read as surely
 # Names all that decides a reading: change both together.
-RECIPE = "1: judge of harness.metrics.judge, decision function"
+RECIPE = "1: judge of harness.metrics.judge, least pairwise decision"
 
 
 def evaluate_gan(experiment: Path, report: Report, known: Known | None = None) -> dict[str, Any]:
     """Write `metrics.json`, and return what is in it. See `harness.metrics.evaluate.evaluate`."""
-    configuration = read_json(experiment / "experiment.json")["configuration"]
-    middle = GanObjective(adversarial=configuration["objective"]["adversarial"]).middle
+    configuration = read_json(experiment / "experiment.json").get("configuration", {})
+    adversarial = configuration.get("objective", {}).get("adversarial")
+    if adversarial not in get_args(GanLoss):
+        raise UserError(
+            f"{experiment / 'experiment.json'}: objective.adversarial is no loss of a GAN; mend it,"
+            " or remove the folder and train anew"
+        )
+    middle = GanObjective(adversarial=adversarial).middle
     runs = [run for run in find_runs(experiment) if run.complete]
     if not runs:
         raise UserError(f"{experiment / 'runs'}: no complete run to score; run `make compare`")
@@ -92,7 +98,7 @@ def _subject(score: Score, run: RunRecord, step: int) -> Row:
 
 @dataclass(frozen=True)
 class Reading:
-    """`labels`: int64 (N,); `sure`: float64 (N,), by how much that class is ahead of the next."""
+    """`labels`: int64 (N,); `sure`: float64 (N,), as `Judge.read_surely`."""
 
     labels: np.ndarray
     sure: np.ndarray
@@ -203,10 +209,13 @@ class GanYardstick:
         distances = [kid(features_of(images), self.features) for images in (self.floor, repeated)]
         found = [reference("kid_judge", *distances)]
         if self.judge is not None:
-            readings = [self.judge.read(images) for images in (self.floor, repeated)]
-            apart = [self.distance(reading.labels).value for reading in readings]
-            clear = [float((reading.sure >= self.least_sure).mean()) for reading in readings]
-            found += [reference("class_distance", *apart), reference("clear_share", *clear)]
+            # The judge knows the floor's images, and reads them more surely than others.
+            reading = self.judge.read(repeated)
+            clear = float((reading.sure >= self.least_sure).mean())
+            found += [
+                reference("class_distance", math.nan, self.distance(reading.labels).value),
+                reference("clear_share", SURE, clear),
+            ]
         return found
 
 
@@ -252,8 +261,3 @@ def _read_evaluation(
             " run anew"
         )
     return arrays
-
-
-def class_titles(count: int) -> Sequence[str]:
-    """Of classes, by their codes."""
-    return [str(code) for code in range(count)]

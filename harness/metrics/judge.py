@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -161,16 +162,23 @@ class Judge:
         return np.concatenate([np.zeros(0, np.int64), *labels])
 
     def read_surely(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Labels as `predict`; and by how much the score of each exceeds the next: float64 (N,).
+        """Labels as `predict`; and how sure each is, float64 (N,).
 
-        Scores are of the machine's decision function, one against the rest.
+        The machine decides between every two classes. How sure: the least of the decisions that the
+        label is part of, in its favour; below zero where one of them went against it.
         """
+        classes = self.machine.classes_
+        towards = np.zeros((len(classes), len(classes) * (len(classes) - 1) // 2))
+        for pair, (one, other) in enumerate(combinations(range(len(classes)), 2)):
+            towards[one, pair], towards[other, pair] = 1, -1
+        if len(classes) == 2:  # then a decision above zero is for the second
+            towards = -towards
         labels, sure = [np.zeros(0, np.int64)], [np.zeros(0)]
         for features in judge_features(images):
-            scores = self.machine.decision_function(features)
+            decisions = self.machine.decision_function(features).reshape(len(features), -1)
             labels.append(self.machine.predict(features))
-            best = np.sort(scores, axis=1)[:, -2:] if scores.ndim == 2 else None
-            sure.append(np.abs(scores) if best is None else best[:, 1] - best[:, 0])
+            sides = towards[np.searchsorted(classes, labels[-1])]
+            sure.append(np.where(sides == 0, np.inf, decisions * sides).min(1))
         return np.concatenate(labels), np.concatenate(sure)
 
 
@@ -192,7 +200,8 @@ def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
     from sklearn.svm import SVC  # takes a second: only where a judge is trained
 
     features = np.concatenate([*judge_features(images)])
-    return Judge(SVC(C=10.0, kernel="rbf", gamma="scale").fit(features, labels))
+    machine = SVC(C=10.0, kernel="rbf", gamma="scale", decision_function_shape="ovo")
+    return Judge(machine.fit(features, labels))
 
 
 def judge_features(images: np.ndarray) -> Iterator[np.ndarray]:

@@ -218,12 +218,31 @@ class ScoresShape(Shape):
     differences: list[DifferenceShape] = Field(default=[])
 
 
+class SharesShape(Shape):
+    """Of the classes that a judge reads in a run's samples."""
+
+    backend: str
+    shares: list[Number]
+
+
+class ClassesShape(Shape):
+    real: list[Number] = Field(default=[])
+    samples: list[SharesShape] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _of_the_same_classes(self) -> ClassesShape:
+        if any(len(each.shares) != len(self.real) for each in self.samples):
+            raise ValueError("samples: not a share for each class")
+        return self
+
+
 class MetricsShape(ScoresShape):
     """metrics.json"""
 
     last_step: ScoresShape = ScoresShape()
     references: list[ReferenceShape] = Field([])
     discriminators: list[JudgementShape] = Field([])
+    classes: ClassesShape = ClassesShape()
 
 
 class MergedSourceShape(Shape):

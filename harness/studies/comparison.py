@@ -17,6 +17,7 @@ from harness.metrics.evaluate import Known
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
+from harness.records.experiment import load
 from harness.records.run import find_runs
 from harness.records.seeds import compared_seeds, record_look
 from harness.report.comparison import write_report
@@ -150,8 +151,9 @@ def score(folder: Path, display: Display, known: Known | None = None) -> Path:
 
     `known`: see `evaluate`. That the scores were looked at is written down.
     """
-    try_once(display.say, display.stage)
-    display.say("Scoring translations")
+    if load(folder, scored=False).kind == "cyclegan":  # samples have no FID
+        try_once(display.say, display.stage)
+    display.say("Scoring")
     evaluate_any(folder, display.stage, known)
     for part in (FEATURES, "scores"):  # what is cached has no bar
         display.expect(part, 0.0)

@@ -21,6 +21,7 @@ from backends.model import Model
 from backends.objective import Objective
 from harness.config.experiment import (
     Experiment,
+    class_of,
     experiment_of,
     one_line,
     recorded_settings,
@@ -226,7 +227,8 @@ def _trained(path: Path, document: Mapping[str, Any], folder: Path, name: str) -
             )
     except ValidationError as error:
         raise UserError(
-            f"{path}: {one_line(error, Experiment)}; use the version of cyclebench that wrote it"
+            f"{path}: {one_line(error, class_of(settings))}; use the version of cyclebench that"
+            " wrote it"
         ) from None
     file = folder / "state.safetensors"
     state = read_arrays(file)

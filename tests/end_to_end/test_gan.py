@@ -11,7 +11,6 @@ from command_line import called, experiment_folder, given, undrawn
 
 from backends.gan import RECORDED
 from harness.config.experiment import load_any
-from harness.data.image_arrays import open_images
 from harness.records.run import find_runs
 from harness.system.files import read_arrays, read_json
 from harness.training.clocks import Clocks
@@ -130,7 +129,6 @@ def test_a_run_that_is_taken_up_again_gives_the_same_bits(compared, tmp_path):
     assert np.array_equal(again.history.rows, unbroken.history.rows)
     for name, array in unbroken.backend.state().items():
         assert np.array_equal(array, again.backend.state()[name]), name
-    assert open_images(tmp_path / "whole" / "trainA.npy").shape[1:] == (28, 28, 1)
 
 
 def test_a_study_of_losses_says_whether_they_score_the_same(tmp_path):
@@ -171,11 +169,12 @@ def test_what_translates_refuses_a_run_in_a_line(compared, tmp_path, command):
 
 
 def test_other_commands_take_its_folders(compared, tmp_path):
+    copy = shutil.copytree(compared, tmp_path / "copy" / compared.name)
     for words in (
         ("list", compared.parent), ("report", compared), ("regress", compared, compared),
         ("track", compared, "--to", tmp_path / "history.jsonl"),
         ("publish", compared.parent, "--to", tmp_path / "site"),
-        ("report", compared, compared, "--to", tmp_path / "merged"),
+        ("report", compared, copy, "--to", tmp_path / "merged"),
     ):  # fmt: skip
         with undrawn():
             done = called(*words)

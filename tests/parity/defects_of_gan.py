@@ -202,7 +202,7 @@ OF_GAN = [
         "weights not clipped", "tf", objective("tf", clip=NOT_CLIPPED), Rung.FREEZING, "wasserstein"
     ),
     Defect("first moments not loaded", "tf", not_loaded("tf", "adam_m/"), Rung.EXCHANGE),
-    Defect("second moments not loaded", "torch", not_loaded("torch", "adam_v/"), Rung.EXCHANGE),
+    Defect("steps taken not loaded", "torch", not_loaded("torch", "step"), Rung.EXCHANGE),
     Defect("noise that is none", "plan", planned(ones_of), Rung.PLAN),
     Defect("uniform noise", "plan", planned(uniform), Rung.PLAN),
 ]  # fmt: skip

@@ -64,11 +64,10 @@ def test_weights_are_drawn_as_asked_for_and_biases_are_zero():
 
 def test_operations_of_a_step_are_counted():
     model = GanModel((2, 2, 1), noise=3, hidden=(5,), discriminator_hidden=(7,))
-    g, d = 3 * 5 + 5 * 4, 4 * 7 + 7 * 1
-    # Discriminator: samples made, then real and made judged, back to its kernels but not to images.
-    of_d = g + 2 * (d + (2 * d - 4 * 7))
-    # Generator: made, judged, back through the discriminator, then to its own kernels.
-    of_g = g + d + d + (2 * g - 3 * 5)
+    # Multiply-adds: 35 in a pass of the generator (15 and 20), 35 of the discriminator (28 and 7).
+    # Discriminator: samples made, twice judged, and back to its kernels (35 + 7), not to images.
+    # Generator: made, judged, back through the discriminator, then to its own kernels (35 + 20).
+    of_d, of_g = 35 + 2 * (35 + 42), 35 + 35 + 35 + 55
     assert model.step_flops(batch=6) == 2 * 6 * (of_d + of_g)
     assert step_flops(experiment()) == experiment().networks().step_flops(4)
 

@@ -58,12 +58,17 @@ def test_a_class_that_is_left_out_is_the_distance(yardstick):
         assert yardstick.distance(kept).value == pytest.approx(share)
 
 
-def test_intervals_contain_their_value(yardstick, digits):
+def test_intervals_are_of_other_samples(yardstick, digits):
     images, _ = digits
-    for score in yardstick.scores(images[1000:1200]):
-        interval = jackknife(score.replicates)
-        assert interval.low <= interval.value <= interval.high
-        assert score.n == 200
+    """Eight sets of real digits: the mean of each score is within its interval of the first."""
+    shuffled = np.random.default_rng(1).permutation(images[800:1200])
+    sets = np.array_split(shuffled, 8)
+    scores = [scored(yardstick, each) for each in sets]
+    for metric in ("class_distance", "clear_share"):
+        interval = jackknife(scores[0][metric])
+        others = np.mean([each[metric].value for each in scores[1:]])
+        assert interval.low <= others <= interval.high, metric
+        assert interval.high - interval.low < 0.4
 
 
 def test_a_reading_is_kept_and_a_damaged_one_is_made_anew(yardstick, digits, tmp_path):
@@ -81,3 +86,21 @@ def test_without_labels_there_is_kid_alone(yardstick):
     bare = GanYardstick(yardstick.real, yardstick.floor, None)
     assert list(scored(bare, bare.floor)) == ["kid_judge"] and bare.real_shares == []
     assert [row.metric for row in bare.references()] == ["kid_judge"]
+
+
+def test_how_sure_a_reading_is_agrees_with_the_label(yardstick, digits):
+    """Where all decisions are for the label, it is the one with most votes; noise is less sure."""
+    images, _ = digits
+    judge = yardstick.judge.judge
+    small = small_grey_images(images[800:1000])
+    labels, sure = judge.read_surely(small)
+    assert np.array_equal(labels, judge.predict(small))
+    assert np.mean(sure > 0) > 0.95, "nearly always nobody is against it"
+    noise = np.random.default_rng(0).integers(0, 256, small.shape).astype(np.uint8)
+    assert np.median(judge.read_surely(noise)[1]) < 0.5 * np.median(sure)
+    two = yardstick.judge.labels < 2
+    pair = SampleJudge(
+        yardstick.judge.images[two], yardstick.judge.labels[two], yardstick.judge.cache
+    )
+    labels, sure = pair.judge.read_surely(small)
+    assert set(labels) == {0, 1} and (sure > 0).all()

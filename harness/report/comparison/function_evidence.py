@@ -154,7 +154,7 @@ def _reduced(climbed: Record) -> list[str]:
     return [
         f"{text.format(_size(checked[key]))} ({_size(trained[key])} in training)"
         for key, text in SCALES.items()
-        if key in checked and checked[key] != trained[key]
+        if None not in (checked.get(key), trained.get(key)) and checked[key] != trained[key]
     ]
 
 

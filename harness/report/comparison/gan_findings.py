@@ -9,7 +9,12 @@ import numpy as np
 from backends.gan import TERMS
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.baseline_check import LEARNT, have_they_learnt, scores_in_words
+from harness.report.comparison.baseline_check import (
+    LEARNT,
+    have_they_learnt,
+    place,
+    scores_in_words,
+)
 from harness.report.comparison.evidence import evidence_answers, find_evidence
 from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.galleries import shown_runs
@@ -55,29 +60,39 @@ def learnt_answer(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) ->
 
 
 def gan_learnt(experiment: ExperimentFolder, metrics: Sequence[MetricRow]) -> Answer:
-    """By the primary score: better than the mean image, and than before the first step?"""
-    rows = primary_rows(metrics)
-    scores = {name: score for row in rows for name, score in row.scores.items()}
-    if not rows or all(score.interval.value is None for score in scores.values()):
-        return Answer(LEARNT, "Not scored yet.", "open", ())
-    row, who = rows[0], listed([experiment.title(name) for name in scores])
-    verb = "beats" if len(scores) == 1 else "beat"
-    beats = [row.beats(score, "mean_baseline") for score in scores.values()]
-    started = [
-        None if score.start is None else score.better_than(score.start, row.metric.better)
-        for score in scores.values()
+    """By the primary score: better than the mean image, and than before the first step?
+
+    "Yes" only where both are, in every framework and on every device.
+    """
+    judged = [
+        (row, name, score)
+        for row in primary_rows(metrics)
+        for name, score in row.scores.items()
+        if score.interval.value is not None
     ]
-    if all(beats) and all(started):
+    if not judged:
+        return Answer(LEARNT, "Not scored yet.", "open", ())
+    beats = [row.beats(score, "mean_baseline") for row, _, score in judged]
+    better = [score.better_than(score.start, row.metric.better) for row, _, score in judged]
+    names = list(dict.fromkeys(name for _, name, _ in judged))
+    who = listed([experiment.title(name) for name in names])
+    verb = "beats" if len(names) == 1 else "beat"
+    if all(beats) and all(better):
         short, tone = f"{who} {verb} the mean image, and what was there before training.", "yes"
-    elif all(started):
-        short, tone = f"{who} {verb} what was there before training, not the mean image.", "open"
+    elif False in better:
+        short, tone = "Not better than before training: nothing useful has been learnt yet.", "no"
+    elif all(better) and False in beats:
+        short, tone = "Better than before training; the mean image scores better.", "open"
     else:
-        short, tone = "Not certainly better than before training: nothing useful learnt.", "no"
-    values = scores_in_words(experiment, row, scores)
-    text = f"{row.title} {row.metric.unit}, {row.metric.better} is better: {values}"
-    beside = [("real images", row.floor), ("the mean image", row.baselines.get("mean_baseline"))]
-    known = [f"{row.text(value)} ({title})" for title, value in beside if value is not None]
-    return Answer(LEARNT, short, tone, (Sentence("", f"{'; '.join([text, *known])}."),))
+        short, tone = "Better than the mean image? It cannot be told yet.", "open"
+    sentences = []
+    for row in {(row.device, tuple(row.scores)): row for row, _, _ in judged}.values():
+        values = scores_in_words(experiment, row, row.scores)
+        beside = [("real images", row.floor), ("mean image", row.baselines.get("mean_baseline"))]
+        known = [f"{row.text(value)} ({title})" for title, value in beside if value is not None]
+        text = f"{row.title} {row.metric.unit}, {row.metric.better} is better: {values}"
+        sentences.append(Sentence(place(experiment, row), f"{'; '.join([text, *known])}."))
+    return Answer(LEARNT, short, tone, tuple(sentences))
 
 
 def sample_galleries(experiment: ExperimentFolder) -> list[Gallery]:
@@ -131,7 +146,7 @@ def contact_sheet(images: np.ndarray) -> np.ndarray:
     sheet = np.full(
         (ACROSS * (height + GAP) - GAP, ACROSS * (width + GAP) - GAP, channels), 255, np.uint8
     )
-    for place, image in enumerate(images[: ACROSS**2]):
-        top, left = (height + GAP) * (place // ACROSS), (width + GAP) * (place % ACROSS)
+    for number, image in enumerate(images[: ACROSS**2]):
+        top, left = (height + GAP) * (number // ACROSS), (width + GAP) * (number % ACROSS)
         sheet[top : top + height, left : left + width] = image
     return sheet

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.records.experiment import ExperimentFolder
-from harness.report.comparison import notes, tables
+from harness.report.comparison import notes
 from harness.report.comparison.findings import ComparisonFindings
+from harness.report.comparison.galleries import shown_runs
 from harness.report.comparison.page import speed_section, tables_section, whole_page
 from harness.report.page import Block, Figure, Galleries, Note, Page, Section
 
@@ -23,7 +24,6 @@ CLASSES = (
     "Classes that the judge reads in as many samples as there are test images, and in these. Line:"
     " range over runs. A generator that leaves a class out has a short bar there."
 )
-SCORES = "Scores at every evaluated step. Dotted: real images."
 
 
 def make_gan_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Page:
@@ -45,21 +45,24 @@ def make_gan_page(experiment: ExperimentFolder, findings: ComparisonFindings) ->
 def _samples(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     learnt = findings.learnt
     content: list[Block] = [
-        Note("Left: real test images. Noise and steps are the same for all frameworks.", "soft"),
+        Note(f"Seed {shown_runs(experiment)[0].seed}. Left: real test images.", "soft"),
         Galleries(findings.galleries),
         Note(learnt.short),
-        *(Note(sentence.text) for sentence in learnt.sentences),
+        *(Note(f"{sentence.lead}: {sentence.text}") for sentence in learnt.sentences),
     ]
     return Section("Samples", tuple(content), anchor="images", link="Samples")
 
 
 def _scores(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+    captions = notes.captions(experiment)
     content: list[Block] = [
-        Figure("forest.png", notes.captions(experiment)["forest"]),
+        Figure("forest.png", captions["forest"]),
         *map(Note, notes.seeds_needed(findings.metrics)),
-        Figure("primary.png", SCORES),
+        Figure("primary.png", captions["scores"]),
         Figure("classes.png", CLASSES),
-        Section("Other scores over training", (Figure("scores.png", SCORES),), folded=True),
+        Section(
+            "Other scores over training", (Figure("scores.png", captions["scores"]),), folded=True
+        ),
     ]
     return Section("Scores", tuple(content), anchor="scores", link="Scores")
 
@@ -67,7 +70,6 @@ def _scores(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
 def _losses(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     content: tuple[Block, ...] = (
         Figure("losses.png", LOSSES),
-        tables.loss_table(experiment, findings.losses),
         Note(notes.about_losses(experiment), "soft"),
         Figure("histograms.png", HISTOGRAMS),
     )

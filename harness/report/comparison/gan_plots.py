@@ -11,7 +11,7 @@ from backends.gan import GanObjective
 from harness.config.metric_table import GAN_METRICS
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison.findings import ComparisonFindings
-from harness.report.comparison.forest import FEW, forest_figure, forest_rows
+from harness.report.comparison.forest import forest_figure, forest_rows
 from harness.report.comparison.galleries import shown_runs
 from harness.report.comparison.gan_findings import shown_steps
 from harness.report.comparison.losses import curves
@@ -36,7 +36,7 @@ def gan_figures(experiment: ExperimentFolder, findings: ComparisonFindings) -> d
         "classes.png": class_figure(experiment),
         "primary.png": score_figure(experiment, sorted(primary)),
         "scores.png": score_figure(experiment, others),
-        "forest.png": forest_figure(experiment, forest[: max(FEW, len(GAN_METRICS))]),
+        "forest.png": forest_figure(experiment, forest),
         "devices.png": device_figure(experiment),
         **{
             f"blocks_{device}.png": block_figure(experiment, device)

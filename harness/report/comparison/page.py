@@ -164,7 +164,9 @@ def tables_section(experiment: ExperimentFolder, findings: ComparisonFindings) -
             title = "Averaged weights and those of the last step"
             content.append(Section(title, (Note(notes.AVERAGES, "soft"), last), folded=True))
     losses = tables.loss_table(experiment, findings.losses)
-    content.append(Section("Every loss term in every convention", (losses,), folded=True))
+    conventions = len({row.convention for row in findings.losses})
+    title = f"Every loss term{' in every convention' if conventions > 1 else ''}"
+    content.append(Section(title, (losses,), folded=True))
     for device in experiment.devices:
         clocks = (
             Note(notes.captions(experiment)["clocks"], "soft"),
@@ -265,11 +267,12 @@ def _reproduce(experiment: ExperimentFolder) -> Section:
         else "The data set is drawn by the program: nothing has to be downloaded."
     )
     folder = f"results/{experiment.dataset}-{experiment.preset}-{experiment.hash}"
+    events = ", tensorboard/" if experiment.kind == "cyclegan" else ""
     after = (
         f"make verify RUN={shlex.quote(folder)} then checks the hashes of every run and trains its"
         " first steps again: on a CPU with the same versions and threads they are equal to the"
         " last bit.",
-        "Beside this page: figures/ (PNG, SVG, PDF), tables/ (CSV in full, LaTeX), tensorboard/,"
+        f"Beside this page: figures/ (PNG, SVG, PDF), tables/ (CSV in full, LaTeX){events},"
         " and summary.json and metrics.json for programs.",
     )
     return Section(

@@ -193,7 +193,7 @@ def why_unscored(metrics: Sequence[MetricRow]) -> str:
     """Why no row of the headline has a value."""
     if any(row.images == 1 for row in metrics):
         return "a domain has one test image, and the score compares sets of two or more"
-    return "the translations have not been scored"
+    return "nothing has been scored"
 
 
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:

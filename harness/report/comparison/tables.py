@@ -187,12 +187,13 @@ def cycle_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Tabl
 def loss_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Table:
     """Every term and convention of summary.json, a row a term and backend."""
     recorded = {(row.term, row.convention): row.values for row in losses}
-    header = (Cell("Term"), Cell("Backend"), *map(Cell, CONVENTIONS))
+    shown = [c for c in CONVENTIONS if any(row.convention == c for row in losses)]
+    header = (Cell("Term"), Cell("Backend"), *map(Cell, shown))
     body = [
         (
             Cell(term.replace("_", " ")),
             Cell(experiment.title(name), swatch=colour(experiment, name)),
-            *(Cell(significant(recorded.get((term, c), {}).get(name), 4)) for c in CONVENTIONS),
+            *(Cell(significant(recorded.get((term, c), {}).get(name), 4)) for c in shown),
         )
         for term in dict.fromkeys(row.term for row in losses)
         for name in experiment.present

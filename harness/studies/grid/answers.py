@@ -112,7 +112,9 @@ def _learnt(findings: GridFindings) -> Answer:
                     where.append(f"{cell.name} ({findings.titles[name]})")
         if total:
             ways = " both ways" if len(findings.directions) > 1 else ""
-            everywhere = f" Certainly{ways}: {listed(where)}." if where else f" Nowhere{ways}."
+            everywhere = (
+                f" Certainly{ways}: {listed(where)}." if where else f" Nowhere certainly{ways}."
+            )
             text = f"better than {_BASELINE[bool(ways)]} in {beats} of {total} scores.{everywhere}"
             sentences.append(Sentence(metric.title, text))
             results.append((beats, total))

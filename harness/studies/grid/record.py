@@ -57,7 +57,7 @@ class CellRecord(Shape):
     def _can_be_shown(self) -> CellRecord:
         if self.folder.is_absolute() or "\0" in str(self.folder):
             raise ValueError("folder: it must be relative to the study's")
-        if not self.parameters:
+        if not any(name.startswith("g") for name in self.parameters):
             raise ValueError("parameters: of no network")
         return self
 

@@ -485,8 +485,11 @@ def planned_written_out(cache: BackendCache, name: str) -> Facts:
     size, count = case.experiment.training.batch_size, len(case.sources)
     order: list[int] = []
     draw = stream(SEED, "index_a")
-    flips = stream(SEED, "flip_a").random((PLANNED, size)) > 0.5
-    shares = stream(SEED, "crop_a").random((PLANNED, size, 2))
+    # One choice each time that an image is shown, or one an image.
+    frozen = case.experiment.data.augment == "frozen"
+    times = (count,) if frozen else (PLANNED, size)
+    flips = stream(SEED, "flip_a").random(times) > 0.5
+    shares = stream(SEED, "crop_a").random((*times, 2))
     optimiser, side = case.experiment.optimiser, case.model.shape[0]
     # Linear: half of the epochs at the whole rate, of one image set each.
     epochs = -(-PLANNED // max(1, count // size))
@@ -496,11 +499,12 @@ def planned_written_out(cache: BackendCache, name: str) -> Facts:
         for place in range(size):
             if not order:
                 order = draw.permutation(count).tolist()
-            image = case.sources[order.pop(0)]
+            number = order.pop(0)
+            image, choice = case.sources[number], number if frozen else (step, place)
             room = len(image) - side + 1
-            top, left = (int(share * room) for share in shares[step, place])
+            top, left = (int(share * room) for share in shares[choice])
             image = image[top : top + side, left : left + side]
-            flip = case.experiment.data.flip and flips[step, place]
+            flip = case.experiment.data.flip and flips[choice]
             images.append(image[:, ::-1] if flip else image)
         facts["images", f"step {step}"] = np.stack(images)
         drawn = stream(SEED, f"noise/{step}")

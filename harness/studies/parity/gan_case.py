@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,13 @@ class GanCase:
 
     def plan(self, steps: int, seed: int = 0) -> GanPlan:
         """The harness's plan of so many steps; the learning rate falls within them."""
-        update = {"steps": steps, "epochs_constant": 1, "epochs_decay": 1, "policy": "linear"}
+        update: dict[str, Any] = {
+            "steps": steps,
+            "steps_per_epoch": None,
+            "epochs_constant": 1,
+            "epochs_decay": 1,
+        }
+        update |= {"policy": "linear", "decay": "epoch", "warmup_epochs": 0}
         training = self.experiment.training.model_copy(update=update)
         experiment = self.experiment.model_copy(update={"training": training})
         return make_gan_plan(experiment, seed, len(self.sources), 0)

@@ -17,7 +17,7 @@ from harness.data.cache import cache_folder
 from harness.metrics.evaluate import yardstick_of
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features
-from harness.metrics.judge import DirectionJudge, read_judges
+from harness.metrics.judge import DirectionJudge, digest_of_arrays, read_judges
 from harness.metrics.scoring import (
     DIRECTIONS,
     ReferenceScore,
@@ -129,11 +129,11 @@ def differences(one: Scores, other: Scores) -> list[dict[str, Any]]:
     Raises UserError where they are of other images, or of images of another size: such scores
     cannot be compared.
     """
-    for key, words in (("size", "sizes"), ("reals", "real images"), ("images_digest", "images")):
+    for key in ("dataset", "size", "reals", "images_digest", "pixels_digest"):
         if one.document[key] != other.document[key]:
             raise UserError(
-                f"--beside: {one.trained.name} and {other.trained.name} are scored on other {words}"
-                f" ({one.document[key]} and {other.document[key]}); score each by itself"
+                f"--beside: {one.trained.name} and {other.trained.name} are scored on other images:"
+                f" {key} is {one.document[key]} and {other.document[key]}; score each by itself"
             )
     theirs = {(each.direction, each.metric): each for each in other.scores}
     rows = []
@@ -188,6 +188,7 @@ def _score(request: ScoreRequest, display: Display) -> Scores:
         "device": machine.device_name,
         "dataset": prepared.manifest.name,
         "images_digest": prepared.manifest.digest,
+        "pixels_digest": digest_of_arrays(*(references[name] for name in sorted(references))),
         "size": {domain: configuration.data.crop(domain) for domain in "ab"},
         "reals": reals,
         "scores": [each.row() for each in scores],

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from backends.interface import Runtime, check_state
 from harness.config.experiment import (
     AnyExperiment,
-    Experiment,
+    class_of,
     digest_of,
     experiment_of,
     one_line,
@@ -97,8 +97,8 @@ def read_recorded(path: Path) -> RecordedExperiment:
         ) from None
     except ValidationError as error:
         raise UserError(
-            f"{folder}/experiment.json: {one_line(error, Experiment)}; verify with the version of"
-            " cyclebench that wrote it"
+            f"{folder}/experiment.json: {one_line(error, class_of(settings))}; verify with the"
+            " version of cyclebench that wrote it"
         ) from None
     manifest = Manifest.from_json(read_json(folder / "manifest.json"))
     if not any(run.complete for run in runs):
