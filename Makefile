@@ -56,7 +56,7 @@ WHERE = --launcher "$$LAUNCHER" --at-once "$$AT_ONCE" --ray-address "$$RAY_ADDRE
 	--partition "$$PARTITION" --minutes "$$MINUTES" --cpus "$$CPUS"
 
 .PHONY: help compare estimate study test others mistakes devices stress parity consistency calibrate bench scaling bench-internal \
-	report track records variance verify site gpu-check tensorboard weights datasets models list doctor sample lint setup \
+	report track records variance verify site gpu-check tensorboard weights datasets models list doctor sample systems lint setup \
 	check-environments clean gpu-dry-run
 
 help:
@@ -121,6 +121,7 @@ help:
 	@echo "make gpu-dry-run  layouts, copies and kernels of a step on a GPU, without a GPU; downloads the"
 	@echo "               frameworks' CUDA builds, 5 GB, into .gpu-dry-run (13 GB)"
 	@echo "make sample    the sample report and the pictures in docs/, from a real comparison; needs Chromium"
+	@echo "make systems   the pictures of docs/systems.md: each published system at a reduced size, half an hour"
 	@echo "Other commands (merge, translate, export, import): .venv/bin/cyclebench --help"
 
 compare:
@@ -243,6 +244,9 @@ doctor:
 
 sample:
 	@$(TEST_BIN)/python docs/make_sample.py
+
+systems:
+	@$(TEST_BIN)/python docs/make_systems.py
 
 models:
 	@$(BIN)/cyclebench models --preset "$$PRESET" --set "$$SET"

@@ -3,6 +3,7 @@
 A backend is a folder `<name>_impl` here. It has PACKAGES, the installed packages whose versions
 decide its numbers; a function `prepare(runtime)` for what must be done before the framework is
 imported; and a module `backend` with a class `Backend` that follows `backends.interface.Backend`.
+A module `gan` may have another, for `backends.gan.GanBackend`: a model says which it needs.
 It may have COLOUR, as "#0072B2": that of its curves; OVERRIDES, patterns of variables that are
 taken from it; and, for `cyclebench doctor`, GPU_BUILDS and VARIABLES, both of `backends.releases`.
 Its title is the `framework` of `environment`. It may have RELEASES, those of its framework that
@@ -27,11 +28,12 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Dict, Tuple  # noqa: UP035
+from typing import TYPE_CHECKING, Any, Dict, Tuple, overload  # noqa: UP035
 
 from backends.releases import numbers
 
 if TYPE_CHECKING:
+    from backends.gan import GanBackend, GanModel, GanObjective
     from backends.interface import Backend, Runtime
     from backends.model import Model
     from backends.objective import Objective
@@ -153,14 +155,18 @@ def distinct(titles: Iterable[Tuple[str, str]]) -> Dict[str, str]:  # noqa: UP00
     }
 
 
-def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
-    """Build the four networks of backend `name`. Raises KeyError for an unknown name."""
+@overload
+def load(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend: ...
+@overload
+def load(name: str, model: GanModel, objective: GanObjective, runtime: Runtime) -> GanBackend: ...
+def load(name: str, model: Any, objective: Any, runtime: Runtime) -> Any:
+    """Build the networks of `model` in backend `name`. Raises KeyError for an unknown name."""
     if not is_name(name):
         raise KeyError(name)
     for variable in os.environ.keys() - without_overrides(os.environ).keys():
         del os.environ[variable]
     _package(name).prepare(runtime)
-    module = importlib.import_module(f"backends.{implementation(name)}_impl.backend")
+    module = importlib.import_module(f"backends.{implementation(name)}_impl.{model.module}")
     return module.Backend(model, objective, runtime)
 
 

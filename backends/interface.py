@@ -231,11 +231,8 @@ def resident_peak() -> PeakMemory:
     return PeakMemory(1024 * kilobytes, "resident")
 
 
-class Backend(Protocol):
-    """A CycleGAN in one framework."""
-
-    def __init__(self, model: Model, objective: Objective, runtime: Runtime) -> None:
-        """Build networks and optimisers. Weights are undefined until `load_state`."""
+class Common(Protocol):
+    """What backends of every kind of model do."""
 
     def environment(self) -> dict[str, Any]:
         """JSON-ready: framework, versions, device, threads, precision actually in force.
@@ -257,12 +254,49 @@ class Backend(Protocol):
     def load_state(self, state: State) -> None:
         """Set weights, running statistics, Adam moments and step, and image pools.
 
-        Takes the keys of `state_shapes`; values are cast to `Runtime.stored`.
+        Takes the keys of the model's `state_shapes`; values are cast to `Runtime.stored`.
         Raises ValueError that names a missing, unknown or misshapen entry, and changes nothing.
         """
 
     def state(self) -> dict[str, np.ndarray]:
         """The inverse of `load_state`: what another backend needs to go on from here."""
+
+    def losses(self) -> np.ndarray:
+        """(steps, len(objective.recorded)) of the steps since the last call. Waits for the device.
+
+        Of a CycleGAN, RECORDED: means over elements of tensors in [-1, 1]; a discriminator's is its
+        real term plus its fake term (one for each batch that the pool shows), before the factor 1/2
+        and the penalty; accuracies are shares of patches on the right side of `Objective.middle`;
+        penalties are before their weight, zero without.
+        """
+
+    def synchronize(self) -> None:
+        """Wait until the device has done everything asked so far."""
+
+    def reset_peak_memory(self) -> None:
+        """Count the peak anew, and hand back what the device holds for nothing. Waits for it.
+
+        To be called after warm-up: what kernels tried out against each other took is then neither
+        in the peak nor kept from the other process on the device. On the CPU nothing happens: a
+        process cannot lower its own high-water mark.
+        """
+
+    def peak_memory(self) -> PeakMemory:
+        """Since `reset_peak_memory`, or since the backend was built.
+
+        On a GPU what the framework's allocator has given out: the context, and kernels loaded into
+        it, are not in it, some 0.3 to 0.7 GB a process.
+        """
+
+    def peaks(self) -> Peaks:
+        """The device's best, measured now: it takes a few seconds."""
+
+
+class Backend(Common, Protocol):
+    """A CycleGAN in one framework."""
+
+    def __init__(self, model: Model, objective: Objective, runtime: Runtime) -> None:
+        """Build networks and optimisers. Weights are undefined until `load_state`."""
 
     def train_step(self, batch: Batch) -> None:
         """One update of all four networks, in the order that the objective says.
@@ -274,15 +308,6 @@ class Backend(Protocol):
         """`train_step` in pieces, waiting for the device after each: seconds by PHASES.
 
         Together they take a little longer than a step that is left alone.
-        """
-
-    def losses(self) -> np.ndarray:
-        """(steps, len(RECORDED)) of the steps since the last call. Waits for the device.
-
-        Means over elements of tensors in [-1, 1]; a discriminator's is its real term plus its fake
-        term (one for each batch that the pool shows), before the factor 1/2 and the penalty;
-        accuracies are shares of patches on the right side of `Objective.middle`; penalties are
-        before their weight, zero without.
         """
 
     def translate(
@@ -325,50 +350,6 @@ class Backend(Protocol):
         forward order, `output`. With `training`, batch norms use and update their statistics as in
         a training step.
         """
-
-    def synchronize(self) -> None:
-        """Wait until the device has done everything asked so far."""
-
-    def reset_peak_memory(self) -> None:
-        """Count the peak anew, and hand back what the device holds for nothing. Waits for it.
-
-        To be called after warm-up: what kernels tried out against each other took is then neither
-        in the peak nor kept from the other process on the device. On the CPU nothing happens: a
-        process cannot lower its own high-water mark.
-        """
-
-    def peak_memory(self) -> PeakMemory:
-        """Since `reset_peak_memory`, or since the backend was built.
-
-        On a GPU what the framework's allocator has given out: the context, and kernels loaded into
-        it, are not in it, some 0.3 to 0.7 GB a process.
-        """
-
-    def peaks(self) -> Peaks:
-        """The device's best, measured now: it takes a few seconds."""
-
-
-def state_shapes(model: Model, objective: Objective) -> dict[str, tuple[int, ...]]:
-    """Canonical name -> shape of everything that a state holds.
-
-    `average/<name>` is the moving average of a generator's weight or running statistic.
-    """
-    weights, statistics = model.parameter_shapes(), model.statistic_shapes()
-    averaged = {
-        f"average/{name}": shape
-        for name, shape in {**weights, **statistics}.items()
-        if objective.average and name.startswith("g_")
-    }
-    return {
-        **weights,
-        **{f"adam_m/{name}": shape for name, shape in weights.items()},
-        **{f"adam_v/{name}": shape for name, shape in weights.items()},
-        **statistics,
-        **averaged,
-        "step": (),
-        "pool_a": (objective.pool_size, *model.shape_a),
-        "pool_b": (objective.pool_size, *model.shape_b),
-    }
 
 
 def check_state(state: State, expected: Mapping[str, tuple[int, ...]]) -> None:

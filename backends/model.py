@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from backends.architecture import (
     statistic_shapes,
 )
 from backends.cost import output_sizes
+from backends.objective import Objective
 
 ImageShape = tuple[int, int, int]  # height, width, channels
 
@@ -38,6 +39,10 @@ class Model:
     d_a: DiscriminatorSpec
     d_b: DiscriminatorSpec
     rounding: Rounding = "half_even"
+
+    # The module of a backend that trains it, and its networks.
+    module: ClassVar[str] = "backend"
+    networks: ClassVar[tuple[str, ...]] = NETWORKS
 
     def layers(self, network: str) -> tuple[Layer, ...]:
         """Layer table of one of NETWORKS, in forward order."""
@@ -68,6 +73,28 @@ class Model:
             f"{network}/{name}": shape
             for network in NETWORKS
             for name, shape in statistic_shapes(self.layers(network)).items()
+        }
+
+    def state_shapes(self, objective: Objective) -> dict[str, tuple[int, ...]]:
+        """Canonical name -> shape of everything that a state holds.
+
+        `average/<name>` is the moving average of a generator's weight or running statistic.
+        """
+        weights, statistics = self.parameter_shapes(), self.statistic_shapes()
+        averaged = {
+            f"average/{name}": shape
+            for name, shape in {**weights, **statistics}.items()
+            if objective.average and name.startswith("g_")
+        }
+        return {
+            **weights,
+            **{f"adam_m/{name}": shape for name, shape in weights.items()},
+            **{f"adam_v/{name}": shape for name, shape in weights.items()},
+            **statistics,
+            **averaged,
+            "step": (),
+            "pool_a": (objective.pool_size, *self.shape_a),
+            "pool_b": (objective.pool_size, *self.shape_b),
         }
 
     def zero_gradients(self) -> dict[str, str]:

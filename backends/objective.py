@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
@@ -78,6 +78,12 @@ class Objective:
     epsilon: PositiveFloat = 1e-8
     epsilon_hat: bool = False
     average: Fraction = 0.999
+
+    # What a backend's `losses` gives, and which of it are losses.
+    recorded: ClassVar[tuple[str, ...]] = RECORDED
+    terms: ClassVar[tuple[str, ...]] = LOSS_TERMS
+    # A title, and the losses whose mean says how far a training is.
+    shown: ClassVar[tuple[str, tuple[str, ...]]] = ("cycle", ("cycle_a", "cycle_b"))
 
     @property
     def discriminator_weight(self) -> float:

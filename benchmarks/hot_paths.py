@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backends.objective import LOSS_TERMS, RECORDED
+from backends.objective import RECORDED, Objective
 from benchmarks.experiment_folder import PER_EPOCH, losses, photographs, write_folder
 from benchmarks.measure import Benchmark, Work
 from harness.config.experiment import load_experiment
@@ -157,7 +157,7 @@ def _of_records(sizes: Sizes) -> list[Benchmark]:
         new = losses(block)[list(RECORDED)].to_numpy()
 
         def add_blocks() -> None:
-            history = History(steps, PER_EPOCH, dict.fromkeys(LOSS_TERMS, 1.0))
+            history = History(steps, PER_EPOCH, Objective())
             for _ in range(steps // block):
                 history.add(new)
 

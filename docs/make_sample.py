@@ -5,7 +5,6 @@ Pictures of the built-in data set only. Needs Chromium, and some minutes.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
@@ -13,12 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from PIL import Image
+from pictures import save
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
 COMPARE = ("compare", "--dataset", "seasons", "--preset", "quick", "--seeds", "0,1,2", "--json")
-COLOURS = 128  # of a picture: a fifth of the bytes, and nothing that can be seen
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -67,11 +65,6 @@ def chart(page: Page) -> bytes:
 def viewer(page: Page) -> bytes:
     page.locator(".tile").nth(1).click()
     return page.locator("#viewer").screenshot()
-
-
-def save(png: bytes, path: Path) -> None:
-    small = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS)
-    small.save(path, optimize=True)
 
 
 if __name__ == "__main__":

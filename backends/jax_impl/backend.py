@@ -20,7 +20,6 @@ from backends.interface import (
     Runtime,
     State,
     check_state,
-    state_shapes,
 )
 from backends.jax_impl import device, networks, weights
 from backends.jax_impl.image_pool import ImagePool
@@ -94,7 +93,7 @@ class Backend:
 
     @configured
     def load_state(self, state: State) -> None:
-        check_state(state, state_shapes(self.model, self.objective))
+        check_state(state, self.model.state_shapes(self.objective))
         weights.load_state(self.trainer, state, self.dtype, self.device)
 
     @configured

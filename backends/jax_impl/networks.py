@@ -371,13 +371,18 @@ class Discriminator(Layer):
         return jnp.tanh(x) if self.tanh else x
 
 
-def activations(network: Layer, arrays: Arrays, x: Array, training: bool) -> Arrays:
-    """What goes in, what every layer puts out by canonical name, in order, and what comes out."""
+def activations(
+    network: Layer, arrays: Arrays, x: Array, training: bool, kinds: tuple = (Conv, ConvTranspose)
+) -> Arrays:
+    """What goes in, what every layer puts out by canonical name, in order, and what comes out.
+
+    `kinds`: layers, besides norms.
+    """
     outputs = {"input": x}
     recorded = [
         (name, layer)
         for name, layer in inside(network)
-        if isinstance(layer, (Conv, ConvTranspose)) or getattr(layer, "spec", None)
+        if isinstance(layer, kinds) or getattr(layer, "spec", None)
     ]
 
     def recorder(name: str, call):

@@ -111,6 +111,7 @@ class Trainer:
     ):
         self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
+        self.pools = {"pool_a": self.pool_a, "pool_b": self.pool_b}
         self.generators = {**parameters(networks.g_ab), **parameters(networks.g_ba)}
         self.discriminators = {**parameters(networks.d_a), **parameters(networks.d_b)}
         self.statistics = [name for network in networks for name in statistics(network)]

@@ -37,7 +37,7 @@ def everything(trainer: Trainer) -> Shapes:
     """Canonical name -> shape, of all that a state holds but the steps taken."""
     named = parameters(trainer.networks)
     slots = {f"adam_{slot}/{name}": shape for slot in "mv" for name, shape in named.items()}
-    pools = {pool.name: pool.shape for pool in (trainer.pool_a, trainer.pool_b)}
+    pools = {name: pool.shape for name, pool in trainer.pools.items()}
     return {**named, **slots, **statistics(trainer.networks), **averages(trainer), **pools}
 
 

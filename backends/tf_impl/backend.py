@@ -19,7 +19,6 @@ from backends.interface import (
     Runtime,
     State,
     check_state,
-    state_shapes,
 )
 from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
@@ -98,7 +97,7 @@ class Backend:
         return device.environment(self.runtime)
 
     def load_state(self, state: State) -> None:
-        check_state(state, state_shapes(self.model, self.objective))
+        check_state(state, self.model.state_shapes(self.objective))
         weights.load_state(self.trainer, state)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -392,16 +392,18 @@ class Discriminator(Model):
         return tf.tanh(x) if self.tanh else x
 
 
-def activations(network: Model, x: Tensor, training: bool) -> dict[str, Tensor]:
+def activations(
+    network: Model, x: Tensor, training: bool, kinds: tuple = (Conv, ConvTranspose)
+) -> dict[str, Tensor]:
     """What goes in, what every layer puts out by canonical name in forward order, what comes out.
 
-    Not inside a tf.function.
+    Not inside a tf.function. `kinds`: layers, besides norms.
     """
     outputs = {"input": x}
     recorded = [
         layer
         for layer in network._flatten_layers(include_self=False)
-        if isinstance(layer, (Conv, ConvTranspose)) or getattr(layer, "spec", None)
+        if isinstance(layer, kinds) or getattr(layer, "spec", None)
     ]
 
     def recorder(name: str, call):

@@ -110,6 +110,7 @@ class Trainer:
     ):
         self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
+        self.pools = {"pool_a": self.pool_a, "pool_b": self.pool_b}
         self.replicas = replicas
         self.generators = [*variables(networks.g_ab), *variables(networks.g_ba)]
         self.discriminators = [*variables(networks.d_a), *variables(networks.d_b)]

@@ -48,7 +48,7 @@ def everything(trainer: Trainer) -> dict[str, Variable]:
     named = {**parameters(trainer.networks)}
     for name, _, m, v in _slots(trainer):
         named |= {f"adam_m/{name}": m, f"adam_v/{name}": v}
-    pools = {"pool_a": trainer.pool_a.images, "pool_b": trainer.pool_b.images}
+    pools = {name: pool.images for name, pool in trainer.pools.items()}
     return {**named, **statistics(trainer.networks), **averages(trainer), **pools}
 
 
@@ -66,7 +66,7 @@ def load_state(trainer: Trainer, state: State) -> None:
         adam.step.assign(int(state["step"]))
     for name, variable in (statistics(trainer.networks) | averages(trainer)).items():
         variable.assign(state[name])
-    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+    for name, pool in trainer.pools.items():
         pool.images.assign(state[name])
 
 
@@ -79,7 +79,7 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
     state["step"] = np.array(trainer.adam_g.step.numpy(), np.int64)
     for name, variable in (statistics(trainer.networks) | averages(trainer)).items():
         state[name] = to_canonical(variable)
-    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+    for name, pool in trainer.pools.items():
         state[name] = to_canonical(pool.images)
     return state
 

@@ -19,7 +19,6 @@ from backends.interface import (
     Runtime,
     State,
     check_state,
-    state_shapes,
 )
 from backends.model import Model, levels
 from backends.objective import RECORDED, Objective
@@ -79,7 +78,7 @@ class Backend:
         return device.environment(self.runtime)
 
     def load_state(self, state: State) -> None:
-        check_state(state, state_shapes(self.model, self.objective))
+        check_state(state, self.model.state_shapes(self.objective))
         weights.load_state(self.trainer, state)
         self.share_state()
 

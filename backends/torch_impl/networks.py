@@ -311,16 +311,18 @@ class Discriminator(nn.Module):
         return torch.tanh(x) if self.tanh else x
 
 
-def activations(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
+def activations(
+    network: nn.Module, x: Tensor, kinds: tuple = (Conv, ConvTranspose)
+) -> dict[str, Tensor]:
     """What goes in, what every layer puts out by canonical name in forward order, what comes out.
 
-    Networks are in training mode or not, as the caller left them.
+    Networks are in training mode or not, as the caller left them. `kinds`: layers, besides norms.
     """
     outputs = {"input": x}
     layers = [
         (name.replace(".", "/"), module)
         for name, module in network.named_modules()
-        if isinstance(module, (Conv, ConvTranspose)) or getattr(module, "spec", None)
+        if isinstance(module, kinds) or getattr(module, "spec", None)
     ]
 
     def recorder(name: str):

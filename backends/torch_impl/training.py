@@ -104,6 +104,7 @@ class Trainer:
     ):
         self.networks, self.objective, self.average = networks, objective, average
         self.pool_a, self.pool_b = pools
+        self.pools = {"pool_a": self.pool_a, "pool_b": self.pool_b}
         self.replicas = replicas
         self.generators = [*networks.g_ab.parameters(), *networks.g_ba.parameters()]
         self.discriminators = [*networks.d_a.parameters(), *networks.d_b.parameters()]

@@ -45,20 +45,21 @@ def everything(trainer: Trainer) -> dict[str, Tensor]:
     for name, parameter in parameters(trainer.networks).items():
         adam = _adam(trainer, name).state[parameter]
         named |= {f"adam_m/{name}": adam["exp_avg"], f"adam_v/{name}": adam["exp_avg_sq"]}
-    pools = {"pool_a": trainer.pool_a.images, "pool_b": trainer.pool_b.images}
+    pools = {name: pool.images for name, pool in trainer.pools.items()}
     return {**named, **statistics(trainer.networks), **averages(trainer), **pools}
 
 
 def to_canonical(tensor: Tensor) -> np.ndarray:
-    """(out, in, h, w) to HWIO; a transposed convolution's (in, out, h, w) to (h, w, out, in)."""
+    """(out, in, h, w) to HWIO; a transposed convolution's (in, out, h, w) to (h, w, out, in); a
+    matrix (out, in) to (in, out)."""
     array = tensor.detach().cpu().numpy()
     # A copy: the tensor's memory goes on changing.
-    return np.array(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array)
+    return np.array(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T)
 
 
 def from_canonical(array: np.ndarray, like: Tensor) -> Tensor:
     """The inverse of `to_canonical`, with the dtype, device and memory format of `like`."""
-    array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
+    array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
     return torch.empty_like(like).copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
 
@@ -78,7 +79,7 @@ def load_state(trainer: Trainer, state: State) -> None:
         adam.set_count(int(state["step"]))
     for name, tensor in (statistics(trainer.networks) | averages(trainer)).items():
         tensor.copy_(from_canonical(state[name], tensor))
-    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+    for name, pool in trainer.pools.items():
         images = np.ascontiguousarray(state[name].transpose(0, 3, 1, 2))
         pool.images.copy_(torch.from_numpy(images))
 
@@ -93,10 +94,10 @@ def read_state(trainer: Trainer) -> dict[str, np.ndarray]:
     state["step"] = np.array(trainer.adam_g.count, np.int64)
     for name, tensor in (statistics(trainer.networks) | averages(trainer)).items():
         state[name] = to_canonical(tensor)
-    for pool, name in ((trainer.pool_a, "pool_a"), (trainer.pool_b, "pool_b")):
+    for name, pool in trainer.pools.items():
         state[name] = np.array(pool.images.cpu().numpy().transpose(0, 2, 3, 1))
     return state
 
 
 def _adam(trainer: Trainer, name: str):
-    return trainer.adam_g if name.startswith("g_") else trainer.adam_d
+    return trainer.adam_g if name.startswith("g") else trainer.adam_d

@@ -143,6 +143,7 @@ def run_parity(options: argparse.Namespace) -> int:
         check_parity,
         climb_covering,
         climb_replicas,
+        has_covering,
         print_experiments,
         print_rows,
         with_covering,
@@ -165,7 +166,7 @@ def run_parity(options: argparse.Namespace) -> int:
         rows, experiments = [], climb_replicas(options.backends, options.replicas, device)
     else:
         rows = check_parity(options.preset or "quick", options.backends, device, precisions)
-        covered = device == "cpu" and not options.fast
+        covered = device == "cpu" and not options.fast and has_covering(options.preset or "quick")
         experiments = climb_covering(options.backends) if covered else {}
     document = with_covering(rows, experiments)
     if options.to:

@@ -165,6 +165,9 @@ def add_score(commands: shared.Commands) -> None:
     command.add_argument(
         "--dataset", type=shared.text_or_none, required=True, help="name or folder"
     )
+    command.add_argument(
+        "--beside", type=shared.path, metavar="MODEL", help="another one, to compare with"
+    )
     shared.add(command, "--data-dir")
     command.add_argument(
         "--direction", default="both", help="ab, ba, both, or titles as summer2winter (both)"
@@ -187,6 +190,7 @@ def run_score(options: argparse.Namespace) -> int:
     request = ScoreRequest(
         model=options.model,
         dataset=options.dataset or "",
+        beside=options.beside,
         data_dir=options.data_dir,
         direction=options.direction,
         backend=options.backend,

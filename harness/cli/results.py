@@ -39,7 +39,7 @@ def add_report(commands: shared.Commands) -> None:
 
 
 def run_report(options: argparse.Namespace) -> int:
-    from harness.metrics.evaluate import evaluate
+    from harness.metrics.any_model import evaluate_any
     from harness.report.comparison import write_report
     from harness.report.comparison.check import check_records
     from harness.studies.grid.page import write_page
@@ -56,7 +56,7 @@ def run_report(options: argparse.Namespace) -> int:
         return shared.print_page(options, write_bench_page(folder), "table.csv")
     check_records(folder)
     with shared.display(options) as display:
-        evaluate(folder, display.stage)
+        evaluate_any(folder, display.stage)
     return shared.print_page(options, write_report(folder), "summary.json")
 
 
@@ -65,7 +65,7 @@ def _report_merged(options: argparse.Namespace) -> int:
 
     Nothing is written before every record of every folder is checked.
     """
-    from harness.metrics.evaluate import evaluate
+    from harness.metrics.any_model import evaluate_any
     from harness.report.comparison import write_report
     from harness.report.comparison.check import check_records
     from harness.tools.merge import check_target, default_folder, merge, read_sources
@@ -79,7 +79,7 @@ def _report_merged(options: argparse.Namespace) -> int:
         complete = sum(one.run.complete for one in placed)
         with shared.display(options) as display:
             display.say(f"Merged: {target} ({complete} complete of {len(placed)} runs)")
-            evaluate(folder, display.stage)
+            evaluate_any(folder, display.stage)
         page = write_report(folder)
     return shared.print_page(options, target / page.name, "summary.json")
 

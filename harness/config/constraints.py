@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from backends.architecture import Layer
 from backends.cost import output_sizes
+from backends.gan import check_runtime
 from backends.interface import Runtime
 from backends.model import NETWORKS, Model
 from backends.shards import check_replicas
 from harness.config.sections import MOST_STEPS
 
 if TYPE_CHECKING:
-    from harness.config.experiment import Experiment
+    from harness.config.experiment import AnyExperiment, Experiment, GanExperiment
 
 STEM = 3  # pixels that head and stem of a ResNet can give and take on a side
 
@@ -22,6 +23,21 @@ def check_constraints(experiment: Experiment) -> None:
     """Raises ValueError that names the key, what was given and what is possible."""
     for check in (_gradient_penalty, _images, _networks, _training, _objective, _replicas):
         check(experiment)
+
+
+def check_gan(experiment: GanExperiment) -> None:
+    """The same of a GAN."""
+    data, runtime = experiment.data, experiment.runtime
+    if data.crop("a") > data.load("a"):
+        raise ValueError(
+            f"data.crop_size: {data.crop('a')} is larger than data.load_size, {data.load('a')}"
+        )
+    _training(experiment)
+    if experiment.training.pairing != "random_b":
+        raise ValueError("training.pairing: a GAN has no pairs; leave it random_b")
+    if experiment.evaluation.reals != "test":
+        raise ValueError("evaluation.reals: samples are compared with test images; leave it test")
+    check_runtime(Runtime(precision=runtime.precision, replicas=runtime.replicas))
 
 
 def _gradient_penalty(experiment: Experiment) -> None:
@@ -104,7 +120,7 @@ def _layers(networks: Model, name: str) -> Iterator[tuple[Layer, int]]:
     return zip(layers, output_sizes(layers, size), strict=True)
 
 
-def _training(experiment: Experiment) -> None:
+def _training(experiment: AnyExperiment) -> None:
     training = experiment.training
     if training.epochs == 0:
         raise ValueError("training: epochs_constant and epochs_decay are both 0")

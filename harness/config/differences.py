@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import AnyExperiment, load_any
 from harness.system.errors import UserError
 
 LONGEST = 60  # characters of a value
 # Keys of a recorded configuration that no user sets.
-ADDED = ("backends", "titles", "seeds")
+ADDED = ("backends", "titles", "directions", "seeds")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -37,9 +37,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def changes(experiment: Experiment) -> dict[str, Any]:
+def changes(experiment: AnyExperiment) -> dict[str, Any]:
     """Dotted keys whose values are not those of the preset as it is now."""
-    before = flat(load_experiment(None, experiment.preset, []).model_dump(mode="json"))
+    before = flat(load_any(None, experiment.preset, []).model_dump(mode="json"))
     now = flat(experiment.model_dump(mode="json"))
     return {key: value for key, value in now.items() if before.get(key) != value}
 
@@ -50,7 +50,7 @@ def own_settings(configuration: Mapping[str, Any], preset: str) -> dict[str, Any
     All of them where there is no such preset any more.
     """
     try:
-        before = flat(load_experiment(None, preset, []).model_dump(mode="json"))
+        before = flat(load_any(None, preset, []).model_dump(mode="json"))
     except UserError:
         before = {}
     own = {key: value for key, value in configuration.items() if key not in ADDED}

@@ -7,15 +7,21 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache, lru_cache
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
 import backends
 from backends.architecture import DiscriminatorSpec, GeneratorSpec, ResNetSpec, UNetSpec
+from backends.gan import GanModel, GanObjective
 from backends.model import ImageShape, Model
 from backends.objective import Objective
-from harness.config.constraints import check_constraints
+from harness.config.constraints import check_constraints, check_gan
+from harness.config.gan_sections import (
+    GanEvaluationSection,
+    GanModelSection,
+    GanObjectiveSection,
+)
 from harness.config.presets import preset_names, preset_text
 from harness.config.sections import (
     ConfigSection,
@@ -35,22 +41,62 @@ from harness.system.untrusted import LONGEST, shown
 
 DEEPEST = 4  # parts of a key: model.discriminator_norm.kind has three
 MOST_SAID = 1000  # characters of what is wrong
-FOR_REPORTS = ("backends", "titles")  # of a recorded configuration: written there, but no settings
+FOR_REPORTS = (
+    "backends",
+    "titles",
+    "directions",
+)  # of a recorded configuration: written there, but no settings
 
 
-class Experiment(ConfigSection):
-    """Everything that decides the numbers of a run, but for its seed, backend and device."""
+class AnyExperiment(ConfigSection):
+    """What experiments of every kind of model have: all that decides the numbers of a run, but for
+    its seed, backend and device, with the sections `model` and `objective` of the kind."""
 
     dataset: str
     preset: str
     data: DataSection = DataSection()
-    model: ModelSection = ModelSection()
-    objective: ObjectiveSection = ObjectiveSection()
     optimiser: OptimiserSection = OptimiserSection()
     training: TrainingSection = TrainingSection()
     runtime: RuntimeSection = RuntimeSection()
     evaluation: EvaluationSection = EvaluationSection()
     timing: TimingSection = TimingSection()
+
+    def for_reports(self, titles: tuple[str, str]) -> dict[str, Any]:
+        """Of what is recorded beside the settings: `titles` of the domains of the data set."""
+        return {"titles": dict(zip("ab", titles, strict=True))}
+
+    def networks(self) -> Any:
+        """The model as the backends take it."""
+        raise NotImplementedError
+
+    @property
+    def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
+        """How its weights are drawn."""
+        raise NotImplementedError
+
+    def loss(self) -> Any:
+        """Objective and optimiser as the backends take them."""
+        raise NotImplementedError
+
+    def digest(self, *context: str) -> str:
+        """Hash of the configuration and of `context` (data, code): names the experiment."""
+        return digest_of(self.model_dump(), *context)
+
+    def images_per_round(self, train_a: int, train_b: int) -> int:
+        """Images of a domain that an epoch shows; with zip it ends with the smaller split."""
+        shortest = self.training.pairing == "zip"
+        return min(train_a, train_b) if shortest else max(train_a, train_b)
+
+    def adam(self) -> dict[str, Any]:
+        """What an objective has of the optimiser: all but the learning rates."""
+        return self.optimiser.model_dump(exclude={"learning_rate", "discriminator_learning_rate"})
+
+
+class Experiment(AnyExperiment):
+    """A CycleGAN's."""
+
+    model: ModelSection = ModelSection()
+    objective: ObjectiveSection = ObjectiveSection()
 
     @model_validator(mode="after")
     def _constraints(self) -> Experiment:
@@ -116,18 +162,62 @@ class Experiment(ConfigSection):
             tanh=m.discriminator_tanh,
         )
 
+    @property
+    def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
+        return self.model.initial_weights
+
     def loss(self) -> Objective:
-        """Objective and optimiser as the backends take them."""
-        rates = {"learning_rate", "discriminator_learning_rate"}
-        optimiser = self.optimiser.model_dump(exclude=rates)
         objective = self.objective.model_dump(exclude={"pool"})
         if self.objective.pool == "none":
             objective["pool_size"] = 0
-        return Objective(**objective, **optimiser)
+        return Objective(**objective, **self.adam())
 
-    def digest(self, *context: str) -> str:
-        """Hash of the configuration and of `context` (data, code): names the experiment."""
-        return digest_of(self.model_dump(), *context)
+
+class GanExperiment(AnyExperiment):
+    """A GAN's, which makes images like those of domain A out of noise."""
+
+    kind: Literal["gan"] = "gan"
+    model: GanModelSection = GanModelSection()
+    objective: GanObjectiveSection = GanObjectiveSection()
+    evaluation: GanEvaluationSection = GanEvaluationSection()
+
+    @model_validator(mode="after")
+    def _constraints(self) -> GanExperiment:
+        check_gan(self)
+        return self
+
+    def for_reports(self, titles: tuple[str, str]) -> dict[str, Any]:
+        """Noise stands for domain B."""
+        return {"titles": {"a": titles[0], "b": "noise"}, "directions": ["ba"]}
+
+    def images_per_round(self, train_a: int, train_b: int) -> int:
+        return train_a
+
+    def networks(self) -> GanModel:
+        size = self.data.crop("a")
+        sizes = self.model.model_dump(exclude={"initial_weights"})
+        return GanModel((size, size, self.data.channels("a")), **sizes)
+
+    @property
+    def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
+        return self.model.initial_weights
+
+    def loss(self) -> GanObjective:
+        return GanObjective(**self.objective.model_dump(), **self.adam())
+
+
+# By the `kind` of a preset or a recorded configuration; without one it is a CycleGAN.
+KINDS: Mapping[str, type[AnyExperiment]] = {"cyclegan": Experiment, "gan": GanExperiment}
+
+
+def class_of(settings: Mapping[str, Any]) -> type[AnyExperiment]:
+    """Of the experiment that a configuration describes."""
+    return KINDS.get(str(settings.get("kind")), Experiment)
+
+
+def experiment_of(settings: Mapping[str, Any]) -> AnyExperiment:
+    """Of a whole configuration, with `dataset` and `preset`. Raises ValidationError."""
+    return class_of(settings).model_validate(settings)
 
 
 def digest_of(settings: Mapping[str, Any], *context: str) -> str:
@@ -147,6 +237,17 @@ def recorded_settings(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> Experiment:
+    """As `load_any`, for whatever is made for CycleGANs. Raises UserError for another kind, too."""
+    experiment = load_any(dataset, preset, overrides)
+    if not isinstance(experiment, Experiment):
+        raise UserError(
+            f"preset {preset}: its model is no CycleGAN, which this needs; `compare`, `study`,"
+            " `parity`, `report` and `verify` take it"
+        )
+    return experiment
+
+
+def load_any(dataset: str | None, preset: str, overrides: list[str]) -> AnyExperiment:
     """`dataset` None: the preset's own, or else the built-in seasons.
 
     Raises UserError for an unknown preset or key, a wrong type or an impossible combination.
@@ -157,10 +258,11 @@ def load_experiment(dataset: str | None, preset: str, overrides: list[str]) -> E
     own = settings.pop("dataset", "seasons")
     for override in overrides:
         _set(settings, override)
+    settings |= {"dataset": own if dataset is None else dataset, "preset": preset}
     try:
-        return Experiment(dataset=own if dataset is None else dataset, preset=preset, **settings)
+        return experiment_of(settings)
     except ValidationError as error:
-        raise UserError(one_line(error, Experiment)) from None
+        raise UserError(one_line(error, class_of(settings))) from None
 
 
 @cache
@@ -218,7 +320,7 @@ def _set(settings: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.strip().split(".")
     override = override if len(override) <= LONGEST else f"{override[:LONGEST]}..."
-    if not equals or not 2 <= len(path) <= DEEPEST or path[0] in ("dataset", "preset"):
+    if not equals or not 2 <= len(path) <= DEEPEST or path[0] in ("dataset", "preset", "kind"):
         raise UserError(f"--set {override}: write section.key=value, such as model.blocks=3")
     try:
         value = deepcopy(_value(text))
@@ -231,7 +333,8 @@ def _set(settings: dict[str, Any], override: str) -> None:
         # One margin changes, the others keep their defaults.
         section = settings.setdefault("evaluation", {})
         if isinstance(section, dict):
-            section.setdefault("margins", dict(EvaluationSection().margins))
+            evaluation = class_of(settings).model_fields["evaluation"].default
+            section.setdefault("margins", dict(evaluation.margins))
     section = settings
     for name in path[:-1]:
         section = section.setdefault(name, {})
@@ -258,7 +361,7 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
             annotation = section.model_fields[parent].annotation
             # Of a section that may be null, the section.
             section = next(iter(get_args(annotation)), annotation)
-        fixed = ("dataset", "preset") if section is Experiment else ()
+        fixed = ("dataset", "preset", "kind") if issubclass(section, AnyExperiment) else ()
         allowed = [f.alias or key for key, f in section.model_fields.items() if key not in fixed]
         return f"{path[:LONGEST]}: unknown key {shown(name)}; allowed: {', '.join(allowed)}"
     if not path:

@@ -61,8 +61,17 @@ METRICS: tuple[Metric, ...] = (
     Metric("pair_ssim", "SSIM to true pair", "", "higher", "pair", 1.0, 3, 0.02),
     Metric("pair_mae", "MAE to true pair", "of 255", "lower", "pair", 1.0, 2, 1.0),
 )
-BY_NAME = {metric.name: metric for metric in METRICS}
-PRIMARY = "kid_efflite0"
+# Of samples that a GAN makes out of noise: all by a judge (harness.metrics.gan_scores).
+GAN_METRICS: tuple[Metric, ...] = (
+    Metric(
+        "kid_judge", "KID of the judge's features", "x1e6", "lower", "distribution", 1e6, 1, 1.25,
+        "ratio",
+    ),
+    Metric("class_distance", "Classes unlike real ones", "%", "lower", "class", 100.0, 1, 0.05),
+    Metric("clear_share", "As clear as real images", "%", "higher", "class", 100.0, 1, 0.05),
+)  # fmt: skip
+BY_NAME = {metric.name: metric for metric in (*METRICS, *GAN_METRICS)}
+PRIMARY, GAN_PRIMARY = "kid_efflite0", "kid_judge"
 # Standard deviation over seeds of the log ratio of two equal backends' primary score, from which
 # seeds are predicted before there are any: 0.06 to 0.22 was measured (docs/evaluation.md).
 TYPICAL_SPREAD = 0.15

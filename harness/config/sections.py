@@ -6,7 +6,7 @@ has its default and its range in the backends' dataclasses; only the rest has th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -23,7 +23,7 @@ from backends.architecture import (
 from backends.interface import Runtime
 from backends.model import Model, Rounding
 from backends.objective import Objective
-from harness.config.metric_table import BY_NAME, METRICS, PRIMARY, Reals
+from harness.config.metric_table import METRICS, PRIMARY, Metric, Reals
 
 # The upper bounds are far beyond what anybody trains, as in backends/architecture.py.
 MOST_STEPS = 100_000_000
@@ -241,13 +241,15 @@ class EvaluationSection(ConfigSection):
     primary: str = PRIMARY
     reals: Reals = "test"
 
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
+
     @model_validator(mode="after")
     def _margins_are_of_known_metrics(self) -> EvaluationSection:
-        known = {metric.name for metric in METRICS}
+        known = {metric.name for metric in self.metrics}
         if set(self.margins) != known:
             wrong = sorted(set(self.margins) ^ known)
             raise ValueError(f"margins: one per metric is needed; missing or unknown: {wrong}")
-        for metric in METRICS:
+        for metric in self.metrics:
             margin = self.margins[metric.name]
             if metric.margin_scale == "ratio" and not margin > 1:
                 raise ValueError(
@@ -259,8 +261,9 @@ class EvaluationSection(ConfigSection):
     @field_validator("primary")
     @classmethod
     def _primary_is_known(cls, name: str) -> str:
-        if name not in BY_NAME:
-            raise ValueError(f"one of {', '.join(BY_NAME)} is needed")
+        known = [metric.name for metric in cls.metrics]
+        if name not in known:
+            raise ValueError(f"one of {', '.join(known)} is needed")
         return name
 
 

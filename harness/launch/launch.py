@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment
 from harness.data import Images
 from harness.data.layout import is_path
 from harness.launch.local import Local
@@ -263,7 +263,7 @@ def _complete(unit: Unit, machine: Machine) -> bool:
     return done
 
 
-def _is_before(unit: Unit, experiment: Experiment, machine: Machine) -> bool:
+def _is_before(unit: Unit, experiment: AnyExperiment, machine: Machine) -> bool:
     """Whether steps are left that are to be timed."""
     share = beside(experiment, machine, len(unit.backends), unit.sharing)
     runs = _runs(unit, machine)

@@ -13,11 +13,19 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
 
-from harness.config.experiment import Experiment, check_backends, one_line, recorded_settings
+from harness.config.experiment import (
+    AnyExperiment,
+    check_backends,
+    class_of,
+    experiment_of,
+    one_line,
+    recorded_settings,
+)
 from harness.data import Images
 from harness.plan.plan import total_steps
 from harness.records.run import find_runs
@@ -195,12 +203,14 @@ def _prepared(unit: Unit, display: Display) -> tuple[PreparedExperiment, dict[st
     return bench, decoded_images(prepared, experiment, display)
 
 
-def _read_experiment(folder: Path) -> Experiment:
+def _read_experiment(folder: Path) -> AnyExperiment:
     file = folder / "experiment.json"
+    settings: dict[str, Any] = {}
     try:
-        return Experiment.model_validate(recorded_settings(read_json(file)))
+        settings = recorded_settings(read_json(file))
+        return experiment_of(settings)
     except ValidationError as error:
-        raise UserError(f"{file}: {one_line(error, Experiment)}; train anew") from None
+        raise UserError(f"{file}: {one_line(error, class_of(settings))}; train anew") from None
     except (KeyError, AttributeError):
         raise UserError(f"{file}: not a record of an experiment; train anew") from None
 

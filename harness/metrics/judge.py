@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ class LabelReader:
 
     @cached_property
     def digest(self) -> str:
-        return _digest(RECIPE, self.images, self.labels)
+        return digest_of_arrays(RECIPE, self.images, self.labels)
 
     def hits(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Whether it reads the right label in each labelled image: bool (labelled,).
@@ -124,7 +125,7 @@ class LabelReader:
 
     def read(self, images: np.ndarray) -> np.ndarray:
         """Labels int64 (N,) of uint8 images (N, H, W, C)."""
-        path = self.cache / f"judged-{_digest(self.digest, images)}.safetensors"
+        path = self.cache / f"judged-{digest_of_arrays(self.digest, images)}.safetensors"
         try:
             cached = read_arrays(path)["labels"] if path.exists() else None
         except (UserError, KeyError):
@@ -136,7 +137,8 @@ class LabelReader:
         return labels
 
 
-def _digest(*parts: str | np.ndarray) -> str:
+def digest_of_arrays(*parts: str | np.ndarray) -> str:
+    """Of texts and arrays, one after the other."""
     digest = hashlib.sha256()
     for part in parts:
         array = np.frombuffer(part.encode(), np.uint8) if isinstance(part, str) else part
@@ -147,7 +149,7 @@ def _digest(*parts: str | np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class Judge:
-    """A support vector machine with a radial kernel on `_features`. Made by `train_judge`."""
+    """A support vector machine with a radial kernel on `judge_features`. Made by `train_judge`."""
 
     machine: Any  # sklearn.svm.SVC
 
@@ -156,8 +158,28 @@ class Judge:
 
         About 1 ms an image. Raises ValueError for other arrays.
         """
-        labels = [self.machine.predict(features) for features in _features(images)]
+        labels = [self.machine.predict(features) for features in judge_features(images)]
         return np.concatenate([np.zeros(0, np.int64), *labels])
+
+    def read_surely(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels as `predict`; and how sure each is, float64 (N,).
+
+        The machine decides between every two classes. How sure: the least of the decisions that the
+        label is part of, in its favour; below zero where one of them went against it.
+        """
+        classes = self.machine.classes_
+        towards = np.zeros((len(classes), len(classes) * (len(classes) - 1) // 2))
+        for pair, (one, other) in enumerate(combinations(range(len(classes)), 2)):
+            towards[one, pair], towards[other, pair] = 1, -1
+        if len(classes) == 2:  # then a decision above zero is for the second
+            towards = -towards
+        labels, sure = [np.zeros(0, np.int64)], [np.zeros(0)]
+        for features in judge_features(images):
+            decisions = self.machine.decision_function(features).reshape(len(features), -1)
+            labels.append(self.machine.predict(features))
+            sides = towards[np.searchsorted(classes, labels[-1])]
+            sure.append(np.where(sides == 0, np.inf, decisions * sides).min(1))
+        return np.concatenate(labels), np.concatenate(sure)
 
 
 def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
@@ -177,12 +199,13 @@ def train_judge(images: np.ndarray, labels: np.ndarray) -> Judge:
         raise ValueError(f"labels from 0 up, two classes or more, needed: {np.unique(labels)}")
     from sklearn.svm import SVC  # takes a second: only where a judge is trained
 
-    features = np.concatenate([*_features(images)])
-    return Judge(SVC(C=10.0, kernel="rbf", gamma="scale").fit(features, labels))
+    features = np.concatenate([*judge_features(images)])
+    machine = SVC(C=10.0, kernel="rbf", gamma="scale", decision_function_shape="ovo")
+    return Judge(machine.fit(features, labels))
 
 
-def _features(images: np.ndarray) -> Iterator[np.ndarray]:
-    """float32 (n, 637) of each chunk of images."""
+def judge_features(images: np.ndarray) -> Iterator[np.ndarray]:
+    """float32 (n, 637) of each chunk of images; of `small_grey_images` uint8 (N, 28, 28)."""
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise ValueError(f"uint8 (N, {SIDE}, {SIDE}) needed, given {images.dtype} {images.shape}")
     for start in range(0, len(images), CHUNK):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from backends.interface import State, state_shapes
+from backends.gan import GanModel
+from backends.interface import State
 from backends.model import Model
-from backends.objective import Objective
 from harness.plan.random_streams import stream
 
 
 def initial_state(
-    model: Model,
-    objective: Objective,
+    model: Model | GanModel,
+    objective: Any,
     seed: int,
     initial_weights: Literal["normal", "glorot_uniform"] = "normal",
 ) -> dict[str, np.ndarray]:
@@ -25,7 +25,7 @@ def initial_state(
     normal, the authors' choice: kernels N(0, 0.02) as DCGAN, scales of norms N(1, 0.02).
     glorot_uniform, Keras's: kernels as `glorot_limit`, scales 1. Running means 0, variances 1.
     """
-    shapes = state_shapes(model, objective)
+    shapes = model.state_shapes(objective)
     state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     state["step"] = np.array(0, np.int64)
     for name in model.statistic_shapes():
@@ -50,7 +50,7 @@ def averages_of(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def nudged_weights(
-    state: State, model: Model, precision: Literal["float32", "float64"], draw: int
+    state: State, model: Model | GanModel, precision: Literal["float32", "float64"], draw: int
 ) -> dict[str, np.ndarray]:
     """Every weight of `state`, moved by one unit in the last place of `precision`.
 
@@ -73,9 +73,9 @@ def nudge(array: np.ndarray, draw: str) -> np.ndarray:
 
 
 def glorot_limit(shape: tuple[int, ...]) -> float:
-    """Bound of the uniform distribution for a kernel (h, w, .., ..): Glorot & Bengio 2010, eq. 16.
+    """Bound of the uniform distribution for a kernel (h, w, .., ..), or a matrix: Glorot & Bengio
+    2010, eq. 16.
 
     Fans as Keras takes them, from a kernel's last two dimensions and whatever their order.
     """
-    height, width, *channels = shape
-    return math.sqrt(6 / (height * width * sum(channels)))
+    return math.sqrt(6 / (math.prod(shape[:-2]) * sum(shape[-2:])))

@@ -9,23 +9,19 @@ import numpy as np
 
 from backends.interface import PASSES, Batch, PoolDecision
 from backends.model import ImageShape
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment, Experiment
 from harness.data import Images
 from harness.plan.learning_rate import factors
 from harness.plan.random_streams import history_decisions, pool_decisions, stream
 
 
 @dataclass(frozen=True)
-class DomainPlan:
-    """Choices about one domain's images; n = steps x batch, batch the inner axis."""
+class ImagePlan:
+    """Which of one domain's images are shown, and how they are cut out."""
 
     index: np.ndarray  # (steps, batch) int64: image of the train split
     offset: np.ndarray  # (steps, batch, 2) float64 in [0, 1): top and left of the crop, as shares
     flip: np.ndarray  # (steps, batch) bool: left to right
-    pool_action: np.ndarray  # (steps, batch) int32: POOL_PASS, POOL_STORE or POOL_SWAP
-    pool_slot: np.ndarray  # (steps, batch) int32
-    pool_drawn: np.ndarray  # (steps, 0 or batch) int32: slots shown besides the new images
-    mix: np.ndarray  # (steps, batch) float64 in [0, 1): for a gradient penalty
     crop_size: int
 
     def images(self, step: int, images: Images) -> np.ndarray:
@@ -41,6 +37,16 @@ class DomainPlan:
             image = image[top : top + size, left : left + size]
             cut.append(image[:, ::-1] if flip else image)
         return np.stack(cut)
+
+
+@dataclass(frozen=True)
+class DomainPlan(ImagePlan):
+    """All choices about one domain of a CycleGAN."""
+
+    pool_action: np.ndarray  # (steps, batch) int32: POOL_PASS, POOL_STORE or POOL_SWAP
+    pool_slot: np.ndarray  # (steps, batch) int32
+    pool_drawn: np.ndarray  # (steps, 0 or batch) int32: slots shown besides the new images
+    mix: np.ndarray  # (steps, batch) float64 in [0, 1): for a gradient penalty
 
     def pool(self, step: int) -> PoolDecision:
         return PoolDecision(self.pool_action[step], self.pool_slot[step], self.pool_drawn[step])
@@ -139,20 +145,20 @@ def make_plan(experiment: Experiment, seed: int, train_a: int, train_b: int) -> 
     )
 
 
-def epoch_steps(experiment: Experiment, train_a: int, train_b: int) -> int:
+def epoch_steps(experiment: AnyExperiment, train_a: int, train_b: int) -> int:
     """Steps of an epoch: one round of images, or as long as is set."""
     training = experiment.training
-    natural = max(1, _images_per_round(experiment, train_a, train_b) // training.batch_size)
+    natural = max(1, experiment.images_per_round(train_a, train_b) // training.batch_size)
     return training.steps_per_epoch or natural
 
 
-def total_steps(experiment: Experiment, train_a: int, train_b: int) -> int:
+def total_steps(experiment: AnyExperiment, train_a: int, train_b: int) -> int:
     """Steps of the whole run."""
     training = experiment.training
     return training.steps or training.epochs * epoch_steps(experiment, train_a, train_b)
 
 
-def evaluation_steps(experiment: Experiment, steps: int, per_epoch: int) -> tuple[int, ...]:
+def evaluation_steps(experiment: AnyExperiment, steps: int, per_epoch: int) -> tuple[int, ...]:
     """Steps done when the test images are to be translated between the first step and the last."""
     evaluation = experiment.evaluation
     every = evaluation.evaluate_every * (per_epoch if evaluation.evaluate_unit == "epochs" else 1)
@@ -164,18 +170,12 @@ def evenly(count: int, most: int | None) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most or count)).round().astype(int)
 
 
-def _images_per_round(experiment: Experiment, train_a: int, train_b: int) -> int:
-    """Images of a domain in a round; a zip ends with the smaller split."""
-    shortest = experiment.training.pairing == "zip"
-    return min(train_a, train_b) if shortest else max(train_a, train_b)
-
-
 def _indices(
     experiment: Experiment, seed: int, train_a: int, train_b: int, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of A and B for every step: int64 (steps, batch)."""
     batch = experiment.training.batch_size
-    per_round = _images_per_round(experiment, train_a, train_b)
+    per_round = experiment.images_per_round(train_a, train_b)
     rounds = -(-steps * batch // per_round)
 
     def shuffled(name: str, images: int) -> np.ndarray:
@@ -194,6 +194,20 @@ def _indices(
 def _domain(
     experiment: Experiment, seed: int, domain: str, index: np.ndarray, images: int
 ) -> DomainPlan:
+    action, slot, drawn = _pool(experiment, seed, domain, index.shape)
+    return DomainPlan(
+        **vars(image_plan(experiment, seed, domain, index, images)),
+        pool_action=action,
+        pool_slot=slot,
+        pool_drawn=drawn,
+        mix=stream(seed, f"mix_{domain}").random(index.shape),
+    )
+
+
+def image_plan(
+    experiment: AnyExperiment, seed: int, domain: str, index: np.ndarray, images: int
+) -> ImagePlan:
+    """How the images `index` (steps, batch) are cut out of those of a train split, `images`."""
     data = experiment.data
     frozen = data.augment == "frozen"
     shape = (images,) if frozen else index.shape
@@ -201,17 +215,8 @@ def _domain(
     offset = stream(seed, f"crop_{domain}").random((*shape, 2))
     if frozen:
         flip, offset = flip[index], offset[index]
-    action, slot, drawn = _pool(experiment, seed, domain, index.shape)
-    return DomainPlan(
-        index=index,
-        offset=offset,
-        flip=flip if data.flip else np.zeros_like(flip),
-        pool_action=action,
-        pool_slot=slot,
-        pool_drawn=drawn,
-        mix=stream(seed, f"mix_{domain}").random(index.shape),
-        crop_size=data.crop(domain),
-    )
+    flip = flip if data.flip else np.zeros_like(flip)
+    return ImagePlan(index, offset, flip, data.crop(domain))
 
 
 def _pool(

@@ -6,7 +6,12 @@ from collections.abc import Iterable
 
 from backends.cost import Cost, NetworkCost, network_cost, phase_costs
 from backends.interface import Runtime
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import (
+    AnyExperiment,
+    Experiment,
+    GanExperiment,
+    load_experiment,
+)
 from harness.data.catalogue import BuiltIn, find_entry
 from harness.plan.plan import total_steps
 from harness.system.errors import UserError
@@ -37,8 +42,11 @@ def step_costs(experiment: Experiment) -> dict[str, Cost]:
     )
 
 
-def step_flops(experiment: Experiment) -> int:
-    """Floating-point operations of one step of all four networks, convolutions only."""
+def step_flops(experiment: AnyExperiment) -> int:
+    """Floating-point operations of one step of all networks: convolutions and matrix products."""
+    if isinstance(experiment, GanExperiment):
+        return experiment.networks().step_flops(experiment.training.batch_size)
+    assert isinstance(experiment, Experiment)
     return sum(cost.flops for cost in step_costs(experiment).values())
 
 

@@ -23,7 +23,8 @@ import numpy as np
 import backends
 from backends.architecture import GeneratorSpec
 from backends.exporting import exporter
-from backends.interface import Backend, State
+from backends.gan import GanBackend
+from backends.interface import Backend, Common, State
 from harness.processes import wire
 from harness.processes.child import Parent, run
 
@@ -33,7 +34,12 @@ FUNCTIONS = {
     "export_onnx": ("harness.processes.backend_process", "export_onnx"),
 }
 # What a backend offers. All else, such as attributes, is not called from outside.
-METHODS = frozenset(name for name in vars(Backend) if not name.startswith("_"))
+METHODS = frozenset(
+    name
+    for protocol in (Common, Backend, GanBackend)
+    for name in vars(protocol)
+    if not name.startswith("_")
+)
 
 
 def export_onnx(name: str, spec: GeneratorSpec, weights: State) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import backends
-from backends.interface import Backend, Runtime
-from backends.model import Model
-from backends.objective import Objective
+from backends.interface import Runtime
 from harness.system.errors import UserError
 
 
-def load_here(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
+def load_here(name: str, model: Any, objective: Any, runtime: Runtime) -> Any:
     """As `backends.load`. Raises UserError where the device cannot do what `runtime` asks for."""
     try:
         return backends.load(name, model, objective, runtime)

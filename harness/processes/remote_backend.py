@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import atexit
 from functools import cache
-from typing import Any, cast
+from typing import Any, overload
 
 import backends
+from backends.gan import GanBackend, GanModel, GanObjective
 from backends.interface import Backend, Runtime
 from backends.model import Model
 from backends.objective import Objective
 from harness.processes import wire
+from harness.processes.backend_process import METHODS
 from harness.processes.process import FRAMEWORK_SECONDS, Child
 from harness.system import interpreters
 from harness.system.errors import UserError
@@ -56,16 +58,14 @@ class Process(Child):
 class RemoteBackend:
     """See backends.interface.Backend; every method is called in `process`."""
 
-    def __init__(
-        self, process: Process, name: str, model: Model, objective: Objective, runtime: Runtime
-    ):
+    def __init__(self, process: Process, name: str, model: Any, objective: Any, runtime: Runtime):
         self.model, self.objective, self.runtime = model, objective, runtime
         self._process = process
         self._number: int = process.ask("load", name, model, objective, runtime)
 
     def __getattr__(self, method: str) -> Any:
         """Called for whatever is not here: the methods of the interface."""
-        if method.startswith("_") or method not in vars(Backend):
+        if method not in METHODS:
             raise AttributeError(method)
 
         def call(*arguments: object, **named: object) -> Any:
@@ -79,7 +79,13 @@ class RemoteBackend:
             self._process.forgotten.append(self._number)
 
 
-def load_anywhere(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend:
+@overload
+def load_anywhere(name: str, model: Model, objective: Objective, runtime: Runtime) -> Backend: ...
+@overload
+def load_anywhere(
+    name: str, model: GanModel, objective: GanObjective, runtime: Runtime
+) -> GanBackend: ...
+def load_anywhere(name: str, model: Any, objective: Any, runtime: Runtime) -> Any:
     """`backends.load`, here where backend `name` runs in this Python, else in a process of its own.
 
     Backends of one name share that process, as they would share this one.
@@ -89,10 +95,8 @@ def load_anywhere(name: str, model: Model, objective: Objective, runtime: Runtim
     return load_in(process_of(name), name, model, objective, runtime)
 
 
-def load_in(
-    process: Process, name: str, model: Model, objective: Objective, runtime: Runtime
-) -> Backend:
-    return cast(Backend, RemoteBackend(process, name, model, objective, runtime))
+def load_in(process: Process, name: str, model: Any, objective: Any, runtime: Runtime) -> Any:
+    return RemoteBackend(process, name, model, objective, runtime)
 
 
 def run_with(name: str, function: str, *arguments: object) -> Any:

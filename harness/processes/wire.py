@@ -13,6 +13,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetSpec
+from backends.gan import GanBatch, GanModel, GanObjective
 from backends.interface import Batch, PeakMemory, Peaks, PoolDecision, Runtime
 from backends.model import Model
 from backends.objective import Objective
@@ -20,8 +21,8 @@ from backends.objective import Objective
 TYPES: dict[str, Any] = {
     type_.__name__: type_
     for type_ in (
-        Batch, DiscriminatorSpec, Model, NormSpec, Objective, PeakMemory, Peaks, PoolDecision,
-        ResNetSpec, Runtime, UNetSpec,
+        Batch, DiscriminatorSpec, GanBatch, GanModel, GanObjective, Model, NormSpec, Objective,
+        PeakMemory, Peaks, PoolDecision, ResNetSpec, Runtime, UNetSpec,
     )
 }  # fmt: skip
 

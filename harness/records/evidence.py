@@ -22,11 +22,14 @@ class RowShape(Shape):
 
 
 class ScaleShape(Shape):
-    filters: Whole
-    discriminator_filters: Whole
     crop_size: list[Whole]
-    pool_size: Whole
     batch_size: Whole
+    # Of a CycleGAN, and of a GAN.
+    filters: Whole | None = None
+    discriminator_filters: Whole | None = None
+    pool_size: Whole | None = None
+    hidden: list[Whole] | None = None
+    discriminator_hidden: list[Whole] | None = None
 
 
 class ClimbShape(Shape):

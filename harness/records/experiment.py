@@ -52,6 +52,16 @@ class ExperimentFolder:
     asked: SeedRecord = field(default_factory=lambda: SeedRecord(None, {}))  # how seeds came to be
 
     @property
+    def directions(self) -> tuple[str, ...]:
+        """Those that its models make images in: both, unless the configuration has others."""
+        return tuple(self.configuration.get("directions") or DIRECTIONS)
+
+    @property
+    def kind(self) -> str:
+        """Of its model."""
+        return str(self.configuration.get("kind", "cyclegan"))
+
+    @property
     def present(self) -> tuple[str, ...]:
         """Backends with a complete run, in order."""
         return tuple(name for name in self.backends if any(r.backend == name for r in self.runs))

@@ -90,8 +90,12 @@ class RunRecord:
 
     @cached_property
     def losses(self) -> pd.DataFrame:
-        """A row a step: every term as its mean over elements, and patch accuracies."""
-        return self._table("losses.csv", LOSS_COLUMNS)
+        """A row a step: every term as its mean over elements, and accuracies."""
+        table = read_table(self.folder / "losses.csv")
+        # Of the kinds of model the one that has most of them.
+        needed = max(LOSS_COLUMNS, key=lambda columns: len({*columns} & {*table.columns}))
+        check_columns(self.folder / "losses.csv", table, needed, (), self._advice)
+        return table
 
     @cached_property
     def blocks(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
+from backends.gan import RECORDED as GAN_RECORDED
 from backends.objective import ACCURACIES, LOSS_TERMS
 from harness.system.errors import UserError
 from harness.system.untrusted import LONGEST, shown
@@ -24,7 +25,8 @@ Text = Annotated[str, Field(max_length=1000)]  # which is drawn
 Pixels = Annotated[int, Field(strict=True, ge=1, le=2**15)]
 Channels = Literal[1, 3]
 
-LOSS_COLUMNS = (*LOSS_TERMS, *ACCURACIES)
+# By kind of model: of a CycleGAN, of a GAN.
+LOSS_COLUMNS = ((*LOSS_TERMS, *ACCURACIES), GAN_RECORDED)
 BLOCK_COLUMNS = ("start_step", "steps", "warmup", "train_seconds")
 BLOCK_COUNTS = BLOCK_COLUMNS[:3]
 
@@ -128,6 +130,7 @@ class ConfigurationShape(Shape):
     evaluation: EvaluationShape | None = None
     backends: list[str] | None = None
     titles: dict[str, Text | None] | None = None
+    directions: list[Literal["ab", "ba"]] | None = None
 
 
 class HeadShape(Shape):
@@ -215,12 +218,31 @@ class ScoresShape(Shape):
     differences: list[DifferenceShape] = Field(default=[])
 
 
+class SharesShape(Shape):
+    """Of the classes that a judge reads in a run's samples."""
+
+    backend: str
+    shares: list[Number]
+
+
+class ClassesShape(Shape):
+    real: list[Number] = Field(default=[])
+    samples: list[SharesShape] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _of_the_same_classes(self) -> ClassesShape:
+        if any(len(each.shares) != len(self.real) for each in self.samples):
+            raise ValueError("samples: not a share for each class")
+        return self
+
+
 class MetricsShape(ScoresShape):
     """metrics.json"""
 
     last_step: ScoresShape = ScoresShape()
     references: list[ReferenceShape] = Field([])
     discriminators: list[JudgementShape] = Field([])
+    classes: ClassesShape = ClassesShape()
 
 
 class MergedSourceShape(Shape):

@@ -8,14 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import backends
-from harness.config.experiment import check_backends, load_experiment
+from harness.config.experiment import check_backends, load_any
 from harness.config.presets import DEFAULT
 from harness.data import Images
 from harness.launch.launch import HERE, LaunchRequest, train_seeds
-from harness.metrics.evaluate import Known, evaluate
+from harness.metrics.any_model import evaluate_any
+from harness.metrics.evaluate import Known
 from harness.metrics.extractors import EFFICIENTNET
 from harness.metrics.weights import try_once
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
+from harness.records.experiment import load
 from harness.records.run import find_runs
 from harness.records.seeds import compared_seeds, record_look
 from harness.report.comparison import write_report
@@ -54,7 +56,7 @@ def compare(request: ComparisonRequest, display: Display, launch: LaunchRequest 
     check_backends(list(request.backends))
     machine = find_machine(request.device)
     preset = request.preset or DEFAULT
-    experiment = load_experiment(request.dataset, preset, list(request.overrides))
+    experiment = load_any(request.dataset, preset, list(request.overrides))
     check_precision(experiment, machine)
     if request.automatic:
         check_automatic(experiment, request.backends)
@@ -149,9 +151,10 @@ def score(folder: Path, display: Display, known: Known | None = None) -> Path:
 
     `known`: see `evaluate`. That the scores were looked at is written down.
     """
-    try_once(display.say, display.stage)
-    display.say("Scoring translations")
-    evaluate(folder, display.stage, known)
+    if load(folder, scored=False).kind == "cyclegan":  # samples have no FID
+        try_once(display.say, display.stage)
+    display.say("Scoring")
+    evaluate_any(folder, display.stage, known)
     for part in (FEATURES, "scores"):  # what is cached has no bar
         display.expect(part, 0.0)
     for device, seeds in compared_seeds(find_runs(folder)).items():

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import backends
-from backends.objective import LOSS_TERMS
 from harness.data import Images
 from harness.plan.plan import total_steps
 from harness.records.evidence import COURSE, courses
@@ -81,7 +80,8 @@ def write_course(
     weights = {
         name: sample.weights(read_arrays(run.course_file(steps))) for name, run in runs.items()
     }
-    losses = {name: _losses(run, steps) for name, run in runs.items()}
+    terms = bench.experiment.loss().terms
+    losses = {name: _losses(run, steps, terms) for name, run in runs.items()}
     first = names[0]
     job = Job(
         backend=first,
@@ -99,7 +99,7 @@ def write_course(
         seconds = _train_twin(job, steps, display)
         twin = RunRecord(Path(job.folder))
         twin_weights = sample.weights(read_arrays(twin.course_file(steps)))
-        twin_losses = _losses(twin, steps)
+        twin_losses = _losses(twin, steps, terms)
     finally:
         shutil.rmtree(bench.folder / TWIN_FOLDER, ignore_errors=True)
     pairs = [
@@ -147,9 +147,9 @@ def _train_twin(job: Job, steps: int, display: Display) -> float:
     return time.monotonic() - began
 
 
-def _losses(run: RunRecord, steps: int) -> Any:
+def _losses(run: RunRecord, steps: int, terms: Sequence[str]) -> Any:
     """float64 (steps, terms)."""
-    return run.losses.loc[: steps - 1, list(LOSS_TERMS)].to_numpy("float64")
+    return run.losses.loc[: steps - 1, list(terms)].to_numpy("float64")
 
 
 def _apart(one: Any, other: Any) -> Sequence[float | None]:

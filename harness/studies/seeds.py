@@ -6,11 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment
 from harness.config.metric_table import BY_NAME
 from harness.data import Images
 from harness.launch.launch import HERE, LaunchRequest, at_once, train_seeds
-from harness.metrics.evaluate import Known, evaluate
+from harness.metrics.any_model import evaluate_any
+from harness.metrics.evaluate import Known
 from harness.metrics.weights import find_weights, try_once
 from harness.records.experiment import load
 from harness.records.run import find_runs
@@ -27,7 +28,7 @@ from harness.training.jobs import Afterwards, ComparisonRequest, PreparedExperim
 from harness.training.pace import Estimate
 
 
-def check_automatic(experiment: Experiment, backends: Sequence[str]) -> None:
+def check_automatic(experiment: AnyExperiment, backends: Sequence[str]) -> None:
     """Raises UserError where no seed could decide anything. Looks at nothing but its arguments."""
     if len(backends) < 2:
         raise UserError("--seeds auto: it compares two backends; name them, or list seeds as 0,1,2")
@@ -114,7 +115,7 @@ def _look(
     bench: PreparedExperiment, device: str, maximum: int, display: Display, known: Known
 ) -> tuple[bool, float]:
     """Whether it is decided, and the seconds of a seed; the look is written down."""
-    evaluate(bench.folder, display.stage, known)
+    evaluate_any(bench.folder, display.stage, known)
     record_look(bench.folder, device, compared_seeds(find_runs(bench.folder))[device])
     experiment = load(bench.folder)
     rows = [row for row in primary_rows(metric_rows(experiment)) if row.device == device]

@@ -16,10 +16,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import backends
-from backends.interface import Direction, State, check_state, state_shapes
+from backends.interface import Direction, State, check_state
 from backends.model import Model
 from backends.objective import Objective
-from harness.config.experiment import Experiment, one_line, recorded_settings
+from harness.config.experiment import (
+    Experiment,
+    class_of,
+    experiment_of,
+    one_line,
+    recorded_settings,
+)
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import Text, check_shape
 from harness.system.errors import UserError
@@ -115,7 +121,7 @@ class TrainedModel:
         objective = replace(self.configuration.loss(), pool_size=0, average=0.0)
         state = {
             name: np.zeros(shape, np.int64 if name == "step" else np.float32)
-            for name, shape in state_shapes(model, objective).items()
+            for name, shape in model.state_shapes(objective).items()
         }
         networks = {*model.parameter_shapes(), *model.statistic_shapes()}
         state |= {name: self.scored(name) for name in self.state if name in networks}
@@ -213,10 +219,16 @@ def _trained(path: Path, document: Mapping[str, Any], folder: Path, name: str) -
     description = ModelDescription.model_validate(document)
     try:
         settings = recorded_settings(description.model_dump())
-        configuration = Experiment.model_validate(settings)
+        configuration = experiment_of(settings)
+        if not isinstance(configuration, Experiment):
+            raise UserError(
+                f"{path}: its model is no CycleGAN and translates nothing; what it makes is in"
+                " report.html and in evaluations/ of its runs"
+            )
     except ValidationError as error:
         raise UserError(
-            f"{path}: {one_line(error, Experiment)}; use the version of cyclebench that wrote it"
+            f"{path}: {one_line(error, class_of(settings))}; use the version of cyclebench that"
+            " wrote it"
         ) from None
     file = folder / "state.safetensors"
     state = read_arrays(file)
@@ -245,7 +257,7 @@ def _check(state: State, configuration: Experiment) -> None:
     ]
     if not generators:
         raise ValueError("holds no generator: no array g_ab/... or g_ba/...")
-    full = state_shapes(model, configuration.loss())
+    full = model.state_shapes(configuration.loss())
     needed = {name: full[name] for name in state if name in full}
     for shapes in generators:
         needed |= shapes

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from backends.objective import RECORDED
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
 
@@ -21,8 +20,9 @@ RECORDS = ("losses", "blocks", "clocks")
 class Checkpoint:
     """A run after some of its steps.
 
-    `losses` (steps, len(RECORDED)); `blocks` (blocks, columns of blocks.csv); `clocks` as
-    `Clocks.array` has them. `state`: of the backend, by canonical name; its `step` is the run's.
+    `losses` (steps, columns of `objective.recorded`); `blocks` (blocks, columns of blocks.csv);
+    `clocks` as `Clocks.array` has them. `state`: of the backend, by canonical name; its `step` is
+    the run's.
     """
 
     state: Mapping[str, np.ndarray]
@@ -73,8 +73,8 @@ class Checkpoints:
             raise UserError(f"{damage}; to train this run anew, remove {self.folder}")
         return None
 
-    def losses(self) -> np.ndarray:
-        """Of the newest that is whole, without reading the state: (steps, len(RECORDED)).
+    def losses(self, columns: int) -> np.ndarray:
+        """Of the newest that is whole, without reading the state: (steps, columns).
 
         No steps where there is none: to say so is up to who goes on from it.
         """
@@ -83,9 +83,9 @@ class Checkpoints:
                 losses = read_arrays(file, "record/losses").get("record/losses")
             except UserError:
                 continue
-            if losses is not None and losses.ndim == 2 and losses.shape[1] == len(RECORDED):
+            if losses is not None and losses.ndim == 2 and losses.shape[1] == columns:
                 return losses
-        return np.empty((0, len(RECORDED)))
+        return np.empty((0, columns))
 
     def remove(self) -> None:
         for file in self.files:
@@ -96,7 +96,7 @@ def _checkpoint(file: Path, arrays: dict[str, np.ndarray]) -> Checkpoint:
     try:
         records = {name: arrays.pop(f"record/{name}") for name in RECORDS}
         checkpoint = Checkpoint(arrays, **records)
-        if checkpoint.losses.shape != (checkpoint.step, len(RECORDED)):
+        if checkpoint.losses.ndim != 2 or len(checkpoint.losses) != checkpoint.step:
             raise ValueError(f"losses {checkpoint.losses.shape} at step {checkpoint.step}")
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{file}: not a checkpoint of a run ({error}); remove it") from None

@@ -11,7 +11,7 @@ import numpy as np
 
 import backends
 from harness.config.differences import differences
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment
 from harness.data import Fit, Images, Prepared, load_images, prepare
 from harness.data.labels import read_labels
 from harness.data.resize import small_grey_images
@@ -43,7 +43,7 @@ LABELS = {
 }
 
 
-def prepare_data(experiment: Experiment, data_dir: Path | None, display: Display) -> Prepared:
+def prepare_data(experiment: AnyExperiment, data_dir: Path | None, display: Display) -> Prepared:
     """The images an experiment asks for, found, drawn or fetched. Raises UserError."""
     data = experiment.data
     return prepare(
@@ -57,7 +57,7 @@ def prepare_data(experiment: Experiment, data_dir: Path | None, display: Display
     )
 
 
-def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared) -> Path:
+def experiment_folder(results: Path, experiment: AnyExperiment, prepared: Prepared) -> Path:
     """Named after all that decides the numbers: configuration, data, code, packages."""
     packages = provenance.in_one_line(provenance.deciding_packages())
     digest = experiment.digest(
@@ -67,7 +67,7 @@ def experiment_folder(results: Path, experiment: Experiment, prepared: Prepared)
 
 
 def decoded_images(
-    prepared: Prepared, experiment: Experiment, display: Display
+    prepared: Prepared, experiment: AnyExperiment, display: Display
 ) -> dict[str, Images]:
     """Training images at the loading size, and `evaluation_images`.
 
@@ -82,7 +82,7 @@ def decoded_images(
 
 
 def evaluation_images(
-    prepared: Prepared, experiment: Experiment, display: Display
+    prepared: Prepared, experiment: AnyExperiment, display: Display
 ) -> dict[str, Images]:
     """Test, floor and true-pair images at the crop size.
 
@@ -112,7 +112,7 @@ def evaluation_images(
 
 def _decode(
     prepared: Prepared,
-    experiment: Experiment,
+    experiment: AnyExperiment,
     display: Display,
     split: str,
     training: bool = False,
@@ -133,7 +133,7 @@ def _decode(
 
 
 def _labelled(
-    prepared: Prepared, experiment: Experiment, train: dict[str, np.ndarray]
+    prepared: Prepared, experiment: AnyExperiment, train: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Of a labelled data set: labels of the test images, and what judges are trained on."""
     labels = read_labels(prepared.manifest)
@@ -164,7 +164,7 @@ def _check_same(file: Path, document: Mapping[str, Any]) -> None:
 
 def write_experiment(
     folder: Path,
-    experiment: Experiment,
+    experiment: AnyExperiment,
     prepared: Prepared,
     images: Mapping[str, Images],
 ) -> None:
@@ -172,13 +172,12 @@ def write_experiment(
 
     Raises UserError where it has runs of another configuration, or of other images.
     """
-    title_a, title_b = prepared.located.titles
     configuration: dict[str, Any] = {
         **experiment.model_dump(exclude={"dataset", "preset"}),
         # The order of every difference and ratio: one for the folder, whatever was asked for today;
         # other backends come after these.
         "backends": list(backends.USUAL),
-        "titles": {"a": title_a, "b": title_b},
+        **experiment.for_reports(prepared.located.titles),
     }
     digest = folder.name.rpartition("-")[2]
     head = {
@@ -207,7 +206,7 @@ def write_experiment(
 
 
 def arrays_of(
-    images: Mapping[str, Images], experiment: Experiment, names: Mapping[str, str] = REFERENCES
+    images: Mapping[str, Images], experiment: AnyExperiment, names: Mapping[str, str] = REFERENCES
 ) -> dict[str, np.ndarray]:
     """By the names of a file, those that there are; of test images those that are scored."""
     arrays = {name: np.asarray(images[key]) for name, key in names.items() if key in images}

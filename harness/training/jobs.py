@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends import USUAL
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment
 from harness.data import Images, Prepared
 from harness.data.cache import cache_folder
 from harness.plan.plan import epoch_steps, evaluation_steps, total_steps
@@ -91,7 +91,7 @@ class Sharing:
 ALONE = Sharing()
 
 
-def timed_seeds(experiment: Experiment, seeds: Sequence[int]) -> frozenset[int]:
+def timed_seeds(experiment: AnyExperiment, seeds: Sequence[int]) -> frozenset[int]:
     """Of `seeds`, those of which steps are timed: see `timing.timed_seeds`."""
     return frozenset(seeds[: experiment.timing.timed_seeds])
 
@@ -100,12 +100,12 @@ def timed_seeds(experiment: Experiment, seeds: Sequence[int]) -> frozenset[int]:
 class PreparedExperiment:
     """One experiment with its data found, and the folder its runs go to."""
 
-    experiment: Experiment
+    experiment: AnyExperiment
     prepared: Prepared
     folder: Path
 
 
-def set_up(experiment: Experiment, prepared: Prepared, results: Path) -> PreparedExperiment:
+def set_up(experiment: AnyExperiment, prepared: Prepared, results: Path) -> PreparedExperiment:
     """Writes nothing."""
     experiment = experiment.model_copy(update={"dataset": prepared.manifest.name})
     return PreparedExperiment(
@@ -123,7 +123,7 @@ def begin(bench: PreparedExperiment, display: Display) -> dict[str, Images]:
     return images
 
 
-def check_precision(experiment: Experiment, machine: Machine) -> None:
+def check_precision(experiment: AnyExperiment, machine: Machine) -> None:
     """Raises UserError for what the device cannot do, before anything starts."""
     gpu = find_gpu() if machine.device == "cuda" else None
     if gpu is None or gpu.has_bfloat16:
@@ -203,7 +203,7 @@ def image_files(images: Mapping[str, Images]) -> dict[str, str]:
 
 def jobs_left(
     folder: Path,
-    experiment: Experiment,
+    experiment: AnyExperiment,
     images: Mapping[str, Images],
     request: ComparisonRequest,
     machine: Machine,
@@ -250,7 +250,7 @@ def jobs_left(
 
 
 def beside(
-    experiment: Experiment,
+    experiment: AnyExperiment,
     machine: Machine,
     count: int,
     sharing: Sharing = ALONE,

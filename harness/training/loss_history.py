@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from backends.objective import LOSS_TERMS, RECORDED
+from backends.gan import GanObjective
+from backends.objective import Objective
 
 
 class History:
     """Rows of losses, step by step, and what generators lost in each epoch that is whole.
 
-    `steps` of the whole run: there is room for so many. `weights` of LOSS_TERMS.
+    `steps` of the whole run: there is room for so many. `objective`: a model's.
     """
 
-    def __init__(self, steps: int, per_epoch: int, weights: Mapping[str, float]) -> None:
-        self.steps, self.per_epoch = steps, per_epoch
-        self._generators = [
-            i for i, term in enumerate(LOSS_TERMS) if not term.startswith("discriminator")
-        ]
-        self._weights = [weights[LOSS_TERMS[i]] for i in self._generators]
-        self._room = np.zeros((0, len(RECORDED)))
+    def __init__(self, steps: int, per_epoch: int, objective: Objective | GanObjective) -> None:
+        self.steps, self.per_epoch, self.columns = steps, per_epoch, len(objective.recorded)
+        weights = {
+            term: weight
+            for term, weight in objective.weights.items()
+            if not term.startswith(("discriminator", "penalty"))
+        }
+        self._generators = [objective.recorded.index(term) for term in weights]
+        self._weights = list(weights.values())
+        self._room = np.zeros((0, self.columns))
         self._taken = 0
         self.epoch_means: list[float] = []
 
     @property
     def rows(self) -> np.ndarray:
-        """(steps so far, len(RECORDED)), in the precision of what was added last."""
+        """(steps so far, columns), in the precision of what was added last."""
         return self._room[: self._taken]
 
     def add(self, new: np.ndarray) -> None:
-        """Losses of the next steps (steps, len(RECORDED))."""
+        """Losses of the next steps (steps, columns)."""
         if self._room.dtype != new.dtype or not len(self._room):
             # Memory that is not written to yet costs nothing.
-            room = np.empty((self.steps, len(RECORDED)), new.dtype)
+            room = np.empty((self.steps, self.columns), new.dtype)
             room[: self._taken] = self.rows
             self._room = room
         self._room[self._taken : self._taken + len(new)] = new

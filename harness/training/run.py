@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from backends.interface import Runtime
-from backends.objective import RECORDED
-from harness.config.experiment import Experiment
+from harness.config.experiment import experiment_of
 from harness.data.image_arrays import open_images
 from harness.plan.initial_weights import initial_state, nudged_weights
 from harness.plan.learning_rate import plateaus
-from harness.plan.plan import evaluation_steps, evenly, make_plan
+from harness.plan.plan import evaluation_steps, evenly
 from harness.plan.step_cost import step_flops
 from harness.processes.loading import load_here
 from harness.records.run import RunRecord
@@ -28,9 +27,10 @@ from harness.system.load_meter import CpuLoad, CpuReading, LoadMeter
 from harness.training.checkpoints import Checkpoint, Checkpoints
 from harness.training.clocks import Clocks
 from harness.training.job import Job
+from harness.training.kinds import kind_of
 from harness.training.loss_history import History
 from harness.training.run_environment import check_unchanged, described
-from harness.training.translations import TestImages, evaluation_arrays
+from harness.training.translations import TestImages
 
 BLOCK_COUNTS = ("start_step", "steps", "warmup", "beside")
 BLOCK_COLUMNS = (
@@ -54,14 +54,16 @@ class TrainingRun:
     def __init__(self, job: Job, clocks: Clocks, progress: Callable[[], object] = lambda: None):
         self.job, self.clocks, self.progress = job, clocks, progress
         self.record = RunRecord(Path(job.folder))
-        self.experiment = Experiment.model_validate(job.experiment)
+        self.experiment = experiment_of(job.experiment)
+        self.kind = kind_of(self.experiment)
         images = {split: open_images(Path(path)) for split, path in job.images.items()}
         self.train_a, self.train_b = images["trainA"], images["trainB"]
         self.test_a, self.test_b = (
             np.asarray(split)[evenly(len(split), self.experiment.evaluation.images)]
             for split in (images["testA"], images["testB"])
         )
-        self.plan = make_plan(self.experiment, job.seed, len(self.train_a), len(self.train_b))
+        counts = (len(self.train_a), len(self.train_b))
+        self.plan = self.kind.make_plan(self.experiment, job.seed, *counts)
         self.model, self.objective = self.experiment.networks(), self.experiment.loss()
         self.checkpoints = Checkpoints(self.record.folder)
         saved = self.checkpoints.read()
@@ -72,7 +74,7 @@ class TrainingRun:
             **self.experiment.runtime.model_dump(),
         )
         self.backend = load_here(job.backend, self.model, self.objective, runtime)
-        self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective.weights)
+        self.history = History(self.plan.steps, self.plan.steps_per_epoch, self.objective)
         self.meter, self.load = Meter(job.device), LoadMeter()
         self.blocks: list[tuple[float, ...]] = []
         self.step = 0
@@ -89,7 +91,7 @@ class TrainingRun:
 
     def _begin(self) -> None:
         self._forget_evaluations_after(-1)
-        drawn_from = self.experiment.model.initial_weights
+        drawn_from = self.experiment.initial_weights
         state = initial_state(self.model, self.objective, self.job.seed, drawn_from)
         if self.job.ulp_draw is not None:
             precision = Runtime(precision=self.experiment.runtime.precision).stored
@@ -102,6 +104,8 @@ class TrainingRun:
         try:
             if saved.step > self.plan.steps:
                 raise ValueError(f"step {saved.step} of {self.plan.steps}")
+            if saved.losses.shape[1] != len(self.objective.recorded):
+                raise ValueError(f"losses {saved.losses.shape} at step {saved.step}")
             if saved.blocks.ndim != 2 or saved.blocks.shape[1] != len(BLOCK_COLUMNS):
                 raise ValueError(f"blocks {saved.blocks.shape}")
             self.backend.load_state(saved.state)
@@ -121,8 +125,7 @@ class TrainingRun:
     def _pass_once(self) -> None:
         """As in a run that was never interrupted, training is not the process's first pass through
         the networks: PyTorch was once seen to round that one differently, cause unknown."""
-        self.backend.translate(self.test_a[:1], "ab")
-        self.backend.translate(self.test_b[:1], "ba")
+        self.kind.pass_once(self.backend, self.plan, TestImages(self.test_a[:1], self.test_b[:1]))
 
     def _forget_evaluations_after(self, step: int) -> None:
         """A killed process may have got further than its checkpoint: that training is redone."""
@@ -170,7 +173,8 @@ class TrainingRun:
         return {
             "step": self.step,
             "seconds_per_step": sum(seconds) / (self.step - start),
-            "losses": dict(zip(RECORDED, losses[-1].tolist(), strict=True)),
+            "shown": self.objective.shown,
+            "losses": dict(zip(self.objective.recorded, losses[-1].tolist(), strict=True)),
         }
 
     def _first_bad(self, start: int) -> str:
@@ -178,7 +182,8 @@ class TrainingRun:
         step, term = np.argwhere(~np.isfinite(rows[start:]))[0] + (start, 0)
         kept = [file.name for file in self.checkpoints.files]
         before = f"the state before it is in {kept[0]}" if kept else FROM_SEED
-        return f"diverged: {RECORDED[term]} is {rows[step, term]} at step {step}; {before}"
+        name = self.objective.recorded[term]
+        return f"diverged: {name} is {rows[step, term]} at step {step}; {before}"
 
     def _pause(self, until: int) -> int:
         """`until`, or a step before it: the one whose weights are kept, or the end of the epoch
@@ -227,14 +232,12 @@ class TrainingRun:
         return plateaus(self.experiment.training, self.history.epoch_means)
 
     def evaluate(self, everything: bool) -> dict[str, Any]:
-        """Translate the test images and have the discriminators score real and translated ones.
-
-        `everything`: see `evaluation_arrays`.
-        """
+        """What the networks make of the test images: see harness.training.kinds."""
         before = self.clocks.seconds()["evaluation"]
         self.clocks.switch("evaluation")
-        arrays = evaluation_arrays(
+        arrays = self.kind.evaluate(
             self.backend,
+            self.plan,
             TestImages(self.test_a, self.test_b),
             self.objective.average > 0,
             everything,
@@ -294,7 +297,7 @@ class TrainingRun:
         write_json(self.record.folder / "status.json", {**status, **progress})
 
     def _loss_table(self) -> pd.DataFrame:
-        table = pd.DataFrame(self.history.rows, columns=list(RECORDED))
+        table = pd.DataFrame(self.history.rows, columns=list(self.objective.recorded))
         table.insert(0, "step", np.arange(len(table)))
         table.insert(1, "epoch", self.plan.epoch[: len(table)])
         factors = np.array(self._plateaus())[table["epoch"]]

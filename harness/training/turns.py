@@ -254,6 +254,7 @@ def _train_block(worker: Worker, steps: int, display: Display) -> float | None:
 
 def _show(worker: Worker, event: dict[str, Any], display: Display) -> None:
     losses = event["losses"]
-    cycle = (losses["cycle_a"] + losses["cycle_b"]) / 2
-    note = f"cycle {cycle:.3f}  {1 / event['seconds_per_step']:.1f} steps/s"
+    title, terms = event["shown"]
+    mean = sum(losses[term] for term in terms) / len(terms)
+    note = f"{title} {mean:.3f}  {1 / event['seconds_per_step']:.1f} steps/s"
     display.update(worker.name, worker.step, worker.steps, note, estimated=True)

@@ -19,7 +19,7 @@ FIGURES = [
          'partial(curves, column=term.replace("cycle_a", "cycle_b"))'),
         ("titles of other terms", f"{PLOTS}:loss_figure", 'term.replace("_", " "), loc',
          'LOSS_TERMS[LOSS_TERMS.index(term) - 1].replace("_", " "), loc'),
-        ("curves of the other backend", f"{PLOTS}:_curves", "runs = experiment.of(name)",
+        ("curves of the other backend", f"{PLOTS}:runs_curves", "runs = experiment.of(name)",
          f"runs = experiment.of({OTHER})"),
         ("the highest seed for the mean", "report.figures:across", "kept.mean(axis=0), kept.min",
          "kept.max(axis=0), kept.min"),
@@ -33,7 +33,7 @@ FIGURES = [
          'units.factor(f"cycle_{s}", convention)', 'units.factor("cycle", convention)'),
         ("panels of other units", f"{PLOTS}:cycle_figure", "convention=convention)",
          'convention="mean")'),
-        ("names beside the other's colour", f"{PLOTS}:_curves", "experiment.title(name))",
+        ("names beside the other's colour", f"{PLOTS}:runs_curves", "experiment.title(name))",
          f"experiment.title({OTHER}))"),
     ),
     *defects(

@@ -87,7 +87,7 @@ RECORDS = [
         "training",
         training.losses,
         ("losses under other names", f"{RUN}._loss_table",
-         "columns=list(RECORDED)", "columns=sorted(RECORDED)"),
+         "columns=list(self.objective.recorded)", "columns=sorted(self.objective.recorded)"),
         ("a step's losses are those of the step before", f"{RUN}._loss_table",
          "self.history.rows, columns", "np.roll(self.history.rows, 1, 0), columns"),
         ("losses of after the checkpoint are kept", f"{RUN}._resume",

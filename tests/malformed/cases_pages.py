@@ -49,7 +49,7 @@ STUDIES: tuple[tuple[str, str, Spoil, str], ...] = (
     ("study.json", "an absolute path", put("/etc", "cells", 0, "folder"), "it must be relative"),
     ("study.json", "a path by number", put(3, "cells", 0, "folder"),
      "cells.0.folder: input is not a valid path"),
-    ("study.json", "no parameters", put({}, "cells", 0, "parameters"), "parameters: none of g_ab"),
+    ("study.json", "no parameters", put({}, "cells", 0, "parameters"), "parameters: of no network"),
     ("study.json", "an axis that is none", put("model.depth", "report", "x"), "report.x: no axis"),
     ("study.json", "a baseline that is none", put("7", "report", "baseline"),
      "report.baseline: no"),

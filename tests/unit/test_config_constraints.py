@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.config.experiment import load_experiment
+from harness.config.experiment import load_any, load_experiment
 from harness.config.presets import preset_names
 from harness.system.errors import UserError
 from harness.tools.layer_table import network_rows
@@ -142,10 +142,10 @@ def test_presets_name_their_data_set_which_the_user_may_replace():
 
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_is_one_experiment_with_networks_and_an_objective(name):
-    experiment = load_experiment(None, name, [])
+    experiment = load_any(None, name, [])
     assert experiment.preset == name
-    assert all(table.parameters > 0 for table in network_rows(experiment.networks()))
-    assert set(experiment.loss().weights) >= {"cycle_a", "penalty_b"}
+    assert all(experiment.networks().parameter_shapes().values())
+    assert set(experiment.loss().weights) >= set(experiment.loss().terms)
     # What is written down is all there is: nothing is lost on the way to a worker and back.
     written = yaml.safe_load(yaml.safe_dump(experiment.model_dump(mode="json")))
     assert type(experiment).model_validate(written) == experiment

@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
 
-from backends.objective import LOSS_TERMS, RECORDED
+from backends.objective import LOSS_TERMS, RECORDED, Objective
 from harness.training.loss_history import History
 
 STEPS, PER_EPOCH = 23, 5
-WEIGHTS = {term: 1.0 + i for i, term in enumerate(LOSS_TERMS)}
+OBJECTIVE = Objective(lambda_a=3.0, lambda_b=5.0, identity=0.25)
+WEIGHTS = OBJECTIVE.weights
 LOSSES = np.random.default_rng(0).random((STEPS, len(RECORDED))).astype(np.float32)
 
 
 def history(*cuts: int) -> History:
-    made = History(STEPS, PER_EPOCH, WEIGHTS)
+    made = History(STEPS, PER_EPOCH, OBJECTIVE)
     for part in np.split(LOSSES, cuts):
         made.add(part)
     return made
@@ -31,7 +32,7 @@ def test_an_epoch_counts_when_it_is_whole_and_by_what_generators_minimise():
 
 
 def test_rows_that_were_taken_stay_what_they_were():
-    made = History(STEPS, PER_EPOCH, WEIGHTS)
+    made = History(STEPS, PER_EPOCH, OBJECTIVE)
     made.add(LOSSES[:7])
     rows = made.rows
     made.add(LOSSES[7:].astype(np.float64))

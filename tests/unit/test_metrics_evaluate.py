@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from child_stand_ins import stand_in
 
-from harness.config.metric_table import BY_NAME
+from harness.config.metric_table import BY_NAME, METRICS
 from harness.metrics import evaluate as module
 from harness.metrics import features as features_module
 from harness.metrics.evaluate import evaluate
@@ -87,7 +87,7 @@ def evaluated(tmp_path_factory):
 
 
 # Without the FID network's weights and without labels.
-MEASURED = set(BY_NAME) - {"fid", "judge_accuracy"}
+MEASURED = {metric.name for metric in METRICS} - {"fid", "judge_accuracy"}
 
 
 def silent(*progress):

@@ -258,7 +258,7 @@ def test_features_are_weighted_directions_and_a_stretched_thumbnail():
     image = np.full((28, 28), 50, np.uint8)
     image[:14] = 250
     image[14, :16] = 100
-    features = next(judge_module._features(np.stack([image, image // 10])))
+    features = next(judge_module.judge_features(np.stack([image, image // 10])))
     assert features.shape == (2, 7 * 7 * 9 + 14 * 14) and features.dtype == np.float32
     thumbnail = 9 * features[0, 7 * 7 * 9 :].reshape(14, 14)
     assert thumbnail[6] == pytest.approx([1.0] * 14) and thumbnail[8] == pytest.approx([0.0] * 14)

@@ -169,8 +169,8 @@ def test_a_run_has_diverged_if_it_failed_at_a_loss_that_is_not_finite(
 ):
     run = a_run(tmp_path / "torch-seed0", state=state)
     if loss is not None:
-        table = pd.DataFrame({name: [0.5, 0.5] for name in LOSS_COLUMNS})
-        table.loc[1, LOSS_COLUMNS[-1]] = loss
+        table = pd.DataFrame({name: [0.5, 0.5] for name in LOSS_COLUMNS[0]})
+        table.loc[1, LOSS_COLUMNS[0][-1]] = loss
         write_table(run.folder / "losses.csv", table)
     assert run.diverged is diverged
 

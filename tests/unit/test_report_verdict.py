@@ -287,5 +287,5 @@ def test_one_direction_that_differs_decides(tmp_path, labels, says, tone):
         for row, label in zip(primary_rows(findings.metrics), labels, strict=True)
     ]
     rows += [row for row in findings.metrics if row.metric.name.startswith("pair")]
-    same = answers(experiment, rows, findings.timing)[0]
+    same = answers(experiment, rows, findings.timing, findings.learnt)[0]
     assert says in same.short and same.tone == tone

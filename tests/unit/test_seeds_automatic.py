@@ -70,7 +70,7 @@ def trainings(tmp_path, monkeypatch):
             write_json(where / "metrics.json", record)
 
         monkeypatch.setattr(automatic, "train_seeds", train)
-        monkeypatch.setattr(automatic, "evaluate", evaluate)
+        monkeypatch.setattr(automatic, "evaluate_any", evaluate)
         monkeypatch.setattr(automatic, "try_once", lambda *_: None)
         with editing(folder / "experiment.json") as record:
             record["configuration"]["evaluation"]["primary"] = "kid_efflite0"

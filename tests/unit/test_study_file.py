@@ -118,8 +118,8 @@ def test_bad_files_are_refused_by_name_in_one_line(text, says):
 
 def test_shipped_studies_are_listed_and_read(tmp_path):
     assert shipped() == [
-        "domainnet", "mnist-usps-tests", "pool", "precision", "resnet-depth",
-        "tensorflow-versions", "unet-depth", "up-sampling",
+        "domainnet", "gan-mnist-losses", "mnist-usps-tests", "pool", "port-mistakes", "precision",
+        "resnet-depth", "tensorflow-versions", "unet-depth", "up-sampling",
     ]  # fmt: skip
     for name in shipped():
         assert read_study(name)[0] == name
@@ -152,7 +152,7 @@ def test_every_cell_of_a_shipped_study_is_a_valid_experiment(name):
     _, study = read_study(name)
     cells = make_cells(study, name)
     counts = {"domainnet": 6, "mnist-usps-tests": 9, "pool": 3, "precision": 2, "up-sampling": 2,
-              "tensorflow-versions": 1}  # fmt: skip
+              "tensorflow-versions": 1, "gan-mnist-losses": 3, "port-mistakes": 6}  # fmt: skip
     assert len(cells) == counts.get(name, 5)
     for cell in cells:
         assert cell.experiment.networks().parameter_shapes()

@@ -198,7 +198,7 @@ def test_failed_trainings_are_shown_and_do_not_hide_the_others(own, tmp_path):
     write_run(tmp_path / "cell-1", "cpu-example", "tf", 0, state="failed")  # all losses finite
     write_page(own)
     findings = found(own)
-    ended = answers(findings)[2]
+    ended = answers(findings)[-1]
     assert ended.short == "6 of 24 did not, 5 failed"
     assert [(s.lead, s.text) for s in ended.sentences[:3]] == [
         ("blocks 0, lambda none, TensorFlow", "seed 2: interrupted at step 100 of 200."),

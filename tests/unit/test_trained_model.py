@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from trained_run import TITLES, experiment, write_run
 
-from backends.interface import check_state, state_shapes
+from backends.interface import check_state
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, write_arrays
 from harness.tools.trained_model import read_model, write_model
@@ -43,7 +43,7 @@ def test_a_model_folder_with_one_generator_is_read_and_can_be_loaded(tmp_path):
     for name, array in whole.weights("ab").items():
         assert np.array_equal(trained.weights("ab")[name], array)
     model, objective, state = trained.loadable()
-    check_state(state, state_shapes(model, objective))
+    check_state(state, model.state_shapes(objective))
     assert np.array_equal(state["g_ab/head/kernel"], whole.state["average/g_ab/head/kernel"])
     assert not state["g_ba/head/kernel"].any()
     assert state["pool_a"].shape[0] == 0

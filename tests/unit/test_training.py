@@ -41,7 +41,9 @@ class CountingWorker(Worker):
             raise self.failures.pop(0)
         self.step = until
         losses = {"cycle_a": 0.1, "cycle_b": 0.1}
-        return {"seconds_per_step": {"one": 0.1, "two": 0.2}[self.name], "losses": losses}
+        shown = ("cycle", ("cycle_a", "cycle_b"))
+        seconds = {"one": 0.1, "two": 0.2}[self.name]
+        return {"seconds_per_step": seconds, "losses": losses, "shown": shown}
 
     def request(self, **command):
         self.log.append((self.name, command))

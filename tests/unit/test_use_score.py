@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.console import Console
 from trained_run import drawn, experiment
 
 from harness.cli import main
-from harness.config.metric_table import BY_NAME
+from harness.config.metric_table import METRICS
 from harness.metrics import evaluate as evaluating
 from harness.metrics.evaluate import evaluate
 from harness.system.errors import UserError
@@ -20,13 +21,13 @@ from harness.system.progress import Display
 from harness.tools.trained_model import read_model, write_model
 from harness.tools.translate import score as scoring
 from harness.tools.translate.generator import load_backend
-from harness.tools.translate.score import ScoreRequest, Scores, score
+from harness.tools.translate.score import ScoreRequest, Scores, differences, score
 from harness.training.experiment_folder import decoded_images, prepare_data, write_experiment
 from harness.training.translations import TestImages, evaluation_arrays
 
 DISPLAY = Display(Console(quiet=True), quiet=True)
 # Without the FID network's weights and without labels.
-MEASURED = set(BY_NAME) - {"fid", "judge_accuracy"}
+MEASURED = {metric.name for metric in METRICS} - {"fid", "judge_accuracy"}
 
 
 def few_features(sets, *_):
@@ -101,3 +102,39 @@ def test_it_is_a_table_and_a_file(run: Path, tmp_path: Path, capsys) -> None:
     assert "add --overwrite" in capsys.readouterr().err and file.read_bytes() == before
     assert main([*command, "--to", str(tmp_path / "scores.txt")]) == 2
     assert "is no .json file; give" in capsys.readouterr().err
+
+
+def test_two_models_are_compared_on_the_same_images(run: Path, tmp_path: Path, capsys) -> None:
+    other = read_model(run)
+    state = {name: np.array(array) for name, array in other.state.items()}
+    for name in ("g_ba/head/bias", "average/g_ba/head/bias"):
+        if name in state:
+            state[name] += 0.5  # brighter, one way
+    write_model(tmp_path / "other", replace(other, state=state), ["ab", "ba"])
+    both = scored(run, beside=tmp_path / "other").document
+    alone = scored(tmp_path / "other").document
+    assert both["beside"]["scores"] == alone["scores"]
+    value = {(row["metric"], row["direction"]): row["value"] for row in alone["scores"]}
+    for row, own in zip(both["differences"], both["scores"], strict=True):
+        place = (row["metric"], row["direction"])
+        assert row["value"] == pytest.approx(own["value"] - value[place], abs=1e-9)
+        if row["value"] and row["low"] is not None:
+            assert row["low"] <= row["value"] <= row["high"]
+    apart = {row["direction"] for row in both["differences"] if row["value"]}
+    assert apart == {"ab", "ba"}, "ba itself, and ab there and back"
+    assert not any(
+        row["value"]
+        for row in both["differences"]
+        if row["direction"] == "ab" and "cycle" not in row["metric"]
+    )
+    command = ["score", str(run), "--dataset", "seasons", "--device", "cpu"]
+    assert main([*command, "--beside", str(tmp_path / "other")]) == 0
+    assert " minus other" in capsys.readouterr().out
+
+
+def test_scores_of_other_images_are_not_compared(run: Path) -> None:
+    one = scored(run)
+    for key, wrong in (("size", {"a": 32, "b": 32}), ("reals", "train"), ("images_digest", "x")):
+        other = replace(one, document={**one.document, key: wrong})
+        with pytest.raises(UserError, match=r"--beside: .* score each by itself"):
+            differences(one, other)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.records.experiment import load
+from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import conventions
+from harness.report.comparison.losses import term_weights
 from harness.system.errors import UserError
 
 IMAGES = ("real_a", "real_b", "floor_a", "floor_b")
@@ -31,6 +31,9 @@ PATCHES = {
     "patches_real_b": "real_b",
     "patches_fake_b": "real_a",
 }
+# The same of samples, of which there are as many as test images of A.
+SAMPLES = {"ba": ("real_a", "real_a")}
+OF_SAMPLES = {"patches_real_a": "real_a", "patches_fake_a": "real_a"}
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -42,7 +45,7 @@ def check_records(folder: Path) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one that `make compare` wrote")
     experiment = load(folder, scored=False)
-    conventions(experiment)  # raises UserError if a setting it needs is missing
+    term_weights(experiment)  # raises UserError if a setting it needs is missing
     experiment.setting("training.batch_size")
     references = experiment.references
     if references:
@@ -58,7 +61,7 @@ def check_records(folder: Path) -> None:
             raise _unfit(run.evaluation_file(last), "is missing", run)
         # One at a time: all of a long run's do not fit in memory.
         for step in steps if references else ():
-            _check_evaluation(run, step, references)
+            _check_evaluation(experiment, run, step, references)
 
 
 def _check_references(path: Path, arrays: Arrays) -> None:
@@ -75,17 +78,21 @@ def _check_references(path: Path, arrays: Arrays) -> None:
             raise UserError(f"{path}: {name} is not an image for each of {source}; {advice}")
 
 
-def _check_evaluation(run: RunRecord, step: int, references: Arrays) -> None:
+def _check_evaluation(
+    experiment: ExperimentFolder, run: RunRecord, step: int, references: Arrays
+) -> None:
     path, arrays = run.evaluation_file(step), run.evaluation(step)
-    for name in ("ab", "ba"):
+    both_ways = len(experiment.directions) > 1
+    made, judged = (TRANSLATIONS, PATCHES) if both_ways else (SAMPLES, OF_SAMPLES)
+    for name in experiment.directions:
         if name not in arrays:
             raise _unfit(path, f"has no array {name}", run)
-    for name, (source, target) in TRANSLATIONS.items():
+    for name, (source, target) in made.items():
         wanted = (len(references[source]), *references[target].shape[1:])
         if name in arrays and not (_are_images(arrays[name]) and arrays[name].shape == wanted):
             given = f"{arrays[name].dtype} {arrays[name].shape}"
             raise _unfit(path, f"has {given} for {name}, not uint8 {wanted}", run)
-    for name, source in PATCHES.items():
+    for name, source in judged.items():
         if name not in arrays:
             continue
         scores = arrays[name]

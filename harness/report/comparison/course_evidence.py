@@ -66,11 +66,12 @@ def course_answer(experiment: ExperimentFolder, found: Sequence[Record]) -> Answ
         Sentence(f"seed {course['seed']}", _course_sentence(experiment, course)) for course in found
     ]
     text = (
-        "Compared are the kept weights of all four networks, by the Euclidean norm of the"
+        "Compared are the kept weights of all networks, by the Euclidean norm of the"
         " difference over that of the first; biases whose gradient is zero are left out. One twin"
-        " shows how large the effect of rounding is here, not how much it varies:"
-        f" make consistency DATASET={experiment.dataset} trains more."
+        " shows how large the effect of rounding is here, not how much it varies"
     )
+    more = f": make consistency DATASET={experiment.dataset} trains more"
+    text += f"{more if len(experiment.directions) > 1 else ''}."
     return Answer(QUESTION, short, tone, (*sentences, Sentence("", text)), folded=True)
 
 

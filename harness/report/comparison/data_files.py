@@ -228,12 +228,13 @@ def _shown(
         caption = f"Where the wall clock went ({here}), mean over runs."
         clocks.append((f"clocks-{device}", caption, tables.clocks(experiment, device)))
     tenth = f"mean over the last tenth of the run ({about})"
-    cycle = tables.cycle_table(experiment, findings.losses)
+    has_cycles = bool(cycle_rows(findings.losses))
+    cycle = tables.cycle_table(experiment, findings.losses) if has_cycles else None
     losses = tables.loss_table(experiment, findings.losses)
     where = tables.environment_table(experiment)
     return {
         "scores": scores,
-        "cycle": [("cycle", f"Cycle loss in four conventions, {tenth}.", cycle)],
+        "cycle": [("cycle", f"Cycle loss in four conventions, {tenth}.", cycle)] if cycle else [],
         "losses": [("losses", f"Every loss term in each convention it has, {tenth}.", losses)],
         "timing": timing,
         "clocks": clocks,

@@ -34,17 +34,18 @@ class ComparisonFindings:
 def find(experiment: ExperimentFolder) -> ComparisonFindings:
     metrics, timing = metric_rows(experiment), timing_rows(experiment)
     evidence, shown = find_evidence(experiment), galleries(experiment)
+    learnt = have_they_learnt(experiment, metrics)
     return ComparisonFindings(
         scope=scope(experiment),
         answers=(
             *evidence_answers(experiment, evidence),
-            *answers(experiment, metrics, timing),
+            *answers(experiment, metrics, timing, learnt),
         ),
         metrics=tuple(metrics),
         losses=tuple(loss_rows(experiment)),
         timing=tuple(timing),
         divergences=tuple(divergences(experiment)),
-        learnt=have_they_learnt(experiment, metrics),
+        learnt=learnt,
         pictures=picture_row(shown),
         galleries=tuple(shown),
         cases=tuple(extreme_galleries(experiment)),

@@ -22,6 +22,8 @@ SCALES = {
     "discriminator_filters": "{} in a discriminator's",
     "crop_size": "images of {} pixels",
     "pool_size": "image pools of {}",
+    "hidden": "{} units in the generator's layers",
+    "discriminator_hidden": "{} in the discriminator's",
 }
 DEVIATIONS = (
     "A deviation is the Euclidean norm of the difference divided by the norm of what is expected;"
@@ -152,7 +154,7 @@ def _reduced(climbed: Record) -> list[str]:
     return [
         f"{text.format(_size(checked[key]))} ({_size(trained[key])} in training)"
         for key, text in SCALES.items()
-        if checked[key] != trained[key]
+        if None not in (checked.get(key), trained.get(key)) and checked[key] != trained[key]
     ]
 
 

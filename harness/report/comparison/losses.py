@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
+from backends.gan import GanObjective
 from backends.objective import ACCURACIES, LOSS_TERMS, PENALTIES, Objective
 from harness.records.experiment import ExperimentFolder
 from harness.records.imported_losses import CYCLE, Imported, read_imported
@@ -85,6 +86,13 @@ def conventions(experiment: ExperimentFolder) -> Conventions:
     return Conventions({side: math.prod(experiment.image_shape(side)) for side in "ab"}, objective)
 
 
+def term_weights(experiment: ExperimentFolder) -> dict[str, float]:
+    """Of every recorded term in what its networks minimise."""
+    if experiment.kind == "gan":
+        return GanObjective().weights
+    return conventions(experiment).objective.weights
+
+
 def loss_rows(experiment: ExperimentFolder) -> list[LossRow]:
     """Each term in each convention it has, in the order of LOSS_TERMS and CONVENTIONS."""
     units = conventions(experiment)
@@ -92,14 +100,7 @@ def loss_rows(experiment: ExperimentFolder) -> list[LossRow]:
     terms = LOSS_TERMS + PENALTIES if penalised else LOSS_TERMS
     rows = []
     for term in terms:
-        finals = {}
-        for name in experiment.present:
-            tails = [
-                _column(run, term).iloc[-math.ceil(len(run.losses) / TAIL) :]
-                for run in experiment.of(name)
-                if len(run.losses)
-            ]
-            finals[name] = _mean([float(tail.mean(skipna=False)) for tail in tails])
+        finals = last_losses(experiment, term)
         for convention in CONVENTIONS:
             factor = units.factor(term, convention)
             if factor is not None:
@@ -111,9 +112,24 @@ def loss_rows(experiment: ExperimentFolder) -> list[LossRow]:
     return rows
 
 
+def last_losses(experiment: ExperimentFolder, term: str) -> dict[str, float | None]:
+    """By backend: mean over the last tenth of the run, as recorded, then over its runs."""
+    finals = {}
+    for name in experiment.present:
+        tails = [
+            _column(run, term).iloc[-math.ceil(len(run.losses) / TAIL) :]
+            for run in experiment.of(name)
+            if len(run.losses)
+        ]
+        finals[name] = _mean([float(tail.mean(skipna=False)) for tail in tails])
+    return finals
+
+
 def cycle_rows(rows: Sequence[LossRow]) -> list[LossRow]:
-    """The mean of `cycle_a` and `cycle_b`, a row a convention."""
+    """The mean of `cycle_a` and `cycle_b`, a row a convention; none of models without cycles."""
     both = {(row.term, row.convention): row.values for row in rows}
+    if ("cycle_a", "mean") not in both:
+        return []
     return [
         LossRow(
             "cycle",

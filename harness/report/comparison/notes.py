@@ -21,6 +21,14 @@ METRICS = {
     "kid_efflite0": "KID and FD measure how far the translated images are from real ones, in the "
     "features of EfficientNet-Lite0. A perfect model reaches the floor (real images compared with "
     "other real images); a model that changes nothing scores the baseline.",
+    "kid_judge": "KID measures how far samples are from real test images, in the features that "
+    "the judge sees: directions of strokes and a thumbnail. A perfect model reaches the floor "
+    "(other real images).",
+    "class_distance": "The judge is a classifier trained on the labelled training images. Classes "
+    "unlike real ones: half the sum of the absolute differences between the shares of classes that "
+    "it reads in samples and in real test images. As clear as real images: the share of samples "
+    "that it reads as surely as 95 % of real test images. Brackets of these two, with one seed, "
+    "are for other samples, not for other test images.",
     "fid": "FID is the same distance in the features of the Inception network that defines it. It "
     "cannot be compared with published values for another number of images.",
     "judge_accuracy": "The judge is a classifier trained on real images of the target domain. Its "
@@ -34,13 +42,14 @@ LAST = (
     "Every number is that of the last step. “Best” is the best of all evaluated steps; it is too "
     "optimistic, because these same test images chose it."
 )
+OF_BOTH = "Images per second count the images of both domains. "
 TIMING = (
     "Training steps are timed in blocks, and the backends run their blocks in turns; the warm-up "
     "is left out. The ratio is computed for each pair of blocks; its 95 % interval comes from the "
     "ordered ratios and is about this machine at that time. "
     "On a CPU, pairs of blocks in which other programs took more than 5 % of the CPU time (with "
     "many CPUs: a quarter of one) are left out; if fewer than six are left, there is no ratio. "
-    "Images per second count the images of both domains. "
+    f"{OF_BOTH}"
     "Energy is that of the whole device during the blocks, with idle power and other programs: "
     "from NVML for a GPU, from RAPL for a processor. Where neither can be read it is left out."
 )
@@ -94,12 +103,13 @@ def captions(experiment: ExperimentFolder) -> dict[str, str]:
             "95 % interval for other test images with the same model",
         )
     )
+    untranslated = "Dashed: untranslated images. " if len(experiment.directions) > 1 else ""
     more = len(experiment.present) > 2
     others = {name: CAPTIONS[name].format(words[more]) for name, words in OTHERS.items()}
     return {
         "cycle": f"Cycle loss, mean of both generators. {lines}",
-        "scores": f"Scores at every evaluated step. Band: {band}. Dashed: untranslated images. "
-        "Dotted: real images.",
+        "scores": f"Scores at every evaluated step. Band: {band}. {untranslated}Dotted: real "
+        "images.",
         **CAPTIONS,
         **others,
     }
@@ -159,7 +169,8 @@ def seeds_needed(rows: Sequence[MetricRow]) -> list[str]:
 
 def about_timing(experiment: ExperimentFolder) -> str:
     """How times were measured; of the default preset also what the largest would take at most."""
-    sentences = [TIMING]
+    one_way = len(experiment.directions) == 1
+    sentences = [TIMING.replace(OF_BOTH, "") if one_way else TIMING]
     comparisons = max((len(experiment.pairs(device)) for device in experiment.devices), default=1)
     if comparisons > 1:
         sentences.append(

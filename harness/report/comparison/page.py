@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 
 from harness.config.differences import own_settings
 from harness.records.experiment import ExperimentFolder
@@ -36,11 +37,22 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
     if findings.metrics:
         sections.append(_scores(experiment, findings))
     if experiment.runs:
-        sections += [_fast(experiment, findings), _why(experiment, findings)]
+        sections += [speed_section(experiment, findings), _why(experiment, findings)]
         published = published_section(experiment, findings.metrics, findings.timing)
         sections += [published] if published else []
-        sections.append(_tables(experiment, findings))
-    sections.append(_data(experiment))
+        sections.append(tables_section(experiment, findings))
+    title = f"{experiment.dataset}: {experiment.domain('a')} ⇄ {experiment.domain('b')}"
+    return whole_page(experiment, findings, title, sections)
+
+
+def whole_page(
+    experiment: ExperimentFolder,
+    findings: ComparisonFindings,
+    title: str,
+    sections: Sequence[Section],
+) -> Page:
+    """Answers, `sections`, and what every kind of model has behind them."""
+    sections = [*sections, _data(experiment)]
     if experiment.runs:
         where = Section(
             "Where each run was made", (tables.environment_table(experiment),), folded=True
@@ -65,7 +77,7 @@ def make_page(experiment: ExperimentFolder, findings: ComparisonFindings) -> Pag
     if warnings:
         below.append(Items(warnings, "These runs are not quite like for like:"))
     return Page(
-        f"{experiment.dataset}: {experiment.domain('a')} ⇄ {experiment.domain('b')}",
+        title,
         _about(experiment),
         findings.answers,
         tuple(sections),
@@ -79,7 +91,7 @@ def _about(experiment: ExperimentFolder) -> tuple[str, ...]:
     """What was compared, a phrase each."""
     titles = [experiment.title(name) for name in experiment.present]
     sizes = []
-    for side in "ab":
+    for side in sorted({direction[1] for direction in experiment.directions}):
         height, width, channels = experiment.image_shape(side)
         sizes.append(f"{height} × {width} pixels" + (" of grey" if channels == 1 else ""))  # noqa: RUF001
     parts = [f"preset {experiment.preset}", " and ".join(dict.fromkeys(sizes))]
@@ -135,7 +147,7 @@ def _scores(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
     return Section("Scores", tuple(content), anchor="scores", link="Scores")
 
 
-def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+def tables_section(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     content: list[Block] = []
     if findings.metrics:
         every = [
@@ -152,7 +164,9 @@ def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
             title = "Averaged weights and those of the last step"
             content.append(Section(title, (Note(notes.AVERAGES, "soft"), last), folded=True))
     losses = tables.loss_table(experiment, findings.losses)
-    content.append(Section("Every loss term in every convention", (losses,), folded=True))
+    conventions = len({row.convention for row in findings.losses})
+    title = f"Every loss term{' in every convention' if conventions > 1 else ''}"
+    content.append(Section(title, (losses,), folded=True))
     for device in experiment.devices:
         clocks = (
             Note(notes.captions(experiment)["clocks"], "soft"),
@@ -165,7 +179,7 @@ def _tables(experiment: ExperimentFolder, findings: ComparisonFindings) -> Secti
     return Section("Tables in full", tuple(content), anchor="tables", link="Tables")
 
 
-def _fast(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
+def speed_section(experiment: ExperimentFolder, findings: ComparisonFindings) -> Section:
     captions = notes.captions(experiment)
     content: list[Block] = [Figure("devices.png", captions["devices"])]
     for device in experiment.devices:
@@ -253,11 +267,12 @@ def _reproduce(experiment: ExperimentFolder) -> Section:
         else "The data set is drawn by the program: nothing has to be downloaded."
     )
     folder = f"results/{experiment.dataset}-{experiment.preset}-{experiment.hash}"
+    events = ", tensorboard/" if experiment.kind == "cyclegan" else ""
     after = (
         f"make verify RUN={shlex.quote(folder)} then checks the hashes of every run and trains its"
         " first steps again: on a CPU with the same versions and threads they are equal to the"
         " last bit.",
-        "Beside this page: figures/ (PNG, SVG, PDF), tables/ (CSV in full, LaTeX), tensorboard/,"
+        f"Beside this page: figures/ (PNG, SVG, PDF), tables/ (CSV in full, LaTeX){events},"
         " and summary.json and metrics.json for programs.",
     )
     return Section(

@@ -12,13 +12,13 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from backends.objective import LOSS_TERMS
 from harness.config.metric_table import BY_NAME, Metric
-from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.divergence import Divergence, divergence_figure
+from harness.report.comparison.divergence import divergence_figure
+from harness.report.comparison.findings import ComparisonFindings
 from harness.report.comparison.forest import FEW, forest_figure, forest_rows
 from harness.report.comparison.losses import conventions, curves, cycle_curves
 from harness.report.comparison.scores import (
-    MetricRow,
     ScorePoint,
     primary_rows,
     reference,
@@ -33,12 +33,11 @@ DRAWN = ("kid_efflite0", "fd_efflite0", "judge_accuracy", "pair_psnr", "checkerb
 PATCHES = [f"{target}_{side}" for side in "ab" for target in ("real", "fake")]
 
 
-def figures(
-    experiment: ExperimentFolder, metrics: Sequence[MetricRow], apart: Sequence[Divergence]
-) -> dict[str, bytes]:
+def figures(experiment: ExperimentFolder, findings: ComparisonFindings) -> dict[str, bytes]:
     """File name in figures/ -> PNG, SVG or PDF; nothing where no run is complete."""
     if not experiment.runs:
         return {}
+    metrics, apart = findings.metrics, findings.divergences
     drawn = {
         "cycle.png": cycle_figure(experiment),
         "losses.png": loss_figure(experiment),
@@ -66,7 +65,7 @@ def figures(
     return files(drawn | blocks)
 
 
-def _curves(
+def runs_curves(
     axis: Axes,
     experiment: ExperimentFolder,
     values: Callable[[Sequence[RunRecord]], np.ndarray],
@@ -88,7 +87,7 @@ def cycle_figure(experiment: ExperimentFolder) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, (convention, label) in zip(axes.flat, labels.items(), strict=True):
-            _curves(axis, experiment, partial(cycle_curves, units=units, convention=convention))
+            runs_curves(axis, experiment, partial(cycle_curves, units=units, convention=convention))
             axis.set_title(label, loc="left")
 
     return figure(1, 3, (11, 3.4), draw, "step")
@@ -99,7 +98,7 @@ def loss_figure(experiment: ExperimentFolder) -> Drawn:
 
     def draw(axes: np.ndarray) -> None:
         for axis, term in zip(axes.flat, LOSS_TERMS, strict=True):
-            _curves(axis, experiment, partial(curves, column=term))
+            runs_curves(axis, experiment, partial(curves, column=term))
             axis.set_title(term.replace("_", " "), loc="left")
 
     return figure(4, 2, (11, 10), draw, "step")
@@ -183,7 +182,7 @@ def accuracy_figure(experiment: ExperimentFolder) -> Drawn:
     def draw(axes: np.ndarray) -> None:
         for axis, column in zip(axes.flat, PATCHES, strict=True):
             target, side = column.split("_")
-            _curves(axis, experiment, partial(curves, column=f"accuracy_{column}"))
+            runs_curves(axis, experiment, partial(curves, column=f"accuracy_{column}"))
             for name in experiment.present:
                 by_step: dict[int, list[float]] = {}
                 for row in experiment.metrics.get("discriminators", []):
@@ -246,10 +245,11 @@ def score_figure(experiment: ExperimentFolder, names: Sequence[str]) -> Drawn | 
 
     def draw(axes: np.ndarray) -> None:
         for name, row in zip(scores, axes, strict=True):
-            for axis, direction in zip(row, DIRECTIONS, strict=True):
+            for axis, direction in zip(row, experiment.directions, strict=True):
                 _score_panel(axis, experiment, BY_NAME[name], direction, scores[name])
 
-    return figure(len(scores), 2, (11, 0.4 + 2.8 * len(scores)), draw, "step")
+    columns = len(experiment.directions)
+    return figure(len(scores), columns, (11, 0.4 + 2.8 * len(scores)), draw, "step")
 
 
 def _score_panel(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.config.metric_table import BY_NAME, PRIMARY, Metric
-from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
 from harness.report.comparison.judging import with_verdicts
 from harness.report.comparison.score_records import (
@@ -168,7 +168,7 @@ def metric_rows(experiment: ExperimentFolder) -> list[MetricRow]:
         for device in experiment.devices
         for metric in BY_NAME.values()
         if metric.name in recorded
-        for direction in DIRECTIONS
+        for direction in experiment.directions
         for pair in experiment.pairs(device)
     ]
     return with_verdicts(
@@ -193,7 +193,7 @@ def why_unscored(metrics: Sequence[MetricRow]) -> str:
     """Why no row of the headline has a value."""
     if any(row.images == 1 for row in metrics):
         return "a domain has one test image, and the score compares sets of two or more"
-    return "the translations have not been scored"
+    return "nothing has been scored"
 
 
 def headline_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:

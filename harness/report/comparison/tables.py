@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backends.objective import LOSS_TERMS
 from harness.config.differences import flat
 from harness.records.experiment import ExperimentFolder
 from harness.report.comparison import environment
@@ -49,7 +48,10 @@ def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], dev
         names = names_of(experiment, rows[0]) if rows and len(backends) > 1 else ""
         difference = Cell(names) if names else Cell("Difference", f"first {MINUS} second")
         header += [difference, Cell("Verdict")]
-    header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
+    header.append(Cell("Real images", "the floor"))
+    # Samples of noise were no images before.
+    translated = len(experiment.directions) > 1
+    header += [Cell("Untranslated", "the baseline")] if translated else []
     places: dict[tuple[str, str], list[MetricRow]] = {}
     for row in rows:
         places.setdefault((row.metric.name, row.direction), []).append(row)
@@ -65,7 +67,8 @@ def metric_table(experiment: ExperimentFolder, metrics: Sequence[MetricRow], dev
         else:
             span = bounds(row.difference, row.metric.digits, row.metric.scale)
             cells += [Cell(row.text(row.difference.value), span), _verdict_cell(row)]
-        cells += [Cell(row.text(row.floor)), Cell(row.text(row.identity_baseline))]
+        cells.append(Cell(row.text(row.floor)))
+        cells += [Cell(row.text(row.identity_baseline))] if translated else []
         body.append(tuple(cells))
     return Table(tuple(header), tuple(body), experiment.device_title(device))
 
@@ -184,14 +187,15 @@ def cycle_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Tabl
 def loss_table(experiment: ExperimentFolder, losses: Sequence[LossRow]) -> Table:
     """Every term and convention of summary.json, a row a term and backend."""
     recorded = {(row.term, row.convention): row.values for row in losses}
-    header = (Cell("Term"), Cell("Backend"), *map(Cell, CONVENTIONS))
+    shown = [c for c in CONVENTIONS if any(row.convention == c for row in losses)]
+    header = (Cell("Term"), Cell("Backend"), *map(Cell, shown))
     body = [
         (
             Cell(term.replace("_", " ")),
             Cell(experiment.title(name), swatch=colour(experiment, name)),
-            *(Cell(significant(recorded.get((term, c), {}).get(name), 4)) for c in CONVENTIONS),
+            *(Cell(significant(recorded.get((term, c), {}).get(name), 4)) for c in shown),
         )
-        for term in LOSS_TERMS
+        for term in dict.fromkeys(row.term for row in losses)
         for name in experiment.present
     ]
     return Table(header, tuple(body))

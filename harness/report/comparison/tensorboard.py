@@ -73,7 +73,7 @@ def _losses(experiment: ExperimentFolder, run: RunRecord) -> Iterator[Entry]:
     if (run.folder / "losses.csv").exists():
         table = run.losses
     else:
-        table = pd.DataFrame(Checkpoints(run.folder).losses(), columns=list(RECORDED))
+        table = pd.DataFrame(Checkpoints(run.folder).losses(len(RECORDED)), columns=list(RECORDED))
         table["step"] = np.arange(len(table))
     steps, units = table["step"].to_numpy(), conventions(experiment)
     penalised = units.objective.adversarial == "wasserstein_gp"

@@ -86,7 +86,8 @@ def paired_times(
 
 def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
     """By device, pair of backends and quantity; energy only where a backend's could be read."""
-    batch = experiment.setting("training.batch_size")
+    # Of every domain that the models make images of.
+    images = len(experiment.directions) * experiment.setting("training.batch_size")
     quantities: dict[str, Callable[[Sequence[RunRecord], bool], float | None]] = {
         "step_ms_median": lambda runs, clean: _scaled(
             block_times(runs, clean=clean).median(), 1000
@@ -94,7 +95,7 @@ def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
         "step_ms_p95": lambda runs, clean: _scaled(
             float(block_times(runs, clean=clean).quantile(0.95)), 1000
         ),
-        "images_per_second": lambda runs, clean: _scaled(_steps_per_second(runs, clean), 2 * batch),
+        "images_per_second": lambda runs, clean: _scaled(_steps_per_second(runs, clean), images),
         "warmup_seconds": lambda runs, _: _clock(runs, "warmup"),
         "peak_memory_bytes": lambda runs, _: max(
             (b for run in runs if (b := run.resources["peak_memory"]["bytes"]) is not None),
@@ -102,7 +103,7 @@ def timing_rows(experiment: ExperimentFolder) -> list[TimingRow]:
         ),
         "flops_per_second": flops_per_second,
         "joules_per_image": lambda runs, clean: _scaled(
-            block_times(runs, "joules", clean).median(), 1 / (2 * batch)
+            block_times(runs, "joules", clean).median(), 1 / images
         ),
     }
     rows = []

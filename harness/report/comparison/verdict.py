@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.records.experiment import DIRECTIONS, ExperimentFolder
+from harness.records.experiment import ExperimentFolder
 from harness.records.seeds import compared_seeds
-from harness.report.comparison.baseline_check import have_they_learnt, place, scores_in_words
+from harness.report.comparison.baseline_check import place, scores_in_words
 from harness.report.comparison.outcomes import (
     OPEN,
     are_ratios,
@@ -99,10 +99,14 @@ def _corrections(experiment: ExperimentFolder) -> list[str]:
 
 
 def answers(
-    experiment: ExperimentFolder, metrics: Sequence[MetricRow], timing: Sequence[TimingRow]
+    experiment: ExperimentFolder,
+    metrics: Sequence[MetricRow],
+    timing: Sequence[TimingRow],
+    learnt: Answer,
 ) -> list[Answer]:
+    """`learnt`: whether anything was, which is said below the first."""
     return [
-        _same(experiment, metrics, have_they_learnt(experiment, metrics)),
+        _same(experiment, metrics, learnt),
         speed_answer(experiment, timing),
     ]
 
@@ -186,7 +190,7 @@ def _numbers(experiment: ExperimentFolder, rows: Sequence[MetricRow]) -> str:
     at_most = ""
     if len(by_pair(rows)) > 1:
         return numbers_of_each(experiment, rows)
-    if len(rows) > len(DIRECTIONS):
+    if len(rows) > len(experiment.directions):
         rows, at_most = [max(rows, key=log_ratio if ratios else size)], "at most "
 
     def number(row: MetricRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from harness.config.experiment import GanExperiment
 from harness.metrics.weights import find_weights
 from harness.studies.estimate.predict import Extraction, Scoring, shared_seconds
 from harness.studies.estimate.scoring import REPORT_SECONDS
@@ -13,10 +14,15 @@ from harness.studies.estimate.work import Work
 # statistics of one translated image of 64 pixels with 120 in each domain. On other machines up to
 # twice or half as long, which the forecast's range allows for.
 FEATURE, INCEPTION, START, STATISTICS = 0.02, 0.1, 4.0, 0.003
+# To train a judge, and to read an image.
+JUDGING, READ = 15.0, 0.003
 
 
 def typical_seconds(work: Work) -> dict[str, float]:
     """`features`, `scores` and `report`, as `make estimate` has them, from typical paces."""
+    if isinstance(work.experiment, GanExperiment):
+        images = work.runs * (work.evaluations + 2) * work.tested[0]
+        return {"features": 0.0, "scores": JUDGING + READ * images, "report": REPORT_SECONDS}
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.config.experiment import Experiment
 from harness.data.catalogue import BuiltIn, Pair, find_entry
@@ -66,7 +67,7 @@ class Counts:
 class Work:
     """Every backend trains `experiment` once for each of `seeds`, all of them on one machine."""
 
-    experiment: Experiment
+    experiment: Any
     counts: Counts
     backends: tuple[str, ...]
     seeds: int = 1

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.records.experiment import DIRECTIONS
+from harness.report.comparison.scores import MetricRow
 from harness.report.formatting import listed, plural
 from harness.report.page import Answer, Sentence
 from harness.statistics.intervals import MINIMUM_SEEDS
+from harness.studies.grid.between import between_answer
 from harness.studies.grid.findings import ALPHA, GridFindings, Judged, ends
 from harness.studies.study import open_answer
 
 
 def answers(findings: GridFindings) -> list[Answer]:
-    return [_same(findings), _learnt(findings), _ended(findings)]
+    return [
+        _same(findings),
+        *between_answer(findings),
+        _learnt(findings),
+        _ended(findings),
+    ]
 
 
 def _same(findings: GridFindings) -> Answer:
@@ -93,11 +99,11 @@ def _learnt(findings: GridFindings) -> Answer:
         for cell in findings.cells:
             for name in findings.study.backends:
                 better = [
-                    score.better_than(row.identity_baseline, metric.better)
-                    for direction in DIRECTIONS
+                    score.better_than(level, metric.better)
+                    for direction in findings.directions
                     for row in cell.of_metric(metric.name, direction)[:1]
                     if (score := cell.score(metric.name, direction, name))
-                    and row.identity_baseline is not None
+                    and (level := _baseline(row)) is not None
                     and score.interval.value is not None
                 ]
                 total += len(better)
@@ -105,8 +111,11 @@ def _learnt(findings: GridFindings) -> Answer:
                 if better and all(better):
                     where.append(f"{cell.name} ({findings.titles[name]})")
         if total:
-            both = f" Both ways: {listed(where)}." if where else " Nowhere both ways."
-            text = f"better than the untranslated images in {beats} of {total} translations.{both}"
+            ways = " both ways" if len(findings.directions) > 1 else ""
+            everywhere = (
+                f" Certainly{ways}: {listed(where)}." if where else f" Nowhere certainly{ways}."
+            )
+            text = f"better than {_BASELINE[bool(ways)]} in {beats} of {total} scores.{everywhere}"
             sentences.append(Sentence(metric.title, text))
             results.append((beats, total))
     if not results:
@@ -119,6 +128,17 @@ def _learnt(findings: GridFindings) -> Answer:
     else:
         short, tone = "Some", "open"
     return Answer(question, short, tone, tuple(sentences))
+
+
+def _baseline(row: MetricRow) -> float | None:
+    """Of untranslated images; of samples, which were none before, of the mean image."""
+    if row.identity_baseline is not None:
+        return row.identity_baseline
+    return row.baselines.get("mean_baseline") if len(row.baselines) == 1 else None
+
+
+# By whether images are translated both ways.
+_BASELINE = {True: "the untranslated images", False: "the mean image"}
 
 
 def _ended(findings: GridFindings) -> Answer:

@@ -130,8 +130,11 @@ def refuse_no_setting(
     for key, value in settings.items():
         if key not in special and not (isinstance(key, str) and "." in key.strip(".")):
             raise ValueError(f"{where}.{key}: write section.key, such as model.blocks")
-        if not isinstance(value, (str, int, float, bool, type(None))):
-            raise ValueError(f"{where}.{key}: a number, a text, true, false or null is needed")
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, (str, int, float, bool, type(None))) for each in values):
+            raise ValueError(
+                f"{where}.{key}: a number, a text, true, false or null is needed, or a list of them"
+            )
 
 
 # -------------------------------------------------------------------------------------- the file

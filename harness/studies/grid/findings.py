@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.config.metric_table import BY_NAME, Metric
-from harness.records.experiment import ExperimentFolder, load
+from harness.config.metric_table import BY_NAME, GAN_METRICS, Metric
+from harness.records.experiment import DIRECTIONS, ExperimentFolder, load
 from harness.records.run import RunRecord
 from harness.report.comparison.judging import judge_row
 from harness.report.comparison.scores import HEADLINE, BackendScore, MetricRow, metric_rows
@@ -21,7 +21,7 @@ from harness.studies.grid.record import CellRecord, StudyRecord, asked_runs
 
 ALPHA = 0.05
 # Shown where the file names no metrics and the data set allows them.
-DEFAULT_METRICS = (HEADLINE, "judge_accuracy")
+DEFAULT_METRICS = (HEADLINE, "judge_accuracy", *(metric.name for metric in GAN_METRICS))
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,12 @@ class GridFindings:
     metrics: tuple[Metric, ...]
     judged: tuple[Judged, ...]
     titles: dict[str, str]  # of backends
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Of the models of all cells."""
+        known = [cell.experiment.directions for cell in self.cells if cell.experiment]
+        return known[0] if known else DIRECTIONS
 
     @property
     def verdicts(self) -> int:

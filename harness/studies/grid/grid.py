@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import AnyExperiment, load_any
 from harness.studies.grid.file import GridAxis, StudyFile
 from harness.system.errors import UserError
 
@@ -22,7 +22,7 @@ class GridCell:
 
     labels: tuple[str, ...]
     name: str
-    experiment: Experiment
+    experiment: AnyExperiment
 
 
 def make_cells(
@@ -53,7 +53,7 @@ def make_cells(
         preset = str(chosen.pop("preset", study.preset))
         settings = [*_overrides(study.fixed), *overrides, *_overrides(chosen)]
         try:
-            cell = GridCell(labels, name, load_experiment(data, preset, settings))
+            cell = GridCell(labels, name, load_any(data, preset, settings))
         except UserError as error:
             raise UserError(f"{where}: {name}: {error}") from None
         same = cells.setdefault(cell.experiment.digest(), cell)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from harness.records.experiment import ExperimentFolder
 from harness.records.run import RunRecord
-from harness.report.comparison.losses import TAIL, conventions, curves
+from harness.report.comparison.losses import TAIL, curves, term_weights
 from harness.report.figures import Drawn, across, panels
 from harness.statistics.smoothing import smooth
 from harness.studies.grid.findings import CellFindings, GridFindings
@@ -26,7 +26,7 @@ POINTS = 600
 def loss_curves(experiment: ExperimentFolder, runs: Sequence[RunRecord], part: Part) -> np.ndarray:
     """Sum of the weighted terms, float64 (runs, steps); NaN where not finite."""
     total = np.zeros(())
-    for term, weight in conventions(experiment).objective.weights.items():
+    for term, weight in term_weights(experiment).items():
         of_discriminators = term.startswith(("discriminator", "penalty"))
         if weight and of_discriminators == (part == "discriminators"):
             total = total + weight * curves(runs, term)

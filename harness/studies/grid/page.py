@@ -29,11 +29,11 @@ HEAT_MAP = (
     "higher. Right: the difference, white at zero. “failed”: where trainings failed."
 )
 CURVES = (
-    "Points: means; bars: 95 % intervals as in the table. Dashed: the untranslated images; dotted: "
-    "real images. A cross: where trainings failed."
+    "Points: means; bars: 95 % intervals as in the table. {}Dotted: real images. A cross: where "
+    "trainings failed."
 )
 LOSSES = (
-    "A panel a cell. Solid: loss of both generators; dashed: of both discriminators; each term "
+    "A panel a cell. Solid: loss of the generators; dashed: of the discriminators; each term "
     "weighted as the optimiser sees it, so that panels with other weights cannot be compared by "
     "height. Mean over the seeds of the running median, band: their range; logarithmic where all "
     "is above zero. A training that failed is drawn, pale, up to where it ended. Curves of two "
@@ -72,7 +72,9 @@ def make_page(findings: GridFindings) -> Page:
     study = findings.study
     cells_of = findings.cells if study.parity else ()
     found = [pair for cell in cells_of for pair in find_neighbours(findings, cell)]
-    caption = HEAT_MAP if is_heat_map(findings) else CURVES
+    both_ways = len(findings.directions) > 1
+    untranslated = "Dashed: the untranslated images. " if both_ways else ""
+    caption = HEAT_MAP if is_heat_map(findings) else CURVES.format(untranslated)
     results: list[Block] = [Note(scores(findings))]
     for metric in findings.metrics:
         results.append(Figure(f"{metric.name}.png", caption))
@@ -147,7 +149,8 @@ def scores(findings: GridFindings) -> str:
         if findings.verdicts
         else ""
     )
-    fid = "" if any(metric.name == "fid" for metric in findings.metrics) else f" {FID}."
+    has_fid = any(metric.name == "fid" for metric in findings.metrics)
+    fid = "" if has_fid or len(findings.directions) == 1 else f" {FID}."
     return (
         f"{brackets}{many}A cell picked because it scores best here is flattered by these very "
         f"test images: train it again with other seeds before believing it.{fid}"

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from harness.config.metric_table import Metric
-from harness.records.experiment import DIRECTIONS
 from harness.report.figures import GUIDE, Drawn, as_they_are, figure, files
 from harness.report.formatting import MINUS, fixed
 from harness.statistics.intervals import Interval
@@ -63,14 +62,15 @@ def _curve_figure(findings: GridFindings, metric: Metric) -> Drawn:
                 if cell.record.labels[:along] + cell.record.labels[along + 1 :] == chosen
             ]
             names = [f"{a.title} {label}" for a, label in zip(others, chosen, strict=True)]
-            for axis, direction in zip(row, DIRECTIONS, strict=True):
+            for axis, direction in zip(row, findings.directions, strict=True):
                 _draw_curves(axis, findings, metric, direction, cells, study.axes[along].labels)
                 lines = [f"{title}: {findings.path(cells[0], direction)}", ", ".join(names)]
                 axis.set_title("\n".join(filter(None, lines)), loc="left", parse_math=False)
         as_they_are(axis.xaxis.label for axis in axes[-1])
 
     size = (11, 0.6 + 3.0 * len(rows))
-    return figure(len(rows), 2, size, draw, study.axes[along].title, counting=False)
+    across = len(findings.directions)
+    return figure(len(rows), across, size, draw, study.axes[along].title, counting=False)
 
 
 def places(labels: Sequence[str]) -> list[float]:
@@ -158,7 +158,7 @@ def _heat_figure(findings: GridFindings, metric: Metric) -> Drawn:
     down, across = findings.study.axes
 
     def draw(axes: np.ndarray) -> None:
-        for row, direction in zip(axes, DIRECTIONS, strict=True):
+        for row, direction in zip(axes, findings.directions, strict=True):
             path = findings.path(findings.cells[0], direction)
             scores = [_scores(findings, metric, direction, name) for name in names]
             values = np.concatenate([_values(intervals, metric) for intervals in scores])
@@ -179,9 +179,9 @@ def _heat_figure(findings: GridFindings, metric: Metric) -> Drawn:
             row[0].set_ylabel(down.title, parse_math=False)
         as_they_are(axis.xaxis.label for axis in axes[-1])
 
-    size = (11, 0.6 + len(DIRECTIONS) * (1.0 + 0.55 * len(down.labels)))
+    size = (11, 0.6 + len(findings.directions) * (1.0 + 0.55 * len(down.labels)))
     columns = len(names) + len(pairs)
-    return figure(len(DIRECTIONS), columns, size, draw, across.title, counting=False)
+    return figure(len(findings.directions), columns, size, draw, across.title, counting=False)
 
 
 def _scores(

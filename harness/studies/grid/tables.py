@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from harness.config.metric_table import Metric
-from harness.records.experiment import DIRECTIONS
 from harness.report.comparison.scores import MetricRow
 from harness.report.comparison.timing import TimingRow
 from harness.report.formatting import MINUS, MISSING, bounds, fixed, plural, significant
@@ -42,11 +41,12 @@ def score_table(findings: GridFindings, metric: Metric) -> Table:
     for other in names[1:] if len(names) > 2 else ():
         titles = (findings.titles[names[0]], findings.titles[other])
         header.append(Cell("Verdict", f" {MINUS} ".join(titles)))
-    header += [Cell("Real images", "the floor"), Cell("Untranslated", "the baseline")]
+    header.append(Cell("Real images", "the floor"))
+    header += [Cell("Untranslated", "the baseline")] if len(findings.directions) > 1 else []
     rows = [
         _score_row(findings, cell, metric, direction)
         for cell in findings.cells
-        for direction in DIRECTIONS
+        for direction in findings.directions
     ]
     of_metric = (row for cell in findings.cells for row in cell.rows)
     images = {row.images for row in of_metric if row.metric.name == metric.name}
@@ -138,8 +138,8 @@ def cost_table(findings: GridFindings) -> Table:
     rows = []
     for cell in findings.cells:
         counts = cell.record.parameters
-        ab, ba = counts["g_ab"], counts["g_ba"]
-        parameters = f"{ab:,}" if ab == ba else f"{ab:,} and {ba:,}"
+        generators = dict.fromkeys(n for name, n in counts.items() if name.startswith("g"))
+        parameters = " and ".join(f"{n:,}" for n in generators)
         for name in findings.study.backends:
             runs = cell.states(name)
             complete = sum(run.state == "complete" for run in runs)
@@ -153,7 +153,7 @@ def cost_table(findings: GridFindings) -> Table:
                 Cell(cell.name),
                 Cell(findings.titles[name], swatch=findings.colour(name)),
                 Cell(f"{complete} of {len(runs)}", "\n".join(ends(runs))),
-                Cell(parameters, f"{sum(counts.values()):,} in all four networks"),
+                Cell(parameters, f"{sum(counts.values()):,} in all networks"),
                 Cell(MISSING if step is None else f"{significant(step)} ms"),
                 Cell(fixed(ratio.value, 2), blocks.strip()),
                 Cell(fixed(time.value, 2), relation),
@@ -213,7 +213,7 @@ def csv_table(findings: GridFindings) -> pd.DataFrame:
                 **_interval("relative_time", time),
                 **{f"steady_{part}": _steady_step(cell, name, part) for part in PARTS},
             }
-            for metric, direction in product(findings.metrics, DIRECTIONS):
+            for metric, direction in product(findings.metrics, findings.directions):
                 key = f"{metric.name}_{direction}"
                 score = cell.score(metric.name, direction, name)
                 row |= _interval(key, score.interval if score else Interval(None))

@@ -11,6 +11,7 @@ from harness.config.differences import ADDED
 from harness.records.experiment import ExperimentFolder, load
 from harness.records.run import RunRecord, find_runs
 from harness.report.comparison.evidence import evidence_answers, find_evidence
+from harness.report.comparison.gan_findings import learnt_answer
 from harness.report.comparison.scores import MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, timing_rows
 from harness.report.comparison.verdict import answers
@@ -59,7 +60,7 @@ def entries_of_experiment(experiment: ExperimentFolder) -> dict[str, Entry]:
     metrics, timing = metric_rows(experiment), timing_rows(experiment)
     first, *_ = [
         *evidence_answers(experiment, find_evidence(experiment)),
-        *answers(experiment, metrics, timing),
+        *answers(experiment, metrics, timing, learnt_answer(experiment, metrics)),
     ]
     sentence = f"{first.question} {first.short}"[:MOST_WORDS]
     return {

@@ -8,6 +8,7 @@ small ones (`covering.py`), which together have every option.
 """
 
 from harness.studies.parity.check import check_parity, parity_record, write_parity
+from harness.studies.parity.covering import has_covering
 from harness.studies.parity.covering_climb import climb_covering
 from harness.studies.parity.ladder import CHECKS, climb
 from harness.studies.parity.parity_check import Rung
@@ -30,6 +31,7 @@ __all__ = [
     "climb",
     "climb_covering",
     "climb_replicas",
+    "has_covering",
     "parity_record",
     "print_experiments",
     "print_rows",

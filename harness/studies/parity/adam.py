@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from backends.gan import GanObjective
 from backends.interface import State
-from backends.model import NETWORKS
 from backends.objective import Objective
 from harness.config.sections import TrainingSection
-from harness.plan.plan import Plan, make_plan
 from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
 from harness.studies.parity.parity_case import fresh_optimiser, used_state
 
@@ -26,7 +26,7 @@ PER_EPOCH = 2  # steps
 
 
 def adam(
-    state: State, gradients: State, rates: Rates, objective: Objective
+    state: State, gradients: State, rates: Rates, objective: Objective | GanObjective
 ) -> dict[str, np.ndarray]:
     """`state` after one step of Kingma & Ba 2015, algorithm 1, in float64.
 
@@ -38,7 +38,7 @@ def adam(
     correction1, correction2 = 1 - objective.beta1**step, 1 - objective.beta2**step
     after["step"] = np.array(step)
     for name, gradient in gradients.items():
-        learning_rate = rates[name.startswith("d_")]
+        learning_rate = rates[name.startswith("d")]
         g = gradient.astype(np.float64)
         m = objective.beta1 * state[f"adam_m/{name}"] + (1 - objective.beta1) * g
         v = objective.beta2 * state[f"adam_v/{name}"] + (1 - objective.beta2) * g**2
@@ -49,7 +49,7 @@ def adam(
             update = (m / correction1) / (np.sqrt(v / correction2) + objective.epsilon)
             update = learning_rate * update
         after[name] = state[name] - update
-        if objective.adversarial == "wasserstein" and name.startswith("d_"):
+        if objective.adversarial == "wasserstein" and name.startswith("d"):
             after[name] = np.clip(after[name], -objective.clip, objective.clip)
         after[f"adam_m/{name}"], after[f"adam_v/{name}"] = m, v
     return after
@@ -162,18 +162,19 @@ def _schedule(cache: BackendCache, planned: Sequence[Rates], apply: Apply) -> Fa
     before: State = _start(cache)
     for epoch in epochs:
         after = apply(ones, planned[int(np.argmax(epoch_of_step == epoch))])
-        for network in NETWORKS:
+        for network in cache.case.model.networks:
             head = f"{network}/head/kernel"
             facts["as applied", f"{network}, epoch {epoch}"] = before[head] - after[head]
         before = after
     return facts
 
 
-def _plan(cache: BackendCache) -> Plan:
+def _plan(cache: BackendCache) -> Any:
     training = cache.case.experiment.training.model_copy(
         update={"steps_per_epoch": PER_EPOCH, "steps": None}
     )
-    return make_plan(cache.case.experiment.model_copy(update={"training": training}), 0, 4, 4)
+    experiment = cache.case.experiment.model_copy(update={"training": training})
+    return cache.case.make_plan(experiment, 0, 4, 4)
 
 
 def _factors(training: TrainingSection) -> list[float]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
 from backends.interface import Backend, Runtime, State
 from backends.model import Model
 from harness.processes.remote_backend import Process, load_anywhere, load_in
+from harness.studies.parity.gan_case import GanCase
 from harness.studies.parity.parity_case import ParityCase, used_state
 from harness.system import provenance
 
@@ -43,14 +44,16 @@ class BackendCache:
 
     def __init__(
         self,
-        case: ParityCase,
+        case: ParityCase | GanCase,
         names: Sequence[str],
         sites: Mapping[str, Site] | None = None,
         reduced: Sequence[Precision] = (),
         apart: bool = False,
         processes: dict[tuple[str, bool], Process] | None = None,
     ):
-        self.case, self.names, self.reduced = case, tuple(names), tuple(reduced)
+        # What measures a GAN knows that its case is one.
+        self.case = cast(ParityCase, case)
+        self.names, self.reduced = tuple(names), tuple(reduced)
         self.apart = apart
         self.sites = dict(sites or {name: Site(name) for name in names})
         self._processes = {} if processes is None else processes

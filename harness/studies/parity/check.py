@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backends import distinct, title
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import AnyExperiment, Experiment, GanExperiment, load_any
 from harness.data.cache import cache_folder, explained_writes
 from harness.records.evidence import PARITY, parity_climbs
 from harness.studies.parity.backend_cache import BackendCache, Precision, Site
+from harness.studies.parity.gan_case import GanCase, make_gan_case
 from harness.studies.parity.ladder import climb
 from harness.studies.parity.parity_case import ParityCase, make_case
 from harness.studies.parity.rows import ParityRow, as_json
@@ -40,12 +41,12 @@ def check_parity(
     On another device than the CPU all backends there are compared with the first one on the CPU.
     `precisions`: those below float32 that the device computes in.
     """
-    case = make_case(load_experiment("seasons", preset, []))
+    case = case_of(load_any("seasons", preset, []))
     return check_case(case, names, device, precisions, progress)[0]
 
 
 def check_case(
-    case: ParityCase,
+    case: ParityCase | GanCase,
     names: Sequence[str],
     device: Device,
     precisions: Sequence[Precision],
@@ -72,7 +73,7 @@ def _framework(cache: BackendCache, name: str) -> str:
 
 
 def parity_record(
-    experiment: Experiment, names: Sequence[str], device: Device, progress: Progress
+    experiment: AnyExperiment, names: Sequence[str], device: Device, progress: Progress
 ) -> dict[str, Any]:
     """One of the `climbs` of parity.json (results/README.md) for what `experiment` trains.
 
@@ -80,7 +81,7 @@ def parity_record(
     decides it; what is there is not measured again. Raises UserError where no images that the
     ladder makes are large enough for the networks.
     """
-    case = make_case(experiment)
+    case = case_of(experiment)
     digest = _digest(case, names, device)
     file = cache_folder() / "parity" / digest / PARITY
     if file.exists():
@@ -116,21 +117,41 @@ def write_parity(folder: Path, record: dict[str, Any]) -> None:
     write_json(file, {"climbs": [*kept, record]})
 
 
-def _precisions(experiment: Experiment) -> list[Precision]:
+def _precisions(experiment: AnyExperiment) -> list[Precision]:
     """Those below float32 that the experiment trains in."""
     runtime = experiment.runtime
     bfloat16: list[Precision] = ["bfloat16"] if runtime.precision == "bfloat16" else []
     return [*bfloat16, "tf32"] if runtime.tf32 else bfloat16
 
 
-def _scale(experiment: Experiment) -> dict[str, Any]:
-    """What `make_case` reduces."""
+def case_of(experiment: AnyExperiment) -> ParityCase | GanCase:
+    """The case that the kind of `experiment` is checked by."""
+    if isinstance(experiment, GanExperiment):
+        return make_gan_case(experiment)
+    assert isinstance(experiment, Experiment)
+    return make_case(experiment)
+
+
+def _scale(experiment: Any) -> dict[str, Any]:
+    """What a case reduces."""
+    size: dict[str, Any] = {
+        "crop_size": [experiment.data.crop("a"), experiment.data.crop("b")],
+        "batch_size": experiment.training.batch_size,
+    }
+    if isinstance(experiment, GanExperiment):
+        model = experiment.model
+        of_d = {"discriminator_hidden": list(model.discriminator_hidden)}
+        return {
+            **size,
+            "crop_size": [experiment.data.crop("a")],
+            "hidden": list(model.hidden),
+            **of_d,
+        }
     return {
         "filters": experiment.model.filters,
         "discriminator_filters": experiment.model.discriminator_filters,
-        "crop_size": [experiment.data.crop("a"), experiment.data.crop("b")],
         "pool_size": experiment.objective.pool_size,
-        "batch_size": experiment.training.batch_size,
+        **size,
     }
 
 
@@ -139,7 +160,7 @@ def _device_name(device: Device) -> str:
     return provenance.gpu_name() or device if device == "cuda" else provenance.cpu_name()
 
 
-def _digest(case: ParityCase, names: Sequence[str], device: Device) -> str:
+def _digest(case: ParityCase | GanCase, names: Sequence[str], device: Device) -> str:
     """Of code, packages, networks, objective, schedule, options, backends and device."""
     sources = hashlib.sha256(provenance.source_digest().encode())
     for path in (provenance.ROOT / name for name in OWN_SOURCES):

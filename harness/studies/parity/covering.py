@@ -16,7 +16,7 @@ from operator import getitem
 from pathlib import Path
 from textwrap import fill
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment, load_any, load_experiment
 from harness.studies.parity.options import ONCE, OPTIONS
 from harness.system.errors import UserError
 from harness.system.files import write_bytes
@@ -57,6 +57,11 @@ COVERING = covering()
 def experiment_of(overrides: Iterable[str]) -> Experiment:
     """Raises UserError where the configuration refuses it."""
     return load_experiment("seasons", PRESET, list(overrides))
+
+
+def has_covering(preset: str) -> bool:
+    """Whether these experiments are of the kind of model that `preset` trains."""
+    return isinstance(load_any("seasons", preset, []), Experiment)
 
 
 def levels_of(overrides: Iterable[str]) -> Levels:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.studies.parity import (
     adam,
     evaluation,
+    gan,
     gradients,
     losses,
     networks,
@@ -18,6 +20,8 @@ from harness.studies.parity import (
     training,
 )
 from harness.studies.parity.backend_cache import BackendCache, Precision, largest, share, worst
+from harness.studies.parity.gan_case import GanCase
+from harness.studies.parity.parity_case import ParityCase
 from harness.studies.parity.parity_check import Measure, ParityCheck, Rung
 from harness.studies.parity.rows import ParityRow
 from harness.studies.parity.tolerances import Tolerance
@@ -221,13 +225,94 @@ CHECKS = (
     ),
 )
 
+# A GAN has no norms and no pool; its learning rates are checked with the plan. Where NumPy has the
+# whole computation, that is the truth.
+GAN_CHECKS = (
+    ParityCheck(Rung.PARAMETERS, gan.shapes, tolerances.EXACT, gan.shapes_of_the_table),
+    ParityCheck(
+        Rung.ACTIVATIONS, gan.activations, tolerances.ACTIVATION, gan.activations_written_out
+    ),
+    ParityCheck(Rung.ACTIVATIONS, gan.float32_outputs, tolerances.OUTPUT, apart=largest),
+    ParityCheck(Rung.LOSSES, gan.losses, tolerances.LOSS_FLOAT64, gan.losses_written_out),
+    ParityCheck(Rung.LOSSES, gan.float32_losses, tolerances.LOSS, gan.losses_written_out),
+    ParityCheck(
+        Rung.GRADIENTS, gan.gradients, tolerances.GRADIENT_FLOAT64, gan.gradients_written_out
+    ),
+    ParityCheck(
+        Rung.GRADIENTS,
+        gan.float32_gradients,
+        tolerances.GRADIENT,
+        gan.float32_gradients_written_out,
+        best=True,
+    ),
+    ParityCheck(Rung.ADAM, adam.float64, tolerances.ADAM_FLOAT64, adam.written_out),
+    ParityCheck(
+        Rung.ADAM, adam.float32, tolerances.ADAM, adam.written_out, groups=("update", "first")
+    ),
+    ParityCheck(Rung.ADAM, adam.float32, tolerances.ADAM_SECOND, adam.written_out, groups="second"),
+    ParityCheck(Rung.LEARNING_RATE, adam.rates, tolerances.RATE, adam.rates_written_out),
+    ParityCheck(Rung.LEVELS, gan.levels_in, tolerances.EXACT, gan.levels_in_written_out),
+    ParityCheck(Rung.LEVELS, gan.levels_out, tolerances.EXACT, gan.levels_out_written_out),
+    ParityCheck(Rung.FREEZING, gan.slopes, tolerances.SLOPE, gan.slopes_of_losses),
+    ParityCheck(
+        Rung.FREEZING, gan.steps, tolerances.UPDATE, gan.steps_by_numpy, groups="training step"
+    ),
+    ParityCheck(
+        Rung.FREEZING, gan.steps, tolerances.EXACT, gan.steps_by_numpy, groups="gradients alone"
+    ),
+    ParityCheck(Rung.EXCHANGE, gan.received, tolerances.EXACT, gan.given, groups="loaded"),
+    ParityCheck(
+        Rung.EXCHANGE,
+        gan.received,
+        tolerances.CONTINUATION,
+        gan.given,
+        groups=f"{gan.CONTINUED} steps",
+    ),
+    ParityCheck(Rung.TRAJECTORY, gan.trajectory, tolerances.TRAJECTORY, groups="losses"),
+    ParityCheck(
+        Rung.TRAJECTORY,
+        gan.trajectory,
+        tolerances.TRAJECTORY_WEIGHTS,
+        groups=("end: g", "end: d"),
+    ),
+    ParityCheck(
+        Rung.TRAJECTORY,
+        gan.trajectory,
+        tolerances.TRAJECTORY_MOMENTS,
+        groups=("end: first", "end: second"),
+    ),
+    ParityCheck(
+        Rung.TRAJECTORY, gan.trajectory, tolerances.TRAJECTORY_IMAGES, groups="end: samples"
+    ),
+    ParityCheck(Rung.NOT_FINITE, gan.not_finite, tolerances.EXACT, gan.not_finite_written_out),
+    ParityCheck(
+        Rung.PLAN, gan.planned, tolerances.EXACT, gan.planned_written_out,
+        groups=("images", "noise"),
+    ),
+    ParityCheck(Rung.PLAN, gan.planned, tolerances.RATE, gan.planned_written_out, groups="rates"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """`first`: measured before anything else, since other backends are given its states."""
+
+    checks: tuple[ParityCheck, ...]
+    first: Callable[[BackendCache, str], object]
+
+
+LADDERS: Mapping[type, Ladder] = {
+    ParityCase: Ladder(CHECKS, training.source),
+    GanCase: Ladder(GAN_CHECKS, gan.source),
+}
+
 
 def climb(cache: BackendCache, checks: Sequence[ParityCheck] | None = None) -> Iterator[ParityRow]:
     """A row for each check, backend and group, in order; what has no row yet is not computed.
 
-    `checks`: in place of all CHECKS.
+    `checks`: in place of all that there are for the cache's case.
     """
-    for check in CHECKS if checks is None else checks:
+    for check in LADDERS[type(cache.case)].checks if checks is None else checks:
         for name in check.subjects(cache, cache.names if check.truth else cache.names[1:]):
             try:
                 if check.truth is not None:

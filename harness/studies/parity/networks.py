@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backends.architecture import UNetSpec
-from backends.interface import Direction, state_shapes
+from backends.interface import Direction
 from backends.model import NETWORKS, ImageShape, Model, Rounding
 from harness.studies.parity.backend_cache import BackendCache, Facts
 from harness.studies.parity.parity_case import SCENES, used_state
@@ -25,7 +25,7 @@ def shapes(cache: BackendCache, name: str) -> Facts:
 
 def shapes_of_the_table(cache: BackendCache, name: str) -> Facts:
     """The same from backends/architecture.py."""
-    return _shape_facts(state_shapes(cache.case.model, cache.case.objective))
+    return _shape_facts(cache.case.model.state_shapes(cache.case.objective))
 
 
 def _shape_facts(by_name: dict[str, tuple[int, ...]]) -> Facts:

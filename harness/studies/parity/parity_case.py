@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from backends.architecture import NormSpec
-from backends.interface import POOL_PASS, Batch, PoolDecision, State, state_shapes
+from backends.interface import POOL_PASS, Batch, PoolDecision, State
 from backends.model import NETWORKS, Model
 from backends.objective import Objective
 from harness.config.experiment import Experiment
@@ -53,6 +54,8 @@ class ParityCase:
     batches: list[Batch]
     gradient_batches: int = 6
     quick: bool = False
+
+    make_plan = staticmethod(make_plan)
 
     @property
     def normed(self) -> Model:
@@ -156,8 +159,8 @@ def covering_case(experiment: Experiment) -> ParityCase:
         load = experiment.data.load(domain)
         longer = (height, width) if experiment.data.augmentation == "square_crop" else (0, 0)
         season: Season = "summer" if domain == "a" else "winter"
-        scenes = _scenes(0, season, load + LONGER, experiment.data.channels(domain))
-        sources[domain] = scenes[:, : load + longer[0], : load + longer[1]]
+        drawn = scenes(0, season, load + LONGER, experiment.data.channels(domain))
+        sources[domain] = drawn[:, : load + longer[0], : load + longer[1]]
     # Splits of different sizes, of which every pairing makes something else.
     sources["b"] = sources["b"][: SCENES - 2]
     case = ParityCase(experiment, model, experiment.loss(), images, sources, [], 1, quick=True)
@@ -191,12 +194,12 @@ def _small(experiment: Experiment) -> Experiment:
 def _images(experiment: Experiment) -> dict[str, np.ndarray]:
     data = experiment.data
     return {
-        "a": _scenes(0, "summer", data.crop("a") + MARGIN, data.channels_a),
-        "b": _scenes(10, "winter", data.crop("b") + MARGIN, data.channels_b),
+        "a": scenes(0, "summer", data.crop("a") + MARGIN, data.channels_a),
+        "b": scenes(10, "winter", data.crop("b") + MARGIN, data.channels_b),
     }
 
 
-def _scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
+def scenes(first: int, season: Season, side: int, channels: int) -> np.ndarray:
     return _drawn(first, season, side)[..., :channels].copy()
 
 
@@ -205,12 +208,12 @@ def _drawn(first: int, season: Season, side: int) -> np.ndarray:
     return np.stack([render(scene, season, side) for scene in range(first, first + SCENES)])
 
 
-def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
+def used_state(model: Any, objective: Any) -> dict[str, np.ndarray]:
     """A state as after some training: biases, norms, Adam moments and pools are not zero, so that
     all of them count."""
     draw = np.random.Generator(np.random.Philox(7))
     state = {}
-    for name, shape in state_shapes(model, objective).items():
+    for name, shape in model.state_shapes(objective).items():
         if name.startswith("adam_m/"):
             values = draw.normal(0, 1e-3, shape)
         elif name.startswith("adam_v/"):
@@ -219,7 +222,8 @@ def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
             values = draw.uniform(-1, 1, shape)
         elif name.endswith("/kernel"):
             # Sums over 1x1 kernels are small: draw wider, or they hardly tell images apart.
-            values = draw.normal(0, 0.3 if shape[0] == 1 else 0.02, shape)
+            narrow = 0.3 if shape[0] == 1 else 0.02
+            values = draw.normal(0, shape[0] ** -0.5 if len(shape) == 2 else narrow, shape)
         elif name.endswith("/scale"):
             values = draw.normal(1, 0.2, shape)
         elif name.endswith("/variance"):
@@ -227,16 +231,17 @@ def used_state(model: Model, objective: Objective) -> dict[str, np.ndarray]:
         else:
             values = draw.normal(0, 0.1, shape)
         state[name] = np.asarray(values, np.float32)
-    for network in ("d_a", "d_b"):
+    for name in state:
         # Scores on both sides of the middle between the two targets, so that accuracies count.
-        state[f"{network}/head/bias"] += np.float32(objective.middle)
+        if name.startswith("d") and name.endswith("/head/bias"):
+            state[name] += np.float32(objective.middle)
     if objective.adversarial == "wasserstein":
         # As after any step: so that nothing moves at learning rate zero. The bound is rounded down:
         # above it float64 would clip once more.
         clip = np.float32(objective.clip)
         clip = np.nextafter(clip, np.float32(0)) if float(clip) > objective.clip else clip
         for name in model.parameter_shapes():
-            if name.startswith("d_"):
+            if name.startswith("d"):
                 state[name] = np.clip(state[name], -clip, clip)
     return {**state, "step": np.array(3, np.int64)}
 

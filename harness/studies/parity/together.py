@@ -8,9 +8,8 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
-from harness.studies.parity import training
 from harness.studies.parity.backend_cache import BackendCache
-from harness.studies.parity.ladder import CHECKS
+from harness.studies.parity.ladder import LADDERS
 from harness.studies.parity.parity_check import ParityCheck
 
 Work = Callable[[BackendCache, str], Any]
@@ -23,8 +22,9 @@ def measure_together(cache: BackendCache, progress: Callable[[int, int], None]) 
     raised again where the climb asks for it.
     """
     # The state that other backends are given goes first.
+    ladder = LADDERS[type(cache.case)]
     work = {
-        name: list(dict.fromkeys((training.source, *measurements(cache, name, CHECKS))))
+        name: list(dict.fromkeys((ladder.first, *measurements(cache, name, ladder.checks))))
         for name in cache.names
     }
     total, done, lock = sum(map(len, work.values())), 0, Lock()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.config.metric_table import BY_NAME, PRIMARY, margin_scale
+from harness.config.metric_table import BY_NAME, GAN_PRIMARY, PRIMARY, margin_scale
 from harness.statistics.change import Change, score_against_days, score_change
 from harness.statistics.equivalence import Margin, Scale
 from harness.studies.regression.measurement import Measurement, ScoreKey
@@ -20,7 +20,7 @@ def judged_scores(
     scored = {place.metric for place in (*new.scores, *new.means)}
     scored &= {place.metric for place in (*baseline.scores, *baseline.means)}
     if wanted is None:
-        return tuple({PRIMARY} & scored)
+        return tuple({PRIMARY, GAN_PRIMARY} & scored)
     margins = _margins(baseline)
     for name in wanted:
         if name not in BY_NAME:

@@ -70,7 +70,7 @@ def all_versions(entry: Entry) -> str:
 
 def between(estimate: EntryEstimate, digits: int, scale: float = 1.0) -> str:
     """ "[1.0, 2.0]", or how many there are for no interval."""
-    return bounds(estimate.interval, digits, scale) or f"n={estimate.n}"
+    return bounds(estimate.interval, digits, scale) or f"({estimate.n} measured)"
 
 
 def primary_score(side: Side, direction: str) -> EntryScore | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from backends.architecture import NormSpec
-from backends.interface import Direction, State, state_shapes
+from backends.interface import Direction, State
 from backends.model import Model
 from harness.config.experiment import Experiment
 from harness.plan.initial_weights import averages_of
@@ -67,7 +67,7 @@ def import_checkpoint(
         for parameter, array in arrays.items()
     }
     if len(found.networks) == len(NETWORKS):
-        shapes = state_shapes(experiment.networks(), experiment.loss())
+        shapes = experiment.networks().state_shapes(experiment.loss())
         empty = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         state = {**empty, "step": np.array(0, np.int64), **state}
         state |= averages_of(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +17,7 @@ from harness.data.cache import cache_folder
 from harness.metrics.evaluate import yardstick_of
 from harness.metrics.extractors import EFFICIENTNET, INCEPTION
 from harness.metrics.features import features
-from harness.metrics.judge import DirectionJudge, read_judges
+from harness.metrics.judge import DirectionJudge, digest_of_arrays, read_judges
 from harness.metrics.scoring import (
     DIRECTIONS,
     ReferenceScore,
@@ -28,7 +28,7 @@ from harness.metrics.scoring import (
     target_colours,
 )
 from harness.metrics.weights import find_weights
-from harness.statistics.intervals import Interval, jackknife
+from harness.statistics.intervals import Interval, Replicates, jackknife
 from harness.system.errors import UserError
 from harness.system.files import write_arrays, write_json
 from harness.system.machine import find_machine
@@ -48,10 +48,14 @@ from harness.training.translations import AT_ONCE
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """`direction`: ab, ba, both (those there are), or titles. `to`: a JSON file, if any."""
+    """`direction`: ab, ba, both (those there are), or titles. `to`: a JSON file, if any.
+
+    `beside`: another model, with whose scores on the same images these are compared.
+    """
 
     model: Path
     dataset: str
+    beside: Path | None = None
     data_dir: Path | None = None
     direction: str = "both"
     backend: str | None = None
@@ -62,13 +66,20 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class ScoredDirection:
-    """One metric in one direction. `interval`: of other test images; `n`: images translated."""
+    """One metric in one direction. `interval`: of other test images; `n`: images translated.
+
+    `replicates`: the score, and without each block of images.
+    """
 
     direction: Direction
     metric: str
-    interval: Interval
+    replicates: Replicates
     n: int
     reference: ReferenceScore | None
+
+    @property
+    def interval(self) -> Interval:
+        return jackknife(self.replicates)
 
     def row(self) -> dict[str, Any]:
         """As in results/README.md."""
@@ -80,12 +91,13 @@ class ScoredDirection:
 
 @dataclass(frozen=True)
 class Scores:
-    """`document`: what is written, and printed for scripts."""
+    """`document`: what is written, and printed for scripts. `beside`: of the other model."""
 
     trained: TrainedModel
     backend: str
     scores: tuple[ScoredDirection, ...]
     document: dict[str, Any]
+    beside: Scores | None = None
 
 
 def score(request: ScoreRequest, display: Display) -> Scores:
@@ -96,10 +108,48 @@ def score(request: ScoreRequest, display: Display) -> Scores:
     """
     if not request.dataset:
         raise UserError("--dataset: is empty; give a name or a folder")
+    _check_target(request)
+    scores = _score(request, display)
+    if request.beside is not None:
+        other = _score(replace(request, model=request.beside), display)
+        document = {
+            **scores.document,
+            "beside": other.document,
+            "differences": differences(scores, other),
+        }
+        scores = replace(scores, beside=other, document=document)
+    if request.to is not None:
+        write_json(request.to, scores.document)
+    return scores
+
+
+def differences(one: Scores, other: Scores) -> list[dict[str, Any]]:
+    """`one` minus `other` of every score that both have: paired, for other test images.
+
+    Raises UserError where they are of other images, or of images of another size: such scores
+    cannot be compared.
+    """
+    for key in ("dataset", "size", "reals", "images_digest", "pixels_digest"):
+        if one.document[key] != other.document[key]:
+            raise UserError(
+                f"--beside: {one.trained.name} and {other.trained.name} are scored on other images:"
+                f" {key} is {one.document[key]} and {other.document[key]}; score each by itself"
+            )
+    theirs = {(each.direction, each.metric): each for each in other.scores}
+    rows = []
+    for mine in one.scores:
+        its = theirs.get((mine.direction, mine.metric))
+        if its is not None:
+            interval = jackknife(mine.replicates - its.replicates)
+            rows.append({"metric": mine.metric, "direction": mine.direction, **asdict(interval)})
+    return rows
+
+
+def _score(request: ScoreRequest, display: Display) -> Scores:
+    """Of `request.model`."""
     trained = read_model(request.model)
     both = request.direction == "both"
     ways = trained.directions if both else (trained.find_direction(request.direction),)
-    _check_target(request)
     name, machine = choose_backend(trained, request.backend), find_machine(request.device)
     configuration = trained.configuration.model_copy(update={"dataset": request.dataset})
     prepared = prepare_data(configuration, request.data_dir, display)
@@ -138,19 +188,18 @@ def score(request: ScoreRequest, display: Display) -> Scores:
         "device": machine.device_name,
         "dataset": prepared.manifest.name,
         "images_digest": prepared.manifest.digest,
+        "pixels_digest": digest_of_arrays(*(references[name] for name in sorted(references))),
         "size": {domain: configuration.data.crop(domain) for domain in "ab"},
         "reals": reals,
         "scores": [each.row() for each in scores],
     }
-    if request.to is not None:
-        write_json(request.to, document)
     return Scores(trained, name, tuple(scores), document)
 
 
 def _scored(
     direction: Direction, score: Score, reference: ReferenceScore | None
 ) -> ScoredDirection:
-    return ScoredDirection(direction, score.metric, jackknife(score.replicates), score.n, reference)
+    return ScoredDirection(direction, score.metric, score.replicates, score.n, reference)
 
 
 def _check_target(request: ScoreRequest) -> None:

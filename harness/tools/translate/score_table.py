@@ -16,7 +16,31 @@ UNKNOWN = "-"
 
 
 def print_scores(scores: Scores, console: Console) -> None:
-    """A table for each direction."""
+    """A table for each direction; and of two models one with their differences."""
+    _print_scores(scores, console)
+    if scores.beside is None:
+        return
+    _print_scores(scores.beside, console)
+    table = Table(
+        title=escape(f"{scores.trained.name} minus {scores.beside.trained.name}"),
+        caption="95% interval: of other test images; another training would differ, too",
+        title_justify="left",
+        caption_justify="left",
+    )
+    for column in ("metric", "direction"):
+        table.add_column(column)
+    for column in ("difference", "95% interval"):
+        table.add_column(column, justify="right")
+    for row in scores.document["differences"]:
+        metric = BY_NAME[row["metric"]]
+        interval = Interval(*(row[name] for name in ("value", "low", "high")))
+        title = " ".join(filter(None, (metric.title, metric.unit)))
+        values = (_number(metric, interval.value), _interval(metric, interval))
+        table.add_row(title, row["direction"], *values)
+    show(table, console)
+
+
+def _print_scores(scores: Scores, console: Console) -> None:
     trained, document = scores.trained, scores.document
     for way in dict.fromkeys(each.direction for each in scores.scores):
         size = document["size"][way[0]]

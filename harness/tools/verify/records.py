@@ -9,17 +9,24 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from backends.interface import Runtime, check_state, state_shapes
-from backends.objective import RECORDED
-from harness.config.experiment import Experiment, digest_of, one_line, recorded_settings
+from backends.interface import Runtime, check_state
+from harness.config.experiment import (
+    AnyExperiment,
+    class_of,
+    digest_of,
+    experiment_of,
+    one_line,
+    recorded_settings,
+)
 from harness.data import Manifest
 from harness.plan.learning_rate import plateaus
-from harness.plan.plan import Plan, evaluation_steps, evenly, make_plan
+from harness.plan.plan import evaluation_steps, evenly
 from harness.records.run import RunRecord, find_runs
 from harness.system.checksums import check_sums
 from harness.system.errors import UserError
 from harness.system.files import SCHEMA_VERSION, read_arrays, read_json
 from harness.system.provenance import in_one_line
+from harness.training.kinds import AnyPlan, kind_of
 from harness.training.loss_history import History
 
 Outcome = Literal["ok", "DIFFERS", "not checked"]
@@ -53,7 +60,7 @@ class RecordedExperiment:
 
     folder: Path
     settings: dict[str, Any]
-    experiment: Experiment
+    experiment: AnyExperiment
     packages: dict[str, dict[str, str]] | None
     manifest: Manifest
     runs: tuple[RunRecord, ...]
@@ -61,8 +68,9 @@ class RecordedExperiment:
     def images(self, split: str) -> int:
         return len(self.manifest.splits[split])
 
-    def plan(self, seed: int) -> Plan:
-        return make_plan(self.experiment, seed, self.images("trainA"), self.images("trainB"))
+    def plan(self, seed: int) -> AnyPlan:
+        counts = (self.images("trainA"), self.images("trainB"))
+        return kind_of(self.experiment).make_plan(self.experiment, seed, *counts)
 
 
 def read_recorded(path: Path) -> RecordedExperiment:
@@ -81,7 +89,7 @@ def read_recorded(path: Path) -> RecordedExperiment:
     document = read_json(folder / "experiment.json")
     try:
         settings = recorded_settings(document)
-        experiment = Experiment.model_validate(settings)
+        experiment = experiment_of(settings)
     except (KeyError, AttributeError) as error:
         raise UserError(
             f"{folder}/experiment.json: not as `make compare` writes it ({error!r}); copy it from"
@@ -89,8 +97,8 @@ def read_recorded(path: Path) -> RecordedExperiment:
         ) from None
     except ValidationError as error:
         raise UserError(
-            f"{folder}/experiment.json: {one_line(error, Experiment)}; verify with the version of"
-            " cyclebench that wrote it"
+            f"{folder}/experiment.json: {one_line(error, class_of(settings))}; verify with the"
+            " version of cyclebench that wrote it"
         ) from None
     manifest = Manifest.from_json(read_json(folder / "manifest.json"))
     if not any(run.complete for run in runs):
@@ -128,10 +136,12 @@ def check_files(run: RunRecord) -> CheckResult:
     return differs(str(damage)) if damage else ok("every file has the SHA-256 it was finished with")
 
 
-def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
+def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: AnyPlan) -> CheckResult:
     """A row for every step, in order, with the epoch and the learning rate of the plan."""
     table = run.losses
-    missing = {"step", "epoch", "learning_rate", *RECORDED} - set(table.columns)
+    missing = {"step", "epoch", "learning_rate", *recorded.experiment.loss().recorded} - set(
+        table.columns
+    )
     if missing:
         return differs(f"losses.csv has no column {', '.join(sorted(missing))}")
     done, of, rows = run.status["step"], run.status["steps"], len(table)
@@ -145,7 +155,7 @@ def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> Ch
     losses = losses_of(run, recorded.experiment)
     if not np.isfinite(losses).all():
         return differs("a loss is not a finite number, in a run that is complete")
-    history = History(plan.steps, plan.steps_per_epoch, recorded.experiment.loss().weights)
+    history = History(plan.steps, plan.steps_per_epoch, recorded.experiment.loss())
     history.add(losses)
     factors = np.array(plateaus(recorded.experiment.training, history.epoch_means))[plan.epoch]
     planned = {"epoch": plan.epoch, "learning_rate": factors * plan.learning_rate}
@@ -157,7 +167,7 @@ def check_losses(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> Ch
     return ok(f"{plan.steps} steps in order, at the planned learning rates")
 
 
-def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
+def check_blocks(run: RunRecord, plan: AnyPlan) -> CheckResult:
     """Every step belongs to one timed block."""
     expected = 0
     for start, steps in run.blocks[["start_step", "steps"]].itertuples(index=False):
@@ -169,7 +179,7 @@ def check_blocks(run: RunRecord, plan: Plan) -> CheckResult:
     return ok(f"{len(run.blocks)} blocks contain every step once")
 
 
-def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
+def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: AnyPlan) -> CheckResult:
     """All that the configuration asks for; and what the first and the last of them hold."""
     asked = evaluation_steps(recorded.experiment, plan.steps, plan.steps_per_epoch)
     expected, evaluated = [0, *asked, plan.steps], run.evaluated_steps
@@ -179,12 +189,9 @@ def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) 
             f"{len(expected)} evaluations are planned, there are {len(evaluated)}; see step {step}"
         )
     # Shapes of what is translated, by name in an evaluation.
-    model, most = recorded.experiment.networks(), recorded.experiment.evaluation.images
-    a, b = (len(evenly(recorded.images(f"test{side}"), most)) for side in "AB")
-    first = {"ab": (a, *model.shape_b), "ba": (b, *model.shape_a)}
-    last = {**first, "aba": (a, *model.shape_a), "bab": (b, *model.shape_b)}
-    if recorded.experiment.objective.average:
-        last |= {f"last_{name}": shape for name, shape in first.items()}
+    most = recorded.experiment.evaluation.images
+    counts = [len(evenly(recorded.images(f"test{side}"), most)) for side in "AB"]
+    first, last = kind_of(recorded.experiment).shapes(recorded.experiment, *counts)
     for step, planned in ((0, first), (plan.steps, last)):
         shapes = {name: array.shape for name, array in run.evaluation(step).items()}
         for name, shape in planned.items():
@@ -193,11 +200,11 @@ def check_evaluations(run: RunRecord, recorded: RecordedExperiment, plan: Plan) 
     return ok(f"{len(evaluated)} evaluations, as planned")
 
 
-def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> CheckResult:
+def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: AnyPlan) -> CheckResult:
     """state.safetensors holds the networks of the configuration, after the last step."""
     state, experiment = read_arrays(run.folder / "state.safetensors"), recorded.experiment
     try:
-        check_state(state, state_shapes(experiment.networks(), experiment.loss()))
+        check_state(state, experiment.networks().state_shapes(experiment.loss()))
     except ValueError as error:
         return differs(str(error))
     if int(state["step"]) != plan.steps:
@@ -205,10 +212,10 @@ def check_weights(run: RunRecord, recorded: RecordedExperiment, plan: Plan) -> C
     return ok(f"{len(state)} arrays, of step {plan.steps}")
 
 
-def losses_of(run: RunRecord, experiment: Experiment) -> np.ndarray:
-    """(steps, len(RECORDED)) to the last bit, in the precision that training had them in.
+def losses_of(run: RunRecord, experiment: AnyExperiment) -> np.ndarray:
+    """(steps, columns of `objective.recorded`) to the last bit, in the precision of training.
 
     The file has enough digits to tell numbers of that precision apart.
     """
     dtype = Runtime(precision=experiment.runtime.precision).stored
-    return run.losses[list(RECORDED)].to_numpy(np.float64).astype(dtype)
+    return run.losses[list(experiment.loss().recorded)].to_numpy(np.float64).astype(dtype)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
 
-from backends.objective import RECORDED
 from harness.config.differences import differences
-from harness.config.experiment import Experiment
+from harness.config.experiment import AnyExperiment
 from harness.records.run import RunRecord
 from harness.system import provenance
 from harness.system.errors import WorkerFailed
@@ -39,7 +38,7 @@ DECIDING = (
 
 def replay(
     run: RunRecord,
-    experiment: Experiment,
+    experiment: AnyExperiment,
     images: Mapping[str, str],
     steps: int,
     display: Display,
@@ -69,15 +68,16 @@ def replay(
             beside=Beside(**beside) if beside else None,
         )
         try:
-            losses = _train(job, min(steps, len(run.losses)), display)
+            terms = experiment.loss().recorded
+            losses = _train(job, min(steps, len(run.losses)), terms, display)
         except WorkerFailed as failure:
             stack.pop_all()  # the log that the message names is in there
             return differs(f"the replay failed: {failure}")
-        return _compare(run, RunRecord(folder), losses_of(run, experiment), losses)
+        return _compare(run, RunRecord(folder), losses_of(run, experiment), losses, terms)
 
 
-def _train(job: Job, steps: int, display: Display) -> np.ndarray:
-    """Losses, (steps, len(RECORDED)).
+def _train(job: Job, steps: int, terms: Sequence[str], display: Display) -> np.ndarray:
+    """Losses, (steps, len(terms)).
 
     As harness.training.turns does, but one step at a time, so that every loss is told.
     """
@@ -91,7 +91,7 @@ def _train(job: Job, steps: int, display: Display) -> np.ndarray:
             if worker.begin["step"] < worker.turns_until == worker.step:
                 worker = worker.renewed()
             losses = worker.train(worker.step + 1)["losses"]
-            rows.append([losses[term] for term in RECORDED])
+            rows.append([losses[term] for term in terms])
             worker.evaluate_if_due()
             display.update(name, worker.step, steps)
         return np.array(rows)
@@ -99,8 +99,14 @@ def _train(job: Job, steps: int, display: Display) -> np.ndarray:
         worker.close()
 
 
-def _compare(run: RunRecord, again: RunRecord, before: np.ndarray, now: np.ndarray) -> CheckResult:
-    """`before`, `now`: losses, of which the new ones may be fewer."""
+def _compare(
+    run: RunRecord,
+    again: RunRecord,
+    before: np.ndarray,
+    now: np.ndarray,
+    terms: Sequence[str],
+) -> CheckResult:
+    """`before`, `now`: losses by `terms`, of which the new ones may be fewer."""
     count, recorded = len(now), run.evaluation(0)
     images = [
         name
@@ -114,7 +120,7 @@ def _compare(run: RunRecord, again: RunRecord, before: np.ndarray, now: np.ndarr
         old, new = before[step, term], now[step, term]
         share = abs(new - old) / max(abs(old), np.finfo(np.float64).tiny)
         texts.append(
-            f"first at step {step}, where {RECORDED[term]} was {old:.9g} and is {new:.9g}"
+            f"first at step {step}, where {terms[term]} was {old:.9g} and is {new:.9g}"
             f" ({share:.1g} of it); {len(set(different[:, 0]))} of {count} steps differ"
         )
     if not texts:

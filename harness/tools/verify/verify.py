@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from harness.config.experiment import Experiment, check_recorded
+from harness.config.experiment import AnyExperiment, check_recorded
 from harness.data import Manifest, Prepared, find_entry, find_local
 from harness.data.catalogue import BuiltIn, Pair
 from harness.data.pairs import find_single
@@ -147,7 +147,7 @@ def _readable(check: Callable[[], CheckResult]) -> CheckResult:
 
 
 def _find_data(
-    experiment: Experiment, dataset: str | None, data_dir: Path | None, display: Display
+    experiment: AnyExperiment, dataset: str | None, data_dir: Path | None, display: Display
 ) -> Prepared:
     """Drawn or found, never downloaded. `dataset`: where they lie now, if not under their name.
 
