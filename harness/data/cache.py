@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -40,18 +40,21 @@ def build_folder(folder: Path, *, replace: bool = True) -> Iterator[Path]:
     """An empty folder to fill, which becomes `folder` in one step when the block ends well.
 
     What another process put there meanwhile stays: it made the same. If the block fails nothing is
-    left behind. `replace`: whether what stands at `folder` before is removed; if not, it raises
-    UserError.
+    left behind, and what stood at `folder` before is still there; else it is replaced. `replace`:
+    if not, it raises UserError where something stands there.
     """
-    if folder.exists():
-        if not replace:
-            raise UserError(f"{folder}: exists already; remove it or name another folder")
-        shutil.rmtree(folder)
+    stood = folder.exists()
+    if stood and not replace:
+        raise UserError(f"{folder}: exists already; remove it or name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    old = temporary.with_name(f"{temporary.name}.old")
     try:
         yield temporary
         temporary.chmod(0o755)
+        if stood:
+            with suppress(FileNotFoundError):
+                folder.rename(old)
         try:
             temporary.rename(folder)
         except OSError:
@@ -59,3 +62,4 @@ def build_folder(folder: Path, *, replace: bool = True) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
