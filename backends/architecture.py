@@ -128,7 +128,8 @@ class DiscriminatorSpec:
     of stride 1, then the head (70x70 pixels seen with `layers` = 3); "strided", `layers` of stride
     2, then the head; "pixel", two 1x1 convolutions and a 1x1 head.
 
-    No norm behind the first convolution unless `norm_first`; `tanh`: behind the head.
+    No norm behind the first convolution unless `norm_first`; `tanh` or `sigmoid`: behind the head,
+    where least squares wants neither: a sigmoid left there is a mistake that ports make.
     """
 
     in_channels: int = 3
@@ -141,6 +142,7 @@ class DiscriminatorSpec:
     bias: bool = True
     padding: Padding = "symmetric"
     tanh: bool = False
+    sigmoid: bool = False
 
     @property
     def kernel(self) -> int:

@@ -153,8 +153,12 @@ def network_cost(
     ELEMENT_BYTES.
     """
     layers = network_layers(spec)
-    # Nothing is behind a discriminator's head, unless it ends in a tanh as generators do.
-    bare = layers[-1:] if isinstance(spec, DiscriminatorSpec) and not spec.tanh else ()
+    # Nothing is behind a discriminator's head, unless it ends in a tanh as generators do, or alike.
+    bare = (
+        layers[-1:]
+        if isinstance(spec, DiscriminatorSpec) and not (spec.tanh or spec.sigmoid)
+        else ()
+    )
     moved = touched = 0
     size = (height, width)
     for layer in layers:

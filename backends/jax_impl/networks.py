@@ -349,7 +349,8 @@ class Discriminator(Layer):
     def __init__(self, spec: DiscriminatorSpec):
         super().__init__()
         # In float32 as TensorFlow's op holds it, so that float64 runs agree to float64.
-        self.slope, self.tanh = float(np.float32(spec.slope)), spec.tanh
+        self.slope = float(np.float32(spec.slope))
+        self.tanh, self.sigmoid = spec.tanh, spec.sigmoid
         channels, kernel = (spec.in_channels, *spec.channels), spec.kernel
         padding, same = (kernel - 1) // 2, spec.padding == "same"
         self.convs = [f"conv{i}" for i in range(len(spec.strides))]
@@ -368,6 +369,7 @@ class Discriminator(Layer):
             x = getattr(self, f"{name}_norm")(arrays, y, training=training)
             x = leaky_relu(x, self.slope)
         x = full(self.head(arrays, x))
+        x = jax.nn.sigmoid(x) if self.sigmoid else x
         return jnp.tanh(x) if self.tanh else x
 
 

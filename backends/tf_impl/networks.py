@@ -370,7 +370,8 @@ class Discriminator(Model):
 
     def __init__(self, spec: DiscriminatorSpec, twice: bool = False, **rest):
         super().__init__(**rest)
-        self.slope, self.tanh, dtype = spec.slope, spec.tanh, self.dtype_policy
+        self.slope, self.tanh, self.sigmoid = spec.slope, spec.tanh, spec.sigmoid
+        dtype = self.dtype_policy
         channels, kernel = spec.channels, spec.kernel
         padding, same = (kernel - 1) // 2, spec.padding == "same"
         self.convs = [f"conv{i}" for i in range(len(spec.strides))]
@@ -389,6 +390,7 @@ class Discriminator(Model):
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x), training=training)
             x = leaky_relu(x, self.slope)
         x = full(self.head(x))
+        x = tf.sigmoid(x) if self.sigmoid else x
         return tf.tanh(x) if self.tanh else x
 
 

@@ -290,7 +290,8 @@ class Discriminator(nn.Module):
     def __init__(self, spec: DiscriminatorSpec):
         super().__init__()
         # In float32 as TensorFlow's op holds it, so that float64 runs agree to float64.
-        self.slope, self.tanh = float(np.float32(spec.slope)), spec.tanh
+        self.slope = float(np.float32(spec.slope))
+        self.tanh, self.sigmoid = spec.tanh, spec.sigmoid
         channels, kernel = (spec.in_channels, *spec.channels), spec.kernel
         padding, same = (kernel - 1) // 2, spec.padding == "same"
         self.convs = [f"conv{i}" for i in range(len(spec.strides))]
@@ -308,6 +309,7 @@ class Discriminator(nn.Module):
             x = getattr(self, f"{name}_norm")(getattr(self, name)(x))
             x = F.leaky_relu(x, self.slope, inplace=in_place(self.kernels))
         x = full(self.head(x))
+        x = torch.sigmoid(x) if self.sigmoid else x
         return torch.tanh(x) if self.tanh else x
 
 

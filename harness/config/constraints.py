@@ -146,6 +146,8 @@ def _objective(experiment: Experiment) -> None:
             "model.discriminator_norm.kind: batch makes images of a batch depend on each other,"
             " which a gradient penalty does not allow; take instance or none"
         )
+    if model.discriminator_tanh and model.discriminator_sigmoid:
+        raise ValueError("model.discriminator_sigmoid: there is a tanh already; set one to false")
     if objective.pool == "half_new" and objective.pool_size == 0:
         raise ValueError("objective.pool_size: half_new needs at least 1")
 

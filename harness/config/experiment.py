@@ -160,6 +160,7 @@ class Experiment(AnyExperiment):
             bias=m.bias if m.discriminator_bias is None else m.discriminator_bias,
             padding=m.discriminator_padding or m.padding,
             tanh=m.discriminator_tanh,
+            sigmoid=m.discriminator_sigmoid,
         )
 
     @property

@@ -133,6 +133,7 @@ class ModelSection(ConfigSection):
     discriminator_bias: bool | None = None
     discriminator_padding: architecture.Padding | None = None
     discriminator_tanh: bool = DiscriminatorSpec.tanh
+    discriminator_sigmoid: bool = DiscriminatorSpec.sigmoid
     slope: Weight = DiscriminatorSpec.slope
     rounding: Rounding = Model.rounding
     initial_weights: Literal["normal", "glorot_uniform"] = "normal"

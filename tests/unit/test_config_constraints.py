@@ -38,6 +38,10 @@ SMALL = ("data.crop_size=16", "model.discriminator=strided", "model.discriminato
         (["model.discriminator_bias=no_way"], "model.discriminator_bias: input should be a valid"),
         (["model.discriminator_padding=valid"], "model.discriminator_padding: input should be"),
         (["model.discriminator_tanh=2"], "model.discriminator_tanh: input should be a valid bool"),
+        (
+            ["model.discriminator_tanh=true", "model.discriminator_sigmoid=true"],
+            "model.discriminator_sigmoid: there is a tanh already",
+        ),
         (["objective.adversarial=gan"], "objective.adversarial: input should be 'least_squares',"),
         (["objective.clip=0"], "objective.clip: input should be greater than 0, got 0"),
         (["objective.gradient_penalty=-1"], "objective.gradient_penalty: input should be greater"),

@@ -104,6 +104,7 @@ def architecture(
             _one_of("model.discriminator_bias", model.discriminator_bias, None, model.bias),
             _one_of("model.discriminator_padding", model.discriminator_padding, None, "symmetric"),
             ("model.discriminator_tanh", model.discriminator_tanh, False),
+            ("model.discriminator_sigmoid", model.discriminator_sigmoid, False),
             ("model.slope", model.slope, 0.2),
         ]
     if not seen:
