@@ -55,6 +55,8 @@ class AnyExperiment(ConfigSection):
     dataset: str
     preset: str
     data: DataSection = DataSection()
+    model: ConfigSection = ConfigSection()
+    objective: ConfigSection = ConfigSection()
     optimiser: OptimiserSection = OptimiserSection()
     training: TrainingSection = TrainingSection()
     runtime: RuntimeSection = RuntimeSection()

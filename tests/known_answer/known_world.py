@@ -10,7 +10,7 @@ import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -220,7 +220,7 @@ def show(world: World, figure: str | None = "all", page: bool = True) -> World:
     def write(path: Path, content: Any) -> None:
         shown.files[path.relative_to(world.folder).as_posix()] = content
 
-    real_page = report.make_page
+    real_page = report.OF_KIND["cyclegan"].page
 
     def make_page(record: Any, findings: Any) -> Any:
         shown.page.record, shown.page.findings = record, findings
@@ -232,14 +232,15 @@ def show(world: World, figure: str | None = "all", page: bool = True) -> World:
         for name in FIGURES:
             if figure not in ("all", name):
                 patch.setattr(plots, name, lambda *given: Drawn(b"", b"", b""))
-        if figure != "all":
-            patch.setattr(report, "event_files", lambda record: {})
         if not page:
             patch.setattr(report, "page_html", lambda *given: "")
             patch.setattr(report, "sheet", lambda gallery: b"")
         patch.setattr(report, "write_bytes", write)
         patch.setattr(report, "write_json", write)
-        patch.setattr(report, "make_page", make_page)
+        parts = replace(report.OF_KIND["cyclegan"], page=make_page)
+        if figure != "all":
+            parts = replace(parts, events=lambda record: {})
+        patch.setattr(report, "OF_KIND", {"cyclegan": parts})
         report.write_report(world.folder)
     for name, content in shown.files.items():
         if name.startswith("figures/") and content.isdigit() and name.endswith(".png"):

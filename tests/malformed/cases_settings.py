@@ -89,7 +89,7 @@ STUDIES: tuple[tuple[str, str, str], ...] = (
     ("a value too large to show", HEAD + f"grid: {{model.blocks: [1, {HEX}]}}",
      "grid.model.blocks"),
     ("a value that is NaN", HEAD + "grid: {optimiser.beta1: [.nan]}", "optimiser.beta1: input"),
-    ("a list for a value", HEAD + "grid: {model.blocks: [[1]]}", "a number, a text, true"),
+    ("a list for a value", HEAD + "grid: {model.blocks: [[[1]]]}", "a number, a text, true"),
     ("aliases that multiply", HEAD + f"grid: {{model.blocks: {BOMB}}}", "aliases (*name) are not"),
     ("lists in lists", HEAD + "grid: " + "[" * 5000, "nested too deeply"),
     ("nine thousand keys", HEAD + f"grid: {{{MANY}}}", "grid.a0"),

@@ -62,7 +62,7 @@ def offered(script, tmp_path):
         (["compare", "--data-dir", ""], {"photos"}),
         (["bench", "--backends", "to"], {"torch", "torch,tf"}),
         (["bench", "--backends", "tf"], {"tf", "tf@2.17.1"}),
-        (["study", "po"], {"pool"}),
+        (["study", "poo"], {"pool"}),
         (["datasets", "au"], {"audit"}),
         (["fetch-weights", "we"], {"weights.pth"}),
         (["list", "ph"], {"photos"}),

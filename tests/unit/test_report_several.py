@@ -11,6 +11,7 @@ from several_backends import BACKENDS, folder_with
 
 from harness.records.experiment import load
 from harness.report.comparison import notes, plots
+from harness.report.comparison.baseline_check import have_they_learnt
 from harness.report.comparison.data_files import summary, table_files
 from harness.report.comparison.divergence import divergences, why
 from harness.report.comparison.findings import find
@@ -162,7 +163,7 @@ def test_the_unfolded_forest_plot_has_every_row_of_the_primary_score(
     monkeypatch.setattr(plots, "files", dict)
     rows = forest_rows(findings.metrics)
     assert sum(row.primary for row in rows) == 4
-    drawn = plots.figures(experiment, findings.metrics, findings.divergences)
+    drawn = plots.figures(experiment, findings)
     assert {"forest.png", "forest_all.png", "divergence.png"} <= drawn.keys()
 
 
@@ -203,7 +204,7 @@ def test_one_backend_alone_still_has_a_page(tmp_path):
     loaded = load(tmp_path)
     [table] = timing_tables(loaded, timing_rows(loaded), "cpu-example")
     assert heads(table) == ["Quantity", "JAX"]
-    assert [a.question for a in answers(loaded, [], [])]
+    assert [a.question for a in answers(loaded, [], [], have_they_learnt(loaded, []))]
 
 
 def test_summary_json_has_no_positions(experiment, findings):

@@ -220,7 +220,7 @@ def test_without_scores_nothing_is_claimed(tmp_path):
     folder = build(tmp_path)
     (folder / "metrics.json").unlink()
     given = answered(folder)
-    assert given[SAME][0] == "No comparison yet: the translations have not been scored."
+    assert given[SAME][0] == "No comparison yet: nothing has been scored."
     assert learnt(folder)[0] == "Not scored yet."
     assert given[FAST][0].startswith("No, TensorFlow is slower: a training step in TensorFlow")
 

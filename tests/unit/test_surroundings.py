@@ -15,6 +15,7 @@ import matplotlib as mpl
 import pytest
 
 import backends
+from backends.model import Model
 from harness.launch import ray_cluster
 from harness.launch.local import UnitProcess
 from harness.processes.process import Child
@@ -146,7 +147,7 @@ def test_a_backend_that_is_loaded_in_this_process_is_without_them(monkeypatch):
         backends.importlib, "import_module", lambda name: made.get(name) or real(name)
     )
     monkeypatch.setattr(os, "environ", {**OVERRIDING, "HOME": "/home/me"})
-    seen = backends.load("tf", None, None, None)
+    seen = backends.load("tf", Model, None, None)
     expected = {name: value for name, value in OVERRIDING.items() if name.startswith("PYTHON")}
     assert seen == {**expected, "HOME": "/home/me", "KERAS_BACKEND": "tensorflow"}
 

@@ -375,7 +375,7 @@ def _direction(cache: BackendCache, network: str) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class _Continuation:
+class _Continued:
     """A state, the losses of the steps after it, and the state at their end."""
 
     start: State
@@ -383,7 +383,7 @@ class _Continuation:
     end: State
 
 
-def source(cache: BackendCache, name: str) -> _Continuation:
+def source(cache: BackendCache, name: str) -> _Continued:
     """A state after some steps, for other backends. Training goes on without a load."""
     backend = _backend(cache, name)
     _train(backend, _case(cache).batches[:GIVEN_AFTER])
@@ -404,13 +404,13 @@ def given(cache: BackendCache, name: str) -> Facts:
     return _exchange_facts({giver: cache.once(source, giver) for giver in cache.names})
 
 
-def _continue(cache: BackendCache, backend: GanBackend) -> _Continuation:
+def _continue(cache: BackendCache, backend: GanBackend) -> _Continued:
     start = backend.state()
     rows = _train(backend, _case(cache).batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED])
-    return _Continuation(start, rows, backend.state())
+    return _Continued(start, rows, backend.state())
 
 
-def _exchange_facts(found: dict[str, _Continuation]) -> Facts:
+def _exchange_facts(found: dict[str, _Continued]) -> Facts:
     facts: Facts = {}
     for giver, continuation in found.items():
         group = f"{CONTINUED} steps from {giver}"
