@@ -47,6 +47,10 @@ class Table:
     numeric: bool = True
     filters: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.header) for row in self.rows):
+            raise ValueError(f"{self.caption or self.header[0].text}: a row unlike the header")
+
 
 def text_table(
     names: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "", numeric: bool = False

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from harness.cli import main
 from harness.config.metric_table import BY_NAME
 from harness.records.experiment import load
 from harness.records.run import RunRecord
+from harness.report.formatting import MISSING
 from harness.studies.grid.answers import answers
-from harness.studies.grid.findings import find, relative_time
+from harness.studies.grid.findings import GridFindings, find, relative_time
 from harness.studies.grid.losses import loss_curves, steady_from
 from harness.studies.grid.page import scores, write_page
 from harness.studies.grid.plots import is_heat_map, places
@@ -137,6 +139,20 @@ def test_scores_are_means_over_seeds_beside_floor_and_baseline(three):
     assert re.match(r"17\d\.\d \[", torch) and re.match(r"1[89]\d\.\d \[", tf)
     assert "learnt nothing yet" in torch and "margin ±10.0" in verdict
     assert (floor.strip(), baseline.strip()) == ("0.4", "19.0")
+
+
+@pytest.mark.parametrize("begun", [4, 3])
+def test_of_one_direction_the_table_has_no_baseline_of_untranslated_images(
+    own, tmp_path, monkeypatch, begun
+):
+    if begun == 3:
+        shutil.rmtree(tmp_path / "cell-3")
+    monkeypatch.setattr(GridFindings, "directions", ("ab",))
+    table = score_table(found(own), KID)
+    assert [cell.text for cell in table.header][-2:] == ["Verdict", "Real images"]
+    assert [row[1].text for row in table.rows][-1] == ("summer → winter" if begun == 4 else MISSING)
+    with pytest.raises(ValueError, match="a row unlike the header"):
+        replace(table, rows=(table.rows[0][1:],))
 
 
 def test_only_the_seeds_and_backends_of_the_study_count(own):

@@ -15,6 +15,7 @@ from harness.report.comparison.judging import judge_row
 from harness.report.comparison.scores import HEADLINE, BackendScore, MetricRow, metric_rows
 from harness.report.comparison.timing import TimingRow, block_times, timing_rows
 from harness.report.figures import backend_colour
+from harness.report.formatting import MISSING
 from harness.statistics.equivalence import Verdict
 from harness.statistics.intervals import MINIMUM_SEEDS, Interval, seed_interval
 from harness.studies.grid.record import CellRecord, StudyRecord, asked_runs
@@ -122,7 +123,9 @@ class GridFindings:
         return backend_colour(backend, self.study.backends)
 
     def path(self, cell: CellFindings, direction: str) -> str:
-        return cell.experiment.path(direction) if cell.experiment else direction
+        if cell.experiment:
+            return cell.experiment.path(direction)
+        return direction if len(self.directions) > 1 else MISSING
 
 
 def find(study: StudyRecord) -> GridFindings:

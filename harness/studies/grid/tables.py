@@ -58,6 +58,7 @@ def _score_row(
     findings: GridFindings, cell: CellFindings, metric: Metric, direction: str
 ) -> tuple[Cell, ...]:
     names = findings.study.backends
+    both_ways = len(findings.directions) > 1
     head = (Cell(cell.name), Cell(findings.path(cell, direction)))
     # What did not end as it should: "1 of 3 diverged".
     states = {}
@@ -70,7 +71,7 @@ def _score_row(
         blank = [Cell(MISSING, states[name]) for name in names]
         # Of two backends the difference and its verdict have columns of their own.
         compared = 2 if len(names) == 2 else len(names) - 1
-        return (*head, *blank, *[Cell(MISSING)] * (compared + 2))
+        return (*head, *blank, *[Cell(MISSING)] * (compared + 1 + both_ways))
 
     def text(value: float | None) -> str:
         return fixed(value, metric.digits, metric.scale)
@@ -98,7 +99,8 @@ def _score_row(
         for other in names[1:]:
             row = by_pair.get((names[0], other))
             cells.append(_compared_cell(findings, row) if row else Cell(MISSING))
-    cells += [Cell(text(first.floor)), Cell(text(first.identity_baseline))]
+    cells.append(Cell(text(first.floor)))
+    cells += [Cell(text(first.identity_baseline))] if both_ways else []
     return (*head, *cells)
 
 
