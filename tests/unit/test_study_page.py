@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from grid_study import ONE_AXIS, build_grid
 from page_reader import check_self_contained
-from report_experiment import build, write_run
+from report_experiment import build, editing, write_run
 
 from harness.cli import main
 from harness.config.metric_table import BY_NAME
@@ -16,6 +16,7 @@ from harness.records.experiment import load
 from harness.records.run import RunRecord
 from harness.report.formatting import MISSING
 from harness.studies.grid.answers import answers
+from harness.studies.grid.between import between_answer
 from harness.studies.grid.findings import GridFindings, find, relative_time
 from harness.studies.grid.losses import loss_curves, steady_from
 from harness.studies.grid.page import scores, write_page
@@ -153,6 +154,29 @@ def test_of_one_direction_the_table_has_no_baseline_of_untranslated_images(
     assert [row[1].text for row in table.rows][-1] == ("summer → winter" if begun == 4 else MISSING)
     with pytest.raises(ValueError, match="a row unlike the header"):
         replace(table, rows=(table.rows[0][1:],))
+
+
+def test_cells_are_compared_with_each_other_seed_by_seed(own, tmp_path):
+    """Alike as copies, different where a cell is shifted, open where one seed in it is."""
+
+    def shift(by):
+        with editing(tmp_path / "cell-1" / "metrics.json") as metrics:
+            for score in metrics["scores"]:
+                if score["metric"] == KID.name:
+                    score["value"] += by(score["seed"])
+        [answer] = between_answer(found(own))
+        return answer
+
+    same = shift(lambda seed: 0)
+    assert same.short.startswith("Yes") and "24 equivalent, 0 different, 0 cannot" in same.aside
+    first = "blocks 0, lambda none / blocks 0, lambda usual"
+    apart = shift(lambda seed: 0.1 if seed is not None else 0)
+    assert apart.short.startswith("No: ") and first in apart.short
+    assert "12 equivalent, 12 different, 0 cannot" in apart.aside
+    unsure = shift(lambda seed: -0.1 if seed else 0)
+    assert unsure.short == "Cannot tell yet" and "12 equivalent, 0 different" in unsure.aside
+    needed = unsure.aside.split("To settle all: ")[1]
+    assert needed in unsure.sentences[0].text and "12 cannot tell yet" in unsure.aside
 
 
 def test_only_the_seeds_and_backends_of_the_study_count(own):

@@ -7,6 +7,7 @@ share one error rate (Bonferroni).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -126,12 +127,19 @@ def between_answer(findings: GridFindings) -> list[Answer]:
     )
     if missing:
         text += f" {plural(missing, 'comparison')} lack{'s' * (missing == 1)} seeds."
+    undecided = [verdict for verdict in verdicts if verdict.label == kinds[-1]]
+    if undecided:
+        text += f" To settle all: {max(undecided, key=_seeds_to_come).needed}."
     sure = joint_confidence(len(pairs))
     sentences = [
         Sentence(_lead(findings, pair), _in_words(metric, pair, verdict, sure))
         for pair, verdict in zip(pairs, verdicts, strict=True)
     ]
-    return [Answer(QUESTION, short, tone, (Sentence("", text), *sentences), folded=True)]
+    return [Answer(QUESTION, short, tone, tuple(sentences), aside=text, folded=True)]
+
+
+def _seeds_to_come(verdict: Verdict) -> float:
+    return verdict.further_seeds or math.inf
 
 
 def _lead(findings: GridFindings, pair: CellPair) -> str:
@@ -151,7 +159,8 @@ def _in_words(metric: Metric, pair: CellPair, verdict: Verdict, sure: float) -> 
         gap = seed_interval([x - y for x, y in zip(pair.first, pair.second, strict=True)], sure)
         what = f"first minus second is {_text(gap, metric.digits, metric.scale, sure)}"
         what = f"{what} {metric.unit}".rstrip()
-    return f"{what}, {metric.better} is better, {seeds}: {verdict.label}."
+    label = "; ".join(filter(None, (verdict.label, verdict.needed)))
+    return f"{what}, {metric.better} is better, {seeds}: {label}."
 
 
 def _text(interval: Interval, digits: int, scale: float, sure: float) -> str:
