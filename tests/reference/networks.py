@@ -107,4 +107,6 @@ def discriminator(w: Weights, model: ModelSection, x: Tensor) -> Tensor:
         x = conv(w, f"conv{i}", x, out, size, has_bias, stride, around, same=padding == "same")
         x = leaky_relu(norm(w, f"conv{i}", x, n), model.slope)
     scores = conv(w, "head", x, 1, size, True, 1, around, same=padding == "same")
+    if model.discriminator_sigmoid:
+        return torch.sigmoid(scores)
     return torch.tanh(scores) if model.discriminator_tanh else scores
