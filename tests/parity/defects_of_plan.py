@@ -72,12 +72,12 @@ IMAGES = [
     ),
     named(
         "zip goes on to the end of the larger split",
-        plan("_images_per_round", lambda real, experiment, one, other: max(one, other)),
+        of.method("Experiment.images_per_round", lambda real, self, *n: max(n)),
         "training.pairing=zip",
     ),
     named(
         "oversampling ends with the smaller split",
-        plan("_images_per_round", lambda real, experiment, one, other: min(one, other)),
+        of.method("Experiment.images_per_round", lambda real, self, *n: min(n)),
         "training.pairing=oversample",
     ),
     named("seed left out", plan("stream", lambda real, seed, name: real(0, name)), TWO),
