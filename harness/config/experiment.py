@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache, lru_cache
@@ -67,18 +68,18 @@ class AnyExperiment(ConfigSection):
         """Of what is recorded beside the settings: `titles` of the domains of the data set."""
         return {"titles": dict(zip("ab", titles, strict=True))}
 
+    @abstractmethod
     def networks(self) -> Any:
         """The model as the backends take it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def initial_weights(self) -> Literal["normal", "glorot_uniform"]:
         """How its weights are drawn."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self) -> Any:
         """Objective and optimiser as the backends take them."""
-        raise NotImplementedError
 
     def digest(self, *context: str) -> str:
         """Hash of the configuration and of `context` (data, code): names the experiment."""

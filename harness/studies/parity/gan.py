@@ -1,4 +1,4 @@
-"""The rungs of a GAN's ladder. What can be is compared with a computation in NumPy, in float64."""
+"""The rungs of a GAN's ladder but for the plan. What can be is compared with gan_in_numpy.py."""
 
 from __future__ import annotations
 
@@ -7,124 +7,39 @@ from typing import Any, cast
 
 import numpy as np
 
-from backends.gan import NETWORKS, RECORDED, GanBackend, GanBatch, GanModel
+from backends.gan import NETWORKS, RECORDED, GanBackend, GanBatch
 from backends.interface import State
 from backends.model import levels
-from backends.objective import FAKE, REAL
-from harness.plan.random_streams import stream
 from harness.studies.parity.adam import adam
 from harness.studies.parity.backend_cache import BackendCache, Facts, Precision
 from harness.studies.parity.gan_case import GanCase, standing
+from harness.studies.parity.gan_in_numpy import flat, forward, written_out
 from harness.studies.parity.parity_case import used_state
 
 GIVEN_AFTER, CONTINUED = 2, 3  # steps
 LATE = 9_999  # steps taken before a late one
 STEP = 1e-7  # along a direction, for finite differences
 FLOAT32_BATCHES = 6
-PLANNED = 8  # steps
-SEED = 1  # not the one of other checks, which a plan that knows no seeds would draw by
-
-
-def _case(cache: BackendCache) -> GanCase:
-    return cast(GanCase, cache.case)
 
 
 def _backend(cache: BackendCache, name: str, precision: Precision = "float64") -> GanBackend:
     return cast(GanBackend, cache.backend(name, precision))
 
 
-def _state(cache: BackendCache) -> dict[str, np.ndarray]:
-    return used_state(cache.case.model, cache.case.objective)
+def case_of(cache: BackendCache) -> GanCase:
+    """Of a cache of GANs."""
+    return cast(GanCase, cache.case)
 
 
-# -------------------------------------------------------------------------------- in NumPy
-
-
-@dataclass(frozen=True)
-class _Passed:
-    """A pass through one network: what each layer was given, what it put out, and the end."""
-
-    given: list[np.ndarray]
-    made: dict[str, np.ndarray]  # by layer, before its LeakyReLU
-    output: np.ndarray
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return (levels("float64")[images]).reshape(len(images), -1)
-
-
-def _forward(model: GanModel, state: State, network: str, x: np.ndarray) -> _Passed:
-    slope, given, made = float(np.float32(model.slope)), [], {}
-    *hidden, head = [layer.name for layer in model.layers(network)]
-    for name in (*hidden, head):
-        given.append(x)
-        kernel, bias = (
-            np.float64(state[f"{network}/{name}/{part}"]) for part in ("kernel", "bias")
-        )
-        made[name] = y = x @ kernel + bias
-        x = y if name == head else np.where(y > 0, y, slope * y)
-    return _Passed(given, made, np.tanh(x) if network == "g" else x)
-
-
-def _backward(
-    model: GanModel, state: State, network: str, passed: _Passed, gradient: np.ndarray
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Gradients by name, and that of what the network was given; `gradient`: of its output."""
-    slope, gradients = float(np.float32(model.slope)), {}
-    if network == "g":
-        gradient = gradient * (1 - passed.output**2)
-    layers = [layer.name for layer in model.layers(network)]
-    for name, x in zip(reversed(layers), reversed(passed.given), strict=True):
-        gradients[f"{network}/{name}/kernel"] = x.T @ gradient
-        gradients[f"{network}/{name}/bias"] = gradient.sum(0)
-        gradient = gradient @ np.float64(state[f"{network}/{name}/kernel"]).T
-        before = layers.index(name) - 1
-        if before >= 0:
-            gradient = gradient * np.where(passed.made[layers[before]] > 0, 1.0, slope)
-    return gradients, gradient
-
-
-def _loss(kind: str, scores: np.ndarray, real: bool) -> tuple[float, np.ndarray]:
-    """What scores of real images, or of what is to be taken for them, cost; and its gradient."""
-    sign, count = (-1.0 if real else 1.0), len(scores)
-    if kind == "least_squares":
-        apart = scores - (REAL if real else FAKE)
-        return float(np.mean(apart**2)), 2 * apart / count
-    if kind == "vanilla":
-        gradient = sign / (1 + np.exp(-sign * scores))
-        return float(np.mean(np.logaddexp(0, sign * scores))), gradient / count
-    return float(np.mean(sign * scores)), np.full_like(scores, sign / count)
-
-
-def _written_out(
+def _in_numpy(
     cache: BackendCache, batch: GanBatch, state: State
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Recorded values and gradients at `state`, of both updates."""
-    case = _case(cache)
-    model, kind, middle = case.model, case.objective.adversarial, case.objective.middle
-    fake = _forward(model, state, "g", batch.noise_d).output
-    real_scores, fake_scores = (_forward(model, state, "d", x) for x in (_flat(batch.images), fake))
-    gradients: dict[str, np.ndarray] = {}
-    total = 0.0
-    for passed, real in ((real_scores, True), (fake_scores, False)):
-        value, gradient = _loss(kind, passed.output, real)
-        total += value
-        for name, own in _backward(model, state, "d", passed, gradient)[0].items():
-            gradients[name] = gradients.get(name, 0) + own
-    made = _forward(model, state, "g", batch.noise_g)
-    judged = _forward(model, state, "d", made.output)
-    value, gradient = _loss(kind, judged.output, True)
-    _, of_images = _backward(model, state, "d", judged, gradient)
-    gradients |= _backward(model, state, "g", made, of_images)[0]
-    recorded = {
-        "generator": value,
-        "discriminator": total,
-        "accuracy_real": float(np.mean(real_scores.output > middle)),
-        "accuracy_fake": float(np.mean(fake_scores.output < middle)),
-        "score_real": float(real_scores.output.mean()),
-        "score_fake": float(fake_scores.output.mean()),
-    }
-    return recorded, gradients
+    case = case_of(cache)
+    return written_out(case.model, case.objective, batch, state)
+
+
+def _state(cache: BackendCache) -> dict[str, np.ndarray]:
+    return used_state(cache.case.model, cache.case.objective)
 
 
 # ------------------------------------------------------------------- parameters and activations
@@ -143,15 +58,15 @@ def shapes_of_the_table(cache: BackendCache, name: str) -> Facts:
 
 def activations(cache: BackendCache, name: str) -> Facts:
     """Of every layer, float64."""
-    return _activations(_case(cache), _backend(cache, name))
+    return _activations(case_of(cache), _backend(cache, name))
 
 
 def activations_written_out(cache: BackendCache, name: str) -> Facts:
-    case, state, facts = _case(cache), _state(cache), Facts()
+    case, state, facts = case_of(cache), _state(cache), Facts()
     for network in NETWORKS:
         given = case.inputs(network)
-        x = given if network == "g" else _flat(given)
-        passed = _forward(case.model, state, network, x)
+        x = given if network == "g" else flat(given)
+        passed = forward(case.model, state, network, x)
         outputs = {"input": x, **passed.made, "output": passed.output}
         facts |= {(f"layers of {network}", layer): array for layer, array in outputs.items()}
     return facts
@@ -159,7 +74,7 @@ def activations_written_out(cache: BackendCache, name: str) -> Facts:
 
 def float32_outputs(cache: BackendCache, name: str) -> Facts:
     backend = _backend(cache, name, "float32")
-    outputs = backend.activations("g", _case(cache).noise)["output"]
+    outputs = backend.activations("g", case_of(cache).noise)["output"]
     return {("float32 samples, of a range of 2", "g"): outputs}
 
 
@@ -184,13 +99,13 @@ def float32_losses(cache: BackendCache, name: str) -> Facts:
 
 
 def losses_written_out(cache: BackendCache, name: str) -> Facts:
-    batches = _case(cache).batches[:FLOAT32_BATCHES]
-    rows = [_written_out(cache, batch, _state(cache))[0] for batch in batches]
+    batches = case_of(cache).batches[:FLOAT32_BATCHES]
+    rows = [_in_numpy(cache, batch, _state(cache))[0] for batch in batches]
     return _by_term([[row[term] for term in RECORDED] for row in rows])
 
 
 def _losses(cache: BackendCache, name: str, precision: Precision) -> Facts:
-    backend, case = _backend(cache, name, precision), _case(cache)
+    backend, case = _backend(cache, name, precision), case_of(cache)
     return _by_term(_train(backend, [*map(standing, case.batches[:FLOAT32_BATCHES])]))
 
 
@@ -226,7 +141,7 @@ def _gradients(cache: BackendCache, name: str, precision: Precision, count: int)
     backend = _backend(cache, name, precision)
     return {
         (f"{precision}, batch {i}", key): gradient
-        for i, batch in enumerate(_case(cache).batches[:count])
+        for i, batch in enumerate(case_of(cache).batches[:count])
         for key, gradient in backend.gradients(batch).items()
     }
 
@@ -234,8 +149,8 @@ def _gradients(cache: BackendCache, name: str, precision: Precision, count: int)
 def _gradients_in_numpy(cache: BackendCache, precision: Precision, count: int) -> Facts:
     return {
         (f"{precision}, batch {i}", key): gradient
-        for i, batch in enumerate(_case(cache).batches[:count])
-        for key, gradient in _written_out(cache, batch, _state(cache))[1].items()
+        for i, batch in enumerate(case_of(cache).batches[:count])
+        for key, gradient in _in_numpy(cache, batch, _state(cache))[1].items()
     }
 
 
@@ -263,12 +178,12 @@ def levels_in_written_out(cache: BackendCache, name: str) -> Facts:
 
 def levels_out(cache: BackendCache, name: str) -> Facts:
     """Samples, uint8, from a float64 backend."""
-    return {("samples", "uint8"): _backend(cache, name).samples(_case(cache).noise)}
+    return {("samples", "uint8"): _backend(cache, name).samples(case_of(cache).noise)}
 
 
 def levels_out_written_out(cache: BackendCache, name: str) -> Facts:
     """By rounding of what the backend's generator puts out."""
-    case = _case(cache)
+    case = case_of(cache)
     output = _backend(cache, name).activations("g", case.noise)["output"]
     scaled = (output.reshape(-1, *case.model.shape) + 1) * 127.5
     rounded = np.round(scaled) if case.model.rounding == "half_even" else np.floor(scaled)
@@ -277,7 +192,7 @@ def levels_out_written_out(cache: BackendCache, name: str) -> Facts:
 
 def _all_levels(cache: BackendCache) -> np.ndarray:
     """uint8 images that hold every level."""
-    shape = _case(cache).model.shape
+    shape = case_of(cache).model.shape
     count = -(-256 // int(np.prod(shape)))
     values = np.arange(count * int(np.prod(shape)), dtype=np.int64) % 256
     return values.astype(np.uint8).reshape(count, *shape)
@@ -298,7 +213,7 @@ def steps_by_numpy(cache: BackendCache, name: str) -> Facts:
 
 
 def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
-    case, backend = _case(cache), _backend(cache, name)
+    case, backend = case_of(cache), _backend(cache, name)
     optimiser = case.experiment.optimiser
     rate = optimiser.learning_rate
     rates = (rate, optimiser.discriminator_learning_rate or rate)
@@ -314,7 +229,7 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
         after = backend.state()
         computed: State = before
         for network in ("d", "g"):
-            found = _written_out(cache, batch, computed)[1]
+            found = _in_numpy(cache, batch, computed)[1]
             own = {key: value for key, value in found.items() if key.startswith(f"{network}/")}
             computed = {**adam(computed, own, rates, case.objective), "step": before["step"]}
         for key in case.model.parameter_shapes():
@@ -331,7 +246,7 @@ def _two_steps(cache: BackendCache, name: str) -> tuple[Facts, Facts]:
 
 def slopes(cache: BackendCache, name: str) -> Facts:
     """Gradients along a direction of each network's weights."""
-    case, backend = _case(cache), _backend(cache, name)
+    case, backend = case_of(cache), _backend(cache, name)
     found = backend.gradients(case.batches[0])
     return {
         ("slope of the loss", network): np.array(
@@ -343,7 +258,7 @@ def slopes(cache: BackendCache, name: str) -> Facts:
 
 def slopes_of_losses(cache: BackendCache, name: str) -> Facts:
     """How the recorded losses change along that direction: central differences."""
-    case, facts = _case(cache), Facts()
+    case, facts = case_of(cache), Facts()
     backend = _backend(cache, name)
     for network, term in (("g", "generator"), ("d", "discriminator")):
         values = []
@@ -386,7 +301,7 @@ class _Continued:
 def source(cache: BackendCache, name: str) -> _Continued:
     """A state after some steps, for other backends. Training goes on without a load."""
     backend = _backend(cache, name)
-    _train(backend, _case(cache).batches[:GIVEN_AFTER])
+    _train(backend, case_of(cache).batches[:GIVEN_AFTER])
     return _continue(cache, backend)
 
 
@@ -406,7 +321,7 @@ def given(cache: BackendCache, name: str) -> Facts:
 
 def _continue(cache: BackendCache, backend: GanBackend) -> _Continued:
     start = backend.state()
-    rows = _train(backend, _case(cache).batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED])
+    rows = _train(backend, case_of(cache).batches[GIVEN_AFTER : GIVEN_AFTER + CONTINUED])
     return _Continued(start, rows, backend.state())
 
 
@@ -422,7 +337,7 @@ def _exchange_facts(found: dict[str, _Continued]) -> Facts:
 
 def trajectory(cache: BackendCache, name: str) -> Facts:
     """Losses of every step, and the state after the last one."""
-    backend, case = _backend(cache, name), _case(cache)
+    backend, case = _backend(cache, name), case_of(cache)
     rows = _train(backend, case.batches)
     facts: Facts = {
         (f"losses of {len(rows)} steps", term): x for (_, term), x in _by_term(rows).items()
@@ -436,7 +351,7 @@ def trajectory(cache: BackendCache, name: str) -> Facts:
     return facts | {("end: samples", "g"): samples}
 
 
-# ------------------------------------------------------------------------- not finite, the plan
+# -------------------------------------------------------------------------------------- not finite
 
 
 def not_finite(cache: BackendCache, name: str) -> Facts:
@@ -444,7 +359,7 @@ def not_finite(cache: BackendCache, name: str) -> Facts:
     backend, state = _backend(cache, name), _state(cache)
     state["g/head/bias"][:] = np.nan
     backend.load_state(state)
-    [row] = _train(backend, [_case(cache).batches[0]])
+    [row] = _train(backend, [case_of(cache).batches[0]])
     after = backend.state()
     facts: Facts = {
         ("finite", term): np.isfinite(value)
@@ -462,59 +377,3 @@ def not_finite_written_out(cache: BackendCache, name: str) -> Facts:
     facts: Facts = {("finite", term): np.array(term == "score_real") for term in terms}
     # Wasserstein's gradient by the discriminator's last bias knows no scores, but its kernel does.
     return facts | {("finite", key): np.array(False) for key in ("g/head/kernel", "d/head/kernel")}
-
-
-def planned(cache: BackendCache, name: str) -> Facts:
-    """Images, noise and learning rates of the first steps."""
-    case, facts = _case(cache), Facts()
-    plan = case.plan(PLANNED, SEED)
-    for step in range(PLANNED):
-        batch = plan.batch(step, case.sources, case.sources[:0])
-        facts["images", f"step {step}"] = batch.images
-        facts["noise", f"of the discriminator, step {step}"] = batch.noise_d
-        facts["noise", f"of the generator, step {step}"] = batch.noise_g
-        rates = (batch.learning_rate, batch.discriminator_learning_rate)
-        facts["rates", f"step {step}"] = np.array(rates)
-    facts["noise", "of samples"] = plan.test_noise(3)
-    return facts
-
-
-def planned_written_out(cache: BackendCache, name: str) -> Facts:
-    """The same by the rules of docs/architecture.md, one image after the other."""
-    case, facts = _case(cache), Facts()
-    size, count = case.experiment.training.batch_size, len(case.sources)
-    order: list[int] = []
-    draw = stream(SEED, "index_a")
-    # One choice each time that an image is shown, or one an image.
-    frozen = case.experiment.data.augment == "frozen"
-    times = (count,) if frozen else (PLANNED, size)
-    flips = stream(SEED, "flip_a").random(times) > 0.5
-    shares = stream(SEED, "crop_a").random((*times, 2))
-    optimiser, side = case.experiment.optimiser, case.model.shape[0]
-    # Linear: half of the epochs at the whole rate, of one image set each.
-    epochs = -(-PLANNED // max(1, count // size))
-    constant = round(epochs * 0.5)
-    for step in range(PLANNED):
-        images = []
-        for place in range(size):
-            if not order:
-                order = draw.permutation(count).tolist()
-            number = order.pop(0)
-            image, choice = case.sources[number], number if frozen else (step, place)
-            room = len(image) - side + 1
-            top, left = (int(share * room) for share in shares[choice])
-            image = image[top : top + side, left : left + side]
-            flip = case.experiment.data.flip and flips[choice]
-            images.append(image[:, ::-1] if flip else image)
-        facts["images", f"step {step}"] = np.stack(images)
-        drawn = stream(SEED, f"noise/{step}")
-        for owner in ("discriminator", "generator"):
-            noise = drawn.standard_normal((size, case.model.noise))
-            facts["noise", f"of the {owner}, step {step}"] = noise
-        late = max(0, step // max(1, count // size) + 1 - constant)
-        factor = 1 - late / (epochs - constant + 1)
-        rate = optimiser.learning_rate * factor
-        of_d = (optimiser.discriminator_learning_rate or optimiser.learning_rate) * factor
-        facts["rates", f"step {step}"] = np.array([rate, of_d])
-    facts["noise", "of samples"] = stream(SEED, "noise/test").standard_normal((3, case.model.noise))
-    return facts

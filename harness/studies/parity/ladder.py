@@ -10,6 +10,7 @@ from harness.studies.parity import (
     adam,
     evaluation,
     gan,
+    gan_choices,
     gradients,
     losses,
     networks,
@@ -286,11 +287,20 @@ GAN_CHECKS = (
     ),
     ParityCheck(Rung.NOT_FINITE, gan.not_finite, tolerances.EXACT, gan.not_finite_written_out),
     ParityCheck(
-        Rung.PLAN, gan.planned, tolerances.EXACT, gan.planned_written_out,
+        Rung.PLAN,
+        gan_choices.planned,
+        tolerances.EXACT,
+        gan_choices.planned_written_out,
         groups=("images", "noise"),
     ),
-    ParityCheck(Rung.PLAN, gan.planned, tolerances.RATE, gan.planned_written_out, groups="rates"),
-)  # fmt: skip
+    ParityCheck(
+        Rung.PLAN,
+        gan_choices.planned,
+        tolerances.RATE,
+        gan_choices.planned_written_out,
+        groups="rates",
+    ),
+)
 
 
 @dataclass(frozen=True)
