@@ -175,7 +175,7 @@ def test_cells_are_compared_with_each_other_seed_by_seed(own, tmp_path):
     assert "12 equivalent, 12 different, 0 cannot" in apart.aside
     unsure = shift(lambda seed: -0.1 if seed else 0)
     assert unsure.short == "Cannot tell yet" and "12 equivalent, 0 different" in unsure.aside
-    needed = unsure.aside.split("To settle all: ")[1]
+    needed = unsure.aside.split("truly score the same: ")[1]
     assert needed in unsure.sentences[0].text and "12 cannot tell yet" in unsure.aside
 
 

@@ -129,7 +129,8 @@ def between_answer(findings: GridFindings) -> list[Answer]:
         text += f" {plural(missing, 'comparison')} lack{'s' * (missing == 1)} seeds."
     undecided = [verdict for verdict in verdicts if verdict.label == kinds[-1]]
     if undecided:
-        text += f" To settle all: {max(undecided, key=_seeds_to_come).needed}."
+        most = max(undecided, key=_seeds_to_come)
+        text += f" To settle all, if the cells truly score the same: {most.needed}."
     sure = joint_confidence(len(pairs))
     sentences = [
         Sentence(_lead(findings, pair), _in_words(metric, pair, verdict, sure))
