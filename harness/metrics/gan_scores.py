@@ -27,7 +27,7 @@ from backends.gan import GanLoss, GanObjective
 from harness.data.resize import small_grey_images
 from harness.metrics.evaluate import EvaluationScore, Known, Row, differences
 from harness.metrics.features import Report
-from harness.metrics.judge import Judge, digest_of_arrays, judge_features, train_judge
+from harness.metrics.judge import CachedJudge, digest_of_arrays, judge_features
 from harness.metrics.kid import kid, kid_replicates
 from harness.metrics.scoring import ReferenceScore, Score, discriminator_rows
 from harness.records.run import RunRecord, find_runs
@@ -104,24 +104,10 @@ class Reading:
     sure: np.ndarray
 
 
-@dataclass(frozen=True)
-class SampleJudge:
-    """A judge that is trained only if it has not read these very images before.
+class SampleJudge(CachedJudge):
+    """Reads which class a sample shows, and how surely."""
 
-    `images`: uint8 (n, s, s), `labels`: int64 (n,); real ones.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    cache: Path
-
-    @cached_property
-    def judge(self) -> Judge:
-        return train_judge(self.images, self.labels)
-
-    @cached_property
-    def digest(self) -> str:
-        return digest_of_arrays(RECIPE, self.images, self.labels)
+    recipe = RECIPE
 
     def read(self, images: np.ndarray) -> Reading:
         """Of uint8 images (N, H, W, C)."""

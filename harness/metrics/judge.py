@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -97,15 +97,17 @@ def _check(path: Path, arrays: Arrays, domain: str, images: int) -> None:
 
 
 @dataclass(frozen=True)
-class LabelReader:
+class CachedJudge:
     """A judge that is trained only if it has not read these very images before.
 
-    `images`: uint8 (n, s, s), `labels`: int64 (n,); real ones of one domain.
+    `images`: uint8 (n, s, s), `labels`: int64 (n,); real ones of one domain. `recipe` names all
+    that decides what it reads.
     """
 
     images: np.ndarray
     labels: np.ndarray
     cache: Path
+    recipe: ClassVar[str] = RECIPE
 
     @cached_property
     def judge(self) -> Judge:
@@ -113,7 +115,11 @@ class LabelReader:
 
     @cached_property
     def digest(self) -> str:
-        return digest_of_arrays(RECIPE, self.images, self.labels)
+        return digest_of_arrays(self.recipe, self.images, self.labels)
+
+
+class LabelReader(CachedJudge):
+    """Reads which label a translation shows."""
 
     def hits(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Whether it reads the right label in each labelled image: bool (labelled,).
