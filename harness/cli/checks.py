@@ -72,7 +72,8 @@ def add_gpu_check(commands: shared.Commands) -> None:
 
 
 def run_gpu_check(options: argparse.Namespace) -> int:
-    from harness.config.experiment import check_backends, load_experiment
+    from harness.config.backend_names import check_backends
+    from harness.config.load import load_experiment
     from harness.report.render import write_page
     from harness.studies.gpu_check.measure import GpuCheck, check
     from harness.studies.gpu_check.page import make_page, result
@@ -138,7 +139,7 @@ def add_parity(commands: shared.Commands) -> None:
 def run_parity(options: argparse.Namespace) -> int:
     # TensorFlow's graph optimiser reports what it then leaves alone, hundreds of times in float64.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from harness.config.experiment import check_backends
+    from harness.config.backend_names import check_backends
     from harness.studies.parity import (
         check_parity,
         climb_covering,

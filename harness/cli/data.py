@@ -28,7 +28,7 @@ def add_datasets(commands: shared.Commands) -> None:
 
 
 def run_datasets(options: argparse.Namespace) -> int:
-    from harness.config.experiment import load_experiment
+    from harness.config.load import load_experiment
     from harness.data import prepare
     from harness.data.listing import as_json, catalogue_lines, finding_lines
 

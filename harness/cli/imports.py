@@ -135,7 +135,7 @@ def run_losses(options: argparse.Namespace) -> int:
 
 
 def run_checkpoint(options: argparse.Namespace) -> int:
-    from harness.config.experiment import load_experiment
+    from harness.config.load import load_experiment
     from harness.tools.imports.checkpoint import import_checkpoint
 
     first = options.paths[0].resolve()

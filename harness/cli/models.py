@@ -27,7 +27,7 @@ def add_models(commands: shared.Commands) -> None:
 def run_models(options: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from harness.config.experiment import load_experiment
+    from harness.config.load import load_experiment
     from harness.system.terminal_tables import show
     from harness.tools.layer_table import as_json, network_rows
 

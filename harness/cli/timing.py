@@ -94,7 +94,8 @@ def run_estimate(options: argparse.Namespace) -> int:
 
 def _work(options: argparse.Namespace, machine: Machine) -> Work:
     """What `make compare` with these options would do. Raises UserError as it does."""
-    from harness.config.experiment import check_backends, load_experiment
+    from harness.config.backend_names import check_backends
+    from harness.config.load import load_experiment
     from harness.studies.estimate.work import Work, count_images, given_images
     from harness.training.jobs import check_precision
 
@@ -146,7 +147,8 @@ def add_bench(commands: shared.Commands) -> None:
 
 
 def run_bench(options: argparse.Namespace) -> int:
-    from harness.config.experiment import check_backends, load_experiment
+    from harness.config.backend_names import check_backends
+    from harness.config.load import load_experiment
     from harness.studies.timing.page import result, write_page
     from harness.studies.timing.record_files import (
         file_name,

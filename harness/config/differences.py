@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.config.experiment import AnyExperiment, load_any
+from harness.config.experiment import AnyExperiment
+from harness.config.load import load_any
 from harness.system.errors import UserError
 
 LONGEST = 60  # characters of a value

@@ -18,14 +18,9 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from harness.config.experiment import (
-    AnyExperiment,
-    check_backends,
-    class_of,
-    experiment_of,
-    one_line,
-    recorded_settings,
-)
+from harness.config.backend_names import check_backends
+from harness.config.experiment import AnyExperiment, class_of, experiment_of, recorded_settings
+from harness.config.load import one_line
 from harness.data import Images
 from harness.plan.plan import total_steps
 from harness.records.run import find_runs

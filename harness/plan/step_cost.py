@@ -6,12 +6,8 @@ from collections.abc import Iterable
 
 from backends.cost import Cost, NetworkCost, network_cost, phase_costs
 from backends.interface import Runtime
-from harness.config.experiment import (
-    AnyExperiment,
-    Experiment,
-    GanExperiment,
-    load_experiment,
-)
+from harness.config.experiment import AnyExperiment, Experiment, GanExperiment
+from harness.config.load import load_experiment
 from harness.data.catalogue import BuiltIn, find_entry
 from harness.plan.plan import total_steps
 from harness.system.errors import UserError

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import backends
-from harness.config.experiment import check_backends, load_any
+from harness.config.backend_names import check_backends
+from harness.config.load import load_any
 from harness.config.presets import DEFAULT
 from harness.data import Images
 from harness.launch.launch import HERE, LaunchRequest, train_seeds

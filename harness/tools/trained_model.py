@@ -19,13 +19,8 @@ import backends
 from backends.interface import Direction, State, check_state
 from backends.model import Model
 from backends.objective import Objective
-from harness.config.experiment import (
-    Experiment,
-    class_of,
-    experiment_of,
-    one_line,
-    recorded_settings,
-)
+from harness.config.experiment import Experiment, class_of, experiment_of, recorded_settings
+from harness.config.load import one_line
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import Text, check_shape
 from harness.system.errors import UserError

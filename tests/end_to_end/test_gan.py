@@ -10,7 +10,7 @@ import pytest
 from command_line import called, experiment_folder, given, undrawn
 
 from backends.gan import RECORDED
-from harness.config.experiment import load_any
+from harness.config.load import load_any
 from harness.records.run import find_runs
 from harness.system.files import read_arrays, read_json
 from harness.training.clocks import Clocks

@@ -22,7 +22,7 @@ from killing import assert_identical
 from rich.console import Console
 
 from backends.objective import RECORDED
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.launch.launch import LaunchRequest
 from harness.records.run import find_runs
 from harness.records.units import UnitFiles, find_units

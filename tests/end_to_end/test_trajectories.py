@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 import backends
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data.seasons import render
 from harness.studies.consistency.defaults import DEFAULTS
 from harness.studies.consistency.divergence import divergence

@@ -194,7 +194,7 @@ def record(file: str, change: Spoil) -> Callable[[Place], Arguments]:
     """The export of an imported model, of which a file is spoilt."""
 
     def prepare(place: Place) -> Arguments:
-        from harness.config.experiment import load_experiment
+        from harness.config.load import load_experiment
         from harness.tools.imports.checkpoint import import_checkpoint
 
         model(lambda path: None)(place)

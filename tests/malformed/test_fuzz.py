@@ -16,7 +16,7 @@ from datasets_helpers import picture, zipped_set
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data.archive import unpack
 from harness.data.decode import UnreadableImage, bombs_refused, decode
 from harness.data.formats import read_idx, read_npz

@@ -12,7 +12,7 @@ import spoil
 from datasets_helpers import write_set
 from refusal import snapshot
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data import load_images, prepare
 from harness.system.errors import UserError
 from harness.training.checkpoints import Checkpoints

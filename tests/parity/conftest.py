@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.studies.parity import ParityRow, climb, print_rows
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.parity_case import make_case

@@ -7,7 +7,7 @@ import pytest
 from defects import DEFECTS
 from defects_of_variants import CASES, OF_VARIANTS
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.studies.parity import Rung, climb
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.parity_case import make_case

@@ -10,7 +10,7 @@ from test_defects import check
 
 from backends.gan import GanModel, GanObjective
 from backends.interface import Runtime
-from harness.config.experiment import load_any
+from harness.config.load import load_any
 from harness.processes.remote_backend import load_anywhere
 from harness.studies.parity import Rung, climb
 from harness.studies.parity.backend_cache import BackendCache

@@ -16,7 +16,7 @@ from defects_of_variants import CASES
 from frameworks import INSTALLED
 from test_defects import check
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.studies.parity import Rung, climb, training
 from harness.studies.parity.backend_cache import BackendCache, relative
 from harness.studies.parity.parity_case import make_case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from defects import DEFECTS
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.records.evidence import parity_climbs
 from harness.report.comparison.evidence import Evidence, evidence_answers
 from harness.report.comparison.function_evidence import parity_sentence

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from plant_networks import wrapped
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.studies.parity import Rung, climb
 from harness.studies.parity.backend_cache import BackendCache
 from harness.studies.parity.ladder import CHECKS

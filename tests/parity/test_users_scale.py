@@ -10,7 +10,7 @@ import pytest
 import backends
 from backends.interface import Runtime
 from backends.objective import LOSS_TERMS
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data.seasons import render
 from harness.plan.initial_weights import initial_state
 from harness.plan.plan import make_plan

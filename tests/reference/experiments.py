@@ -4,7 +4,8 @@ Name -> overrides of the preset `smoke`. Domains of two experiments have sizes o
 other images are of 32 pixels.
 """
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 
 SMALL = [
     "model.filters=2",

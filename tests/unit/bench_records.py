@@ -9,7 +9,7 @@ import numpy as np
 from backends.cost import Cost
 from backends.interface import PHASES, PeakMemory, Peaks
 from harness.config.differences import changes
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.studies.timing.record import Start, TimingRecord, TimingSide
 
 FRAMEWORKS = {"torch": "PyTorch", "tf": "TensorFlow", "jax": "JAX"}

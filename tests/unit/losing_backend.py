@@ -10,7 +10,7 @@ import numpy as np
 from backends.interface import Batch, PeakMemory, Runtime, State
 from backends.model import Model
 from backends.objective import RECORDED, Objective
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.training.clocks import Clocks
 from harness.training.job import Job
 from harness.training.run import TrainingRun

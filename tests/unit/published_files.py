@@ -10,7 +10,8 @@ import torch
 from authors_networks import Patch, ResNet, drawn
 from torch import nn
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.tools.imports.checkpoint import ImportedModel, import_checkpoint
 from harness.tools.trained_model import TrainedModel, read_model
 

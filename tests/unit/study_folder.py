@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.config.metric_table import METRICS
 from harness.studies.consistency.defaults import DEFAULTS
 from harness.studies.consistency.effects import YARDSTICK, Effect

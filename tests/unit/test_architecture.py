@@ -25,7 +25,7 @@ from backends.cost import (
 )
 from backends.model import Model
 from harness.cli import main
-from harness.config.experiment import load_any, load_experiment
+from harness.config.load import load_any, load_experiment
 from harness.config.presets import preset_names
 from harness.tools.layer_table import network_rows
 

@@ -7,7 +7,7 @@ from frameworks import ALWAYS, INSTALLED
 import backends
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP, Batch, PoolDecision, Runtime
 from backends.objective import RECORDED
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.initial_weights import initial_state
 from harness.processes.loading import load_here
 from harness.system import provenance

@@ -11,7 +11,7 @@ from tiny_networks import SHALLOW, SIZE, batch, build, decide, drawn_state, mode
 from backends import USUAL
 from backends.interface import POOL_SWAP
 from backends.objective import Objective
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.system.errors import UserError
 
 COMPILED = {"torch": "torch.compile, default", "tf": "tf.function with XLA"}

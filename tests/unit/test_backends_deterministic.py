@@ -19,7 +19,7 @@ from backends.objective import Objective
 from backends.tf_impl import device as of_tf
 from backends.torch_impl import device as of_torch
 from backends.torch_impl.networks import reflect_in_pieces
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.system import provenance
 
 pytestmark = pytest.mark.usefixtures("tensorflow")

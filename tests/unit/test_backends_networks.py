@@ -22,7 +22,7 @@ from backends.architecture import (
 )
 from backends.tf_impl import networks as of_tf
 from backends.torch_impl import networks as of_torch
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 AFFINE = NormSpec(affine=True)

@@ -29,7 +29,8 @@ from backends.tf_impl import device as of_tf
 from backends.torch_impl import device as of_torch
 from backends.torch_impl import networks as torch_networks
 from backends.torch_impl.training import Adam
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.studies.consistency.divergence import _in_force
 from harness.system import provenance
 from harness.system.load_meter import CpuLoad

@@ -26,7 +26,7 @@ from backends.objective import Objective
 from backends.shards import check_replicas, shard, share
 from backends.torch_impl import follower
 from backends.torch_impl.replicas import Replicas
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.processes.faults import diagnosis
 from harness.system import interpreters
 from harness.system.errors import UserError

@@ -13,7 +13,7 @@ from backends.architecture import DiscriminatorSpec, NormSpec, ResNetSpec, UNetS
 from backends.objective import LOSS_TERMS, Objective
 from backends.tf_impl import networks as of_tf
 from backends.torch_impl import networks as of_torch
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.system.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tensorflow", "eager")

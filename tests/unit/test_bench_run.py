@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from backends.interface import PHASES
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.step_cost import step_costs
 from harness.statistics.intervals import LEAST_STARTS, Interval
 from harness.studies.timing import run

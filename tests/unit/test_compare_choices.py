@@ -9,7 +9,7 @@ import pytest
 from fake_gpus import Card, Driver, machine
 from rich.console import Console
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.plan import total_steps
 from harness.plan.step_cost import paper_seconds, paper_sentence, step_flops
 from harness.studies import comparison as comparing

@@ -7,8 +7,10 @@ from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
 from backends.interface import Runtime
 from backends.objective import Objective
 from harness.config import sections
+from harness.config.backend_names import check_backends
 from harness.config.differences import changes, differences, flat
-from harness.config.experiment import Experiment, check_backends, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.plan.plan import evaluation_steps
 from harness.system.errors import UserError
 

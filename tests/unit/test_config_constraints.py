@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from harness.config.experiment import load_any, load_experiment
+from harness.config.load import load_any, load_experiment
 from harness.config.presets import preset_names
 from harness.system.errors import UserError
 from harness.tools.layer_table import network_rows

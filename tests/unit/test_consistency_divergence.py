@@ -12,7 +12,7 @@ import pytest
 from child_stand_ins import stopping
 
 from backends.interface import Runtime
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.initial_weights import nudge
 from harness.studies.consistency import launch
 from harness.studies.consistency.defaults import DEFAULTS, switched

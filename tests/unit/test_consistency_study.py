@@ -3,7 +3,7 @@
 import pytest
 
 from harness.cli import main
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.plan import evenly
 from harness.studies.consistency.defaults import DEFAULTS, switched
 from harness.studies.consistency.study import DEFAULT_SEEDS, ConsistencyOptions, plan, planted

@@ -7,7 +7,7 @@ import pytest
 from backends.architecture import DiscriminatorSpec, ResNetSpec, UNetSpec
 from backends.cost import Cost, NetworkCost, network_cost, phase_costs
 from backends.interface import PHASES
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.step_cost import step_costs, step_flops
 
 # Three 1x1 convolutions, 3 to 2 to 4 to 1 channels; on 4 x 5 pixels 20 of each.

@@ -14,7 +14,7 @@ from datasets_helpers import png, write_set
 from PIL import Image
 from rich.console import Console
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data import Manifest, Prepared, Ragged, load_images, prepare
 from harness.data.images import Channels
 from harness.data.resize import Fit, Resize, bilinear_aliased, fitted, recipe, resize

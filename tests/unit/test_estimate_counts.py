@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data import prepare
 from harness.data.catalogue import CATALOGUE, Archive
 from harness.data.layout import part_of

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli import main
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data import ImageFile, Manifest
 from harness.records.run import RunRecord
 from harness.studies.estimate import measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.system.errors import UserError
 from harness.system.files import read_arrays, read_json, write_json
 from harness.training.experiment_folder import (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backends.gan import GanModel
-from harness.config.experiment import GanExperiment, load_any, load_experiment
+from harness.config.experiment import GanExperiment
+from harness.config.load import load_any, load_experiment
 from harness.plan.gan_plan import make_gan_plan
 from harness.plan.initial_weights import initial_state
 from harness.plan.plan import total_steps

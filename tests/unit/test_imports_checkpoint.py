@@ -16,7 +16,8 @@ from torch import nn
 
 import backends
 from backends.interface import Runtime
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.system.files import read_json, write_json

@@ -9,7 +9,8 @@ import pytest
 from frameworks import INSTALLED
 
 from backends.interface import Runtime
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.system import provenance
 from harness.system.errors import UserError
 from harness.tools.imports.checkpoint import import_checkpoint

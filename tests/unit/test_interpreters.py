@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import backends
-from harness.config.experiment import check_backends
+from harness.config.backend_names import check_backends
 from harness.system import interpreters, provenance
 from harness.system.errors import UserError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from report_experiment import build, editing, pages
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.config.metric_table import BY_NAME
 from harness.records.experiment import load
 from harness.records.seeds import begin_automatic

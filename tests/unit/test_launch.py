@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.launch import launch, queue
 from harness.launch.launch import LaunchRequest, at_once
 from harness.launch.local import Local

@@ -7,7 +7,7 @@ from report_experiment import build, editing
 from test_metrics_evaluate import fake_features, pictures, rows, silent, write_experiment
 
 from harness.cli import main
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.config.metric_table import BY_NAME
 from harness.metrics import evaluate as module
 from harness.metrics.evaluate import evaluate

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.records.evidence import PARITY, parity_climbs
 from harness.studies.parity import ParityRow, check, parity_record, tolerances, write_parity
 from harness.studies.parity.backend_cache import BackendCache

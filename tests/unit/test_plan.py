@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backends.interface import POOL_PASS, POOL_STORE, POOL_SWAP
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.initial_weights import glorot_limit, initial_state, nudged_weights
 from harness.plan.plan import make_plan, total_steps
 from harness.plan.random_streams import pool_decisions

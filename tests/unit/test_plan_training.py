@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends.interface import PASSES, POOL_PASS, POOL_STORE
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.plan import evaluation_steps, evenly, make_plan, total_steps
 from harness.plan.random_streams import history_decisions, stream
 

@@ -15,7 +15,7 @@ SMOKE_RUN = """
 import json, sys
 from pathlib import Path
 from rich.console import Console
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.system.progress import Display
 from harness.training import worker
 from harness.training.clocks import Clocks

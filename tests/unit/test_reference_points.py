@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from report_experiment import build, editing, pages
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.records.experiment import load
 from harness.report.comparison import published
 from harness.report.comparison.findings import find

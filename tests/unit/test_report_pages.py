@@ -12,7 +12,7 @@ from page_reader import Page, check_self_contained, outside_fences
 from PIL import Image
 from report_experiment import build, editing, pages, write_run
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.records.experiment import load
 from harness.report import comparison
 from harness.report.comparison import write_report

@@ -11,7 +11,7 @@ from fake_gpus import Card, Nvml, machine
 from losing_backend import EPOCHS, LEVELS, OVERRIDES, PER_EPOCH, Losing, begin
 
 import backends
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.learning_rate import plateaus
 from harness.system.energy_meter import Meter
 from harness.system.files import read_arrays

@@ -4,7 +4,7 @@ import pytest
 from scaling_record import failed, point, record
 
 from harness.cli import main
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.plan.step_cost import step_flops
 from harness.processes.faults import ended
 from harness.studies.scaling.points import (

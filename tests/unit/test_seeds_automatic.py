@@ -7,7 +7,7 @@ from report_experiment import STEPS, TEST_IMAGES, build, editing, pages, write_r
 from report_scores import metrics_record
 
 from harness.cli import main
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.launch.launch import LaunchRequest
 from harness.metrics.evaluate import Known
 from harness.records.experiment import load

@@ -10,7 +10,7 @@ from report_experiment import build, editing
 from rich.console import Console
 from study_folder import build_study
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.report.figures import backend_colour
 from harness.statistics.equivalence import Margin, judge, seeds_for_power
 from harness.studies.consistency import answers as consistency_answers

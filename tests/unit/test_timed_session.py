@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.system.errors import WorkerFailed
 from harness.system.files import read_arrays
 from harness.system.machine import Machine

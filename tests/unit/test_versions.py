@@ -14,7 +14,7 @@ from report_experiment import build, pages
 import backends
 from backends.releases import Releases
 from harness.cli import main
-from harness.config.experiment import check_names
+from harness.config.backend_names import check_names
 from harness.records.experiment import load
 from harness.records.run import find_runs
 from harness.report.figures import backend_colour

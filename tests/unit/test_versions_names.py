@@ -18,7 +18,8 @@ from test_gpu_check import ENVIRONMENT, GOOD
 from trained_run import TINY, write_run
 
 import backends
-from harness.config.experiment import check_names, check_recorded, load_experiment
+from harness.config.backend_names import check_names, check_recorded
+from harness.config.load import load_experiment
 from harness.launch import launch as launching
 from harness.launch.unit import Unit
 from harness.records.run import RunRecord, find_runs

@@ -11,7 +11,8 @@ import backends
 from backends.interface import Runtime, State
 from backends.model import Model
 from backends.objective import Objective
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.plan.initial_weights import initial_state
 from harness.records.run import RunRecord
 from harness.system.files import write_arrays

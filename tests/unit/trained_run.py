@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.plan.initial_weights import averages_of, initial_state
 from harness.system.files import write_arrays, write_json
 from harness.tools.trained_model import read_model, write_model

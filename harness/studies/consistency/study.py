@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backends import USUAL
-from harness.config.experiment import Experiment, check_backends, load_experiment
+from harness.config.backend_names import check_backends
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.data import Prepared
 from harness.launch.launch import HERE, LaunchRequest
 from harness.statistics.intervals import MINIMUM_SEEDS

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.config.experiment import Experiment, check_recorded, one_line
+from harness.config.backend_names import check_recorded
+from harness.config.experiment import Experiment
+from harness.config.load import one_line
 from harness.data import Manifest
 from harness.records.run import RunRecord, find_runs
 from harness.records.schema import HeadShape, check_shape, require

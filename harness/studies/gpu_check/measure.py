@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backends.objective import LOSS_TERMS
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.plan.step_cost import step_flops
 from harness.studies.gpu_check.record import (
     GpuCheckRecord,

@@ -26,7 +26,8 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 import backends
-from harness.config.experiment import check_names, one_line
+from harness.config.backend_names import check_names
+from harness.config.load import one_line
 from harness.config.metric_table import BY_NAME
 from harness.config.sections import ConfigSection, Seed
 from harness.system.errors import UserError

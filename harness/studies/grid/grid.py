@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from harness.config.experiment import AnyExperiment, load_any
+from harness.config.experiment import AnyExperiment
+from harness.config.load import load_any
 from harness.studies.grid.file import GridAxis, StudyFile
 from harness.system.errors import UserError
 

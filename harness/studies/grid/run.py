@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import backends
-from harness.config.experiment import check_backends, check_names
+from harness.config.backend_names import check_backends, check_names
 from harness.data import Prepared
 from harness.launch.launch import HERE, LaunchRequest, Part, at_once, train_parts
 from harness.metrics.evaluate import is_scored

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backends import distinct, title
-from harness.config.experiment import AnyExperiment, Experiment, GanExperiment, load_any
+from harness.config.experiment import AnyExperiment, Experiment, GanExperiment
+from harness.config.load import load_any
 from harness.data.cache import cache_folder, explained_writes
 from harness.records.evidence import PARITY, parity_climbs
 from harness.studies.parity.backend_cache import BackendCache, Precision, Site

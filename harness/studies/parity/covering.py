@@ -16,7 +16,8 @@ from operator import getitem
 from pathlib import Path
 from textwrap import fill
 
-from harness.config.experiment import Experiment, load_any, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_any, load_experiment
 from harness.studies.parity.options import ONCE, OPTIONS
 from harness.system.errors import UserError
 from harness.system.files import write_bytes

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.config.experiment import Experiment, load_experiment
+from harness.config.experiment import Experiment
+from harness.config.load import load_experiment
 from harness.studies.scaling.record import BASE, ScalingAxis
 from harness.system.errors import UserError
 

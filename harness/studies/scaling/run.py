@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from backends import title
-from harness.config.experiment import check_backends, load_experiment
+from harness.config.backend_names import check_backends
+from harness.config.load import load_experiment
 from harness.plan.step_cost import step_flops
 from harness.studies.scaling.points import ScalingPoint, axes_of, choose, make_points
 from harness.studies.scaling.record import (

@@ -6,7 +6,7 @@ refuses to work: only a step tells.
 
 from __future__ import annotations
 
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.processes.child import Parent, run
 from harness.system import provenance
 from harness.training.timed_worker import Stopwatch

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import backends
-from harness.config.experiment import check_names
+from harness.config.backend_names import check_names
 from harness.system.errors import UserError
 from harness.system.interpreters import check_interpreters
 from harness.tools.environments import stamps

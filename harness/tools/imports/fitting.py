@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from harness.config.experiment import Experiment, one_line
+from harness.config.experiment import Experiment
+from harness.config.load import one_line
 from harness.system.errors import UserError
 from harness.tools.imports.foreign_networks import Foreign, canonical, settings_of
 from harness.tools.imports.keras_networks import UNSEEN

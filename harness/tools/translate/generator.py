@@ -10,7 +10,8 @@ import numpy as np
 import backends
 from backends.architecture import ResNetSpec
 from backends.interface import Backend, Direction, Runtime
-from harness.config.experiment import Experiment, check_backends, check_recorded
+from harness.config.backend_names import check_backends, check_recorded
+from harness.config.experiment import Experiment
 from harness.processes.remote_backend import load_anywhere
 from harness.system.errors import UserError
 from harness.system.interpreters import installed

@@ -15,9 +15,9 @@ from harness.config.experiment import (
     class_of,
     digest_of,
     experiment_of,
-    one_line,
     recorded_settings,
 )
+from harness.config.load import one_line
 from harness.data import Manifest
 from harness.plan.learning_rate import plateaus
 from harness.plan.plan import evaluation_steps, evenly

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from harness.config.experiment import AnyExperiment, check_recorded
+from harness.config.backend_names import check_recorded
+from harness.config.experiment import AnyExperiment
 from harness.data import Manifest, Prepared, find_entry, find_local
 from harness.data.catalogue import BuiltIn, Pair
 from harness.data.pairs import find_single
