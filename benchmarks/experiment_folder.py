@@ -12,7 +12,7 @@ from PIL import Image
 
 import backends
 from backends.objective import RECORDED
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.records.run import RunRecord
 from harness.system.files import write_arrays, write_json, write_table
 

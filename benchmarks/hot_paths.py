@@ -15,7 +15,7 @@ from PIL import Image
 from backends.objective import RECORDED, Objective
 from benchmarks.experiment_folder import PER_EPOCH, losses, photographs, write_folder
 from benchmarks.measure import Benchmark, Work
-from harness.config.experiment import load_experiment
+from harness.config.load import load_experiment
 from harness.data import ImageFile, Manifest, load_images
 from harness.data.cache import cache_folder
 from harness.metrics.extractors import EFFICIENTNET
